@@ -1,0 +1,1 @@
+"""Environments: where a command runs, one file per kind."""

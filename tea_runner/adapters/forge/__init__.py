@@ -1,0 +1,1 @@
+"""Forges: who tells of pushes and shows commit statuses."""

@@ -1,0 +1,165 @@
+"""A command in, its output out: the only file that starts processes.
+
+No shell, no inherited environment, no inherited descriptors; every process is the leader of its own
+group and dies with tea-runner, so that nothing is left behind when a worker is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess  # noqa: TID251 - this is the one place
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from tea_runner.core.errors import CommandError, OutsideError
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Runs in the child between fork and exec."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | Path | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = 600,
+    check: bool = True,
+    why: str = "",
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end and return code, output and errors.
+
+    :param timeout: seconds; the whole process group is killed after it.
+    :raises CommandError: for a code other than 0, unless *check* is false.
+    :raises OutsideError: when the program is missing or takes too long.
+    """
+    process = start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE if stdin is not None else None)
+    try:
+        out, err = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise OutsideError(
+            f"{why + ': ' if why else ''}{argv[0]} did not end within {timeout:g} s"
+        ) from None
+    finally:
+        kill(process)
+    done = subprocess.CompletedProcess(argv, process.returncode, out, err)
+    if check and done.returncode:
+        raise CommandError(
+            tuple(argv), done.returncode, err.decode("utf-8", "replace"), why=why
+        )
+    return done
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | Path | None = None,
+    stdin: int | None = None,
+    stderr: int | IO[bytes] | None = subprocess.PIPE,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a process in a group of its own; the caller ends it with :func:`kill`."""
+    try:
+        return subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            process_group=0,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - prctl only, safe after fork
+        )
+    except FileNotFoundError as error:
+        missing = error.filename or argv[0]
+        raise OutsideError(f"cannot start {argv[0]}: {missing} does not exist") from None
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all of its group, if they still live, and reap it."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+class Pipe:
+    """One long-lived process that answers requests on its standard output, such as ``cat-file --batch``."""
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
+    ) -> None:
+        self.argv = tuple(argv)
+        self.process = start(
+            argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.stdin = self.process.stdin
+        self.stdout = self.process.stdout
+
+    def send(self, data: bytes) -> None:
+        """Write a request and flush it."""
+        try:
+            self.stdin.write(data)
+            self.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from None
+
+    def line(self) -> bytes:
+        """The next line of the answer, without its end.
+
+        :raises CommandError: when the process has ended.
+        """
+        line = self.stdout.readline()
+        if not line:
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+        return line.removesuffix(b"\n")
+
+    def read(self, size: int) -> bytes:
+        """Exactly *size* bytes of the answer."""
+        data = self.stdout.read(size)
+        if len(data) != size:
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+        return data
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """Let it write what it holds back, and end it."""
+        with contextlib.suppress(OSError):
+            self.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=60)
+        kill(self.process)
+
+
+@contextlib.contextmanager
+def pipe(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
+) -> Iterator[Pipe]:
+    """A :class:`Pipe` that is closed at the end."""
+    opened = Pipe(argv, env=env, cwd=cwd)
+    try:
+        yield opened
+    finally:
+        opened.close()

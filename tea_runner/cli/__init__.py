@@ -1,0 +1,1 @@
+"""The terminal: one short function per verb."""

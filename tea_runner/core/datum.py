@@ -1,0 +1,49 @@
+"""One unit of work: the smallest set of inputs that a command handles at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One match of one input's glob: a file, or a directory with all below it.
+
+    *input* counts the pipeline's pfs inputs in the order of the file (see
+    :func:`tea_runner.core.pipeline.pfs_leaves`); *path* is relative to that input's place,
+    without slashes at its ends, and empty for the place itself.
+    """
+
+    input: int
+    name: str
+    path: str
+    is_dir: bool
+    #: ``$0`` (the whole path, with a leading slash), ``$1``, … as the glob captured them.
+    captures: tuple[str, ...] = ()
+    join_on: str = ""
+    group_by: str = ""
+
+    @property
+    def label(self) -> str:
+        """Readable and unambiguous: ``name:path``, odd bytes percent-encoded, ``/`` after a directory."""
+        text = quote(self.path.encode("utf-8", "surrogateescape"), safe="/-_.~+@,=:()[]{}!^&")
+        return f"{self.name}:{text}{'/' if self.is_dir else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """Entries that belong together, in the order of the pipeline's inputs."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def label(self) -> str:
+        """What people read and what identifies the datum within its pipeline."""
+        return " ".join(entry.label for entry in self.entries)
+
+    @property
+    def id(self) -> str:
+        """64 hex digits from the label: who the datum is, whatever its content."""
+        return hashlib.sha256(self.label.encode()).hexdigest()

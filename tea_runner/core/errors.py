@@ -1,0 +1,185 @@
+"""What can go wrong, as one tree: each error knows its exit code, HTTP status and failure class.
+
+TeaError
+├── UserError                a person's input; never retried
+│   ├── SpecError            a pipeline file: file, line, column, key
+│   ├── SettingsError        a setting: its name and where its value came from
+│   └── NotFound             kind and name
+├── Refused                  policy says no
+├── Superseded               something newer replaced it; not an error to a person
+├── OutsideError             the world failed; retried with a limit
+│   ├── CommandError         a program we started
+│   ├── ForgeError           the forge answered with an error, or not at all
+│   ├── QueueError           Redis
+│   └── ContentMissing       an annex key that no allowed storage has (yet)
+└── JobError                 the datum's own fault: kept, shown, not retried unless the spec says so
+    ├── CommandFailed
+    ├── TimedOut
+    ├── OutputRefused
+    └── Cancelled
+
+A message names the thing, says what is wrong with it, and gives the next step.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+FailureClass = Literal["refused", "user_error", "infra_error", "superseded"]
+
+
+class TeaError(Exception):
+    """Something went wrong in tea-runner."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    failure_class: ClassVar[FailureClass] = "infra_error"
+    retry: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+    @property
+    def message(self) -> str:
+        """The sentence shown to a person."""
+        return str(self)
+
+
+class UserError(TeaError):
+    """The request cannot be carried out as it is written."""
+
+    http_status = 400
+    failure_class = "user_error"
+
+
+class UsageError(UserError):
+    """The command line cannot be understood."""
+
+    exit_code = 2
+
+
+class SpecError(UserError):
+    """The pipeline file cannot be used as it is written.
+
+    :param key: dotted path of the field, such as ``input.pfs.glob``; empty for the whole file.
+    :param line: counted from 1; 0 when no one line is at fault.
+    """
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, column: int = 0, key: str = ""
+    ) -> None:
+        place = file or "the pipeline file"
+        if line:
+            place += f":{line}" + (f":{column}" if column else "")
+        super().__init__(f"{place}: {key + ': ' if key else ''}{message}")
+        self.problem = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.key = key
+
+
+class SettingsError(UserError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class NotFound(UserError):
+    """There is no such thing."""
+
+    http_status = 404
+
+
+class Refused(TeaError):
+    """Policy does not allow this."""
+
+    http_status = 403
+    failure_class = "refused"
+
+
+class Superseded(TeaError):
+    """Something newer has taken its place."""
+
+    exit_code = 0
+    http_status = 409
+    failure_class = "superseded"
+
+
+class OutsideError(TeaError):
+    """Something outside tea-runner failed; it will be tried again."""
+
+    http_status = 503
+    retry = True
+
+
+class CommandError(OutsideError):
+    """A program ended with an error.
+
+    The command is kept word by word; *code* is negative when a signal ended it.
+    """
+
+    def __init__(
+        self, argv: tuple[str, ...], code: int, stderr: str = "", *, why: str = ""
+    ) -> None:
+        tail = stderr.strip()[-2000:]
+        name = argv[0].rsplit("/", 1)[-1] if argv else "?"
+        ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        super().__init__(f"{why + ': ' if why else ''}{name} {ended}{': ' + tail if tail else ''}")
+        self.argv = argv
+        self.code = code
+        self.stderr = stderr
+
+
+class ForgeError(OutsideError):
+    """The forge did not answer as it should.
+
+    :param status: the HTTP status, 0 when there was no answer.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class QueueError(OutsideError):
+    """Redis cannot be used; check that it runs and that the address is right."""
+
+
+class ContentMissing(OutsideError):
+    """The content of an annexed file is in no storage that this worker may use."""
+
+    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class JobError(TeaError):
+    """The datum could not be processed."""
+
+    http_status = 422
+    failure_class = "user_error"
+
+
+class CommandFailed(JobError):
+    """The command ended with a code that the pipeline does not accept."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TimedOut(JobError):
+    """The command took longer than it may."""
+
+
+class OutputRefused(JobError):
+    """The command wrote something that may not become a result."""
+
+    failure_class = "refused"
+
+
+class Cancelled(JobError):
+    """Somebody stopped this."""
+
+    failure_class = "superseded"

@@ -1,0 +1,1 @@
+"""Values to words and pictures, the same for terminal, pages and forge."""

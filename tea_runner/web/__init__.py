@@ -1,0 +1,1 @@
+"""HTTP: deliveries in, pages out."""
