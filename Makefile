@@ -1,0 +1,88 @@
+# Two commands on a machine that has only Python 3.11+ with venv, git and make:
+#
+#   make demo    a forge, a server, a worker, a real push, and what came of it; ends by itself
+#   make test    what CI runs
+#
+# All that is installed goes into .venv; nothing is written outside this directory.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; name another one with  make PYTHON=/path/to/python3
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v $$python; break; }; done)
+
+# The git-annex that is installed as a wheel, and a python3 that has OpenCV, come first.
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir --no-input
+ARGS ?=
+
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make demo      set everything up, push a dataset, show its results, change one input, push again
+.PHONY: demo
+demo: .venv/made
+	@$(IN_VENV) .venv/bin/tea-runner demo $(ARGS)
+
+## make up        the same servers, kept running until Ctrl-C
+.PHONY: up
+up: .venv/made
+	@$(IN_VENV) .venv/bin/tea-runner up $(ARGS)
+
+## make test      lint, types and tests;  make test ARGS='-k glob'  passes arguments to pytest
+.PHONY: test
+test: lint
+	@$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' $(ARGS)
+
+## make lint      rules, format, types, and which module may import which
+.PHONY: lint
+lint: .venv/made-dev
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet --diff .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+
+## make clean     remove what the commands above made
+.PHONY: clean
+clean:
+	@rm -rf .venv .tea .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+# A virtual environment knows its own place: after the checkout was moved, it is made again.
+ifneq ($(shell cat .venv/made 2>/dev/null),$(CURDIR))
+.venv/made: moved
+endif
+.PHONY: moved
+moved:
+	@rm -rf .venv
+
+.venv/made: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; \
+	found: $$(python3 --version 2>&1 || echo none). Next: apt install python3 python3-venv, \
+	or make PYTHON=/path/to/python3" >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: $(PYTHON) does not exist. \
+	Next: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "make: git is needed and is not on PATH. \
+	Next: apt install git" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "make: $(PYTHON) is older than Python 3.11. \
+	Next: make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "make: $(PYTHON) cannot make virtual environments. Next: apt install python3-venv" >&2; exit 1; }
+	@.venv/bin/python -c '' 2>/dev/null || { echo "Setting up .venv, once; this takes a minute." >&2; \
+	"$(PYTHON)" -m venv --clear .venv; }
+	@$(call install,.[demo])
+	@printf '%s' "$(CURDIR)" >$@
+
+.venv/made-dev: .venv/made
+	@$(call install,.[demo$(comma)dev])
+	@touch $@
+
+comma := ,
+define install
+$(PIP) install --editable '$(1)' >.venv/install.log 2>&1 || { \
+echo "make: the dependencies could not be installed: $$(grep -i error .venv/install.log | tail -n 1). \
+Next: see .venv/install.log, check the network or PIP_INDEX_URL, then the same command again" >&2; exit 1; }
+endef
