@@ -1,0 +1,169 @@
+"""An execution in, how it ended out: on this machine, in a sandbox made by bubblewrap.
+
+The command sees ``/usr`` and little of ``/etc`` read-only, its inputs below ``/pfs`` and its code
+at ``/dataset`` read-only, ``/pfs/out`` and a private ``/tmp``; no network, no other process, no
+capability, few system calls.  ``docs/explanation/sandbox.md`` tells the whole of it.
+
+Processes per command: ``bwrap`` outside, ``bwrap`` as the first process inside, the command.
+Started by root, the command is an ordinary user outside, too: we map one that nobody else has
+into the sandbox (the kernel's limit on processes does not hold for root, and root's files are
+root's to read), and ``setpriv`` becomes it before it turns into the command.
+
+``bwrap`` dies with the *thread* that started it (PDEATHSIG is per thread), so :meth:`run` stays in
+the calling thread until the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import re
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tea_runner.adapters.environments import limits, machine, seccomp, users
+from tea_runner.adapters.environments.cgroup import Cgroup
+from tea_runner.adapters.environments.launch import launch
+from tea_runner.adapters.environments.mounts import writable
+from tea_runner.adapters.environments.overflow import overflow
+from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
+from tea_runner.adapters.environments.supervise import Watch, drain, follow
+from tea_runner.core.errors import OutsideError, Refused
+
+_INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
+_INSIDE_A_CONTAINER = (
+    "inside a container the sandbox needs --security-opt seccomp=unconfined and "
+    "--security-opt systempaths=unconfined (and apparmor=unconfined where AppArmor is on); "
+    "on a host, user namespaces must be on (sysctl user.max_user_namespaces, "
+    "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"
+)
+
+
+class HostSandbox:
+    """Runs commands on this machine, each in a sandbox of its own.
+
+    :param binds: host directories shown read-only at their own paths: software that does not live
+        below ``/usr``. The running Python's are always among them.
+    :param path: ``PATH`` of commands that are given none.
+    """
+
+    name = "host"
+
+    def __init__(self, *, binds: Sequence[Path] = (), path: str = "") -> None:
+        self._binds = (*machine.interpreters(), *binds)
+        self._path = path or machine.default_path()
+        self._checked: str | None = None
+        self._works = False
+
+    def check(self) -> str | None:
+        """Whether a sandbox can be had here, found out by making one."""
+        if self._works:
+            return None
+        if shutil.which("bwrap") is None:
+            return f"bubblewrap is missing: {_INSTALL}"
+        if os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists():
+            return "setpriv is missing: install util-linux (apt install util-linux)"
+        if platform.machine() not in seccomp.MACHINES:
+            return (
+                f"there is no filter of system calls for {platform.machine()} machines; "
+                f"use a container, or sandbox: off"
+            )
+        said: list[bytes] = []
+        trial = Execution(
+            argv=("/usr/bin/env", "true"), env={}, view=None, out=None, cwd="/", log=said.append,
+            timeout=20,
+        )  # fmt: skip
+        try:
+            outcome = self._run(trial)
+        except OutsideError as error:
+            return f"{error}; {_INSIDE_A_CONTAINER}"
+        if outcome.code != 0:
+            heard = b"".join(said).decode("utf-8", "replace").strip()
+            return f"a trial command ended with code {outcome.code}: {heard}"
+        self._works = True
+        return None
+
+    def identity(self, image: str) -> tuple[str, ...]:
+        """The host is one environment wherever it is; what is known of it belongs to the record."""
+        if image:
+            raise Refused(f"image {image!r} needs a container; the host environment has no images")
+        return ("host",)
+
+    def places(self, *_: Path | None) -> Places:
+        """The same for all."""
+        return Places(pfs=PFS, out=OUT, dataset=DATASET)
+
+    def run(self, execution: Execution) -> Outcome:
+        """Run the command to its end; its PID namespace is empty afterwards."""
+        missing = self.check()
+        if missing:
+            raise Refused(f"the sandbox cannot be had: {missing}")
+        return self._run(execution)
+
+    def _run(self, execution: Execution) -> Outcome:
+        user = users.ordinary_user()
+        if user is not None:
+            for directory in writable(execution):
+                users.give(directory, user)
+        last = bytearray()
+
+        def log(chunk: bytes) -> None:
+            # kept for the case that these are bwrap's own words
+            last[:] = chunk[-4096:]
+            execution.log(chunk)
+
+        heard = dataclasses.replace(execution, log=log)
+        began = time.monotonic()
+        with (
+            launch(heard, user=user, extra=self._binds, path=self._path) as started,
+            Cgroup.hold(execution.limits, started.first) as group,
+        ):
+            limits.apply(started.first, execution.limits, memory_held=group is not None)
+            started.open_gate()
+            watch = Watch(
+                ended=started.ended,
+                ended_fd=started.monitor,
+                memory=None if group else (lambda: limits.memory_used(started.first)),
+                overflow=overflow(execution.out, execution.limits),
+            )
+            end, sentence = follow(heard, started.output, watch, began=began)
+            code = started.finish()
+            drain(heard, started.output)
+            oom = end == "oom" or (group is not None and group.oom())
+        if end != "exited":
+            code = None
+        elif code is None:
+            code = _never_began(bytes(last))
+        return Outcome(
+            code=code,
+            signal=ended_by(code),
+            timed_out=end == "timed_out",
+            cancelled=end == "cancelled",
+            oom=oom,
+            overflow=sentence,
+            seconds=time.monotonic() - began,
+        )
+
+
+def ended_by(code: int | None) -> int | None:
+    """The signal that a shell's code stands for."""
+    return code - 128 if code is not None and code - 128 in signal.valid_signals() else None
+
+
+_NOT_STARTED = re.compile(rb"^bwrap: execvp .*: (.+)$", re.MULTILINE)
+
+
+def _never_began(last: bytes) -> int:
+    """The code of a command that could not be started, as a shell has it.
+
+    :raises OutsideError: when not even the sandbox came about.
+    """
+    match = _NOT_STARTED.search(last)
+    if match is None:
+        words = last.decode("utf-8", "replace").strip()
+        raise OutsideError(f"the sandbox could not be made: {words or 'bwrap was ended'}")
+    return 127 if match[1] == b"No such file or directory" else 126

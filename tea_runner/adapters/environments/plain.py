@@ -1,0 +1,127 @@
+"""An execution in, how it ended out: on this machine, without a sandbox.
+
+This is ``sandbox: off``: the command is trusted as its user is.  It sees the whole machine and the
+network; only the clock, the cancellation and the kernel's limits per process hold.  A daemon that
+leaves the process group (``setsid``) outlives the command.  ``/pfs`` cannot be made here: the
+variables ``PFS`` and ``TEA_DATASET`` (see :meth:`places`) tell the command where things are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tea_runner.adapters import process
+from tea_runner.adapters.environments.machine import default_path
+from tea_runner.adapters.environments.overflow import overflow
+from tea_runner.adapters.environments.protocol import Execution, Outcome, Places
+from tea_runner.adapters.environments.supervise import Watch, drain, follow
+from tea_runner.core.errors import OutsideError, Refused
+
+if TYPE_CHECKING:
+    import subprocess  # noqa: TID251 - a type only
+if sys.platform == "linux":
+    from tea_runner.adapters.environments import limits
+
+#: Said in the log of every command that runs so.
+WARNING = "this command runs without a sandbox"
+
+
+class Plain:
+    """Runs commands on this machine as the worker itself."""
+
+    name = "off"
+
+    def __init__(self, *, path: str = "") -> None:
+        self._path = path or default_path()
+
+    def check(self) -> str | None:
+        """Nothing can be missing."""
+        return None
+
+    def identity(self, image: str) -> tuple[str, ...]:
+        """The same as in the sandbox: the same command, the same result."""
+        if image:
+            raise Refused(f"image {image!r} needs a container; the host environment has no images")
+        return ("host",)
+
+    def places(self, view: Path | None, out: Path | None, code: Path | None) -> Places:
+        """The host's own paths."""
+        return Places(*("" if place is None else str(place) for place in (view, out, code)))
+
+    def run(self, execution: Execution) -> Outcome:
+        """Run the command to its end; its process group is gone afterwards."""
+        if execution.mounts:
+            raise Refused("without a sandbox nothing can be shown at a path of its own")
+        began = time.monotonic()
+        reading, printed = os.pipe()
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, reading)
+            try:
+                stdin = None
+                if execution.stdin is not None:
+                    file = stack.enter_context(tempfile.TemporaryFile())
+                    file.write(execution.stdin)
+                    file.seek(0)
+                    stdin = file.fileno()
+                started = self._start(execution, stdin, printed)
+            finally:
+                os.close(printed)
+            if started is None:
+                return Outcome(code=127, seconds=time.monotonic() - began)
+            # the group, not the process: its children may outlive it
+            stack.callback(process.kill, started)
+            stack.callback(_end_group, started.pid)
+            memory = None
+            if sys.platform == "linux":
+                with contextlib.suppress(ProcessLookupError):
+                    limits.apply(started.pid, execution.limits, memory_held=False)
+                memory = lambda: limits.memory_used(started.pid)  # noqa: E731
+            watch = Watch(
+                ended=lambda: started.poll() is not None,
+                memory=memory,
+                overflow=overflow(execution.out, execution.limits),
+            )
+            end, sentence = follow(execution, reading, watch, began=began)
+            _end_group(started.pid)
+            started.wait()
+            drain(execution, reading)
+        code = started.returncode if end == "exited" else None
+        return Outcome(
+            code=128 - code if code is not None and code < 0 else code,
+            signal=-code if code is not None and code < 0 else None,
+            timed_out=end == "timed_out",
+            cancelled=end == "cancelled",
+            oom=end == "oom",
+            overflow=sentence,
+            seconds=time.monotonic() - began,
+        )
+
+    def _start(
+        self, execution: Execution, stdin: int | None, printed: int
+    ) -> subprocess.Popen[bytes] | None:
+        env = {"PATH": self._path, **execution.env}
+        try:
+            return process.start(
+                execution.argv, env=env, cwd=_working_directory(execution),
+                stdin=stdin, stdout=printed, stderr=printed,
+            )  # fmt: skip
+        except (OutsideError, PermissionError) as error:
+            execution.log(f"{error}\n".encode())
+            return None
+
+
+def _working_directory(execution: Execution) -> Path:
+    base = execution.code or execution.out or execution.view or Path("/")
+    return base / execution.cwd
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,110 @@
+"""A started command and the pipe it prints to in, why to stop following it out.
+
+One loop, in the thread that started the command: output goes to the log as it comes (nothing is
+kept, so a flood costs no memory), the clock, the cancellation and the limits are looked at between
+two chunks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tea_runner.adapters.environments.protocol import Execution
+
+End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
+
+_CHUNK = 65536
+#: Seconds between two looks at the cancellation.
+_TICK = 0.2
+#: Seconds between two looks at the memory, where no cgroup holds it.
+_MEMORY_TICK = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What is looked at while the command runs."""
+
+    #: Whether it has ended; cheap.
+    ended: Callable[[], bool]
+    #: A descriptor that becomes readable at the end, where the system has such a thing.
+    ended_fd: int | None = None
+    #: Bytes in use by all of its processes, or None where something else holds the limit.
+    memory: Callable[[], int] | None = None
+    #: A sentence when the outputs have passed a limit.
+    overflow: Callable[[], str] | None = None
+
+
+def follow(execution: Execution, output: int, watch: Watch, *, began: float) -> tuple[End, str]:
+    """Hand the output on until the command ends or has to be ended.
+
+    :param output: read end of the pipe, which this sets to non-blocking.
+    :param began: ``time.monotonic()`` of the start.
+    :returns: the end, and the sentence that belongs to it where there is one.
+    """
+    os.set_blocking(output, False)
+    limit = execution.limits.memory
+    tick = _MEMORY_TICK if watch.memory and limit else _TICK
+    deadline = began + execution.timeout if execution.timeout is not None else None
+    asked = measured = began
+    pause = 0.5
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        if watch.ended_fd is not None:
+            selector.register(watch.ended_fd, selectors.EVENT_READ)
+        reading = True
+        while not watch.ended():
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                return "timed_out", ""
+            if now - asked >= _TICK:
+                asked = now
+                if execution.cancelled():
+                    return "cancelled", ""
+            if watch.memory and limit and watch.memory() > limit:
+                return "oom", ""
+            if watch.overflow and now - measured >= pause:
+                sentence = watch.overflow()
+                if sentence:
+                    return "overflow", sentence
+                # a tree with many files takes long to look at: then look less often
+                measured = time.monotonic()
+                pause = max(0.5, 10 * (measured - now))
+            wait = tick if deadline is None else min(tick, deadline - now)
+            if watch.ended_fd is None:
+                wait = min(wait, 0.01)
+            for key, _ in selector.select(max(wait, 0.0)):
+                if key.fd == output and reading and not _pass_on(execution, output):
+                    # it closed its output and goes on
+                    selector.unregister(output)
+                    reading = False
+    return "exited", ""
+
+
+def _pass_on(execution: Execution, output: int) -> bool:
+    """One chunk to the log; False at the end of the output."""
+    try:
+        chunk = os.read(output, _CHUNK)
+    except BlockingIOError:
+        return True
+    if chunk:
+        execution.log(chunk)
+    return bool(chunk)
+
+
+def drain(execution: Execution, output: int) -> None:
+    """What is left in the pipe after the end, without waiting for more.
+
+    A pipe holds at most 1 MiB; whoever still writes to it after that is not listened to.
+    """
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(32):
+            chunk = os.read(output, _CHUNK)
+            if not chunk:
+                break
+            execution.log(chunk)
