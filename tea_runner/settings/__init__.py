@@ -1,0 +1,6 @@
+"""Where values come from: options, one file, variables and flags in, :class:`Settings` out."""
+
+from tea_runner.settings.load import Settings, load_settings, read_secret
+from tea_runner.settings.options import Secret, Storage
+
+__all__ = ["Secret", "Settings", "Storage", "load_settings", "read_secret"]

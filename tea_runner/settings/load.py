@@ -1,0 +1,312 @@
+"""Defaults, one file, variables and flags in, one frozen :class:`Settings` out.
+
+The later is the stronger: defaults < file < ``TEA_RUNNER_…`` variables < flags, and each value
+knows where it came from.  The file is the one that is named (``--config``, ``TEA_RUNNER_CONFIG``),
+else ``~/.config/tea-runner/tea-runner.toml``, else ``/etc/tea-runner/tea-runner.toml``; never one
+from the current folder, which may be a stranger's dataset.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tea_runner.core.errors import SettingsError
+from tea_runner.settings.options import Options, Secret, Storage
+from tea_runner.settings.values import ExpectedError, read_value
+
+PREFIX = "TEA_RUNNER_"
+CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"
+SYSTEM_FILE = Path("/etc/tea-runner/tea-runner.toml")
+#: Values that may be given as the name of a file, by a variable that ends in ``_FILE``.
+FROM_FILE = ("redis.url",)
+#: Two ways to say one thing: the stronger place wins, and one place may say it only once.
+ONE_OF = {"forge.token": "forge.token_file", "forge.token_file": "forge.token"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Options):
+    """All options, and where each value came from."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """Where the value of *name* (such as ``forge.url``) was said."""
+        return self.sources.get(name, "default")
+
+    def get(self, name: str) -> object:
+        """The value of *name* (such as ``forge.url``)."""
+        value: object = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value
+
+    @property
+    def web_url(self) -> str:
+        """The address under which the receiver is reached, without a slash at its end."""
+        if self.web.url:
+            return self.web.url.rstrip("/")
+        host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
+        return f"http://{host}:{self.web.port}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """One name that can be set."""
+
+    name: str
+    kind: Any
+    field: dataclasses.Field[Any]
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return PREFIX + self.name.upper().replace(".", "__")
+
+
+def known() -> Iterator[Known]:
+    """Every name that can be set, groups after single values."""
+    groups = []
+    hints = typing.get_type_hints(Options)
+    for each in dataclasses.fields(Options):
+        kind = hints[each.name]
+        if dataclasses.is_dataclass(kind):
+            groups.append((each.name, kind))
+        else:
+            yield Known(each.name, kind, each)
+    for group, kind in groups:
+        inner = typing.get_type_hints(kind)
+        for each in dataclasses.fields(kind):
+            yield Known(f"{group}.{each.name}", inner[each.name], each)
+
+
+def load_settings(
+    *, file: Path | None, env: Mapping[str, str], flags: Mapping[str, object]
+) -> Settings:
+    """Put the settings together.
+
+    :param file: the settings file, when one was named on the command line.
+    :param flags: values by name (``forge.url``); None means that the flag was not given.
+    :raises SettingsError: names the value, where it came from, and what was expected.
+    """
+    names = {each.name: each for each in known()}
+    home = env.get("HOME", "")
+    said: dict[str, tuple[object, str, Path | None]] = {}
+    path, source = _file(file, env)
+    if path is not None:
+        for name, value in _from_file(path, names):
+            if name == "forge.token":
+                raise SettingsError(
+                    f"forge.token (from {source}): a secret does not belong in the settings file; "
+                    "put it into a file of its own and name that with forge.token_file"
+                )
+            said[name] = (value, source, path.parent)
+    for name, value, origin in _from_variables(env, names):
+        if name in ONE_OF and names[ONE_OF[name]].variable in env:
+            raise SettingsError(
+                f"{name}: both {origin} and {names[ONE_OF[name]].variable} are set; unset one"
+            )
+        said.pop(ONE_OF.get(name, ""), None)
+        said[name] = (value, origin, None)
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if name not in names:
+            raise SettingsError(f"{name} (from the command line): {_unknown(name, names)}")
+        said.pop(ONE_OF.get(name, ""), None)
+        said[name] = (value, "the command line", None)
+    values: dict[str, object] = {}
+    for name, (value, origin, base) in said.items():
+        try:
+            values[name] = read_value(names[name].kind, value, names[name].field, home, base)
+        except ExpectedError as expected:
+            shown = "" if names[name].kind is Secret else f" = {_short(value)}"
+            raise SettingsError(f"{name}{shown} (from {origin}): expected {expected}") from None
+    settings = _build(values, {name: origin for name, (_, origin, _) in said.items()}, home)
+    _check(settings)
+    return settings
+
+
+def read_secret(path: Path, name: str, source: str) -> Secret:
+    """The content of a file with a secret, without the end of its line.
+
+    :raises SettingsError: when it cannot be read or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(f"{name} = {path} (from {source}): cannot be read: {why}") from None
+    if not text:
+        raise SettingsError(f"{name} = {path} (from {source}): the file is empty")
+    return Secret(text)
+
+
+def _file(named: Path | None, env: Mapping[str, str]) -> tuple[Path | None, str]:
+    if named is not None:
+        return named, str(named)
+    if env.get(CONFIG_VARIABLE):
+        path = Path(env[CONFIG_VARIABLE])
+        return path, f"{path}, named by {CONFIG_VARIABLE}"
+    folder = env.get("XDG_CONFIG_HOME") or (env["HOME"] + "/.config" if env.get("HOME") else "")
+    own = [Path(folder) / "tea-runner" / "tea-runner.toml"] if folder else []
+    for path in (*own, SYSTEM_FILE):
+        if path.is_file():
+            return path, str(path)
+    return None, ""
+
+
+def _from_file(path: Path, names: Mapping[str, Known]) -> Iterator[tuple[str, object]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from None
+    groups = {name.partition(".")[0] for name in names if "." in name}
+    for key, value in table.items():
+        if key in groups and isinstance(value, dict):
+            for inner, each in value.items():
+                name = f"{key}.{inner}"
+                if name not in names:
+                    raise SettingsError(f"{name} (from {path}): {_unknown(name, names)}")
+                yield name, each
+        elif key in groups:
+            raise SettingsError(f"{key} (from {path}): expected a table, written [{key}]")
+        elif key not in names:
+            raise SettingsError(f"{key} (from {path}): {_unknown(key, {*names, *groups})}")
+        else:
+            yield key, value
+
+
+def _from_variables(
+    env: Mapping[str, str], names: Mapping[str, Known]
+) -> Iterator[tuple[str, object, str]]:
+    by_variable = {each.variable: name for name, each in names.items()}
+    twins = {names[name].variable + "_FILE": name for name in FROM_FILE}
+    for variable in sorted(env):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        if variable in twins:
+            name = twins[variable]
+            if names[name].variable in env:
+                raise SettingsError(
+                    f"{name}: both {names[name].variable} and {variable} are set; unset one"
+                )
+            path = Path(env[variable])
+            yield name, read_secret(path, name, variable).reveal(), variable
+        elif variable in by_variable:
+            yield by_variable[variable], env[variable], variable
+        else:
+            near = difflib.get_close_matches(variable, [*by_variable, CONFIG_VARIABLE], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{variable}: there is no such setting{hint}")
+
+
+def _unknown(name: str, names: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else "; `tea-runner config show` lists them"
+    return f"there is no such setting{hint}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 100 else text[:97] + "…"
+
+
+def _build(values: dict[str, object], sources: dict[str, str], home: str) -> Settings:
+    """Fill the groups, the folders that depend on others, and the token from its file."""
+    if "state" not in values:
+        if not home:
+            raise SettingsError(
+                "state (default): HOME is not set, so there is no default folder; "
+                f"set {PREFIX}STATE or state in the settings file"
+            )
+        values["state"] = Path(home) / ".local" / "state" / "tea-runner"
+    if "scratch" not in values:
+        values["scratch"] = typing.cast(Path, values["state"]) / "scratch"
+    file = values.get("forge.token_file")
+    if isinstance(file, Path) and "forge.token" not in values:
+        values["forge.token"] = read_secret(file, "forge.token_file", sources["forge.token_file"])
+        sources["forge.token"] = f"{file}, named by {sources['forge.token_file']}"
+    hints = typing.get_type_hints(Options)
+    arguments: dict[str, Any] = {}
+    for each in dataclasses.fields(Options):
+        kind = hints[each.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            inner = {
+                name.partition(".")[2]: value
+                for name, value in values.items()
+                if name.startswith(each.name + ".")
+            }
+            arguments[each.name] = kind(**inner)
+        elif each.name in values:
+            arguments[each.name] = values[each.name]
+    return Settings(**arguments, sources=types.MappingProxyType(sources))
+
+
+def _check(settings: Settings) -> None:
+    """What no single value can tell."""
+    forge = settings.forge
+    if forge.kind == "gitea":
+        _address(settings, "forge.url", ("http", "https"), "http://forge.example:3000")
+    elif not forge.url.startswith("/"):
+        raise SettingsError(
+            f"forge.url = {forge.url} (from {settings.source('forge.url')}): "
+            "expected a folder, written from / on, because forge.kind is folder"
+        )
+    if settings.web.url:
+        _address(settings, "web.url", ("http", "https"), "https://tea.example.org")
+    if settings.redis.url:
+        _address(settings, "redis.url", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
+    seen: dict[str, Storage] = {}
+    for storage in settings.storage:
+        if storage.uuid in seen:
+            raise SettingsError(
+                f"storage (from {settings.source('storage')}): {seen[storage.uuid].name} and "
+                f"{storage.name} have the same uuid {storage.uuid}"
+            )
+        seen[storage.uuid] = storage
+
+
+def _address(settings: Settings, name: str, schemes: tuple[str, ...], example: str) -> None:
+    value = str(settings.get(name))
+    source = settings.source(name)
+    try:
+        parts = urlsplit(value)
+        port_is_number = parts.port is None or parts.port >= 0
+    except ValueError:
+        parts, port_is_number = urlsplit(""), False
+    whole = bool(parts.path if parts.scheme == "unix" else parts.hostname)
+    if parts.scheme not in schemes or not whole or not port_is_number:
+        raise SettingsError(
+            f"{name} = {masked_url(value)} (from {source}): expected an address such as {example}"
+        )
+    if name != "redis.url" and (parts.username or parts.password):
+        raise SettingsError(
+            f"{name} (from {source}): a name or password does not belong in the address; "
+            "use forge.user and forge.token_file"
+        )
+    if name != "redis.url" and (parts.query or parts.fragment):
+        raise SettingsError(f"{name} = {value} (from {source}): expected no ? and no # in it")
+
+
+def masked_url(url: str) -> str:
+    """The address without the password in it."""
+    head, at, tail = url.rpartition("@")
+    if not at or "://" not in head:
+        return url
+    scheme, _, user = head.rpartition("//")
+    name = user.partition(":")[0]
+    return f"{scheme}//{name}:***@{tail}" if ":" in user else f"{scheme}//***@{tail}"

@@ -1,0 +1,123 @@
+"""Settings in, texts out: the commented file, the reference page, and what is set and why."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+from tea_runner.settings.load import FROM_FILE, Known, Settings, known, masked_url
+from tea_runner.settings.options import Secret, Storage
+
+_HEAD = """\
+# Settings of tea-runner.  Every line that is commented out shows the default: this file changes
+# nothing until you uncomment something.  Stronger than this file are variables such as
+# TEA_RUNNER_FORGE__URL, and stronger still are flags.  `tea-runner config show` says what holds
+# and where it was said; `tea-runner check` tries it.
+"""
+
+_STORAGE = """\
+# [[storage]]
+# name = "store"
+# uuid = "…"                                   # `git annex info store` in the dataset shows it
+# type = "S3"
+# options = {host = "minio.example.org", port = "9000"}
+# env = {AWS_ACCESS_KEY_ID = "/etc/tea-runner/id", AWS_SECRET_ACCESS_KEY = "/etc/tea-runner/key"}
+"""
+
+_PAGE = """\
+# Settings
+
+<!-- Made by tea_runner/settings/text.py from tea_runner/settings/options.py; tests keep it current. -->
+
+Defaults are overridden by one settings file, that by variables, those by flags of a command.
+The file is the one named by `--config` or `TEA_RUNNER_CONFIG`,
+else `~/.config/tea-runner/tea-runner.toml`, else `/etc/tea-runner/tea-runner.toml`.
+It is never taken from the current folder, which may be somebody else's dataset.
+`tea-runner config init` writes a commented one;
+`tea-runner config show` says each value and where it was said.
+An unknown name is an error.
+Lists in variables are separated by commas (`storage` is a list in JSON).
+Sizes may be written `64 MiB`, times `45 s` or `5 min`.
+Relative paths in the file start at the file's folder.
+Secrets are given as the name of a file.
+"""
+
+
+def generate() -> str:
+    """A commented settings file that changes nothing as it is."""
+    lines = [_HEAD]
+    group = ""
+    for each in known():
+        if each.kind is Secret:
+            continue
+        prefix, dot, name = each.name.rpartition(".")
+        if dot and prefix != group:
+            group = prefix
+            lines.append(f"[{group}]\n")
+        words = each.field.metadata["help"]
+        text = textwrap.fill(words, 96, initial_indent="# ", subsequent_indent="# ")
+        shown = default(each)
+        if each.name == "storage":
+            lines.append(f"{text}\n{_STORAGE}")
+        elif each.field.metadata["shown"]:
+            lines.append(f"{text}\n# {name} = …      # default: {each.field.metadata['shown']}\n")
+        else:
+            lines.append(f"{text}\n# {name} = {shown or '…'}\n")
+    return "\n".join(lines)
+
+
+def reference() -> str:
+    """The page docs/reference/settings.md."""
+    lines = [_PAGE]
+    group: str | None = None
+    for each in known():
+        prefix = each.name.rpartition(".")[0]
+        if prefix != group:
+            group = prefix
+            lines.append(f"## {f'`[{group}]`' if group else 'Single values'}\n")
+        shown = default(each)
+        facts = [f"default `{shown}`" if shown else "no default", f"variable `{each.variable}`"]
+        if each.name in FROM_FILE:
+            facts.append(f"or the name of a file with it in `{each.variable}_FILE`")
+        words = each.field.metadata["help"].replace("*", "\\*")
+        lines.append(f"### `{each.name}`\n\n{words}\n\n{'; '.join(facts)}.\n")
+    return "\n".join(lines)
+
+
+def show(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Name, value and source of everything, with secrets masked."""
+    for each in known():
+        value = settings.get(each.name)
+        yield each.name, _toml(value), settings.source(each.name)
+
+
+def default(each: Known) -> str:
+    """The default as TOML, or as words where it depends on the machine."""
+    shown: str = each.field.metadata.get("shown", "")
+    value = each.field.default
+    if shown:
+        return json.dumps(shown)
+    size = each.field.metadata.get("unit") == "bytes"
+    if size and isinstance(value, int) and value and value % 2**20 == 0:
+        return f'"{value >> 20} MiB"'
+    return "" if value is None else _toml(value)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Secret):
+        return json.dumps(str(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(each) for each in typing.cast(tuple[object, ...], value)) + "]"
+    if isinstance(value, Storage):
+        return json.dumps(f"{value.name} ({value.type}, {value.uuid})")
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return '""'
+    text = str(value) if isinstance(value, Path) else masked_url(str(value))
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,53 @@
+"""What every test starts from: a home of its own, no settings, no git configuration but ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.gitea"]
+
+_GIT = """\
+[user]
+	name = Test
+	email = test@example.org
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+"""
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _real_home_is_left_alone() -> Iterator[None]:
+    """Fail the run when a test wrote into the git configuration or settings of who runs it."""
+    home = Path(os.environ.get("HOME", "/nonexistent"))
+    watched = [home / ".gitconfig", home / ".config/git/config", home / ".config/tea-runner"]
+    before = {path: _stamp(path) for path in watched}
+    yield
+    assert before == {path: _stamp(path) for path in watched}
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each test an empty home, and nothing of the settings around it."""
+    for name in list(os.environ):
+        if name.startswith(("TEA_RUNNER_", "GIT_", "DATALAD_", "XDG_")):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(_GIT, encoding="utf-8")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")

@@ -1,0 +1,163 @@
+"""A real Gitea on loopback: a program in, a forge with an administrator and a bot out.
+
+The program is the one that ``TEA_TEST_GITEA`` names, else ``gitea`` on PATH; it must have SQLite
+(built with the tags ``sqlite sqlite_unlock_notify``).  Without one the tests are skipped aloud.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tea_runner.adapters import process
+
+_INI = """\
+APP_NAME = test
+RUN_MODE = prod
+RUN_USER = {user}
+WORK_PATH = {root}/work
+I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
+[server]
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = {port}
+ROOT_URL = http://127.0.0.1:{port}/
+DISABLE_SSH = true
+OFFLINE_MODE = true
+[database]
+DB_TYPE = sqlite3
+PATH = {root}/work/gitea.db
+[security]
+INSTALL_LOCK = true
+ALLOWED_HOST_LIST = loopback,private
+[webhook]
+ALLOWED_HOST_LIST = loopback,private
+[service]
+DISABLE_REGISTRATION = true
+[actions]
+ENABLED = false
+[mailer]
+ENABLED = false
+[repository]
+ENABLE_PUSH_CREATE_USER = true
+[log]
+LEVEL = Warn
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gitea:
+    """A running Gitea; *owner* may do everything, *bot* only what it was invited to."""
+
+    url: str
+    owner: str
+    owner_token: str
+    bot: str
+    bot_token: str
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the API as the owner."""
+        answer = requests.request(
+            method,
+            f"{self.url}/api/v1{path}",
+            json=body,
+            headers={"Authorization": f"token {self.owner_token}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def repository(self, name: str, *, bot: str = "admin") -> str:
+        """Make an empty repository that the bot may use; answers ``owner/name``."""
+        self.api("POST", "/user/repos", {"name": name})
+        invitation = {"permission": bot}
+        self.api("PUT", f"/repos/{self.owner}/{name}/collaborators/{self.bot}", invitation)
+        return f"{self.owner}/{name}"
+
+    def push_url(self, repository: str) -> str:
+        """Where the owner pushes to, with the token in it."""
+        return (
+            self.url.replace("://", f"://{self.owner}:{self.owner_token}@") + f"/{repository}.git"
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait(url: str, log: Path, running: Any) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        if running.poll() is not None:
+            break
+        time.sleep(0.1)
+    pytest.fail(f"gitea did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
+    """One Gitea for the whole run; tests make repositories of their own in it."""
+    program = os.environ.get("TEA_TEST_GITEA") or shutil.which("gitea")
+    if not program:
+        pytest.skip("no gitea on PATH, and TEA_TEST_GITEA names none")
+    root = tmp_path_factory.mktemp("gitea")
+    (root / "home").mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": str(root / "home"), "LC_ALL": "C.UTF-8"}
+    version = process.run([program, "--version"], env=env).stdout.decode()
+    port = _free_port()
+    user = process.run(["id", "-un"], env=env).stdout.decode().strip()
+    ini = root / "app.ini"
+    ini.write_text(_INI.format(user=user, root=root, port=port), encoding="utf-8")
+    command = [program, "-c", str(ini)]
+    made = process.run([*command, "migrate"], env=env, check=False)
+    if b"SQLite" in made.stdout + made.stderr or b"sqlite" in made.stderr:
+        pytest.skip(f"{program} was built without SQLite ({version.strip()})")
+    assert made.returncode == 0, made.stderr
+    admin = [*command, "admin", "user"]
+    create = [*admin, "create", "--must-change-password=false"]
+    password = secrets.token_hex(12)
+    process.run([*create, "--username", "lab", "--password", password, "--email", "lab@example.org",
+                 "--admin"], env=env)  # fmt: skip
+    process.run([*create, "--username", "teabot", "--user-type", "bot", "--email",
+                 "bot@example.org"], env=env)  # fmt: skip
+
+    def token(name: str, scopes: str) -> str:
+        made = process.run([*admin, "generate-access-token", "-u", name, "-t", "tests", "--raw",
+                            "--scopes", scopes], env=env)  # fmt: skip
+        return made.stdout.decode().split()[-1]
+
+    log = root / "web.log"
+    with log.open("wb") as written:
+        running = process.start([*command, "web"], env=env, stdout=written, stderr=written)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(f"{url}/api/healthz", log, running)
+        yield Gitea(
+            url=url,
+            owner="lab",
+            owner_token=token("lab", "all"),
+            bot="teabot",
+            bot_token=token("teabot", "write:repository,read:user"),
+        )
+    finally:
+        running.terminate()
+        try:
+            running.wait(10)
+        finally:
+            process.kill(running)
