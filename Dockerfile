@@ -1,21 +1,25 @@
-# One container with everything: receiver, pages, one worker, a Redis server, an embedded forge.
+# One container with everything: receiver, pages, workers, a Redis server and the embedded forge.
 #
 #   docker build -t tea-runner .
 #   docker run --rm -p 1706:1706 -v tea-runner:/var/lib/tea-runner \
 #     --security-opt seccomp=unconfined --security-opt systempaths=unconfined tea-runner
 #
-# The two security options are for bubblewrap: the sandbox of each command makes namespaces and mounts
-# a /proc of its own, which the default profile of container engines does not let it.
-# podman: --security-opt seccomp=unconfined --security-opt unmask=ALL
+# The two security options are for bubblewrap, the sandbox of each command: it makes namespaces and
+# mounts a /proc of its own, which the default profile of docker and podman does not let it.
 # Where AppArmor is at work, add --security-opt apparmor=unconfined.
+#
+# Behind a proxy with certificates of its own:
+#   podman build -v /etc/ssl/certs:/etc/ssl/certs:ro -t tea-runner .
+#   docker build --build-arg BASE=a-debian-that-trusts-them -t tea-runner .
 
-FROM debian:bookworm-slim AS build
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
-# For those behind a proxy or with an index of their own; nothing of them stays in the image.
-ARG PIP_INDEX_URL
-ARG PIP_CERT
+# For those with an index of their own; it does not stay in the image.
+ARG PIP_INDEX_URL=https://pypi.org/simple
 # OpenCV and numpy, for the example; --build-arg EXTRA= leaves them out.
 ARG EXTRA=demo
 WORKDIR /src
@@ -30,7 +34,7 @@ print(*p['dependencies'], *(p['optional-dependencies'][e] if e else ()), sep='\n
 COPY . .
 RUN /opt/tea-runner/bin/pip install --no-cache-dir --disable-pip-version-check -q --no-deps .
 
-FROM debian:bookworm-slim
+FROM ${BASE}
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        bubblewrap ca-certificates git openssh-client python3 redis-server tini \
@@ -40,10 +44,16 @@ COPY --from=build /opt/tea-runner /opt/tea-runner
 ENV PATH=/opt/tea-runner/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/tea-runner \
     LANG=C.UTF-8 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    TEA_RUNNER_STATE=/var/lib/tea-runner \
+    TEA_RUNNER_WEB__HOST=0.0.0.0 \
+    TEA_RUNNER_SANDBOX__PATH=/opt/tea-runner/bin:/usr/local/bin:/usr/bin:/bin \
+    TEA_RUNNER_SANDBOX__BINDS=/opt/tea-runner
 USER tea
 WORKDIR /var/lib/tea-runner
 VOLUME /var/lib/tea-runner
 EXPOSE 1706
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python3", "-c", \
+    "import urllib.request as u; u.urlopen('http://127.0.0.1:1706/healthz', timeout=4)"]
 ENTRYPOINT ["tini", "--"]
 CMD ["tea-runner", "up"]
