@@ -1,0 +1,358 @@
+"""Annex keys in, files with their content out; new files in, keys that a storage holds out.
+
+The only file that calls git-annex.  It works in a repository that is private to tea-runner
+(``annex.private``: no location log of ours ever leaves it) in which nothing is enabled but the
+special remotes that the operator lists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tea_runner.adapters import process
+from tea_runner.adapters.gitenv import GitEnvironment
+from tea_runner.core.annexlink import file_name, lower_directory, mixed_directory
+from tea_runner.core.content import key_size
+from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused
+
+#: Kinds of special remotes that start programs or read the host's files: only when listed by uuid.
+_LISTED_ONLY = frozenset({"external", "hook", "compute", "bup", "adb", "tahoe", "borg", "ddar"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A special remote that the operator allows, as the dataset's ``remote.log`` may describe it.
+
+    ``origin`` stands for the forge itself, where it speaks git-annex.
+    """
+
+    name: str
+    uuid: str = ""
+    type: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def parse_remote_log(data: bytes) -> dict[str, dict[str, str]]:
+    """uuid to configuration of each special remote (git-annex, "internals", ``remote.log``)."""
+    found: dict[str, dict[str, str]] = {}
+    stamps: dict[str, float] = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        uuid, *words = line.split(" ")
+        config = dict(word.partition("=")[::2] for word in words)
+        try:
+            stamp = float(config.get("timestamp", "0").rstrip("s"))
+        except ValueError:
+            stamp = 0.0
+        if stamp >= stamps.get(uuid, -1.0):
+            found[uuid], stamps[uuid] = config, stamp
+    return found
+
+
+class Annex:
+    """git-annex in one repository."""
+
+    def __init__(
+        self,
+        git_dir: Path,
+        environment: GitEnvironment,
+        storages: Sequence[Storage],
+        *,
+        own: bool = True,
+    ) -> None:
+        self.git_dir = git_dir
+        self.storages = tuple(storages)
+        #: Whether the repository is ours (a bare mirror), or a person's clone that we only borrow.
+        self.own = own
+        extra: dict[str, str] = {}
+        for storage in storages:
+            extra.update(storage.env)
+        # git-annex runs git itself in the bare repository, by its path.
+        self._env = environment.with_(
+            GIT_CONFIG_COUNT="1",
+            GIT_CONFIG_KEY_0="safe.bareRepository",
+            GIT_CONFIG_VALUE_0="all",
+            **extra,
+        )
+        self._environment = environment
+        self._pipes: dict[tuple[str, ...], process.Pipe] = {}
+        self._remotes: dict[str, str] = {}
+        self._prepared_for = ""
+
+    # -- remotes -----------------------------------------------------------------------------
+
+    def prepare(self, remote_log: bytes) -> None:
+        """Make the repository an annex and enable the listed storages that the dataset knows.
+
+        Cheap when nothing changed since the last call.
+
+        :raises Refused: when a storage is not what the operator listed.
+        """
+        stamp = str(hash(remote_log))
+        if stamp == self._prepared_for:
+            return
+        if not self.own:
+            self._remotes = {"here": self._config("annex.uuid")}
+            self._prepared_for = stamp
+            return
+        with self._lock("annex"):
+            if not self._config("annex.uuid"):
+                self._git("config", "annex.private", "true")
+                self._git("config", "remote.origin.annex-ignore", "true")
+                self._annex("init", "--quiet", "--no-autoenable", "tea-runner worker")
+            self.close()
+            known = parse_remote_log(remote_log)
+            self._remotes = {}
+            for storage in self.storages:
+                self._enable(storage, known)
+        self._prepared_for = stamp
+
+    def _enable(self, storage: Storage, known: Mapping[str, Mapping[str, str]]) -> None:
+        if storage.name == "origin":
+            self._git("config", "remote.origin.annex-ignore", "false")
+            self._annex("find", "--quiet", "--in", "origin", "--limit=0", check=False)
+            uuid = self._config("remote.origin.annex-uuid")
+            if uuid:
+                self._remotes["origin"] = uuid
+                self._git("config", "remote.origin.annex-speculate-present", "true")
+            return
+        for uuid, config in known.items():
+            if storage.uuid and storage.uuid != uuid:
+                continue
+            if not storage.uuid and config.get("name") != storage.name:
+                continue
+            kind = config.get("type", "")
+            if storage.type and kind != storage.type:
+                raise Refused(
+                    f"storage {storage.name} is of type {kind} in the dataset, but the settings "
+                    f"say {storage.type}; correct the one or the other"
+                )
+            if kind in _LISTED_ONLY and not storage.uuid:
+                raise Refused(
+                    f"storage {storage.name} is of type {kind}, which starts programs; "
+                    f"allow it by its uuid: {uuid}"
+                )
+            self._enable_special(config.get("name", storage.name), uuid, storage)
+
+    def _enable_special(self, name: str, uuid: str, storage: Storage) -> None:
+        if self._config(f"remote.{name}.annex-uuid") != uuid:
+            options = [f"{key}={value}" for key, value in sorted(storage.options.items())]
+            self._annex("enableremote", name, *options)
+        # A configuration that others may edit must be accepted by us each time it changes
+        # (git-annex-verifyremote(1)); what was listed by the operator is.
+        text = self._annex("verifyremote", name, check=False).decode("utf-8", "replace")
+        marker = "verifyremote " + name + " --safe "
+        if marker in text:
+            number = text.split(marker, 1)[1].split()[0]
+            if number.isdigit():
+                self._annex("verifyremote", name, "--safe", number)
+        self._git("config", f"remote.{name}.annex-speculate-present", "true")
+        self._remotes[name] = uuid
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """Name and uuid of where new content goes.
+
+        :raises OutsideError: when the dataset has none of the listed storages.
+        """
+        for name, uuid in self._remotes.items():
+            return name, uuid
+        listed = ", ".join(storage.name for storage in self.storages) or "none"
+        raise OutsideError(
+            f"no storage for annexed results: the dataset has none of the storages in the settings "
+            f"({listed}); add one with git annex initremote and list it under [[storage]]"
+        )
+
+    # -- content in --------------------------------------------------------------------------
+
+    def get(self, keys: Iterable[str]) -> dict[str, Path]:
+        """Files with the content of these keys, verified when they arrived.
+
+        :raises ContentMissing: naming the keys that no storage has.
+        """
+        places: dict[str, Path] = {}
+        absent = []
+        for key in dict.fromkeys(keys):
+            place = self._object(key)
+            if place is None:
+                absent.append(key)
+            else:
+                places[key] = place
+        if absent:
+            errors = self._fetch(absent)
+            for key in absent:
+                place = self._object(key)
+                if place is not None:
+                    places[key] = place
+            missing = tuple(key for key in absent if key not in places)
+            if missing:
+                reasons = "; ".join(dict.fromkeys(errors.get(key, "") for key in missing)).strip("; ")
+                searched = ", ".join(self._remotes) or "no storage"
+                raise ContentMissing(
+                    f"{len(missing)} of {len(places) + len(missing)} files have no content in "
+                    f"{searched}, for example key {missing[0]}{': ' + reasons if reasons else ''}",
+                    missing,
+                )
+        return places
+
+    def _object(self, key: str) -> Path | None:
+        """Where the content is, if it is here whole."""
+        name = file_name(key)
+        for directory in (lower_directory(key), mixed_directory(key)):
+            path = self.git_dir / "annex" / "objects" / directory / name / name
+            with contextlib.suppress(OSError):
+                size = path.stat().st_size
+                if key_size(key) in (None, size):
+                    return path
+        return None
+
+    def _fetch(self, keys: Sequence[str]) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        for answer in self._batch(keys, "get", "--batch-keys", "--json", "--json-error-messages"):
+            if not answer.get("success"):
+                words = answer.get("error-messages") or [answer.get("note") or ""]
+                errors[str(answer.get("key"))] = " ".join(map(str, words)).strip()
+        return errors
+
+    # -- content out -------------------------------------------------------------------------
+
+    def key_of(self, path: Path, backend: str) -> str:
+        """The key that git-annex gives this file with this backend."""
+        name = os.fsencode(path)
+        if b"\n" in name:
+            return self._annex("calckey", f"--backend={backend}", os.fsdecode(name)).decode().strip()
+        pipe = self._pipe("calckey", f"--backend={backend}", "--batch")
+        pipe.send(name + b"\n")
+        key = pipe.line().decode("utf-8", "surrogateescape")
+        if not key:
+            raise OutsideError(f"git-annex could not make a key for {path.name}")
+        return key
+
+    def insert(self, path: Path, key: str) -> None:
+        """Put a copy of the file into this repository as the content of the key."""
+        if self._object(key) is not None:
+            return
+        directory = lower_directory(key) if self.own else mixed_directory(key)
+        name = file_name(key)
+        final = self.git_dir / "annex" / "objects" / directory / name
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.git_dir / "annex" / "tmp" / f"tea-{os.getpid()}-{name[-180:]}"
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, temporary)
+        temporary.chmod(0o444)
+        with contextlib.suppress(FileExistsError):
+            final.mkdir()
+        with contextlib.suppress(PermissionError):
+            final.chmod(0o755)
+        os.replace(temporary, final / name)
+        final.chmod(0o555)
+
+    def send(self, keys: Sequence[str]) -> str:
+        """Copy the keys' content to storage, verify that it is there, and return the storage's uuid.
+
+        :raises OutsideError: when some of it is not.
+        """
+        name, uuid = self.target
+        if name == "here" or not keys:
+            return uuid
+        wanted = list(dict.fromkeys(keys))
+        for answer in self._batch(
+            wanted, "copy", "--batch-keys", f"--to={name}", "--json", "--json-error-messages"
+        ):
+            if not answer.get("success"):
+                words = " ".join(map(str, answer.get("error-messages") or []))
+                raise OutsideError(f"storage {name} did not take {answer.get('key')}: {words}")
+        pipe = self._pipe("checkpresentkey", "--batch", name)
+        for key in wanted:
+            pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
+            if pipe.line() != b"1":
+                raise OutsideError(f"storage {name} says that it does not have {key}, just sent")
+        return uuid
+
+    def matches(self, expression: str, path: str, size: int, encoding: str) -> bool:
+        """Whether a file matches a preferred-content expression (git-annex-matchexpression(1)).
+
+        :raises OutsideError: when the expression is wrong, or asks for more than is known.
+        """
+        done = process.run(
+            [
+                "git-annex", "matchexpression", expression, f"--file={path}", f"--size={size}",
+                f"--mimeencoding={encoding}",
+                f"--mimetype={'application/octet-stream' if encoding == 'binary' else 'text/plain'}",
+            ],
+            env=self._env, cwd=self._cwd, check=False,
+        )  # fmt: skip
+        if done.returncode in (0, 1):
+            return done.returncode == 0
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise OutsideError(f"annex.largefiles={expression} cannot be evaluated for {path}: {words}")
+
+    # -- git-annex itself --------------------------------------------------------------------
+
+    def _batch(self, lines: Sequence[str], *arguments: str) -> Iterator[dict[str, object]]:
+        """One JSON answer for each line, from a process that stays."""
+        pipe = self._pipe(*arguments)
+        for line in lines:
+            pipe.send(line.encode("utf-8", "surrogateescape") + b"\n")
+            text = pipe.line()
+            try:
+                answer = json.loads(text)
+            except ValueError:
+                answer = {"success": False, "key": line, "error-messages": [text.decode("utf-8", "replace")]}
+            if not text:
+                answer = {"success": True, "key": line}
+            yield answer
+
+    def _pipe(self, *arguments: str) -> process.Pipe:
+        pipe = self._pipes.get(arguments)
+        if pipe is None or not pipe.alive:
+            pipe = process.Pipe(["git-annex", *arguments], env=self._env, cwd=self._cwd)
+            self._pipes[arguments] = pipe
+        return pipe
+
+    @property
+    def _cwd(self) -> Path:
+        return self.git_dir if self.own else self.git_dir.parent
+
+    def _annex(self, *arguments: str, check: bool = True) -> bytes:
+        done = process.run(
+            ["git-annex", *arguments], env=self._env, cwd=self._cwd, check=check,
+            why=f"git annex {arguments[0]}",
+        )  # fmt: skip
+        return bytes(done.stdout)
+
+    def _git(self, *arguments: str) -> None:
+        process.run(
+            ["git", f"--git-dir={self.git_dir}", *arguments], env=self._environment.variables
+        )
+
+    def _config(self, name: str) -> str:
+        done = process.run(
+            ["git", f"--git-dir={self.git_dir}", "config", "--get", name],
+            env=self._environment.variables, check=False,
+        )  # fmt: skip
+        return str(done.stdout.decode("utf-8", "replace").strip())
+
+    @contextlib.contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        path = self.git_dir.with_name(f".{self.git_dir.name}.{name}.lock")
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def close(self) -> None:
+        """End the processes behind it; git-annex writes its journal then."""
+        for pipe in self._pipes.values():
+            with contextlib.suppress(CommandError, OSError):
+                pipe.close()
+        self._pipes.clear()
+
+
+__all__ = ["Annex", "Storage", "parse_remote_log"]

@@ -1,0 +1,284 @@
+"""Jobs and plan requests in Redis: who wants what, who is at it, what failed.
+
+Everything here can be lost at any time: it is planned again from git.  Moves between states are Lua
+scripts, so that two processes never see half of one.
+
+Keys (all below ``tea:``):
+``job:<id>``        hash: state, body, attempt, token, worker, times, error
+``lease:<id>``      the token of the worker that is at it; expires when the worker dies
+``wanted:<id>``     set of ``repository\\nbranch`` to plan again when the job has ended
+``key:<repo>\\n<key>``  id of the job that computes the key
+``failed:<repo>\\n<key>``  why the key's last attempt failed for good
+``pending:<repository>\\n<branch>``  set of jobs that have not ended
+``plan:<repository>\\n<branch>``   set while a plan request waits in the queue
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from tea_runner.core.errors import QueueError
+from tea_runner.core.jobs import Job, seal, unseal
+
+_DAY = 86_400
+_KEEP = 14 * _DAY
+#: Starts of one job after which it is parked: each but the last killed its worker.
+CRASHES = 3
+
+# KEYS: job, wanted, pending   ARGV: id, body, wanter, now, keep, key names…
+# Answers 1 when the job is new and must be enqueued, 0 when somebody else has it in hand.
+_WANT = """
+redis.call('SADD', KEYS[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[5])
+local state = redis.call('HGET', KEYS[1], 'state')
+if state == 'waiting' or state == 'running' then
+  redis.call('SADD', KEYS[3], ARGV[1])
+  return 0
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'created', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('SADD', KEYS[3], ARGV[1])
+for i = 6, #ARGV do redis.call('SET', ARGV[i], ARGV[1], 'EX', ARGV[5]) end
+return 1
+"""
+
+# KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
+_CLAIM = """
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'waiting' and not (state == 'running' and redis.call('EXISTS', KEYS[2]) == 0) then return 0 end
+local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+if attempt > tonumber(ARGV[5]) then return -1 end
+redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
+return attempt
+"""
+
+# KEYS: lease   ARGV: token, lease seconds
+_EXTEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+# KEYS: job, lease, wanted   ARGV: id, token or '', state, now, error
+# Answers the wanters whose pending jobs have all ended.
+_END = """
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return {} end
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended', ARGV[4], 'error', ARGV[5])
+redis.call('DEL', KEYS[2])
+local ready = {}
+for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
+  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0 then table.insert(ready, wanter) end
+end
+redis.call('DEL', KEYS[3])
+return ready
+"""
+
+# KEYS: job, lease   ARGV: token
+_RELEASE = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'state', 'waiting')
+redis.call('HINCRBY', KEYS[1], 'attempt', -1)
+return 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to work on a job, until the lease runs out."""
+
+    job: Job
+    token: str
+    attempt: int
+
+
+def connect(url: str) -> redis.Redis:
+    """A connection that fails within seconds instead of hanging."""
+    return redis.Redis.from_url(
+        url, socket_connect_timeout=1, socket_timeout=None, decode_responses=False
+    )
+
+
+class Jobs:
+    """The state of all jobs."""
+
+    def __init__(
+        self,
+        connection: redis.Redis,
+        enqueue: Callable[[str, str], None],
+        *,
+        secret: bytes,
+        lease: int = 45,
+    ) -> None:
+        self._redis = connection
+        self._enqueue = enqueue
+        self._secret = secret
+        self._lease = lease
+        register = connection.register_script
+        self._want, self._claim_script = register(_WANT), register(_CLAIM)
+        self._extend, self._end, self._release = register(_EXTEND), register(_END), register(_RELEASE)
+
+    # -- the planner's side ------------------------------------------------------------------
+
+    def in_flight(self, repository: str, keys: Sequence[str]) -> dict[str, str]:
+        """Which of these keys some job is computing or will compute, with the job's id."""
+        ids = self._many(f"tea:key:{repository}\n", keys)
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in dict.fromkeys(ids.values()):
+            pipe.hget(f"tea:job:{job_id}", "state")
+        states = dict(zip(dict.fromkeys(ids.values()), pipe.execute(), strict=True))
+        live = (b"waiting", b"running")
+        return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
+
+    def failures(self, repository: str, keys: Sequence[str]) -> dict[str, str]:
+        """Which of these keys failed for good, with the sentence that says how."""
+        return self._many(f"tea:failed:{repository}\n", keys)
+
+    def _many(self, prefix: str, keys: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for start in range(0, len(keys), 1000):
+            chunk = keys[start : start + 1000]
+            values: Any = self._guard(lambda c=chunk: self._redis.mget([prefix + key for key in c]))
+            found.update(
+                (key, value.decode("utf-8", "replace"))
+                for key, value in zip(chunk, values, strict=True)
+                if value is not None
+            )
+        return found
+
+    def want(self, job: Job) -> bool:
+        """Ask for a job; returns whether it had to be enqueued."""
+        wanter = f"{job.repository}\n{job.branch}"
+        names = [f"tea:key:{job.repository}\n{key}" for _, key in job.datums]
+        new = self._guard(
+            lambda: self._want(
+                keys=[f"tea:job:{job.id}", f"tea:wanted:{job.id}", f"tea:pending:{wanter}"],
+                args=[job.id, seal(job, self._secret), wanter, _now(), _KEEP, *names],
+            )
+        )
+        if new:
+            self._enqueue("work", job.id)
+        return bool(new)
+
+    def wait_for(self, repository: str, branch: str, job_id: str) -> None:
+        """Have the branch planned again when a job that is under way has ended."""
+        wanter = f"{repository}\n{branch}"
+        self._redis.sadd(f"tea:wanted:{job_id}", wanter)
+        self._redis.sadd(f"tea:pending:{wanter}", job_id)
+
+    def forget_failures(self, repository: str, keys: Iterable[str]) -> int:
+        """Let keys that failed be tried again; returns how many."""
+        names = [f"tea:failed:{repository}\n{key}" for key in keys]
+        return int(self._redis.delete(*names)) if names else 0  # type: ignore[arg-type]
+
+    # -- the worker's side -------------------------------------------------------------------
+
+    def claim(self, job_id: str, worker: str, token: str) -> Claim | None:
+        """The right to work on a job, or None when it is not to be had.
+
+        :raises Refused: when what stands in Redis was not written by the planner.
+        """
+        attempt = int(
+            self._claim_script(
+                keys=[f"tea:job:{job_id}", f"tea:lease:{job_id}"],
+                args=[token, worker, _now(), self._lease, CRASHES],
+            )
+        )
+        if attempt == 0:
+            return None
+        body = self._redis.hget(f"tea:job:{job_id}", "body")
+        assert isinstance(body, bytes)
+        job = unseal(body.decode(), self._secret)
+        if attempt < 0:
+            sentence = f"its worker died {CRASHES} times in a row; it is parked until somebody retries it"
+            self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
+            self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
+            return None
+        return Claim(job=job, token=token, attempt=attempt)
+
+    def extend(self, claim: Claim) -> bool:
+        """Keep the claim; False when it is lost."""
+        return bool(self._extend(keys=[f"tea:lease:{claim.job.id}"], args=[claim.token, self._lease]))
+
+    def release(self, claim: Claim) -> None:
+        """Give the claim back so that another worker may take the job at once."""
+        keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
+        if self._release(keys=keys, args=[claim.token]):
+            self._enqueue("work", claim.job.id)
+
+    def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
+        """Remember why keys failed for good."""
+        pipe = self._redis.pipeline(transaction=False)
+        for key, sentence in sentences.items():
+            pipe.set(f"tea:failed:{job.repository}\n{key}", sentence, ex=30 * _DAY)
+        pipe.execute()
+
+    def end(self, claim: Claim, state: str, error: str = "") -> None:
+        """The job has ended; branches that waited for it alone are planned again."""
+        job = claim.job
+        names = [f"tea:key:{job.repository}\n{key}" for _, key in job.datums]
+        ready: Any = self._end(
+            keys=[f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"],
+            args=[job.id, claim.token, state, _now(), error],
+        )
+        self._redis.delete(*names)
+        for wanter in ready:
+            repository, _, branch = wanter.decode().partition("\n")
+            self.request_plan(repository, f"refs/heads/{branch}", why="its jobs have ended")
+
+    # -- plan requests -----------------------------------------------------------------------
+
+    def request_plan(self, repository: str, ref: str, *, why: str) -> None:
+        """See :class:`tea_runner.ports.PlanRequests`."""
+        branch = ref.removeprefix("refs/heads/")
+        name = f"tea:plan:{repository}\n{branch}"
+        if self._guard(lambda: self._redis.set(name, why, nx=True, ex=600)):
+            self._guard(lambda: self._enqueue("plan", json.dumps([repository, branch])))
+
+    def begin_plan(self, repository: str, branch: str) -> None:
+        """From now on a push is a new request."""
+        self._redis.delete(f"tea:plan:{repository}\n{branch}")
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def look(self, job_id: str) -> dict[str, str]:
+        """All that is known of a job; empty when nothing is."""
+        raw: Any = self._redis.hgetall(f"tea:job:{job_id}")
+        return {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
+
+    def abandoned(self) -> list[str]:
+        """Jobs that are said to run, but whose worker's lease has run out."""
+        found = []
+        for name in self._redis.scan_iter("tea:job:*", count=1000):
+            job_id = name.decode().rsplit(":", 1)[1]
+            state = self._redis.hget(name, "state")
+            if state == b"running" and not self._redis.exists(f"tea:lease:{job_id}"):
+                found.append(job_id)
+        return found
+
+    def waiting(self) -> list[str]:
+        """Jobs that wait for a worker."""
+        return [
+            name.decode().rsplit(":", 1)[1]
+            for name in self._redis.scan_iter("tea:job:*", count=1000)
+            if self._redis.hget(name, "state") == b"waiting"
+        ]
+
+    @staticmethod
+    def _guard(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except redis.RedisError as error:
+            raise QueueError(f"Redis does not answer as it should: {error}") from None
+
+
+def _now() -> str:
+    return f"{time.time():.3f}"

@@ -1,0 +1,241 @@
+"""Object ids in, git objects out; and new objects in, their ids out, in one pack.
+
+Reading goes through one long-lived ``git cat-file --batch``; trees are remembered by id.  New objects
+are encoded here and handed to git in one piece, so that a commit costs one process, however many
+files it has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import threading
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tea_runner.adapters import process
+from tea_runner.adapters.gitenv import GitEnvironment
+from tea_runner.core.errors import OutsideError
+from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
+
+_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+#: Requests sent before answers are read: their text fits into a pipe's buffer of 64 KiB.
+_CHUNK = 900
+#: Trees remembered at once; a tree of a thousand names takes some 200 kB.
+_TREES = 20_000
+
+
+class ObjectReader:
+    """Objects of one repository.  Safe to share between threads.
+
+    Blobs that a partial clone left out count as absent: they are never fetched from here, because a
+    reader that fetches one blob at a time would take the place of the planner's promise to touch
+    no content.
+    """
+
+    def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
+        self.git_dir = git_dir
+        self._environment = environment
+        self._pipe: process.Pipe | None = None
+        self._lock = threading.RLock()
+        self._trees: dict[str, dict[str, TreeEntry]] = {}
+        #: How many objects were asked of git, for the tests of cost.
+        self.reads = 0
+
+    def _open(self) -> process.Pipe:
+        if self._pipe is None or not self._pipe.alive:
+            argv = ["git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=false"]
+            self._pipe = process.Pipe(
+                [*argv, "cat-file", "--batch"], env=self._environment.variables
+            )
+        return self._pipe
+
+    def read(self, oid: str) -> tuple[str, bytes] | None:
+        """Type and content of an object, or None when it is not here."""
+        return self.read_many([oid])[oid]
+
+    def read_many(self, oids: Iterable[str]) -> dict[str, tuple[str, bytes] | None]:
+        """Several objects at once."""
+        wanted = list(dict.fromkeys(oids))
+        found: dict[str, tuple[str, bytes] | None] = {}
+        with self._lock:
+            for start in range(0, len(wanted), _CHUNK):
+                chunk = wanted[start : start + _CHUNK]
+                pipe = self._open()
+                try:
+                    pipe.send("".join(oid + "\n" for oid in chunk).encode())
+                    for oid in chunk:
+                        found[oid] = self._answer(pipe)
+                except BaseException:
+                    # A pipe that was left in the middle of an answer can never be asked again.
+                    pipe.close()
+                    self._pipe = None
+                    raise
+                self.reads += len(chunk)
+        return found
+
+    @staticmethod
+    def _answer(pipe: process.Pipe) -> tuple[str, bytes] | None:
+        header = pipe.line().split(b" ")
+        if header[-1] in (b"missing", b"ambiguous"):
+            return None
+        size = int(header[2])
+        data = pipe.read(size + 1)[:-1]
+        return header[1].decode(), data
+
+    def tree(self, oid: str) -> Entries:
+        """The entries of a tree.
+
+        :raises OutsideError: when it is not here.
+        """
+        known = self._trees.get(oid)
+        if known is None:
+            found = self.read(oid)
+            if found is None or found[0] != "tree":
+                raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
+            known = parse_tree(found[1], len(oid) // 2)
+            if len(self._trees) >= _TREES:
+                self._trees.clear()
+            self._trees[oid] = known
+        return known
+
+    def blob(self, oid: str) -> bytes | None:
+        """The content of a blob, or None when it is not here."""
+        found = self.read(oid)
+        return found[1] if found and found[0] == "blob" else None
+
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes | None]:
+        """The content of several blobs."""
+        return {
+            oid: found[1] if found and found[0] == "blob" else None
+            for oid, found in self.read_many(oids).items()
+        }
+
+    def commit(self, oid: str) -> Commit:
+        """A commit's parts.
+
+        :raises OutsideError: when it is not here.
+        """
+        found = self.read(oid)
+        if found is None or found[0] != "commit":
+            raise OutsideError(f"commit {oid} is not in {self.git_dir}")
+        return Commit(oid, found[1])
+
+    def close(self) -> None:
+        """End the process behind it."""
+        with self._lock:
+            if self._pipe is not None:
+                self._pipe.close()
+                self._pipe = None
+
+
+class Commit:
+    """A raw commit object, taken apart where it is asked."""
+
+    def __init__(self, oid: str, data: bytes) -> None:
+        self.oid = oid
+        header, _, message = data.partition(b"\n\n")
+        self._lines = header.split(b"\n")
+        self.message = message.decode("utf-8", "replace")
+
+    def _values(self, name: bytes) -> list[str]:
+        start = name + b" "
+        lines = [line for line in self._lines if line.startswith(start)]
+        return [line[len(start) :].decode("utf-8", "replace") for line in lines]
+
+    @property
+    def tree(self) -> str:
+        """Id of its tree."""
+        return self._values(b"tree")[0]
+
+    @property
+    def parents(self) -> list[str]:
+        """Ids of its parents."""
+        return self._values(b"parent")
+
+    @property
+    def committed(self) -> int:
+        """The committer's time in seconds since 1970, clamped to what every git can write."""
+        try:
+            seconds = int(self._values(b"committer")[0].rsplit(" ", 2)[-2])
+        except (IndexError, ValueError):
+            return 0
+        return min(max(seconds, 0), 4_102_444_800)
+
+    @property
+    def author(self) -> str:
+        """Who wrote it: ``Name <address>``."""
+        return self._values(b"author")[0].rsplit(" ", 2)[0] if self._values(b"author") else ""
+
+    @property
+    def subject(self) -> str:
+        """First line of the message."""
+        return self.message.split("\n", 1)[0]
+
+
+class ObjectWriter:
+    """Collects new objects and gives them to a repository in one pack."""
+
+    def __init__(self, git_dir: Path, environment: GitEnvironment, *, oid_hex: int = 40) -> None:
+        self._git_dir = git_dir
+        self._environment = environment
+        self._hash = "sha1" if oid_hex == 40 else "sha256"
+        self._objects: dict[str, bytes] = {}
+        self.trees: dict[str, Mapping[str, TreeEntry]] = {}
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Keep an object for the next :meth:`flush` and return its id."""
+        header = b"%s %d\0" % (kind.encode(), len(data))
+        oid = hashlib.new(self._hash, header + data, usedforsecurity=False).hexdigest()
+        if oid not in self._objects:
+            self._objects[oid] = _packed(_TYPES[kind], data)
+        return oid
+
+    def tree(self, entries: Mapping[str, TreeEntry]) -> str:
+        """Keep a tree and return its id."""
+        oid = self.add("tree", format_tree(entries))
+        self.trees[oid] = entries
+        return oid
+
+    def commit(
+        self, tree: str, parents: Iterable[str], message: str, *, who: str, seconds: int
+    ) -> str:
+        """Keep a commit whose id depends on nothing but what is given here."""
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"author {who} {seconds} +0000", f"committer {who} {seconds} +0000"]
+        text = "\n".join(lines) + "\n\n" + message
+        return self.add("commit", text.encode("utf-8", "surrogateescape"))
+
+    def flush(self) -> int:
+        """Give everything to git; returns the number of objects."""
+        count = len(self._objects)
+        if not count:
+            return 0
+        body = struct.pack(">4sLL", b"PACK", 2, count) + b"".join(self._objects.values())
+        pack = body + hashlib.new(self._hash, body, usedforsecurity=False).digest()
+        # Few objects become loose ones, so that a mirror does not collect thousands of packs.
+        verb = ["unpack-objects", "-q"] if count <= 50 else ["index-pack", "--stdin", "--threads=1"]
+        process.run(
+            ["git", f"--git-dir={self._git_dir}", "-c", "transfer.fsckObjects=false", *verb],
+            env=self._environment.variables,
+            cwd=self._git_dir,
+            stdin=pack,
+            why="writing objects",
+        )
+        self._objects.clear()
+        return count
+
+
+def _packed(kind: int, data: bytes) -> bytes:
+    """One entry of a pack (gitformat-pack(5)): type and size in a variable-length number, then zlib."""
+    size = len(data)
+    first = (kind << 4) | (size & 15)
+    size >>= 4
+    header = bytearray()
+    while size:
+        header.append(first | 0x80)
+        first = size & 0x7F
+        size >>= 7
+    header.append(first)
+    return bytes(header) + zlib.compress(data, 1)

@@ -1,0 +1,226 @@
+"""Results of all datums and the tree at the tip in, the commits that publish them out.
+
+Outputs replace the datum's former outputs as a whole; outputs of datums that are gone disappear; a
+path that two datums claim, or that is a user's own file, is an error that names both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tea_runner.core import manifest as manifests
+from tea_runner.core.annexlink import link_target
+from tea_runner.core.errors import OutputRefused
+from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.records import Record, exec_command, group_size
+from tea_runner.core.results import Output, Result
+from tea_runner.core.tree import LINK, PLAIN, TreeEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A file to be committed: a blob that git has (*oid*), or one to be written (*data*)."""
+
+    mode: int
+    oid: str = ""
+    data: bytes = b""
+
+
+Changes = dict[str, Put | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """One datum of a settled pipeline: who it is, what it gave, where that goes, how to repeat it."""
+
+    label: str
+    key: str
+    #: Directory of the outputs below the pipeline's home.
+    place: str
+    result: Result
+    #: Paths in the dataset, for the record.
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One commit of the chain: what changes in the tree, and the record that explains it."""
+
+    changes: Changes
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """All that a results commit does: records one after the other, then what belongs to no record."""
+
+    steps: tuple[Step, ...]
+    #: Removed outputs and the manifest.
+    rest: Changes
+    manifest: Manifest
+    changed: int
+    removed: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to publish."""
+        return not self.steps and not self.rest
+
+
+def put(output: Output, path: str) -> Put:
+    """The output as it is committed at *path* of the dataset."""
+    if output.kind == "annex":
+        return Put(LINK, data=link_target(output.name, path).encode("utf-8", "surrogateescape"))
+    return Put(output.mode, oid=output.name)
+
+
+def compose(
+    pipeline: Pipeline,
+    finished: Sequence[Finished],
+    before: Manifest,
+    *,
+    parts: Mapping[str, str],
+    tip: str,
+    dataset_id: str,
+    code: Sequence[str],
+    exists: Callable[[str], TreeEntry | None],
+    command: Callable[[Sequence[Finished]], str] | None = None,
+) -> Composition:
+    """The commits that make the tree hold exactly these outputs.
+
+    :param before: the manifest at the tip.
+    :param code: annexed files that the command sees besides its inputs, for the records.
+    :param exists: what stands at a path of the dataset at the tip.
+    :param command: the text that repeats a group; ``tea-runner exec`` when absent.
+    :raises OutputRefused: when a path has two owners.
+    """
+    home = pipeline.home
+    owners = _owners(finished)
+    old_rows = {row.datum: row for row in before.rows}
+    old_paths = {path for row in before.rows for path in row.paths}
+    changed = [item for item in finished if _differs(item, old_rows.get(item.label))]
+    for item in changed:
+        for path in _paths(item):
+            _refuse_foreign(_join(home, path), path, item.label, old_paths, exists)
+    steps = []
+    size = group_size(len(changed))
+    ordered = sorted(changed, key=lambda item: item.label)
+    for start in range(0, len(ordered), size):
+        steps.append(_step(pipeline, ordered[start : start + size], dataset_id, code, command))
+    rows = tuple(
+        Row(item.label, item.key, item.place, tuple(sorted(o.path for o in item.result.outputs)))
+        for item in sorted(finished, key=lambda item: item.label)
+    )
+    gone = sorted(old_paths - set(owners))
+    rest: Changes = {_join(home, path): None for path in gone}
+    if rows != before.rows or dict(parts) != dict(before.parts):
+        after = Manifest(rows=rows, parts=parts, inputs_at=tip)
+        rest[_join(home, manifests.NAME)] = Put(PLAIN, data=manifests.format_manifest(after))
+    else:
+        after = before
+    removed = len([row for row in before.rows if row.datum not in {i.label for i in finished}])
+    return Composition(
+        steps=tuple(steps), rest=rest, manifest=after, changed=len(changed), removed=removed
+    )
+
+
+def _join(home: str, path: str) -> str:
+    return f"{home}/{path}" if home else path
+
+
+def _paths(item: Finished) -> list[str]:
+    prefix = item.place + "/" if item.place else ""
+    return [prefix + output.path for output in item.result.outputs]
+
+
+def _differs(item: Finished, row: Row | None) -> bool:
+    outputs = tuple(sorted(output.path for output in item.result.outputs))
+    return row is None or (row.key, row.place, row.outputs) != (item.key, item.place, outputs)
+
+
+def _owners(finished: Sequence[Finished]) -> dict[str, str]:
+    """Each output path below the home with the datum that owns it."""
+    owners: dict[str, str] = {}
+    for item in finished:
+        for path in _paths(item):
+            if path == manifests.NAME:
+                raise OutputRefused(
+                    f"datum {item.label} wrote {path}, which tea-runner keeps for itself; "
+                    f"let the command write another name"
+                )
+            other = owners.setdefault(path, item.label)
+            if other != item.label:
+                raise OutputRefused(
+                    f"two datums wrote {path}: {other} and {item.label}; "
+                    f"let each write a name of its own, or set output.path"
+                )
+    directories: dict[str, str] = {}
+    for path, label in owners.items():
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            directories.setdefault(path, label)
+    for path, label in owners.items():
+        if path in directories:
+            raise OutputRefused(
+                f"{path} is a file of datum {label} and a directory of datum {directories[path]}; "
+                f"let one of them write another name"
+            )
+    return owners
+
+
+def _refuse_foreign(
+    full: str,
+    path: str,
+    label: str,
+    old_paths: set[str],
+    exists: Callable[[str], TreeEntry | None],
+) -> None:
+    if path not in old_paths and exists(full) is not None:
+        raise OutputRefused(
+            f"datum {label} wrote {full}, but a file of yours stands there; "
+            f"move it, or let the command write another name"
+        )
+
+
+def _step(
+    pipeline: Pipeline,
+    group: Sequence[Finished],
+    dataset_id: str,
+    code: Sequence[str],
+    command: Callable[[Sequence[Finished]], str] | None,
+) -> Step:
+    changes: Changes = {}
+    outputs: list[str] = []
+    for item in group:
+        prefix = item.place + "/" if item.place else ""
+        for output in item.result.outputs:
+            path = _join(pipeline.home, prefix + output.path)
+            changes[path] = put(output, path)
+            outputs.append(path)
+    text = (
+        command(group)
+        if command
+        else exec_command(
+            pipeline.spec_blob,
+            pipeline.spec_document,
+            pipeline.name,
+            [item.label for item in group],
+        )
+    )
+    title = f"{pipeline.name}: {group[0].label}"
+    if len(group) > 1:
+        title += f" and {len(group) - 1} more"
+    keys = tuple(("Tea-Key", item.key) for item in group) if len(group) == 1 else ()
+    record = Record(
+        title=title,
+        command=text,
+        inputs=tuple(sorted({path for item in group for path in item.inputs})),
+        extra_inputs=tuple(code),
+        outputs=tuple(outputs),
+        exit=group[0].result.exit if len(group) == 1 else 0,
+        dataset_id=dataset_id,
+        trailers=(("Tea-Pipeline", pipeline.name), *keys),
+    )
+    return Step(changes=changes, record=record)

@@ -1,0 +1,89 @@
+"""What one worker does at once, as a value: which datums of which pipeline at which commit.
+
+A job says only "look at this commit": the worker derives everything else from git again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from tea_runner.core.errors import Refused
+from tea_runner.core.plan import Decision
+
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+#: Jobs that one pipeline is cut into, unless its datums are so many that sets would grow too large.
+_JOBS = 32
+_LARGEST_SET = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A set of datums of one pipeline."""
+
+    repository: str
+    branch: str
+    commit: str
+    pipeline: str
+    #: (label, key) of each datum, sorted by key.
+    datums: tuple[tuple[str, str], ...]
+    #: Distinguishes a forced repetition of the same datums.
+    salt: str = ""
+
+    @property
+    def id(self) -> str:
+        """32 hex digits from the keys: the same datums are the same job."""
+        text = "\n".join([self.repository, self.salt, *(key for _, key in self.datums)])
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+    @property
+    def ref(self) -> str:
+        """Where its results stand until the pipeline is settled."""
+        return f"refs/tea/jobs/{self.id}"
+
+
+def cut(decisions: Sequence[Decision], *, number: int | None, workers: int = 0) -> list[list[Decision]]:
+    """Sets of datums, one per job: single datums while they are few, larger sets when they are many.
+
+    :param number: ``datum_set_spec.number``: that many datums in each set.
+    """
+    if not decisions:
+        return []
+    jobs = max(_JOBS, workers * 4)
+    size = number or min(_LARGEST_SET, -(-len(decisions) // jobs))
+    if len(decisions) <= 64 and not number:
+        size = 1 if len(decisions) <= jobs * 2 else size
+    ordered = sorted(decisions, key=lambda decision: decision.key)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def seal(job: Job, secret: bytes) -> str:
+    """The job as text that carries a proof that the planner wrote it."""
+    body = json.dumps(asdict(job), sort_keys=True)
+    return json.dumps({"body": body, "mac": _mac(body, secret)})
+
+
+def unseal(text: str, secret: bytes) -> Job:
+    """The job in a sealed text.
+
+    :raises Refused: when it was not written by who knows the secret.
+    """
+    try:
+        document = json.loads(text)
+        body, mac = document["body"], document["mac"]
+        if not hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode()):
+            raise Refused("a job in the queue does not carry the planner's seal; it was dropped")
+        fields = json.loads(body)
+        datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
+        return Job(datums=datums, **{name: str(value) for name, value in fields.items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Refused("a job in the queue is not one of ours; it was dropped") from None
+
+
+def _mac(body: str, secret: bytes) -> str:
+    return hmac.new(secret, body.encode("utf-8", "surrogateescape"), "sha256").hexdigest()

@@ -1,0 +1,157 @@
+"""A datum's view and its pipeline's settings in, the content key out; the only place that hashes for keys.
+
+The key is SHA-256 over a canonical form of everything that the command can observe, and of nothing
+else.  Every field carries its type and its length, so that no two different inputs share a form.
+Not in the key: repository, branch, commit, pipeline name, place of the outputs, resources, timeouts,
+tries, priorities.  ``docs/explanation/what-is-in-a-key.md`` lists the fields; ``tests/core/vectors``
+holds golden keys: a change of this file that changes one of them is a new ``FORMAT``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tea_runner.core.content import Content
+from tea_runner.core.pipeline import Pipeline
+
+#: Version of the canonical form, the first field of each key.
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A file as the command sees it: the path within its view and what it holds.
+
+    *content* is None for the empty stand-ins of ``empty_files``.
+    """
+
+    path: str
+    executable: bool
+    content: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenInput:
+    """One entry as the command sees it: the input's name, the entry's path, its files."""
+
+    name: str
+    path: str
+    is_dir: bool
+    join_on: str
+    group_by: str
+    files: tuple[SeenFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What all datums of a pipeline share, hashed once, in four parts so that a change can be named."""
+
+    command: str
+    parameters: str
+    environment: str
+    code: str
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The four digests by name, shortened to 16 hex digits."""
+        return {
+            "command": self.command[:16],
+            "parameters": self.parameters[:16],
+            "environment": self.environment[:16],
+            "code": self.code[:16],
+        }
+
+
+def canonical(value: object) -> bytes:
+    """Type, length, then the value: injective over nested tuples of text, bytes and whole numbers.
+
+    :raises TypeError: for a value of another type.
+    """
+    if isinstance(value, str):
+        data = value.encode("utf-8", "surrogateescape")
+        return b"s%d:%s" % (len(data), data)
+    if isinstance(value, bytes):
+        return b"b%d:%s" % (len(value), value)
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, int):
+        return b"i%d;" % value
+    if value is None:
+        return b"n"
+    if isinstance(value, (tuple, list)):
+        return b"l%d:%s" % (len(value), b"".join(map(canonical, value)))
+    raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(canonical(values)).hexdigest()
+
+
+def _file(file: SeenFile) -> bytes:
+    path = file.path.encode("utf-8", "surrogateescape")
+    content = file.content
+    if content is None:
+        return b"F%d:%s%d e" % (len(path), path, file.executable)
+    return b"F%d:%s%d %s %d %s;" % (
+        len(path),
+        path,
+        file.executable,
+        content.algorithm.encode(),
+        content.size,
+        content.digest.encode(),
+    )
+
+
+def base(pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile]) -> Base:
+    """The part of the key that does not depend on the datum.
+
+    :param environment: identity of what the command runs in, such as ``("host",)`` or
+        ``("image", "sha256:…")``.
+    :param code: the declared files that the command sees besides its inputs.
+    """
+    transform = pipeline.transform
+    return Base(
+        command=_digest(
+            transform.cmd,
+            transform.stdin,
+            transform.working_dir,
+            tuple(sorted(transform.accept_return_code)),
+            transform.err_cmd,
+            transform.err_stdin,
+            pipeline.view,
+            pipeline.outputs if pipeline.view == "dataset" else (),
+        ),
+        parameters=_digest(
+            tuple(sorted(transform.env)),
+            transform.user,
+            transform.network,
+            pipeline.salt,
+            pipeline.output_path is not None,
+        ),
+        environment=_digest(tuple(environment)),
+        code=_digest(b"".join(map(_file, sorted(code, key=lambda file: file.path)))),
+    )
+
+
+def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
+    """64 hex digits: same key, same result, in any repository, branch, path or year."""
+    digest = hashlib.sha256(
+        b"tea-key %d\0%s\0%s\0%s\0%s\0"
+        % (
+            FORMAT,
+            shared.command.encode(),
+            shared.parameters.encode(),
+            shared.environment.encode(),
+            shared.code.encode(),
+        )
+    )
+    for seen in inputs:
+        digest.update(
+            canonical((seen.name, seen.path, seen.is_dir, seen.join_on, seen.group_by))
+        )
+        digest.update(b"I%d:" % len(seen.files))
+        for file in seen.files:
+            digest.update(_file(file))
+    return digest.hexdigest()

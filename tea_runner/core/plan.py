@@ -1,0 +1,168 @@
+"""Datums with their keys and what is known in, a decision with its reason for each out.
+
+Nothing here acts: the plan says what to run, what to wait for, and whether a pipeline can be settled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from tea_runner.core.keys import Base
+from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.reasons import Reason
+
+Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
+
+#: settled: the tree is as it should be; ready: everything is known, a results commit is due;
+#: running: jobs are needed or under way; waiting: for an upstream pipeline; failed: a datum failed;
+#: blocked: cannot be planned.
+State = Literal["settled", "ready", "running", "waiting", "failed", "blocked"]
+
+
+class Keyed(NamedTuple):
+    """A datum by its label, its key, and the directory of its outputs below the home."""
+
+    label: str
+    key: str
+    place: str
+
+
+class Decision(NamedTuple):
+    """What happens to one datum, and why."""
+
+    label: str
+    key: str
+    place: str
+    action: Action
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinePlan:
+    """All decisions of one pipeline."""
+
+    pipeline: Pipeline
+    state: State
+    decisions: tuple[Decision, ...] = ()
+    #: Why the pipeline as a whole waits or is blocked.
+    reason: Reason | None = None
+    detail: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many datums have each action; they add up to the number of datums."""
+        return Counter(decision.action for decision in self.decisions)
+
+    @property
+    def to_run(self) -> tuple[Decision, ...]:
+        """The datums that need a worker."""
+        return tuple(d for d in self.decisions if d.action == "run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one commit means: every pipeline's plan, in the order of the graph."""
+
+    commit: str
+    pipelines: tuple[PipelinePlan, ...]
+    #: Problems of pipeline files that keep pipelines from being planned.
+    problems: tuple[str, ...] = ()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a push of this commit would run or publish anything."""
+        return any(plan.state not in ("settled", "blocked") for plan in self.pipelines)
+
+    def find(self, name: str) -> PipelinePlan | None:
+        """The plan of the pipeline of that name."""
+        return next((plan for plan in self.pipelines if plan.pipeline.name == name), None)
+
+
+def decide(
+    pipeline: Pipeline,
+    keyed: Sequence[Keyed],
+    shared: Base,
+    before: Manifest,
+    *,
+    known: Mapping[str, str],
+    lost: Collection[str] = (),
+    failures: Mapping[str, str] | None = None,
+    missing: Collection[str] = (),
+    forced: Collection[str] = (),
+) -> PipelinePlan:
+    """The plan of one pipeline whose inputs are all known.
+
+    :param before: the manifest at the commit.
+    :param known: key to where its result is known from, such as ``refs/tea/…`` or a commit.
+    :param lost: labels whose outputs, in spite of the manifest, are not in the tree.
+    :param failures: key to the sentence with which its last attempt failed for good.
+    :param missing: keys whose inputs have no content in any storage yet.
+    :param forced: keys to compute although they are known.
+    """
+    failures = failures or {}
+    rows = {row.datum: row for row in before.rows}
+    decisions = []
+    for item in keyed:
+        row = rows.get(item.label)
+        action: Action
+        if item.key in forced:
+            action, reason, detail = "run", "forced", ""
+        elif _stands(row, item) and item.label not in lost:
+            action, reason, detail = "current", "current", ""
+        elif item.key in known:
+            action, reason, detail = "reuse", "known", known[item.key]
+        elif item.key in failures:
+            action, reason, detail = "failed", "failed", failures[item.key]
+        elif item.key in missing:
+            action, reason, detail = "wait", "content-missing", ""
+        else:
+            stands = _stands(row, item)
+            action, (reason, detail) = (
+                "run",
+                ("result-missing", "") if stands else _why(row, shared, before),
+            )
+        decisions.append(Decision(*item, action, reason, detail))
+    return PipelinePlan(
+        pipeline=pipeline,
+        state=_state(pipeline, decisions, before),
+        decisions=tuple(decisions),
+        parts=shared.parts,
+    )
+
+
+def _why(row: Row | None, shared: Base, before: Manifest) -> tuple[Reason, str]:
+    if row is None:
+        return "new", ""
+    for name, value in shared.parts.items():
+        if before.parts.get(name, value) != value:
+            names: dict[str, Reason] = {
+                "command": "command-changed",
+                "code": "code-changed",
+                "environment": "environment-changed",
+                "parameters": "parameters-changed",
+            }
+            return names[name], f"{before.parts[name][:8]} → {value[:8]}"
+    return "input-changed", ""
+
+
+def _stands(row: Row | None, item: Keyed) -> bool:
+    return row is not None and row.key == item.key and row.place == item.place
+
+
+def _state(pipeline: Pipeline, decisions: Sequence[Decision], before: Manifest) -> State:
+    actions = {decision.action for decision in decisions}
+    if actions & {"run", "wait"}:
+        return "running"
+    if "failed" in actions and pipeline.on_failure == "fail":
+        return "failed"
+    published = [d for d in decisions if d.action != "failed"]
+    gone = len(published) != len(before.rows)
+    if not gone and all(decision.action == "current" for decision in published):
+        return "failed" if "failed" in actions else "settled"
+    return "ready"

@@ -1,0 +1,135 @@
+"""Git tree objects in, listings and edited trees out.
+
+Trees are read through a function from tree id to entries, which the caller may remember: equal trees
+have equal ids, so a subtree that did not change is never read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+LINK = 0o120000
+TREE = 0o040000
+SUBMODULE = 0o160000
+PLAIN = 0o100644
+EXECUTABLE = 0o100755
+
+
+class TreeEntry(NamedTuple):
+    """What one name in a tree stands for."""
+
+    mode: int
+    oid: str
+
+
+Entries = Mapping[str, TreeEntry]
+TreeReader = Callable[[str], Entries]
+#: Writes one tree's entries and returns its id.
+TreeWriter = Callable[[Mapping[str, TreeEntry]], str]
+
+
+def parse_tree(data: bytes, oid_bytes: int = 20) -> dict[str, TreeEntry]:
+    """The entries of a raw tree object (gitformat-pack(5): mode, space, name, NUL, binary id)."""
+    entries: dict[str, TreeEntry] = {}
+    position, end = 0, len(data)
+    while position < end:
+        nul = data.index(b"\0", position)
+        mode, _, name = data[position:nul].partition(b" ")
+        position = nul + 1 + oid_bytes
+        entries[name.decode("utf-8", "surrogateescape")] = TreeEntry(
+            int(mode, 8), data[nul + 1 : position].hex()
+        )
+    return entries
+
+
+def format_tree(entries: Mapping[str, TreeEntry]) -> bytes:
+    """A raw tree object, in git's order (a directory sorts as if its name ended in ``/``)."""
+    rows = []
+    for name, (mode, oid) in entries.items():
+        raw = name.encode("utf-8", "surrogateescape")
+        row = b"%o %s\0%s" % (mode, raw, bytes.fromhex(oid))
+        rows.append((raw + b"/" if mode == TREE else raw, row))
+    rows.sort()
+    return b"".join(row for _, row in rows)
+
+
+def lookup(read: TreeReader, root: str, path: str) -> TreeEntry | None:
+    """What stands at *path* below the tree *root*; the root itself for the empty path."""
+    entry = TreeEntry(TREE, root)
+    for part in path.split("/") if path else ():
+        if entry.mode != TREE:
+            return None
+        found = read(entry.oid).get(part)
+        if found is None:
+            return None
+        entry = found
+    return entry
+
+
+def walk(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
+    """All entries below the tree *root* that are no trees, in byte order of their paths."""
+    stack: list[tuple[str, Iterator[tuple[str, TreeEntry]]]] = [(prefix, _ordered(read(root)))]
+    while stack:
+        base, entries = stack[-1]
+        for name, entry in entries:
+            if entry.mode == TREE:
+                stack.append((f"{base}{name}/", _ordered(read(entry.oid))))
+                break
+            yield base + name, entry
+        else:
+            stack.pop()
+
+
+def _ordered(entries: Entries) -> Iterator[tuple[str, TreeEntry]]:
+    # Trees are stored in git's order, which is byte order of full paths.
+    return iter(entries.items())
+
+
+class _Node:
+    """A directory being edited: the entries it had, and what becomes of some of them."""
+
+    __slots__ = ("children", "leaves", "replaced")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.leaves: dict[str, TreeEntry | None] = {}
+        self.replaced = False
+
+
+def edit_tree(
+    read: TreeReader, write: TreeWriter, root: str | None, changes: Mapping[str, TreeEntry | None]
+) -> str | None:
+    """The tree that comes of *root* when each path in *changes* is set, or removed where it is None.
+
+    Directories that become empty disappear.  Only directories on the way to a change are read and
+    written.  Returns None when nothing is left.
+    """
+    top = _Node()
+    for path, entry in changes.items():
+        *directories, name = path.split("/")
+        node = top
+        for part in directories:
+            node = node.children.setdefault(part, _Node())
+        node.leaves[name] = entry
+    return _write(read, write, root, top)
+
+
+def _write(read: TreeReader, write: TreeWriter, oid: str | None, node: _Node) -> str | None:
+    before = read(oid) if oid else {}
+    after = dict(before)
+    for name, leaf in node.leaves.items():
+        if leaf is None:
+            after.pop(name, None)
+        else:
+            after[name] = leaf
+    for name, child in node.children.items():
+        old = after.get(name)
+        subtree = _write(read, write, old.oid if old and old.mode == TREE else None, child)
+        if subtree is not None:
+            after[name] = TreeEntry(TREE, subtree)
+        elif old is not None and old.mode == TREE:
+            del after[name]
+    if not after:
+        return None
+    return oid if oid and after == before else write(after)

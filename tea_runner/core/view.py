@@ -1,0 +1,153 @@
+"""A datum in, what its command sees out: visible paths, the files behind them, environment variables.
+
+``view: pfs``: each input is a directory ``/pfs/<name>`` that holds the entry at its own path.
+With ``output.path`` the command has no need of names and is shown none: an entry is ``datum`` (with
+its extension) or ``datum/…``; several entries of one input are ``datum-1``, ``datum-2``, … in the
+order of their content.
+``view: dataset``: files stand at their own paths of the dataset.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tea_runner.core.content import Content
+from tea_runner.core.datum import Datum, Entry
+from tea_runner.core.keys import SeenFile, SeenInput
+from tea_runner.core.listing import Listing
+from tea_runner.core.pipeline import Pipeline, pfs_leaves
+
+_EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
+
+
+class FileFact(NamedTuple):
+    """What git knows of one input file."""
+
+    executable: bool
+    content: Content
+    #: The annex key, or None for a file that is kept in git.
+    key: str | None
+    #: Git blob id.
+    oid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One input of a pipeline at one commit: where it lies and what files it has."""
+
+    #: Path of the place in the dataset, empty for its root.
+    prefix: str
+    listing: Listing
+    #: The facts of a file of the listing; read when they are wanted.
+    fact: Callable[[str], FileFact]
+    #: The commit that the content comes from.
+    commit: str = ""
+    #: The dataset that the files belong to, when it is a subdataset: its path.
+    dataset: str = ""
+
+    def path(self, relative: str) -> str:
+        """Path in the dataset of a path of the listing."""
+        return posixpath.join(self.prefix, relative) if relative else self.prefix
+
+
+class Shown(NamedTuple):
+    """One file of a view: where the command sees it, and which input's file it is."""
+
+    visible: str
+    input: int
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that a command sees of its datum."""
+
+    inputs: tuple[SeenInput, ...]
+    files: tuple[Shown, ...]
+    #: Input name to the visible path of its (last) entry, relative to the root of the view.
+    places: dict[str, str]
+    #: Values that the match gave: join_on and group_by of each input, by name of the variable.
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
+    """The view of one datum.
+
+    *sources* belong to the pipeline's pfs inputs, in their order.
+    """
+    leaves = pfs_leaves(pipeline.input)
+    hidden = pipeline.output_path is not None and pipeline.view == "pfs"
+    seen: list[SeenInput] = []
+    shown: list[Shown] = []
+    places: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for entry, place in _places(pipeline, datum, sources, hidden=hidden):
+        source = sources[entry.input]
+        root = "" if pipeline.view == "dataset" else entry.name + "/"
+        files = []
+        for path in _below(source.listing, entry):
+            rest = path[len(entry.path) :].lstrip("/")
+            visible = root + (posixpath.join(place, rest) if rest else place)
+            fact = source.fact(path)
+            empty = leaves[entry.input].empty_files
+            files.append(SeenFile(visible, fact.executable, None if empty else fact.content))
+            shown.append(Shown(visible, entry.input, path))
+        files.sort(key=lambda file: file.path)
+        join_on = "" if hidden else entry.join_on
+        group_by = "" if hidden else entry.group_by
+        seen.append(
+            SeenInput(entry.name, root + place, entry.is_dir, join_on, group_by, tuple(files))
+        )
+        places[entry.name] = (root + place).rstrip("/")
+        if join_on:
+            variables[f"PACH_DATUM_{entry.name}_JOIN_ON"] = join_on
+        if group_by:
+            variables[f"PACH_DATUM_{entry.name}_GROUP_BY"] = group_by
+    return View(inputs=tuple(seen), files=tuple(shown), places=places, variables=variables)
+
+
+def _below(listing: Listing, entry: Entry) -> Sequence[str]:
+    return listing.files_below(entry.path) if entry.is_dir else (entry.path,)
+
+
+def _places(
+    pipeline: Pipeline, datum: Datum, sources: Sequence[Source], *, hidden: bool
+) -> list[tuple[Entry, str]]:
+    """Each entry with its place below its input's root (or below the dataset's root)."""
+    if pipeline.view == "dataset":
+        return [(entry, sources[entry.input].path(entry.path)) for entry in datum.entries]
+    if not hidden:
+        return [(entry, entry.path) for entry in datum.entries]
+    by_name: dict[str, list[Entry]] = {}
+    for entry in datum.entries:
+        by_name.setdefault(entry.name, []).append(entry)
+    placed = []
+    for name in dict.fromkeys(entry.name for entry in datum.entries):
+        entries = by_name[name]
+        if len(entries) == 1:
+            placed.append((entries[0], _neutral(entries[0], "datum")))
+            continue
+        # The order is by content, so that a renamed subject is the same datum.
+        entries = sorted(entries, key=lambda entry: _contents(sources[entry.input], entry))
+        width = len(str(len(entries)))
+        placed += [
+            (entry, _neutral(entry, f"datum-{number:0{width}}"))
+            for number, entry in enumerate(entries, 1)
+        ]
+    return placed
+
+
+def _neutral(entry: Entry, name: str) -> str:
+    if entry.is_dir:
+        return name
+    suffix = _EXTENSION.search(posixpath.basename(entry.path).lstrip("."))
+    return name + (suffix[0] if suffix else "")
+
+
+def _contents(source: Source, entry: Entry) -> list[tuple[str, Content]]:
+    paths = _below(source.listing, entry)
+    return [(path[len(entry.path) :], source.fact(path).content) for path in paths]

@@ -1,0 +1,209 @@
+"""A branch in; its tip brought as near to "everything settled" as can be done now.
+
+One function does what is due after a push, after a job, after a restart: it plans the tip from git,
+publishes each pipeline whose results are all known, plans again, and asks for the jobs that are
+missing.  It can be called at any time, twice, and on two machines, without harm: what moves is moved
+by compare-and-swap, and nothing is remembered between calls.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tea_runner.core.compose import Finished
+from tea_runner.core.errors import OutputRefused
+from tea_runner.core.jobs import Job, cut
+from tea_runner.core.plan import Decision, PipelinePlan
+from tea_runner.core.results import Result
+from tea_runner.flow.planning import Identity, Planned, make_plan
+from tea_runner.flow.settle import finish, settle
+from tea_runner.flow.tip import Memory, Tip, Work
+from tea_runner.ports import Dataset, JobQueue
+
+#: A plan is made again at most so many times in one call; a branch that others move all the time
+#: gets its turn with the next push.
+_ROUNDS = 200
+
+
+@dataclass
+class Progress:
+    """How one pipeline stands, in numbers of datums; they add up to all of them."""
+
+    pipeline: str
+    state: str
+    counts: Counter[str] = field(default_factory=Counter)
+    detail: str = ""
+    commit: str = ""
+    jobs: list[str] = field(default_factory=list)
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass
+class Advance:
+    """What a call found and did."""
+
+    commit: str
+    origin: str
+    pipelines: dict[str, Progress] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    results: list[str] = field(default_factory=list)
+    planned: Planned | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way any more."""
+        return all(p.state in ("settled", "failed", "blocked") for p in self.pipelines.values())
+
+
+@dataclass(kw_only=True)
+class Advancer:
+    """What :meth:`advance` needs beside a branch."""
+
+    dataset: Dataset
+    queue: JobQueue
+    identity: Identity
+    #: Author and committer of results commits, ``Name <address>``.
+    who: str
+    memory: Memory = field(default_factory=Memory)
+    only: Sequence[str] = ()
+    #: Repeats a group of datums, for pipelines whose command can stand alone.
+    command: Callable[[Work, Sequence[Finished]], str] | None = None
+    #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
+    _refused: dict[str, str] = field(default_factory=dict)
+    _hopeless: set[str] = field(default_factory=set)
+
+    def advance(self, branch: str) -> Advance | None:
+        """See the module; None when there is no such branch (any more).
+
+        :raises OutsideError: when the forge, Redis or a storage does not answer.
+        """
+        self._refused.clear()
+        self._hopeless.clear()
+        progress: dict[str, Progress] = {}
+        results: list[str] = []
+        last: Advance | None = None
+        for _ in range(_ROUNDS):
+            commit = self.dataset.tip(branch)
+            if commit is None:
+                return None
+            planned = self.plan(commit)
+            last = Advance(commit, planned.tip.origin, progress, planned.plan.problems, results, planned)
+            for plan in planned.plan.pipelines:
+                self._note(progress, plan)
+            ready = [
+                plan
+                for plan in planned.plan.pipelines
+                if plan.state == "ready" and plan.pipeline.name not in self._refused
+            ]
+            if not ready:
+                break
+            if not self._publish(branch, planned, ready[0], progress, results):
+                self.dataset.refresh()
+        assert last is not None
+        assert last.planned is not None
+        for plan in last.planned.plan.pipelines:
+            if plan.state == "running":
+                progress[plan.pipeline.name].jobs = self._start(branch, last.commit, plan)
+        return last
+
+    def plan(self, commit: str) -> Planned:
+        """The plan of one commit."""
+        return make_plan(
+            self.dataset,
+            Tip(self.dataset.objects, commit, self.memory),  # type: ignore[arg-type]
+            identity=self.identity,
+            failures=lambda keys: self.queue.failures(self.dataset.name, keys),
+            only=self.only,
+            hopeless=self._hopeless,
+        )
+
+    def _note(self, progress: dict[str, Progress], plan: PipelinePlan) -> None:
+        name = plan.pipeline.name
+        known = progress.get(name)
+        if known is not None and known.commit and plan.state == "settled":
+            # It was published in an earlier round of this call: those counts say what was done.
+            known.state = "settled"
+            return
+        if name in self._refused:
+            counts = Counter(failed=len(plan.decisions))
+            progress[name] = Progress(name, "failed", counts, self._refused[name])
+            return
+        failed = next((d.detail for d in plan.decisions if d.action == "failed"), "")
+        progress[name] = Progress(
+            name, plan.state, plan.counts, plan.detail or failed, decisions=plan.decisions
+        )
+
+    def _publish(
+        self,
+        branch: str,
+        planned: Planned,
+        plan: PipelinePlan,
+        progress: dict[str, Progress],
+        results: list[str],
+    ) -> bool:
+        """Settle one pipeline; False when the branch moved meanwhile."""
+        name = plan.pipeline.name
+        work = planned.works[name]
+        finished = finish(work, plan, planned.tip, lambda d: self._result(planned, d))
+        if isinstance(finished, Decision):
+            # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
+            self._hopeless.add(finished.key)
+            return True
+        command = self.command
+        try:
+            done = settle(
+                self.dataset, branch, planned.tip, work, finished,
+                who=self.who,
+                storage_uuid=self.dataset.storage_uuid,
+                command=(lambda group: command(work, group)) if command else None,
+            )  # fmt: skip
+        except OutputRefused as error:
+            self._refused[name] = error.message
+            return True
+        if done is None:
+            return False
+        composition, commit = done
+        fresh = sum(1 for d in plan.decisions if d.detail.startswith("refs/tea/"))
+        counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
+        counts["failed"] = plan.counts["failed"]
+        progress[name] = Progress(
+            name, "settled", +counts, commit=commit, decisions=plan.decisions
+        )
+        if not composition.empty:
+            results.append(commit)
+        self._clean(planned, plan)
+        return True
+
+    def _result(self, planned: Planned, decision: Decision) -> Result | None:
+        found = planned.unsettled.get(decision.key)
+        return found[1] if found else self.dataset.known_result(decision.key)
+
+    def _clean(self, planned: Planned, plan: PipelinePlan) -> None:
+        """Refs of jobs whose results stand in a manifest now are not needed any more."""
+        settled = {decision.key for decision in plan.decisions}
+        by_ref: dict[str, set[str]] = {}
+        for key, (ref, _) in planned.unsettled.items():
+            by_ref.setdefault(ref, set()).add(key)
+        self.dataset.discard([ref for ref, keys in by_ref.items() if keys <= settled])
+
+    def _start(self, branch: str, commit: str, plan: PipelinePlan) -> list[str]:
+        """Ask for the jobs that are missing; returns the ids of all that the pipeline waits for."""
+        to_run = plan.to_run
+        flying = self.queue.in_flight(self.dataset.name, [decision.key for decision in to_run])
+        ids = list(dict.fromkeys(flying.values()))
+        for job_id in ids:
+            self.queue.wait_for(self.dataset.name, branch, job_id)
+        rest = [decision for decision in to_run if decision.key not in flying]
+        for group in cut(rest, number=plan.pipeline.datum_set_number):
+            job = Job(
+                repository=self.dataset.name,
+                branch=branch,
+                commit=commit,
+                pipeline=plan.pipeline.name,
+                datums=tuple((decision.label, decision.key) for decision in group),
+            )
+            self.queue.want(job)
+            ids.append(job.id)
+        return ids

@@ -1,0 +1,153 @@
+"""A branch's tip and what is known in, its plan out; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tea_runner.core.errors import TeaError, UserError
+from tea_runner.core.manifest import Manifest
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.plan import Keyed, PipelinePlan, Plan, decide
+from tea_runner.core.results import Result
+from tea_runner.core.tree import TREE, lookup
+from tea_runner.flow.tip import Tip, Work
+from tea_runner.ports import Dataset
+
+#: What of the environment goes into a pipeline's keys.
+Identity = Callable[[Pipeline], Sequence[str]]
+#: Keys that failed for good, with the sentence that says how.
+Failures = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+@dataclass
+class Planned:
+    """A plan, and what is needed to carry it out."""
+
+    plan: Plan
+    tip: Tip
+    works: dict[str, Work] = field(default_factory=dict)
+    #: Results of jobs that no results commit holds yet.
+    unsettled: Mapping[str, tuple[str, Result]] = field(default_factory=dict)
+
+
+def make_plan(
+    dataset: Dataset,
+    tip: Tip,
+    *,
+    identity: Identity,
+    failures: Failures,
+    only: Sequence[str] = (),
+    forced: Sequence[str] = (),
+    hopeless: Collection[str] = (),
+) -> Planned:
+    """What the commit means, pipeline by pipeline, in the order of the graph.
+
+    A pipeline that reads another's results is planned once those are settled in this very commit.
+
+    :param only: names of the pipelines to plan; all when empty.
+    :param forced: keys to compute although they are known.
+    :param hopeless: keys that a manifest knows, but whose files cannot be read any more.
+    """
+    problems = [problem.text for problem in tip.problems if problem.fatal]
+    try:
+        pipelines = tip.pipelines
+    except TeaError as error:
+        return Planned(Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip)
+    planned = Planned(Plan(commit=tip.commit, pipelines=()), tip, unsettled=dataset.unsettled())
+    plans: dict[str, PipelinePlan] = {}
+    for pipeline in pipelines:
+        if only and pipeline.name not in only:
+            continue
+        waiting = _held_up(tip, pipeline, plans)
+        plans[pipeline.name] = waiting or _plan_one(
+            dataset, tip, pipeline, planned,
+            identity=identity, failures=failures, forced=forced, hopeless=hopeless,
+        )  # fmt: skip
+    planned.plan = Plan(
+        commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
+    )
+    return planned
+
+
+def _held_up(tip: Tip, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]) -> PipelinePlan | None:
+    """The plan of a pipeline that must wait for another, or None when it need not."""
+    for other in tip.upstream(pipeline):
+        above = plans.get(other.name)
+        if above is None or above.state == "settled":
+            continue
+        if above.state in ("failed", "blocked"):
+            return PipelinePlan(
+                pipeline=pipeline, state="blocked", reason="blocked-by-failure", detail=other.name
+            )
+        return PipelinePlan(pipeline=pipeline, state="waiting", reason="upstream", detail=other.name)
+    return None
+
+
+def _plan_one(
+    dataset: Dataset,
+    tip: Tip,
+    pipeline: Pipeline,
+    planned: Planned,
+    *,
+    identity: Identity,
+    failures: Failures,
+    forced: Sequence[str],
+    hopeless: Collection[str],
+) -> PipelinePlan:
+    try:
+        work = tip.work(pipeline, identity(pipeline))
+    except UserError as error:
+        return PipelinePlan(
+            pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message
+        )
+    except TeaError as error:
+        if error.failure_class == "infra_error":
+            raise
+        return PipelinePlan(
+            pipeline=pipeline, state="blocked", reason="spec-error", detail=error.message
+        )
+    planned.works[pipeline.name] = work
+    before = tip.manifest(pipeline)
+    lost = _lost(tip, pipeline, before)
+    open_keys = _open_keys(work.keyed, before, lost)
+    known = dict(dataset.known(open_keys)) if open_keys else {}
+    for key in hopeless:
+        known.pop(key, None)
+    for key in open_keys:
+        if key in planned.unsettled and not planned.unsettled[key][1].recovered:
+            known[key] = planned.unsettled[key][0]
+    unknown = [key for key in open_keys if key not in known]
+    return decide(
+        pipeline,
+        work.keyed,
+        work.shared,
+        before,
+        known=known,
+        lost=lost,
+        failures=failures(unknown) if unknown else {},
+        forced=forced,
+    )
+
+
+def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:
+    """Keys that the manifest at the tip does not answer."""
+    rows = {row.datum: row.key for row in before.rows}
+    return [item.key for item in keyed if rows.get(item.label) != item.key or item.label in lost]
+
+
+def _lost(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
+    """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
+    home = tip.entry(pipeline.home)
+    tree = home.oid if home is not None and home.mode == TREE else None
+    stamp = (tree or "", id(before))
+    known = tip.memory.lost.get(stamp)
+    if known is None:
+        read = tip.objects.tree
+        known = tuple(
+            row.datum
+            for row in before.rows
+            if any(tree is None or lookup(read, tree, path) is None for path in row.paths)
+        )
+        tip.memory.lost[stamp] = known
+    return known

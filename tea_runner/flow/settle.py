@@ -1,0 +1,202 @@
+"""A pipeline whose results are all known in; one results commit, pushed whole or not at all, out.
+
+The commit's id depends on its inputs only: the tip, the results, the records.  Author and dates come
+from the tip and the settings, never from the clock or the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tea_runner.core import annexlink
+from tea_runner.core.compose import Changes, Composition, Finished, compose
+from tea_runner.core.content import pointer_key
+from tea_runner.core.plan import Decision, PipelinePlan
+from tea_runner.core.records import format_record, format_summary
+from tea_runner.core.results import Output, Result
+from tea_runner.core.tree import PLAIN, TreeEntry, edit_tree, lookup
+from tea_runner.flow.tip import Tip, Work
+from tea_runner.ports import Dataset, TreeStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What was published: the commit, and how its datums came to be."""
+
+    commit: str
+    done: int
+    reused: int
+    changed: int
+    removed: int
+
+
+def finish(
+    work: Work, plan: PipelinePlan, tip: Tip, result_of: Callable[[Decision], Result | None]
+) -> list[Finished] | Decision:
+    """All datums with their results, or the first decision whose result is not to be had."""
+    rows = {row.datum: row for row in tip.manifest(work.pipeline).rows}
+    finished = []
+    for decision in plan.decisions:
+        if decision.action == "failed":
+            continue
+        if decision.action == "current":
+            # What stands in the tree stays as it is: only the paths matter.
+            outputs = tuple(Output(path, "git", "", 0) for path in rows[decision.label].outputs)
+            result: Result | None = Result(decision.key, outputs)
+        else:
+            result = result_of(decision)
+        if result is None:
+            return decision
+        datum = work.by_label[decision.label]
+        finished.append(
+            Finished(
+                label=decision.label,
+                key=decision.key,
+                place=decision.place,
+                result=result,
+                inputs=work.input_paths(datum),
+            )
+        )
+    return finished
+
+
+def settle(
+    dataset: Dataset,
+    branch: str,
+    tip: Tip,
+    work: Work,
+    finished: Sequence[Finished],
+    *,
+    who: str,
+    storage_uuid: Callable[[], str],
+    command: Callable[[Sequence[Finished]], str] | None = None,
+) -> tuple[Composition, str] | None:
+    """Compose and push the results commit of one pipeline.
+
+    :param who: author and committer, ``Name <address>``.
+    :param storage_uuid: where the annexed outputs are, for the location log.
+    :returns: None when the branch or the ``git-annex`` branch moved meanwhile, so that nothing was
+        published and the branch has to be planned again.
+    :raises OutputRefused: when two datums, or a datum and a user, claim one path.
+    """
+    annexed_code = tuple(path for path in work.code if tip.fact(path).key is not None)
+    composition = compose(
+        work.pipeline,
+        finished,
+        tip.manifest(work.pipeline),
+        parts=work.shared.parts,
+        tip=tip.commit,
+        dataset_id=tip.dataset_id,
+        code=annexed_code,
+        exists=tip.entry,
+        command=command,
+    )
+    if composition.empty:
+        return composition, tip.commit
+    store = dataset.writer()
+    seconds = dataset.objects.commit(tip.commit).committed
+    commit = _write(dataset, store, tip, work, composition, who=who, seconds=seconds)
+    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
+    keys = _annex_keys(composition)
+    if keys:
+        annex_tip = dataset.annex_tip()
+        logged = _log_presence(dataset, store, annex_tip, keys, storage_uuid(), who, seconds)
+        if logged is not None:
+            updates.append(("refs/heads/git-annex", logged, annex_tip))
+    store.flush()
+    return (composition, commit) if dataset.publish(updates) else None
+
+
+def _write(
+    dataset: Dataset,
+    store: TreeStore,
+    tip: Tip,
+    work: Work,
+    composition: Composition,
+    *,
+    who: str,
+    seconds: int,
+) -> str:
+    def read(oid: str) -> Mapping[str, TreeEntry]:
+        return store.trees.get(oid) or dataset.objects.tree(oid)
+
+    def edited(root: str, changes: Changes) -> str:
+        leaves = {
+            path: None
+            if put is None
+            else TreeEntry(put.mode, put.oid or store.add("blob", put.data))
+            for path, put in changes.items()
+        }
+        return edit_tree(read, store.tree, root, leaves) or store.tree({})
+
+    origin = tip.origin
+    trailers = (("Tea-Pipeline", work.pipeline.name), ("Tea-Input", origin))
+    steps = composition.steps
+    if len(steps) == 1:
+        step = steps[0]
+        record = step.record
+        message = format_record(record)
+        message += "".join(f"{name}: {value}\n" for name, value in trailers[1:])
+        root = edited(tip.root, {**step.changes, **composition.rest})
+        return store.commit(root, [tip.commit], message, who=who, seconds=seconds)
+    root, parent = tip.root, tip.commit
+    for step in steps:
+        root = edited(root, step.changes)
+        message = format_record(step.record)
+        parent = store.commit(root, [parent], message, who=who, seconds=seconds)
+    root = edited(root, composition.rest)
+    title = (
+        f"{work.pipeline.name}: {composition.changed} of {len(composition.manifest.rows)} "
+        f"datums changed"
+    )
+    if composition.removed:
+        title += f", {composition.removed} removed"
+    parents = [tip.commit] if parent == tip.commit else [tip.commit, parent]
+    message = format_summary(title, "", trailers)
+    return store.commit(root, parents, message, who=who, seconds=seconds)
+
+
+def _annex_keys(composition: Composition) -> list[str]:
+    """Annex keys that this commit brings into the tree."""
+    links = [
+        pointer_key(put.mode, put.data)
+        for step in composition.steps
+        for put in step.changes.values()
+        if put is not None and put.data
+    ]
+    return sorted({key for key in links if key})
+
+
+def _log_presence(
+    dataset: Dataset,
+    store: TreeStore,
+    annex_tip: str | None,
+    keys: Sequence[str],
+    uuid: str,
+    who: str,
+    seconds: int,
+) -> str | None:
+    """A commit for the ``git-annex`` branch that says where the content is; None if it says so."""
+    root = dataset.objects.commit(annex_tip).tree if annex_tip else None
+    paths = {annexlink.log_path(key): key for key in keys}
+    entries = {
+        path: lookup(dataset.objects.tree, root, path) if root else None for path in paths
+    }
+    blobs = dataset.objects.blobs(entry.oid for entry in entries.values() if entry)
+    changes: dict[str, TreeEntry | None] = {}
+    for path, entry in entries.items():
+        before = (blobs[entry.oid] or b"") if entry else b""
+        after = annexlink.merge_location(before, uuid, seconds)
+        if after != before:
+            changes[path] = TreeEntry(PLAIN, store.add("blob", after))
+    if not changes:
+        return None
+
+    def read(oid: str) -> Mapping[str, TreeEntry]:
+        return store.trees.get(oid) or dataset.objects.tree(oid)
+
+    tree = edit_tree(read, store.tree, root, changes)
+    assert tree is not None
+    parents = [annex_tip] if annex_tip else []
+    return store.commit(tree, parents, "tea-runner: results are in storage\n", who=who, seconds=seconds)

@@ -1,0 +1,176 @@
+"""What the steps of the way ask of the world, each with its contract about errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from tea_runner.core.jobs import Job
+from tea_runner.core.results import Result
+from tea_runner.core.tree import TreeEntry
+
+
+class PlanRequests(Protocol):
+    """Where a push is announced: many announcements of one ref are one request."""
+
+    def request_plan(self, repository: str, ref: str, *, why: str) -> None:
+        """Ask that the tip of *ref* (``refs/heads/…``) of *repository* (``owner/name``) be planned.
+
+        Returns within a second.
+
+        :raises QueueError: when the request could not be kept.
+        """
+        ...
+
+
+class Objects(Protocol):
+    """The objects of one git repository, read by id."""
+
+    def tree(self, oid: str) -> Mapping[str, TreeEntry]:
+        """The entries of a tree, in git's order.
+
+        :raises OutsideError: when it is not there.
+        """
+        ...
+
+    def blob(self, oid: str) -> bytes | None:
+        """A blob's content; None when it is not at hand, which larger ones need not be."""
+        ...
+
+    def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """As :meth:`blob`, for many at once."""
+        ...
+
+    def commit(self, oid: str) -> CommitFacts:
+        """A commit's parts.
+
+        :raises OutsideError: when it is not there.
+        """
+        ...
+
+
+class CommitFacts(Protocol):
+    """What the steps want to know of a commit."""
+
+    oid: str
+    message: str
+
+    @property
+    def tree(self) -> str:
+        """Id of its tree."""
+        ...
+
+    @property
+    def parents(self) -> Sequence[str]:
+        """Ids of its parents."""
+        ...
+
+    @property
+    def committed(self) -> int:
+        """The committer's time, seconds since 1970."""
+        ...
+
+
+class TreeStore(Protocol):
+    """Collects new git objects; their ids are known at once, git gets them with one flush."""
+
+    trees: dict[str, Mapping[str, TreeEntry]]
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Keep an object and return its id."""
+        ...
+
+    def tree(self, entries: Mapping[str, TreeEntry]) -> str:
+        """Keep a tree and return its id."""
+        ...
+
+    def commit(
+        self, tree: str, parents: Iterable[str], message: str, *, who: str, seconds: int
+    ) -> str:
+        """Keep a commit and return its id."""
+        ...
+
+    def flush(self) -> int:
+        """Give everything to git."""
+        ...
+
+
+class Dataset(Protocol):
+    """A dataset, on a forge or in a clone: its tips, its objects, its results."""
+
+    name: str
+
+    @property
+    def objects(self) -> Objects:
+        """Git objects by id."""
+        ...
+
+    def refresh(self) -> None:
+        """Learn what the forge has now.
+
+        :raises OutsideError: when it does not answer.
+        """
+        ...
+
+    def tip(self, branch: str) -> str | None:
+        """The commit at a branch's end, None when there is no such branch."""
+        ...
+
+    def annex_tip(self) -> str | None:
+        """The tip of the ``git-annex`` branch."""
+        ...
+
+    def unsettled(self) -> Mapping[str, tuple[str, Result]]:
+        """Key to (ref, result) of what jobs have finished and no results commit holds yet."""
+        ...
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Which of these keys some manifest knows, with the commit that holds the result."""
+        ...
+
+    def known_result(self, key: str) -> Result | None:
+        """That result; None when it is not whole any more."""
+        ...
+
+    def storage_uuid(self) -> str:
+        """Where new annexed content goes.
+
+        :raises OutsideError: when there is no such place.
+        """
+        ...
+
+    def writer(self) -> TreeStore:
+        """Collects the objects of a commit."""
+        ...
+
+    def discard(self, refs: Sequence[str]) -> None:
+        """Delete refs of jobs whose results are settled; what cannot be deleted stays, unharmed."""
+        ...
+
+    def publish(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
+        """Move refs all or none, each only from the expected value; False when one had another.
+
+        :param updates: (ref, new id or "" to delete, expected id or None for "must not exist").
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
+        ...
+
+
+class JobQueue(Protocol):
+    """Who is at what."""
+
+    def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Which keys some job is computing or will compute, with the job's id."""
+        ...
+
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Which keys failed for good, with the sentence that says how."""
+        ...
+
+    def want(self, job: Job) -> bool:
+        """Ask for a job; returns whether it was new."""
+        ...
+
+    def wait_for(self, repository: str, branch: str, job_id: str) -> None:
+        """Have the branch planned again when that job has ended."""
+        ...

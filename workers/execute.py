@@ -1,0 +1,104 @@
+"""A provisioned datum in, how its command ended out: tries, time limits, error handlers, log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tea_runner.adapters.environments.protocol import Environment, Execution, Limits, Outcome
+from tea_runner.core.errors import Cancelled, CommandFailed, TimedOut
+from tea_runner.core.pipeline import Pipeline
+from workers.provision import Room
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A command that ended as the pipeline accepts."""
+
+    code: int
+    how: Literal["done", "recovered"]
+    seconds: float
+    attempts: int
+
+
+def run_datum(
+    pipeline: Pipeline,
+    room: Room,
+    environment: Environment,
+    variables: Mapping[str, str],
+    *,
+    limits: Limits,
+    network: bool,
+    log: Callable[[bytes], None],
+    clear: Callable[[Room], None],
+    cancelled: Callable[[], bool] = lambda: False,
+    deadline: float | None = None,
+) -> Ran:
+    """Run the pipeline's command on one datum, as often as it may be tried.
+
+    :param clear: empties the outputs between two tries, so that none begins with half of another's.
+    :param deadline: seconds that are left of the pipeline's ``job_timeout``.
+    :raises CommandFailed: when the last try ended with a code that is not accepted.
+    :raises TimedOut: when it took too long.
+    :raises Cancelled: when somebody stopped it.
+    """
+    transform = pipeline.transform
+    limit = min((t for t in (pipeline.datum_timeout, deadline) if t is not None), default=None)
+    execution = Execution(
+        argv=transform.cmd,
+        stdin=_lines(transform.stdin),
+        env=variables,
+        view=room.view,
+        out=room.out,
+        code=room.code,
+        cwd=transform.working_dir,
+        log=log,
+        timeout=limit,
+        limits=limits,
+        network=network and transform.network,
+        image=transform.image,
+        cancelled=cancelled,
+    )
+    accepted = {0, *transform.accept_return_code}
+    tries = max(1, pipeline.datum_tries)
+    for attempt in range(1, tries + 1):
+        if attempt > 1:
+            clear(room)
+            log(f"tea-runner: try {attempt} of {tries}\n".encode())
+        outcome = environment.run(execution)
+        if outcome.cancelled:
+            raise Cancelled("it was stopped")
+        if outcome.code in accepted and not outcome.timed_out:
+            return Ran(code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt)
+    if transform.err_cmd:
+        clear(room)
+        log(b"tea-runner: the command failed; running err_cmd\n")
+        handler = replace(execution, argv=transform.err_cmd, stdin=_lines(transform.err_stdin))
+        after = environment.run(handler)
+        if after.code == 0:
+            return Ran(code=0, how="recovered", seconds=after.seconds, attempts=tries)
+    raise _failure(outcome, limit, tries)
+
+
+def _lines(lines: tuple[str, ...]) -> bytes | None:
+    if not lines:
+        return None
+    return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _failure(outcome: Outcome, limit: float | None, tries: int) -> Exception:
+    after = f" ({tries} tries)" if tries > 1 else ""
+    if outcome.timed_out:
+        return TimedOut(f"the command took longer than {limit:g} s{after}")
+    if outcome.overflow:
+        return CommandFailed(f"{outcome.overflow}{after}", 1)
+    if outcome.oom:
+        return CommandFailed(f"the command used more memory than its limit{after}", 137)
+    if outcome.code == 127:
+        return CommandFailed(
+            f"the command was not found{after}; see the log, and the PATH of the sandbox", 127
+        )
+    if outcome.signal:
+        return CommandFailed(f"the command was ended by signal {outcome.signal}{after}", 1)
+    return CommandFailed(f"the command exited {outcome.code}{after}", outcome.code or 1)

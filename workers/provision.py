@@ -1,0 +1,87 @@
+"""A datum's view in, a folder with exactly its files out, and nothing else of the dataset.
+
+Files are plain copies, never links into the annex, and readable by all; the folder above them is
+closed to others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.view import FileFact, View
+from tea_runner.flow.tip import Tip, Work
+
+#: Annex keys to files that hold their content; see :meth:`tea_runner.adapters.annex.Annex.get`.
+GetContent = Callable[[Iterable[str]], Mapping[str, Path]]
+#: Writes a blob of git to a path.
+WriteBlob = Callable[[str, Path], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """The folders that one datum's command gets."""
+
+    view: Path
+    out: Path
+    code: Path
+
+
+def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> list[str]:
+    """Annex keys of all that these views show, each once."""
+    keys: dict[str, None] = {}
+    leaves = pfs_leaves(work.pipeline.input)
+    for view in views:
+        for shown in view.files:
+            if not leaves[shown.input].empty_files:
+                key = work.sources[shown.input].fact(shown.path).key
+                if key is not None:
+                    keys[key] = None
+    for path in work.code:
+        key = tip.fact(path).key
+        if key is not None:
+            keys[key] = None
+    return list(keys)
+
+
+def make_code(room: Path, work: Work, tip: Tip, content: Mapping[str, Path], blob: WriteBlob) -> None:
+    """The dataset as the command sees it besides its inputs: the declared code files."""
+    room.mkdir(mode=0o755)
+    for path in work.code:
+        _place(room / path, tip.fact(path), content, blob)
+
+
+def make_view(
+    room: Path, work: Work, view: View, content: Mapping[str, Path], blob: WriteBlob
+) -> None:
+    """The inputs of one datum below *room*."""
+    leaves = pfs_leaves(work.pipeline.input)
+    room.mkdir(mode=0o755, exist_ok=True)
+    for leaf in leaves:
+        if work.pipeline.view == "pfs":
+            (room / leaf.name).mkdir(mode=0o755, exist_ok=True)
+    for seen in view.inputs:
+        if seen.is_dir and work.pipeline.view == "pfs":
+            (room / seen.path).mkdir(mode=0o755, parents=True, exist_ok=True)
+    for shown in view.files:
+        target = room / shown.visible
+        if leaves[shown.input].empty_files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.touch(mode=0o444)
+        else:
+            _place(target, work.sources[shown.input].fact(shown.path), content, blob)
+
+
+def _place(target: Path, fact: FileFact, content: Mapping[str, Path], blob: WriteBlob) -> None:
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if target.exists():
+        return
+    if fact.key is not None:
+        shutil.copyfile(content[fact.key], target)
+    else:
+        blob(fact.oid, target)
+    os.chmod(target, 0o555 if fact.executable else 0o444)
