@@ -113,7 +113,7 @@ class HostSandbox:
 
         def log(chunk: bytes) -> None:
             # kept for the case that these are bwrap's own words
-            last[:] = chunk[-4096:]
+            last[:] = (last + chunk[-4096:])[-4096:]
             execution.log(chunk)
 
         heard = dataclasses.replace(execution, log=log)

@@ -200,7 +200,8 @@ def _start(
         null=null,
     )
     options = held(b"".join(os.fsencode(o) + b"\0" for o in bubblewrap.options(sandbox)))
-    inherited = (options, sandbox.seccomp, status, gate, null)
+    # the command would inherit what bwrap does not read and close
+    inherited = (options, sandbox.seccomp, status, gate, *((null,) if mapped else ()))
     return process.start(
         (
             shutil.which("bwrap") or "bwrap", "--args", str(options), "--",
