@@ -83,6 +83,7 @@ moved:
 comma := ,
 define install
 $(PIP) install --editable '$(1)' >.venv/install.log 2>&1 || { \
-echo "make: the dependencies could not be installed: $$(grep -i error .venv/install.log | tail -n 1). \
-Next: see .venv/install.log, check the network or PIP_INDEX_URL, then the same command again" >&2; exit 1; }
+echo "make: the dependencies could not be installed: \
+$$(sed -n 's/^ *ERROR: //p' .venv/install.log | sed -n 1p). \
+Next: see .venv/install.log, check the network and PIP_INDEX_URL, then the same command again" >&2; exit 1; }
 endef
