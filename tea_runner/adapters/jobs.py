@@ -214,6 +214,19 @@ class Jobs:
         if self._release(keys=keys, args=[claim.token]):
             self._enqueue("work", claim.job.id)
 
+    def put_back(self, claim: Claim, sentence: str) -> None:
+        """Give the claim back after a failure of the world: the attempt counts."""
+        keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
+        if self._release(keys=keys, args=[claim.token]):
+            self._redis.hincrby(keys[0], "attempt", 1)
+            self._redis.hset(keys[0], "error", sentence)
+            self._enqueue("work", claim.job.id)
+
+    def note(self, job_id: str, **facts: str) -> None:
+        """Remember facts for the pages."""
+        if facts:
+            self._redis.hset(f"tea:job:{job_id}", mapping=facts)  # type: ignore[arg-type]
+
     def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
         """Remember why keys failed for good."""
         pipe = self._redis.pipeline(transaction=False)

@@ -16,17 +16,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp
 from tea_runner.adapters.environments.bubblewrap import USER, Bind, Sandbox
 from tea_runner.adapters.environments.mounts import mounts, working_directory
 from tea_runner.adapters.environments.protocol import Execution
+from tea_runner.adapters.environments.supervise import Child, end_group
 from tea_runner.core.errors import OutsideError
-
-if TYPE_CHECKING:
-    import subprocess  # noqa: TID251 - a type only
 
 #: Of the private /tmp where no limit is given.
 SCRATCH = 1 << 30
@@ -35,9 +32,7 @@ SCRATCH = 1 << 30
 class Started:
     """A sandbox and its processes; the command waits at the gate."""
 
-    def __init__(
-        self, bwrap: subprocess.Popen[bytes], *, output: int, status: int, gate: int
-    ) -> None:
+    def __init__(self, bwrap: Child, *, output: int, status: int, gate: int) -> None:
         self._bwrap = bwrap
         self._status = status
         self._gate = gate
@@ -109,7 +104,7 @@ class Started:
     def close(self) -> None:
         """End what lives, close what is open."""
         self._empty()
-        process.kill(self._bwrap)
+        end_group(self._bwrap)
         if self._first is not None:
             os.close(self._first)
         for descriptor in (self.monitor, self._status, self._gate, self.output):
@@ -159,7 +154,7 @@ def _start(
     printed: int,
     status: int,
     gate: int,
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start ``bwrap``; the descriptors on *stack* are only for it."""
 
     def held(content: bytes) -> int:

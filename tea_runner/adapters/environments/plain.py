@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments.machine import default_path
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import Execution, Outcome, Places
-from tea_runner.adapters.environments.supervise import Watch, drain, follow
+from tea_runner.adapters.environments.supervise import Child, Watch, drain, end_group, follow
 from tea_runner.core.errors import OutsideError, Refused
 
-if TYPE_CHECKING:
-    import subprocess  # noqa: TID251 - a type only
 if sys.platform == "linux":
     from tea_runner.adapters.environments import limits
 
@@ -75,9 +71,7 @@ class Plain:
                 os.close(printed)
             if started is None:
                 return Outcome(code=127, seconds=time.monotonic() - began)
-            # the group, not the process: its children may outlive it
-            stack.callback(process.kill, started)
-            stack.callback(_end_group, started.pid)
+            stack.callback(end_group, started)
             memory = None
             if sys.platform == "linux":
                 with contextlib.suppress(ProcessLookupError):
@@ -89,10 +83,10 @@ class Plain:
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(execution, reading, watch, began=began)
-            _end_group(started.pid)
-            started.wait()
+            code: int | None = end_group(started)
             drain(execution, reading)
-        code = started.returncode if end == "exited" else None
+        if end != "exited":
+            code = None
         return Outcome(
             code=128 - code if code is not None and code < 0 else code,
             signal=-code if code is not None and code < 0 else None,
@@ -103,9 +97,7 @@ class Plain:
             seconds=time.monotonic() - began,
         )
 
-    def _start(
-        self, execution: Execution, stdin: int | None, printed: int
-    ) -> subprocess.Popen[bytes] | None:
+    def _start(self, execution: Execution, stdin: int | None, printed: int) -> Child | None:
         env = {"PATH": self._path, **execution.env}
         try:
             return process.start(
@@ -120,8 +112,3 @@ class Plain:
 def _working_directory(execution: Execution) -> Path:
     base = execution.code or execution.out or execution.view or Path("/")
     return base / execution.cwd
-
-
-def _end_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)

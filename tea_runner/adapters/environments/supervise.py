@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from tea_runner.adapters.environments.protocol import Execution
 
@@ -24,6 +25,30 @@ _CHUNK = 65536
 _TICK = 0.2
 #: Seconds between two looks at the memory, where no cgroup holds it.
 _MEMORY_TICK = 0.05
+
+
+class Child(Protocol):
+    """A started process that leads a group of its own, as ``process.start`` gives it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def poll(self) -> int | None:
+        """Its code, when it has ended; negative for a signal."""
+        ...
+
+    def wait(self) -> int:
+        """Its code, at its end."""
+        ...
+
+
+def end_group(child: Child) -> int:
+    """End a process and its group, also when only the group is left; its code."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    return child.wait()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

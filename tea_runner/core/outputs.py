@@ -1,0 +1,296 @@
+"""The names and kinds of what a command wrote in, the reasons why some may not be results out.
+
+What becomes a result is committed, fetched by other people, and read by other programs: by git
+on systems that fold case and Unicode, by forges that run what lies at certain paths, by DataLad.
+So a name is refused where *any* of them would take it for something of its own.
+
+The rules on git's names are those of git's own ``verify_path`` with ``protectHFS`` and
+``protectNTFS``, applied to more names.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from tea_runner.core.errors import OutputRefused
+
+Kind = Literal["file", "symlink", "input link"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """One thing that a command wrote. Directories are implied by what is in them."""
+
+    #: Relative to the place of the outputs, decoded with surrogateescape.
+    path: str
+    kind: Kind = "file"
+    #: Bytes; 0 for links.
+    size: int = 0
+    executable: bool = False
+    #: Of a link: as written; of an input link: the path below ``/pfs``.
+    target: str = ""
+
+
+class Refusal(NamedTuple):
+    """Why one path may not become a result."""
+
+    path: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"output {shown(self.path)} {self.why}" if self.path else self.why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What the operator and the pipeline allow."""
+
+    #: Full paths in the dataset that are not results: the pipeline's file, its code.
+    #: What lies below one of them is refused, too.
+    taken: frozenset[str] = frozenset()
+    #: Names with control characters, or that are not UTF-8.
+    odd_names: bool = False
+    #: Names that only some systems can tell apart, or have.
+    unportable: bool = False
+    longest_name: int = 255
+    longest_path: int = 4096
+    deepest: int = 100
+
+
+#: Never names of results, at any depth: git's, git-annex's, DataLad's.
+_OURS = (
+    ".git", ".gitmodules", ".gitattributes", ".gitignore", ".datalad", ".mailmap", ".lfsconfig",
+    ".noannex", "spec.yml",
+)  # fmt: skip
+#: What other systems execute, with more rights than a command has here.
+_AUTOMATION = (
+    ".github", ".gitea", ".forgejo", ".gitlab", ".gitlab-ci.yml", ".drone.yml", "jenkinsfile",
+    "codeowners", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml", ".envrc", ".circleci",
+    ".travis.yml", ".cirrus.yml", ".cirrus.star", ".buildkite", ".builds", ".build.yml",
+    ".appveyor.yml", "appveyor.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml",
+    ".gitpod.yml", ".husky", ".vscode", ".idea", ".mise.toml", "mise.toml", "renovate.json",
+)  # fmt: skip
+_BEGINNINGS = (".gitannex", ".woodpecker", ".devcontainer", ".drone.", ".renovaterc")
+_NAMES = frozenset(_OURS + _AUTOMATION)
+#: Prefixes of the short names that NTFS falls back to for git's files (git's path.c).
+_HASHED = frozenset({"gi7eba", "gi250a", "gi7d29", "maba30"})
+_SHORT = re.compile(r"(?P<stem>[^~.]{2,8})~[0-9]+(\..{0,3})?")
+_STEMS = frozenset(name.replace(".", "") for name in (*_NAMES, *_BEGINNINGS))
+
+#: What HFS+ does not see in a name (git's utf8.c, next_hfs_char).
+_IGNORED = dict.fromkeys(
+    (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
+)
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?")
+_UNPORTABLE = re.compile(r'[<>:"|?*\\]')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
+
+
+def shown(path: str) -> str:
+    """A path for people: what could not be read or would move the cursor is escaped."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]",
+        lambda match: match[0].encode("unicode_escape").decode("ascii"),
+        text,
+    )
+    return repr(text)[0] + text[:300] + ("…" if len(text) > 300 else "") + repr(text)[0]
+
+
+def folded(name: str) -> str:
+    """One name as the most forgetful file system takes it: case, form, invisible characters."""
+    text = name.split(":", 1)[0] if name.lower().startswith(".git") else name
+    text = text.translate(_IGNORED).rstrip(". ")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def name_refusal(name: str, rules: Rules) -> str:
+    """Why one component of a path is refused, or nothing."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        return "has a path that leads elsewhere"
+    # on Windows a backslash parts directories: each part is a name
+    for part in name.split("\\"):
+        seen = folded(part)
+        short = _SHORT.fullmatch(seen)
+        if (
+            seen in _NAMES
+            or seen.startswith(_BEGINNINGS)
+            or (short and any(stem.startswith(short["stem"]) for stem in _STEMS))
+            or (short and short["stem"] in _HASHED)
+        ):
+            return f"is not allowed: {shown(part)} means something to git, DataLad or a forge"
+    if len(name.encode("utf-8", "surrogateescape")) > rules.longest_name:
+        return f"has a name of more than {rules.longest_name} bytes"
+    if not rules.odd_names:
+        if _NOT_UTF8.search(name):
+            return "has a name that is not UTF-8; rename it, or allow odd names"
+        if _CONTROL.search(name):
+            return "has a control character in its name; rename it, or allow odd names"
+    if not rules.unportable and (
+        _DEVICES.fullmatch(name.casefold()) or _UNPORTABLE.search(name) or name[-1] in ". "
+    ):
+        return "has a name that Windows cannot have; rename it, or allow unportable names"
+    return ""
+
+
+def refusals(outputs: Sequence[Output], *, home: str = "", rules: Rules = Rules()) -> list[Refusal]:
+    """All reasons against these outputs, in the order of their paths.
+
+    :param home: where they will lie in the dataset.
+    """
+    found: list[Refusal] = []
+    checked: dict[str, str] = {}
+    for output in outputs:
+        why = _path_refusal(output.path, home, rules, checked)
+        if why:
+            found.append(Refusal(output.path, why))
+    paths = [output.path for output in outputs]
+    found += _conflicts(paths)
+    found += _repositories(paths)
+    if not rules.unportable:
+        found += _collisions(paths)
+    found += _links(outputs, rules)
+    return sorted(set(found))
+
+
+def _path_refusal(path: str, home: str, rules: Rules, checked: dict[str, str]) -> str:
+    parts = path.split("/")
+    full = f"{home}/{path}" if home else path
+    if len(full.encode("utf-8", "surrogateescape")) > rules.longest_path:
+        return f"has a path of more than {rules.longest_path} bytes: too long"
+    if len(parts) > rules.deepest:
+        return f"lies deeper than {rules.deepest} directories: too deep"
+    for part in parts:
+        if part not in checked:
+            checked[part] = name_refusal(part, rules)
+        if checked[part]:
+            return checked[part]
+    if rules.taken:
+        place = ""
+        for part in full.split("/"):
+            place = f"{place}/{part}" if place else part
+            if place in rules.taken:
+                return f"is not allowed: {shown(place)} is no place for results"
+    return ""
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _conflicts(paths: Sequence[str]) -> list[Refusal]:
+    """A path that is a file for one and a directory for another, or there twice."""
+    directories = {parent for path in paths for parent in _parents(path)}
+    found = [Refusal(p, "is both a file and a directory") for p in paths if p in directories]
+    seen: set[str] = set()
+    for path in paths:
+        if path in seen:
+            found.append(Refusal(path, "was written twice"))
+        seen.add(path)
+    return found
+
+
+def _repositories(paths: Sequence[str]) -> list[Refusal]:
+    """Directories that git would take for a repository, and obey the configuration of."""
+    inside: dict[str, set[str]] = {}
+    for path in paths:
+        above = ""
+        for part in path.split("/"):
+            inside.setdefault(above, set()).add(folded(part))
+            above = f"{above}/{part}" if above else part
+    return [
+        Refusal(directory or ".", "is shaped like a git repository, which git would obey")
+        for directory, names in inside.items()
+        if "head" in names and ({"objects", "refs"} <= names or "commondir" in names)
+    ]
+
+
+def _collisions(paths: Sequence[str]) -> list[Refusal]:
+    """Names that are one name where case or Unicode form do not count."""
+    first: dict[str, str] = {}
+    found: list[Refusal] = []
+    every = {place for path in paths for place in (*_parents(path), path)}
+    for path in sorted(every):
+        key = "/".join(folded(part) for part in path.split("/"))
+        other = first.setdefault(key, path)
+        # below directories that collide, everything does: one sentence for the top is enough
+        if other != path and path.rpartition("/")[0] == other.rpartition("/")[0]:
+            found.append(
+                Refusal(path, f"and {shown(other)}: names collide on some systems; rename one")
+            )
+    return found
+
+
+def _links(outputs: Sequence[Output], rules: Rules) -> list[Refusal]:
+    kinds: dict[str, Output | None] = {"": None}
+    for output in outputs:
+        kinds.update(dict.fromkeys(_parents(output.path)))
+    kinds.update({output.path: output for output in outputs})
+    found = []
+    for output in outputs:
+        if output.kind == "symlink":
+            why = _link_refusal(output, rules) or _resolve(output, kinds)
+            if why:
+                found.append(Refusal(output.path, why))
+    return found
+
+
+def _link_refusal(link: Output, rules: Rules) -> str:
+    parts = link.target.split("/")
+    ups = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+    # ".." after a name leaves by whatever that name links to
+    if link.target.startswith("/") or ups > link.path.count("/") or ".." in parts[ups:]:
+        return f"is a link out of the tree, to {shown(link.target)}"
+    for part in parts[ups:]:
+        if part not in ("", "."):
+            why = name_refusal(part, rules)
+            if why:
+                return f"is a link to {shown(link.target)}, which {why}"
+    return ""
+
+
+def _resolve(link: Output, kinds: Mapping[str, Output | None]) -> str:
+    """Whether a link arrives at something that was written, in at most 40 steps."""
+    here = link.path.split("/")[:-1]
+    todo = link.target.split("/")[::-1]
+    steps = 0
+    while todo:
+        part = todo.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not here:
+                return f"is a link out of the tree, to {shown(link.target)}"
+            here.pop()
+            continue
+        place = "/".join((*here, part))
+        if place not in kinds:
+            return f"is a link to {shown(link.target)}, which is not there"
+        there = kinds[place]
+        if there is not None and there.kind == "symlink":
+            steps += 1
+            if steps > 40:
+                return f"is a link that leads nowhere: {shown(link.target)}"
+            todo.extend(there.target.split("/")[::-1])
+        elif there is not None and any(name not in ("", ".") for name in todo):
+            return f"is a link to {shown(link.target)}, which is not there"
+        else:
+            here.append(part)
+    return ""
+
+
+def require(found: Iterable[Refusal]) -> None:
+    """Nothing, when nothing is refused.
+
+    :raises OutputRefused: with the first ten reasons.
+    """
+    reasons = [str(refusal) for refusal in found]
+    if reasons:
+        more = f"\n… and {len(reasons) - 10} more" if len(reasons) > 10 else ""
+        raise OutputRefused("\n".join(reasons[:10]) + more)

@@ -1,0 +1,1 @@
+"""Environments: one conformance suite, and what is particular to each."""

@@ -1,0 +1,1 @@
+"""Hostile input, as data, and the answer that each gets."""
