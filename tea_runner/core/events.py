@@ -1,7 +1,7 @@
 """The bytes of a delivery in, a push in no forge's dialect out, or why not.
 
 A delivery is a hint: three facts of it are kept (repository, ref, new tip).  What is fine but not
-for us is :class:`Ignored`, a value with its reason; what is wrong is :class:`BadDelivery`.
+for us is :class:`Ignored`, a value with its reason; what is wrong is :class:`DeliveryError`.
 Formats: Gitea's ``services/webhook/deliver.go`` and ``modules/structs/hook.go``.
 """
 
@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.hook import is_repository
@@ -26,7 +26,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
 
 
-class BadDelivery(TeaError):
+class DeliveryError(TeaError):
     """The delivery cannot be used."""
 
     failure_class = "refused"
@@ -78,14 +78,22 @@ DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
             delivery="X-Forgejo-Delivery",
             signature="X-Forgejo-Signature",
         ),
-        Dialect(
-            event="X-Gitea-Event", delivery="X-Gitea-Delivery", signature="X-Gitea-Signature"
-        ),
+        Dialect(event="X-Gitea-Event", delivery="X-Gitea-Delivery", signature="X-Gitea-Signature"),
     ),
 }
 
 
-def dialect(forge: str, headers: Mapping[str, str]) -> Dialect:
+class Headers(Protocol):
+    """The headers of a request, looked up without regard to case."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+
+    def get(self, name: str, default: str, /) -> str:
+        """The header's value; all of them, joined by commas, where it came more than once."""
+        ...
+
+
+def dialect(forge: str, headers: Headers) -> Dialect:
     """The dialect that this delivery speaks, of those that *forge* has."""
     spoken = DIALECTS[forge]
     return next((each for each in spoken if each.signature in headers), spoken[-1])
@@ -114,13 +122,13 @@ def parse(event: str, body: bytes) -> PushEvent | Ignored:
     """What a correctly signed delivery says.
 
     :param event: the forge's name of the event, from the header.
-    :raises BadDelivery: when it says nothing that can be understood.
+    :raises DeliveryError: when it says nothing that can be understood.
     """
     if event not in ("push", "delete"):
         return Ignored(reason=f"event {event[:40]!r}" if event else "event missing")
     said = _read(body)
     if not isinstance(said, dict):
-        raise BadDelivery(400, f"not a {event} event: the body is no JSON object")
+        raise DeliveryError(400, f"not a {event} event: the body is no JSON object")
     repository, number = _repository(said)
     ref = _text(said, "ref", 1000)
     if event == "delete":
@@ -128,7 +136,7 @@ def parse(event: str, body: bytes) -> PushEvent | Ignored:
     _legal(ref)
     after, before = _text(said, "after", 64), said.get("before")
     if not _COMMIT.fullmatch(after):
-        raise BadDelivery(400, "after: expected the full id of a commit in lower case")
+        raise DeliveryError(400, "after: expected the full id of a commit in lower case")
     reason = not_a_work_branch(ref)
     if not reason and before == after:
         reason = "a test: nothing moved"
@@ -144,7 +152,7 @@ def parse(event: str, body: bytes) -> PushEvent | Ignored:
 
 
 def not_a_work_branch(ref: str) -> str:
-    """Why pushes to this ref start nothing, or the empty string for a branch that people work on."""
+    """Why pushes to this ref start nothing; empty for a branch that people work on."""
     if not ref.startswith("refs/heads/"):
         return "not a branch"
     name = ref.removeprefix("refs/heads/")
@@ -176,56 +184,56 @@ def _read(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise BadDelivery(400, "not a push event: the body is not UTF-8") from None
+        raise DeliveryError(400, "not a push event: the body is not UTF-8") from None
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except BadDelivery:
+    except DeliveryError:
         raise
     except RecursionError:
-        raise BadDelivery(400, "not a push event: nested too deeply") from None
+        raise DeliveryError(400, "not a push event: nested too deeply") from None
     except ValueError:
-        raise BadDelivery(400, "not a push event: the body is not JSON") from None
+        raise DeliveryError(400, "not a push event: the body is not JSON") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise BadDelivery(400, "duplicate key in the body")
+        raise DeliveryError(400, "duplicate key in the body")
     return made
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadDelivery(400, f"not a push event: {name} is not JSON")
+    raise DeliveryError(400, f"not a push event: {name} is not JSON")
 
 
 def _text(said: Mapping[str, Any], name: str, longest: int) -> str:
     value = said.get(name)
     if not isinstance(value, str):
-        raise BadDelivery(400, f"{name}: expected a text")
+        raise DeliveryError(400, f"{name}: expected a text")
     if len(value) > longest:
-        raise BadDelivery(400, f"{name}: longer than {longest} characters")
+        raise DeliveryError(400, f"{name}: longer than {longest} characters")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise BadDelivery(400, f"{name}: not valid Unicode") from None
+        raise DeliveryError(400, f"{name}: not valid Unicode") from None
     return value
 
 
 def _repository(said: Mapping[str, Any]) -> tuple[str, int | None]:
     repository = said.get("repository")
     if not isinstance(repository, dict):
-        raise BadDelivery(400, "repository: expected an object")
+        raise DeliveryError(400, "repository: expected an object")
     name = repository.get("full_name")
     if not isinstance(name, str):
-        raise BadDelivery(400, "repository.full_name: expected a text")
+        raise DeliveryError(400, "repository.full_name: expected a text")
     number = repository.get("id")
     if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
-        raise BadDelivery(400, "repository.id: expected a whole number")
+        raise DeliveryError(400, "repository.id: expected a whole number")
     if not is_repository(name):
-        raise BadDelivery(404, "no such repository for this hook")
+        raise DeliveryError(404, "no such repository for this hook")
     return name, number
 
 
 def _legal(ref: str) -> None:
     if not ref.startswith("refs/") or _ILLEGAL.search(ref):
-        raise BadDelivery(400, "ref: not the full name of a ref")
+        raise DeliveryError(400, "ref: not the full name of a ref")

@@ -16,7 +16,7 @@ class Hook:
 
     :param id: unguessable; it selects the secrets, so that nothing in a body chooses its own judge.
     :param repository: ``owner/name``, or ``owner/*``.
-    :param repository_id: the forge's number, when the hook is for one repository of a forge that has
+    :param repository_id: the forge's number, where the hook is for one repository and the forge has
         numbers: a repository that takes over a name is not the same one.
     :param secrets: all that are active; several while one is being replaced.
     :param forge_hook: the forge's own name of it, to remove it there.

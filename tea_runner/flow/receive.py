@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.events import BadDelivery, Ignored, dialect, parse, signed
+from tea_runner.core.events import DeliveryError, Headers, Ignored, dialect, parse, signed
 from tea_runner.core.hook import Hook, branch_matches, names
 from tea_runner.ports import PlanRequests
 
@@ -33,7 +33,7 @@ def refuse(status: int, message: str) -> Answer:
 
 def receive(
     hook: Hook,
-    headers: Mapping[str, str],
+    headers: Headers,
     body: bytes,
     requests: PlanRequests,
     *,
@@ -50,7 +50,7 @@ def receive(
         return refuse(401, "the signature does not fit")
     try:
         event = parse(headers.get(spoken.event, ""), body)
-    except BadDelivery as bad:
+    except DeliveryError as bad:
         return refuse(bad.status, bad.message)
     if event.repository and not _may(hook, event.repository, event.repository_id, repositories):
         return refuse(404, "no such repository for this hook")

@@ -30,7 +30,7 @@ _STORAGE = """\
 _PAGE = """\
 # Settings
 
-<!-- Made by tea_runner/settings/text.py from tea_runner/settings/options.py; tests keep it current. -->
+<!-- Made from tea_runner/settings/options.py by text.py beside it; a test keeps it current. -->
 
 Defaults are overridden by one settings file, that by variables, those by flags of a command.
 The file is the one named by `--config` or `TEA_RUNNER_CONFIG`,

@@ -1,0 +1,78 @@
+"""The parts in, the web application out: what gunicorn loads."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from tea_runner.core.errors import TeaError
+from tea_runner.web.health import health_blueprint
+from tea_runner.web.hooks import hooks_blueprint
+from tea_runner.web.parts import WebParts
+
+_log = logging.getLogger(__name__)
+
+__all__ = ["WebParts", "create_app"]
+
+
+def create_app(parts: WebParts) -> Flask:
+    """The receiver, the health checks, and the blueprints that the parts bring."""
+    app = Flask("tea_runner.web", static_folder="static", static_url_path="/static")
+    # Forges do not follow redirects with a POST: an address is exact or it is not there.
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    app.register_blueprint(hooks_blueprint(parts))
+    app.register_blueprint(health_blueprint(parts))
+    for blueprint in parts.blueprints:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(TeaError, _tea_error)
+    app.register_error_handler(Exception, _bug)
+    app.after_request(_harden)
+    return app
+
+
+def _harden(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+    return response
+
+
+def _answer(status: int, sentence: str) -> Response:
+    """JSON for programs, a line of text for people."""
+    if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
+        response = jsonify(error=sentence)
+    else:
+        response = Response(f"{sentence}\n", mimetype="text/plain")
+    response.status_code = status
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    sentences = {404: "there is no such page", 405: "this address takes other methods"}
+    status = error.code or 500
+    response = _answer(status, sentences.get(status, error.name.lower()))
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _tea_error(error: TeaError) -> Response:
+    if error.http_status >= 500:
+        _log.error("%s", error.message)
+    return _answer(error.http_status, error.message)
+
+
+def _bug(error: Exception) -> Response:
+    _log.error("a bug in tea-runner: %s", error, exc_info=error)
+    return _answer(500, "tea-runner made a mistake; its log says more")

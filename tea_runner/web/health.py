@@ -1,0 +1,29 @@
+"""Whether the process lives, and whether it can do its work: ``/healthz`` and ``/readyz``."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from tea_runner.web.parts import WebParts
+
+
+def health_blueprint(parts: WebParts) -> Blueprint:
+    """Two routes for supervisors; they say no more than they must."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        checks = {name: check() for name, check in parts.ready.items()}
+        wrong = {name: said for name, said in checks.items() if said}
+        response = jsonify(
+            status="not ready" if wrong else "ready",
+            checks={name: said or "ok" for name, said in checks.items()},
+        )
+        response.status_code = 503 if wrong else 200
+        return response
+
+    return routes

@@ -1,0 +1,66 @@
+"""Deliveries of forges in, plan requests out: ``POST /hooks/<forge>/<hook id>``."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, jsonify, request
+
+from tea_runner.core.errors import TeaError
+from tea_runner.core.events import DIALECTS
+from tea_runner.flow.receive import Answer, receive, refuse
+from tea_runner.web.body import read_body
+from tea_runner.web.parts import WebParts
+
+_log = logging.getLogger(__name__)
+
+
+def hooks_blueprint(parts: WebParts) -> Blueprint:
+    """The one route that forges use."""
+    routes = Blueprint("hooks", __name__)
+
+    def deliver(forge: str, hook_id: str) -> Response:
+        answer = _judge(parts, forge, hook_id)
+        parts.count(answer.word)
+        _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
+        response = jsonify(dict(answer.body))
+        response.status_code = answer.status
+        if answer.word == "refused":
+            # What is left of the body is not read; nor is another request behind it.
+            response.headers["Connection"] = "close"
+        return response
+
+    routes.add_url_rule(
+        "/hooks/<forge>/<hook_id>",
+        "deliver",
+        deliver,
+        methods=["POST"],
+        provide_automatic_options=False,
+    )
+    return routes
+
+
+def _judge(parts: WebParts, forge: str, hook_id: str) -> Answer:
+    """The checks before anything of the delivery is believed."""
+    sent = str(request.environ.get("RAW_URI", request.path))
+    if sent.partition("?")[0] != request.path:
+        # gunicorn tidies paths (// at the front, escapes) before it hands them on.
+        return refuse(404, "no such hook")
+    try:
+        hook = parts.hooks.get(hook_id) if forge in DIALECTS else None
+    except TeaError as error:
+        _log.error("%s", error.message)
+        return Answer(status=503, word="failed", body={"error": "the hooks cannot be read"})
+    if hook is None or hook.forge != forge:
+        return refuse(404, "no such hook")
+    body = read_body(request, parts.settings.web.max_body)
+    if isinstance(body, Answer):
+        return body
+    return receive(
+        hook,
+        request.headers,
+        body,
+        parts.requests,
+        repositories=parts.settings.repositories,
+        branches=parts.settings.branches,
+    )
