@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.outputs import Output, Refusal, Rules, refusals, require, shown
 
-
 _RULES = Rules()
 
 

@@ -127,7 +127,8 @@ class HostSandbox:
             watch = Watch(
                 ended=started.ended,
                 ended_fd=started.monitor,
-                memory=None if group else (lambda: limits.memory_used(started.first)),
+                oom=group.oom if group else limits.balloon(started.first, execution.limits),
+                oom_tick=0.2 if group else 0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(heard, started.output, watch, began=began)

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 from tea_runner.adapters.environments.protocol import Limits
@@ -23,7 +24,7 @@ def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
     """Hold *pid* and all that it starts to *limits*.
 
     :param memory_held: a cgroup holds the memory; otherwise each process may reserve twice it
-        and some more, and :func:`memory_used` is to be watched for the sum.
+        and some more, and :func:`balloon` is to be asked about the sum.
     """
     wanted: list[tuple[int, int | None]] = [
         (resource.RLIMIT_CORE, 0),
@@ -40,6 +41,14 @@ def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
             if hard != resource.RLIM_INFINITY:
                 value = min(value, hard)
             resource.prlimit(pid, kind, (value, value))
+
+
+def balloon(root: int, limits: Limits) -> Callable[[], bool] | None:
+    """What says whether a process and all below it use more memory than they may."""
+    most = limits.memory
+    if most is None:
+        return None
+    return lambda: memory_used(root) > most
 
 
 _ANON = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)

@@ -72,14 +72,15 @@ class Plain:
             if started is None:
                 return Outcome(code=127, seconds=time.monotonic() - began)
             stack.callback(end_group, started)
-            memory = None
+            oom = None
             if sys.platform == "linux":
                 with contextlib.suppress(ProcessLookupError):
                     limits.apply(started.pid, execution.limits, memory_held=False)
-                memory = lambda: limits.memory_used(started.pid)  # noqa: E731
+                oom = limits.balloon(started.pid, execution.limits)
             watch = Watch(
                 ended=lambda: started.poll() is not None,
-                memory=memory,
+                oom=oom,
+                oom_tick=0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(execution, reading, watch, began=began)

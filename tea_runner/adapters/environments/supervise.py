@@ -23,8 +23,6 @@ End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
 _CHUNK = 65536
 #: Seconds between two looks at the cancellation.
 _TICK = 0.2
-#: Seconds between two looks at the memory, where no cgroup holds it.
-_MEMORY_TICK = 0.05
 
 
 class Child(Protocol):
@@ -59,8 +57,10 @@ class Watch:
     ended: Callable[[], bool]
     #: A descriptor that becomes readable at the end, where the system has such a thing.
     ended_fd: int | None = None
-    #: Bytes in use by all of its processes, or None where something else holds the limit.
-    memory: Callable[[], int] | None = None
+    #: Whether it has taken more memory than it may.
+    oom: Callable[[], bool] | None = None
+    #: Seconds between two looks at that: few, where nothing but this look holds the limit.
+    oom_tick: float = 0.2
     #: A sentence when the outputs have passed a limit.
     overflow: Callable[[], str] | None = None
 
@@ -73,10 +73,9 @@ def follow(execution: Execution, output: int, watch: Watch, *, began: float) -> 
     :returns: the end, and the sentence that belongs to it where there is one.
     """
     os.set_blocking(output, False)
-    limit = execution.limits.memory
-    tick = _MEMORY_TICK if watch.memory and limit else _TICK
+    tick = min(_TICK, watch.oom_tick) if watch.oom else _TICK
     deadline = began + execution.timeout if execution.timeout is not None else None
-    asked = measured = began
+    asked = weighed = measured = began
     pause = 0.5
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
@@ -91,8 +90,10 @@ def follow(execution: Execution, output: int, watch: Watch, *, began: float) -> 
                 asked = now
                 if execution.cancelled():
                     return "cancelled", ""
-            if watch.memory and limit and watch.memory() > limit:
-                return "oom", ""
+            if watch.oom and now - weighed >= watch.oom_tick:
+                weighed = now
+                if watch.oom():
+                    return "oom", ""
             if watch.overflow and now - measured >= pause:
                 sentence = watch.overflow()
                 if sentence:
