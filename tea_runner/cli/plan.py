@@ -1,0 +1,36 @@
+"""``tea-runner plan``: what a push of this commit would run, reuse or block, and why."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.session import check_names, open_session
+from tea_runner.present.text import plan_json, plan_lines
+
+
+@click.command("plan")
+@click.argument("pipelines", nargs=-1)
+@click.option("--at", default="HEAD", metavar="COMMIT", help="Plan this commit instead of HEAD.")
+@click.option("--exit-code", is_flag=True, help="End with 4 when there is work to do.")
+@click.option("--all", "everything", is_flag=True, help="List known datums, too.")
+@click.pass_obj
+def command(
+    context: Context, pipelines: tuple[str, ...], at: str, exit_code: bool, everything: bool
+) -> int:
+    """Show what a push would run, reuse or block, and why. Writes nothing, fetches nothing."""
+    session = open_session(context)
+    planned = session.plan(at, pipelines)
+    check_names(planned, pipelines)
+    if context.as_json:
+        click.echo(json.dumps(plan_json(planned.plan), indent=1))
+    elif not planned.plan.pipelines and not planned.plan.problems:
+        click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
+    else:
+        for line in plan_lines(planned.plan, everything=everything):
+            click.echo(line)
+    if planned.plan.problems:
+        return 1
+    return 4 if exit_code and planned.plan.has_work else 0

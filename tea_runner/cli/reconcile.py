@@ -1,0 +1,27 @@
+"""``tea-runner reconcile``: find pushes and jobs that got lost, and mend that."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from tea_runner.cli.main import Context
+from workers.reconcile import Reconciler
+
+
+@click.command("reconcile")
+@click.option("--once", is_flag=True, help="One round, then end.")
+@click.pass_obj
+def command(context: Context, once: bool) -> None:
+    """Compare forge and results at start and every minute; plan what is missing."""
+    reconciler = Reconciler(context.site)
+    if once:
+        for line in reconciler.round():
+            click.echo(line)
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    reconciler.forever(stop.wait)

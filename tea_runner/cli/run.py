@@ -1,0 +1,184 @@
+"""``tea-runner run``: carry out the plan here, as workers would, without any server."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.session import Session, check_names, open_session
+from tea_runner.core.jobs import Job
+from tea_runner.flow.advance import Advance
+from tea_runner.present import sentences
+from tea_runner.present.text import plan_lines
+from workers.tasks import means
+from workers.work import Workshop
+
+
+@click.command("run")
+@click.argument("pipelines", nargs=-1)
+@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("-j", "--jobs", "workers", type=click.IntRange(1), default=None, metavar="N",
+              help="Jobs at once (worker.count).")  # fmt: skip
+@click.option("--sandbox", type=click.Choice(["bwrap", "off"]), default=None,
+              help="Where commands run; off gives them all your rights (sandbox.kind).")  # fmt: skip
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def command(
+    context: Context,
+    pipelines: tuple[str, ...],
+    dry_run: bool,
+    workers: int | None,
+    sandbox: str | None,
+    yes: bool,
+) -> int:
+    """Run what is new or changed and commit the results to the branch that is checked out."""
+    if sandbox:
+        context.flags["sandbox.kind"] = sandbox
+    session = open_session(context)
+    planned = session.plan("HEAD", pipelines)
+    check_names(planned, pipelines)
+    if planned.plan.problems:
+        for problem in planned.plan.problems:
+            click.echo(f"problem: {problem}", err=True)
+        return 1
+    if dry_run:
+        for line in plan_lines(planned.plan):
+            click.echo(line)
+        return 0
+    if not planned.plan.pipelines:
+        click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
+        return 0
+    if planned.plan.has_work and not yes and not context.as_json and sys.stdin.isatty():
+        for line in plan_lines(planned.plan):
+            click.echo(line)
+        click.confirm("Run this?", default=True, abort=True)
+    advance = carry_out(session, pipelines, workers or context.settings.worker.count)
+    return _tell(context, advance)
+
+
+def carry_out(session: Session, only: tuple[str, ...], workers: int) -> Advance:
+    """Plan, do the jobs, settle, until nothing is left to do."""
+    branch = session.clone.clone.head()
+    advancer = session.advancer(only)
+    quiet = session.context.quiet or session.context.as_json
+    counted: dict[str, int] = {}
+    with _progress(quiet) as progress:
+        while True:
+            advance = advancer.advance(branch)
+            assert advance is not None
+            jobs = session.queue.take()
+            if not jobs:
+                for name, number in counted.items():
+                    advance.pipelines[name].counts.setdefault("done", number)
+                return advance
+            _do_all(session, jobs, workers, progress, counted)
+
+
+def _do_all(
+    session: Session, jobs: list[Job], workers: int, progress: Progress, counted: dict[str, int]
+) -> None:
+    """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
+    names = dict.fromkeys(job.pipeline for job in jobs)
+    bars = {
+        name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
+        for name in names
+    }
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    stop = threading.Event()
+    broken: list[BaseException] = []
+
+    def work() -> None:
+        site = session.context.site
+        shop = Workshop(site.clone(session.context.directory), means(site))
+        try:
+            while not stop.is_set():
+                try:
+                    job = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                lines: list[bytes] = []
+                report = shop.do(job, lines.append, stop.is_set)
+                session.queue.failed.update(report.failures)
+                counted[job.pipeline] = counted.get(job.pipeline, 0) + len(report.results)
+                if report.failures:
+                    _keep_log(session, job, lines, progress.console)
+                progress.advance(bars[job.pipeline], len(job.datums))
+        except BaseException as error:
+            broken.append(error)
+            stop.set()
+        finally:
+            shop.close()
+
+    threads = [threading.Thread(target=work) for _ in range(min(workers, len(jobs)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except KeyboardInterrupt:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        raise
+    if broken:
+        raise broken[0]
+
+
+def _keep_log(session: Session, job: Job, lines: list[bytes], console: Console) -> None:
+    folder = Path(session.context.settings.state).expanduser() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{job.id}.log"
+    path.write_bytes(b"".join(lines))
+    console.print(f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}", markup=False)
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=quiet or not sys.stderr.isatty(),
+    )
+
+
+def _tell(context: Context, advance: Advance) -> int:
+    failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
+    if context.as_json:
+        rows = [
+            {
+                "pipeline": p.pipeline,
+                "state": p.state,
+                "counts": dict(p.counts),
+                "detail": p.detail,
+                "commit": p.commit,
+            }
+            for p in advance.pipelines.values()
+        ]
+        click.echo(json.dumps({"commit": advance.commit, "pipelines": rows}, indent=1))
+        return 1 if failed else 0
+    for progress in advance.pipelines.values():
+        word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
+        text = sentences.status(progress.state, progress.counts, progress.detail)
+        line = f"run({word or progress.state}): {progress.pipeline} [{text}]"
+        if progress.commit and progress.commit in advance.results:
+            line += f" {progress.commit[:12]}"
+        click.echo(line)
+    if not advance.results and not failed:
+        click.echo("Nothing to do.")
+    return 1 if failed else 0
+
+
+

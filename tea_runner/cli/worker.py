@@ -1,0 +1,31 @@
+"""``tea-runner worker``: do jobs on this host, one after the other."""
+
+from __future__ import annotations
+
+import click
+
+from tea_runner.adapters.broker import check_policy
+from tea_runner.adapters.queue import serve
+from tea_runner.cli.main import Context
+from tea_runner.core.errors import Refused
+from workers.tasks import Worker, worker_name
+
+
+@click.command("worker")
+@click.option("--burst", is_flag=True, help="End when nothing is left to do (batch systems).")
+@click.pass_obj
+def command(context: Context, burst: bool) -> None:
+    """Do jobs on this host until told to stop. Start as many as you like, anywhere."""
+    site = context.site
+    refusal = site.host.check() if "host" in context.settings.environments else None
+    if refusal:
+        raise Refused(f'{refusal}; or decide to run without a sandbox: sandbox.kind = "off"')
+    refusal = check_policy(site.redis)
+    if refusal:
+        raise Refused(refusal)
+    name = worker_name("worker")
+    worker = Worker(site, name)
+    try:
+        serve(site.redis, "work", worker, name=name, burst=burst, on_stop=worker.stop)
+    finally:
+        worker.close()

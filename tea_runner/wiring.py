@@ -1,0 +1,210 @@
+"""Settings in, the parts put together out: the only place that knows them all."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from tea_runner.adapters.annex import Annex, Storage
+from tea_runner.adapters.clone import Clone, open_clone
+from tea_runner.adapters.environments.host import HostSandbox
+from tea_runner.adapters.environments.plain import Plain
+from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.gitenv import GitEnvironment, make_environment
+from tea_runner.adapters.jobs import Jobs, connect
+from tea_runner.adapters.mirror import Mirror, mirror_path
+from tea_runner.adapters.outputs import Bounds
+from tea_runner.adapters.queue import Work
+from tea_runner.adapters.repository import Repository
+from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.settings import Settings
+
+
+def tool_path(variables: Mapping[str, str]) -> str:
+    """``PATH`` for git and git-annex: the wheel's program itself before its slower start script."""
+    parts = []
+    found = importlib.util.find_spec("git_annex")
+    if found is not None and found.origin and (Path(found.origin).parent / "git-annex").exists():
+        parts.append(str(Path(found.origin).parent))
+    parts.append(str(Path(sys.executable).parent))
+    parts += variables.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
+    return ":".join(dict.fromkeys(parts))
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that one process of tea-runner works with."""
+
+    settings: Settings
+    #: The process's own environment variables.
+    variables: Mapping[str, str]
+
+    # -- environments of commands ------------------------------------------------------------
+
+    @cached_property
+    def host(self) -> Environment:
+        """Where commands run that name no image."""
+        sandbox = self.settings.sandbox
+        said = self.settings.source("sandbox.path") != "default"
+        path = sandbox.path if said else ""
+        if sandbox.kind == "off":
+            return Plain(path=path)
+        return HostSandbox(binds=sandbox.binds, path=path)
+
+    def environment(self, pipeline: Pipeline) -> Environment:
+        """Where this pipeline's command runs.
+
+        :raises Refused: when that cannot be had here; never something less instead.
+        """
+        if pipeline.transform.image:
+            raise Refused(f"pipeline {pipeline.name} names an image; containers are not enabled here")
+        missing = self.host.check()
+        if missing:
+            raise Refused(f"{missing}; or decide to run without a sandbox: sandbox.kind = \"off\"")
+        return self.host
+
+    def identity(self, pipeline: Pipeline) -> tuple[str, ...]:
+        """What of the environment goes into the pipeline's keys."""
+        image = pipeline.transform.image
+        return ("image", image) if image else ("host",)
+
+    @property
+    def limits(self) -> Limits:
+        """What one command may use."""
+        sandbox = self.settings.sandbox
+        return Limits(
+            memory=sandbox.memory or None,
+            processes=sandbox.processes,
+            file_size=sandbox.file_size,
+            output_bytes=sandbox.output_bytes,
+            output_files=sandbox.output_files,
+        )
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much a command may leave as results."""
+        sandbox = self.settings.sandbox
+        return Bounds(size=sandbox.output_bytes, files=sandbox.output_files)
+
+    # -- datasets ----------------------------------------------------------------------------
+
+    @cached_property
+    def git(self) -> GitEnvironment:
+        """The environment of git for everything that comes from the forge."""
+        forge, bot = self.settings.forge, self.settings.bot
+        scheme = "file" if forge.kind == "folder" else urlsplit(forge.url).scheme
+        return make_environment(
+            _folder(self.settings.state),
+            path=tool_path(self.variables),
+            protocols=[scheme],
+            url="" if forge.kind == "folder" else forge.url,
+            user=forge.user,
+            token=forge.token.reveal(),
+            name=bot.name,
+            email=bot.email,
+            addresses=self.settings.annex.allowed_addresses,
+            strict_hashes=self.settings.annex.strict_hashes,
+        )
+
+    def remote_url(self, repository: str) -> str:
+        """Where a repository is cloned from: built from the settings, never from a delivery."""
+        forge = self.settings.forge
+        if forge.kind == "folder":
+            return (Path(forge.url).resolve() / f"{repository}.git").as_uri()
+        return f"{forge.url.rstrip('/')}/{repository}.git"
+
+    def repository(self, name: str) -> Repository:
+        """A dataset on the forge, with this host's mirror of it."""
+        path = mirror_path(_folder(self.settings.state) / "mirrors", name)
+        mirror = Mirror(path, self.remote_url(name), self.git)
+        return Repository(name, mirror, Annex(path, self.git, self.storages))
+
+    @property
+    def storages(self) -> Sequence[Storage]:
+        """The special remotes that workers may use, with their secrets read from files."""
+        return [
+            Storage(
+                name=storage.name,
+                uuid=storage.uuid,
+                type=storage.type,
+                options=dict(storage.options),
+                env={name: path.read_text().strip() for name, path in storage.env},
+            )
+            for storage in self.settings.storage
+        ]
+
+    def clone(self, start: Path) -> Clone:
+        """The dataset that a folder lies in."""
+        variables = {**self.variables, "PATH": tool_path(self.variables)}
+        return open_clone(start, variables)
+
+    @property
+    def who(self) -> str:
+        """Author and committer of results commits."""
+        return f"{self.settings.bot.name} <{self.settings.bot.email}>"
+
+    # -- the queue ---------------------------------------------------------------------------
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """The connection to Redis.
+
+        :raises SettingsError: when no address is known.
+        """
+        url = self.settings.redis.url or self.embedded_redis_url
+        if not url:
+            raise SettingsError(
+                "redis.url is not set and no server runs in the state folder; "
+                "start one with: tea-runner up, or set TEA_RUNNER_REDIS__URL"
+            )
+        return connect(url)
+
+    @property
+    def embedded_redis_url(self) -> str:
+        """The address of the server that ``tea-runner up`` keeps in the state folder, if it runs."""
+        socket = _folder(self.settings.state) / "redis.sock"
+        return f"unix://{socket}" if socket.exists() else ""
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key that seals jobs; made once, readable by its owner only."""
+        path = self.settings.redis.key_file or _folder(self.settings.state) / "queue.key"
+        if not path.exists():
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        return path.read_bytes().strip()
+
+    @cached_property
+    def work(self) -> Work:
+        """The queues, to put work in."""
+        return Work(self.redis)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The state of all jobs."""
+        lease = int(self.settings.worker.lease)
+        return Jobs(self.redis, self.work.enqueue, secret=self.secret, lease=lease)
+
+
+def _folder(path: Path) -> Path:
+    path = path.expanduser()
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path

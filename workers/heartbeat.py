@@ -1,0 +1,39 @@
+"""A claim in; kept alive while a job is done, known to be lost when it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Extends a lease from a thread of its own."""
+
+    def __init__(self, extend: Callable[[], bool], every: float) -> None:
+        self._extend = extend
+        self._every = every
+        self._stop = threading.Event()
+        self.lost = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            try:
+                kept = self._extend()
+            except Exception as error:
+                # Redis may be away for a while; the claim is lost only when Redis says so.
+                log.warning("heartbeat: %s", error)
+                continue
+            if not kept:
+                self.lost = True
+                return
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()

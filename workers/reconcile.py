@@ -1,0 +1,102 @@
+"""What the forge has and what was planned in, plan requests for the difference out.
+
+A webhook is a hint: deliveries get lost, Redis may have been wiped, workers die.  Each round looks at
+every watched repository's refs (one request a repository), and at jobs whose worker is silent.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tea_runner.adapters.mirror import Mirror
+from tea_runner.core.errors import TeaError
+from tea_runner.wiring import Site
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Mends what got lost."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._mirrors: dict[str, Mirror] = {}
+
+    def round(self) -> list[str]:
+        """Look once; returns a line for everything that was mended."""
+        mended = []
+        for step in (self._jobs, self._branches):
+            try:
+                mended += step()
+            except TeaError as error:
+                log.warning("reconcile: %s", error.message)
+        return mended
+
+    def _branches(self) -> list[str]:
+        mended = []
+        for repository in self._site.watched():
+            try:
+                tips = self._mirror(repository).ls_remote("refs/heads/*")
+            except TeaError as error:
+                log.warning("reconcile %s: %s", repository, error.message)
+                continue
+            for ref, commit in tips.items():
+                branch = ref.removeprefix("refs/heads/")
+                if not self._wanted(branch):
+                    continue
+                name = f"tea:tip:{repository}\n{branch}"
+                known: Any = self._site.redis.get(name)
+                pending = self._site.redis.scard(f"tea:pending:{repository}\n{branch}")
+                if known != commit.encode() and not pending:
+                    self._site.jobs.request_plan(repository, ref, why="reconciler")
+                    mended.append(f"planned {repository} {branch}: {commit[:12]} was not planned")
+        return mended
+
+    def _wanted(self, branch: str) -> bool:
+        if branch == "git-annex" or branch.startswith("synced/"):
+            return False
+        return any(fnmatchcase(branch, pattern) for pattern in self._site.settings.branches)
+
+    def _mirror(self, repository: str) -> Mirror:
+        if repository not in self._mirrors:
+            self._mirrors[repository] = self._site.repository(repository).mirror
+        return self._mirrors[repository]
+
+    def _jobs(self) -> list[str]:
+        mended = []
+        for job_id in self._site.jobs.abandoned():
+            self._site.work.enqueue("work", job_id)
+            mended.append(f"queued job {job_id[:12]} again: its worker is silent")
+        if self._site.work.length("work") == 0:
+            for job_id in self._site.jobs.waiting():
+                self._site.work.enqueue("work", job_id)
+                mended.append(f"queued job {job_id[:12]} again: it was in no queue")
+        return mended
+
+    def forever(self, stopped: Callable[[float], bool]) -> None:
+        """A round at start and one each ``reconcile.every`` seconds, until *stopped* says so.
+
+        :param stopped: waits so many seconds and says whether to stop.
+        """
+        while True:
+            began = time.monotonic()
+            for line in self.round():
+                log.warning("reconcile: %s", line)
+            # Jobs of dead workers are looked for more often: that costs the forge nothing.
+            left = max(0.0, self._site.settings.reconcile.every - (time.monotonic() - began))
+            while left > 0:
+                if stopped(min(10.0, left)):
+                    return
+                left -= 10.0
+                try:
+                    for line in self._jobs():
+                        log.warning("reconcile: %s", line)
+                except TeaError as error:
+                    log.warning("reconcile: %s", error.message)
+
+
+
