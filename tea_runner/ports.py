@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
+from tea_runner.core.hook import ForgeHook
 from tea_runner.core.jobs import Job
 from tea_runner.core.results import Result
 from tea_runner.core.tree import TreeEntry
@@ -173,4 +174,63 @@ class JobQueue(Protocol):
 
     def wait_for(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when that job has ended."""
+        ...
+
+
+StatusState = Literal["pending", "success", "error", "failure", "warning"]
+
+
+class Forge(Protocol):
+    """Where datasets live: what we ask of it besides git.
+
+    Every method raises ForgeError, with the forge's own sentence, when it declines or is silent.
+    """
+
+    def remote_url(self, repository: str) -> str:
+        """Where git finds ``owner/name``; never with a name or password in it."""
+        ...
+
+    def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
+        """The full names that the patterns (``owner/name``, ``owner/*``, ``*/*``) name, sorted."""
+        ...
+
+    def repository_id(self, repository: str) -> int | None:
+        """The forge's number of a repository, None where it has no numbers."""
+        ...
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Branch names (without ``refs/heads/``) and their tips."""
+        ...
+
+    def set_status(
+        self,
+        repository: str,
+        commit: str,
+        state: StatusState,
+        *,
+        description: str,
+        context: str,
+        target_url: str = "",
+    ) -> None:
+        """Say beside a commit how it stands; each call adds a row, so only call on change."""
+        ...
+
+    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+        """Have pushes delivered to *url*; returns the forge's own name of the hook."""
+        ...
+
+    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+        """The hooks of a repository."""
+        ...
+
+    def test_hook(self, repository: str, hook: str) -> None:
+        """Ask for a delivery of nothing, to see it arrive."""
+        ...
+
+    def remove_hook(self, repository: str, hook: str) -> None:
+        """Take a hook away; one that is not there is no error."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """What is wrong, one sentence each with the next step; raises nothing."""
         ...

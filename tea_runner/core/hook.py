@@ -45,3 +45,12 @@ def names(pattern: str, repository: str) -> bool:
 def branch_matches(pattern: str, branch: str) -> bool:
     """Whether a pattern such as ``main``, ``release/*`` or ``*`` names this branch."""
     return fnmatchcase(branch, pattern)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgeHook:
+    """A hook as the forge knows it; forges never give the secret back."""
+
+    id: str
+    url: str
+    active: bool = True

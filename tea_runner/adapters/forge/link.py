@@ -1,0 +1,13 @@
+"""A ``Link`` header in, the address of the next page out."""
+
+from __future__ import annotations
+
+from requests.utils import parse_header_links
+
+
+def next_page(header: str) -> str:
+    """The address with ``rel="next"``, empty on the last page."""
+    for link in parse_header_links(header):
+        if link.get("rel") == "next":
+            return str(link.get("url", ""))
+    return ""
