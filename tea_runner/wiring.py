@@ -19,7 +19,9 @@ from tea_runner.adapters.clone import Clone, open_clone
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.plain import Plain
 from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.forge.kinds import Reach, make_forge
 from tea_runner.adapters.gitenv import GitEnvironment, make_environment
+from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs, connect
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
@@ -27,6 +29,7 @@ from tea_runner.adapters.queue import Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.ports import Forge
 from tea_runner.settings import Settings
 
 
@@ -116,17 +119,36 @@ class Site:
             strict_hashes=self.settings.annex.strict_hashes,
         )
 
-    def remote_url(self, repository: str) -> str:
-        """Where a repository is cloned from: built from the settings, never from a delivery."""
-        forge = self.settings.forge
-        if forge.kind == "folder":
-            return (Path(forge.url).resolve() / f"{repository}.git").as_uri()
-        return f"{forge.url.rstrip('/')}/{repository}.git"
+    @cached_property
+    def forge(self) -> Forge:
+        """The forge's client."""
+        said = self.settings.forge
+        reach = Reach(
+            url=said.url,
+            token=said.token.reveal(),
+            timeout=said.timeout,
+            ca_file=str(said.ca_file or ""),
+        )
+        return make_forge(said.kind, reach)
+
+    @cached_property
+    def hooks(self) -> HookStore:
+        """The hooks that deliveries may come through."""
+        return HookStore(_folder(self.settings.state) / "hooks")
+
+    def watched(self) -> list[str]:
+        """Repositories to look after: those in the settings, else those that have a hook."""
+        patterns = list(self.settings.repositories)
+        patterns += [hook.repository for hook in self.hooks.all()] if not patterns else []
+        plain = [pattern for pattern in patterns if "*" not in pattern]
+        wild = [pattern for pattern in patterns if "*" in pattern]
+        found = list(self.forge.repositories(wild)) if wild else []
+        return sorted({*plain, *found})
 
     def repository(self, name: str) -> Repository:
         """A dataset on the forge, with this host's mirror of it."""
         path = mirror_path(_folder(self.settings.state) / "mirrors", name)
-        mirror = Mirror(path, self.remote_url(name), self.git)
+        mirror = Mirror(path, self.forge.remote_url(name), self.git)
         return Repository(name, mirror, Annex(path, self.git, self.storages))
 
     @property

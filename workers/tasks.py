@@ -194,7 +194,9 @@ class Planner:
         if not self._runs.changed_status(name, commit, context, f"{state} {text}"):
             return
         try:
-            self._site.forge.set_status(name, commit, state, text, context, target)
+            self._site.forge.set_status(
+                name, commit, state, description=text, context=context, target_url=target
+            )
         except TeaError as error:
             self._runs.forget_status(name, commit, context)
             log.warning("status of %s %s: %s", name, commit[:12], error.message)

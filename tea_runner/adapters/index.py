@@ -1,6 +1,6 @@
 """Manifests of all branches and of their history in, a quick answer to "is this key known?" out.
 
-A file beside the mirror; it can be deleted at any time and is made again from git with the same answers.
+A file in the repository; it can be deleted at any time and is made again from git with the same answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.core import manifest as manifests
-from tea_runner.core.content import pointer_key, key_size
+from tea_runner.core.content import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.manifest import ManifestError, parse_manifest
 from tea_runner.core.results import Output, Result
@@ -32,7 +32,7 @@ class Index:
     def __init__(self, mirror: Mirror, prefix: str = "refs/remotes/origin/") -> None:
         self._mirror = mirror
         self._prefix = prefix
-        self.path: Path = mirror.git_dir.with_name(mirror.git_dir.name + ".index.db")
+        self.path: Path = mirror.git_dir / "tea-index.db"
         self._open()
 
     def _open(self) -> None:

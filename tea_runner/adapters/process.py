@@ -18,6 +18,9 @@ from typing import IO
 
 from tea_runner.core.errors import CommandError, OutsideError
 
+#: Asks :func:`start` for a stream to write to or read from.
+PIPE = subprocess.PIPE
+
 
 def run(
     argv: Sequence[str],

@@ -16,6 +16,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.session import Session, check_names, open_session
 from tea_runner.core.jobs import Job
 from tea_runner.flow.advance import Advance
+from tea_runner.flow.advance import Progress as Reached
 from tea_runner.present import sentences
 from tea_runner.present.text import plan_lines
 from workers.tasks import means
@@ -69,21 +70,25 @@ def carry_out(session: Session, only: tuple[str, ...], workers: int) -> Advance:
     branch = session.clone.clone.head()
     advancer = session.advancer(only)
     quiet = session.context.quiet or session.context.as_json
-    counted: dict[str, int] = {}
+    published: dict[str, Reached] = {}
+    results: list[str] = []
     with _progress(quiet) as progress:
         while True:
             advance = advancer.advance(branch)
             assert advance is not None
+            published.update((n, p) for n, p in advance.pipelines.items() if p.commit)
+            results += advance.results
             jobs = session.queue.take()
             if not jobs:
-                for name, number in counted.items():
-                    advance.pipelines[name].counts.setdefault("done", number)
+                # What was published in an earlier round says what was done.
+                advance.pipelines.update(published)
+                advance.results = results
                 return advance
-            _do_all(session, jobs, workers, progress, counted)
+            _do_all(session, jobs, workers, progress)
 
 
 def _do_all(
-    session: Session, jobs: list[Job], workers: int, progress: Progress, counted: dict[str, int]
+    session: Session, jobs: list[Job], workers: int, progress: Progress
 ) -> None:
     """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
     names = dict.fromkeys(job.pipeline for job in jobs)
@@ -109,7 +114,6 @@ def _do_all(
                 lines: list[bytes] = []
                 report = shop.do(job, lines.append, stop.is_set)
                 session.queue.failed.update(report.failures)
-                counted[job.pipeline] = counted.get(job.pipeline, 0) + len(report.results)
                 if report.failures:
                     _keep_log(session, job, lines, progress.console)
                 progress.advance(bars[job.pipeline], len(job.datums))

@@ -49,7 +49,7 @@ def make_plan(
     :param forced: keys to compute although they are known.
     :param hopeless: keys that a manifest knows, but whose files cannot be read any more.
     """
-    problems = [problem.text for problem in tip.problems if problem.fatal]
+    problems = [str(problem) for problem in tip.problems if problem.is_error]
     try:
         pipelines = tip.pipelines
     except TeaError as error:

@@ -1,0 +1,86 @@
+"""Command lines in, processes that are kept running until the end out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess  # noqa: TID251 - only the type of what process.start returns
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tea_runner.adapters import process
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Child:
+    """One process: how it is started, and how often it had to be."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    log: Path
+    running: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+    not_before: float = 0.0
+
+
+@dataclass
+class Supervisor:
+    """Starts children, starts those again that end, and ends all of them."""
+
+    children: list[Child] = field(default_factory=list)
+
+    def add(self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        """Start one more process; what it prints goes to *log*."""
+        child = Child(name, argv, env, log)
+        self.children.append(child)
+        self._start(child)
+
+    def _start(self, child: Child) -> None:
+        child.starts += 1
+        with child.log.open("ab") as output:
+            child.running = process.start(
+                child.argv, env=child.env, stdout=output, stderr=output
+            )
+
+    def look(self) -> list[str]:
+        """Start again what has ended, a little later each time; returns a line for each."""
+        lines = []
+        now = time.monotonic()
+        for child in self.children:
+            if child.running is None or child.running.poll() is None:
+                continue
+            if child.not_before == 0.0:
+                child.not_before = now + min(0.2 * 2**child.starts, 30)
+                code = child.running.returncode
+                lines.append(f"{child.name} ended with code {code}; see {child.log}")
+            elif now >= child.not_before:
+                child.not_before = 0.0
+                self._start(child)
+        return lines
+
+    def run(self, stopped: Callable[[float], bool]) -> None:
+        """Keep everything running until *stopped* (which waits so many seconds) says so."""
+        while not stopped(0.25):
+            for line in self.look():
+                log.warning("%s", line)
+
+    def stop(self, grace: float = 35.0) -> None:
+        """Ask every process to end, in the opposite order; kill those that do not."""
+        for child in reversed(self.children):
+            if child.running is not None and child.running.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.running.pid, signal.SIGTERM)
+        end = time.monotonic() + grace
+        for child in reversed(self.children):
+            if child.running is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.running.wait(timeout=max(0.1, end - time.monotonic()))
+                process.kill(child.running)
+        self.children.clear()

@@ -1,0 +1,198 @@
+"""``tea-runner demo``: a forge, a server, a real push, and what came of it; ends by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import redis
+from rich.console import Console
+
+from tea_runner.adapters import process
+from tea_runner.adapters.broker import find_server
+from tea_runner.adapters.openat import remove_tree
+from tea_runner.adapters.runs import Run, Runs
+from tea_runner.cli.main import Context
+from tea_runner.cli.stack import Stack, free_port
+from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.reasons import SENTENCES
+from tea_runner.present import sentences
+from tea_runner.wiring import Site, tool_path
+
+_EXAMPLES = Path(__file__).parents[2] / "examples"
+_WAIT = 180.0
+
+
+@click.command("demo")
+@click.option("--keep", is_flag=True, help="Leave the demo's folder in place.")
+@click.pass_obj
+def command(context: Context, keep: bool) -> None:
+    """Set everything up, push a dataset, show its results, change one input, push again."""
+    example = _EXAMPLES / "edges"
+    if not example.is_dir():
+        raise UserError("the examples are not here; run the demo in a checkout of tea-runner")
+    if context.settings.source("state") == "default":
+        context.flags["state"] = str(Path(".tea/demo").resolve())
+        context.__dict__.pop("settings", None)
+    folder = Path(str(context.settings.state)).expanduser().resolve()
+    remove_tree(folder)
+    find_server(context.variables.get("PATH", ""))
+    context.flags["web.port"] = context.flags.get("web.port", "0") or "0"
+    _choose_port(context)
+    _choose_sandbox(context)
+    try:
+        with Stack(context) as stack:
+            Demo(stack, example, folder / "edges").run()
+    finally:
+        if not keep:
+            remove_tree(folder)
+
+
+def _choose_port(context: Context) -> None:
+    if context.flags["web.port"] == "0":
+        context.flags["web.port"] = str(free_port())
+    context.__dict__.pop("settings", None)
+
+
+def _choose_sandbox(context: Context) -> None:
+    """The demo's pipelines are our own: without bubblewrap they run without, and it says so."""
+    missing = Site(context.settings, context.variables).host.check()
+    if missing:
+        click.secho(f"NO SANDBOX: {missing}.", fg="yellow", bold=True)
+        click.echo(
+            "The demo runs its own pipelines without one; a real server refuses until you decide."
+        )
+        context.flags["sandbox.kind"] = "off"
+        context.__dict__.pop("settings", None)
+
+
+class Demo:
+    """What the demo does, step by step."""
+
+    def __init__(self, stack: Stack, example: Path, dataset: Path) -> None:
+        self.stack = stack
+        self.example = example
+        self.dataset = dataset
+        self.env = {
+            **stack.context.variables,
+            "PATH": tool_path(stack.context.variables),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_AUTHOR_NAME": "Demo", "GIT_AUTHOR_EMAIL": "demo@example.org",
+            "GIT_COMMITTER_NAME": "Demo", "GIT_COMMITTER_EMAIL": "demo@example.org",
+        }  # fmt: skip
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.runs = Runs(redis.Redis(unix_socket_path=str(stack.state / "redis.sock")))
+
+    def run(self) -> None:
+        """All of it."""
+        self._title("A dataset of photographs, two pipelines, a push")
+        self._make_dataset()
+        self._push("six photographs and two pipelines")
+        first = self._wait_for_results()
+        self._show(first)
+        self._title("One photograph changes, a second push")
+        self._copy("changes/one-photograph")
+        self._push("coffee, seen in a mirror")
+        self._show(self._wait_for_results())
+        self._title("What to type next")
+        for line in (
+            "make up                        the same servers, kept running, with your own datasets",
+            "tea-runner plan                in a dataset: what a push would run, and why",
+            "tea-runner hook add OWNER/REPO with your own Gitea or Forgejo in the settings",
+            "docs/tutorial/first-pipeline.md",
+        ):
+            self.console.print("  " + line)
+
+    # -- steps -------------------------------------------------------------------------------
+
+    def _make_dataset(self) -> None:
+        access = self.stack.embedded
+        assert access is not None
+        with self._doing("datalad create"):
+            self._do("datalad", "-l", "error", "create", str(self.dataset), cwd=self.stack.state)
+            self._copy("dataset")
+            self._do("datalad", "-l", "error", "save", "-m", "photographs and pipelines")
+            self._do(
+                "git", "annex", "initremote", "store", "type=directory",
+                f"directory={access.store}", "encryption=none", "autoenable=true",
+            )  # fmt: skip
+            plain = access.url.removeprefix("http://")
+            url = f"http://{access.user}:{access.password}@{plain}/{access.user}/edges.git"
+            self._do("git", "remote", "add", "origin", url)
+            self._do("git", "config", "remote.origin.annex-ignore", "true")
+
+    def _copy(self, part: str) -> None:
+        for source in sorted((self.example / part).rglob("*")):
+            target = self.dataset / source.relative_to(self.example / part)
+            if source.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+            else:
+                target.unlink(missing_ok=True)
+                shutil.copyfile(source, target)
+
+    def _push(self, message: str) -> None:
+        with self._doing("git push"):
+            if self._do("git", "status", "--porcelain").strip():
+                self._do("datalad", "-l", "error", "save", "-m", message)
+            self._do("git", "annex", "copy", "--quiet", "--to", "store")
+            self._do("git", "push", "-q", "origin", "main", "git-annex")
+
+    def _wait_for_results(self) -> Run:
+        commit = self._do("git", "rev-parse", "HEAD").strip()
+        end = time.monotonic() + _WAIT
+        with self.console.status("waiting for the delivery …") as status:
+            while time.monotonic() < end:
+                self.stack.look()
+                run = next((r for r in self.runs.latest(5) if r.commit == commit), None)
+                if run is not None:
+                    status.update(
+                        "; ".join(
+                            f"{p.name}: {sentences.status(p.state, p.counts, p.detail)}"
+                            for p in run.pipelines
+                        )
+                    )
+                    if run.state in ("failed", "blocked"):
+                        detail = "; ".join(p.detail for p in run.pipelines if p.detail)
+                        raise OutsideError(
+                            f"the run {run.state}: {detail or run.problems}; "
+                            f"logs: {self.stack.state / 'logs'} (use --keep)"
+                        )
+                    if run.state == "settled":
+                        return run
+                time.sleep(0.1)
+        raise OutsideError(f"no results within {_WAIT:g} s; logs: {self.stack.state / 'logs'}")
+
+    def _show(self, run: Run) -> None:
+        self._do("git", "pull", "-q", "--ff-only", "origin", "main")
+        for pipeline in run.pipelines:
+            counts = sentences.counts(pipeline.counts)
+            self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
+            for label, _, _, reason, detail in pipeline.datums:
+                word = "done" if detail.startswith("refs/tea/") else "reused"
+                why = "" if word == "done" else SENTENCES.get(reason, reason)  # type: ignore[call-overload]
+                self.console.print(f"  {word:7}{label}  {why}", markup=False)
+        for pipeline in run.pipelines:
+            if pipeline.commit:
+                shown = self._do("git", "show", "--stat=78", "--format=%h %an: %s", pipeline.commit)
+                self.console.print(shown.rstrip(), markup=False)
+        self.console.print(f"page: {self.stack.web_url}/runs/{run.id}", markup=False)
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _title(self, text: str) -> None:
+        self.console.print(f"\n[bold cyan]{text}[/]")
+
+    @contextlib.contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        with self.console.status(what + " …"):
+            yield
+        self.console.print(f"  {what}", style="dim")
+
+    def _do(self, *argv: str, cwd: Path | None = None) -> str:
+        done = process.run(argv, env=self.env, cwd=cwd or self.dataset, timeout=120)
+        return bytes(done.stdout).decode("utf-8", "replace")
+

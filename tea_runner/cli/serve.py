@@ -1,0 +1,26 @@
+"""``tea-runner serve``: the receiver of deliveries and the pages, under gunicorn."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.web.gunicorn_config import arguments
+from tea_runner.web.main import FLAGS
+
+
+@click.command("serve")
+@click.pass_obj
+def command(context: Context) -> None:
+    """Receive deliveries and show the pages."""
+    handed = {
+        "config": str(context.config) if context.config else None,
+        "flags": {name: str(value) for name, value in context.flags.items()},
+    }
+    env = {**context.variables, FLAGS: json.dumps(handed)}
+    argv = [sys.executable, "-m", "gunicorn", *arguments(context.settings)]
+    os.execve(sys.executable, argv, env)

@@ -1,0 +1,280 @@
+"""The text of a glob in, its parts out: Pachyderm's glob language, as a tree.
+
+Rules (pachyderm/ohmyglob, in our own words): ``*`` any run without ``/``; ``**`` any run; ``?`` one
+character but ``/``; ``[…]`` a class; ``{a,b}`` alternatives; ``(a|b)`` = ``@(a|b)`` a capture;
+``*( )``, ``+( )``, ``?( )`` repeated captures; ``!( )`` a capture of anything else; ``\\x`` literally x.
+A quantifier directly before ``(`` belongs to it, so ``**(`` is ``*`` and then ``*(``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tea_runner.core.errors import UserError
+
+#: Characters that mean something in a glob.
+SPECIAL = frozenset("*?[]{}()!@+^|,\\")
+#: Levels of groups within groups.
+DEEPEST = 20
+
+_POSIX = {
+    "alnum": "09AZaz", "alpha": "AZaz", "ascii": "\x00\x7f", "blank": "\t\t  ",
+    "cntrl": "\x00\x1f\x7f\x7f", "digit": "09", "graph": "!~", "lower": "az", "print": " ~",
+    "punct": "!/:@[`{~", "space": "\t\r  ", "upper": "AZ", "word": "09AZaz__", "xdigit": "09AFaf",
+}  # fmt: skip
+
+
+class GlobError(UserError):
+    """The glob cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters that stand for themselves."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """``*``, or ``**`` where *slashes* are let through too."""
+
+    slashes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """``?``: one character but ``/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """``[…]``: one character of these ranges, or of none of them."""
+
+    ranges: tuple[tuple[str, str], ...]
+    negated: bool = False
+
+    def has(self, character: str) -> bool:
+        """Whether the character belongs to the class."""
+        return any(low <= character <= high for low, high in self.ranges) != self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Braces:
+    """``{a,b}``: alternatives that are not captured."""
+
+    alternatives: tuple[Pattern, ...]
+
+
+Quantifier = Literal["@", "*", "+", "?", "!"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``@(a|b)`` and its kin: the capture *number*, counted by opening parentheses from 1."""
+
+    number: int
+    quantifier: Quantifier
+    alternatives: tuple[Pattern, ...]
+
+
+Part = Text | Star | One | Class | Braces | Group
+Pattern = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A glob's parts, and what can be said of it as a whole."""
+
+    pattern: Pattern
+    groups: int
+    #: Whether ``!(p)`` refuses only what p matches up to the end of the path.  (That is so when
+    #: neither text nor a star follows the first ``!( )``; otherwise it refuses what begins with p.)
+    negation_to_end: bool
+
+
+@dataclass(slots=True)
+class _Open:
+    """A group or a brace whose end has not been read yet."""
+
+    at: int
+    closer: str
+    number: int = 0
+    quantifier: Quantifier = "@"
+    done: list[Pattern] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def cut(self) -> None:
+        self.done.append(tuple(self.parts))
+        self.parts = []
+
+
+def parse(text: str) -> Parsed:
+    """The parts of a glob.
+
+    :raises GlobError: with the place and what to write instead.
+    """
+    return _Reader(text).read()
+
+
+class _Reader:
+    """One pass over the text from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.groups = 0
+        self.stack = [_Open(0, "")]
+        self.negation_ended = False
+        self.bounded = False
+
+    def read(self) -> Parsed:
+        while self.position < len(self.text):
+            self._step()
+        top = self.stack[-1]
+        if top.closer:
+            raise self._error(
+                f"{self.text[top.at]!r} is never closed; write {top.closer!r}, "
+                f"or '\\{self.text[top.at]}' for the character itself",
+                top.at,
+            )
+        return Parsed(tuple(top.parts), self.groups, self.negation_ended and not self.bounded)
+
+    def _error(self, problem: str, at: int | None = None) -> GlobError:
+        place = self.position if at is None else at
+        return GlobError(f"glob {self.text!r}, character {place + 1}: {problem}")
+
+    def _step(self) -> None:
+        text, at = self.text, self.position
+        character, following = text[at], text[at + 1 : at + 2]
+        top = self.stack[-1]
+        if character == "(":
+            self._open("@", 1)
+        elif character in "@+?!*" and following == "(":
+            self._open(character, 2)  # type: ignore[arg-type]
+        elif character == "*":
+            # A star directly before "(" binds to it: ``**(`` is ``*`` and ``*(``.
+            double = following == "*" and text[at + 2 : at + 3] != "("
+            self._add(Star(slashes=double), 2 if double else 1)
+        elif character == "?":
+            self._add(One(), 1)
+        elif character == "[":
+            self._class()
+        elif character == "{":
+            self._push(_Open(at, "}"), 1)
+        elif character == top.closer:
+            self._close(top)
+        elif (character, top.closer) in ((",", "}"), ("|", ")")):
+            top.cut()
+            self.position += 1
+        elif character == "^" and following == "(":
+            raise self._error("'^(' means nothing; write '!(' for anything else than")
+        elif character == "\\":
+            if not following:
+                raise self._error("a backslash at the end escapes nothing; write '\\\\'")
+            self._literal(following, 2)
+        else:
+            self._literal(character, 1)
+
+    def _literal(self, character: str, width: int) -> None:
+        parts = self.stack[-1].parts
+        if parts and isinstance(parts[-1], Text):
+            parts[-1] = Text(parts[-1].text + character)
+            self.bounded = self.bounded or self.negation_ended
+            self.position += width
+        else:
+            self._add(Text(character), width)
+
+    def _add(self, part: Part, width: int) -> None:
+        if isinstance(part, Text | Star) and self.negation_ended:
+            self.bounded = True
+        self.stack[-1].parts.append(part)
+        self.position += width
+
+    def _push(self, opened: _Open, width: int) -> None:
+        if len(self.stack) > DEEPEST:
+            raise self._error(f"groups are nested deeper than {DEEPEST}")
+        self.stack.append(opened)
+        self.position += width
+
+    def _open(self, quantifier: Quantifier, width: int) -> None:
+        self.groups += 1
+        self._push(_Open(self.position + width - 1, ")", self.groups, quantifier), width)
+
+    def _close(self, top: _Open) -> None:
+        top.cut()
+        self.stack.pop()
+        alternatives = tuple(top.done)
+        if top.closer == "}":
+            self._add(Braces(alternatives), 1)
+        else:
+            self._add(Group(top.number, top.quantifier, alternatives), 1)
+            if top.quantifier == "!":
+                self.negation_ended = True
+
+    def _class(self) -> None:
+        start = self.position
+        at = start + 1
+        negated = False
+        members: list[tuple[str, bool]] = []  # character, whether it was escaped
+        ranges: list[tuple[str, str]] = []
+        text = self.text
+        if text[at : at + 1] in ("!", "^"):
+            negated = True
+            at += 1
+        while at < len(text) and text[at] != "]":
+            if text[at] == "\\" and at + 1 < len(text):
+                members.append((text[at + 1], True))
+                at += 2
+            elif text.startswith("[:", at) and (end := text.find(":]", at)) > 0:
+                name = text[at + 2 : end]
+                if name.startswith(("^", "!")):
+                    name, negated = name[1:], True
+                if name not in _POSIX:
+                    raise self._error(
+                        f"there is no class [:{name}:]; known are {', '.join(_POSIX)}", at
+                    )
+                bounds = _POSIX[name]
+                ranges += zip(bounds[::2], bounds[1::2], strict=True)
+                # The engine that defines the language lets the inner brackets through too.
+                ranges += [("[", "["), ("]", "]")]
+                at = end + 2
+            elif text[at] == "[":
+                raise self._error("a '[' within a class is written '\\['", at)
+            elif text[at] in "!^":
+                raise self._error(
+                    f"{text[at]!r} within a class: write it first for 'none of these', "
+                    f"or '\\{text[at]}' for the character itself",
+                    at,
+                )
+            else:
+                members.append((text[at], False))
+                at += 1
+        if at >= len(text):
+            raise self._error("'[' is never closed; write ']', or '\\[' for the character", start)
+        ranges += self._ranges(members, start)
+        if not ranges:
+            raise self._error("an empty class matches nothing; write '\\]' for the bracket", start)
+        self._add(Class(tuple(ranges), negated), at + 1 - start)
+
+    def _ranges(self, members: list[tuple[str, bool]], start: int) -> list[tuple[str, str]]:
+        ranges = []
+        index = 0
+        while index < len(members):
+            low = members[index][0]
+            if index + 2 < len(members) and members[index + 1] == ("-", False):
+                high = members[index + 2][0]
+                if high < low:
+                    raise self._error(f"the range {low}-{high} is empty; write {high}-{low}", start)
+                ranges.append((low, high))
+                index += 3
+            else:
+                ranges.append((low, low))
+                index += 1
+        return ranges
+
+
+def quote(path: str) -> str:
+    """A glob that matches exactly this path."""
+    return "".join("\\" + character if character in SPECIAL else character for character in path)

@@ -1,0 +1,64 @@
+"""What is to be said about a pipeline file: one sentence, its place, and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tea_runner.core.errors import SpecError
+
+#: error: nothing runs until it is mended; deprecation: an old name or field; bad habit: it works, but
+#: probably not as meant; ignored: accepted, and the message says what happens instead.
+Kind = Literal["error", "deprecation", "bad habit", "ignored"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One remark on a pipeline file."""
+
+    kind: Kind
+    file: str
+    #: Counted from 1; 0 when the file as a whole is meant.
+    line: int = 0
+    column: int = 0
+    #: Dotted path of the field, such as ``input.join[0].pfs.glob``; empty for the whole file.
+    key: str = ""
+    message: str
+    #: What to write instead.
+    hint: str = ""
+
+    @classmethod
+    def error(
+        cls,
+        file: str,
+        message: str,
+        hint: str = "",
+        *,
+        line: int = 0,
+        column: int = 0,
+        key: str = "",
+    ) -> Problem:
+        """Something that must be mended."""
+        return cls(
+            kind="error", file=file, line=line, column=column, key=key, message=message, hint=hint
+        )
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the pipeline cannot run like this."""
+        return self.kind == "error"
+
+    @property
+    def sentence(self) -> str:
+        """The message and the next step."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.kind}: {self.key + ': ' if self.key else ''}{self.sentence}"
+
+    def as_error(self) -> SpecError:
+        """The same as an exception."""
+        return SpecError(
+            self.sentence, file=self.file, line=self.line, column=self.column, key=self.key
+        )

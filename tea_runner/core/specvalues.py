@@ -1,0 +1,104 @@
+"""The text of one value in, the value out: numbers, durations, amounts of memory.
+
+Each function raises :class:`Unreadable` with what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+#: Longest time that may be asked for, in seconds: 366 days.
+LONGEST = 366 * 86400
+
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
+_SECONDS = {
+    "ns": Decimal("1e-9"), "us": Decimal("1e-6"), "µs": Decimal("1e-6"), "ms": Decimal("0.001"),
+    "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600),
+}  # fmt: skip
+_AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([A-Za-z]*)")
+_BYTES = {"": 1} | {
+    letter + suffix: base**power
+    for power, letter in enumerate("KMGTPE", 1)
+    for suffix, base in (("", 1000), ("i", 1024))
+}
+_BYTES["k"] = 1000
+#: What YAML 1.1 reads as something else than text: booleans, octal, base 60, dates.
+_PITFALL = re.compile(
+    r"(?i:y|n|yes|no|on|off|true|false)|[-+]?0[0-9_]+|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?|0[xob][0-9a-fA-F_]+"
+)
+
+
+class Unreadable(Exception):  # noqa: N818 - it is always caught here in the core
+    """The text is no such value; the message says what is expected."""
+
+
+def number(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not _WHOLE.fullmatch(text):
+        shown = text if len(text) <= 20 else f"{text[:20]}…"
+        if re.fullmatch(r"0[0-9]+", text):
+            raise Unreadable(f"expected a whole number without a leading 0, got {shown}")
+        raise Unreadable(f"expected a whole number, got {shown!r}")
+    return int(text)
+
+
+def boolean(text: str) -> bool:
+    """``true`` or ``false``, and nothing else."""
+    if text not in ("true", "false"):
+        raise Unreadable(f"expected true or false, got {text!r}")
+    return text == "true"
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration such as ``90s``, ``1h30m`` or ``500ms``."""
+    total = Decimal(0)
+    position = 0
+    for found in _DURATION.finditer(text):
+        if found.start() != position:
+            break
+        total += Decimal(found[1]) * _SECONDS[found[2]]
+        position = found.end()
+    shown = text if len(text) <= 20 else f"{text[:20]}…"
+    if position != len(text) or not text:
+        hint = f", such as {text}s" if _WHOLE.fullmatch(text) and text != "0" else ", such as 1h30m"
+        raise Unreadable(f"expected a time with its unit (h, m, s, ms){hint}, got {shown!r}")
+    if not Decimal("0.001") <= total <= LONGEST:
+        raise Unreadable(f"a time must be between 1ms and {LONGEST // 3600}h, got {shown!r}")
+    return float(total)
+
+
+def amount(text: str) -> int:
+    """Bytes of an amount such as ``500``, ``64M`` or ``1.5Gi``."""
+    found = _AMOUNT.fullmatch(text)
+    if not found or found[2] not in _BYTES:
+        raise Unreadable(f"expected an amount of bytes such as 512M or 2Gi, got {text[:20]!r}")
+    total = int(Decimal(found[1]) * _BYTES[found[2]])
+    if not 0 < total < 2**63:
+        raise Unreadable(f"expected an amount between 1 byte and 8Ei, got {text[:20]!r}")
+    return total
+
+
+def processors(text: str) -> float:
+    """Processors, such as ``2``, ``0.5`` or ``500m`` (thousandths)."""
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(m?)", text)
+    value = Decimal(found[1]) / (1000 if found[2] else 1) if found else Decimal(0)
+    if not found or not 0 < value <= 100_000:
+        raise Unreadable(
+            f"expected a number of processors such as 2, 0.5 or 500m, got {text[:20]!r}"
+        )
+    return float(value)
+
+
+def is_pitfall(text: str) -> bool:
+    """Whether another reader of YAML may take the unquoted text for something else than text."""
+    if _PITFALL.fullmatch(text):
+        return True
+    if re.fullmatch(r"[-+]?[0-9]+\.[0-9]*|[-+]?[0-9.]+[eE][-+]?[0-9]+", text):
+        try:
+            return str(float(text)) != text
+        except ValueError:
+            return False
+    return False

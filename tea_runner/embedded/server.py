@@ -1,0 +1,142 @@
+"""A folder and a port in, a small forge out.
+
+It speaks git's smart HTTP, a part of Gitea's API, and sends deliveries with Gitea's format and
+manners.  Everything but the version and the health check asks who you are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.embedded.accounts import Account, Accounts
+from tea_runner.embedded.api import Api
+from tea_runner.embedded.deliver import Delivery, Sender, make
+from tea_runner.embedded.handler import make_handler
+from tea_runner.embedded.manners import Manners
+from tea_runner.embedded.payload import Moved, events
+from tea_runner.embedded.repositories import Repositories, Repository
+
+_log = logging.getLogger(__name__)
+
+
+class _Server(ThreadingHTTPServer):
+    """Many workers push at once, and a client that breaks off is no event."""
+
+    daemon_threads = True
+    request_queue_size = 256
+    allow_reuse_address = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say it in one line; most are clients that went away."""
+        _log.debug("a request of %s broke off", client_address, exc_info=True)
+
+
+class EmbeddedForge:
+    """Bare repositories below *root*, served on *host* and *port* (0 takes a free one).
+
+    :param url: the address that clients use, when it is not ``http://host:port``.
+    :param path: PATH that git is found on.
+    :param manners: how it behaves; tests give it bad ones.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        url: str = "",
+        path: str = "/usr/local/bin:/usr/bin:/bin",
+        manners: Manners | None = None,
+    ) -> None:
+        self.root = root
+        try:
+            self.store = Repositories(root, path=path)
+        except OSError as error:
+            raise OutsideError(f"{root}: cannot be written: {error.strerror}") from None
+        self.accounts = Accounts(self.store.own / "users.json")
+        self.sender = Sender(manners or Manners())
+        self.api = Api(self.store, self.sender)
+        try:
+            self._server = _Server((host, port), make_handler(self))
+        except OSError as error:
+            raise OutsideError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
+            ) from None
+        self.host = host
+        self.port = int(self._server.server_address[1])
+        shown = f"[{host}]" if ":" in host else host
+        self.url = url.rstrip("/") or f"http://{shown}:{self.port}"
+        self._thread: threading.Thread | None = None
+
+    @property
+    def manners(self) -> Manners:
+        """How it behaves."""
+        return self.sender.manners
+
+    @manners.setter
+    def manners(self, manners: Manners) -> None:
+        self.sender.manners = manners
+
+    def add_user(self, name: str, password: str, *, admin: bool = False) -> Account:
+        """Make a user, or change one's password; an administrator may write everywhere."""
+        return self.accounts.add(name, password, admin=admin)
+
+    def add_token(self, name: str) -> str:
+        """A token of a user, good for git and the API."""
+        return self.accounts.add_token(name)
+
+    def create_repository(self, owner: str, name: str) -> Repository:
+        """An empty repository; one that is there stays as it is."""
+        return self.store.create(owner, name)
+
+    def push_url(self, repository: str, name: str, password: str) -> str:
+        """An address with a name and password in it, for people to copy; never for settings."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
+
+    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        """Send what hooks want to know of a push."""
+        hooks = [hook for hook in self.store.read(repository.path, "hooks", []) if hook["active"]]
+        if not hooks:
+            return
+        due: list[Delivery] = []
+        for each in moved:
+            for event, said in events(self.store, repository, account, each, self.url):
+                due += [make(hook, event, said) for hook in hooks if event in hook["events"]]
+        self.sender.send(due)
+
+    def start(self) -> EmbeddedForge:
+        """Serve from a thread of this process."""
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def serve_forever(self, started: Callable[[], None] | None = None) -> None:
+        """Serve until :meth:`stop` is called from another thread, or a signal ends the process."""
+        if started is not None:
+            started()
+        try:
+            self._server.serve_forever()
+        finally:
+            self._server.server_close()
+            self.sender.stop()
+
+    def stop(self) -> None:
+        """Stop serving and delivering."""
+        self._server.shutdown()
+        self._server.server_close()
+        self.sender.stop()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def __enter__(self) -> EmbeddedForge:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

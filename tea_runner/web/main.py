@@ -1,0 +1,53 @@
+"""The process's environment in, the application that gunicorn serves out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import redis
+from flask import Flask
+
+from tea_runner.settings import load_settings
+from tea_runner.web.app import create_app
+from tea_runner.web.pages import pages_blueprint
+from tea_runner.web.parts import WebParts
+from tea_runner.wiring import Site
+
+#: Variable in which ``tea-runner serve`` hands its command line's settings to gunicorn's processes.
+FLAGS = "TEA_RUNNER_SERVE"
+
+
+def application() -> Flask:
+    """What ``tea_runner.web.main:application()`` stands for."""
+    handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}}')
+    variables = {name: value for name, value in os.environ.items() if name != FLAGS}
+    config = Path(handed["config"]) if handed["config"] else None
+    settings = load_settings(file=config, env=variables, flags=handed["flags"])
+    site = Site(settings, variables)
+    return create_app(
+        WebParts(
+            settings=settings,
+            hooks=site.hooks,
+            requests=site.jobs,
+            ready={"redis": lambda: _redis_problem(site)},
+            count=lambda word: _count(site, word),
+            blueprints=(pages_blueprint(site),),
+        )
+    )
+
+
+def _redis_problem(site: Site) -> str:
+    try:
+        site.redis.ping()
+    except redis.RedisError as error:
+        return str(error)
+    return ""
+
+
+def _count(site: Site, word: str) -> None:
+    try:
+        site.redis.hincrby("tea:deliveries", word, 1)
+    except redis.RedisError:
+        return
