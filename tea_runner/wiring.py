@@ -70,10 +70,12 @@ class Site:
         :raises Refused: when that cannot be had here; never something less instead.
         """
         if pipeline.transform.image:
-            raise Refused(f"pipeline {pipeline.name} names an image; containers are not enabled here")
+            raise Refused(
+                f"pipeline {pipeline.name} names an image; containers are not enabled here"
+            )
         missing = self.host.check()
         if missing:
-            raise Refused(f"{missing}; or decide to run without a sandbox: sandbox.kind = \"off\"")
+            raise Refused(f'{missing}; or decide to run without a sandbox: sandbox.kind = "off"')
         return self.host
 
     def identity(self, pipeline: Pipeline) -> tuple[str, ...]:

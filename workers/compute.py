@@ -17,7 +17,8 @@ from tea_runner.adapters.save import Found
 from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
 from tea_runner.core.plan import Keyed
 from tea_runner.core.variables import variables
-from tea_runner.flow.tip import Tip, Work
+from tea_runner.flow.inputs import Work
+from tea_runner.flow.tip import Tip
 from workers.collect import collect
 from workers.execute import Ran, run_datum
 from workers.provision import GetContent, Room, WriteBlob, make_code, make_view, wanted_keys

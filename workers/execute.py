@@ -70,7 +70,9 @@ def run_datum(
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
-            return Ran(code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt)
+            return Ran(
+                code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
+            )
     if transform.err_cmd:
         clear(room)
         log(b"tea-runner: the command failed; running err_cmd\n")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.view import FileFact, View
-from tea_runner.flow.tip import Tip, Work
+from tea_runner.flow.inputs import Work
+from tea_runner.flow.tip import Tip
 
 #: Annex keys to files that hold their content; see :meth:`tea_runner.adapters.annex.Annex.get`.
 GetContent = Callable[[Iterable[str]], Mapping[str, Path]]
@@ -48,7 +49,9 @@ def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> list[str]:
     return list(keys)
 
 
-def make_code(room: Path, work: Work, tip: Tip, content: Mapping[str, Path], blob: WriteBlob) -> None:
+def make_code(
+    room: Path, work: Work, tip: Tip, content: Mapping[str, Path], blob: WriteBlob
+) -> None:
     """The dataset as the command sees it besides its inputs: the declared code files."""
     room.mkdir(mode=0o755)
     for path in work.code:

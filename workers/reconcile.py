@@ -97,6 +97,3 @@ class Reconciler:
                         log.warning("reconcile: %s", line)
                 except TeaError as error:
                     log.warning("reconcile: %s", error.message)
-
-
-

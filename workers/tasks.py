@@ -19,6 +19,7 @@ from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.core.errors import Cancelled, OutsideError, Refused, TeaError
 from tea_runner.flow.advance import Advance, Advancer
 from tea_runner.flow.tip import Memory
+from tea_runner.ports import StatusState
 from tea_runner.present import sentences
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
@@ -189,7 +190,7 @@ class Planner:
                 self._status(name, commit, f"{context}/spec", "error", text, target)
 
     def _status(
-        self, name: str, commit: str, context: str, state: str, text: str, target: str
+        self, name: str, commit: str, context: str, state: StatusState, text: str, target: str
     ) -> None:
         if not self._runs.changed_status(name, commit, context, f"{state} {text}"):
             return
@@ -207,7 +208,9 @@ class Planner:
             if commit:
                 context = f"{self._site.settings.status.context}/plan"
                 text = sentences.status("blocked", {}, sentence)
-                self._status(repository, commit, context, "error", text, self._site.settings.web_url)
+                self._status(
+                    repository, commit, context, "error", text, self._site.settings.web_url
+                )
 
     def close(self) -> None:
         """End the processes behind it."""

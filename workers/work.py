@@ -22,8 +22,9 @@ from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import Result, format_results
 from tea_runner.core.tree import PLAIN, TREE, TreeEntry
+from tea_runner.flow.inputs import Work, derive
 from tea_runner.flow.planning import Identity
-from tea_runner.flow.tip import Memory, Tip, Work
+from tea_runner.flow.tip import Memory, Tip
 from workers.compute import Bench
 
 #: Commits whose datums are remembered: jobs of one push need not derive them again.
@@ -116,7 +117,7 @@ class Workshop:
             pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            known = tip.work(pipeline, self.means.identity(pipeline))
+            known = derive(tip, pipeline, self.means.identity(pipeline))
             if len(self._works) >= _REMEMBERED:
                 self._works.clear()
             self._works[job.commit, job.pipeline] = known

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
@@ -193,7 +194,9 @@ class Annex:
                     places[key] = place
             missing = tuple(key for key in absent if key not in places)
             if missing:
-                reasons = "; ".join(dict.fromkeys(errors.get(key, "") for key in missing)).strip("; ")
+                reasons = "; ".join(dict.fromkeys(errors.get(key, "") for key in missing)).strip(
+                    "; "
+                )
                 searched = ", ".join(self._remotes) or "no storage"
                 raise ContentMissing(
                     f"{len(missing)} of {len(places) + len(missing)} files have no content in "
@@ -217,8 +220,7 @@ class Annex:
         errors: dict[str, str] = {}
         for answer in self._batch(keys, "get", "--batch-keys", "--json", "--json-error-messages"):
             if not answer.get("success"):
-                words = answer.get("error-messages") or [answer.get("note") or ""]
-                errors[str(answer.get("key"))] = " ".join(map(str, words)).strip()
+                errors[str(answer.get("key"))] = _words(answer)
         return errors
 
     # -- content out -------------------------------------------------------------------------
@@ -227,7 +229,9 @@ class Annex:
         """The key that git-annex gives this file with this backend."""
         name = os.fsencode(path)
         if b"\n" in name:
-            return self._annex("calckey", f"--backend={backend}", os.fsdecode(name)).decode().strip()
+            return (
+                self._annex("calckey", f"--backend={backend}", os.fsdecode(name)).decode().strip()
+            )
         pipe = self._pipe("calckey", f"--backend={backend}", "--batch")
         pipe.send(name + b"\n")
         key = pipe.line().decode("utf-8", "surrogateescape")
@@ -267,8 +271,9 @@ class Annex:
             wanted, "copy", "--batch-keys", f"--to={name}", "--json", "--json-error-messages"
         ):
             if not answer.get("success"):
-                words = " ".join(map(str, answer.get("error-messages") or []))
-                raise OutsideError(f"storage {name} did not take {answer.get('key')}: {words}")
+                raise OutsideError(
+                    f"storage {name} did not take {answer.get('key')}: {_words(answer)}"
+                )
         pipe = self._pipe("checkpresentkey", "--batch", name)
         for key in wanted:
             pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
@@ -296,7 +301,7 @@ class Annex:
 
     # -- git-annex itself --------------------------------------------------------------------
 
-    def _batch(self, lines: Sequence[str], *arguments: str) -> Iterator[dict[str, object]]:
+    def _batch(self, lines: Sequence[str], *arguments: str) -> Iterator[dict[str, Any]]:
         """One JSON answer for each line, from a process that stays."""
         pipe = self._pipe(*arguments)
         for line in lines:
@@ -305,7 +310,11 @@ class Annex:
             try:
                 answer = json.loads(text)
             except ValueError:
-                answer = {"success": False, "key": line, "error-messages": [text.decode("utf-8", "replace")]}
+                answer = {
+                    "success": False,
+                    "key": line,
+                    "error-messages": [text.decode("utf-8", "replace")],
+                }
             if not text:
                 answer = {"success": True, "key": line}
             yield answer
@@ -355,4 +364,7 @@ class Annex:
         self._pipes.clear()
 
 
-__all__ = ["Annex", "Storage", "parse_remote_log"]
+def _words(answer: Mapping[str, Any]) -> str:
+    """git-annex's own reasons: its errors, or else its note."""
+    words = answer.get("error-messages") or [answer.get("note") or ""]
+    return " ".join(str(word) for word in words).strip()

@@ -72,7 +72,14 @@ class Attributes:
         store.flush()
         env = self._mirror.environment.with_(GIT_INDEX_FILE=str(self._index))
         self._mirror.git("read-tree", tree, env=env, why="reading .gitattributes")
-        argv = ["git", f"--git-dir={self._mirror.git_dir}", "check-attr", "--cached", "-z", "--stdin"]
+        argv = [
+            "git",
+            f"--git-dir={self._mirror.git_dir}",
+            "check-attr",
+            "--cached",
+            "-z",
+            "--stdin",
+        ]
         self._pipe = process.Pipe([*argv, *_NAMES], env=env, cwd=self._mirror.git_dir)
         self._stamp = stamp
 

@@ -97,7 +97,7 @@ class Broker:
 def check_policy(connection: redis.Redis) -> str | None:
     """A sentence when the server may throw queued work away, else None."""
     with contextlib.suppress(redis.ResponseError):
-        policy = connection.config_get("maxmemory-policy").get("maxmemory-policy")  # type: ignore[union-attr]
+        policy = connection.config_get("maxmemory-policy").get("maxmemory-policy")
         if isinstance(policy, bytes):
             policy = policy.decode()
         if policy not in (None, "noeviction"):

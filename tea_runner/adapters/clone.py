@@ -71,7 +71,9 @@ class CloneMirror(Mirror):
         head = "refs/heads/" + self.head()
         others = [update for update in updates if update[0] != head]
         lines = [
-            f"update {ref} {new} {expected or '0' * len(new)}" if new else f"delete {ref} {expected}"
+            f"update {ref} {new} {expected or '0' * len(new)}"
+            if new
+            else f"delete {ref} {expected}"
             for ref, new, expected in others
         ]
         if lines:

@@ -81,10 +81,7 @@ class Index:
         home = path.rpartition("/")[0]
         self._database.executemany(
             "INSERT OR IGNORE INTO result VALUES (?, ?, ?, ?, ?)",
-            [
-                (row.key, commit, home, row.place, json.dumps(row.outputs))
-                for row in manifest.rows
-            ],
+            [(row.key, commit, home, row.place, json.dumps(row.outputs)) for row in manifest.rows],
         )
         return 1
 
@@ -112,7 +109,9 @@ class Index:
         try:
             root = self._mirror.objects.commit(commit).tree
             parts = [part for part in (home, place) if part]
-            found = [self._output(root, "/".join([*parts, path]), path) for path in json.loads(outputs)]
+            found = [
+                self._output(root, "/".join([*parts, path]), path) for path in json.loads(outputs)
+            ]
         except OutsideError:
             return None
         whole = [output for output in found if output is not None]

@@ -15,6 +15,7 @@ Keys (all below ``tea:``):
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -124,7 +125,11 @@ class Jobs:
         self._lease = lease
         register = connection.register_script
         self._want, self._claim_script = register(_WANT), register(_CLAIM)
-        self._extend, self._end, self._release = register(_EXTEND), register(_END), register(_RELEASE)
+        self._extend, self._end, self._release = (
+            register(_EXTEND),
+            register(_END),
+            register(_RELEASE),
+        )
 
     # -- the planner's side ------------------------------------------------------------------
 
@@ -146,7 +151,7 @@ class Jobs:
         found: dict[str, str] = {}
         for start in range(0, len(keys), 1000):
             chunk = keys[start : start + 1000]
-            values: Any = self._guard(lambda c=chunk: self._redis.mget([prefix + key for key in c]))
+            values: Any = self._guard(functools.partial(self._redis.mget, [prefix + key for key in chunk]))
             found.update(
                 (key, value.decode("utf-8", "replace"))
                 for key, value in zip(chunk, values, strict=True)
@@ -177,7 +182,7 @@ class Jobs:
     def forget_failures(self, repository: str, keys: Iterable[str]) -> int:
         """Let keys that failed be tried again; returns how many."""
         names = [f"tea:failed:{repository}\n{key}" for key in keys]
-        return int(self._redis.delete(*names)) if names else 0  # type: ignore[arg-type]
+        return int(self._redis.delete(*names)) if names else 0
 
     # -- the worker's side -------------------------------------------------------------------
 
@@ -198,7 +203,9 @@ class Jobs:
         assert isinstance(body, bytes)
         job = unseal(body.decode(), self._secret)
         if attempt < 0:
-            sentence = f"its worker died {CRASHES} times in a row; it is parked until somebody retries it"
+            sentence = (
+                f"its worker died {CRASHES} times in a row; it is parked until somebody retries it"
+            )
             self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
             self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
             return None
@@ -206,7 +213,9 @@ class Jobs:
 
     def extend(self, claim: Claim) -> bool:
         """Keep the claim; False when it is lost."""
-        return bool(self._extend(keys=[f"tea:lease:{claim.job.id}"], args=[claim.token, self._lease]))
+        return bool(
+            self._extend(keys=[f"tea:lease:{claim.job.id}"], args=[claim.token, self._lease])
+        )
 
     def release(self, claim: Claim) -> None:
         """Give the claim back so that another worker may take the job at once."""
@@ -225,7 +234,7 @@ class Jobs:
     def note(self, job_id: str, **facts: str) -> None:
         """Remember facts for the pages."""
         if facts:
-            self._redis.hset(f"tea:job:{job_id}", mapping=facts)  # type: ignore[arg-type]
+            self._redis.hset(f"tea:job:{job_id}", mapping={**facts})
 
     def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
         """Remember why keys failed for good."""

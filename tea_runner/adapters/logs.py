@@ -59,6 +59,6 @@ def read_log(connection: redis.Redis, job_id: str) -> bytes:
     )
     parts = [head or b""]
     if cut:
-        parts.append(f"\n… {int(cut)} bytes were not kept …\n".encode())  # type: ignore[arg-type]
+        parts.append(f"\n… {int(cut)} bytes were not kept …\n".encode())
     parts.append(tail or b"")
     return b"".join(part for part in parts if isinstance(part, bytes))

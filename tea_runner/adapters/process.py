@@ -20,6 +20,8 @@ from tea_runner.core.errors import CommandError, OutsideError
 
 #: Asks :func:`start` for a stream to write to or read from.
 PIPE = subprocess.PIPE
+#: Asks it to throw away what the program writes.
+DEVNULL = subprocess.DEVNULL
 
 
 def run(
@@ -49,9 +51,7 @@ def run(
         kill(process)
     done = subprocess.CompletedProcess(argv, process.returncode, out, err)
     if check and done.returncode:
-        raise CommandError(
-            tuple(argv), done.returncode, err.decode("utf-8", "replace"), why=why
-        )
+        raise CommandError(tuple(argv), done.returncode, err.decode("utf-8", "replace"), why=why)
     return done
 
 

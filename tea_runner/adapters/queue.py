@@ -111,7 +111,7 @@ class Worker(SimpleWorker):
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """The handlers report their own failures; what comes here is a bug and is said aloud."""
-        log.error("work failed: %s", job.id, exc_info=exc_info)  # type: ignore[arg-type]
+        log.error("work failed: %s", job.id, exc_info=exc_info)
 
 
 def serve(

@@ -45,9 +45,7 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.starts += 1
         with child.log.open("ab") as output:
-            child.running = process.start(
-                child.argv, env=child.env, stdout=output, stderr=output
-            )
+            child.running = process.start(child.argv, env=child.env, stdout=output, stderr=output)
 
     def look(self) -> list[str]:
         """Start again what has ended, a little later each time; returns a line for each."""

@@ -195,4 +195,3 @@ class Demo:
     def _do(self, *argv: str, cwd: Path | None = None) -> str:
         done = process.run(argv, env=self.env, cwd=cwd or self.dataset, timeout=120)
         return bytes(done.stdout).decode("utf-8", "replace")
-

@@ -18,12 +18,18 @@ from tea_runner.cli.session import Session, open_session
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec import parse_specs
-from tea_runner.flow.tip import Tip, Work
+from tea_runner.flow.inputs import Work, derive
+from tea_runner.flow.tip import Tip
 from workers.compute import Bench
 
 
 @click.command("exec")
-@click.option("--spec", required=True, metavar="BLOB:N", help="The pipeline file's git blob, and which document of it.")
+@click.option(
+    "--spec",
+    required=True,
+    metavar="BLOB:N",
+    help="The pipeline file's git blob, and which document of it.",
+)
 @click.option("--pipeline", "name", required=True, help="The pipeline's name.")
 @click.argument("datums", nargs=-1, required=True)
 @click.pass_obj
@@ -36,7 +42,7 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
     pinned = _WithPipeline(tip, pipeline)
-    work = pinned.work(pipeline, context.site.identity(pipeline))
+    work = derive(pinned, pipeline, context.site.identity(pipeline))
     missing = [label for label in datums if label not in work.by_label]
     if missing:
         raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
@@ -112,5 +118,5 @@ class _WithPipeline(Tip):
         self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)
 
     @property
-    def pipelines(self) -> tuple[Pipeline, ...]:  # type: ignore[override]
+    def pipelines(self) -> tuple[Pipeline, ...]:
         return (*self._others, self._pinned)

@@ -84,10 +84,10 @@ class Context:
 class Verbs(click.Group):
     """Finds a verb's file by its name."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return [verb for verb, name in VERBS.items() if _exists(name)]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in VERBS or not _exists(VERBS[name]):
             return None
         module = importlib.import_module(f"tea_runner.cli.{VERBS[name]}")
@@ -192,8 +192,7 @@ def _report_bug() -> None:
         file.write(text)
     last = traceback.format_exc().strip().splitlines()[-1]
     click.echo(
-        f"tea-runner: this is a bug of ours: {last}\n"
-        f"Please report it with the file {file.name}",
+        f"tea-runner: this is a bug of ours: {last}\nPlease report it with the file {file.name}",
         err=True,
     )
 

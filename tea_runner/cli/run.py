@@ -87,9 +87,7 @@ def carry_out(session: Session, only: tuple[str, ...], workers: int) -> Advance:
             _do_all(session, jobs, workers, progress)
 
 
-def _do_all(
-    session: Session, jobs: list[Job], workers: int, progress: Progress
-) -> None:
+def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress) -> None:
     """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
     names = dict.fromkeys(job.pipeline for job in jobs)
     bars = {
@@ -183,6 +181,3 @@ def _tell(context: Context, advance: Advance) -> int:
     if not advance.results and not failed:
         click.echo("Nothing to do.")
     return 1 if failed else 0
-
-
-

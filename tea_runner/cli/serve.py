@@ -23,4 +23,4 @@ def command(context: Context) -> None:
     }
     env = {**context.variables, FLAGS: json.dumps(handed)}
     argv = [sys.executable, "-m", "gunicorn", *arguments(context.settings)]
-    os.execve(sys.executable, argv, env)
+    os.execve(sys.executable, argv, env)  # noqa: S606 - this process becomes gunicorn

@@ -28,12 +28,14 @@ class Session:
         :raises NotFound: when it names none.
         """
         mirror = self.clone.mirror
-        raw = mirror.git("rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False)
+        raw = mirror.git(
+            "rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False
+        )
         commit = raw.decode().strip()
         if not commit:
             what = "this dataset has no commit yet" if at == "HEAD" else f"there is no commit {at}"
             raise NotFound(what)
-        return Tip(self.clone.objects, commit, self.memory)  # type: ignore[arg-type]
+        return Tip(self.clone.objects, commit, self.memory)
 
     def plan(self, at: str = "HEAD", only: tuple[str, ...] = ()) -> Planned:
         """What the commit means."""

@@ -22,7 +22,7 @@ from tea_runner.adapters.supervisor import Supervisor
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError
 from tea_runner.embedded.accounts import Accounts
-from tea_runner.settings import Settings, load_settings
+from tea_runner.settings import load_settings
 
 log = logging.getLogger(__name__)
 
@@ -114,14 +114,17 @@ class Stack:
         store = self.state / "store"
         extra = self.context.config.read_text() if self.context.config else ""
         text = (
-            f"{extra}\n[forge]\nkind = \"gitea\"\nurl = {json.dumps(url)}\nuser = \"{BOT}\"\n"
+            f'{extra}\n[forge]\nkind = "gitea"\nurl = {json.dumps(url)}\nuser = "{BOT}"\n'
             f"token_file = {json.dumps(str(token))}\n\n"
-            f"[[storage]]\nname = \"store\"\ntype = \"directory\"\n"
+            f'[[storage]]\nname = "store"\ntype = "directory"\n'
             f"[storage.options]\ndirectory = {json.dumps(str(store))}\n"
         )
         self._config = self.state / "up.toml"
         self._config.write_text(text)
-        flags = {**self.context.flags, "repositories": self.context.flags.get("repositories", "*/*")}
+        flags = {
+            **self.context.flags,
+            "repositories": self.context.flags.get("repositories", "*/*"),
+        }
         self.context.flags.update(flags)
         self.settings = load_settings(
             file=self._config, env=self.context.variables, flags=self.context.flags

@@ -158,7 +158,7 @@ class JobError(TeaError):
     """The datum could not be processed."""
 
     http_status = 422
-    failure_class = "user_error"
+    failure_class: ClassVar[FailureClass] = "user_error"
 
 
 class CommandFailed(JobError):

@@ -111,6 +111,7 @@ def decide(
     for item in keyed:
         row = rows.get(item.label)
         action: Action
+        reason: Reason
         if item.key in forced:
             action, reason, detail = "run", "forced", ""
         elif _stands(row, item) and item.label not in lost:
@@ -122,11 +123,8 @@ def decide(
         elif item.key in missing:
             action, reason, detail = "wait", "content-missing", ""
         else:
-            stands = _stands(row, item)
-            action, (reason, detail) = (
-                "run",
-                ("result-missing", "") if stands else _why(row, shared, before),
-            )
+            action = "run"
+            reason, detail = _why(row, item, shared, before)
         decisions.append(Decision(*item, action, reason, detail))
     return PipelinePlan(
         pipeline=pipeline,
@@ -136,9 +134,11 @@ def decide(
     )
 
 
-def _why(row: Row | None, shared: Base, before: Manifest) -> tuple[Reason, str]:
+def _why(row: Row | None, item: Keyed, shared: Base, before: Manifest) -> tuple[Reason, str]:
     if row is None:
         return "new", ""
+    if _stands(row, item):
+        return "result-missing", ""
     for name, value in shared.parts.items():
         if before.parts.get(name, value) != value:
             names: dict[str, Reason] = {

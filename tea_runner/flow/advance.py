@@ -17,9 +17,10 @@ from tea_runner.core.errors import OutputRefused
 from tea_runner.core.jobs import Job, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
+from tea_runner.flow.inputs import Work
 from tea_runner.flow.planning import Identity, Planned, make_plan
 from tea_runner.flow.settle import finish, settle
-from tea_runner.flow.tip import Memory, Tip, Work
+from tea_runner.flow.tip import Memory, Tip
 from tea_runner.ports import Dataset, JobQueue
 
 #: A plan is made again at most so many times in one call; a branch that others move all the time
@@ -89,7 +90,9 @@ class Advancer:
             if commit is None:
                 return None
             planned = self.plan(commit)
-            last = Advance(commit, planned.tip.origin, progress, planned.plan.problems, results, planned)
+            last = Advance(
+                commit, planned.tip.origin, progress, planned.plan.problems, results, planned
+            )
             for plan in planned.plan.pipelines:
                 self._note(progress, plan)
             ready = [
@@ -112,7 +115,7 @@ class Advancer:
         """The plan of one commit."""
         return make_plan(
             self.dataset,
-            Tip(self.dataset.objects, commit, self.memory),  # type: ignore[arg-type]
+            Tip(self.dataset.objects, commit, self.memory),
             identity=self.identity,
             failures=lambda keys: self.queue.failures(self.dataset.name, keys),
             only=self.only,
@@ -168,9 +171,7 @@ class Advancer:
         fresh = sum(1 for d in plan.decisions if d.detail.startswith("refs/tea/"))
         counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
         counts["failed"] = plan.counts["failed"]
-        progress[name] = Progress(
-            name, "settled", +counts, commit=commit, decisions=plan.decisions
-        )
+        progress[name] = Progress(name, "settled", +counts, commit=commit, decisions=plan.decisions)
         if not composition.empty:
             results.append(commit)
         self._clean(planned, plan)

@@ -14,11 +14,11 @@ class LocalQueue:
         self._wanted: dict[str, Job] = {}
         self.failed: dict[str, str] = {}
 
-    def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+    def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
         """Nothing: jobs are done between two plans."""
         return {}
 
-    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
         """Failures of this process."""
         return {key: self.failed[key] for key in keys if key in self.failed}
 

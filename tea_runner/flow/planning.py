@@ -11,7 +11,8 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import Keyed, PipelinePlan, Plan, decide
 from tea_runner.core.results import Result
 from tea_runner.core.tree import TREE, lookup
-from tea_runner.flow.tip import Tip, Work
+from tea_runner.flow.inputs import Work, derive
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset
 
 #: What of the environment goes into a pipeline's keys.
@@ -53,7 +54,9 @@ def make_plan(
     try:
         pipelines = tip.pipelines
     except TeaError as error:
-        return Planned(Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip)
+        return Planned(
+            Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip
+        )
     planned = Planned(Plan(commit=tip.commit, pipelines=()), tip, unsettled=dataset.unsettled())
     plans: dict[str, PipelinePlan] = {}
     for pipeline in pipelines:
@@ -70,7 +73,9 @@ def make_plan(
     return planned
 
 
-def _held_up(tip: Tip, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]) -> PipelinePlan | None:
+def _held_up(
+    tip: Tip, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
+) -> PipelinePlan | None:
     """The plan of a pipeline that must wait for another, or None when it need not."""
     for other in tip.upstream(pipeline):
         above = plans.get(other.name)
@@ -80,7 +85,9 @@ def _held_up(tip: Tip, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]) ->
             return PipelinePlan(
                 pipeline=pipeline, state="blocked", reason="blocked-by-failure", detail=other.name
             )
-        return PipelinePlan(pipeline=pipeline, state="waiting", reason="upstream", detail=other.name)
+        return PipelinePlan(
+            pipeline=pipeline, state="waiting", reason="upstream", detail=other.name
+        )
     return None
 
 
@@ -96,7 +103,7 @@ def _plan_one(
     hopeless: Collection[str],
 ) -> PipelinePlan:
     try:
-        work = tip.work(pipeline, identity(pipeline))
+        work = derive(tip, pipeline, identity(pipeline))
     except UserError as error:
         return PipelinePlan(
             pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message

@@ -16,7 +16,8 @@ from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.records import format_record, format_summary
 from tea_runner.core.results import Output, Result
 from tea_runner.core.tree import PLAIN, TreeEntry, edit_tree, lookup
-from tea_runner.flow.tip import Tip, Work
+from tea_runner.flow.inputs import Work
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset, TreeStore
 
 
@@ -180,9 +181,7 @@ def _log_presence(
     """A commit for the ``git-annex`` branch that says where the content is; None if it says so."""
     root = dataset.objects.commit(annex_tip).tree if annex_tip else None
     paths = {annexlink.log_path(key): key for key in keys}
-    entries = {
-        path: lookup(dataset.objects.tree, root, path) if root else None for path in paths
-    }
+    entries = {path: lookup(dataset.objects.tree, root, path) if root else None for path in paths}
     blobs = dataset.objects.blobs(entry.oid for entry in entries.values() if entry)
     changes: dict[str, TreeEntry | None] = {}
     for path, entry in entries.items():
@@ -199,4 +198,6 @@ def _log_presence(
     tree = edit_tree(read, store.tree, root, changes)
     assert tree is not None
     parents = [annex_tip] if annex_tip else []
-    return store.commit(tree, parents, "tea-runner: results are in storage\n", who=who, seconds=seconds)
+    return store.commit(
+        tree, parents, "tea-runner: results are in storage\n", who=who, seconds=seconds
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 #: Words of a plan's actions, in the order in which they are told.
 _WORDS = (
@@ -16,7 +17,7 @@ _WORDS = (
 )
 
 #: A pipeline's state to the forge's.
-FORGE_STATES = {
+FORGE_STATES: dict[str, Literal["pending", "success", "failure", "error"]] = {
     "settled": "success",
     "ready": "pending",
     "running": "pending",

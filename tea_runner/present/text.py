@@ -28,7 +28,8 @@ def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
         if row.state in ("waiting", "blocked"):
             reason = row.reason or "upstream"
             detail = row.detail or SENTENCES[reason]
-            yield f"{'wait' if row.state == 'waiting' else 'blocked'}({reason}): {row.pipeline.name}  {detail}"
+            word = "wait" if row.state == "waiting" else "blocked"
+            yield f"{word}({reason}): {row.pipeline.name}  {detail}"
     if shown > _SHOWN and not everything:
         yield f"… and {shown - _SHOWN} more; --all shows them"
     for problem in plan.problems:
