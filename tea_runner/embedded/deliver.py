@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import logging
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import requests
 
 from tea_runner.embedded.manners import Manners
+
+_log = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
 #: How many deliveries are remembered per hook.
@@ -84,7 +89,12 @@ class Sender:
     def send(self, deliveries: Sequence[Delivery]) -> None:
         """Send each once, as the manners say; returns at once."""
         for delay, each in self.manners.deliveries(deliveries):
-            due = self._pool.submit(self._attempt, replace(each, id=str(uuid.uuid4())), delay)
+            self.later(partial(self._attempt, replace(each, id=str(uuid.uuid4())), delay))
+
+    def later(self, task: Callable[[], None]) -> None:
+        """Do something in the background; returns at once."""
+        with contextlib.suppress(RuntimeError):  # it was stopped meanwhile
+            due = self._pool.submit(task)
             with self._lock:
                 self._due.add(due)
             due.add_done_callback(self._done)
@@ -110,6 +120,8 @@ class Sender:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _done(self, due: Future[None]) -> None:
+        if not due.cancelled() and due.exception() is not None:
+            _log.error("a delivery could not be made: %r", due.exception())
         with self._lock:
             self._due.discard(due)
 

@@ -97,11 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, f"there is no repository {owner}/{name}")
         if pushing and not may_write(account, repository):
             return self._refuse(403, f"{account.name} may not push to {owner}/{name}")
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            pass  # http.server has answered it already
-        moved = smart_http.serve(self, self.forge.store, repository, account, service, query)
-        if moved:
-            self.forge.pushed(repository, account, moved)
+        found = repository
+        smart_http.serve(
+            self, self.forge.store, found, account, service, query,
+            lambda moved: self.forge.pushed(found, account, moved),
+        )  # fmt: skip
         return None
 
     def _api(self, account: Account, path: str, query: dict[str, str]) -> None:

@@ -33,6 +33,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say it in one line; most are clients that went away."""
+        del request
         _log.debug("a request of %s broke off", client_address, exc_info=True)
 
 
@@ -101,19 +102,24 @@ class EmbeddedForge:
         return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
 
     def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
-        """Send what hooks want to know of a push."""
-        hooks = [hook for hook in self.store.read(repository.path, "hooks", []) if hook["active"]]
-        if not hooks:
-            return
+        """Send, in the background, what hooks want to know of a push."""
+        if moved:
+            self.sender.later(lambda: self._announce(repository, account, moved))
+
+    def _announce(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        kept = self.store.read(repository.path, "hooks", [])
+        hooks = [hook for hook in kept if hook["active"]]
         due: list[Delivery] = []
-        for each in moved:
+        for each in moved if hooks else []:
             for event, said in events(self.store, repository, account, each, self.url):
                 due += [make(hook, event, said) for hook in hooks if event in hook["events"]]
         self.sender.send(due)
 
     def start(self) -> EmbeddedForge:
         """Serve from a thread of this process."""
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -68,15 +68,14 @@ def serve(
     account: Account,
     service: str,
     query: str,
-) -> list[Moved]:
-    """Answer one request; returns the refs that a push moved, in git's order."""
+    pushed: Callable[[list[Moved]], None],
+) -> None:
+    """Answer one request; *pushed* is told which refs moved before the client knows."""
     with tempfile.TemporaryDirectory(dir=store.own, prefix="push-") as folder:
         report = Path(folder) / "report"
         report.touch()
-        _exchange(
-            handler, _environment(handler, store, repository, account, service, query, report)
-        )
-        return list(_moved(report))
+        env = _environment(handler, store, repository, account, service, query, report)
+        _exchange(handler, env, lambda: pushed(list(_moved(report))))
 
 
 def _environment(
@@ -113,9 +112,13 @@ def _environment(
     return env
 
 
-def _exchange(handler: BaseHTTPRequestHandler, env: dict[str, str]) -> None:
+def _exchange(
+    handler: BaseHTTPRequestHandler, env: dict[str, str], done: Callable[[], None]
+) -> None:
     """Body to the program, its answer to the client; a client that leaves does not stop a push."""
-    backend = process.start(["git", "http-backend"], env=env, stdin=process.PIPE, stderr=None)
+    backend = process.start(
+        ["git", "http-backend"], env=env, stdin=process.PIPE, stderr=process.DEVNULL
+    )
     assert backend.stdin is not None
     assert backend.stdout is not None
     into, out = backend.stdin, backend.stdout
@@ -149,9 +152,10 @@ def _exchange(handler: BaseHTTPRequestHandler, env: dict[str, str]) -> None:
             handler.end_headers()
         while piece := out.read1(_CHUNK):  # type: ignore[attr-defined]
             there = there and _write(handler, b"%x\r\n%s\r\n" % (len(piece), piece))
+        backend.wait(60)
+        done()
         if there:
             _write(handler, b"0\r\n\r\n")
-        backend.wait(60)
         feeder.join(60)
     finally:
         process.kill(backend)
