@@ -1,7 +1,7 @@
 """A pipeline's inputs and the listings of their places in, its datums out.
 
-Meaning and defaults are Pachyderm's (``src/server/worker/datum``, in our own words); joins and groups
-go by hash map and are linear in the number of entries, and what a product would make is counted
+Meaning and defaults are Pachyderm's (``src/server/worker/datum``, in our own words).  Joins and
+groups go by hash map and are linear in the number of entries; what a product would make is counted
 before it is made.
 """
 
@@ -16,7 +16,7 @@ from tea_runner.core.datum import Datum, Entry
 from tea_runner.core.errors import UserError
 from tea_runner.core.glob import Glob, expand
 from tea_runner.core.listing import Listing
-from tea_runner.core.pipeline import Combined, Cron, Input, Pfs, Pipeline, pfs_leaves
+from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, pfs_leaves
 
 #: Datums of one pipeline, unless the caller says otherwise.
 LIMIT = 2_000_000
@@ -24,7 +24,7 @@ LIMIT = 2_000_000
 Row = tuple[Entry, ...]
 
 
-class TooManyDatums(UserError):
+class DatumsError(UserError):
     """The inputs make more datums than are allowed."""
 
 
@@ -34,7 +34,7 @@ def enumerate_datums(
     """All datums of a pipeline, each once, in the order of its inputs and their paths.
 
     :param listings: by number of the input (see :func:`~tea_runner.core.pipeline.pfs_leaves`).
-    :raises TooManyDatums: when they would be more than *limit*; before they are made.
+    :raises DatumsError: when they would be more than *limit*; before they are made.
     :raises UserError: when two different files would be one datum by name.
     """
     maker = _Maker(pfs_leaves(pipeline.input), listings, limit, pipeline.name)
@@ -90,7 +90,7 @@ class _Maker:
         return chain.from_iterable(children)
 
     def _cross(self, children: list[list[Row]]) -> Iterable[Row]:
-        sizes = " × ".join(str(len(rows)) for rows in children)
+        sizes = " x ".join(str(len(rows)) for rows in children)
         self._allow(prod(len(rows) for rows in children), f"cross of {sizes}")
         return (tuple(chain.from_iterable(rows)) for rows in product(*children))
 
@@ -135,7 +135,7 @@ class _Maker:
     def _once(self, rows: Iterable[Row]) -> list[Row]:
         """Equal datums are one: same names, places and paths in the same order."""
         place = self.place
-        kept = {}
+        kept: dict[tuple[tuple[int, str, bool], ...], Row] = {}
         for row in rows:
             identity = tuple((place[entry.input], entry.path, entry.is_dir) for entry in row)
             kept.setdefault(identity, row)
@@ -162,7 +162,7 @@ class _Maker:
 
     def _allow(self, count: int, what: str) -> None:
         if count > self.limit:
-            raise TooManyDatums(
+            raise DatumsError(
                 f"pipeline {self.pipeline}: the {what} makes {count} datums, and at most "
                 f"{self.limit} are allowed; narrow its globs, or use join or group"
             )

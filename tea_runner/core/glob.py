@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.globregex import source
-from tea_runner.core.globsyntax import Class, GlobError, Parsed, Star, Text, parse, quote
+from tea_runner.core.globsyntax import GlobError, Text, parse, quote
 
 __all__ = ["LONGEST", "Glob", "GlobError", "clean", "expand", "quote"]
 

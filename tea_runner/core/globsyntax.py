@@ -2,7 +2,8 @@
 
 Rules (pachyderm/ohmyglob, in our own words): ``*`` any run without ``/``; ``**`` any run; ``?`` one
 character but ``/``; ``[…]`` a class; ``{a,b}`` alternatives; ``(a|b)`` = ``@(a|b)`` a capture;
-``*( )``, ``+( )``, ``?( )`` repeated captures; ``!( )`` a capture of anything else; ``\\x`` literally x.
+``*( )``, ``+( )``, ``?( )`` repeated captures; ``!( )`` a capture of anything else; ``\\`` before a
+character: the character itself.
 A quantifier directly before ``(`` belongs to it, so ``**(`` is ``*`` and then ``*(``.
 """
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from tea_runner.core.errors import SpecError
 
-#: error: nothing runs until it is mended; deprecation: an old name or field; bad habit: it works, but
-#: probably not as meant; ignored: accepted, and the message says what happens instead.
+#: error: nothing runs until it is mended; deprecation: an old name or field; bad habit: it works,
+#: but probably not as meant; ignored: accepted, and the message says what happens instead.
 Kind = Literal["error", "deprecation", "bad habit", "ignored"]
 
 

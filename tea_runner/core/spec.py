@@ -22,8 +22,8 @@ from tea_runner.core.pipeline import (
 )
 from tea_runner.core.problem import Problem
 from tea_runner.core.specchecks import check_document, check_file
-from tea_runner.core.specinputs import default_name
 from tea_runner.core.specfields import INPUT, TOP
+from tea_runner.core.specinputs import default_name
 from tea_runner.core.specread import Filled, Form
 from tea_runner.core.yamltext import Document, read_documents
 

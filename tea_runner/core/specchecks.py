@@ -1,4 +1,4 @@
-"""A pipeline file's fields in, what is wrong with them as a whole out; the inputs are checked apart."""
+"""A pipeline file's fields in, what is wrong with them as a whole out; inputs are checked apart."""
 
 from __future__ import annotations
 
@@ -90,12 +90,7 @@ def _check_transform(form: Form, filled: Filled, *, given: bool) -> None:
             'write transform: with cmd: ["sh", "script.sh"]',
         )  # fmt: skip
         return
-    if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]):
-        if not any(problem.key.startswith(filled.key("cmd")) for problem in form.problems):
-            form.say(
-                "error", filled.place("cmd"), filled.key("cmd"), "cmd is empty",
-                'write the command word by word, such as ["sh", "script.sh"]',
-            )  # fmt: skip
+    _check_cmd(form, filled)
     env = filled.values.get("env", {})
     assert isinstance(env, dict)
     for name in env:
@@ -134,6 +129,16 @@ def _check_transform(form: Form, filled: Filled, *, given: bool) -> None:
         form.say(
             "bad habit", filled.place("err_stdin"), filled.key("err_stdin"),
             "err_stdin is read by err_cmd, and there is none", "write err_cmd, or remove it",
+        )  # fmt: skip
+
+
+def _check_cmd(form: Form, filled: Filled) -> None:
+    key = filled.key("cmd")
+    said = any(problem.key.startswith(key) for problem in form.problems)
+    if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not said:
+        form.say(
+            "error", filled.place("cmd"), key, "cmd is empty",
+            'write the command word by word, such as ["sh", "script.sh"]',
         )  # fmt: skip
 
 

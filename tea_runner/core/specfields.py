@@ -1,7 +1,7 @@
 """Every field of a pipeline file: its type, its standing here, and what happens instead.
 
-One table, read by the parser, by the JSON Schema and by ``docs/reference/spec.md``.  Names, types and
-defaults are those of Pachyderm's ``CreatePipelineRequest`` (``src/pps/pps.proto``) and of its older
+One table, read by the parser, by the JSON Schema and by ``docs/reference/spec.md``.  Names, types
+and defaults are those of Pachyderm's ``CreatePipelineRequest`` (``src/pps/pps.proto``) and of its older
 pipeline files; what tea-runner adds is marked as its own.
 """
 
@@ -18,9 +18,9 @@ Shape = Literal[
     "mapping", "mappings", "inputs", "anything",
 ]  # fmt: skip
 
-#: works: as in Pachyderm; differs: works, and *note* says how its meaning differs; ignored: accepted
-#: with a warning, and *note* says what happens instead; refused: an error; renamed: an old name that
-#: is read as the field *note* names.
+#: works: as in Pachyderm; differs: works, and *note* says how its meaning differs; ignored:
+#: accepted with a warning, and *note* says what happens instead; refused: an error; renamed: an old
+#: name that is read as the field *note* names.
 Standing = Literal["works", "differs", "ignored", "refused", "renamed"]
 
 
@@ -63,6 +63,7 @@ def _renamed(name: str, shape: Shape, note: str) -> Field:
     return Field(name=name, shape=shape, about="an older name", standing="renamed", note=note)
 
 
+_OWNER = "repositories belong to their owner on the forge"
 _KUBERNETES = "there is no Kubernetes here; workers are configured where they are started"
 
 
@@ -97,7 +98,7 @@ PFS = _f(
        ours=True, default="false"),
     _f("propagation_spec", "mapping", "what a change of this input starts",
        _f("never", "boolean", "a change of this input alone starts nothing", default="false")),
-    _ignored("project", "text", "project of the repo", "repositories belong to their forge's owner"),
+    _ignored("project", "text", "project of the repo", _OWNER),
     _ignored("repo_type", "text", "kind of repo", "files are read"),
     _ignored("lazy", "boolean", "fetch a file when it is opened",
              "the file is there before the command starts"),
@@ -117,7 +118,7 @@ CRON = _f(
     _f("repo", "text", "where ticks are kept"),
     _f("start", "text", "first tick"),
     _f("overwrite", "boolean", "keep the newest tick only", default="false"),
-    _ignored("project", "text", "project of the repo", "repositories belong to their forge's owner"),
+    _ignored("project", "text", "project of the repo", _OWNER),
     _refused("commit", "text", "a fixed commit", "leave it out"),
     standing="ignored",
     note="cron inputs are not run yet: the input makes no datums",
@@ -161,7 +162,8 @@ TRANSFORM = _f(
              "the worker's own login is used"),
     _ignored("debug", "boolean", "more logging", "logs are always complete"),
     _ignored("dockerfile", "text", "where the image came from", "it is not read"),
-    _ignored("memory_volume", "boolean", "/pfs in memory", "the worker's scratch directory is used"),
+    _ignored("memory_volume", "boolean", "/pfs in memory",
+             "the worker's scratch directory is used"),
     _refused("datum_batching", "boolean", "one process for many datums",
              "let the command handle one datum and use datum_set_spec for many small ones"),
 )  # fmt: skip
@@ -170,7 +172,7 @@ TOP = (
     _f("pipeline", "mapping", "who it is",
        _f("name", "text", "up to 63 of A-Z a-z 0-9 _ -", required=True),
        _f("project", "anything", "project of the pipeline", standing="ignored",
-          note="repositories belong to their forge's owner"),
+          note=_OWNER),
        required=True),
     _f("description", "text", "for people"),
     _f("input", "mapping", "what it reads", *INPUT, required=True),
@@ -223,7 +225,8 @@ TOP = (
     _ignored("dry_run", "boolean", "check only", "tea-runner plan does that"),
     _ignored("spec_commit", "anything", "commit of the specification", "git knows it"),
     _refused("s3_out", "boolean", "write by an S3 gateway", "write the files below /pfs/out"),
-    _refused("service", "anything", "a server that keeps running", "tea-runner runs commands that end"),
+    _refused("service", "anything", "a server that keeps running",
+             "tea-runner runs commands that end"),
     _refused("spout", "anything", "a source that keeps running",
              "tea-runner runs commands that end; push the data with git instead"),
     _refused("tf_job", "anything", "a Kubeflow job", "write transform.cmd"),

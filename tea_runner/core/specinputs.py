@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.glob import Glob, GlobError, references
+from tea_runner.core.specenv import forbidden_variable
 from tea_runner.core.specfields import INPUT
 from tea_runner.core.specread import Filled, Form
-from tea_runner.core.specenv import forbidden_variable
 
 MOST_GLOBS = 50
 
@@ -21,7 +21,7 @@ def default_name(repo: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", last) if last.strip(".") else "dataset"
 
 
-def check_input(form: Form, filled: Filled, *, top: bool = True) -> dict[str, Filled]:
+def check_input(form: Form, filled: Filled) -> dict[str, Filled]:
     """Say what is wrong with an input and all below it.
 
     :returns: the names below it, for their uniqueness, each with the input that has it.
@@ -57,7 +57,7 @@ def _check_combined(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
         form.say("error", mark, key, f"{kind} has no inputs", "list at least one")
     names: dict[str, Filled] = {}
     for child in children:
-        for name, leaf in check_input(form, child, top=False).items():
+        for name, leaf in check_input(form, child).items():
             other = names.setdefault(name, leaf)
             if other is not leaf and kind != "union":
                 form.say(

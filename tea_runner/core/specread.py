@@ -183,8 +183,8 @@ class Form:
                 return None
             return text
         reader: dict[str, Callable[[str], object]] = {
-            "number": specvalues.number, "boolean": specvalues.boolean, "cpu": specvalues.processors,
-            "duration": specvalues.duration, "bytes": specvalues.amount,
+            "number": specvalues.number, "boolean": specvalues.boolean,
+            "cpu": specvalues.processors, "duration": specvalues.duration, "bytes": specvalues.amount,
         }  # fmt: skip
         return self._scalar(reader[shape], node, key)
 

@@ -31,7 +31,7 @@ _PITFALL = re.compile(
 )
 
 
-class Unreadable(Exception):  # noqa: N818 - it is always caught here in the core
+class Unreadable(Exception):
     """The text is no such value; the message says what is expected."""
 
 

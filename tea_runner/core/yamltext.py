@@ -13,6 +13,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Protocol
 
 import yaml
 
@@ -95,7 +97,7 @@ class Documents:
     faults: tuple[Fault, ...]
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the reading, it is caught here
+class _Stop(Exception):
     def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.fault = Fault(mark, message, hint)
@@ -156,7 +158,7 @@ def _mark_at(before: str) -> Mark:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text, with the lines before it; in pieces where it is JSON objects one after the other."""
+    """The text and the lines before it; in pieces where it is JSON objects in a row."""
     if not text.lstrip().startswith("{"):
         yield 0, text
         return
@@ -170,7 +172,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
         # YAML in braces, or not JSON at all; YAML's reader says what is wrong and where.
         yield 0, text
         return
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         before = text[:start]
         # Columns stay right: what stood before on the line becomes spaces.
         indent = " " * (start - before.rfind("\n") - 1)
@@ -181,6 +183,13 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 def _join_surrogates(pair: re.Match[str]) -> str:
     number = ((int(pair[1], 16) - 0xD800) << 10) + int(pair[2], 16) - 0xDC00 + 0x10000
     return f"\\U{number:08x}"
+
+
+class _Place(Protocol):
+    """A mark as YAML's parsers give it, counted from 0."""
+
+    line: int
+    column: int
 
 
 class _Reader:
@@ -194,7 +203,7 @@ class _Reader:
         self.stack: list[Items | Keyed] = []
         self.keys: list[tuple[str, Mark] | None] = []
 
-    def _mark(self, place: yaml.Mark | None) -> Mark:
+    def _mark(self, place: _Place | None) -> Mark:
         return Mark(place.line + 1 + self.line, place.column + 1) if place else Mark(1)
 
     def read(self, text: str) -> None:
@@ -238,7 +247,7 @@ class _Reader:
     def _fault(self, mark: Mark, what: str, hint: str) -> None:
         self.faults.append(Fault(mark, f"{what} is not allowed in a pipeline file", hint))
 
-    def _node(self, event: yaml.NodeEvent) -> None:
+    def _node(self, event: Any) -> None:
         mark = self._mark(event.start_mark)
         self.nodes += 1
         if self.nodes > MOST_NODES:
