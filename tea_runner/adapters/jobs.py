@@ -234,7 +234,7 @@ class Jobs:
     def note(self, job_id: str, **facts: str) -> None:
         """Remember facts for the pages."""
         if facts:
-            self._redis.hset(f"tea:job:{job_id}", mapping={**facts})
+            self._redis.hset(f"tea:job:{job_id}", mapping=dict(facts))  # type: ignore[arg-type]
 
     def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
         """Remember why keys failed for good."""

@@ -38,9 +38,7 @@ def link_target(key: str, path: str) -> str:
 
 def file_name(key: str) -> str:
     """The key as a file's name: ``/`` and its escapes encoded as git-annex does."""
-    return (
-        key.replace("&", "&a").replace("%", "&s").replace(":", "&c").replace("/", "%")
-    )
+    return key.replace("&", "&a").replace("%", "&s").replace(":", "&c").replace("/", "%")
 
 
 def log_path(key: str) -> str:
@@ -73,4 +71,3 @@ def merge_location(log: bytes, uuid: str, seconds: int) -> bytes:
         seconds = max(seconds, int(mine[0]) + 1)
     newest[uuid] = (seconds, b"%ds 1 %s" % (seconds, uuid.encode()))
     return b"".join(line + b"\n" for _, (_, line) in sorted(newest.items()))
-

@@ -47,7 +47,9 @@ class Job:
         return f"refs/tea/jobs/{self.id}"
 
 
-def cut(decisions: Sequence[Decision], *, number: int | None, workers: int = 0) -> list[list[Decision]]:
+def cut(
+    decisions: Sequence[Decision], *, number: int | None, workers: int = 0
+) -> list[list[Decision]]:
     """Sets of datums, one per job: single datums while they are few, larger sets when they are many.
 
     :param number: ``datum_set_spec.number``: that many datums in each set.

@@ -148,9 +148,7 @@ def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
         )
     )
     for seen in inputs:
-        digest.update(
-            canonical((seen.name, seen.path, seen.is_dir, seen.join_on, seen.group_by))
-        )
+        digest.update(canonical((seen.name, seen.path, seen.is_dir, seen.join_on, seen.group_by)))
         digest.update(b"I%d:" % len(seen.files))
         for file in seen.files:
             digest.update(_file(file))

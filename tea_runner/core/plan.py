@@ -108,6 +108,7 @@ def decide(
     failures = failures or {}
     rows = {row.datum: row for row in before.rows}
     decisions = []
+    first: dict[str, str] = {}
     for item in keyed:
         row = rows.get(item.label)
         action: Action
@@ -122,9 +123,12 @@ def decide(
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
             action, reason, detail = "wait", "content-missing", ""
+        elif item.key in first:
+            action, reason, detail = "reuse", "same-content", first[item.key]
         else:
             action = "run"
             reason, detail = _why(row, item, shared, before)
+            first[item.key] = item.label
         decisions.append(Decision(*item, action, reason, detail))
     return PipelinePlan(
         pipeline=pipeline,

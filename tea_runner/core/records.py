@@ -67,7 +67,9 @@ def format_record(record: Record) -> str:
 
 def format_summary(title: str, body: str, trailers: Sequence[tuple[str, str]]) -> str:
     """The message of a commit that carries no record of its own."""
-    return f"{title}\n\n{body}\n{_trailers(trailers)}" if body else f"{title}\n{_trailers(trailers)}"
+    return (
+        f"{title}\n\n{body}\n{_trailers(trailers)}" if body else f"{title}\n{_trailers(trailers)}"
+    )
 
 
 def _trailers(trailers: Sequence[tuple[str, str]]) -> str:

@@ -168,7 +168,7 @@ class Advancer:
         if done is None:
             return False
         composition, commit = done
-        fresh = sum(1 for d in plan.decisions if d.detail.startswith("refs/tea/"))
+        fresh = len({d.key for d in plan.decisions if d.detail.startswith("refs/tea/")})
         counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
         counts["failed"] = plan.counts["failed"]
         progress[name] = Progress(name, "settled", +counts, commit=commit, decisions=plan.decisions)

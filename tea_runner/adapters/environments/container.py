@@ -9,11 +9,16 @@ dead worker left behind.
 from __future__ import annotations
 
 import contextlib
+import csv
+import dataclasses
+import io
 import json
 import os
 import re
+import resource
 import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -21,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.adapters import process
-from tea_runner.adapters.environments.mounts import mounts, working_directory
+from tea_runner.adapters.environments import users
+from tea_runner.adapters.environments.mounts import mounts, working_directory, writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import (
     DATASET,
@@ -29,6 +35,7 @@ from tea_runner.adapters.environments.protocol import (
     PFS,
     Execution,
     Limits,
+    Mount,
     Outcome,
     Places,
 )
@@ -87,20 +94,33 @@ class Engine:
         self.identity(execution.image)
         name = f"tea-{uuid.uuid4().hex}"
         began = time.monotonic()
-        # made by us, so that it is the same whether it is a directory or a file, and is never made
-        # by an engine that runs as root
-        shown = mounts(execution)
+        user = users.ordinary_user()
+        if user is not None:
+            for directory in writable(execution):
+                users.give(directory, user)
+        last = bytearray()
+
+        def log(chunk: bytes) -> None:
+            # kept for the case that these are the engine's own words
+            last[:] = (last + chunk[-4096:])[-4096:]
+            execution.log(chunk)
+
+        heard = dataclasses.replace(execution, log=log)
         with contextlib.ExitStack() as stack:
+            variables, rest = _variables(execution.env, stack)
             stack.callback(self._remove, name)
             self._ask(
-                *self._create(execution, name),
-                *_volumes(shown),
+                *self._create(execution, name, user), *variables, *rest,
+                *(option for mount in mounts(execution) for option in _volume(mount)),
                 "--", execution.image, *execution.argv,
                 why=f"making a container of {execution.image}",
             )  # fmt: skip
-            end, sentence = self._follow(execution, name, began, stack)
-            self._ask("kill", name, check=False)
+            end, sentence = self._follow(heard, name, began, stack)
+            # the client may have ended without its container
+            self._ask("kill" if end != "exited" else "wait", name, check=False)
             state = self._state(name)
+            if end == "exited" and not _ran(state):
+                return Outcome(code=_why_not(bytes(last)), seconds=time.monotonic() - began)
         # podman says no OOMKilled; a SIGKILL that was not ours under a limit is one
         oom = bool(state.get("OOMKilled")) or (
             end == "exited" and state.get("ExitCode") == 137 and bool(execution.limits.memory)
@@ -139,7 +159,9 @@ class Engine:
         stack.callback(os.close, reading)
         stdin = None
         if execution.stdin is not None:
-            file = stack.enter_context(contextlib.closing(_held(execution.stdin)))
+            file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack's
+            file.write(execution.stdin)
+            file.seek(0)
             stdin = file.fileno()
         # attached: the client prints what the container does, and ends with it
         argv = [self.name, "start", "--attach", *(["--interactive"] if stdin is not None else [])]
@@ -155,28 +177,34 @@ class Engine:
             overflow=overflow(execution.out, execution.limits),
         )
         end, sentence = follow(execution, reading, watch, began=began)
+        # before its container: it holds up the end while nobody reads what it prints
+        end_group(client)
         if end == "exited":
             drain(execution, reading)
         return end, sentence
 
-    def _create(self, execution: Execution, name: str) -> list[str]:
+    def _create(self, execution: Execution, name: str, user: int | None) -> list[str]:
         limits = execution.limits
+        scratch = limits.scratch or SCRATCH
+        owner = (user, user) if user is not None else (os.geteuid(), os.getegid())
         argv = [
             "create", "--name", name, "--label", f"{_LABEL}={_worker()}", "--pull=never",
             "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--ipc=private",
             "--hostname=sandbox", "--ulimit=core=0:0",
-            f"--tmpfs=/tmp:rw,nosuid,nodev,size={limits.scratch or SCRATCH}",
+            f"--tmpfs=/tmp:rw,nosuid,nodev,size={scratch}",
+            f"--shm-size={max(scratch // 4, 4096)}", "--log-driver=none",
             f"--workdir={working_directory(execution)}", "--entrypoint=",
-            f"--user={os.geteuid()}:{os.getegid()}",
+            f"--user={owner[0]}:{owner[1]}",
         ]  # fmt: skip
+        if self.name == "podman":
+            argv += ["--read-only-tmpfs=false"]
+            if os.geteuid() != 0:
+                argv += ["--userns=keep-id"]
         if not execution.network:
             argv += ["--network=none"]
         if execution.stdin is not None:
             argv += ["--interactive"]
-        argv += _limits(limits)
-        for key in sorted(execution.env):
-            argv += ["--env", f"{key}={execution.env[key]}"]
-        return argv
+        return argv + _limits(limits)
 
     def _state(self, name: str) -> dict[str, Any]:
         answer = json.loads(self._ask("inspect", "--type=container", name))
@@ -186,9 +214,7 @@ class Engine:
     def _remove(self, name: str) -> None:
         self._ask("rm", "--force", "--volumes", name, check=False)
 
-    def _ask(
-        self, *argv: str, check: bool = True, why: str = "", timeout: float = 120
-    ) -> bytes:
+    def _ask(self, *argv: str, check: bool = True, why: str = "", timeout: float = 120) -> bytes:
         try:
             return process.run(
                 (self.name, *argv), env=self._env, cwd="/", check=check, why=why, timeout=timeout
@@ -202,6 +228,73 @@ class Engine:
             raise
 
 
+def _ran(state: dict[str, Any]) -> bool:
+    """Whether the command itself was started: one that was not has no code, or one of its own."""
+    return not str(state.get("StartedAt", "")).startswith("0001-") and not state.get("Error")
+
+
+def _why_not(last: bytes) -> int:
+    """The code of a command that could not be started, as a shell has it.
+
+    :raises OutsideError: when it was the engine that failed.
+    """
+    words = last.decode("utf-8", "replace").strip()
+    if "executable file" in words or "no such file or directory" in words.lower():
+        return 127
+    if "exec" in words and "permission denied" in words.lower():
+        return 126
+    raise OutsideError(f"the container could not be started: {words or 'nothing was said'}")
+
+
+_PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def _variables(env: Mapping[str, str], stack: contextlib.ExitStack) -> tuple[list[str], list[str]]:
+    """The options for variables: a file where one can say it, so that ``ps`` shows no secret.
+
+    Never the client's own variables: a pipeline's ``LD_PRELOAD`` or ``DOCKER_HOST`` is not for it.
+    """
+    file = stack.enter_context(
+        tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".env")  # noqa: SIM115 - the stack's
+    )
+    rest: list[str] = []
+    for key, value in sorted(env.items()):
+        if _PLAIN.fullmatch(key) and _PLAIN.fullmatch(value) and value[0] not in "\"'#":
+            file.write(f"{key}={value}\n")
+        else:
+            rest += ["--env", f"{key}={value}"]
+    file.flush()
+    return ["--env-file", file.name], rest
+
+
+def _volume(mount: Mount) -> list[str]:
+    """One ``--mount``, which is a line of CSV: any path can be written in it."""
+    line = io.StringIO()
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+    csv.writer(line, lineterminator="").writerow(fields + ([] if mount.writable else ["readonly"]))
+    return ["--mount", line.getvalue()]
+
+
+def _worker() -> str:
+    """Who made a container: host, process, and when that began (numbers are used again)."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_began(os.getpid())}"
+
+
+def _began(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def _lives(worker: str) -> bool:
+    pid, _, began = worker.partition("/")
+    if not Path("/proc/self").exists():
+        return True  # it cannot be found out: somebody else's may not be removed
+    return pid.isdigit() and bool(began) and _began(int(pid)) == began
+
+
 def _limits(limits: Limits) -> list[str]:
     argv = []
     if limits.memory is not None:
@@ -209,9 +302,16 @@ def _limits(limits: Limits) -> list[str]:
         argv += [f"--memory={limits.memory}", f"--memory-swap={limits.memory}"]
     if limits.processes is not None:
         argv += [f"--pids-limit={limits.processes}"]
-    for kind, value in (
-        ("fsize", limits.file_size), ("nofile", limits.open_files), ("cpu", limits.cpu_seconds),
-    ):  # fmt: skip
-        if value is not None:
-            argv += [f"--ulimit={kind}={value}:{value}"]
+    # an engine would raise them to its own defaults, which not every root may; podman has lowered
+    # its own number of processes to 32,768 by then
+    files, processes = (
+        resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
+    )
+    most = {
+        "nofile": min(limits.open_files or files, files) if files >= 0 else limits.open_files,
+        "nproc": min(processes, 32_768) if processes >= 0 else 32_768,
+        "fsize": limits.file_size,
+        "cpu": limits.cpu_seconds,
+    }
+    argv += [f"--ulimit={kind}={value}:{value}" for kind, value in most.items() if value]
     return argv
