@@ -21,7 +21,7 @@ from tea_runner.adapters.environments import limits, users
 from tea_runner.adapters.environments.mounts import mounts, working_directory, writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
-from tea_runner.adapters.environments.supervise import Watch, drain, end_group, follow
+from tea_runner.adapters.environments.supervise import Watch, drain, end_group, ended_by, follow
 from tea_runner.core.errors import OutsideError, Refused
 
 _OWN = ("HOME", "PATH", "USER", "TMPDIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
@@ -108,7 +108,7 @@ class Apptainer:
             code = 128 - code
         return Outcome(
             code=code,
-            signal=code - 128 if code is not None and 128 < code <= 192 else None,
+            signal=ended_by(code),
             timed_out=end == "timed_out",
             cancelled=end == "cancelled",
             oom=end == "oom",

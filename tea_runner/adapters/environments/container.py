@@ -39,7 +39,7 @@ from tea_runner.adapters.environments.protocol import (
     Outcome,
     Places,
 )
-from tea_runner.adapters.environments.supervise import Watch, drain, end_group, follow
+from tea_runner.adapters.environments.supervise import Watch, drain, end_group, ended_by, follow
 from tea_runner.core.errors import CommandError, OutsideError, Refused
 
 #: Of the private /tmp where no limit is given.
@@ -128,7 +128,7 @@ class Engine:
         code = int(state.get("ExitCode", 1)) if end == "exited" else None
         return Outcome(
             code=code,
-            signal=code - 128 if code is not None and 128 < code <= 192 else None,
+            signal=ended_by(code),
             timed_out=end == "timed_out",
             cancelled=end == "cancelled",
             oom=oom,
@@ -138,17 +138,16 @@ class Engine:
 
     def sweep(self) -> tuple[str, ...]:
         """Remove the containers of this machine's workers that are no more; their names."""
-        listed = self._ask(
-            "ps", "--all", "--filter", f"label={_LABEL}", "--format",
-            f'{{{{.Names}}}}\t{{{{.Label "{_LABEL}"}}}}',
-        )  # fmt: skip
+        listed = self._ask("ps", "--all", "--quiet", "--filter", f"label={_LABEL}").split()
         removed = []
-        for line in listed.decode("utf-8", "replace").splitlines():
-            name, _, worker = line.partition("\t")
-            host, _, rest = worker.partition("/")
-            if host == socket.gethostname() and rest and not _lives(rest):
-                self._remove(name)
-                removed.append(name)
+        for identity in listed:
+            with contextlib.suppress(CommandError):  # gone meanwhile
+                about = json.loads(self._ask("inspect", "--type=container", identity.decode()))[0]
+                host, _, worker = about["Config"]["Labels"][_LABEL].partition("/")
+                if host == socket.gethostname() and worker and not _lives(worker):
+                    name = about["Name"].lstrip("/")
+                    self._remove(name)
+                    removed.append(name)
         return tuple(removed)
 
     def _follow(
@@ -212,7 +211,9 @@ class Engine:
         return state
 
     def _remove(self, name: str) -> None:
-        self._ask("rm", "--force", "--volumes", name, check=False)
+        # podman asks politely for ten seconds unless told not to
+        now = ("--time=0",) if self.name == "podman" else ()
+        self._ask("rm", "--force", *now, "--volumes", name, check=False)
 
     def _ask(self, *argv: str, check: bool = True, why: str = "", timeout: float = 120) -> bytes:
         try:

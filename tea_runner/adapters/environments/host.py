@@ -20,7 +20,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from tea_runner.adapters.environments.launch import launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
-from tea_runner.adapters.environments.supervise import Watch, drain, follow
+from tea_runner.adapters.environments.supervise import Watch, drain, ended_by, follow
 from tea_runner.core.errors import OutsideError, Refused
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
@@ -148,11 +147,6 @@ class HostSandbox:
             overflow=sentence,
             seconds=time.monotonic() - began,
         )
-
-
-def ended_by(code: int | None) -> int | None:
-    """The signal that a shell's code stands for."""
-    return code - 128 if code is not None and code - 128 in signal.valid_signals() else None
 
 
 _NOT_STARTED = re.compile(rb"^bwrap: execvp .*: (.+)$", re.MULTILINE)

@@ -19,7 +19,14 @@ from tea_runner.adapters import process
 from tea_runner.adapters.environments.machine import default_path
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import Execution, Outcome, Places
-from tea_runner.adapters.environments.supervise import Child, Watch, drain, end_group, follow
+from tea_runner.adapters.environments.supervise import (
+    Child,
+    Watch,
+    drain,
+    end_group,
+    ended_by,
+    follow,
+)
 from tea_runner.core.errors import OutsideError, Refused
 
 if sys.platform == "linux":
@@ -88,9 +95,11 @@ class Plain:
             drain(execution, reading)
         if end != "exited":
             code = None
+        elif code is not None and code < 0:
+            code = 128 - code
         return Outcome(
-            code=128 - code if code is not None and code < 0 else code,
-            signal=-code if code is not None and code < 0 else None,
+            code=code,
+            signal=ended_by(code),
             timed_out=end == "timed_out",
             cancelled=end == "cancelled",
             oom=end == "oom",

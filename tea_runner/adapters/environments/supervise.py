@@ -49,6 +49,11 @@ def end_group(child: Child) -> int:
     return child.wait()
 
 
+def ended_by(code: int | None) -> int | None:
+    """The signal that a shell's code stands for."""
+    return code - 128 if code is not None and code - 128 in signal.valid_signals() else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
     """What is looked at while the command runs."""

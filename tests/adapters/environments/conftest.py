@@ -6,15 +6,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tea_runner.adapters.environments.container import Engine
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.plain import Plain
 from tea_runner.adapters.environments.protocol import Environment, Execution, Outcome, Places
 from tea_runner.adapters.openat import remove_tree
+
+from .engines import engine
 
 
 @dataclass
@@ -72,16 +76,31 @@ def _off() -> Bench:
 
 
 KINDS: dict[str, Callable[[], Bench]] = {"host": _host, "off": _off}
+_ENGINES = [pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "podman")]
 
 
-@pytest.fixture(params=sorted(KINDS))
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Engine, str]]:
+    """An engine and an image in it, made once and when first asked for."""
+    return lru_cache(lambda name: engine(name, tmp_path_factory))
+
+
+@pytest.fixture(params=[*sorted(KINDS), *_ENGINES])
+def bench(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    engines: Callable[[str], tuple[Engine, str]],
+) -> Iterator[Bench]:
     """Each environment that this machine has, in turn."""
-    made = KINDS[request.param]()
+    if request.param in KINDS:
+        made = KINDS[request.param]()
+        missing = made.environment.check()
+        if missing:
+            pytest.skip(f"engine absent: {missing}")
+    else:
+        found, image = engines(request.param)
+        made = Bench(found, Path(), image)
     made.base = tmp_path / "job"
-    missing = made.environment.check()
-    if missing:
-        pytest.skip(f"engine absent: {missing}")
     for directory in (made.view / "images", made.out, made.code):
         directory.mkdir(parents=True)
     (made.view / "images" / "a.txt").write_text("hello", "utf-8")

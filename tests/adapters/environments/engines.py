@@ -1,0 +1,74 @@
+"""The container engines of this machine, each with a small image of the machine's programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tea_runner.adapters import process
+from tea_runner.adapters.environments.container import Engine
+
+_PROGRAMS = (
+    "sh", "cat", "env", "sleep", "head", "tail", "truncate", "setsid", "yes", "touch", "mkdir",
+    "cp", "chmod", "rm", "ls", "mv", "true", "id", "grep",
+)  # fmt: skip
+
+
+def engine(name: str, places: pytest.TempPathFactory) -> tuple[Engine, str]:
+    """An engine and the digest of an image that it has; skips where there is no such engine."""
+    variables = dict(os.environ)
+    if name == "podman":
+        variables |= _podman(places.mktemp("podman"))
+    found = Engine(name, variables=variables)
+    missing = found.check()
+    if missing:
+        pytest.skip(f"engine absent: {missing}")
+    archive = _archive(places.mktemp("image"))
+    env = {k: v for k, v in variables.items() if k.startswith(("CONTAINER", "DOCKER", "PATH"))}
+    said = process.run((name, "import", str(archive), "tea-runner-test"), env=env, timeout=120)
+    match = re.search(rb"(?:sha256:)?([0-9a-f]{64})", said.stdout)
+    assert match is not None
+    return found, f"sha256:{match[1].decode('ascii')}"
+
+
+def _podman(place: Path) -> dict[str, str]:
+    """Settings that work for root without CAP_SYS_RESOURCE and with version 1 control groups."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    (place / "containers.conf").write_text(
+        f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc=32768:32768"]\n'
+        f'[engine]\nruntime = "{"runc" if shutil.which("runc") else "crun"}"\n'
+        f'cgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    )
+    (place / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{place}/store"\nrunroot = "{place}/run"\n'
+    )
+    return {
+        "CONTAINERS_CONF": str(place / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
+    }
+
+
+def _archive(place: Path) -> Path:
+    """A root file system of the programs that the suite starts, and what they are linked to."""
+    archive = place / "image.tar"
+    files: dict[str, str] = {}
+    for program in _PROGRAMS:
+        path = shutil.which(program)
+        assert path is not None
+        files[f"/bin/{program}"] = os.path.realpath(path)
+        linked = process.run(("ldd", path), env={"PATH": "/usr/bin:/bin"}).stdout.decode()
+        files |= {name: os.path.realpath(name) for name in re.findall(r"/\S+", linked)}
+    with tarfile.open(archive, "w") as tar:
+        for name in ("tmp", "dataset", "pfs"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for name, path in files.items():
+            tar.add(path, arcname=name.lstrip("/"))
+    return archive
