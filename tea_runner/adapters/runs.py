@@ -1,71 +1,43 @@
 """How runs stand in, the pages' and the terminal's view of them out; kept in Redis for two weeks.
 
-A run is one push's plan being carried out.  Nothing here decides anything: it can be lost, and the
-next plan writes it again.
+Nothing here decides anything: it can be lost, and the next plan writes it again.
+
+Keys (all below ``tea:``):
+``run:<id>``             the run, as JSON
+``run:<id>:head``        the same without its datums and jobs: what lists need
+``run-of:<job>``         id of the run that a job was last wanted for
+``runs``                 ids by the time when they began
+``runs:<repository>``    the same, of one repository
+``repositories``         names by the time of their last run
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import redis
 
+from tea_runner.core.errors import NotFound, QueueError
+from tea_runner.core.runs import PipelineRun, Run, carried_on, run_id
+
+__all__ = ["PipelineRun", "Run", "Runs", "run_id"]
+
 _KEEP = 14 * 86_400
 _MOST = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class PipelineRun:
-    """One pipeline of a run."""
-
-    name: str
-    state: str
-    counts: dict[str, int] = field(default_factory=dict)
-    detail: str = ""
-    #: The results commit, once there is one.
-    commit: str = ""
-    jobs: list[str] = field(default_factory=list)
-    #: (datum, key, action, reason, detail) of at most 2,000 datums, those that run first.
-    datums: list[list[str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One push's plan being carried out."""
-
-    id: str
-    repository: str
-    branch: str
-    #: The commit that was pushed, its first line and its author.
-    commit: str
-    title: str = ""
-    author: str = ""
-    started: float = 0.0
-    updated: float = 0.0
-    pipelines: list[PipelineRun] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def state(self) -> str:
-        """The verdict over all pipelines."""
-        states = {pipeline.state for pipeline in self.pipelines}
-        for state in ("running", "ready", "waiting", "failed", "blocked"):
-            if state in states:
-                return "running" if state in ("ready", "waiting") else state
-        return "failed" if self.problems else "settled"
-
-
-def run_id(repository: str, branch: str, commit: str) -> str:
-    """12 hex digits: the same push is the same run."""
-    return hashlib.sha256(f"{repository}\n{branch}\n{commit}".encode()).hexdigest()[:12]
+_RUN = re.compile(r"[0-9a-f]{12}")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 class Runs:
-    """All runs that are remembered."""
+    """All runs that are remembered.
+
+    Every method raises QueueError when Redis does not answer.
+    """
 
     def __init__(self, connection: redis.Redis) -> None:
         self._redis = connection
@@ -73,39 +45,69 @@ class Runs:
     def save(self, run: Run) -> None:
         """Remember how a run stands; what a job or a results commit once said of it is kept."""
         before = self.get(run.id)
-        document = asdict(run)
-        document["updated"] = time.time()
-        document["started"] = before.started if before else document["updated"]
-        if before is not None:
-            old = {pipeline.name: pipeline for pipeline in before.pipelines}
-            for row in document["pipelines"]:
-                _keep(row, old.get(row["name"]))
+        run = carried_on(run, before, time.time())
+        old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
+        own = f"tea:runs:{run.repository}"
         pipe = self._redis.pipeline(transaction=False)
-        pipe.set(f"tea:run:{run.id}", json.dumps(document), ex=_KEEP)
-        pipe.zadd("tea:runs", {run.id: document["started"]})
-        pipe.zremrangebyrank("tea:runs", 0, -_MOST)
-        pipe.execute()
+        pipe.set(f"tea:run:{run.id}", json.dumps(asdict(run)), ex=_KEEP)
+        pipe.set(f"tea:run:{run.id}:head", json.dumps(asdict(_head(run))), ex=_KEEP)
+        for pipeline in run.pipelines:
+            for job in pipeline.jobs:
+                if job not in old:
+                    pipe.set(f"tea:run-of:{job}", run.id, ex=_KEEP)
+        for name in ("tea:runs", own):
+            pipe.zadd(name, {run.id: run.started})
+            pipe.zremrangebyrank(name, 0, -_MOST - 1)
+        pipe.expire(own, _KEEP)
+        pipe.zadd("tea:repositories", {run.repository: run.started})
+        _answered(pipe.execute)
 
     def get(self, run: str) -> Run | None:
         """One run by its id."""
-        raw: Any = self._redis.get(f"tea:run:{run}")
-        if raw is None:
-            return None
-        document = json.loads(raw)
-        document["pipelines"] = [PipelineRun(**row) for row in document["pipelines"]]
-        return Run(**document)
+        raw: Any = _answered(lambda: self._redis.get(f"tea:run:{run}"))
+        return _read(raw)
 
     def latest(self, number: int = 50, repository: str = "") -> list[Run]:
-        """The newest runs, of one repository or of all."""
-        ids: Any = self._redis.zrevrange("tea:runs", 0, _MOST)
-        found = []
-        for raw in ids:
-            run = self.get(raw.decode())
-            if run is not None and repository in ("", run.repository):
-                found.append(run)
-                if len(found) >= number:
-                    break
-        return found
+        """The newest runs in full, of one repository or of all."""
+        heads = self.recent(number, repository)
+        found = (self.get(head.id) for head in heads)
+        return [run for run in found if run is not None]
+
+    def recent(self, number: int = 50, repository: str = "") -> list[Run]:
+        """As :meth:`latest`, without datums and jobs, which is much cheaper."""
+        name = f"tea:runs:{repository}" if repository else "tea:runs"
+        ids: Any = _answered(lambda: self._redis.zrevrange(name, 0, number - 1))
+        names = [f"tea:run:{raw.decode('ascii', 'replace')}:head" for raw in ids]
+        if not names:
+            return []
+        rows: Any = _answered(lambda: self._redis.mget(names))
+        return [run for run in map(_read, rows) if run is not None]
+
+    def repositories(self) -> list[str]:
+        """Repositories that have runs, the latest first."""
+        names: Any = _answered(lambda: self._redis.zrevrange("tea:repositories", 0, -1))
+        return [name.decode("utf-8", "replace") for name in names]
+
+    def of_job(self, job_id: str) -> Run | None:
+        """The run that a job was last wanted for."""
+        raw: Any = _answered(lambda: self._redis.get(f"tea:run-of:{job_id}"))
+        return self.get(raw.decode("ascii", "replace")) if raw else None
+
+    def find(self, name: str) -> Run:
+        """The run of this id, or the latest one of this commit (7 digits or more) or repository.
+
+        :raises NotFound: when there is none.
+        """
+        run = self.get(name) if _RUN.fullmatch(name) else None
+        if run is not None:
+            return run
+        heads = self.recent(1, name) if "/" in name else self.recent(_MOST)
+        for head in heads:
+            if "/" in name or (_COMMIT.fullmatch(name) and head.commit.startswith(name)):
+                whole = self.get(head.id)
+                if whole is not None:
+                    return whole
+        raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
 
     def changed_status(self, repository: str, commit: str, context: str, text: str) -> bool:
         """Whether this is news: a status is posted once, not with every plan."""
@@ -121,13 +123,25 @@ class Runs:
         self._redis.hdel(f"tea:status:{repository}:{commit}", context)
 
 
-def _keep(row: dict[str, Any], old: PipelineRun | None) -> None:
-    if old is None:
-        return
-    row["jobs"] = list(dict.fromkeys([*old.jobs, *row["jobs"]]))
-    row["commit"] = row["commit"] or old.commit
-    if row["state"] == "settled" and old.state == "settled" and old.commit:
-        # A later plan finds everything in place: what the run did is what counts.
-        row["counts"], row["datums"] = old.counts, old.datums
-    if row["state"] == "settled" and not row["datums"]:
-        row["datums"] = old.datums
+def _head(run: Run) -> Run:
+    pipelines = [replace(pipeline, jobs=[], datums=[]) for pipeline in run.pipelines]
+    return replace(run, pipelines=pipelines)
+
+
+def _read(raw: bytes | None) -> Run | None:
+    """A run; one that another version wrote is as good as none."""
+    if raw is None:
+        return None
+    try:
+        document = json.loads(raw)
+        rows: Sequence[dict[str, Any]] = document.pop("pipelines")
+        return Run(**document, pipelines=[PipelineRun(**row) for row in rows])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _answered(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except redis.RedisError as error:
+        raise QueueError(f"Redis does not answer as it should: {error}") from None

@@ -168,16 +168,21 @@ class Demo:
 
     def _show(self, run: Run) -> None:
         self._do("git", "pull", "-q", "--ff-only", "origin", "main")
+        self._do("git", "fetch", "-q", "origin", "git-annex")
+        self._do("git", "annex", "merge", "--quiet")
         for pipeline in run.pipelines:
             counts = sentences.counts(pipeline.counts)
             self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
-            for label, _, _, reason, detail in pipeline.datums:
-                word = "done" if detail.startswith("refs/tea/") else "reused"
-                why = "" if word == "done" else SENTENCES.get(reason, reason)  # type: ignore[call-overload]
+            for label, _, action, reason, _ in pipeline.datums:
+                word = "done" if action == "done" else "reused"
+                why = SENTENCES.get(reason, reason)  # type: ignore[call-overload]
                 self.console.print(f"  {word:7}{label}  {why}", markup=False)
         for pipeline in run.pipelines:
             if pipeline.commit:
-                shown = self._do("git", "show", "--stat=78", "--format=%h %an: %s", pipeline.commit)
+                shown = self._do(
+                    "git", "show", "--stat=78", "--first-parent", "--format=%h %an: %s",
+                    pipeline.commit,
+                )  # fmt: skip
                 self.console.print(shown.rstrip(), markup=False)
         self.console.print(f"page: {self.stack.web_url}/runs/{run.id}", markup=False)
 

@@ -18,10 +18,11 @@ from pathlib import Path
 import requests
 
 from tea_runner.adapters.broker import Broker
+from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.supervisor import Supervisor
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError
-from tea_runner.embedded.accounts import Accounts
+from tea_runner.embedded import EmbeddedForge
 from tea_runner.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -92,18 +93,22 @@ class Stack:
     def _embed(self) -> None:
         """Accounts and settings for the embedded forge; made once, kept in the state folder."""
         access = self.state / "forge-access.json"
-        forge = self.state / "forge"
-        forge.mkdir(parents=True, exist_ok=True, mode=0o700)
         port = 3000 if _is_free(3000) else free_port()
         if access.exists():
             kept = json.loads(access.read_text())
             port = kept["port"] if _is_free(kept["port"]) else port
         else:
-            accounts = Accounts(forge / "accounts.json")
-            password = secrets.token_urlsafe(9)
-            accounts.add(PERSON, password)
-            accounts.add(BOT, secrets.token_urlsafe(18), admin=True)
-            kept = {"password": password, "token": accounts.add_token(BOT)}
+            kept = {"password": secrets.token_urlsafe(9)}
+        hooks = HookStore(self.state / "hooks")
+        hook = next(iter(hooks.all()), None) or hooks.new("gitea", "*/*")
+        hooks.keep(hook)
+        address = f"http://{self._local_web()}/hooks/gitea/{hook.id}"
+        with EmbeddedForge(self.state / "forge") as forge:
+            if "token" not in kept:
+                forge.add_user(PERSON, kept["password"])
+                forge.add_user(BOT, secrets.token_urlsafe(18), admin=True)
+                kept["token"] = forge.add_token(BOT)
+            forge.hook_everything(address, hook.secrets[0])
         kept["port"] = port
         access.touch(mode=0o600)
         access.write_text(json.dumps(kept))

@@ -60,7 +60,7 @@ class EmbeddedForge:
             self.store = Repositories(root, path=path)
         except OSError as error:
             raise OutsideError(f"{root}: cannot be written: {error.strerror}") from None
-        self.accounts = Accounts(self.store.own / "users.json")
+        self.accounts = Accounts(root / "accounts.json")
         self.sender = Sender(manners or Manners())
         self.api = Api(self.store, self.sender)
         try:
@@ -92,6 +92,12 @@ class EmbeddedForge:
         """A token of a user, good for git and the API."""
         return self.accounts.add_token(name)
 
+    def hook_everything(self, url: str, secret: str) -> None:
+        """One hook for all repositories, those to come as well (Gitea's system webhook)."""
+        config = {"url": url, "secret": secret, "content_type": "json"}
+        hook = {"id": 0, "type": "gitea", "config": config, "events": ["push"], "active": True}
+        self.store.keep(self.store.own, "hooks", [hook])
+
     def create_repository(self, owner: str, name: str) -> Repository:
         """An empty repository; one that is there stays as it is."""
         return self.store.create(owner, name)
@@ -107,7 +113,10 @@ class EmbeddedForge:
             self.sender.later(lambda: self._announce(repository, account, moved))
 
     def _announce(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
-        kept = self.store.read(repository.path, "hooks", [])
+        kept = [
+            *self.store.read(self.store.own, "hooks", []),
+            *self.store.read(repository.path, "hooks", []),
+        ]
         hooks = [hook for hook in kept if hook["active"]]
         due: list[Delivery] = []
         for each in moved if hooks else []:

@@ -1,0 +1,76 @@
+"""``tea-runner forge``: the embedded forge, for people without a Gitea."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.embedded import EmbeddedForge
+from tea_runner.embedded.accounts import Accounts
+
+_ROOT = click.option(
+    "--root", type=click.Path(path_type=Path), default=None, metavar="DIR",
+    help="Folder of the repositories (default: forge in the state folder).",
+)  # fmt: skip
+
+
+@click.group("forge")
+def command() -> None:
+    """A small forge of our own: git over HTTP, for people without a Gitea."""
+
+
+@command.command("serve")
+@_ROOT
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+@click.option("--url", default="", metavar="URL", help="Address that clients use, if another.")
+@click.pass_obj
+def serve(context: Context, root: Path | None, host: str, port: int, url: str) -> None:
+    """Serve the repositories below a folder until stopped."""
+    path = context.variables.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    forge = EmbeddedForge(_root(context, root), host, port, url=url, path=path)
+
+    def stop(*_: object) -> None:
+        # From a thread: a server cannot be shut down by the thread that serves.
+        threading.Thread(target=forge.stop, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if not context.quiet:
+        click.echo(f"the forge listens on {forge.url}")
+    forge.serve_forever()
+
+
+@command.command("user")
+@click.argument("name")
+@_ROOT
+@click.option("--admin", is_flag=True, help="May write to every repository; for the bot.")
+@click.option("--token", is_flag=True, help="Print a token for git and the API.")
+@click.option("--password-file", type=click.File(), metavar="FILE",
+              help="File with the password (- is standard input); asked for otherwise.")  # fmt: skip
+@click.pass_obj
+def user(
+    context: Context,
+    name: str,
+    root: Path | None,
+    admin: bool,
+    token: bool,
+    password_file: TextIO | None,
+) -> None:
+    """Make a user, or change a user's password."""
+    accounts = Accounts(_root(context, root) / "accounts.json")
+    if password_file is not None:
+        password = password_file.read().strip()
+    else:
+        password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+    accounts.add(name, password, admin=admin)
+    click.echo(accounts.add_token(name) if token else f"{name} can push now")
+
+
+def _root(context: Context, root: Path | None) -> Path:
+    return root if root is not None else context.settings.state / "forge"

@@ -1,0 +1,140 @@
+"""``tea-runner hook``: have pushes to a repository announced to the receiver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.core.errors import ForgeError, NotFound, UsageError
+from tea_runner.core.hook import ForgeHook, Hook, is_repository
+
+#: The dialect that every kind of forge we know delivers in.
+_DIALECT = "gitea"
+
+
+@click.group("hook")
+def command() -> None:
+    """Have pushes to repositories announced to the receiver."""
+
+
+@command.command("add")
+@click.argument("repository", metavar="OWNER/REPO")
+@click.option("--url", default="", metavar="URL",
+              help="Address of the receiver as the forge reaches it (default: web.url).")  # fmt: skip
+@click.pass_obj
+def add(context: Context, repository: str, url: str) -> None:
+    """Create the webhook on the forge, with a fresh secret."""
+    _named(repository)
+    site, settings = context.site, context.settings
+    number = site.forge.repository_id(repository)
+    for old in _of(context, repository):
+        # Whoever adds again wants it to work: the old one may be gone on the forge.
+        site.forge.remove_hook(repository, old.forge_hook)
+        site.hooks.remove(old.id)
+    hook = site.hooks.new(_DIALECT, repository, repository_id=number)
+    base = (url or settings.web_url).rstrip("/")
+    address = f"{base}/hooks/{_DIALECT}/{hook.id}"
+    # Kept first: a delivery may come before the forge's answer does.
+    site.hooks.keep(hook)
+    try:
+        made = site.forge.add_hook(repository, url=address, secret=hook.secrets[0])
+    except ForgeError:
+        site.hooks.remove(hook.id)
+        raise
+    site.hooks.keep(Hook(**{**vars(hook), "forge_hook": made}))
+    if context.as_json:
+        click.echo(json.dumps({"repository": repository, "id": hook.id, "url": address}))
+        return
+    click.echo(f"pushes to {repository} are delivered to {base}")
+    if not settings.web.url and not url:
+        click.echo("web.url is not set: the forge must reach this address; see `tea-runner check`")
+    click.echo(f"try it: tea-runner hook test {repository}")
+
+
+@command.command("remove")
+@click.argument("repository", metavar="OWNER/REPO")
+@click.pass_obj
+def remove(context: Context, repository: str) -> None:
+    """Take the webhook away, on the forge and here."""
+    _named(repository)
+    found = _of(context, repository)
+    if not found:
+        raise NotFound(f"there is no hook for {repository}; `tea-runner hook list` shows them")
+    for hook in found:
+        # Here first: from now on its deliveries are refused, whatever the forge does.
+        context.site.hooks.remove(hook.id)
+        if hook.forge_hook:
+            context.site.forge.remove_hook(repository, hook.forge_hook)
+    click.echo(f"pushes to {repository} are not delivered any more")
+
+
+@command.command("list")
+@click.pass_obj
+def list_(context: Context) -> None:
+    """Show the hooks, and whether the forge still has them."""
+    rows = [(hook, _state(context, hook)) for hook in context.site.hooks.all()]
+    if context.as_json:
+        said = [{"repository": hook.repository, "id": hook.id, "state": state}
+                for hook, state in rows]  # fmt: skip
+        click.echo(json.dumps(said))
+        return
+    if not rows:
+        click.echo("there are no hooks; make one with `tea-runner hook add OWNER/REPO`")
+    for hook, state in rows:
+        click.echo(f"{hook.repository}  {state}")
+
+
+@command.command("test")
+@click.argument("repository", metavar="OWNER/REPO")
+@click.pass_obj
+def test(context: Context, repository: str) -> None:
+    """Have the forge send a delivery of nothing, as its own test button does."""
+    _named(repository)
+    found = _of(context, repository)
+    if not found:
+        raise NotFound(f"there is no hook for {repository}; add it with `tea-runner hook add`")
+    for hook in found:
+        _inspect(context, hook)
+        context.site.forge.test_hook(repository, hook.forge_hook)
+    click.echo(f"{repository}: the forge was asked for a test delivery")
+    click.echo("its hook page shows the answer: 202 is right; if it could not connect, see web.url "
+               "here and ALLOWED_HOST_LIST on the forge")  # fmt: skip
+
+
+def _inspect(context: Context, hook: Hook) -> None:
+    there = _on_forge(context, hook)
+    if there is None:
+        raise NotFound(f"the forge has lost the hook of {hook.repository}; add it again")
+    if not there.active:
+        raise ForgeError(f"the hook of {hook.repository} is switched off on the forge")
+
+
+def _state(context: Context, hook: Hook) -> str:
+    try:
+        there = _on_forge(context, hook)
+    except ForgeError as error:
+        return f"unknown: {error.message}"
+    if there is None:
+        return "lost on the forge; add it again"
+    return "active" if there.active else "switched off on the forge"
+
+
+def _on_forge(context: Context, hook: Hook) -> ForgeHook | None:
+    kept = context.site.forge.hooks(hook.repository)
+    return next((each for each in kept if each.id == hook.forge_hook), None)
+
+
+def _of(context: Context, repository: str) -> list[Hook]:
+    return list(_matching(context.site.hooks.all(), repository))
+
+
+def _matching(hooks: Iterator[Hook], repository: str) -> Iterator[Hook]:
+    return (hook for hook in hooks if hook.repository == repository)
+
+
+def _named(repository: str) -> None:
+    if not is_repository(repository):
+        raise UsageError(f"{repository}: expected OWNER/REPO, such as lab/edges")
