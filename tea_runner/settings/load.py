@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tea_runner.core.errors import SettingsError
-from tea_runner.settings.options import Options, Secret, Storage
+from tea_runner.settings.options import Options, Secret
 from tea_runner.settings.values import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
@@ -270,14 +270,14 @@ def _check(settings: Settings) -> None:
         _address(settings, "web.url", ("http", "https"), "https://tea.example.org")
     if settings.redis.url:
         _address(settings, "redis.url", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
-    seen: dict[str, Storage] = {}
+    seen: set[str] = set()
     for storage in settings.storage:
-        if storage.uuid in seen:
+        if storage.name in seen:
             raise SettingsError(
-                f"storage (from {settings.source('storage')}): {seen[storage.uuid].name} and "
-                f"{storage.name} have the same uuid {storage.uuid}"
+                f"storage (from {settings.source('storage')}): {storage.name} is there twice; "
+                "each [[storage]] needs a name of its own"
             )
-        seen[storage.uuid] = storage
+        seen.add(storage.name)
 
 
 def _address(settings: Settings, name: str, schemes: tuple[str, ...], example: str) -> None:

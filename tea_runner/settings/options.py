@@ -206,14 +206,15 @@ class Bot:
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """One git-annex special remote that workers may use.
+    """One git-annex special remote that workers may use; ``origin`` is the forge itself.
 
+    Without a uuid it is any remote of this name, type and options; with one it is that remote.
     *env* holds (variable, file) pairs: the file's content is given to git-annex in that variable.
     """
 
     name: str
-    uuid: str
-    type: str
+    uuid: str = ""
+    type: str = ""
     options: tuple[tuple[str, str], ...] = ()
     env: tuple[tuple[str, Path], ...] = ()
 

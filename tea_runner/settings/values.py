@@ -138,14 +138,14 @@ def _storage(raw: object, home: str, base: Path | None) -> Storage:
     for key in raw:
         if key not in allowed:
             raise ExpectedError(f"no {key!r} in [[storage]]: only " + ", ".join(sorted(allowed)))
-    name, uuid, kind = (raw.get(key) for key in ("name", "uuid", "type"))
+    name, uuid, kind = (raw.get(key, "") for key in ("name", "uuid", "type"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ExpectedError("a name in [[storage]], of letters, digits, dot, dash and underscore")
-    if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
+    if not isinstance(uuid, str) or (uuid and not _UUID.fullmatch(uuid)):
         raise ExpectedError(
             f"a uuid in [[storage]] {name}, as `git annex info {name}` shows it in the dataset"
         )
-    if not isinstance(kind, str) or not _NAME.fullmatch(kind):
+    if not isinstance(kind, str) or not (_NAME.fullmatch(kind) or name == "origin"):
         raise ExpectedError(f"a type in [[storage]] {name}, such as directory, S3 or rsync")
     options = raw.get("options", {})
     if not isinstance(options, dict) or not all(isinstance(v, str) for v in options.values()):

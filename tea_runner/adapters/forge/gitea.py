@@ -78,7 +78,8 @@ class Gitea:
         if broad:
             for each in self._pages("/repos/search"):
                 name = str(each.get("full_name", ""))
-                if not each.get("empty") and any(names(pattern, name) for pattern in broad):
+                # Gitea's "empty" lags behind the first push, so it says nothing.
+                if any(names(pattern, name) for pattern in broad):
                     found.add(name)
         return sorted(found)
 
@@ -88,7 +89,7 @@ class Gitea:
         return number if isinstance(number, int) else None
 
     def branches(self, repository: str) -> Mapping[str, str]:
-        """Branches and their tips."""
+        """Branches and their tips, which Gitea's API learns a moment after git does."""
         return {
             str(each["name"]): str(each["commit"]["id"])
             for each in self._pages(f"/repos/{_path(repository)}/branches")
@@ -152,12 +153,11 @@ class Gitea:
         """Whether the forge answers, and knows us."""
         try:
             self.version()
-        except ForgeError as error:
-            return [f"{error.message}; check forge.url"]
-        try:
             self.whoami()
         except ForgeError as error:
-            return [f"{error.message}; check forge.token_file, and that the token may read:user"]
+            token = error.status in (401, 403)
+            look = "forge.token_file, and that the token may read:user" if token else "forge.url"
+            return [f"{error.message}; check {look}"]
         return []
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
