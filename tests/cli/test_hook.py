@@ -1,0 +1,131 @@
+"""``tea-runner hook`` against a forge: made, listed, tried, taken away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tea_runner.adapters.hooks import HookStore
+from tea_runner.cli.main import cli
+from tea_runner.core.errors import ForgeError, NotFound, UsageError
+from tea_runner.core.events import Ignored, PushEvent, parse, signed
+from tea_runner.embedded import EmbeddedForge
+from tests import gitea as real
+from tests.clone import Clone
+from tests.receiver import Recorder
+
+
+@dataclass
+class Place:
+    """Somebody at a terminal, with a forge and a repository."""
+
+    run: Callable[..., Result]
+    hooks: HookStore
+    repository: str
+    clone: Clone
+
+
+def _place(tmp_path: Path, url: str, token: str, repository: str, push_url: str) -> Place:
+    (tmp_path / "token").write_text(token)
+    env = {
+        "TEA_RUNNER_STATE": str(tmp_path / "state"),
+        "TEA_RUNNER_FORGE__URL": url,
+        "TEA_RUNNER_FORGE__TOKEN_FILE": str(tmp_path / "token"),
+    }
+
+    def run(*words: str) -> Result:
+        result = CliRunner(env=env).invoke(cli, list(words))
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    hooks = HookStore(tmp_path / "state" / "hooks")
+    return Place(run, hooks, repository, Clone(tmp_path / "clone", push_url))
+
+
+@pytest.fixture(params=["embedded", pytest.param("gitea", marks=pytest.mark.gitea)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Each kind of forge in turn."""
+    if request.param == "gitea":
+        forge: real.Gitea = request.getfixturevalue("gitea")
+        repository = forge.repository(f"cli{abs(hash(request.node.nodeid))}")
+        push_url = forge.push_url(repository)
+        yield _place(tmp_path, forge.url, forge.bot_token, repository, push_url)
+        return
+    with EmbeddedForge(tmp_path / "forge", path=os.environ["PATH"]) as embedded:
+        embedded.add_user("ada", "correct")
+        embedded.add_user("bot", "horse", admin=True)
+        embedded.create_repository("ada", "edges")
+        push_url = embedded.push_url("ada/edges", "ada", "correct")
+        yield _place(tmp_path, embedded.url, embedded.add_token("bot"), "ada/edges", push_url)
+
+
+def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
+    """The address holds the hook's id, the signature fits its secret, the body is the push."""
+    with Recorder() as recorder:
+        said = place.run("hook", "add", place.repository, "--url", recorder.url)
+        assert f"pushes to {place.repository} are delivered" in said.output
+        (hook,) = place.hooks.all()
+        assert hook.secrets[0] not in said.output
+        tip = place.clone.commit("a")
+        place.clone.push()
+        (came,) = recorder.wait(1)
+        assert came.path == f"/hooks/gitea/{hook.id}"
+        assert signed(came.body, came.headers["x-gitea-signature"], hook.secrets)
+        event = parse(came.event, came.body)
+        assert isinstance(event, PushEvent)
+        assert (event.after, event.repository_id) == (tip, hook.repository_id)
+        assert place.run("hook", "list").output == f"{place.repository}  active\n"
+        recorder.kept.clear()
+        place.run("hook", "test", place.repository)
+        (tested,) = recorder.wait(1)
+        assert isinstance(parse(tested.event, tested.body), Ignored)
+
+
+def test_adding_again_replaces(place: Place) -> None:
+    """One hook with one new secret is left, here and on the forge."""
+    place.run("hook", "add", place.repository, "--url", "http://127.0.0.1:9")
+    (first,) = place.hooks.all()
+    place.run("hook", "add", place.repository, "--url", "http://127.0.0.1:9")
+    (second,) = place.hooks.all()
+    assert first.id != second.id
+    assert first.secrets != second.secrets
+    assert place.run("hook", "list").output == f"{place.repository}  active\n"
+
+
+def test_a_removed_hook_is_gone_on_both_sides(place: Place) -> None:
+    """Nothing is kept here, nothing is delivered by the forge."""
+    with Recorder() as recorder:
+        place.run("hook", "add", place.repository, "--url", recorder.url)
+        place.run("hook", "remove", place.repository)
+        assert list(place.hooks.all()) == []
+        place.clone.commit("a")
+        place.clone.push()
+        assert recorder.wait(1, timeout=1) == []
+    with pytest.raises(NotFound, match="there is no hook"):
+        place.run("hook", "remove", place.repository)
+
+
+def test_a_hook_for_nothing_leaves_nothing_behind(place: Place) -> None:
+    """A repository that is not there is named; no record is kept."""
+    with pytest.raises(ForgeError, match="there is no such repository"):
+        place.run("hook", "add", "nobody/none")
+    with pytest.raises(UsageError, match="expected OWNER/REPO"):
+        place.run("hook", "add", "edges")
+    assert list(place.hooks.all()) == []
+    assert "there are no hooks" in place.run("hook", "list").output
+
+
+@pytest.mark.gitea
+def test_a_bot_without_rights_is_told_which(gitea: real.Gitea, tmp_path: Path) -> None:
+    """Gitea's own sentence says that the bot must be an administrator of the repository."""
+    repository = gitea.repository("no-rights", bot="write")
+    place = _place(tmp_path, gitea.url, gitea.bot_token, repository, gitea.push_url(repository))
+    with pytest.raises(ForgeError, match="collaborator with admin write"):
+        place.run("hook", "add", repository)
+    assert list(place.hooks.all()) == []
