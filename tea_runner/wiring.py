@@ -19,14 +19,18 @@ from tea_runner.adapters.clone import Clone, open_clone
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.plain import Plain
 from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.fleet import Fleet, look_at_fleet
 from tea_runner.adapters.forge.kinds import Reach, make_forge
 from tea_runner.adapters.gitenv import GitEnvironment, make_environment
 from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs, connect
+from tea_runner.adapters.logs import LogReader
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.queue import Work
 from tea_runner.adapters.repository import Repository
+from tea_runner.adapters.runs import Runs
+from tea_runner.adapters.versions import tool_versions
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.ports import Forge
@@ -226,6 +230,26 @@ class Site:
         """The state of all jobs."""
         lease = int(self.settings.worker.lease)
         return Jobs(self.redis, self.work.enqueue, secret=self.secret, lease=lease)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> Runs:
+        """How runs stand."""
+        return Runs(self.redis)
+
+    def log(self, job_id: str) -> LogReader:
+        """What a job printed."""
+        return LogReader(self.redis, job_id)
+
+    def fleet(self) -> Fleet:
+        """The workers, and what waits for them."""
+        return look_at_fleet(self.redis, self.jobs.unended().values())
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the programs that do the work."""
+        return tool_versions(tool_path(self.variables))
 
 
 def _folder(path: Path) -> Path:

@@ -4,7 +4,7 @@ Everything here can be lost at any time: it is planned again from git.  Moves be
 scripts, so that two processes never see half of one.
 
 Keys (all below ``tea:``):
-``job:<id>``        hash: state, body, attempt, token, worker, times, error
+``job:<id>``        hash: state, body, attempt, token, worker, times, error, cancel
 ``lease:<id>``      the token of the worker that is at it; expires when the worker dies
 ``wanted:<id>``     set of ``repository\\nbranch`` to plan again when the job has ended
 ``key:<repo>\\n<key>``  id of the job that computes the key
@@ -16,6 +16,7 @@ Keys (all below ``tea:``):
 from __future__ import annotations
 
 import functools
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,8 +25,10 @@ from typing import Any
 
 import redis
 
-from tea_runner.core.errors import QueueError
+from tea_runner.adapters.cancel import CANCEL, SENTENCE
+from tea_runner.core.errors import NotFound, QueueError, Refused
 from tea_runner.core.jobs import Job, seal, unseal
+from tea_runner.core.standing import JobFacts, job_facts
 
 _DAY = 86_400
 _KEEP = 14 * _DAY
@@ -52,6 +55,7 @@ return 1
 # KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
 _CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and redis.call('EXISTS', KEYS[2]) == 0 then return -2 end
 if state ~= 'waiting' and not (state == 'running' and redis.call('EXISTS', KEYS[2]) == 0) then return 0 end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 if attempt > tonumber(ARGV[5]) then return -1 end
@@ -130,6 +134,7 @@ class Jobs:
             register(_END),
             register(_RELEASE),
         )
+        self._cancel = register(CANCEL)
 
     # -- the planner's side ------------------------------------------------------------------
 
@@ -151,7 +156,9 @@ class Jobs:
         found: dict[str, str] = {}
         for start in range(0, len(keys), 1000):
             chunk = keys[start : start + 1000]
-            values: Any = self._guard(functools.partial(self._redis.mget, [prefix + key for key in chunk]))
+            values: Any = self._guard(
+                functools.partial(self._redis.mget, [prefix + key for key in chunk])
+            )
             found.update(
                 (key, value.decode("utf-8", "replace"))
                 for key, value in zip(chunk, values, strict=True)
@@ -199,6 +206,11 @@ class Jobs:
         )
         if attempt == 0:
             return None
+        if attempt == -2:
+            # Its worker died before it saw that it should stop.
+            with contextlib.suppress(NotFound):
+                self.cancel(job_id)
+            return None
         body = self._redis.hget(f"tea:job:{job_id}", "body")
         assert isinstance(body, bytes)
         job = unseal(body.decode(), self._secret)
@@ -218,13 +230,22 @@ class Jobs:
         )
 
     def release(self, claim: Claim) -> None:
-        """Give the claim back so that another worker may take the job at once."""
+        """Give the claim back so that another worker may take the job at once.
+
+        A job that somebody cancelled ends instead.
+        """
+        if self.is_cancelled(claim):
+            self._stop(claim.job, claim.token)
+            return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
         if self._release(keys=keys, args=[claim.token]):
             self._enqueue("work", claim.job.id)
 
     def put_back(self, claim: Claim, sentence: str) -> None:
         """Give the claim back after a failure of the world: the attempt counts."""
+        if self.is_cancelled(claim):
+            self._stop(claim.job, claim.token)
+            return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
         if self._release(keys=keys, args=[claim.token]):
             self._redis.hincrby(keys[0], "attempt", 1)
@@ -252,9 +273,42 @@ class Jobs:
             args=[job.id, claim.token, state, _now(), error],
         )
         self._redis.delete(*names)
-        for wanter in ready:
+        self._plan_again(ready)
+
+    def _plan_again(self, wanters: Iterable[bytes]) -> None:
+        for wanter in wanters:
             repository, _, branch = wanter.decode().partition("\n")
             self.request_plan(repository, f"refs/heads/{branch}", why="its jobs have ended")
+
+    # -- stopping ----------------------------------------------------------------------------
+
+    def cancel(self, job_id: str) -> str:
+        """Have a job stop, for every branch that waits for it.
+
+        :returns: ``cancelled`` when it had not begun, ``stopping`` when its worker will see it
+            soon, ``ended`` when there was nothing to stop any more.
+        :raises NotFound: when there is no such job.
+        """
+        facts = self.facts([job_id]).get(job_id)
+        if facts is None or facts.job is None:
+            raise NotFound(f"there is no job {job_id}; tea-runner show RUN lists those of a run")
+        return self._stop(facts.job, "")
+
+    def is_cancelled(self, claim: Claim) -> bool:
+        """Whether somebody wants this job to stop; False also when Redis does not say."""
+        try:
+            return bool(self._redis.hexists(f"tea:job:{claim.job.id}", "cancel"))
+        except redis.RedisError:
+            return False
+
+    def _stop(self, job: Job, token: str) -> str:
+        sentence = SENTENCE.format(job=job.id)
+        keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
+        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.repository]
+        names = [key for _, key in job.datums]
+        word, *ready = self._guard(lambda: self._cancel(keys=keys, args=[*args, *names]))
+        self._plan_again(ready)
+        return str(word.decode())
 
     # -- plan requests -----------------------------------------------------------------------
 
@@ -275,6 +329,35 @@ class Jobs:
         """All that is known of a job; empty when nothing is."""
         raw: Any = self._redis.hgetall(f"tea:job:{job_id}")
         return {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
+
+    def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
+        """What is known of these jobs, by id; those of which nothing is known are left out."""
+        found = {}
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in chunk:
+                pipe.hgetall(f"tea:job:{job_id}")
+            for job_id, raw in zip(chunk, self._guard(pipe.execute), strict=True):
+                known = {
+                    k.decode("utf-8", "replace"): v.decode("utf-8", "replace")
+                    for k, v in raw.items()
+                }
+                if known:
+                    found[job_id] = job_facts(job_id, known, self._body(known))
+        return found
+
+    def _body(self, known: Mapping[str, str]) -> Job | None:
+        try:
+            return unseal(known.get("body", ""), self._secret)
+        except Refused:
+            return None
+
+    def unended(self) -> dict[str, JobFacts]:
+        """All jobs that wait or run."""
+        names = self._guard(lambda: list(self._redis.scan_iter("tea:job:*", count=1000)))
+        facts = self.facts([name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in names])
+        return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
 
     def abandoned(self) -> list[str]:
         """Jobs that are said to run, but whose worker's lease has run out."""

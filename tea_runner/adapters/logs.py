@@ -6,11 +6,15 @@ neither memory nor disk.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import redis
 
+from tea_runner.core.errors import QueueError
+
 _KEEP = 14 * 86_400
+_CHUNK = 1 << 18
 
 
 class JobLog:
@@ -42,23 +46,92 @@ class JobLog:
                 self._redis.expire(self._tail, _KEEP)
                 if length > 2 * self._half:
                     kept: Any = self._redis.getrange(self._tail, -self._half, -1)
-                    self._redis.set(self._tail, kept, ex=_KEEP)
-                    self._redis.incrby(self._tail + ":cut", int(length) - len(kept))
-                    self._redis.expire(self._tail + ":cut", _KEEP)
+                    # Together, so that a reader never counts what was cut twice.
+                    pipe = self._redis.pipeline(transaction=True)
+                    pipe.set(self._tail, kept, ex=_KEEP)
+                    pipe.incrby(self._tail + ":cut", int(length) - len(kept))
+                    pipe.expire(self._tail + ":cut", _KEEP)
+                    pipe.execute()
         except redis.RedisError:
             return
 
 
+class LogReader:
+    """One job's log, read in pieces, however large it is.
+
+    Places are counted in what is shown: the head, a line for what was not kept, the tail.
+    Every method raises QueueError when Redis does not answer.
+    """
+
+    def __init__(self, connection: redis.Redis, job_id: str) -> None:
+        self._redis = connection
+        self._head = f"tea:log:{job_id}:head"
+        self._tail = f"tea:log:{job_id}:tail"
+        self._seen = 0
+
+    def size(self) -> int:
+        """Bytes that can be read now."""
+        head, cut, tail = self._lengths()
+        return head + len(_gap(cut)) + tail
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from *start* up to *stop*, a piece at a time."""
+        head, cut, tail = self._lengths()
+        gap = _gap(cut)
+        yield from self._pieces(self._head, start, min(stop, head))
+        yield gap[max(0, start - head) : max(0, stop - head)]
+        begin = head + len(gap)
+        yield from self._pieces(self._tail, max(0, start - begin), min(stop - begin, tail))
+
+    def more(self) -> bytes:
+        """What was printed since the last call, at most a piece of it; empty when nothing was."""
+        head, cut, tail = self._lengths()
+        if head + cut + tail < self._seen:
+            # A new attempt has begun its log anew.
+            self._seen = 0
+            return b"\n--- another attempt ---\n"
+        if self._seen < head:
+            data = b"".join(self._pieces(self._head, self._seen, min(head, self._seen + _CHUNK)))
+            self._seen += len(data)
+            return data
+        lost = head + cut - self._seen
+        if lost > 0:
+            self._seen += lost
+            return _gap(lost)
+        at = self._seen - head - cut
+        data = b"".join(self._pieces(self._tail, at, min(tail, at + _CHUNK)))
+        self._seen += len(data)
+        return data
+
+    def _lengths(self) -> tuple[int, int, int]:
+        try:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.strlen(self._head)
+            pipe.get(self._tail + ":cut")
+            pipe.strlen(self._tail)
+            head, cut, tail = pipe.execute()
+        except redis.RedisError as error:
+            raise QueueError(f"Redis does not answer as it should: {error}") from None
+        return int(head), int(cut or 0), int(tail)
+
+    def _pieces(self, name: str, start: int, stop: int) -> Iterator[bytes]:
+        while start < stop:
+            last = min(start + _CHUNK, stop) - 1
+            try:
+                piece: Any = self._redis.getrange(name, start, last)
+            except redis.RedisError as error:
+                raise QueueError(f"Redis does not answer as it should: {error}") from None
+            if not piece:
+                return
+            yield piece
+            start += len(piece)
+
+
+def _gap(cut: int) -> bytes:
+    return f"\n… {cut} bytes were not kept …\n".encode() if cut > 0 else b""
+
+
 def read_log(connection: redis.Redis, job_id: str) -> bytes:
     """The whole log, with a line in the place of what was not kept."""
-    name = f"tea:log:{job_id}:"
-    head, tail, cut = (
-        connection.get(name + "head"),
-        connection.get(name + "tail"),
-        connection.get(name + "tail:cut"),
-    )
-    parts = [head or b""]
-    if cut:
-        parts.append(f"\n… {int(cut)} bytes were not kept …\n".encode())
-    parts.append(tail or b"")
-    return b"".join(part for part in parts if isinstance(part, bytes))
+    reader = LogReader(connection, job_id)
+    return b"".join(reader.read(0, reader.size()))

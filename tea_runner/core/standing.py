@@ -166,11 +166,11 @@ def standing(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStandin
 
 def _verdict(run: Run, pipelines: Sequence[PipelineStanding]) -> State:
     states = {pipeline.state for pipeline in pipelines}
-    if not run.state or run.state not in ENDED:
+    if run.state not in ENDED:
         return "running" if states - {"waiting", "reused"} else "waiting"
     for state in ("failed", "cancelled", "blocked"):
         if state in states:
-            return state  # type: ignore[return-value]
+            return state
     if run.problems:
         return "failed"
     return "reused" if states == {"reused"} else "done"
@@ -217,7 +217,7 @@ def _numbers(
     row: PipelineRun, datums: Sequence[DatumStanding], jobs: Sequence[JobFacts]
 ) -> Counter[State]:
     total = sum(row.counts.values())
-    if row.state not in ("settled", "failed") and len(datums) == total:
+    if row.state != "settled" and len(datums) == total:
         return Counter(datum.state for datum in datums)
     numbers: Counter[State] = Counter()
     for word, number in row.counts.items():
@@ -228,7 +228,7 @@ def _numbers(
         here = min(left, sum(len(job.datums) for job in jobs if job.state == state))
         left -= here
         numbers["waiting"] -= here
-        numbers[state] += here  # type: ignore[index]
+        numbers[state] += here
     stopped = min(numbers["failed"], sum(datum.state == "cancelled" for datum in datums))
     numbers["failed"] -= stopped
     numbers["cancelled"] += stopped

@@ -1,0 +1,87 @@
+"""Runs as they are remembered: found by many names, and what was said once stays said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tea_runner.core.errors import NotFound
+from tea_runner.wiring import Site
+from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, make_job, save
+
+
+@pytest.mark.parametrize("name", [RUN, COMMIT, COMMIT[:7], REPOSITORY])
+def test_a_run_is_found_by_what_people_have_at_hand(site: Site, name: str) -> None:
+    """Its id, its commit, the beginning of the commit, or the repository's name."""
+    save(site, [make_job()])
+    assert site.runs.find(name).id == RUN
+
+
+@pytest.mark.parametrize("name", ["", "0" * 12, COMMIT[:6], "lab/other", "*", "../x", "\udcff"])
+def test_other_names_find_nothing(site: Site, name: str) -> None:
+    """The sentence names what was asked for."""
+    save(site, [make_job()])
+    with pytest.raises(NotFound, match="there is no run"):
+        site.runs.find(name)
+
+
+def test_lists_are_by_repository_and_newest_first(site: Site) -> None:
+    """Heads carry counts, but neither datums nor jobs."""
+    save(site, [make_job()])
+    save(site, [make_job()], commit="a" * 40)
+    heads = site.runs.recent(10, REPOSITORY)
+    assert ["a" * 40, COMMIT] == [head.commit for head in heads]
+    assert [] == heads[0].pipelines[0].datums + heads[0].pipelines[0].jobs
+    assert [REPOSITORY] == site.runs.repositories()
+    assert [] == site.runs.recent(10, "lab/other")
+
+
+def test_a_job_leads_to_its_run(site: Site) -> None:
+    """The run that wanted it last."""
+    job = make_job()
+    save(site, [job])
+    found = site.runs.of_job(job.id)
+    assert found is not None
+    assert found.id == RUN
+    assert site.runs.of_job("0" * 32) is None
+
+
+def test_what_ran_keeps_its_reason_when_its_result_is_known(site: Site) -> None:
+    """The plan after the job knows the result; the run still says why it was computed."""
+    job = make_job()
+    run = save(site, [job])
+    label, key = job.datums[0]
+    rows = [[label, key, "reuse", "known", f"refs/tea/jobs/{job.id}"]]
+    settled = replace(
+        run.pipelines[0], state="settled", counts={"done": 1}, commit=RESULTS, jobs=[], datums=rows
+    )
+    site.runs.save(replace(run, pipelines=[settled]))
+    kept = site.runs.get(RUN)
+    assert kept is not None
+    expected = [[label, key, "done", "new", "no result is known for this datum"]]
+    assert expected == kept.pipelines[0].datums
+    assert [job.id] == kept.pipelines[0].jobs
+    assert kept.ended >= kept.started
+
+
+def test_a_later_look_does_not_make_done_into_reused(site: Site) -> None:
+    """A plan that finds everything in place leaves the counts of the run as they were."""
+    run = save(site, [make_job()], state="settled")
+    first = site.runs.get(RUN)
+    again = replace(run.pipelines[0], counts={"current": 4}, commit="", datums=[])
+    site.runs.save(replace(run, pipelines=[again]))
+    kept = site.runs.get(RUN)
+    assert first is not None
+    assert kept is not None
+    assert kept.pipelines[0].counts == {"done": 1, "reused": 3}
+    assert kept.pipelines[0].commit == RESULTS
+    assert kept.ended == first.ended
+
+
+def test_what_another_version_wrote_counts_as_nothing(site: Site) -> None:
+    """A run that cannot be read is left out of lists; nothing breaks."""
+    site.redis.set(f"tea:run:{RUN}", b'{"pipelines": [{"novel": 1}]}')
+    site.redis.zadd("tea:runs", {RUN: 1.0})
+    assert site.runs.get(RUN) is None
+    assert [] == site.runs.recent()

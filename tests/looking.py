@@ -1,0 +1,124 @@
+"""A real Redis and a site on it, with rows that planners and workers would have left."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.adapters.broker import Broker
+from tea_runner.adapters.jobs import Claim
+from tea_runner.adapters.logs import JobLog
+from tea_runner.core.jobs import Job
+from tea_runner.core.runs import PipelineRun, Run, run_id
+from tea_runner.settings import load_settings
+from tea_runner.wiring import Site
+
+REPOSITORY = "lab/edges"
+COMMIT = "4bb71d674bc20617b13042dfcd1f64d75949cb69"
+RESULTS = "9d0c1f5e3a7b2468ace013579bdf02468ace1357"
+RUN = run_id(REPOSITORY, "main", COMMIT)
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One Redis server for all tests of a process."""
+    with tempfile.TemporaryDirectory(prefix="tea-") as folder:
+        server = Broker(Path(folder), {"PATH": os.environ["PATH"]})
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def site(broker: Broker, tmp_path: Path) -> Iterator[Site]:
+    """The parts, with nothing in Redis yet."""
+    site = make_site(broker, tmp_path)
+    site.redis.flushall()
+    yield site
+    site.redis.close()
+
+
+def make_site(broker: Broker, state: Path, **flags: object) -> Site:
+    """A site on this Redis; *flags* with ``__`` for the dot."""
+    variables = {"PATH": os.environ["PATH"], "HOME": str(state)}
+    given: dict[str, object] = {
+        "state": str(state / "state"),
+        "redis.url": broker.url,
+        "forge.url": "http://forge.example:3000",
+    }
+    given.update({name.replace("__", "."): value for name, value in flags.items()})
+    return Site(load_settings(file=None, env=variables, flags=given), variables)
+
+
+def make_job(number: int = 1, *labels: str, pipeline: str = "edges") -> Job:
+    """A job whose keys are made from its number."""
+    names = labels or (f"images:{number}.jpg",)
+    datums = tuple((label, f"{number:032x}{each:032x}") for each, label in enumerate(names))
+    return Job(
+        repository=REPOSITORY, branch="main", commit=COMMIT, pipeline=pipeline, datums=datums
+    )
+
+
+def save(
+    site: Site, jobs: list[Job], *, state: str = "running", commit: str = COMMIT, **words: object
+) -> Run:
+    """A run of ``edges`` with a datum for each of the jobs' and three reused ones, and ``montage``."""
+    rows = [
+        [label, key, "run", "new", "no result is known for this datum"]
+        for job in jobs
+        for label, key in job.datums
+    ]
+    rows += [[f"images:old{n}.jpg", f"{n:064d}", "current", "current", ""] for n in range(3)]
+    counts = {"run": len(rows) - 3, "current": 3}
+    if state == "settled":
+        counts = {"done": len(rows) - 3, "reused": 3}
+    edges = PipelineRun(
+        name="edges",
+        state=state,
+        counts=counts,
+        commit=RESULTS if state == "settled" else "",
+        jobs=[job.id for job in jobs],
+        datums=rows,
+        home="edges",
+    )
+    montage = PipelineRun(
+        name="montage",
+        state="settled" if state == "settled" else "waiting",
+        counts={"reused": 1} if state == "settled" else {},
+        detail="" if state == "settled" else "edges",
+        upstream=["edges"],
+        home="montage",
+    )
+    given: dict[str, object] = {"title": "Add photographs", "author": "Ada", **words}
+    run = Run(
+        id=run_id(REPOSITORY, "main", commit),
+        repository=REPOSITORY,
+        branch="main",
+        commit=commit,
+        pipelines=[edges, montage],
+        **given,  # type: ignore[arg-type]
+    )
+    site.runs.save(run)
+    return run
+
+
+def begin(site: Site, job: Job, printed: bytes = b"") -> Claim:
+    """Have a worker take a job and print something."""
+    site.jobs.want(job)
+    claim = site.jobs.claim(job.id, "worker-node1-77-ab12", f"token-{job.id}")
+    assert claim is not None
+    log = JobLog(site.redis, job.id, 1 << 20)
+    log.start()
+    log.write(printed)
+    return claim
+
+
+def fail(site: Site, job: Job, sentence: str = "the command ended with code 1") -> None:
+    """Have a job run and fail for good."""
+    claim = begin(site, job, b"Traceback: no such colour\n")
+    site.jobs.fail(job, {key: sentence for _, key in job.datums})
+    site.jobs.end(claim, "failed", sentence)
