@@ -63,10 +63,10 @@ def events(
 def still_event(
     store: Repositories, repository: Repository, pusher: Account, url: str
 ) -> tuple[str, dict[str, Any]] | None:
-    """A push of nothing to the first branch; None while there is no branch."""
+    """A push of nothing to the default branch; None while it is not there."""
     branches = store.branches(repository)
-    name = "main" if "main" in branches else next(iter(branches), "")
-    if not name:
+    name = store.default_branch(repository)
+    if name not in branches:
         return None
     still = Moved(before=branches[name], after=branches[name], ref=f"refs/heads/{name}")
     about, who = about_repository(store, repository, url), about_user(pusher, url)
@@ -170,7 +170,7 @@ def about_repository(store: Repositories, repository: Repository, url: str) -> d
         "url": f"{url}/api/v1/repos/{repository.full_name}",
         "ssh_url": "",
         "clone_url": f"{page}.git",
-        "default_branch": "main",
+        "default_branch": store.default_branch(repository),
         "archived": False,
         "object_format_name": "sha1",
         "permissions": {"admin": True, "push": True, "pull": True},

@@ -144,6 +144,16 @@ class Repositories:
         pairs = (line.partition(" ") for line in out.decode("utf-8", "replace").splitlines())
         return {name: tip for tip, _, name in pairs}
 
+    def default_branch(self, repository: Repository) -> str:
+        """The branch that clones check out, whether it is there yet or not."""
+        return self.git("symbolic-ref", "--short", "HEAD", at=repository).decode().strip()
+
+    def point_head(self, repository: Repository, made: list[str]) -> None:
+        """Where the default branch is not there, take one that was just made, as Gitea does."""
+        names = [name for name in made if name != "git-annex" and not name.startswith("synced/")]
+        if names and self.default_branch(repository) not in self.branches(repository):
+            self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
+
     def commit_of(self, repository: Repository, name: str) -> str | None:
         """The full id behind a branch, tag or id; None when there is no such commit."""
         for tried in (f"refs/heads/{name}", f"refs/tags/{name}", name):

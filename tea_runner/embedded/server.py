@@ -109,6 +109,9 @@ class EmbeddedForge:
 
     def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
         """Send, in the background, what hooks want to know of a push."""
+        heads = [each.ref for each in moved if each.made and each.ref.startswith("refs/heads/")]
+        if heads:
+            self.store.point_head(repository, [ref.removeprefix("refs/heads/") for ref in heads])
         if moved:
             self.sender.later(lambda: self._announce(repository, account, moved))
 

@@ -164,3 +164,14 @@ def test_bad_manners_can_be_overcome_by_trying_again(tmp_path: Path, forge: Embe
         mine.push(check=False)
     forge.manners = Manners()
     assert {"main": tip} == forge.store.branches(next(forge.store.all()))
+
+
+def test_the_first_branch_is_what_clones_check_out(tmp_path: Path, forge: EmbeddedForge) -> None:
+    """Whatever its name; but never git-annex, which comes with it."""
+    mine = clone(tmp_path, forge)
+    mine.commit("a")
+    mine.push("main:refs/heads/git-annex")
+    mine.push("main:refs/heads/master")
+    mine.push("main:refs/heads/later")
+    mine.git("clone", "-q", mine.url, str(tmp_path / "there"))
+    assert mine.git("-C", str(tmp_path / "there"), "branch", "--show-current") == "master"
