@@ -308,7 +308,8 @@ def connect(family: int, address: Any, kind: int = socket.SOCK_STREAM) -> str:
     with socket.socket(family, kind) as client:
         client.settimeout(2)
         client.connect(address)
-        client.send(b"x")
+        if kind == socket.SOCK_DGRAM:
+            client.send(b"x")
     return "connected"
 
 

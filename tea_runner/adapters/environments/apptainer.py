@@ -9,7 +9,9 @@ are the container's own.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,12 +20,21 @@ from pathlib import Path
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments import limits, users
-from tea_runner.adapters.environments.mounts import mounts, working_directory, writable
+from tea_runner.adapters.environments.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.adapters.environments.overflow import overflow
-from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
+from tea_runner.adapters.environments.protocol import (
+    DATASET,
+    OUT,
+    PFS,
+    Execution,
+    Limits,
+    Outcome,
+    Places,
+)
 from tea_runner.adapters.environments.supervise import Watch, drain, end_group, ended_by, follow
 from tea_runner.core.errors import OutsideError, Refused
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN = ("HOME", "PATH", "USER", "TMPDIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
 
 
@@ -58,25 +69,29 @@ class Apptainer:
     def run(self, execution: Execution) -> Outcome:
         """Run the command; ``execution.image`` is the path of the image on this machine.
 
-        :raises Refused: for root without other users: apptainer would keep root's rights to files.
+        Root's command is an ordinary user outside, which has to be able to reach the directories:
+        apptainer itself opens them as that user.
+
+        :raises Refused: for an image that is not there.
         """
         if not Path(execution.image).exists():
             raise Refused(f"image {execution.image!r} is not on this machine")
-        user = users.ordinary_user()
+        user = users.known_user()
         if user is not None:
             for directory in writable(execution):
                 users.give(directory, user)
+        last = bytearray()
+
+        def log(chunk: bytes) -> None:
+            # kept for the case that these are apptainer's own words
+            last[:] = (last + chunk[-4096:])[-4096:]
+            execution.log(chunk)
+
+        heard = dataclasses.replace(execution, log=log)
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
             reading, printed = os.pipe()
             stack.callback(os.close, reading)
-            variables = stack.enter_context(
-                tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape")
-            )
-            for key, value in sorted(execution.env.items()):
-                quoted = value.replace("'", "'\\''")
-                variables.write(f"{key}='{quoted}'\n")
-            variables.flush()
             stdin = None
             try:
                 if execution.stdin is not None:
@@ -85,27 +100,27 @@ class Apptainer:
                     file.seek(0)
                     stdin = file.fileno()
                 client = process.start(
-                    self._command(execution, user, variables.name), env=self._env, cwd="/",
+                    self._command(execution, user), env=self._variables(execution), cwd="/",
                     stdin=stdin, stdout=printed, stderr=printed,
                 )  # fmt: skip
             finally:
                 os.close(printed)
             stack.callback(end_group, client)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                limits.apply(client.pid, execution.limits, memory_held=False)
             watch = Watch(
                 ended=lambda: client.poll() is not None,
                 oom=limits.balloon(client.pid, execution.limits),
                 oom_tick=0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
-            end, sentence = follow(execution, reading, watch, began=began)
+            end, sentence = follow(heard, reading, watch, began=began)
             code: int | None = end_group(client)
-            drain(execution, reading)
+            drain(heard, reading)
         if end != "exited":
             code = None
         elif code is not None and code < 0:
             code = 128 - code
+        elif code == 255 and b"FATAL:" in last:
+            code = _why_not(bytes(last))
         return Outcome(
             code=code,
             signal=ended_by(code),
@@ -116,10 +131,17 @@ class Apptainer:
             seconds=time.monotonic() - began,
         )
 
-    def _command(self, execution: Execution, user: int | None, variables: str) -> list[str]:
+    def _variables(self, execution: Execution) -> dict[str, str]:
+        """Apptainer's own variables and, under a prefix that keeps them from it, the command's."""
+        for key in execution.env:
+            if not _NAME.fullmatch(key):
+                raise Refused(f"{key!r} is no name of a variable")
+        return self._env | {f"APPTAINERENV_{key}": value for key, value in execution.env.items()}
+
+    def _command(self, execution: Execution, user: int | None) -> list[str]:
         argv = [
             "apptainer", "--silent", "exec", "--containall", "--no-home", "--no-eval", "--cleanenv",
-            "--no-mount", "hostfs,bind-paths", "--hostname", "sandbox", "--env-file", variables,
+            "--no-mount", "hostfs,bind-paths", "--hostname", "sandbox",
             "--pwd", working_directory(execution),
         ]  # fmt: skip
         if not execution.network:
@@ -127,11 +149,40 @@ class Apptainer:
         if os.geteuid() == 0:
             argv += ["--drop-caps", "all"]
         for mount in mounts(execution):
-            mode = "rw" if mount.writable else "ro"
-            argv += ["--mount", f"type=bind,src={mount.source},dst={mount.target},{mode}"]
+            argv += ["--mount", bind_option(mount)]
         argv += [execution.image, *execution.argv]
         if user is not None:
             argv = [
                 "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *argv,
             ]  # fmt: skip
-        return argv
+        return [*_limited(execution.limits), *argv]
+
+
+def _limited(wanted: Limits) -> list[str]:
+    """What a program is started behind to be held to limits from its beginning.
+
+    Processes are those of the user, and apptainer's own are among them.
+    """
+    values = {
+        "core": 0,
+        "nproc": wanted.processes,
+        "fsize": wanted.file_size,
+        "nofile": wanted.open_files,
+        "cpu": wanted.cpu_seconds,
+        "data": None if wanted.memory is None else limits.reserve(wanted.memory),
+    }
+    options = [f"--{kind}={value}:{value}" for kind, value in values.items() if value is not None]
+    return ["prlimit", *options, "--"]
+
+
+def _why_not(last: bytes) -> int:
+    """The code of a command that could not be started, as a shell has it.
+
+    :raises OutsideError: when it was apptainer that failed.
+    """
+    if b"executable file not found" in last or b"no such file or directory" in last.lower():
+        return 127
+    if b"permission denied" in last.lower() and b"exec" in last:
+        return 126
+    words = last.decode("utf-8", "replace").strip()
+    raise OutsideError(f"the container could not be started: {words}")

@@ -9,9 +9,7 @@ dead worker left behind.
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
-import io
 import json
 import os
 import re
@@ -27,7 +25,7 @@ from typing import Any
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments import users
-from tea_runner.adapters.environments.mounts import mounts, working_directory, writable
+from tea_runner.adapters.environments.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import (
     DATASET,
@@ -35,7 +33,6 @@ from tea_runner.adapters.environments.protocol import (
     PFS,
     Execution,
     Limits,
-    Mount,
     Outcome,
     Places,
 )
@@ -111,7 +108,7 @@ class Engine:
             stack.callback(self._remove, name)
             self._ask(
                 *self._create(execution, name, user), *variables, *rest,
-                *(option for mount in mounts(execution) for option in _volume(mount)),
+                *("--mount=" + bind_option(mount) for mount in mounts(execution)),
                 "--", execution.image, *execution.argv,
                 why=f"making a container of {execution.image}",
             )  # fmt: skip
@@ -266,14 +263,6 @@ def _variables(env: Mapping[str, str], stack: contextlib.ExitStack) -> tuple[lis
             rest += ["--env", f"{key}={value}"]
     file.flush()
     return ["--env-file", file.name], rest
-
-
-def _volume(mount: Mount) -> list[str]:
-    """One ``--mount``, which is a line of CSV: any path can be written in it."""
-    line = io.StringIO()
-    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    csv.writer(line, lineterminator="").writerow(fields + ([] if mount.writable else ["readonly"]))
-    return ["--mount", line.getvalue()]
 
 
 def _worker() -> str:

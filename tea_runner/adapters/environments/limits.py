@@ -20,6 +20,11 @@ from tea_runner.adapters.environments.protocol import Limits
 _RESERVE = 1 << 30
 
 
+def reserve(memory: int) -> int:
+    """What one process may reserve where only the sum over all is watched."""
+    return 2 * memory + _RESERVE
+
+
 def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
     """Hold *pid* and all that it starts to *limits*.
 
@@ -34,7 +39,7 @@ def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
         (resource.RLIMIT_CPU, limits.cpu_seconds),
     ]
     if limits.memory is not None and not memory_held:
-        wanted.append((resource.RLIMIT_DATA, 2 * limits.memory + _RESERVE))
+        wanted.append((resource.RLIMIT_DATA, reserve(limits.memory)))
     for kind, value in wanted:
         if value is not None:
             _, hard = resource.prlimit(pid, kind)

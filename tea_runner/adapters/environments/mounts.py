@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path, PurePosixPath
 
 from tea_runner.adapters.environments.protocol import DATASET, PFS, Execution, Mount
@@ -65,3 +67,11 @@ def writable(execution: Execution) -> tuple[Path, ...]:
     if execution.code is not None and execution.code_writable:
         result.append(execution.code)
     return (*result, *(mount.source for mount in execution.mounts if mount.writable))
+
+
+def bind_option(mount: Mount) -> str:
+    """What ``--mount`` of all engines takes: a line of CSV, so that any path can be written."""
+    line = io.StringIO()
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+    csv.writer(line, lineterminator="").writerow(fields + ([] if mount.writable else ["ro"]))
+    return line.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import threading
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def ordinary_user() -> int | None:
     if os.geteuid() != 0:
         return None
     return choose(Path("/proc/self/uid_map").read_text("ascii"), threading.get_native_id())
+
+
+def known_user() -> int | None:
+    """As :func:`ordinary_user`, but one that has a name, which some programs ask for: nobody."""
+    if ordinary_user() is None:
+        return None
+    try:
+        return pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        return None
 
 
 def choose(uid_map: str, thread: int) -> int | None:

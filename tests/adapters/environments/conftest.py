@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters.environments.container import Engine
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.plain import Plain
 from tea_runner.adapters.environments.protocol import Environment, Execution, Outcome, Places
@@ -76,11 +75,13 @@ def _off() -> Bench:
 
 
 KINDS: dict[str, Callable[[], Bench]] = {"host": _host, "off": _off}
-_ENGINES = [pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "podman")]
+_ENGINES = [
+    pytest.param(name, marks=pytest.mark.engine) for name in ("apptainer", "docker", "podman")
+]
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Engine, str]]:
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Environment, str]]:
     """An engine and an image in it, made once and when first asked for."""
     return lru_cache(lambda name: engine(name, tmp_path_factory))
 
@@ -89,7 +90,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[E
 def bench(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    engines: Callable[[str], tuple[Engine, str]],
+    engines: Callable[[str], tuple[Environment, str]],
 ) -> Iterator[Bench]:
     """Each environment that this machine has, in turn."""
     if request.param in KINDS:
@@ -101,6 +102,9 @@ def bench(
         found, image = engines(request.param)
         made = Bench(found, Path(), image)
     made.base = tmp_path / "job"
+    if request.param == "apptainer":
+        # opened by the command's user, to whom pytest's own directories are closed
+        made.base = Path(f"/tmp/tea-bench-{os.getpid()}")
     for directory in (made.view / "images", made.out, made.code):
         directory.mkdir(parents=True)
     (made.view / "images" / "a.txt").write_text("hello", "utf-8")

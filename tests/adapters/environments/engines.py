@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import resource
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from tea_runner.adapters import process
+from tea_runner.adapters.environments.apptainer import Apptainer
 from tea_runner.adapters.environments.container import Engine
+from tea_runner.adapters.environments.protocol import Environment
+from tea_runner.adapters.openat import remove_tree
 
 _PROGRAMS = (
     "sh", "cat", "env", "sleep", "head", "tail", "truncate", "setsid", "yes", "touch", "mkdir",
@@ -20,9 +24,11 @@ _PROGRAMS = (
 )  # fmt: skip
 
 
-def engine(name: str, places: pytest.TempPathFactory) -> tuple[Engine, str]:
-    """An engine and the digest of an image that it has; skips where there is no such engine."""
+def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]:
+    """An engine and an image that it has; skips where there is no such engine."""
     variables = dict(os.environ)
+    if name == "apptainer":
+        return _apptainer(places.mktemp("image"), variables)
     if name == "podman":
         variables |= _podman(places.mktemp("podman"))
     found = Engine(name, variables=variables)
@@ -35,6 +41,19 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Engine, str]:
     match = re.search(rb"(?:sha256:)?([0-9a-f]{64})", said.stdout)
     assert match is not None
     return found, f"sha256:{match[1].decode('ascii')}"
+
+
+def _apptainer(place: Path, variables: dict[str, str]) -> tuple[Environment, str]:
+    """Apptainer takes a directory; one that other users can reach."""
+    found = Apptainer(variables={**variables, "HOME": "/"})
+    missing = found.check()
+    if missing:
+        pytest.skip(f"engine absent: {missing}")
+    image = Path(f"/tmp/tea-image-{os.getpid()}")
+    atexit.register(remove_tree, image)
+    with tarfile.open(_archive(place)) as tar:
+        tar.extractall(image, filter="tar")
+    return found, str(image)
 
 
 def _podman(place: Path) -> dict[str, str]:
@@ -65,7 +84,7 @@ def _archive(place: Path) -> Path:
         linked = process.run(("ldd", path), env={"PATH": "/usr/bin:/bin"}).stdout.decode()
         files |= {name: os.path.realpath(name) for name in re.findall(r"/\S+", linked)}
     with tarfile.open(archive, "w") as tar:
-        for name in ("tmp", "dataset", "pfs"):
+        for name in ("tmp", "dataset", "pfs", "proc", "sys", "dev", "etc"):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)

@@ -12,7 +12,8 @@ import pytest
 
 from tea_runner.adapters.environments import container
 from tea_runner.adapters.environments.container import Engine
-from tea_runner.adapters.environments.protocol import Limits, Mount
+from tea_runner.adapters.environments.mounts import bind_option
+from tea_runner.adapters.environments.protocol import Environment, Limits, Mount
 from tea_runner.core.errors import Refused
 
 from .conftest import Bench
@@ -39,10 +40,10 @@ def test_an_image_that_may_change_is_refused(image: str) -> None:
 
 def test_any_path_can_be_shown(tmp_path: Path) -> None:
     """A path with commas and quotes is one field of the option."""
-    option = container._volume(Mount(source=tmp_path / 'a,b"c', target="/pfs/x"))
-    assert option[1].startswith("type=bind,")
-    assert '"source=' in option[1]
-    assert option[1].endswith(",target=/pfs/x,readonly")
+    option = bind_option(Mount(source=tmp_path / 'a,b"c', target="/pfs/x"))
+    assert option.startswith("type=bind,")
+    assert '"source=' in option
+    assert option.endswith(",target=/pfs/x,ro")
 
 
 def test_a_missing_engine_is_named(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_missing_engine_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def podman(engines: Callable[[str], tuple[Engine, str]], tmp_path: Path) -> Bench:
+def podman(engines: Callable[[str], tuple[Environment, str]], tmp_path: Path) -> Bench:
     """A bench with podman."""
     engine, image = engines("podman")
     made = Bench(engine, tmp_path / "job", image)
