@@ -82,6 +82,9 @@ class Bench:
             room = _fresh(base, code)
             make_view(room.view, work, view, content, self.write_blob)
             places = self.environment.places(room.view, room.out, room.code)
+            if places.out != f"{places.pfs}/out":
+                # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
+                (room.view / "out").symlink_to(room.out)
             env = variables(
                 work.pipeline, datum, view, work.sources,
                 key=item.key, job=job, commit=tip.commit, pfs=places.pfs, dataset=places.dataset,
