@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 
+from tea_runner.core.globbounded import Bounded
+from tea_runner.core.globcost import depth, first_text, longest_for_re, split
+from tea_runner.core.globprogram import Program
 from tea_runner.core.globregex import source
-from tea_runner.core.globsyntax import GlobError, Text, parse, quote
+from tea_runner.core.globsyntax import GlobError, parse, quote
 
 __all__ = ["LONGEST", "Glob", "GlobError", "clean", "expand", "quote"]
 
@@ -25,7 +28,7 @@ class Glob:
     :raises GlobError: when it has not.
     """
 
-    __slots__ = ("_find", "_parsed", "pattern")
+    __slots__ = ("_bounded", "_find", "_longest", "_parsed", "_whole", "pattern")
 
     def __init__(self, pattern: str) -> None:
         if len(pattern) > LONGEST:
@@ -35,7 +38,13 @@ class Glob:
         #: The glob as it is matched: with a leading ``/`` and without a trailing one.
         self.pattern = clean(pattern)
         self._parsed = parse(self.pattern)
-        self._find = re.compile(source(self._parsed), re.DOTALL).match
+        segments = split(self._parsed.pattern)
+        #: Whether a star may reach across slashes, so that the path counts as a whole.
+        self._whole = segments is None
+        #: Longest (part of a) path with which ``re`` cannot take long.
+        self._longest = min(map(longest_for_re, segments or [self._parsed.pattern]))
+        self._find = re.compile(source(self._parsed), re.DOTALL).match if self._longest else None
+        self._bounded: Bounded | None = None
 
     def __repr__(self) -> str:
         return f"Glob({self.pattern!r})"
@@ -44,12 +53,28 @@ class Glob:
         """``$0``, ``$1``, … of a path, or None.
 
         *path* has a leading ``/``; a trailing one, as directories have it, makes no difference.
+        A match takes time in proportion to the path, or a bounded number of steps besides.
+
+        :raises GlobError: when the glob is so intricate that all its matches together would take
+            more than :data:`~tea_runner.core.globbounded.BUDGET` steps.
         """
         path = path.rstrip("/") or "/"
-        found = self._find(path)
-        if found is None or (path == "/" and self.pattern != "/"):
+        if path == "/" and self.pattern != "/":
             return None
-        return (path, *(text or "" for text in found.groups()))
+        if self._find is None or (len(path) > self._longest and self._is_long(path)):
+            return self._match_bounded(path)
+        found = self._find(path)
+        return None if found is None else (path, *(text or "" for text in found.groups()))
+
+    def _is_long(self, path: str) -> bool:
+        return self._whole or max(map(len, path.split("/"))) > self._longest
+
+    def _match_bounded(self, path: str) -> tuple[str, ...] | None:
+        if self._bounded is None:
+            self._bounded = Bounded(Program(self._parsed), self.pattern)
+        if self._parsed.groups == 0:
+            return (path,) if self._bounded.matches(path) else None
+        return self._bounded.captures(path)
 
     @property
     def captures(self) -> int:
@@ -59,13 +84,12 @@ class Glob:
     @property
     def literal_prefix(self) -> str:
         """What all matches begin with, a leading ``/`` included."""
-        first = self._parsed.pattern[0]
-        return first.text if isinstance(first, Text) else ""
+        return first_text(self._parsed.pattern)
 
     @property
     def max_depth(self) -> int | None:
         """Most parts that the path of a match has; None where there is no limit."""
-        return None
+        return depth(self._parsed.pattern)
 
 
 def clean(pattern: str) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tea_runner.core.globcost import split
 from tea_runner.core.globsyntax import Braces, Class, One, Parsed, Part, Pattern, Star, Text
 
 
 def source(parsed: Parsed) -> str:
-    """The regular expression of a glob; its groups have the numbers of the glob's captures."""
-    return rf"\A{_pattern(parsed.pattern, parsed)}\Z"
+    """The regular expression of a glob; its groups have the numbers of the glob's captures.
+
+    Where nothing matches across a slash, what lies between two of them is settled once and for all
+    (an atomic group), so that stars of different directories do not multiply.
+    """
+    segments = split(parsed.pattern)
+    if segments is None:
+        return rf"\A{_pattern(parsed.pattern, parsed)}\Z"
+    settled = (rf"(?>{_pattern(segment, parsed)}(?=/|\Z))" for segment in segments)
+    return rf"\A{'/'.join(settled)}\Z"
 
 
 def _pattern(pattern: Pattern, parsed: Parsed) -> str:
