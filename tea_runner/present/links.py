@@ -1,0 +1,39 @@
+"""Repositories and commits in, their pages on the forge and the commands that repeat work out."""
+
+from __future__ import annotations
+
+import shlex
+from urllib.parse import quote
+
+
+def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
+    """Where the forge shows a repository, or one of its commits; empty where it has no pages."""
+    if kind != "gitea":
+        return ""
+    page = f"{url.rstrip('/')}/{quote(repository)}"
+    return f"{page}/commit/{quote(commit, safe='')}" if commit else page
+
+
+def repeat(
+    *, remote: str, repository: str, commit: str, pipeline: str, results: str, home: str, key: str
+) -> list[str]:
+    """What to type on any computer to do a job again.
+
+    :param results: the results commit, empty when there is none (yet).
+    :param key: of a datum that has a record of its own, empty otherwise.
+    """
+    name = repository.rpartition("/")[2] or repository
+    lines = [f"git clone {shlex.quote(remote)}", f"cd {shlex.quote(name)}"]
+    if results:
+        lines.append(f"git checkout {shlex.quote(results)}")
+        if home:
+            lines.append(f"datalad get {shlex.quote(home)}")
+        if key:
+            found = f"git log -1 --format=%H --grep={shlex.quote(f'Tea-Key: {key}')}"
+            lines.append(f'datalad rerun "$({found})"')
+        else:
+            lines.append(f"datalad rerun {shlex.quote(results)}")
+    else:
+        lines.append(f"git checkout -b again {shlex.quote(commit)}")
+        lines.append(f"tea-runner run {shlex.quote(pipeline)}")
+    return lines
