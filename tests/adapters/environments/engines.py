@@ -17,6 +17,7 @@ from tea_runner.adapters.environments.apptainer import Apptainer
 from tea_runner.adapters.environments.container import Engine
 from tea_runner.adapters.environments.protocol import Environment
 from tea_runner.adapters.openat import remove_tree
+from tea_runner.core.errors import CommandError
 
 _PROGRAMS = (
     "sh", "cat", "env", "sleep", "head", "tail", "truncate", "setsid", "yes", "touch", "mkdir",
@@ -37,7 +38,10 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]
         pytest.skip(f"engine absent: {missing}")
     archive = _archive(places.mktemp("image"))
     env = {k: v for k, v in variables.items() if k.startswith(("CONTAINER", "DOCKER", "PATH"))}
-    said = process.run((name, "import", str(archive), "tea-runner-test"), env=env, timeout=120)
+    try:
+        said = process.run((name, "import", str(archive), "tea-runner-test"), env=env, timeout=120)
+    except CommandError as error:
+        pytest.skip(f"engine absent: {error}")
     match = re.search(rb"(?:sha256:)?([0-9a-f]{64})", said.stdout)
     assert match is not None
     return found, f"sha256:{match[1].decode('ascii')}"
