@@ -39,7 +39,7 @@ class Found:
         return stat.S_ISDIR(self.stat.st_mode)
 
 
-class TooMany(Exception):  # noqa: N818 - said to the caller, not to a person
+class TooMany(Exception):
     """There are more things than were asked for."""
 
 
