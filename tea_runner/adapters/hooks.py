@@ -78,6 +78,20 @@ class HookStore:
         """Forget a hook; its address answers 404 from now on."""
         with contextlib.suppress(FileNotFoundError):
             self._path(hook_id).unlink()
+        with contextlib.suppress(FileNotFoundError):
+            self._path(hook_id).with_suffix(".tested").unlink()
+
+    def note_test(self, hook_id: str) -> None:
+        """Remember that a test delivery of this hook arrived and was right."""
+        with contextlib.suppress(OSError):
+            self._path(hook_id).with_suffix(".tested").touch()
+
+    def tested(self, hook_id: str) -> int:
+        """When the last one arrived, in nanoseconds; 0 for never."""
+        try:
+            return self._path(hook_id).with_suffix(".tested").stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def rotate(self, hook_id: str) -> Hook:
         """Put a fresh secret before those that are active; the old ones still hold.

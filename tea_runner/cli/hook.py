@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.core.errors import ForgeError, NotFound, UsageError
+from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.hook import ForgeHook, Hook, is_repository
 
 #: The dialect that every kind of forge we know delivers in.
@@ -89,19 +90,35 @@ def list_(context: Context) -> None:
 
 @command.command("test")
 @click.argument("repository", metavar="OWNER/REPO")
+@click.option("--wait", default=10.0, show_default=True, metavar="SECONDS",
+              help="How long to wait for it; 0 does not wait.")  # fmt: skip
 @click.pass_obj
-def test(context: Context, repository: str) -> None:
-    """Have the forge send a delivery of nothing, as its own test button does."""
+def test(context: Context, repository: str, wait: float) -> None:
+    """Have the forge send a delivery of nothing, and wait until the receiver has it."""
     _named(repository)
     found = _of(context, repository)
     if not found:
         raise NotFound(f"there is no hook for {repository}; add it with `tea-runner hook add`")
     for hook in found:
         _inspect(context, hook)
+        before = context.site.hooks.tested(hook.id)
         context.site.forge.test_hook(repository, hook.forge_hook)
-    click.echo(f"{repository}: the forge was asked for a test delivery")
-    click.echo("its hook page shows the answer: 202 is right; if it could not connect, see web.url "
-               "here and ALLOWED_HOST_LIST on the forge")  # fmt: skip
+        if wait:
+            _await(context, hook, before, wait)
+    said = "the delivery arrived and was right" if wait else "a test delivery was asked for"
+    click.echo(f"{repository}: {said}")
+
+
+def _await(context: Context, hook: Hook, before: int, wait: float) -> None:
+    until = time.monotonic() + wait
+    while context.site.hooks.tested(hook.id) == before:
+        if time.monotonic() > until:
+            raise OutsideError(
+                f"no test delivery for {hook.repository} arrived within {wait:g} s; the hook's "
+                "page on the forge says why: if it could not connect, see web.url here and "
+                "ALLOWED_HOST_LIST there; if the answer was 401 or 404, add the hook again"
+            )
+        time.sleep(0.1)
 
 
 def _inspect(context: Context, hook: Hook) -> None:

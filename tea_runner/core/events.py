@@ -20,6 +20,8 @@ from tea_runner.core.hook import is_repository
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+#: Why the delivery of a hook's test button starts nothing.
+A_TEST = "a test: nothing moved"
 #: Branch names that tea-runner takes; git allows more.
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
 #: What git's check-ref-format forbids anywhere in a name.
@@ -139,7 +141,7 @@ def parse(event: str, body: bytes) -> PushEvent | Ignored:
         raise DeliveryError(400, "after: expected the full id of a commit in lower case")
     reason = not_a_work_branch(ref)
     if not reason and before == after:
-        reason = "a test: nothing moved"
+        reason = A_TEST
     if reason:
         return Ignored(reason=reason, repository=repository, repository_id=number)
     return PushEvent(

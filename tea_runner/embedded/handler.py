@@ -8,23 +8,41 @@ import re
 import socket
 import time
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tea_runner.embedded import pages, smart_http
-from tea_runner.embedded.accounts import Account
-from tea_runner.embedded.api import VERSION, Call, Reply, may_write
-from tea_runner.embedded.manners import Fault
+from tea_runner.embedded.accounts import Account, Accounts
+from tea_runner.embedded.api import VERSION, Api, Call, Reply, may_write
+from tea_runner.embedded.manners import Fault, Manners
+from tea_runner.embedded.payload import Moved
+from tea_runner.embedded.repositories import Repositories, Repository
 
-if TYPE_CHECKING:
-    from tea_runner.embedded.server import EmbeddedForge
+
+class Served(Protocol):
+    """The forge whose requests these are."""
+
+    accounts: Accounts
+    store: Repositories
+    api: Api
+    url: str
+
+    @property
+    def manners(self) -> Manners:
+        """How it behaves."""
+        ...
+
+    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        """What follows a push."""
+        ...
+
 
 _GIT = re.compile(r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
 _PAGE = re.compile(r"/([^/]+)/([^/]+)")
 _LARGEST = 1 << 20
 
 
-def make_handler(forge: EmbeddedForge) -> type[BaseHTTPRequestHandler]:
+def make_handler(forge: Served) -> type[BaseHTTPRequestHandler]:
     """The class that the server makes an object of for each connection."""
 
     class Handler(_Handler):
@@ -37,7 +55,7 @@ def make_handler(forge: EmbeddedForge) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     """One connection, one request after the other."""
 
-    forge: EmbeddedForge
+    forge: Served
     protocol_version = "HTTP/1.1"
     server_version = "tea-runner-forge"
     sys_version = ""

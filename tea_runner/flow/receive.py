@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.events import DeliveryError, Headers, Ignored, dialect, parse, signed
+from tea_runner.core.events import A_TEST, DeliveryError, Headers, Ignored, dialect, parse, signed
 from tea_runner.core.hook import Hook, branch_matches, names
 from tea_runner.ports import PlanRequests
 
@@ -18,7 +18,7 @@ from tea_runner.ports import PlanRequests
 class Answer:
     """What the forge is told: an HTTP status and a short object for JSON.
 
-    :param word: ``accepted``, ``ignored`` or ``refused``, for counting.
+    :param word: ``accepted``, ``ignored``, ``tested``, ``refused`` or ``failed``, for counting.
     """
 
     status: int
@@ -85,5 +85,7 @@ def _may(hook: Hook, repository: str, number: int | None, repositories: Sequence
 
 def _ignored(reason: str) -> Answer:
     return Answer(
-        status=202, word="ignored", body={"status": "ignored", "reason": f"ignored: {reason}"}
+        status=202,
+        word="tested" if reason == A_TEST else "ignored",
+        body={"status": "ignored", "reason": f"ignored: {reason}"},
     )

@@ -21,6 +21,8 @@ def hooks_blueprint(parts: WebParts) -> Blueprint:
 
     def deliver(forge: str, hook_id: str) -> Response:
         answer = _judge(parts, forge, hook_id)
+        if answer.word == "tested":
+            parts.hooks.note_test(hook_id)
         parts.count(answer.word)
         _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
         response = jsonify(dict(answer.body))

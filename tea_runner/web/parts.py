@@ -20,6 +20,10 @@ class Hooks(Protocol):
         """The hook of this id, None when there is none."""
         ...
 
+    def note_test(self, hook_id: str) -> None:
+        """Remember that a test delivery arrived."""
+        ...
+
 
 def _nobody_counts(word: str) -> None:
     """What counting does when nobody counts."""
@@ -30,7 +34,7 @@ class WebParts:
     """Everything that requests may use.
 
     :param ready: name to a check that returns "" or what is wrong, each within a second.
-    :param count: called once per delivery: ``accepted``, ``ignored``, ``refused``, ``failed``.
+    :param count: called once per delivery: the answer's word.
     :param blueprints: pages and the like.
     """
 

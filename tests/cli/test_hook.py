@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
 
 from tea_runner.adapters.hooks import HookStore
 from tea_runner.cli.main import cli
-from tea_runner.core.errors import ForgeError, NotFound, UsageError
+from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.events import Ignored, PushEvent, parse, signed
 from tea_runner.embedded import EmbeddedForge
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder
+from tests.web import receiver
 
 
 @dataclass
@@ -82,9 +86,34 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
         assert (event.after, event.repository_id) == (tip, hook.repository_id)
         assert place.run("hook", "list").output == f"{place.repository}  active\n"
         recorder.kept.clear()
-        place.run("hook", "test", place.repository)
+        with pytest.raises(OutsideError, match=r"no test delivery .* arrived within 0\.3 s"):
+            # The recorder takes deliveries, but is not our receiver.
+            place.run("hook", "test", place.repository, "--wait", "0.3")
         (tested,) = recorder.wait(1)
         assert isinstance(parse(tested.event, tested.body), Ignored)
+
+
+def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) -> None:
+    """The forge delivers to a real receiver, which judges and notes it."""
+    server = make_server("127.0.0.1", 0, receiver.make(tmp_path / "state"), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        place.clone.commit("a")
+        place.clone.push()
+        place.run("hook", "add", place.repository, "--url", f"http://127.0.0.1:{server.port}")
+        until = time.monotonic() + 10
+        while True:
+            try:
+                said = place.run("hook", "test", place.repository)
+                break
+            except ForgeError as error:
+                # Gitea learns from a queue that the first push has come.
+                assert "repository is empty" in error.message
+                assert time.monotonic() < until
+        assert said.output == f"{place.repository}: the delivery arrived and was right\n"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_adding_again_replaces(place: Place) -> None:

@@ -26,6 +26,7 @@ _PAGE = 50
 _LONGEST_PAGES = 2000
 #: Statuses are shown in one line; forges take more, people do not.
 _DESCRIPTION = 255
+_SILENT = "no reason given"
 
 
 class Gitea:
@@ -239,7 +240,7 @@ def _sentence(answer: requests.Response) -> str:
         said = answer.json().get("message", "")
     except (ValueError, AttributeError):
         said = ""
-    words = str(said).strip().splitlines()[0][:300] if str(said).strip() else "no reason given"
+    words = str(said).strip().splitlines()[0][:300] if str(said).strip() else _SILENT
     hints = {
         401: "; the token is not accepted",
         403: "; the token's user or scopes do not allow it",
@@ -247,4 +248,7 @@ def _sentence(answer: requests.Response) -> str:
     }
     if 300 <= answer.status_code < 400:
         return f"{answer.status_code}: it has moved; use its new name"
-    return f"{answer.status_code}: {words}{hints.get(answer.status_code, '')}"
+    hint = hints.get(answer.status_code, "")
+    if answer.status_code == 404 and "not found" not in words and words != _SILENT:
+        hint = ""
+    return f"{answer.status_code}: {words}{hint}"
