@@ -26,7 +26,6 @@ _PAGE = 50
 _LONGEST_PAGES = 2000
 #: Statuses are shown in one line; forges take more, people do not.
 _DESCRIPTION = 255
-_SILENT = "no reason given"
 
 
 class Gitea:
@@ -240,7 +239,7 @@ def _sentence(answer: requests.Response) -> str:
         said = answer.json().get("message", "")
     except (ValueError, AttributeError):
         said = ""
-    words = str(said).strip().splitlines()[0][:300] if str(said).strip() else _SILENT
+    words = str(said).strip().splitlines()[0][:300] if str(said).strip() else "no reason given"
     hints = {
         401: "; the token is not accepted",
         403: "; the token's user or scopes do not allow it",
@@ -248,7 +247,6 @@ def _sentence(answer: requests.Response) -> str:
     }
     if 300 <= answer.status_code < 400:
         return f"{answer.status_code}: it has moved; use its new name"
-    hint = hints.get(answer.status_code, "")
-    if answer.status_code == 404 and "not found" not in words and words != _SILENT:
-        hint = ""
+    # Gitea's words for what is not there are names of its functions, but for this one.
+    hint = "" if "is empty" in words else hints.get(answer.status_code, "")
     return f"{answer.status_code}: {words}{hint}"
