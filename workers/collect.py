@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tea_runner.adapters.outputs import Bounds, examine
 from tea_runner.adapters.save import Found
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.outputs import Output, Rules, require
+
+_BARE = Rules()
 
 
 def collect(
@@ -32,6 +35,34 @@ def collect(
     examination = examine(out, home=home, rules=rules, bounds=bounds, pfs=pfs, out_at=out_at)
     require(examination.refused)
     return [_found(output, out, view) for output in examination.outputs]
+
+
+def collect_declared(
+    tree: Path, home: str, declared: Sequence[str], *, bounds: Bounds
+) -> list[Found]:
+    """``view: dataset``: what the command wrote of what it was to write, relative to the home.
+
+    :param tree: the dataset as the command left it.
+    :param declared: paths of the dataset; a directory stands for all that is in it.
+    :raises OutputRefused: when one was not made, or may not become a result.
+    """
+    place = tree
+    for part in home.split("/") if home else ():
+        place = place / part
+        if place.is_symlink() or not place.is_dir():
+            raise OutputRefused(f"the command replaced the folder {home} by something else")
+    examination = examine(place, home=home, rules=_BARE, bounds=bounds)
+    wanted = [path[len(home) :].lstrip("/") for path in declared]
+    inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
+    require(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
+    for path, full in zip(wanted, declared, strict=True):
+        if not any(_is_below(output.path, [path]) for output in inside):
+            raise OutputRefused(f"declared output {full} was not made")
+    return [_found(output, place, tree) for output in inside]
+
+
+def _is_below(path: str, places: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(place + "/") for place in places)
 
 
 def _found(output: Output, out: Path, view: Path) -> Found:

@@ -5,22 +5,26 @@ The caller takes each datum's files before it asks for the next: the folders are
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.environments.protocol import Environment, Execution, Limits, Places
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.save import Found
+from tea_runner.core.command import Paths, declared_outputs, fill
+from tea_runner.core.datum import Datum
 from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
 from tea_runner.core.plan import Keyed
 from tea_runner.core.variables import variables
+from tea_runner.core.view import View
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.tip import Tip
-from workers.collect import collect
-from workers.execute import Ran, run_datum
+from workers.collect import collect, collect_declared
+from workers.execute import Ran, lines, run_datum
 from workers.provision import GetContent, Room, WriteBlob, make_code, make_view, wanted_keys
 
 
@@ -70,36 +74,27 @@ class Bench:
                 raise OutsideError(f"datum {label} has another key here than the planner found")
         datums = [work.by_label[label] for label, _ in wanted]
         views = [work.view(datum) for datum in datums]
-        content = self.get(wanted_keys(work, views, tip))
-        code = base / "dataset"
-        make_code(code, work, tip, content, self.write_blob)
+        batch = _Batch(
+            tip, work, base, self.get(wanted_keys(work, views, tip)), job, write, cancelled
+        )
+        prepare = self._in_dataset if work.pipeline.view == "dataset" else self._in_pfs
         limit = work.pipeline.job_timeout
         end = time.monotonic() + limit if limit is not None else None
         for datum, view in zip(datums, views, strict=True):
             item = keyed[datum.label]
             if len(datums) > 1:
                 write(f"tea-runner: datum {datum.label}\n".encode("utf-8", "backslashreplace"))
-            room = _fresh(base, code)
-            make_view(room.view, work, view, content, self.write_blob)
-            places = self.environment.places(room.view, room.out, room.code)
-            if places.out != f"{places.pfs}/out":
-                # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
-                (room.view / "out").symlink_to(room.out)
-            env = variables(
-                work.pipeline, datum, view, work.sources,
-                key=item.key, job=job, commit=tip.commit, pfs=places.pfs, dataset=places.dataset,
-            )  # fmt: skip
             directory = "/".join(part for part in (work.pipeline.home, item.place) if part)
             try:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimedOut(f"the job took longer than its job_timeout of {limit:g} s")
+                ready = prepare(batch, datum, view, item)
                 ran = run_datum(
-                    work.pipeline, room, self.environment, env,
-                    limits=self.limits, network=self.network, log=write, clear=_clear,
-                    cancelled=cancelled, deadline=left,
+                    work.pipeline, ready.execution, self.environment,
+                    clear=ready.clear, deadline=left,
                 )  # fmt: skip
-                found = self._collect(work, room, directory, ran, places.pfs, places.out)
+                found = ready.collect() if ran.how == "done" else []
             except Cancelled:
                 raise
             except JobError as error:
@@ -108,25 +103,108 @@ class Bench:
             else:
                 yield Computed(item=item, directory=directory, ran=ran, found=found)
 
-    def _collect(
-        self, work: Work, room: Room, home: str, ran: Ran, pfs: str, out_at: str
-    ) -> list[Found]:
-        if ran.how == "recovered":
-            return []
-        taken = frozenset({work.pipeline.spec_path, *work.code})
-        return collect(
-            room.out, room.view, home, bounds=self.bounds, taken=taken, pfs=pfs, out_at=out_at
+    def _in_pfs(self, batch: _Batch, datum: Datum, view: View, item: Keyed) -> _Ready:
+        """``view: pfs``: inputs below ``/pfs``, outputs in ``/pfs/out``, code at ``/dataset``."""
+        work = batch.work
+        room = Room(view=batch.base / "pfs", out=batch.base / "out", code=batch.base / "dataset")
+        for path in (room.view, room.out):
+            remove_tree(path)
+            path.mkdir(mode=0o755)
+        if not room.code.exists():
+            make_code(room.code, work, batch.tip, batch.content, self.write_blob)
+        make_view(room.view, work, view, batch.content, self.write_blob)
+        places = self.environment.places(room.view, room.out, room.code)
+        if places.out != f"{places.pfs}/out":
+            # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
+            (room.view / "out").symlink_to(room.out)
+        execution = self._execution(batch, datum, view, item, places, code=room.code)
+        execution = replace(execution, view=room.view, out=room.out)
+        home = "/".join(part for part in (work.pipeline.home, item.place) if part)
+        return _Ready(
+            execution=execution,
+            clear=functools.partial(_empty, room.out),
+            collect=functools.partial(
+                collect, room.out, room.view, home,
+                bounds=self.bounds,
+                taken=frozenset({work.pipeline.spec_path, *work.code}),
+                pfs=places.pfs, out_at=places.out,
+            ),
+        )  # fmt: skip
+
+    def _in_dataset(self, batch: _Batch, datum: Datum, view: View, item: Keyed) -> _Ready:
+        """``view: dataset``: code and inputs at their own paths, declared outputs beside them."""
+        work, pipeline = batch.work, batch.work.pipeline
+        tree = batch.base / "dataset"
+        paths = Paths(inputs=work.input_paths(datum), outputs=declared_outputs(pipeline, datum))
+
+        def fresh() -> None:
+            remove_tree(tree)
+            make_code(tree, work, batch.tip, batch.content, self.write_blob)
+            make_view(tree, work, view, batch.content, self.write_blob)
+            (tree / pipeline.home).mkdir(mode=0o755, parents=True, exist_ok=True)
+
+        fresh()
+        places = self.environment.places(None, None, tree)
+        execution = replace(
+            self._execution(batch, datum, view, item, places, code=tree),
+            argv=fill(pipeline.transform.cmd, paths),
+            stdin=lines(fill(pipeline.transform.stdin, paths)),
+            code_writable=True,
+        )
+        return _Ready(
+            execution=execution,
+            clear=fresh,
+            collect=functools.partial(
+                collect_declared, tree, pipeline.home, paths.outputs, bounds=self.bounds
+            ),
+        )
+
+    def _execution(
+        self, batch: _Batch, datum: Datum, view: View, item: Keyed, places: Places, *, code: Path
+    ) -> Execution:
+        pipeline = batch.work.pipeline
+        env = variables(
+            pipeline, datum, view, batch.work.sources, key=item.key, job=batch.job,
+            commit=batch.tip.commit, pfs=places.pfs, dataset=places.dataset,
+        )  # fmt: skip
+        return Execution(
+            argv=pipeline.transform.cmd,
+            stdin=lines(pipeline.transform.stdin),
+            env=env,
+            view=None,
+            out=None,
+            code=code,
+            cwd=pipeline.transform.working_dir,
+            log=batch.write,
+            limits=self.limits,
+            network=self.network and pipeline.transform.network,
+            image=pipeline.transform.image,
+            cancelled=batch.cancelled,
         )
 
 
-def _fresh(base: Path, code: Path) -> Room:
-    room = Room(view=base / "pfs", out=base / "out", code=code)
-    for path in (room.view, room.out):
-        remove_tree(path)
-        path.mkdir(mode=0o755)
-    return room
+@dataclass(frozen=True)
+class _Batch:
+    """What all datums of one call share."""
+
+    tip: Tip
+    work: Work
+    base: Path
+    content: Mapping[str, Path]
+    job: str
+    write: Callable[[bytes], None]
+    cancelled: Callable[[], bool]
 
 
-def _clear(room: Room) -> None:
-    for child in room.out.iterdir():
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A datum that may be run: how, what to do between tries, how to take what it wrote."""
+
+    execution: Execution
+    clear: Callable[[], None]
+    collect: Callable[[], list[Found]]
+
+
+def _empty(out: Path) -> None:
+    for child in out.iterdir():
         remove_tree(child)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tea_runner.adapters.environments.protocol import Environment, Execution, Limits, Outcome
+from tea_runner.adapters.environments.protocol import Environment, Execution, Outcome
 from tea_runner.core.errors import Cancelled, CommandFailed, TimedOut
 from tea_runner.core.pipeline import Pipeline
-from workers.provision import Room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +23,15 @@ class Ran:
 
 def run_datum(
     pipeline: Pipeline,
-    room: Room,
+    execution: Execution,
     environment: Environment,
-    variables: Mapping[str, str],
     *,
-    limits: Limits,
-    network: bool,
-    log: Callable[[bytes], None],
-    clear: Callable[[Room], None],
-    cancelled: Callable[[], bool] = lambda: False,
+    clear: Callable[[], None],
     deadline: float | None = None,
 ) -> Ran:
     """Run the pipeline's command on one datum, as often as it may be tried.
 
+    :param execution: what to run and where; time limits and error handlers come from the pipeline.
     :param clear: empties the outputs between two tries, so that none begins with half of another's.
     :param deadline: seconds that are left of the pipeline's ``job_timeout``.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
@@ -45,26 +40,13 @@ def run_datum(
     """
     transform = pipeline.transform
     limit = min((t for t in (pipeline.datum_timeout, deadline) if t is not None), default=None)
-    execution = Execution(
-        argv=transform.cmd,
-        stdin=_lines(transform.stdin),
-        env=variables,
-        view=room.view,
-        out=room.out,
-        code=room.code,
-        cwd=transform.working_dir,
-        log=log,
-        timeout=limit,
-        limits=limits,
-        network=network and transform.network,
-        image=transform.image,
-        cancelled=cancelled,
-    )
+    execution = replace(execution, timeout=limit)
+    log = execution.log
     accepted = {0, *transform.accept_return_code}
     tries = max(1, pipeline.datum_tries)
     for attempt in range(1, tries + 1):
         if attempt > 1:
-            clear(room)
+            clear()
             log(f"tea-runner: try {attempt} of {tries}\n".encode())
         outcome = environment.run(execution)
         if outcome.cancelled:
@@ -74,16 +56,17 @@ def run_datum(
                 code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
             )
     if transform.err_cmd:
-        clear(room)
+        clear()
         log(b"tea-runner: the command failed; running err_cmd\n")
-        handler = replace(execution, argv=transform.err_cmd, stdin=_lines(transform.err_stdin))
+        handler = replace(execution, argv=transform.err_cmd, stdin=lines(transform.err_stdin))
         after = environment.run(handler)
         if after.code == 0:
             return Ran(code=0, how="recovered", seconds=after.seconds, attempts=tries)
     raise _failure(outcome, limit, tries)
 
 
-def _lines(lines: tuple[str, ...]) -> bytes | None:
+def lines(lines: tuple[str, ...]) -> bytes | None:
+    """Standard input of a command: its lines, each with its end; None is none."""
     if not lines:
         return None
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"

@@ -53,7 +53,7 @@ def make_code(
     room: Path, work: Work, tip: Tip, content: Mapping[str, Path], blob: WriteBlob
 ) -> None:
     """The dataset as the command sees it besides its inputs: the declared code files."""
-    room.mkdir(mode=0o755)
+    room.mkdir(mode=0o755, exist_ok=True)
     for path in work.code:
         _place(room / path, tip.fact(path), content, blob)
 

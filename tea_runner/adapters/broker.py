@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess  # noqa: TID251 - only the type of what process.start returns
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +41,7 @@ class Broker:
         self.socket = state / "redis.sock"
         self._state = state
         self._variables = variables
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: process.Process | None = None
 
     @property
     def url(self) -> str:
@@ -88,7 +87,7 @@ class Broker:
         if self._process is None:
             return
         self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(process.Timeout):
             self._process.wait(timeout=10)
         process.kill(self._process)
         self.socket.unlink(missing_ok=True)

@@ -24,6 +24,12 @@ PIPE = subprocess.PIPE
 DEVNULL = subprocess.DEVNULL
 
 
+#: A process that was started here.
+Process = subprocess.Popen[bytes]
+#: It did not end within the time it was given.
+Timeout = subprocess.TimeoutExpired
+
+
 def run(
     argv: Sequence[str],
     *,

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-import subprocess  # noqa: TID251 - only the type of what process.start returns
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ class Child:
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
-    running: subprocess.Popen[bytes] | None = None
+    running: process.Process | None = None
     starts: int = 0
     not_before: float = 0.0
 
@@ -78,7 +77,7 @@ class Supervisor:
         end = time.monotonic() + grace
         for child in reversed(self.children):
             if child.running is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
+                with contextlib.suppress(process.Timeout):
                     child.running.wait(timeout=max(0.1, end - time.monotonic()))
                 process.kill(child.running)
         self.children.clear()

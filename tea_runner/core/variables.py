@@ -27,7 +27,6 @@ def variables(
     dataset: str,
 ) -> dict[str, str]:
     """The complete environment of the command but for ``PATH``."""
-    root = dataset if pipeline.view == "dataset" else pfs
     hidden = pipeline.output_path is not None
     found = {
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own
@@ -41,7 +40,11 @@ def variables(
         "PACH_DATUM_ID": key if hidden else datum.id,
     }
     for name, place in view.places.items():
-        found[name] = posixpath.join(root, place) if place else root
+        # In the dataset itself paths are relative to its root, so that a record can say them.
+        if pipeline.view == "dataset":
+            found[name] = place or "."
+        else:
+            found[name] = posixpath.join(pfs, place) if place else pfs
     for entry in datum.entries:
         found[f"{entry.name}_COMMIT"] = sources[entry.input].commit
     found.update(view.variables)

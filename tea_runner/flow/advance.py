@@ -8,10 +8,12 @@ by compare-and-swap, and nothing is remembered between calls.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.jobs import Job, cut
@@ -69,8 +71,6 @@ class Advancer:
     who: str
     memory: Memory = field(default_factory=Memory)
     only: Sequence[str] = ()
-    #: Repeats a group of datums, for pipelines whose command can stand alone.
-    command: Callable[[Work, Sequence[Finished]], str] | None = None
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
     _refused: dict[str, str] = field(default_factory=dict)
     _hopeless: set[str] = field(default_factory=set)
@@ -154,13 +154,13 @@ class Advancer:
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
-        command = self.command
+        command = functools.partial(_record_text, work) if work.pipeline.view == "dataset" else None
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,
                 who=self.who,
                 storage_uuid=self.dataset.storage_uuid,
-                command=(lambda group: command(work, group)) if command else None,
+                command=command,
             )  # fmt: skip
         except OutputRefused as error:
             self._refused[name] = error.message
@@ -208,3 +208,13 @@ class Advancer:
             self.queue.want(job)
             ids.append(job.id)
         return ids
+
+
+def _record_text(work: Work, group: Sequence[Finished]) -> str:
+    """``view: dataset``: plain shell that repeats these datums in a clone."""
+    texts = []
+    for item in group:
+        datum = work.by_label[item.label]
+        paths = Paths(inputs=item.inputs, outputs=declared_outputs(work.pipeline, datum))
+        texts.append(record_text(work.pipeline, paths, work.view(datum).places))
+    return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess  # noqa: TID251 - only the type of what process.start returns
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -49,7 +48,7 @@ class Server:
             f'[storage.options]\ndirectory = "{lab.store}"\n'
         )
         self.repository = repository
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: process.Process | None = None
 
     def cli(self, *words: str) -> str:
         """Run a verb of the command line."""
