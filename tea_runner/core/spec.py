@@ -25,7 +25,7 @@ from tea_runner.core.specchecks import check_document, check_file
 from tea_runner.core.specfields import INPUT, TOP
 from tea_runner.core.specinputs import default_name
 from tea_runner.core.specread import Filled, Form
-from tea_runner.core.yamltext import Document, read_documents
+from tea_runner.core.yamltext import Document, Keyed, read_documents
 
 __all__ = ["Parsed", "Problem", "parse_specs"]
 
@@ -54,20 +54,21 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> Parsed:
     form = Form(path)
     found = read_documents(data)
     for fault in found.faults:
-        form.say("error", fault.mark, "", fault.message, fault.hint)
+        form.say("error", fault.mark, fault.key, fault.message, fault.hint)
     many = len(found.documents) > 1
     pipelines = []
     for number, document in enumerate(found.documents):
         before = len(form.problems)
         filled = form.fill(document.root, TOP)
-        check_document(form, filled)
+        if isinstance(document.root, Keyed):
+            check_document(form, filled)
         if any(problem.is_error for problem in form.problems[before:]) or found.faults:
             continue
         home = posixpath.dirname(path)
         if many:
             home = posixpath.join(home, _name(filled))
         pipelines.append(_pipeline(filled, document, path, blob, number, home))
-    check_file(form, found.documents, pipelines, broken=bool(found.faults))
+    pipelines = check_file(form, found.documents, pipelines, broken=bool(found.faults))
     problems = sorted(form.problems, key=lambda problem: (problem.line, problem.column))
     return Parsed(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
 

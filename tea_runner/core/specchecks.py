@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tea_runner.core.glob import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.specenv import variable_problem
-from tea_runner.core.specinputs import MOST_GLOBS, check_input
+from tea_runner.core.specinputs import MOST_GLOBS, MOST_INPUTS, check_input, count_inputs
 from tea_runner.core.specread import Filled, Form
 from tea_runner.core.yamltext import Document, Mark
 
@@ -38,14 +38,11 @@ _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 def check_document(form: Form, filled: Filled) -> None:
     """Say what is wrong with one pipeline."""
     _check_name(form, filled.inner("pipeline"))
-    if "input" in filled.values:
+    if "input" in filled.values and _check_count(form, filled):
         check_input(form, filled.inner("input"))
-    elif "input" in filled.marks:
-        form.say("error", filled.place("input"), "input", "input is empty", "write input: pfs: …")
-    _check_transform(form, filled.inner("transform"), given="transform" in filled.marks)
+    _check_transform(form, filled.inner("transform"))
     _check_outputs(form, filled)
     _check_numbers(form, filled)
-    _check_globs(form, filled)
     branch = filled.text("output_branch")
     if branch and not _is_branch(branch):
         form.say(
@@ -56,8 +53,8 @@ def check_document(form: Form, filled: Filled) -> None:
 
 def check_file(
     form: Form, documents: Sequence[Document], pipelines: Sequence[Pipeline], *, broken: bool
-) -> None:
-    """Say what is wrong between the documents of one file."""
+) -> list[Pipeline]:
+    """Say what is wrong between the documents of one file; gives the pipelines that remain."""
     if not documents and not broken:
         form.say("error", Mark(1), "", "the file holds no pipeline", "write pipeline: name: …")
     seen: dict[str, Pipeline] = {}
@@ -70,6 +67,7 @@ def check_file(
                 f"{other.spec_line}",
                 "give each a name of its own",
             )  # fmt: skip
+    return list(seen.values())
 
 
 def _check_name(form: Form, filled: Filled) -> None:
@@ -79,17 +77,11 @@ def _check_name(form: Form, filled: Filled) -> None:
             "error", filled.place("name"), filled.key("name"), f"{name[:80]!r} is no pipeline name",
             "write 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
         )  # fmt: skip
-    elif not name and "name" in filled.marks:
+    elif not name and "name" in filled.values:
         form.say("error", filled.place("name"), filled.key("name"), "name is empty", "write a name")
 
 
-def _check_transform(form: Form, filled: Filled, *, given: bool) -> None:
-    if not given:
-        form.say(
-            "error", filled.mark, "transform", "transform is missing",
-            'write transform: with cmd: ["sh", "script.sh"]',
-        )  # fmt: skip
-        return
+def _check_transform(form: Form, filled: Filled) -> None:
     _check_cmd(form, filled)
     env = filled.values.get("env", {})
     assert isinstance(env, dict)
@@ -120,7 +112,7 @@ def _check_transform(form: Form, filled: Filled, *, given: bool) -> None:
                 "error", filled.place("accept_return_code"), filled.key("accept_return_code"),
                 f"a code is between 0 and 255, got {code}",
             )  # fmt: skip
-    for pattern in filled.texts("code"):
+    for pattern in filled.texts("code")[:MOST_GLOBS]:
         try:
             Glob(pattern)
         except GlobError as error:
@@ -215,19 +207,21 @@ def _check_numbers(form: Form, filled: Filled) -> None:
         )  # fmt: skip
 
 
-def _check_globs(form: Form, filled: Filled) -> None:
-    count = _count_globs(filled.inner("input")) + len(filled.inner("transform").texts("code"))
-    if count > MOST_GLOBS:
+def _check_count(form: Form, filled: Filled) -> bool:
+    """Whether the inputs are few enough to be looked at one by one."""
+    nodes, globs = count_inputs(filled.inner("input"))
+    globs += len(filled.inner("transform").texts("code"))
+    if globs > MOST_GLOBS:
         form.say(
-            "error", filled.place("input"), "input", f"more than {MOST_GLOBS} globs ({count})",
-            "join some of them with {a,b}",
+            "error", filled.place("input"), "input", f"more than {MOST_GLOBS} globs ({globs})",
+            "put some of them together with {a,b}",
         )  # fmt: skip
-
-
-def _count_globs(filled: Filled) -> int:
-    kinds = ("cross", "union", "join", "group")
-    inner = sum(_count_globs(child) for kind in kinds for child in filled.inners(kind))
-    return inner + ("pfs" in filled.values)
+    elif nodes > MOST_INPUTS:
+        form.say(
+            "error", filled.place("input"), "input", f"more than {MOST_INPUTS} inputs ({nodes})",
+            "use fewer",
+        )  # fmt: skip
+    return globs <= MOST_GLOBS and nodes <= MOST_INPUTS
 
 
 def _is_branch(name: str) -> bool:

@@ -166,6 +166,7 @@ TRANSFORM = _f(
              "the worker's scratch directory is used"),
     _refused("datum_batching", "boolean", "one process for many datums",
              "let the command handle one datum and use datum_set_spec for many small ones"),
+    required=True,
 )  # fmt: skip
 
 TOP = (

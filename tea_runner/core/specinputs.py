@@ -10,6 +10,7 @@ from tea_runner.core.specfields import INPUT
 from tea_runner.core.specread import Filled, Form
 
 MOST_GLOBS = 50
+MOST_INPUTS = 200
 
 _KINDS = tuple(known.name for known in INPUT if known.standing not in ("refused", "renamed"))
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
@@ -36,8 +37,13 @@ def check_input(form: Form, filled: Filled) -> dict[str, Filled]:
                 f"write one of {', '.join(_KINDS)}; put several inputs into cross, union, join or "
                 "group",
             )  # fmt: skip
-        return {}
-    kind = given[0]
+    found: dict[str, Filled] = {}
+    for kind in given:
+        found |= _check_kind(form, filled, kind)
+    return found
+
+
+def _check_kind(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
     if kind not in filled.values:
         if not any(problem.key == filled.key(kind) for problem in form.problems):
             form.say("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
@@ -98,7 +104,7 @@ def _check_pfs(form: Form, filled: Filled) -> dict[str, Filled]:
             assert glob is not None
             form.say(
                 "bad habit", filled.place(template), filled.key(template),
-                f"${number} is always empty: the glob makes {glob.captures} captures",
+                f"${number} is always empty: the glob has {_counted(glob.captures)}",
                 f"put what ${number} is to be into ( ) in the glob",
             )  # fmt: skip
     repo = filled.text("repo")
@@ -135,13 +141,22 @@ def _name_problem(name: str) -> str:
     return forbidden_variable(name)
 
 
+def _counted(captures: int) -> str:
+    return "no capture" if captures == 0 else f"{captures} capture{'s' if captures > 1 else ''}"
+
+
+def count_inputs(filled: Filled) -> tuple[int, int]:
+    """How many nodes an input has, and how many of them are globs."""
+    nodes, globs = 1, int("pfs" in filled.values)
+    for kind in ("cross", "union", "join", "group"):
+        for child in filled.inners(kind):
+            inner = count_inputs(child)
+            nodes, globs = nodes + inner[0], globs + inner[1]
+    return nodes, globs
+
+
 def _check_glob(form: Form, filled: Filled) -> Glob | None:
     if "glob" not in filled.values:
-        if "glob" in filled.marks:
-            form.say(
-                "error", filled.place("glob"), filled.key("glob"), "glob is empty",
-                'write "/*" for one datum per entry, or "/" for everything at once',
-            )  # fmt: skip
         return None
     text = filled.text("glob")
     try:
@@ -155,7 +170,7 @@ def _check_glob(form: Form, filled: Filled) -> Glob | None:
 
 def _check_repo(form: Form, filled: Filled, repo: str) -> None:
     if not repo:
-        if "repo" in filled.marks:
+        if "repo" in filled.values:
             form.say(
                 "error", filled.place("repo"), filled.key("repo"), "repo is empty",
                 "write a path in this dataset, a pipeline's name, or . for all of it",

@@ -7,6 +7,7 @@ that this system does not carry out.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,6 +17,8 @@ from tea_runner.core.problem import Kind, Problem
 from tea_runner.core.specfields import INPUT, OLD, TOP, Field
 from tea_runner.core.specvalues import Unreadable
 from tea_runner.core.yamltext import Items, Keyed, Mark, Node, Scalar
+
+MOST_SUGGESTIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Form:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self.unknown = 0
 
     def say(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
         """Keep a problem."""
@@ -121,24 +125,36 @@ class Form:
             filled.marks[known.name] = mark
             if not _is_nothing(value):
                 self._take(filled, known, value, mark)
+            elif known.required:
+                self.say(
+                    "error", mark, filled.key(known.name),
+                    f"{known.name} is empty", f"fill it in: {known.about}",
+                )  # fmt: skip
         for known in fields:
             if known.required and known.name not in filled.marks and known.standing != "refused":
                 self.say(
                     "error", node.mark, filled.key(known.name),
-                    f"{known.name} is missing", f"write {known.name}: {known.about}",
+                    f"{known.name} is missing", f"add {known.name}: ({known.about})",
                 )  # fmt: skip
         return filled
 
     def _unknown(self, written: str, mark: Mark, filled: Filled, table: dict[str, Field]) -> None:
         if written == "<<":
             return  # said already: merge keys are refused
+        self.unknown += 1
+        if self.unknown > MOST_SUGGESTIONS or len(written) > 64:
+            # Suggestions cost time, and nobody reads so many.
+            self.say("error", mark, filled.path, f"unknown key {written[:64]!r}")
+            return
         useful = [name for name, known in table.items() if known.standing in ("works", "differs")]
         near = difflib.get_close_matches(written, useful, 1, 0.55)
         places = _places().get(written, ())
         if places:
-            hint = f"it belongs into {places[0]}" if places[0] else "it belongs at the top level"
+            hint = f"it belongs {_where(places[0])}"
         elif near:
             hint = f"did you mean {near[0]!r}?"
+        elif elsewhere := difflib.get_close_matches(written, _places(), 1, 0.65):
+            hint = f"did you mean {elsewhere[0]!r} {_where(_places()[elsewhere[0]][0])}?"
         else:
             hint = f"known here are {', '.join(_names(table))}"
         self.say("error", mark, filled.key(written), f"unknown key {written!r}", hint)
@@ -220,7 +236,7 @@ class Form:
         self, node: Node, key: str, read: Callable[[Node, str], object]
     ) -> tuple[object, ...] | None:
         if not isinstance(node, Items):
-            hint = f"write [{node.text!r}]" if isinstance(node, Scalar) and node.text else ""
+            hint = _as_list(node.text, key) if isinstance(node, Scalar) and node.text else ""
             self.say("error", node.mark, key, _expected("a list", node), hint)
             return None
         values = [read(item, f"{key}[{index}]") for index, item in enumerate(node.items)]
@@ -247,6 +263,15 @@ def _is_off(node: Node) -> bool:
     if isinstance(node, Scalar):
         return node.text in ("", "0", "false")
     return not (node.items if isinstance(node, Items) else node.values)
+
+
+def _where(path: str) -> str:
+    return f"in {path}" if path else "at the top level"
+
+
+def _as_list(text: str, key: str) -> str:
+    words = text.split() if key.endswith("cmd") else text.splitlines()
+    return f"write {json.dumps(words[:10], ensure_ascii=False)}" if len(words) <= 10 else ""
 
 
 def _expected(what: str, node: Node) -> str:

@@ -79,6 +79,8 @@ class Fault:
     mark: Mark
     message: str
     hint: str = ""
+    #: Dotted path of the field.
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,18 @@ class _Reader:
             self._node(event)
 
     def _fault(self, mark: Mark, what: str, hint: str) -> None:
-        self.faults.append(Fault(mark, f"{what} is not allowed in a pipeline file", hint))
+        message = f"{what} is not allowed in a pipeline file"
+        self.faults.append(Fault(mark, message, hint, self._path()))
+
+    def _path(self) -> str:
+        """Dotted path of the value that is being read."""
+        path = ""
+        for node, key in zip(self.stack, self.keys, strict=True):
+            if isinstance(node, Items):
+                path += f"[{len(node.items)}]"
+            elif key is not None:
+                path += f".{key[0]}" if path else key[0]
+        return path
 
     def _node(self, event: Any) -> None:
         mark = self._mark(event.start_mark)
@@ -282,16 +295,14 @@ class _Reader:
         if key is None:
             self.keys[-1] = (self._key(node), node.mark)
             return
-        self.keys[-1] = None
         name, mark = key
         if name in parent.values:
-            first = parent.marks[name].line
-            self.faults.append(
-                Fault(mark, f"key {name!r} is given twice, first in line {first}", "keep one")
-            )
+            message = f"key {name!r} is given twice, first in line {parent.marks[name].line}"
+            self.faults.append(Fault(mark, message, "keep one", self._path()))
         else:
             parent.values[name] = node
             parent.marks[name] = mark
+        self.keys[-1] = None
 
     def _key(self, node: Node) -> str:
         if not isinstance(node, Scalar):

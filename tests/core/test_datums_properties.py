@@ -40,7 +40,7 @@ class Case:
         if isinstance(tree[0], str):
             kind, inner = tree
             inputs = tuple(self._build(child) for child in inner)
-            return Combined(kind=kind, inputs=inputs)  # type: ignore[arg-type]
+            return Combined(kind=kind, inputs=inputs)
         names, outer, keyed = tree
         number = len(self.listings)
         self.listings[number] = Listing(names)
