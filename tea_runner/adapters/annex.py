@@ -282,13 +282,14 @@ class Annex:
         return uuid
 
     def matches(self, expression: str, path: str, size: int, encoding: str) -> bool:
-        """Whether a file matches a preferred-content expression (git-annex-matchexpression(1)).
+        """Whether a file matches ``annex.largefiles`` (git-annex-matchexpression(1)).
 
         :raises OutsideError: when the expression is wrong, or asks for more than is known.
         """
         done = process.run(
             [
-                "git-annex", "matchexpression", expression, f"--file={path}", f"--size={size}",
+                "git-annex", "matchexpression", "--largefiles", expression, f"--file={path}",
+                f"--size={size}",
                 f"--mimeencoding={encoding}",
                 f"--mimetype={'application/octet-stream' if encoding == 'binary' else 'text/plain'}",
             ],
