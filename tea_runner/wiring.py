@@ -16,8 +16,7 @@ import redis
 
 from tea_runner.adapters.annex import Annex, Storage
 from tea_runner.adapters.clone import Clone, open_clone
-from tea_runner.adapters.environments.host import HostSandbox
-from tea_runner.adapters.environments.plain import Plain
+from tea_runner.adapters.environments.kinds import KINDS, Choice, choose
 from tea_runner.adapters.environments.protocol import Environment, Limits
 from tea_runner.adapters.fleet import Fleet, look_at_fleet
 from tea_runner.adapters.forge.kinds import Reach, make_forge
@@ -31,7 +30,7 @@ from tea_runner.adapters.queue import Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
 from tea_runner.adapters.versions import tool_versions
-from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.core.errors import SettingsError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.ports import Forge
 from tea_runner.settings import Settings
@@ -59,33 +58,37 @@ class Site:
     # -- environments of commands ------------------------------------------------------------
 
     @cached_property
-    def host(self) -> Environment:
-        """Where commands run that name no image."""
+    def choice(self) -> Choice:
+        """What the operator decided about environments."""
         sandbox = self.settings.sandbox
+        engines = [kind for kind in self.settings.environments if kind != "host"]
         said = self.settings.source("sandbox.path") != "default"
-        path = sandbox.path if said else ""
-        if sandbox.kind == "off":
-            return Plain(path=path)
-        return HostSandbox(binds=sandbox.binds, path=path)
+        return Choice(
+            sandbox="off" if sandbox.kind == "off" else "host",
+            container=engines[0] if engines else "",
+            binds=tuple(sandbox.binds),
+            path=sandbox.path if said else "",
+            variables=self.variables,
+        )
+
+    @cached_property
+    def host(self) -> Environment:
+        """Where commands run that name no image; not checked yet."""
+        return KINDS[self.choice.sandbox](self.choice)
 
     def environment(self, pipeline: Pipeline) -> Environment:
         """Where this pipeline's command runs.
 
         :raises Refused: when that cannot be had here; never something less instead.
         """
-        if pipeline.transform.image:
-            raise Refused(
-                f"pipeline {pipeline.name} names an image; containers are not enabled here"
-            )
-        missing = self.host.check()
-        if missing:
-            raise Refused(f'{missing}; or decide to run without a sandbox: sandbox.kind = "off"')
-        return self.host
+        kind = bool(pipeline.transform.image)
+        if kind not in self._environments:
+            self._environments[kind] = choose(pipeline.transform.image, self.choice)
+        return self._environments[kind]
 
-    def identity(self, pipeline: Pipeline) -> tuple[str, ...]:
-        """What of the environment goes into the pipeline's keys."""
-        image = pipeline.transform.image
-        return ("image", image) if image else ("host",)
+    @cached_property
+    def _environments(self) -> dict[bool, Environment]:
+        return {}
 
     @property
     def limits(self) -> Limits:

@@ -159,6 +159,19 @@ class Bench:
             ),
         )
 
+    def _image(self, batch: _Batch) -> str:
+        """What the environment is given: an image's name, or the file that it is."""
+        work = batch.work
+        if not work.image:
+            return work.pipeline.transform.image
+        fact = batch.tip.fact(work.image)
+        if fact.key is not None:
+            return str(batch.content[fact.key])
+        file = batch.base / "image"
+        if not file.exists():
+            self.write_blob(fact.oid, file)
+        return str(file)
+
     def _execution(
         self, batch: _Batch, datum: Datum, view: View, item: Keyed, places: Places, *, code: Path
     ) -> Execution:
@@ -178,7 +191,7 @@ class Bench:
             log=batch.write,
             limits=self.limits,
             network=self.network and pipeline.transform.network,
-            image=pipeline.transform.image,
+            image=self._image(batch),
             cancelled=batch.cancelled,
         )
 

@@ -46,6 +46,10 @@ def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> list[str]:
         key = tip.fact(path).key
         if key is not None:
             keys[key] = None
+    if work.image:
+        key = tip.fact(work.image).key
+        if key is not None:
+            keys[key] = None
     return list(keys)
 
 

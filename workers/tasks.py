@@ -16,7 +16,7 @@ from typing import Any
 from tea_runner.adapters.logs import JobLog
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
-from tea_runner.core.errors import Cancelled, OutsideError, Refused, TeaError
+from tea_runner.core.errors import Cancelled, OutsideError, Refused, Superseded, TeaError
 from tea_runner.flow.advance import Advance, Advancer
 from tea_runner.flow.tip import Memory
 from tea_runner.ports import StatusState
@@ -127,7 +127,6 @@ class Planner:
         advancer = Advancer(
             dataset=repository,
             queue=self._site.jobs,
-            identity=self._site.identity,
             who=self._site.who,
             memory=memory,
         )
@@ -259,6 +258,11 @@ class Worker:
             except Cancelled:
                 jobs.release(claim)
                 return
+            except Superseded as error:
+                # Whoever still wants its datums plans again, and asks for them at the newer commit.
+                job_log.write(f"tea-runner: {error.message}\n".encode())
+                jobs.end(claim, "cancelled", error.message)
+                return
             except OutsideError as error:
                 job_log.write(f"tea-runner: {error.message}\n".encode())
                 log.warning("job %s: %s", job.id, error.message)
@@ -310,7 +314,6 @@ def means(site: Site) -> Means:
     return Means(
         scratch=scratch,
         environment=site.environment,
-        identity=site.identity,
         limits=site.limits,
         network=site.settings.sandbox.network,
         who=site.who,

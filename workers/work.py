@@ -17,13 +17,12 @@ from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.repository import RESULTS, Repository
 from tea_runner.adapters.save import Saver
 from tea_runner.core.attributes import annex_backend
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import OutsideError, Superseded
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import Result, format_results
 from tea_runner.core.tree import PLAIN, TREE, TreeEntry
 from tea_runner.flow.inputs import Work, derive
-from tea_runner.flow.planning import Identity
 from tea_runner.flow.tip import Memory, Tip
 from workers.compute import Bench
 
@@ -37,7 +36,6 @@ class Means:
 
     scratch: Path
     environment: Callable[[Pipeline], Environment]
-    identity: Identity
     limits: Limits
     bounds: Bounds
     network: bool
@@ -77,6 +75,7 @@ class Workshop:
 
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
             again.
+        :raises Superseded: when its commit is not on the forge any more.
         :raises Cancelled: when it was stopped.
         """
         began = time.monotonic()
@@ -117,7 +116,7 @@ class Workshop:
             pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            known = derive(tip, pipeline, self.means.identity(pipeline))
+            known = derive(tip, pipeline)
             if len(self._works) >= _REMEMBERED:
                 self._works.clear()
             self._works[job.commit, job.pipeline] = known
@@ -129,7 +128,12 @@ class Workshop:
             return Tip(self.repository.objects, commit, self._memory)
         except OutsideError:
             self.repository.refresh()
+        try:
             return Tip(self.repository.objects, commit, self._memory)
+        except OutsideError:
+            raise Superseded(
+                f"commit {commit[:12]} was pushed away before this job began"
+            ) from None
 
     def _publish(self, job: Job, saver: Saver, results: Sequence[Result]) -> str:
         """Push the results under the job's ref; whoever was there first has the same results."""

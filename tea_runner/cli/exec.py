@@ -42,17 +42,24 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
     pinned = _WithPipeline(tip, pipeline)
-    work = derive(pinned, pipeline, context.site.identity(pipeline))
+    work = derive(pinned, pipeline)
     missing = [label for label in datums if label not in work.by_label]
     if missing:
         raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
-    environment: Environment = context.site.host
-    lacking = environment.check()
-    if lacking:
-        click.echo(f"tea-runner: without a sandbox: {lacking}", err=True)
-        environment = Plain()
+    environment = _environment(context, pipeline)
     _run_all(session, pinned, work, datums, environment)
     return 0
+
+
+def _environment(context: Context, pipeline: Pipeline) -> Environment:
+    """As in the settings; a person who repeats a record on a machine without bubblewrap is told."""
+    if not pipeline.transform.image:
+        lacking = context.site.host.check()
+        if lacking:
+            click.echo(f"tea-runner: without a sandbox: {lacking}", err=True)
+            return Plain()
+    environment: Environment = context.site.environment(pipeline)
+    return environment
 
 
 def _run_all(

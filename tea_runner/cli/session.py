@@ -42,7 +42,6 @@ class Session:
         return make_plan(
             self.clone,
             self.tip(at),
-            identity=self.context.site.identity,
             failures=lambda keys: self.queue.failures("", keys),
             only=only,
         )
@@ -52,7 +51,6 @@ class Session:
         return Advancer(
             dataset=self.clone,
             queue=self.queue,
-            identity=self.context.site.identity,
             who=self.context.site.who,
             memory=self.memory,
             only=only,

@@ -20,7 +20,7 @@ from tea_runner.core.jobs import Job, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
 from tea_runner.flow.inputs import Work
-from tea_runner.flow.planning import Identity, Planned, make_plan
+from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.settle import finish, settle
 from tea_runner.flow.tip import Memory, Tip
 from tea_runner.ports import Dataset, JobQueue
@@ -66,7 +66,6 @@ class Advancer:
 
     dataset: Dataset
     queue: JobQueue
-    identity: Identity
     #: Author and committer of results commits, ``Name <address>``.
     who: str
     memory: Memory = field(default_factory=Memory)
@@ -116,7 +115,6 @@ class Advancer:
         return make_plan(
             self.dataset,
             Tip(self.dataset.objects, commit, self.memory),
-            identity=self.identity,
             failures=lambda keys: self.queue.failures(self.dataset.name, keys),
             only=self.only,
             hopeless=self._hopeless,
@@ -154,7 +152,8 @@ class Advancer:
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
-        command = functools.partial(_record_text, work) if work.pipeline.view == "dataset" else None
+        alone = work.pipeline.view == "dataset" and not work.pipeline.transform.image
+        command = functools.partial(_record_text, work) if alone else None
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,

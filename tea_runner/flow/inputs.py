@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tea_runner.core import manifest as manifests
+from tea_runner.core.containers import container_image, image_digest
 from tea_runner.core.datum import Datum
 from tea_runner.core.datums import enumerate_datums
 from tea_runner.core.errors import SpecError, UserError
@@ -32,6 +33,8 @@ class Work:
     keyed: tuple[Keyed, ...]
     #: Files of the dataset that the command sees besides its inputs.
     code: tuple[str, ...]
+    #: The file of the dataset that is the container's image, if one is.
+    image: str = ""
 
     @cached_property
     def by_label(self) -> dict[str, Datum]:
@@ -47,7 +50,7 @@ class Work:
         return tuple(self.sources[entry.input].path(entry.path) for entry in datum.entries)
 
 
-def derive(tip: Tip, pipeline: Pipeline, environment: Sequence[str]) -> Work:
+def derive(tip: Tip, pipeline: Pipeline) -> Work:
     """The pipeline's datums with their keys.
 
     :raises UserError: when an input names nothing, or has content without a hash.
@@ -58,7 +61,8 @@ def derive(tip: Tip, pipeline: Pipeline, environment: Sequence[str]) -> Work:
     datums = enumerate_datums(pipeline, listings)
     _prefetch(tip, datums, sources)
     code = _code(tip, pipeline)
-    shared = base(pipeline, environment, [seen for _, seen in code])
+    image, identity = _environment(tip, pipeline)
+    shared = base(pipeline, identity, [seen for _, seen in code])
     keyed = []
     for datum in datums:
         inputs = see(pipeline, datum, sources).inputs
@@ -70,7 +74,29 @@ def derive(tip: Tip, pipeline: Pipeline, environment: Sequence[str]) -> Work:
         datums=datums,
         keyed=tuple(keyed),
         code=tuple(path for path, _ in code),
+        image=image,
     )
+
+
+def _environment(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
+    """The annexed image of a pipeline (or nothing), and what identifies its environment.
+
+    The image is known by its content: the same bytes are the same environment, under any name.
+    """
+    image = pipeline.transform.image
+    if not image:
+        return "", ("host",)
+    digest = image_digest(image)
+    if digest:
+        return "", ("image", digest)
+    path = container_image(tip.blob_at(".datalad/config") or b"", image)
+    if not path:
+        raise SpecError(
+            f"this dataset has no container {image}; add it with datalad containers-add, "
+            f"or pin an image of a registry as name@sha256:…",
+            file=pipeline.spec_path, line=pipeline.spec_line, key="transform.image",
+        )  # fmt: skip
+    return path, ("image", str(tip.fact(path).content))
 
 
 def _source(tip: Tip, pipeline: Pipeline, number: int) -> Source:

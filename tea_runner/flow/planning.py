@@ -15,8 +15,6 @@ from tea_runner.flow.inputs import Work, derive
 from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset
 
-#: What of the environment goes into a pipeline's keys.
-Identity = Callable[[Pipeline], Sequence[str]]
 #: Keys that failed for good, with the sentence that says how.
 Failures = Callable[[Sequence[str]], Mapping[str, str]]
 
@@ -36,7 +34,6 @@ def make_plan(
     dataset: Dataset,
     tip: Tip,
     *,
-    identity: Identity,
     failures: Failures,
     only: Sequence[str] = (),
     forced: Sequence[str] = (),
@@ -65,7 +62,7 @@ def make_plan(
         waiting = _held_up(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
             dataset, tip, pipeline, planned,
-            identity=identity, failures=failures, forced=forced, hopeless=hopeless,
+            failures=failures, forced=forced, hopeless=hopeless,
         )  # fmt: skip
     planned.plan = Plan(
         commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
@@ -97,13 +94,12 @@ def _plan_one(
     pipeline: Pipeline,
     planned: Planned,
     *,
-    identity: Identity,
     failures: Failures,
     forced: Sequence[str],
     hopeless: Collection[str],
 ) -> PipelinePlan:
     try:
-        work = derive(tip, pipeline, identity(pipeline))
+        work = derive(tip, pipeline)
     except UserError as error:
         return PipelinePlan(
             pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message

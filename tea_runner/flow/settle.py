@@ -81,7 +81,9 @@ def settle(
         published and the branch has to be planned again.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     """
-    annexed_code = tuple(path for path in work.code if tip.fact(path).key is not None)
+    annexed_code = tuple(
+        path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
+    )
     composition = compose(
         work.pipeline,
         finished,

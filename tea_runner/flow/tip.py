@@ -94,7 +94,8 @@ class Tip:
     ) -> tuple[tuple[Pipeline, ...], tuple[Problem, ...]]:
         data = self.objects.blob(entry.oid) if entry.mode not in (LINK, SUBMODULE) else None
         if data is None or content.pointer_key(entry.mode, data):
-            text = "a pipeline file must be a plain file in git of at most 64 KiB"
+            limit = content.SMALL_BLOB // 1024
+            text = f"a pipeline file must be a plain file in git of less than {limit} KiB"
             return (), (Problem.error(path, text),)
         parsed = parse_specs(path, data, entry.oid)
         return parsed.pipelines, parsed.problems
@@ -182,6 +183,7 @@ class Tip:
             return Manifest()
         known = self.memory.manifests.get(entry.oid)
         if known is None:
+            self.objects.bring([entry.oid])
             try:
                 known = parse_manifest(self.objects.blob(entry.oid) or b"")
             except ManifestError:

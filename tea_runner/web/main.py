@@ -11,6 +11,7 @@ from flask import Flask
 
 from tea_runner.settings import load_settings
 from tea_runner.web.app import create_app
+from tea_runner.web.pages import pages_blueprint
 from tea_runner.web.parts import WebParts
 from tea_runner.wiring import Site
 
@@ -32,6 +33,7 @@ def application() -> Flask:
             requests=site.jobs,
             ready={"redis": lambda: _redis_problem(site)},
             count=lambda word: _count(site, word),
+            blueprints=(pages_blueprint(site),),
         )
     )
 

@@ -1,0 +1,22 @@
+"""Options that several verbs share, each with one meaning everywhere."""
+
+from __future__ import annotations
+
+import click
+
+from tea_runner.cli.main import Context
+
+
+def _set_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.find_object(Context).as_json = True  # type: ignore[union-attr]
+
+
+#: ``tea-runner lint --json`` means the same as ``tea-runner --json lint``.
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_set_json,
+    help="Results as JSON, for programs.",
+)  # fmt: skip
+at_option = click.option(
+    "--at", default="HEAD", metavar="COMMIT", help="Look at this commit instead of HEAD."
+)
