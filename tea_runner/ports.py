@@ -42,6 +42,13 @@ class Objects(Protocol):
         """As :meth:`blob`, for many at once."""
         ...
 
+    def bring(self, oids: Iterable[str]) -> None:
+        """Have blobs at hand that are wanted for themselves, whatever their size.
+
+        :raises OutsideError: when they are not to be had.
+        """
+        ...
+
     def commit(self, oid: str) -> CommitFacts:
         """A commit's parts.
 

@@ -60,9 +60,11 @@ class Index:
             env=self._mirror.environment.with_(GIT_LITERAL_PATHSPECS="0"),
             why="reading manifests",
         )  # fmt: skip
+        rows = _raw_rows(out)
+        self._mirror.objects.bring(blob for _, blob, _ in rows)
         count = 0
         with self._database:
-            for commit, blob, path in _raw_rows(out):
+            for commit, blob, path in rows:
                 count += self._learn(commit, blob, path)
             self._database.executemany(
                 "INSERT OR IGNORE INTO seen VALUES (?)", [(tip,) for tip in fresh]

@@ -112,6 +112,27 @@ class ObjectReader:
             for oid, found in self.read_many(oids).items()
         }
 
+    def bring(self, oids: Iterable[str]) -> None:
+        """Fetch blobs that are wanted for themselves, such as large manifests, all in one go.
+
+        :raises OutsideError: when the forge does not give them.
+        """
+        missing = [oid for oid, data in self.blobs(oids).items() if data is None]
+        if not missing:
+            return
+        process.run(
+            [
+                "git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=true",
+                "-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags",
+                "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
+                "--stdin", "origin",
+            ],
+            env=self._environment.variables,
+            cwd=self.git_dir,
+            stdin="".join(oid + "\n" for oid in missing).encode(),
+            why="fetching manifests",
+        )  # fmt: skip
+
     def commit(self, oid: str) -> Commit:
         """A commit's parts.
 

@@ -100,7 +100,13 @@ def compose(
     owners = _owners(finished)
     old_rows = {row.datum: row for row in before.rows}
     old_paths = {path for row in before.rows for path in row.paths}
-    changed = [item for item in finished if _differs(item, old_rows.get(item.label))]
+    changed = [
+        item
+        for item in finished
+        if _differs(item, old_rows.get(item.label))
+        # What somebody removed from the tree is put back.
+        or any(exists(_join(home, path)) is None for path in _paths(item))
+    ]
     for item in changed:
         for path in _paths(item):
             _refuse_foreign(_join(home, path), path, item.label, old_paths, exists)
