@@ -15,8 +15,8 @@ Keys (all below ``tea:``):
 
 from __future__ import annotations
 
-import functools
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -376,6 +376,19 @@ class Jobs:
             for name in self._redis.scan_iter("tea:job:*", count=1000)
             if self._redis.hget(name, "state") == b"waiting"
         ]
+
+    def problem(self) -> str:
+        """What is wrong with Redis, or nothing."""
+        try:
+            self._redis.ping()
+        except redis.RedisError as error:
+            return str(error)
+        return ""
+
+    def count(self, word: str) -> None:
+        """One more delivery was judged so; never raises."""
+        with contextlib.suppress(redis.RedisError):
+            self._redis.hincrby("tea:deliveries", word, 1)
 
     @staticmethod
     def _guard(call: Callable[[], Any]) -> Any:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import redis
 from rich.console import Console
 
 from tea_runner.adapters import process
 from tea_runner.adapters.broker import find_server
+from tea_runner.adapters.jobs import connect
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.runs import Run, Runs
 from tea_runner.cli.main import Context
@@ -85,7 +85,7 @@ class Demo:
             "GIT_COMMITTER_NAME": "Demo", "GIT_COMMITTER_EMAIL": "demo@example.org",
         }  # fmt: skip
         self.console = Console(highlight=False, soft_wrap=True)
-        self.runs = Runs(redis.Redis(unix_socket_path=str(stack.state / "redis.sock")))
+        self.runs = Runs(connect(f"unix://{stack.state / 'redis.sock'}"))
 
     def run(self) -> None:
         """All of it."""

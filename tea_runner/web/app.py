@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -11,6 +12,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.web.health import health_blueprint
 from tea_runner.web.hooks import hooks_blueprint
 from tea_runner.web.parts import WebParts
+from tea_runner.web.prefix import Prefix
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ def create_app(parts: WebParts) -> Flask:
     app.register_error_handler(TeaError, _tea_error)
     app.register_error_handler(Exception, _bug)
     app.after_request(_harden)
+    below = urlsplit(parts.settings.web.url).path.rstrip("/")
+    if below:
+        app.wsgi_app = Prefix(app.wsgi_app, below)  # type: ignore[method-assign]
     return app
 
 

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import redis
 from flask import Flask
 
 from tea_runner.settings import load_settings
@@ -31,23 +30,8 @@ def application() -> Flask:
             settings=settings,
             hooks=site.hooks,
             requests=site.jobs,
-            ready={"redis": lambda: _redis_problem(site)},
-            count=lambda word: _count(site, word),
+            ready={"redis": site.jobs.problem},
+            count=site.jobs.count,
             blueprints=(pages_blueprint(site),),
         )
     )
-
-
-def _redis_problem(site: Site) -> str:
-    try:
-        site.redis.ping()
-    except redis.RedisError as error:
-        return str(error)
-    return ""
-
-
-def _count(site: Site, word: str) -> None:
-    try:
-        site.redis.hincrby("tea:deliveries", word, 1)
-    except redis.RedisError:
-        return
