@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
@@ -12,9 +12,6 @@ from rich.progress import TimeElapsedColumn as Elapsed
 from rich.text import Text
 
 from tea_runner.cli.main import Context
-from tea_runner.core.pipeline import Pipeline
-
-Identity = Callable[[Pipeline], Sequence[str]]
 
 
 class _Count(ProgressColumn):
@@ -38,15 +35,6 @@ class Watch:
     def say(self, text: str) -> None:
         """Name what is read next."""
         self._progress.update(self._task, description=text)
-
-    def identity(self, identity: Identity) -> Identity:
-        """The same function; a plan asks it once for each pipeline, when it begins with it."""
-
-        def asked(pipeline: Pipeline) -> Sequence[str]:
-            self.say(pipeline.name)
-            return identity(pipeline)
-
-        return asked
 
 
 @contextlib.contextmanager

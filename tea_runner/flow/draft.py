@@ -64,6 +64,12 @@ class Overlay:
             oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in wanted
         }
 
+    def bring(self, oids: Iterable[str]) -> None:
+        """Have blobs at hand that are wanted for themselves."""
+        asked = [oid for oid in oids if oid not in self.contents]
+        if self.below is not None and asked:
+            self.below.bring(asked)
+
     def commit(self, oid: str) -> CommitFacts:
         """The commit that would be made."""
         if oid != NOWHERE and self.below is not None:

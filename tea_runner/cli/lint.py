@@ -1,0 +1,107 @@
+"""``tea-runner lint``: everything that is wrong with the pipeline files, before anything is pushed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tea_runner.adapters.clone import CloneMirror, clone_environment, find_clone
+from tea_runner.adapters.worktree import annexed, everything, unsaved
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
+from tea_runner.cli.progress import watch
+from tea_runner.core.errors import NotFound, OutsideError, UsageError
+from tea_runner.core.problem import Problem
+from tea_runner.core.spec import parse_specs
+from tea_runner.flow.draft import Draft, Unsaved, make_draft
+from tea_runner.flow.lint import examine
+from tea_runner.present.problems import problem_lines, problem_rows
+from tea_runner.wiring import tool_path
+
+
+@click.command("lint")
+@click.argument("files", nargs=-1)
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@json_option
+@click.pass_obj
+def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
+    """Check the pipeline files: errors, deprecations, bad habits, each with its line.
+
+    Looks at the files as they lie there, saved or not, and says what the server would say after a
+    push. Without FILE all pipeline files of the dataset are checked. Ends with 0 when all is well
+    or there are only warnings, with 1 for errors.
+    """
+    if not context.directory.is_dir():
+        raise UsageError(f"there is no directory {context.directory}")
+    paths = [context.directory / name for name in files]
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}")
+    top, problems, looked = _look(context)
+    if paths:
+        wanted = {_below(path, top): path for path in paths}
+        problems = [problem for problem in problems if problem.file in wanted]
+        for name, path in wanted.items():
+            if name not in looked:
+                problems += parse_specs(str(path), path.read_bytes()).problems
+        looked = tuple(wanted)
+    if context.as_json:
+        click.echo(json.dumps(problem_rows(problems), indent=1))
+    elif not looked:
+        click.echo("There is no pipeline file (NAME/spec.yml) here; tea-runner init writes one.")
+    else:
+        for line in problem_lines(problems, len(looked)):
+            click.echo(line)
+    return int(any(problem.is_error or strict for problem in problems))
+
+
+def _look(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
+    """The top folder, its problems, and the pipeline files that were looked at."""
+    variables = {**context.variables, "PATH": tool_path(context.variables)}
+    try:
+        top, git_dir = find_clone(context.directory, variables)
+    except (NotFound, OutsideError):
+        top = context.directory.resolve()
+        draft = make_draft(None, None, _files(everything(top)))
+        return top, list(examine(draft)), _specs(draft)
+    environment = clone_environment(variables, top)
+    mirror = CloneMirror(top, git_dir, environment)
+    try:
+        with watch(context, lambda: mirror.objects.reads):
+            head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)
+            root = head.decode().strip() or None
+            changed = unsaved(top, environment.variables)
+            draft = make_draft(mirror.objects, root, _files(changed))
+            problems = list(examine(draft))
+            fresh = [path for path in _specs(draft) if changed.get(path) is not None]
+            problems += [_would_be_annexed(path) for path in annexed(mirror, top, fresh)]
+    finally:
+        mirror.close()
+    return top, problems, _specs(draft)
+
+
+def _would_be_annexed(path: str) -> Problem:
+    name = path.rpartition("/")[2]
+    return Problem(
+        kind="bad habit", file=path, line=1,
+        message="the dataset's rules put this file into the annex, and planning reads git only",
+        hint=f"write into {path.removesuffix(name)}.gitattributes: "
+        f"/{name} annex.largefiles=nothing",
+    )  # fmt: skip
+
+
+def _files(found: dict[str, tuple[int, bytes | None] | None]) -> dict[str, Unsaved | None]:
+    return {path: Unsaved(*entry) if entry else None for path, entry in found.items()}
+
+
+def _specs(draft: Draft) -> tuple[str, ...]:
+    names = {pipeline.spec_path for pipeline in draft.written}
+    names |= {problem.file for problem in draft.problems}
+    return tuple(sorted(names))
+
+
+def _below(path: Path, top: Path) -> str:
+    full = path.resolve()
+    return full.relative_to(top).as_posix() if full.is_relative_to(top) else str(path)
