@@ -61,7 +61,7 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
     datums = enumerate_datums(pipeline, listings)
     _prefetch(tip, datums, sources)
     code = _code(tip, pipeline)
-    image, identity = _environment(tip, pipeline)
+    image, identity = environment_of(tip, pipeline)
     shared = base(pipeline, identity, [seen for _, seen in code])
     keyed = []
     for datum in datums:
@@ -78,7 +78,7 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
     )
 
 
-def _environment(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
+def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
     """The annexed image of a pipeline (or nothing), and what identifies its environment.
 
     The image is known by its content: the same bytes are the same environment, under any name.
