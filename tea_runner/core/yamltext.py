@@ -204,6 +204,7 @@ class _Reader:
         self.nodes = 0
         self.stack: list[Items | Keyed] = []
         self.keys: list[tuple[str, Mark] | None] = []
+        self.paths: list[str] = []
 
     def _mark(self, place: _Place | None) -> Mark:
         return Mark(place.line + 1 + self.line, place.column + 1) if place else Mark(1)
@@ -243,6 +244,7 @@ class _Reader:
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             self.stack.pop()
             self.keys.pop()
+            self.paths.pop()
         elif isinstance(event, (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             self._node(event)
 
@@ -252,13 +254,13 @@ class _Reader:
 
     def _path(self) -> str:
         """Dotted path of the value that is being read."""
-        path = ""
-        for node, key in zip(self.stack, self.keys, strict=True):
-            if isinstance(node, Items):
-                path += f"[{len(node.items)}]"
-            elif key is not None:
-                path += f".{key[0]}" if path else key[0]
-        return path
+        if not self.stack:
+            return ""
+        node, key, path = self.stack[-1], self.keys[-1], self.paths[-1]
+        if isinstance(node, Items):
+            return f"{path}[{len(node.items)}]"
+        name = key[0] if key else ""
+        return f"{path}.{name}" if path and name else path or name
 
     def _node(self, event: Any) -> None:
         mark = self._mark(event.start_mark)
@@ -278,8 +280,10 @@ class _Reader:
         if len(self.stack) >= DEEPEST:
             raise _Stop(mark, f"the file is nested deeper than {DEEPEST}", "flatten it")
         node = Items(mark) if isinstance(event, yaml.SequenceStartEvent) else Keyed(mark)
+        path = self._path()
         self._place(node)
         self.stack.append(node)
+        self.paths.append(path)
         self.keys.append(None)
 
     def _place(self, node: Node) -> None:
