@@ -6,7 +6,7 @@ path that two datums claim, or that is a user's own file, is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tea_runner.core import manifest as manifests
@@ -16,7 +16,7 @@ from tea_runner.core.manifest import Manifest, Row
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.records import Record, exec_command, group_size
 from tea_runner.core.results import Output, Result
-from tea_runner.core.tree import LINK, PLAIN, TreeEntry
+from tea_runner.core.tree import LINK, PLAIN, TREE, TreeEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ def compose(
     dataset_id: str,
     code: Sequence[str],
     exists: Callable[[str], TreeEntry | None],
+    below: Callable[[str], Iterable[str]],
     command: Callable[[Sequence[Finished]], str] | None = None,
 ) -> Composition:
     """The commits that make the tree hold exactly these outputs.
@@ -93,6 +94,7 @@ def compose(
     :param before: the manifest at the tip.
     :param code: annexed files that the command sees besides its inputs, for the records.
     :param exists: what stands at a path of the dataset at the tip.
+    :param below: paths of all files in a directory of the dataset at the tip.
     :param command: the text that repeats a group; ``tea-runner exec`` when absent.
     :raises OutputRefused: when a path has two owners.
     """
@@ -107,9 +109,7 @@ def compose(
         # What somebody removed from the tree is put back.
         or any(exists(_join(home, path)) is None for path in _paths(item))
     ]
-    for item in changed:
-        for path in _paths(item):
-            _refuse_foreign(_join(home, path), path, item.label, old_paths, exists)
+    _refuse_foreign(home, changed, old_paths, exists, below)
     steps = []
     size = group_size(len(changed))
     ordered = sorted(changed, key=lambda item: item.label)
@@ -119,7 +119,8 @@ def compose(
         Row(item.label, item.key, item.place, tuple(sorted(o.path for o in item.result.outputs)))
         for item in sorted(finished, key=lambda item: item.label)
     )
-    gone = sorted(old_paths - set(owners))
+    # A former file that is a directory of results now is gone already.
+    gone = sorted(old_paths - owners.keys() - _directories(owners).keys())
     rest: Changes = {_join(home, path): None for path in gone}
     if rows != before.rows or dict(parts) != dict(before.parts):
         after = Manifest(rows=rows, parts=parts, inputs_at=tip)
@@ -162,11 +163,7 @@ def _owners(finished: Sequence[Finished]) -> dict[str, str]:
                     f"two datums wrote {path}: {other} and {item.label}; "
                     f"let each write a name of its own, or set output.path"
                 )
-    directories: dict[str, str] = {}
-    for path, label in owners.items():
-        while "/" in path:
-            path = path.rpartition("/")[0]
-            directories.setdefault(path, label)
+    directories = _directories(owners)
     for path, label in owners.items():
         if path in directories:
             raise OutputRefused(
@@ -176,18 +173,47 @@ def _owners(finished: Sequence[Finished]) -> dict[str, str]:
     return owners
 
 
+def _directories(owners: Mapping[str, str]) -> dict[str, str]:
+    """Each directory that holds outputs, with the first datum that has one in it."""
+    directories: dict[str, str] = {}
+    for path, label in owners.items():
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            if path in directories:
+                break
+            directories[path] = label
+    return directories
+
+
 def _refuse_foreign(
-    full: str,
-    path: str,
-    label: str,
+    home: str,
+    changed: Sequence[Finished],
     old_paths: set[str],
     exists: Callable[[str], TreeEntry | None],
+    below: Callable[[str], Iterable[str]],
 ) -> None:
-    if path not in old_paths and exists(full) is not None:
-        raise OutputRefused(
-            f"datum {label} wrote {full}, but a file of yours stands there; "
-            f"move it, or let the command write another name"
-        )
+    """Say so when a person's file stands where an output, or a directory of outputs, has to be."""
+    old = {_join(home, path) for path in old_paths}
+    owners = {_join(home, path): item.label for item in changed for path in _paths(item)}
+    for path, label in owners.items():
+        entry = exists(path)
+        if path in old or entry is None:
+            continue
+        mine = [path] if entry.mode != TREE else [one for one in below(path) if one not in old]
+        if mine:
+            raise _foreign(label, path, mine[0])
+    for path, label in _directories(owners).items():
+        entry = exists(path)
+        if entry is not None and entry.mode != TREE and path not in old:
+            inside = next(p for p, owner in owners.items() if p.startswith(path + "/"))
+            raise _foreign(owners[inside], inside, path)
+
+
+def _foreign(label: str, path: str, mine: str) -> OutputRefused:
+    stands = "a file of yours stands there" if mine == path else f"{mine} is a file of yours"
+    return OutputRefused(
+        f"datum {label} wrote {path}, but {stands}; move it, or let the command write another name"
+    )
 
 
 def _step(

@@ -93,6 +93,7 @@ def settle(
         dataset_id=tip.dataset_id,
         code=annexed_code,
         exists=tip.entry,
+        below=tip.below,
         command=command,
     )
     if composition.empty:

@@ -7,23 +7,27 @@ dataset is never read twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tea_runner.core import content
 from tea_runner.core import manifest as manifests
 from tea_runner.core.attributes import annex_backend
-from tea_runner.core.errors import SpecError, UserError
+from tea_runner.core.errors import OutsideError, SpecError, UserError
 from tea_runner.core.graph import order
 from tea_runner.core.manifest import Manifest, ManifestError, parse_manifest
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.spec import Problem, parse_specs
-from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup
+from tea_runner.core.submodules import Submodule, parse_gitmodules
+from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup, walk
 from tea_runner.core.view import FileFact
-from tea_runner.ports import Objects
+from tea_runner.ports import Links, Objects
 
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
@@ -41,6 +45,8 @@ class Memory:
     contents: dict[tuple[str, bool, str], tuple[content.Content, str | None] | None] = field(
         default_factory=dict
     )
+    #: What is remembered of subdatasets, by their repositories.
+    below: dict[str, Memory] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     #: Home tree and manifest to the datums whose outputs are gone.
     lost: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
@@ -49,15 +55,80 @@ class Memory:
 class Tip:
     """A commit's tree, read as far as it is asked."""
 
-    def __init__(self, objects: Objects, commit: str, memory: Memory) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        commit: str,
+        memory: Memory,
+        *,
+        links: Links | None = None,
+        pins: Mapping[str, str] | None = None,
+        path: str = "",
+    ) -> None:
         self.objects = objects
         self.commit = commit
         self.memory = memory
+        self.links = links
+        #: Subdatasets that are to be read at another commit than the tree says.
+        self.pins = dict(pins or {})
+        #: Where this dataset stands in the one that is planned; empty for that one itself.
+        self.path = path
         self.root = objects.commit(commit).tree
+        self._below: dict[str, Tip] = {}
 
     def entry(self, path: str) -> TreeEntry | None:
         """What stands at a path of the dataset."""
-        return lookup(self.objects.tree, self.root, path)
+        found = lookup(self.objects.tree, self.root, path)
+        if found is not None and found.mode == SUBMODULE and path in self.pins:
+            return TreeEntry(SUBMODULE, self.pins[path])
+        return found
+
+    # -- subdatasets -------------------------------------------------------------------------
+
+    @cached_property
+    def submodules(self) -> dict[str, Submodule]:
+        """The subdatasets that ``.gitmodules`` tells of, by path."""
+        return parse_gitmodules(self.blob_at(".gitmodules") or b"")
+
+    def below(self, path: str) -> Tip:
+        """The subdataset at *path*, as it is pinned.
+
+        :raises UserError: when it cannot be used.
+        """
+        if path not in self._below:
+            entry, submodule = self.entry(path), self.submodules.get(path)
+            if entry is None or submodule is None or self.links is None:
+                raise UserError(f"{path} is a subdataset that .gitmodules says nothing of")
+            dataset = self.links.dataset(submodule, entry.oid)
+            memory = self.memory.below.setdefault(self.links.name(submodule), Memory())
+            full = f"{self.path}/{path}" if self.path else path
+            self._below[path] = Tip(
+                dataset.objects, entry.oid, memory, links=self._links_of(dataset), path=full
+            )
+        return self._below[path]
+
+    @staticmethod
+    def _links_of(dataset: object) -> Links | None:
+        links: Links | None = getattr(dataset, "links", None)
+        return links
+
+    def reach(self, path: str) -> tuple[Tip, str]:
+        """The dataset that holds *path*, through as many subdatasets as it takes, and the rest."""
+        parts = path.split("/") if path else []
+        for count in range(1, len(parts) + 1):
+            front = "/".join(parts[:count])
+            entry = self.entry(front)
+            if entry is None:
+                break
+            if entry.mode == SUBMODULE:
+                return self.below(front).reach("/".join(parts[count:]))
+        return self, path
+
+    def below(self, path: str) -> Iterator[str]:
+        """Paths of all files in a directory of the dataset."""
+        entry = self.entry(path)
+        if entry is not None and entry.mode == TREE:
+            yield from (found for found, _ in walk(self.objects.tree, entry.oid, path + "/"))
 
     def blob_at(self, path: str) -> bytes | None:
         """The content of a small file that is kept in git."""
@@ -70,7 +141,12 @@ class Tip:
     def origin(self) -> str:
         """The commit that a person pushed, of which this one carries results; else this commit."""
         message = self.objects.commit(self.commit).message
-        return parse_trailers(message).get("Tea-Input") or self.commit
+        claimed = parse_trailers(message).get("Tea-Input", "")
+        # Anybody can write such a line, or keep one whose commit was pushed away.
+        with contextlib.suppress(OutsideError):
+            if _COMMIT.fullmatch(claimed):
+                return self.objects.commit(claimed).oid
+        return self.commit
 
     # -- pipelines ---------------------------------------------------------------------------
 

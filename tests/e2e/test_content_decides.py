@@ -122,9 +122,7 @@ def test_a_renamed_input_moves_its_results_where_names_are_hidden(
     assert {"up/b/x": "b\n", "up/c/x": "c\n", "up/z/x": "a\n"} == tree(lab, "up")
 
 
-def test_a_renamed_input_is_a_new_datum_where_names_are_visible(
-    lab: Lab, counted: Counted
-) -> None:
+def test_a_renamed_input_is_a_new_datum_where_names_are_visible(lab: Lab, counted: Counted) -> None:
     """A command that sees names runs for the new one, and the old one's outputs disappear."""
     count = begin(lab, counted)
     lab.git("mv", "raw/a.txt", "raw/z.txt")
@@ -140,7 +138,9 @@ def test_a_removed_input_takes_its_outputs_along(lab: Lab, counted: Counted) -> 
     assert Step(0, True, "settled") == push(lab, count, {"raw/a.txt": None})
     assert {"up/b.txt": "b\n", "up/c.txt": "c\n"} == tree(lab, "up")
     gone = {"raw/b.txt": None, "raw/c.txt": None, "raw/.keep": ""}
-    lab.write({"up/spec.yml": (lab.dataset / "up/spec.yml").read_text().replace('"/*"', '"/*.txt"')})
+    lab.write(
+        {"up/spec.yml": (lab.dataset / "up/spec.yml").read_text().replace('"/*"', '"/*.txt"')}
+    )
     assert Step(0, True, "settled") == push(lab, count, gone)
     assert {} == tree(lab, "up")
 
