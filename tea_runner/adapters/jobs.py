@@ -25,7 +25,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.adapters.cancel import CANCEL, SENTENCE
+from tea_runner.adapters.jobscripts import CANCEL, CANCELLED, CLAIM, END, EXTEND, RELEASE, WANT
 from tea_runner.core.errors import NotFound, QueueError, Refused
 from tea_runner.core.jobs import Job, seal, unseal
 from tea_runner.core.standing import JobFacts, job_facts
@@ -34,66 +34,6 @@ _DAY = 86_400
 _KEEP = 14 * _DAY
 #: Starts of one job after which it is parked: each but the last killed its worker.
 CRASHES = 3
-
-# KEYS: job, wanted, pending   ARGV: id, body, wanter, now, keep, key names…
-# Answers 1 when the job is new and must be enqueued, 0 when somebody else has it in hand.
-_WANT = """
-redis.call('SADD', KEYS[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[5])
-local state = redis.call('HGET', KEYS[1], 'state')
-if state == 'waiting' or state == 'running' then
-  redis.call('SADD', KEYS[3], ARGV[1])
-  return 0
-end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'created', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('SADD', KEYS[3], ARGV[1])
-for i = 6, #ARGV do redis.call('SET', ARGV[i], ARGV[1], 'EX', ARGV[5]) end
-return 1
-"""
-
-# KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
-_CLAIM = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and redis.call('EXISTS', KEYS[2]) == 0 then return -2 end
-if state ~= 'waiting' and not (state == 'running' and redis.call('EXISTS', KEYS[2]) == 0) then return 0 end
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-if attempt > tonumber(ARGV[5]) then return -1 end
-redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
-return attempt
-"""
-
-# KEYS: lease   ARGV: token, lease seconds
-_EXTEND = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-
-# KEYS: job, lease, wanted   ARGV: id, token or '', state, now, error
-# Answers the wanters whose pending jobs have all ended.
-_END = """
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return {} end
-redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended', ARGV[4], 'error', ARGV[5])
-redis.call('DEL', KEYS[2])
-local ready = {}
-for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
-  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0 then table.insert(ready, wanter) end
-end
-redis.call('DEL', KEYS[3])
-return ready
-"""
-
-# KEYS: job, lease   ARGV: token
-_RELEASE = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'state', 'waiting')
-redis.call('HINCRBY', KEYS[1], 'attempt', -1)
-return 1
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +68,11 @@ class Jobs:
         self._secret = secret
         self._lease = lease
         register = connection.register_script
-        self._want, self._claim_script = register(_WANT), register(_CLAIM)
+        self._want, self._claim_script = register(WANT), register(CLAIM)
         self._extend, self._end, self._release = (
-            register(_EXTEND),
-            register(_END),
-            register(_RELEASE),
+            register(EXTEND),
+            register(END),
+            register(RELEASE),
         )
         self._cancel = register(CANCEL)
 
@@ -169,7 +109,7 @@ class Jobs:
     def want(self, job: Job) -> bool:
         """Ask for a job; returns whether it had to be enqueued."""
         wanter = f"{job.repository}\n{job.branch}"
-        names = [f"tea:key:{job.repository}\n{key}" for _, key in job.datums]
+        names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
         new = self._guard(
             lambda: self._want(
                 keys=[f"tea:job:{job.id}", f"tea:wanted:{job.id}", f"tea:pending:{wanter}"],
@@ -261,13 +201,13 @@ class Jobs:
         """Remember why keys failed for good."""
         pipe = self._redis.pipeline(transaction=False)
         for key, sentence in sentences.items():
-            pipe.set(f"tea:failed:{job.repository}\n{key}", sentence, ex=30 * _DAY)
+            pipe.set(f"tea:failed:{job.ledger}\n{key}", sentence, ex=30 * _DAY)
         pipe.execute()
 
     def end(self, claim: Claim, state: str, error: str = "") -> None:
         """The job has ended; branches that waited for it alone are planned again."""
         job = claim.job
-        names = [f"tea:key:{job.repository}\n{key}" for _, key in job.datums]
+        names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
         ready: Any = self._end(
             keys=[f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"],
             args=[job.id, claim.token, state, _now(), error],
@@ -302,9 +242,9 @@ class Jobs:
             return False
 
     def _stop(self, job: Job, token: str) -> str:
-        sentence = SENTENCE.format(job=job.id)
+        sentence = CANCELLED.format(job=job.id)
         keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
-        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.repository]
+        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.ledger]
         names = [key for _, key in job.datums]
         word, *ready = self._guard(lambda: self._cancel(keys=keys, args=[*args, *names]))
         self._plan_again(ready)
@@ -352,6 +292,13 @@ class Jobs:
             return unseal(known.get("body", ""), self._secret)
         except Refused:
             return None
+
+    def named(self, beginning: str) -> list[str]:
+        """Ids of the jobs whose id begins so; *beginning* is of hex digits."""
+        found = self._guard(
+            lambda: list(self._redis.scan_iter(f"tea:job:{beginning}*", count=1000))
+        )
+        return sorted(name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in found)
 
     def unended(self) -> dict[str, JobFacts]:
         """All jobs that wait or run."""

@@ -48,6 +48,7 @@ VERBS = {
     "logs": "logs",
     "wait": "wait",
     "retry": "retry",
+    "cancel": "cancel",
     "hook": "hook",
     "forge": "forge",
     "check": "check",

@@ -72,6 +72,8 @@ class DatumStanding:
     why: str
     #: Id of the job that has it in hand, if one has.
     job: str = ""
+    #: What went wrong, if something did.
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +211,19 @@ def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStanding:
         why = "a job of this run computed it"
     elif action == "reuse":
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
-    job = facts.id if facts else ""
-    return DatumStanding(label=label, key=key, state=state, reason=reason, why=why, job=job)
+    error = ""
+    if state in ("failed", "cancelled"):
+        # A job of many datums keeps one error; the plan, each datum's own.
+        error = detail if action == "failed" else facts.error if facts else ""
+    return DatumStanding(
+        label=label,
+        key=key,
+        state=state,
+        reason=reason,
+        why=SENTENCES["failed"] if action == "failed" else why,
+        job=facts.id if facts else "",
+        error=error,
+    )
 
 
 def _numbers(

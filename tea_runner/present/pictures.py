@@ -28,8 +28,9 @@ class Box:
 
 Upstream = Mapping[str, Sequence[str]]
 
-_WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 216, 44, 56, 16, 4
-_SHOWN = 28
+_WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 196, 44, 44, 14, 4
+#: Characters of a name that fit into a box; a note is set smaller.
+_SHOWN = 22
 
 
 def layers(names: Iterable[str], upstream: Upstream) -> list[list[str]]:
@@ -137,7 +138,7 @@ def dag_svg(boxes: Sequence[Box], upstream: Upstream) -> str:
 def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
     x1, y1 = start[0] + _WIDE, start[1] + _HIGH // 2
     x2, y2 = end[0], end[1] + _HIGH // 2
-    bend = max(24, (x2 - x1) // 2)
+    bend = max(20, (x2 - x1) // 2)
     return (
         f'<path class="arrow" d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2 - 6} {y2}"/>'
         f'<path class="tip" d="M{x2} {y2} l-7 -4 v8 z"/>'
@@ -152,10 +153,10 @@ def _rectangle(box: Box, x: int, y: int) -> str:
         f'<g class="box {state}">',
         f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="4"/>',
         f'<rect class="edge" x="{x}" y="{y}" width="4" height="{_HIGH}"/>',
-        f'<text x="{x + 14}" y="{middle}">{escape(shape + _short(box.name, _SHOWN - 2))}</text>',
+        f'<text x="{x + 14}" y="{middle}">{escape(shape + _short(box.name, _SHOWN))}</text>',
     ]
     if box.note:
-        note = escape(_short(box.note, _SHOWN + 4))
+        note = escape(_short(box.note, _SHOWN + 8))
         parts.append(f'<text class="note" x="{x + 14}" y="{y + 35}">{note}</text>')
     drawn = "".join([*parts, "</g>"])
     return f"<a href={quoteattr(visible(box.link))}>{drawn}</a>" if box.link else drawn

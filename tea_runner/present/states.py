@@ -54,6 +54,8 @@ def remark(pipeline: PipelineStanding) -> str:
     """What there is to say of a pipeline besides its numbers."""
     if pipeline.state == "waiting" and pipeline.detail:
         return f"waits for {pipeline.detail}"
+    if pipeline.state == "blocked" and pipeline.detail in pipeline.upstream:
+        return f"reads {pipeline.detail}, which has not succeeded"
     if pipeline.state == "blocked":
         return f"blocked: {pipeline.detail or 'it cannot be planned'}"
     return pipeline.detail

@@ -1,0 +1,43 @@
+"""``tea-runner cancel``: stop a job, or all jobs of a run."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tea_runner.cli.looking import find
+from tea_runner.cli.main import Context
+from tea_runner.core.standing import JobFacts
+
+
+@click.command("cancel")
+@click.argument("name", metavar="RUN|JOB")
+@click.pass_obj
+def command(context: Context, name: str) -> None:
+    """Stop a job, or all jobs of a run. What is done already stays; retry runs the rest after all."""
+    found = find(context, name)
+    if isinstance(found, JobFacts):
+        ids = [found.id]
+    else:
+        ids = [job for pipeline in found.pipelines for job in pipeline.jobs]
+    ended: dict[str, list[str]] = {"cancelled": [], "stopping": [], "ended": []}
+    known = context.site.jobs.facts(ids)
+    for job in ids:
+        facts = known.get(job)
+        live = facts is not None and facts.state in ("waiting", "running")
+        ended[context.site.jobs.cancel(job) if live else "ended"].append(job)
+    if context.as_json:
+        click.echo(json.dumps(ended, indent=1))
+        return
+    if not ended["cancelled"] and not ended["stopping"]:
+        click.echo(
+            "Nothing to cancel: " + ("it has" if len(ids) == 1 else "all jobs have") + " ended."
+        )
+        return
+    words = [
+        f"{len(ended['cancelled'])} cancelled" if ended["cancelled"] else "",
+        f"{len(ended['stopping'])} told to stop" if ended["stopping"] else "",
+        f"{len(ended['ended'])} had ended" if ended["ended"] else "",
+    ]
+    click.echo(", ".join(word for word in words if word))

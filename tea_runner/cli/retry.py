@@ -1,0 +1,55 @@
+"""``tea-runner retry``: try again what failed or was cancelled; what is known stays."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tea_runner.cli.looking import find
+from tea_runner.cli.main import Context
+from tea_runner.core.errors import NotFound
+from tea_runner.core.standing import JobFacts, RunStanding
+
+
+@click.command("retry")
+@click.argument("name", metavar="RUN|JOB")
+@click.pass_obj
+def command(context: Context, name: str) -> None:
+    """Try again what failed or was cancelled in a run or a job; what is known stays."""
+    found = find(context, name)
+    keys = _keys(context, found)
+    if isinstance(found, JobFacts):
+        if found.job is None:
+            raise NotFound(f"what job {found.id} was to do is not known any more; push again")
+        repository, branch = found.job.repository, found.job.branch
+    else:
+        repository, branch = found.run.repository, found.run.branch
+    jobs = context.site.jobs
+    forgotten = jobs.forget_failures(repository, keys)
+    jobs.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
+    if context.as_json:
+        document = {"repository": repository, "branch": branch, "retried": forgotten}
+        click.echo(json.dumps(document, indent=1))
+    elif forgotten:
+        what = "1 datum" if forgotten == 1 else f"{forgotten} datums"
+        click.echo(f"{what} will be tried again; {repository} {branch} is planned now")
+    else:
+        click.echo(f"No datum has failed for good; {repository} {branch} is planned again")
+
+
+def _keys(context: Context, found: RunStanding | JobFacts) -> list[str]:
+    """The datums that did not succeed, as far as anybody remembers."""
+    if isinstance(found, JobFacts):
+        return [key for _, key in found.datums]
+    keys = {
+        datum.key
+        for pipeline in found.pipelines
+        for datum in pipeline.datums
+        if datum.state in ("failed", "cancelled")
+    }
+    ids = [job for pipeline in found.pipelines for job in pipeline.jobs]
+    for facts in context.site.jobs.facts(ids).values():
+        if facts.state in ("failed", "cancelled"):
+            keys.update(key for _, key in facts.datums)
+    return sorted(keys)

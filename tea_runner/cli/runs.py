@@ -1,0 +1,50 @@
+"""``tea-runner runs``: the runs that are remembered, newest first."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from tea_runner.cli.looking import listed, word
+from tea_runner.cli.main import Context
+from tea_runner.core.standing import STATES
+from tea_runner.present import amounts, states
+from tea_runner.present.documents import run_head
+from tea_runner.present.visible import visible
+
+_ALL = 2000
+
+
+@click.command("runs")
+@click.argument("repository", default="")
+@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True,
+              help="At most so many.")  # fmt: skip
+@click.pass_obj
+def command(context: Context, repository: str, state: str | None, number: int) -> None:
+    """List runs, of one REPOSITORY (owner/name) or of all."""
+    heads = context.site.runs.recent(_ALL if state else number, repository)
+    rows = []
+    for head in heads:
+        row = listed(context, head)
+        if state in (None, row.state):
+            rows.append(row)
+        if len(rows) == number:
+            break
+    if context.as_json:
+        click.echo(json.dumps([run_head(row) for row in rows], indent=1))
+        return
+    if not rows and not context.quiet:
+        of = f" of {repository}" if repository else ""
+        click.echo(f"No runs{of}{f' are {state}' if state else ' are remembered'}.", err=True)
+    now = time.time()
+    for row in rows:
+        run = row.run
+        took = row.seconds if row.ended else now - run.started
+        click.echo(
+            f"{word(row.state)}  {run.id}  {visible(run.repository)}  {visible(run.branch)}  "
+            f"{run.commit[:10]}  {states.numbers(row.numbers) or 'no datums'}  "
+            f"{amounts.ago(run.started, now)}, {amounts.duration(took)}  {visible(run.title)}".rstrip()
+        )

@@ -1,0 +1,114 @@
+"""``tea-runner show``: one run or one job in full."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from tea_runner.cli.looking import find, say, word
+from tea_runner.cli.main import Context
+from tea_runner.core.standing import STATES, JobFacts, RunStanding, standing
+from tea_runner.present import amounts, states
+from tea_runner.present.documents import job_document, run_document
+from tea_runner.present.links import forge_page
+from tea_runner.present.pictures import Box, dag_text
+from tea_runner.present.visible import visible
+
+_SHOWN = 40
+
+
+@click.command("show")
+@click.argument("name", metavar="RUN|JOB")
+@click.option("--all", "everything", is_flag=True, help="List every datum.")
+@click.pass_obj
+def command(context: Context, name: str, everything: bool) -> None:
+    """Show one run or job in full. A run may be named by its id, its commit or its repository."""
+    found = find(context, name)
+    if isinstance(found, JobFacts):
+        _show_job(context, found)
+    else:
+        _show_run(context, found, everything)
+
+
+def _show_run(context: Context, row: RunStanding, everything: bool) -> None:
+    if context.as_json:
+        click.echo(json.dumps(run_document(row), indent=1))
+        return
+    run = row.run
+    click.echo(f"{word(row.state).rstrip()}  {states.sentence(row)}")
+    say(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
+    say(
+        f"began {amounts.moment(run.started)}" + (f", pushed by {run.author}" if run.author else "")
+    )
+    click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
+    for problem in run.problems:
+        say(f"problem: {problem}")
+    boxes = [
+        Box(name=each.name, state=each.state, note=states.progress(each)) for each in row.pipelines
+    ]
+    click.echo()
+    for line in dag_text(boxes, {each.name: each.upstream for each in row.pipelines}):
+        click.echo(f"  {line}")
+    forge = context.settings.forge
+    for each in row.pipelines:
+        if each.commit:
+            page = forge_page(forge.kind, forge.url, run.repository, each.commit)
+            say(f"results({each.name}): {page or each.commit}")
+        if states.remark(each):
+            say(f"{each.state}({each.name}): {states.remark(each)}")
+    _show_datums(row, everything)
+
+
+def _show_datums(row: RunStanding, everything: bool) -> None:
+    rows = [
+        (each.name, datum)
+        for each in row.pipelines
+        for datum in each.datums
+        if everything or datum.state != "reused"
+    ]
+    rows.sort(key=lambda pair: STATES.index(pair[1].state))
+    if rows:
+        click.echo()
+    for name, datum in rows if everything else rows[:_SHOWN]:
+        line = f"{datum.state}({datum.reason}): {name} {datum.label}  {datum.why}"
+        say(
+            line
+            + (f"; {datum.error}" if datum.error else "")
+            + (f"  {datum.job[:10]}" if datum.job else "")
+        )
+    if len(rows) > _SHOWN and not everything:
+        click.echo(f"… and {len(rows) - _SHOWN} more; --all shows them")
+
+
+def _show_job(context: Context, facts: JobFacts) -> None:
+    run = context.site.runs.of_job(facts.id)
+    row = standing(run, {facts.id: facts}) if run is not None else None
+    document = job_document(facts, row)
+    if context.as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    stopping = "  stopping" if facts.stopping else ""
+    click.echo(f"{word(facts.state).rstrip()}{stopping}")
+    until = facts.ended or (time.time() if facts.state == "running" else 0.0)
+    took = until - facts.started if facts.started and until else None
+    for name, value in (
+        ("job", facts.id),
+        ("run", document["run"]),
+        ("dataset", f"{document['repository']} {document['branch']} {document['commit'][:10]}"),
+        ("pipeline", document["pipeline"]),
+        ("attempt", str(facts.attempt or "none yet")),
+        ("worker", facts.worker),
+        ("asked for", amounts.moment(facts.created)),
+        ("began", amounts.moment(facts.started)),
+        ("took", amounts.duration(took)),
+        ("fetched", amounts.size(facts.fetched)),
+        ("error", facts.error),
+    ):
+        if value.strip():
+            click.echo(f"{name + ':':11}{visible(value)}")
+    click.echo(f"{'page:':11}{context.settings.web_url}/jobs/{facts.id}")
+    for datum in document["datums"]:
+        say(f"{facts.state}({datum['reason'] or '?'}): {datum['datum']}  {datum['why']}")
+    click.echo(f"log: tea-runner logs {facts.id[:10]}")
