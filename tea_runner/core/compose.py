@@ -202,7 +202,7 @@ def _refuse_foreign(
         mine = [path] if entry.mode != TREE else [one for one in below(path) if one not in old]
         if mine:
             raise _foreign(label, path, mine[0])
-    for path, label in _directories(owners).items():
+    for path in _directories(owners):
         entry = exists(path)
         if entry is not None and entry.mode != TREE and path not in old:
             inside = next(p for p, owner in owners.items() if p.startswith(path + "/"))

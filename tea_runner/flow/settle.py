@@ -93,7 +93,7 @@ def settle(
         dataset_id=tip.dataset_id,
         code=annexed_code,
         exists=tip.entry,
-        below=tip.below,
+        below=tip.files_below,
         command=command,
     )
     if composition.empty:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -124,7 +124,7 @@ class Tip:
                 return self.below(front).reach("/".join(parts[count:]))
         return self, path
 
-    def below(self, path: str) -> Iterator[str]:
+    def files_below(self, path: str) -> Iterator[str]:
         """Paths of all files in a directory of the dataset."""
         entry = self.entry(path)
         if entry is not None and entry.mode == TREE:

@@ -15,7 +15,10 @@ ATTRIBUTES = {
 }
 
 #: Copies each input file to the output under its own path.
-COPY = 'cd "$PFS/in" && find . -type f | while read -r f; do mkdir -p "$PFS/out/$(dirname "$f")" && cat "$f" > "$PFS/out/$f"; done'
+COPY = (
+    'cd "$PFS/in" && find . -type f | while read -r f; do '
+    'mkdir -p "$PFS/out/$(dirname "$f")" && cat "$f" > "$PFS/out/$f"; done'
+)
 
 
 def pfs(repo: str = "raw", glob: str = "/*", **more: object) -> dict[str, object]:
