@@ -1,8 +1,9 @@
-"""Pipeline files made at random from real field names: always pipelines or problems."""
+"""Pipeline files made at random from the table of fields: always pipelines or problems."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from tea_runner.core.datums import enumerate_datums
 from tea_runner.core.listing import Listing
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.spec import parse_specs
-from tea_runner.core.specfields import TOP, Field
+from tea_runner.core.specfields import PFS, TOP, TRANSFORM, Field
 
 LISTING = Listing(["a/b.txt", "a/c.txt", "d.txt"])
 
@@ -23,61 +24,118 @@ wild = st.recursive(
     ),
     max_leaves=4,
 )
-texts = st.sampled_from(["/", "/*", "/(*)", "a", "$1", "raw/t1", "x-y", "name", "[", "", "out"])
+words = st.sampled_from(["a", "run.sh", "-x", "{}", "$1", "no"])
+#: Values that are in order, for fields whose type alone does not say so.
+SPECIAL: dict[str, st.SearchStrategy[Any]] = {
+    "glob": st.sampled_from(["/", "/*", "/(*)", "/**", "*(a)/!(b)", "/{a,d.txt}"]),
+    "repo": st.sampled_from(["raw", "raw/t1", ".", "x-y"]),
+    "branch": st.just("master"),
+    "join_on": st.sampled_from(["$1", "x", "${1}y"]),
+    "group_by": st.sampled_from(["$1", "x", "${1}y"]),
+    "image": st.sampled_from(["fmriprep", "a/b@sha256:" + "0" * 64]),
+    "code": st.just(["code/**"]),
+    "env": st.dictionaries(st.sampled_from(["A", "_b"]), words, max_size=2),
+    "output_branch": st.just("results"),
+    "datum_tries": st.integers(1, 100),
+    "secrets": st.just([{"name": "s", "env_var": "S", "key": "k"}]),
+}
+SHAPES: dict[str, st.SearchStrategy[Any]] = {
+    "text": words,
+    "texts": st.lists(words, min_size=1, max_size=3),
+    "number": st.integers(0, 10**9),
+    "numbers": st.lists(st.integers(0, 255), max_size=2),
+    "boolean": st.booleans(),
+    "duration": st.sampled_from(["90s", "1h30m", "500ms"]),
+    "bytes": st.sampled_from(["64M", "2Gi", 1000]),
+    "cpu": st.sampled_from([0.5, "500m", 2]),
+}
+#: Written by the test itself, or at odds with one another.
+APART = {"input", "pipeline", "view", "outputs", "output", "name", "transform"}
 
 
-def _value(known: Field, depth: int) -> st.SearchStrategy[Any]:
-    """Mostly what the field wants, sometimes anything."""
-    right: st.SearchStrategy[Any]
-    if known.shape == "mapping":
-        right = _mapping(known.fields, depth)
-    elif known.shape == "mappings":
-        right = st.lists(_mapping(known.fields, depth), max_size=2)
-    elif known.shape == "inputs":
-        inner = next(field for field in TOP if field.name == "input").fields
-        right = st.lists(_mapping(inner, depth - 1), max_size=2) if depth else st.just([])
-    elif known.shape == "texts":
-        right = st.lists(texts, max_size=3)
-    elif known.shape == "named texts":
-        right = st.dictionaries(texts, texts, max_size=2)
-    elif known.shape == "boolean":
-        right = st.booleans()
-    elif known.shape == "number":
-        right = st.integers(0, 200)
-    elif known.shape == "numbers":
-        right = st.lists(st.integers(0, 300), max_size=2)
-    elif known.choices:
-        right = st.sampled_from(known.choices)
-    else:
-        right = texts | st.sampled_from(["90s", "1h", "64M", "2", "500m"])
-    return st.one_of(right, right, right, right, wild)
+def _good(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the fields, with values that are in order, in either spelling."""
+    optional: dict[str, st.SearchStrategy[Any]] = {}
+    required: dict[str, st.SearchStrategy[Any]] = {}
+    for number, known in enumerate(fields):
+        if known.standing not in ("works", "differs") or known.name in APART:
+            continue
+        if known.name in SPECIAL:
+            value = SPECIAL[known.name]
+        elif known.choices:
+            value = st.sampled_from(known.choices)
+        else:
+            value = _good(known.fields) if known.fields else SHAPES[known.shape]
+        if known.required:
+            required[known.name] = value
+        else:
+            optional[(known.name, known.camel)[number % 2]] = value
+    return st.fixed_dictionaries(required, optional=optional)
 
 
-def _mapping(fields: tuple[Field, ...], depth: int) -> st.SearchStrategy[dict[str, Any]]:
-    required = {known.name: _value(known, depth) for known in fields if known.required}
-    useful = [known for known in fields if known.standing in ("works", "differs")]
-    some = st.sampled_from(useful or list(fields)).flatmap(
-        lambda known: st.tuples(st.sampled_from([known.name, known.camel]), _value(known, depth))
-    )
-    return st.builds(
-        lambda first, rest: {**first, **dict(rest)},
-        st.fixed_dictionaries(required),
-        st.lists(some, min_size=1 if not required else 0, max_size=2),
-    )
+def _inputs(depth: int) -> st.SearchStrategy[Any]:
+    leaf = st.fixed_dictionaries({"pfs": _good(PFS.fields)})
+    if depth == 0:
+        return leaf
+    inner = st.lists(_inputs(depth - 1), min_size=1, max_size=3)
+    kinds = st.sampled_from(["cross", "union", "join", "group"])
+    return leaf | st.tuples(kinds, inner).map(lambda made: {made[0]: made[1]})
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """A pipeline that is in order."""
+    made = {
+        **draw(_good(TOP)),
+        "pipeline": {"name": "p"},
+        "input": draw(_inputs(2)),
+        "transform": draw(_good(TRANSFORM.fields)),
+    }
+    for number, leaf in enumerate(_leaves(made["input"])):
+        leaf["name"] = f"in{number}"
+    return made
+
+
+def _leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for kind, value in node.items():
+        if kind == "pfs":
+            yield value
+        else:
+            for child in value:
+                yield from _leaves(child)
+
+
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Each container with each of its keys."""
+    for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, key
+        if isinstance(value, (dict, list)):
+            yield from _places(value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(documents())
+def test_what_is_in_order_is_a_pipeline(document: dict[str, Any]) -> None:
+    """Without an error, in either spelling, and its datums can be enumerated."""
+    parsed = parse_specs("p/spec.json", json.dumps(document).encode())
+    assert () == parsed.errors
+    (pipeline,) = parsed.pipelines
+    count = len(pfs_leaves(pipeline.input))
+    assert len(list(_leaves(document["input"]))) == count
+    enumerate_datums(pipeline, dict.fromkeys(range(count), LISTING))
 
 
 @settings(max_examples=400, deadline=None)
-@given(_mapping(TOP, 2))
-def test_a_file_is_pipelines_or_problems(document: dict[str, Any]) -> None:
-    """Never an exception; what comes out as a pipeline can be enumerated."""
+@given(documents(), wild, st.data())
+def test_one_wild_value_gives_a_pipeline_or_errors(
+    document: dict[str, Any], value: Any, data: st.DataObject
+) -> None:
+    """Wherever it stands: a sentence with its place, never an exception."""
+    container, key = data.draw(st.sampled_from(list(_places(document))))
+    container[key] = value
     parsed = parse_specs("p/spec.json", json.dumps(document).encode())
     assert len(parsed.pipelines) == (0 if parsed.errors else 1)
-    for problem in parsed.problems:
-        assert problem.line == 1
-        assert problem.message
-    for pipeline in parsed.pipelines:
-        leaves = pfs_leaves(pipeline.input)
-        enumerate_datums(pipeline, dict.fromkeys(range(len(leaves)), LISTING))
+    assert all(problem.line == 1 and problem.message for problem in parsed.problems)
 
 
 @settings(max_examples=200, deadline=None)
