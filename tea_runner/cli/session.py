@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import shutil
 from dataclasses import dataclass
+
+import click
 
 from tea_runner.adapters.clone import Clone
 from tea_runner.cli.main import Context
-from tea_runner.core.errors import NotFound
+from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.flow.advance import Advancer
 from tea_runner.flow.local import LocalQueue
 from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.tip import Memory, Tip
+from tea_runner.present.visible import visible
 
 
 @dataclass
@@ -33,9 +39,10 @@ class Session:
         )
         commit = raw.decode().strip()
         if not commit:
-            what = "this dataset has no commit yet" if at == "HEAD" else f"there is no commit {at}"
-            raise NotFound(what)
-        return Tip(self.clone.objects, commit, self.memory)
+            if at == "HEAD":
+                raise NotFound("this dataset has no commit yet; save something: datalad save")
+            raise NotFound(f"there is no commit {at}; git log --oneline lists them")
+        return Tip(self.clone.objects, commit, self.memory, links=self.clone.links)
 
     def plan(self, at: str = "HEAD", only: tuple[str, ...] = ()) -> Planned:
         """What the commit means."""
@@ -60,8 +67,13 @@ class Session:
 def open_session(context: Context) -> Session:
     """The dataset that the command line works in.
 
-    :raises NotFound: when it works in none.
+    :raises UsageError: when there is no such folder.
+    :raises NotFound: when it works in none, or git is missing.
     """
+    if not context.directory.is_dir():
+        raise UsageError(f"-C {context.directory}: there is no such directory")
+    if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
+        raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
     return Session(context, context.site.clone(context.directory), LocalQueue(), Memory())
 
 
@@ -70,12 +82,33 @@ def check_names(planned: Planned, names: tuple[str, ...]) -> None:
 
     :raises NotFound: with the nearest name that is.
     """
-    import difflib
+    if names and not planned.plan.problems:
+        check_pipelines(planned.tip, names)
 
-    known = [pipeline.name for pipeline in planned.tip.pipelines]
+
+def check_pipelines(tip: Tip, names: tuple[str, ...]) -> None:
+    """See that each name is a pipeline's.
+
+    :raises NotFound: with the nearest name that is.
+    :raises UserError: when the pipelines are at odds with one another.
+    """
+    known = [pipeline.name for pipeline in tip.pipelines]
     for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            raise NotFound(
-                f"there is no pipeline {name}" + (f"; did you mean {near[0]}?" if near else "")
-            )
+        if name in known:
+            continue
+        broken = [problem for problem in tip.problems if problem.is_error]
+        if broken:
+            raise NotFound(f"there is no pipeline {name} that can be used; {broken[0]}")
+        near = difflib.get_close_matches(name, known, 1)
+        rest = f"there are {', '.join(known[:10])}" if known else "tea-runner init writes one"
+        raise NotFound(
+            f"there is no pipeline {name}; " + (f"did you mean {near[0]}?" if near else rest)
+        )
+
+
+def told(tip: Tip) -> bool:
+    """Whether pipeline files have errors; each is told on stderr, because what follows lacks them."""
+    broken = [problem for problem in tip.problems if problem.is_error]
+    for problem in broken:
+        click.echo(f"problem: {visible(str(problem))}", err=True)
+    return bool(broken)

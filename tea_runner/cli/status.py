@@ -1,0 +1,47 @@
+"""``tea-runner status``: which results in the tree are what the pipelines would make now."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import check_pipelines, open_session, told
+from tea_runner.flow.freshness import look
+from tea_runner.present.freshness import results_lines, results_rows
+
+
+@click.command("status")
+@click.argument("pipelines", nargs=-1)
+@at_option
+@click.option("--all", "everything", is_flag=True, help="List current results, too.")
+@click.option("--exit-code", is_flag=True, help="End with 4 when something is not current.")
+@json_option
+@click.pass_obj
+def command(
+    context: Context, pipelines: tuple[str, ...], at: str, everything: bool, exit_code: bool
+) -> int:
+    """Show which results are current, stale (and by what), missing or orphaned.
+
+    From keys alone: nothing is fetched, nothing is run. Orphaned results belong to a datum that is
+    gone (the next run removes them) or to a pipeline that is gone (remove them with git rm).
+    """
+    session = open_session(context)
+    tip = session.tip(at)
+    check_pipelines(tip, pipelines)
+    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
+        results = look(tip, pipelines, begin=watched.say)
+    broken = told(tip) or any(each.problem for each in results)
+    if context.as_json:
+        rows = results_rows(results)
+        click.echo(json.dumps({"commit": tip.commit, "pipelines": rows}, indent=1))
+    elif results:
+        click.echo("\n".join(results_lines(results, everything=everything)))
+    elif not broken:
+        click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
+    if broken:
+        return 1
+    return 4 if exit_code and not all(each.current for each in results) else 0
