@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tea_runner.core.glob import LONGEST
+from tea_runner.core.globbounded import BUDGET
 from tea_runner.core.specfields import INPUT, OLD, TOP, Field
 
 _TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
@@ -96,6 +97,21 @@ _STANDINGS = {
 }
 
 
+_GLOBS = (
+    ("/", "everything, as one datum"),
+    ("*", "any characters but `/`, also none"),
+    ("**", "any characters, also `/`"),
+    ("?", "one character but `/`"),
+    ("[a-z]", "one of these; `[!a-z]` or `[^a-z]` one that is none of them, also `/`"),
+    ("[[:digit:]]", "a class by name, as in POSIX"),
+    ("{a,b*}", "one of these"),
+    ("(a|b)", "one of these, captured; also `@(a|b)`"),
+    ("*(a|b)", "any number of them, captured as a whole; `+( )` at least one, `?( )` at most one"),
+    ("!(a|b)", "anything but these, captured"),
+    ("\\*", "the character itself"),
+)
+
+
 def reference() -> str:
     """Every field with its standing, as a page."""
     rows = list(_rows(TOP, ""))
@@ -134,6 +150,22 @@ def reference() -> str:
         "| cpu | `2`, `0.5`, or `500m` for thousandths |",
         "",
         "Anchors, aliases, tags and keys given twice are refused, as is a file over 64 KiB.",
+        "",
+        "## How globs are written",
+        "",
+        "A glob is matched against each file and each directory below the input's `repo`.",
+        "It must match the whole path; a directory that matches is a datum with all below it.",
+        "",
+        "| Written | Matches |",
+        "| --- | --- |",
+        *(_row(f"`{written}`", matches) for written, matches in _GLOBS),
+        "",
+        "`join_on`, `group_by`, `output.path` and `outputs` are templates: `$1` or `${1}` is the",
+        "first capture, counted by opening parentheses, `$0` the whole path, `$$` a dollar sign.",
+        "",
+        f"A glob has at most {LONGEST} characters.",
+        "It takes time in proportion to the paths; one that would take more than "
+        f"{BUDGET:,} steps is refused.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -167,5 +199,9 @@ def _line(path: str, known: Field, *, standing: bool = True) -> str:
         note = f"write `{known.note}`" if known.standing == "renamed" else known.note
         old = " (old)" if path in OLD or known.standing == "renamed" else ""
         cells.append(f"{said}{old}{': ' + note if note else ''}")
+    return _row(*cells)
+
+
+def _row(*cells: str) -> str:
     escaped = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
     return f"| {' | '.join(escaped)} |"

@@ -23,6 +23,7 @@ from tea_runner.core.errors import SpecError
 LARGEST = 64 * 1024
 DEEPEST = 20
 MOST_NODES = 10_000
+MOST_DOCUMENTS = 100
 
 # libyaml's parser where PyYAML was built with it: the same events, a hundred times faster.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -167,7 +168,8 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
     decoder = json.JSONDecoder(parse_int=str)
     ends = [0]
     try:
-        while text[ends[-1] :].strip():
+        # One more than is allowed is enough to say so.
+        while text[ends[-1] :].strip() and len(ends) <= MOST_DOCUMENTS + 1:
             start = len(text) - len(text[ends[-1] :].lstrip())
             ends.append(decoder.raw_decode(text, start)[1])
     except (ValueError, RecursionError):
@@ -235,6 +237,10 @@ class _Reader:
             self.root: Node | None = None
         elif isinstance(event, yaml.DocumentEndEvent):
             root = self.root
+            if len(self.documents) >= MOST_DOCUMENTS:
+                raise _Stop(
+                    self.start, f"the file has more than {MOST_DOCUMENTS} documents", "split it"
+                )
             if root is not None and not (isinstance(root, Scalar) and root.is_null):
                 self.documents.append(Document(root.mark, root))
         elif isinstance(event, yaml.AliasEvent):

@@ -360,8 +360,10 @@ def test_a_problem_as_an_error() -> None:
         MINIMAL.replace(
             "edges.py]", "a], env: {" + "".join(f"A{n}: , " for n in range(4900)) + "}"
         ),
+        "{}" * 32_000,
+        "---\n{pipeline: {name: a}}\n" * 2000,
     ],
-    ids=["unknown keys", "list", "empty inputs", "globs", "code", "env"],
+    ids=["unknown keys", "list", "empty inputs", "globs", "code", "env", "json", "documents"],
 )
 def test_no_file_takes_long(text: str) -> None:
     """Any file of 64 KiB is read within two seconds."""

@@ -73,6 +73,8 @@ def test_everything_is_text(text: str, expected: list[object]) -> None:
         (b"[" * 5000, (1, 21, "the file is nested deeper than 20")),
         (b'{"a": ' * 30, (1, 121, "the file is nested deeper than 20")),
         (b"[" + b"1," * 10_001 + b"]", (1, 20_000, "the file has more than 10000 values")),
+        (b"{}" * 200, (1, 201, "the file has more than 100 documents")),
+        (b"---\na\n" * 200, (201, 1, "the file has more than 100 documents")),
         (b"[a]: 1", (1, 1, "a key must be text")),
         (b"a: b: c", (1, 5, "this is not YAML: mapping values are not allowed")),
         (b"a: [1, 2", (2, 1, "this is not YAML: did not find expected")),
