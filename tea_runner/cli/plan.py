@@ -7,22 +7,26 @@ import json
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
 from tea_runner.cli.session import check_names, open_session
 from tea_runner.present.text import plan_json, plan_lines
 
 
 @click.command("plan")
 @click.argument("pipelines", nargs=-1)
-@click.option("--at", default="HEAD", metavar="COMMIT", help="Plan this commit instead of HEAD.")
+@at_option
 @click.option("--exit-code", is_flag=True, help="End with 4 when there is work to do.")
 @click.option("--all", "everything", is_flag=True, help="List known datums, too.")
+@json_option
 @click.pass_obj
 def command(
     context: Context, pipelines: tuple[str, ...], at: str, exit_code: bool, everything: bool
 ) -> int:
     """Show what a push would run, reuse or block, and why. Writes nothing, fetches nothing."""
     session = open_session(context)
-    planned = session.plan(at, pipelines)
+    with watch(context, lambda: session.clone.mirror.objects.reads):
+        planned = session.plan(at, pipelines)
     check_names(planned, pipelines)
     if context.as_json:
         click.echo(json.dumps(plan_json(planned.plan), indent=1))

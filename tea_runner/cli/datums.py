@@ -1,0 +1,149 @@
+"""``tea-runner datums``: what the inputs of each pipeline are cut into, with the keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import check_pipelines, open_session, told
+from tea_runner.core.errors import UsageError, UserError
+from tea_runner.core.resolved import ResolvedError, recompute
+from tea_runner.flow.inputs import Work, derive
+from tea_runner.flow.resolve import seen_files
+from tea_runner.present.visible import visible
+
+
+@click.command("datums")
+@click.argument("pipelines", nargs=-1)
+@at_option
+@click.option("--files", is_flag=True, help="Also list each datum's files with their content.")
+@click.option("--from", "source", metavar="FILE",
+              help="Compute the keys from a file of tea-runner resolve, and from it alone.")  # fmt: skip
+@json_option
+@click.pass_obj
+def command(
+    context: Context, pipelines: tuple[str, ...], at: str, files: bool, source: str | None
+) -> int:
+    """List the datums and their keys; fetches no content.
+
+    One line each: pipeline, datum, key.
+    """
+    if source is not None:
+        return _from_file(context, context.directory / source, pipelines)
+    session = open_session(context)
+    tip = session.tip(at)
+    check_pipelines(tip, pipelines)
+    broken = told(tip)
+    works = []
+    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
+        for pipeline in tip.pipelines:
+            if pipelines and pipeline.name not in pipelines:
+                continue
+            watched.say(pipeline.name)
+            try:
+                works.append(derive(tip, pipeline))
+            except UserError as error:
+                broken = True
+                click.echo(f"problem: {pipeline.name}: {visible(error.message)}", err=True)
+    if context.as_json:
+        rows = [row for work in works for row in _rows(work, files=files)]
+        click.echo(json.dumps(rows, indent=1))
+        return int(broken)
+    for work in works:
+        lines = list(_lines(work, files=files))
+        if lines:
+            click.echo("\n".join(lines))
+        else:
+            _say_none(context, work, [other.name for other in tip.upstream(work.pipeline)])
+    if not works and not broken:
+        click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
+    return int(broken)
+
+
+def _say_none(context: Context, work: Work, upstream: list[str]) -> None:
+    name = work.pipeline.name
+    if context.quiet:
+        return
+    rest = f"; it reads {', '.join(upstream)}, see tea-runner status" if upstream else ""
+    click.echo(f"{name} has no datums at this commit{rest}", err=True)
+
+
+def _lines(work: Work, *, files: bool) -> Iterator[str]:
+    name = work.pipeline.name
+    for datum, item in zip(work.datums, work.keyed, strict=True):
+        yield f"{name} {item.label} {item.key}"
+        if not files:
+            continue
+        for _, located in seen_files(work, datum):
+            for each in located:
+                content = each.seen.content
+                yield f"  {visible(each.path)} {content or 'empty'}"
+
+
+def _rows(work: Work, *, files: bool) -> Iterator[dict[str, object]]:
+    for datum, item in zip(work.datums, work.keyed, strict=True):
+        row: dict[str, object] = {
+            "pipeline": work.pipeline.name,
+            "datum": item.label,
+            "key": item.key,
+            "place": item.place,
+        }
+        if files:
+            row["files"] = [
+                {
+                    "input": seen.name,
+                    "path": each.path,
+                    "seen": each.seen.path,
+                    "content": str(each.seen.content) if each.seen.content else None,
+                    "size": each.seen.content.size if each.seen.content else 0,
+                }
+                for seen, located in seen_files(work, datum)
+                for each in located
+            ]
+        yield row
+
+
+def _from_file(context: Context, path: Path, pipelines: tuple[str, ...]) -> int:
+    """The keys that a resolved file gives; ends with 1 when it states others."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from None
+    try:
+        rows = recompute(_load(data))
+    except ResolvedError as error:
+        raise ResolvedError(f"{path}: {error.message}") from None
+    rows = [row for row in rows if not pipelines or row[0] in pipelines]
+    if context.as_json:
+        found = [{"pipeline": row[0], "datum": row[1], "key": row[2]} for row in rows]
+        click.echo(json.dumps(found, indent=1))
+    elif rows:
+        click.echo("\n".join(f"{name} {label} {key}" for name, label, key, _ in rows))
+    other = [row for row in rows if row[2] != row[3]]
+    for name, label, _, stated in other[:10]:
+        click.echo(f"problem: {name} {label}: {path} states another key: {stated}", err=True)
+    return int(bool(other))
+
+
+def _load(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, RecursionError, ValueError):
+        pass
+    try:
+        # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
+        return yaml.safe_load(data)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        raise ResolvedError("it is neither JSON nor YAML") from None

@@ -1,0 +1,49 @@
+"""``tea-runner resolve``: the fully expanded, pinned specification of a run."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import yaml
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import check_pipelines, open_session, told
+from tea_runner.core.resolved import document
+from tea_runner.flow.resolve import resolve
+
+#: libyaml's, where PyYAML was built with it.
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@click.command("resolve")
+@click.argument("pipelines", nargs=-1)
+@at_option
+@json_option
+@click.pass_obj
+def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
+    """Print the fully expanded, pinned specification: no glob, default or name left open.
+
+    Every datum with its files and their content, every default written out, as YAML (or JSON,
+    which is faster for very many files). The keys follow from the file alone:
+    tea-runner datums --from FILE computes them again.
+    """
+    session = open_session(context)
+    tip = session.tip(at)
+    check_pipelines(tip, pipelines)
+    broken = told(tip)
+    rows = []
+    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
+        for pipeline in tip.pipelines:
+            if not pipelines or pipeline.name in pipelines:
+                watched.say(pipeline.name)
+                rows.append(resolve(tip, pipeline))
+        whole = document(tip.commit, tip.dataset_id, rows)
+        if context.as_json:
+            text = json.dumps(whole, indent=1)
+        else:
+            text = yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000, indent=1).rstrip()
+    click.echo(text)
+    return int(broken)
