@@ -38,6 +38,7 @@ def make_plan(
     only: Sequence[str] = (),
     forced: Sequence[str] = (),
     hopeless: Collection[str] = (),
+    scope: str = "",
 ) -> Planned:
     """What the commit means, pipeline by pipeline, in the order of the graph.
 
@@ -46,6 +47,7 @@ def make_plan(
     :param only: names of the pipelines to plan; all when empty.
     :param forced: keys to compute although they are known.
     :param hopeless: keys that a manifest knows, but whose files cannot be read any more.
+    :param scope: of the branch; only results that it may use are known to the plan.
     """
     problems = [str(problem) for problem in tip.problems if problem.is_error]
     try:
@@ -54,7 +56,9 @@ def make_plan(
         return Planned(
             Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip
         )
-    planned = Planned(Plan(commit=tip.commit, pipelines=()), tip, unsettled=dataset.unsettled())
+    planned = Planned(
+        Plan(commit=tip.commit, pipelines=()), tip, unsettled=dataset.unsettled(scope)
+    )
     plans: dict[str, PipelinePlan] = {}
     for pipeline in pipelines:
         if only and pipeline.name not in only:
@@ -62,7 +66,7 @@ def make_plan(
         waiting = _held_up(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
             dataset, tip, pipeline, planned,
-            failures=failures, forced=forced, hopeless=hopeless,
+            failures=failures, forced=forced, hopeless=hopeless, scope=scope,
         )  # fmt: skip
     planned.plan = Plan(
         commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
@@ -97,6 +101,7 @@ def _plan_one(
     failures: Failures,
     forced: Sequence[str],
     hopeless: Collection[str],
+    scope: str,
 ) -> PipelinePlan:
     try:
         work = derive(tip, pipeline)
@@ -114,11 +119,11 @@ def _plan_one(
     before = tip.manifest(pipeline)
     lost = _lost(tip, pipeline, before)
     open_keys = _open_keys(work.keyed, before, lost)
-    known = dict(dataset.known(open_keys)) if open_keys else {}
+    known = dict(dataset.known(open_keys, scope)) if open_keys else {}
     for key in hopeless:
         known.pop(key, None)
     for key in open_keys:
-        if key in planned.unsettled and not planned.unsettled[key][1].recovered:
+        if key in planned.unsettled:
             known[key] = planned.unsettled[key][0]
     unknown = [key for key in open_keys if key not in known]
     return decide(
