@@ -53,6 +53,7 @@ VERBS = {
     "forge": "forge",
     "check": "check",
     "config": "config",
+    "completion": "completion",
     "index": "index",
 }
 

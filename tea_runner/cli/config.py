@@ -1,0 +1,83 @@
+"""``tea-runner config``: what is set, where it was said, and a settings file to begin with."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from pathlib import Path
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
+from tea_runner.core.errors import NotFound, UserError
+from tea_runner.settings import text
+
+
+@click.group("config")
+def command() -> None:
+    """Show settings with their source, or print a commented file."""
+
+
+@command.command("show")
+@click.argument("names", nargs=-1)
+@click.option("--set", "only_set", is_flag=True, help="Only what is not a default.")
+@json_option
+@click.pass_obj
+def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
+    """Show every setting: its value, and where that was said. Secrets are masked.
+
+    NAMES are settings (forge.url) or groups (forge).
+    """
+    rows = list(text.show(context.settings))
+    known = [name for name, _, _ in rows]
+    for name in names:
+        if name not in known and not any(each.startswith(name + ".") for each in known):
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "tea-runner config show lists them"
+            raise NotFound(f"there is no setting {name}; {hint}")
+    if names:
+        rows = [
+            row for row in rows if any(row[0] == n or row[0].startswith(n + ".") for n in names)
+        ]
+    if only_set:
+        rows = [row for row in rows if row[2] != "default"]
+    if context.as_json:
+        found = [{"name": name, "value": value, "source": source} for name, value, source in rows]
+        click.echo(json.dumps(found, indent=1))
+        return
+    for name, value, source in rows:
+        click.echo(f"{name} = {value}  # {source}")
+
+
+@command.command("generate")
+def generate() -> None:
+    """Print a commented settings file that changes nothing until something is uncommented."""
+    click.echo(text.generate().rstrip("\n"))
+
+
+@command.command("init")
+@click.pass_obj
+def init(context: Context) -> None:
+    """Write that file to its place, for you to edit; an existing one stays as it is."""
+    path = _place(context)
+    if path.exists():
+        raise UserError(f"{path} exists; edit it, or compare it with: tea-runner config generate")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.generate(), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from None
+    click.echo(f"write(ok): {path}")
+    click.echo("Everything in it is commented out; uncomment what you want to change.")
+
+
+def _place(context: Context) -> Path:
+    if context.config is not None:
+        return context.config
+    variables = context.variables
+    if variables.get("TEA_RUNNER_CONFIG"):
+        return Path(variables["TEA_RUNNER_CONFIG"])
+    folder = variables.get("XDG_CONFIG_HOME") or os.path.join(variables.get("HOME", "."), ".config")
+    return Path(folder) / "tea-runner" / "tea-runner.toml"

@@ -1,0 +1,86 @@
+"""``tea-runner dag``: how the pipelines hang together, as text or as a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import open_session, told
+from tea_runner.core.errors import NotFound
+from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.flow.draft import Draft
+from tea_runner.flow.freshness import look
+from tea_runner.flow.tip import Tip, pipeline_of
+from tea_runner.present.pictures import Box, dag_dot, dag_mermaid, dag_svg, dag_text
+
+
+@click.command("dag")
+@click.option("--mermaid", "form", flag_value="mermaid", help="As Mermaid.")
+@click.option("--md", "form", flag_value="md", help="As Mermaid in a block for Markdown.")
+@click.option("--dot", "form", flag_value="dot", help="As DOT, for Graphviz.")
+@click.option("--svg", "form", flag_value="svg", help="As SVG.")
+@click.option("--files", is_flag=True, help="Also draw the folders that pipelines read.")
+@click.option("--counts", is_flag=True, help="Also count the results that are current.")
+@at_option
+@json_option
+@click.pass_obj
+def command(context: Context, form: str | None, files: bool, counts: bool, at: str) -> int:
+    """Draw the pipelines and what each reads."""
+    session = open_session(context)
+    tip = session.tip(at)
+    broken = told(tip)
+    draft = Draft(tip.objects, tip.commit, session.memory)
+    upstream = _upstream(draft, files=files)
+    with watch(context, lambda: session.clone.mirror.objects.reads):
+        notes = _notes(tip) if counts else {}
+    if not draft.pipelines:
+        if broken:
+            return 1
+        raise NotFound("this dataset has no pipeline yet; tea-runner init writes one")
+    names = dict.fromkeys([*(each for reads in upstream.values() for each in reads), *upstream])
+    boxes = [Box(name=name, note=notes.get(name, "")) for name in names]
+    if context.as_json:
+        homes = {pipeline.name: pipeline.home for pipeline in draft.pipelines}
+        rows = [
+            {"name": name, "reads": upstream.get(name, []), "home": homes.get(name)}
+            for name in names
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return int(broken)
+    mermaid = dag_mermaid(boxes, upstream)
+    drawn = {
+        "mermaid": lambda: mermaid,
+        "md": lambda: f"```mermaid\n{mermaid}```",
+        "dot": lambda: dag_dot(boxes, upstream),
+        "svg": lambda: dag_svg(boxes, upstream),
+    }.get(form or "", lambda: "\n".join(dag_text(boxes, upstream)))()
+    click.echo(drawn.rstrip("\n"))
+    return int(broken)
+
+
+def _upstream(tip: Draft, *, files: bool) -> dict[str, list[str]]:
+    """What each pipeline reads: pipelines, and folders with a slash at their end."""
+    by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
+    found: dict[str, list[str]] = {}
+    for pipeline in tip.pipelines:
+        reads = found.setdefault(pipeline.name, [])
+        for leaf in pfs_leaves(pipeline.input):
+            other = pipeline_of(leaf, by_name)
+            name = other.name if other else Path(leaf.repo).as_posix() + "/"
+            if (other or files) and name not in reads:
+                reads.append(name)
+    return found
+
+
+def _notes(tip: Tip) -> dict[str, str]:
+    notes = {}
+    for each in look(tip):
+        current = sum(datum.state == "current" for datum in each.datums)
+        total = sum(datum.state != "orphaned" for datum in each.datums)
+        notes[each.name] = each.problem or f"{current} current / {total}"
+    return notes

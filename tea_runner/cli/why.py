@@ -1,0 +1,101 @@
+"""``tea-runner why``: why a path or a datum ran, will run, or is reused."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from pathlib import Path
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import Session, open_session, told
+from tea_runner.core.errors import NotFound
+from tea_runner.core.explanation import Made
+from tea_runner.flow.planning import Planned
+from tea_runner.flow.tip import Tip
+from tea_runner.flow.why import explain, find
+from tea_runner.present.why import why_lines, why_row
+
+_SHOWN = 20
+
+
+@click.command("why")
+@click.argument("words", nargs=-1, required=True, metavar="PATH|DATUM")
+@at_option
+@json_option
+@click.pass_obj
+def command(context: Context, words: tuple[str, ...], at: str) -> int:
+    """Explain why a datum ran, will run, or is reused; and what made a file.
+
+    A datum is named as tea-runner datums lists it (with or without its pipeline), or by the
+    beginning of its key; a path may be a result, an input, or code.
+    """
+    session = open_session(context)
+    with watch(context, lambda: session.clone.mirror.objects.reads):
+        planned = session.plan(at)
+        broken = bool(planned.plan.problems) and told(planned.tip)
+        word = " ".join(words)
+        path = _path(session, context.directory, word)
+        meant = find(planned, word, path)
+        if meant is None:
+            raise NotFound(_unknown(planned, word, path))
+        said = [
+            explain(
+                planned, pipeline, label,
+                lambda commit: _open(session, commit),
+                lambda output: _made(session, planned.tip.commit, output),
+            )
+            for pipeline, label in meant.datums[: None if context.as_json else _SHOWN]
+        ]  # fmt: skip
+    if context.as_json:
+        rows = [why_row(each) for each in said]
+        click.echo(json.dumps({"path": path, "how": meant.how, "datums": rows}, indent=1))
+        return int(broken)
+    count = len(meant.datums)
+    of = "one datum" if count == 1 else f"{count} datums"
+    if meant.how != "datum":
+        click.echo(f"{path} is {'a result' if meant.how == 'result' else meant.how} of {of}:")
+    for each in said:
+        click.echo("\n".join(why_lines(each)))
+    if count > _SHOWN:
+        click.echo(f"… and {count - _SHOWN} more; name one of them, or use --json for all")
+    return int(broken)
+
+
+def _path(session: Session, directory: Path, word: str) -> str:
+    """The word as a path in the dataset, seen from the folder in which the person is."""
+    top = session.clone.clone.worktree.resolve()
+    full = Path(os.path.normpath(directory.resolve() / word))
+    return full.relative_to(top).as_posix() if full.is_relative_to(top) else word
+
+
+def _open(session: Session, commit: str) -> Tip | None:
+    try:
+        return session.tip(commit)
+    except NotFound:
+        return None
+
+
+def _made(session: Session, commit: str, path: str) -> Made | None:
+    """The commit that last wrote a path: for results, the one with the run record."""
+    out = session.clone.mirror.git("log", "-1", "--format=%H %s", commit, "--", path, check=False)
+    found, _, subject = out.decode("utf-8", "replace").strip().partition(" ")
+    return Made(found, subject) if found else None
+
+
+def _unknown(planned: Planned, word: str, path: str) -> str:
+    """What to say when the word means nothing."""
+    specs = [each.name for each in planned.tip.pipelines if each.spec_path == path]
+    if specs:
+        return f"{path} says what {specs[0]} is; ask tea-runner why {specs[0]}"
+    labels = [item.label for work in planned.works.values() for item in work.keyed[:100_000]]
+    if planned.tip.entry(path) is not None:
+        return f"{path} is in this commit, but no pipeline reads or makes it"
+    near = difflib.get_close_matches(word, labels[:5000], 1)
+    if near:
+        return f"there is no datum or path {word}; did you mean {near[0]}?"
+    return f"there is no datum or path {word}; tea-runner datums lists the datums"
