@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from tea_runner.core.hook import ForgeHook
 from tea_runner.core.jobs import Job
 from tea_runner.core.results import Result
+from tea_runner.core.submodules import Submodule
 from tea_runner.core.tree import TreeEntry
 
 
@@ -103,10 +104,49 @@ class TreeStore(Protocol):
         ...
 
 
+class Linked(Protocol):
+    """A subdataset that can be read and fetched from."""
+
+    links: Links | None
+
+    @property
+    def objects(self) -> Objects:
+        """Git objects by id."""
+        ...
+
+
+class Links(Protocol):
+    """Where a dataset's subdatasets are."""
+
+    def name(self, submodule: Submodule) -> str:
+        """How the subdataset's repository is called.
+
+        :raises UserError: when it may not be used.
+        """
+        ...
+
+    def dataset(self, submodule: Submodule, commit: str) -> Linked:
+        """The subdataset with this commit at hand.
+
+        :raises UserError: when it cannot be had here.
+        :raises OutsideError: when its repository does not answer or lacks the commit.
+        """
+        ...
+
+    def tip(self, submodule: Submodule, branch: str) -> str | None:
+        """Where the subdataset's own branch is now; None where pins are not moved."""
+        ...
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        ...
+
+
 class Dataset(Protocol):
     """A dataset, on a forge or in a clone: its tips, its objects, its results."""
 
     name: str
+    links: Links | None
 
     @property
     def objects(self) -> Objects:
@@ -128,15 +168,22 @@ class Dataset(Protocol):
         """The tip of the ``git-annex`` branch."""
         ...
 
-    def unsettled(self) -> Mapping[str, tuple[str, Result]]:
-        """Key to (ref, result) of what jobs have finished and no results commit holds yet."""
+    def scope(self, branch: str) -> str:
+        """The scope of a branch: the empty text when it is trusted."""
         ...
 
-    def known(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def unsettled(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
+        """Key to (ref, result) of what jobs have finished and no results commit holds yet.
+
+        Only of what this scope may use, as everything below that takes a scope.
+        """
+        ...
+
+    def known(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
         """Which of these keys some manifest knows, with the commit that holds the result."""
         ...
 
-    def known_result(self, key: str) -> Result | None:
+    def known_result(self, key: str, scope: str = "") -> Result | None:
         """That result; None when it is not whole any more."""
         ...
 

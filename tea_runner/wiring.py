@@ -24,6 +24,7 @@ from tea_runner.adapters.gitenv import GitEnvironment, make_environment
 from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs, connect
 from tea_runner.adapters.logs import LogReader
+from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.queue import Work
@@ -158,7 +159,21 @@ class Site:
         """A dataset on the forge, with this host's mirror of it."""
         path = mirror_path(_folder(self.settings.state) / "mirrors", name)
         mirror = Mirror(path, self.forge.remote_url(name), self.git)
-        return Repository(name, mirror, Annex(path, self.git, self.storages))
+        made = Repository(
+            name,
+            mirror,
+            Annex(path, self.git, self.storages),
+            trusted=self.settings.trusted_branches,
+            secret=self.secret,
+        )
+        made.links = ForgeLinks(name, self.forge_base, self.repository)
+        return made
+
+    @property
+    def forge_base(self) -> str:
+        """The address below which all repositories lie."""
+        said = self.settings.forge
+        return Path(said.url).resolve().as_uri() if said.kind == "folder" else said.url
 
     @property
     def storages(self) -> Sequence[Storage]:

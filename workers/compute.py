@@ -74,9 +74,10 @@ class Bench:
                 raise OutsideError(f"datum {label} has another key here than the planner found")
         datums = [work.by_label[label] for label, _ in wanted]
         views = [work.view(datum) for datum in datums]
-        batch = _Batch(
-            tip, work, base, self.get(wanted_keys(work, views, tip)), job, write, cancelled
-        )
+        content: dict[str, Path] = {}
+        for dataset, keys in wanted_keys(work, views, tip).items():
+            content.update(self.get(dataset, keys))
+        batch = _Batch(tip, work, base, content, job, write, cancelled)
         prepare = self._in_dataset if work.pipeline.view == "dataset" else self._in_pfs
         limit = work.pipeline.job_timeout
         end = time.monotonic() + limit if limit is not None else None
@@ -169,7 +170,7 @@ class Bench:
             return str(batch.content[fact.key])
         file = batch.base / "image"
         if not file.exists():
-            self.write_blob(fact.oid, file)
+            self.write_blob("", fact.oid, file)
         return str(file)
 
     def _execution(

@@ -17,10 +17,11 @@ from tea_runner.core.view import FileFact, View
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.tip import Tip
 
-#: Annex keys to files that hold their content; see :meth:`tea_runner.adapters.annex.Annex.get`.
-GetContent = Callable[[Iterable[str]], Mapping[str, Path]]
-#: Writes a blob of git to a path.
-WriteBlob = Callable[[str, Path], None]
+#: A dataset (a path of subdatasets; empty for the one that is planned) and annex keys of it, to
+#: files that hold their content; see :meth:`tea_runner.adapters.annex.Annex.get`.
+GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
+#: A dataset, a blob of it, and the path to write it to.
+WriteBlob = Callable[[str, str, Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,25 +33,22 @@ class Room:
     code: Path
 
 
-def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> list[str]:
-    """Annex keys of all that these views show, each once."""
-    keys: dict[str, None] = {}
+def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> dict[str, list[str]]:
+    """Annex keys of all that these views show, each once, by the dataset that has them."""
+    keys: dict[str, dict[str, None]] = {}
     leaves = pfs_leaves(work.pipeline.input)
     for view in views:
         for shown in view.files:
             if not leaves[shown.input].empty_files:
-                key = work.sources[shown.input].fact(shown.path).key
+                source = work.sources[shown.input]
+                key = source.fact(shown.path).key
                 if key is not None:
-                    keys[key] = None
-    for path in work.code:
-        key = tip.fact(path).key
+                    keys.setdefault(source.dataset, {})[key] = None
+    for path in (*work.code, work.image):
+        key = tip.fact(path).key if path else None
         if key is not None:
-            keys[key] = None
-    if work.image:
-        key = tip.fact(work.image).key
-        if key is not None:
-            keys[key] = None
-    return list(keys)
+            keys.setdefault("", {})[key] = None
+    return {dataset: list(found) for dataset, found in keys.items()}
 
 
 def make_code(
@@ -59,7 +57,7 @@ def make_code(
     """The dataset as the command sees it besides its inputs: the declared code files."""
     room.mkdir(mode=0o755, exist_ok=True)
     for path in work.code:
-        _place(room / path, tip.fact(path), content, blob)
+        _place(room / path, "", tip.fact(path), content, blob)
 
 
 def make_view(
@@ -80,15 +78,18 @@ def make_view(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch(mode=0o444)
         else:
-            _place(target, work.sources[shown.input].fact(shown.path), content, blob)
+            source = work.sources[shown.input]
+            _place(target, source.dataset, source.fact(shown.path), content, blob)
 
 
-def _place(target: Path, fact: FileFact, content: Mapping[str, Path], blob: WriteBlob) -> None:
+def _place(
+    target: Path, dataset: str, fact: FileFact, content: Mapping[str, Path], blob: WriteBlob
+) -> None:
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if target.exists():
         return
     if fact.key is not None:
         shutil.copyfile(content[fact.key], target)
     else:
-        blob(fact.oid, target)
+        blob(dataset, fact.oid, target)
     os.chmod(target, 0o555 if fact.executable else 0o444)

@@ -18,7 +18,8 @@ from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.core.errors import Cancelled, OutsideError, Refused, Superseded, TeaError
 from tea_runner.flow.advance import Advance, Advancer
-from tea_runner.flow.tip import Memory
+from tea_runner.flow.pins import tracked
+from tea_runner.flow.tip import Memory, Tip
 from tea_runner.ports import StatusState
 from tea_runner.present import sentences
 from tea_runner.wiring import Site
@@ -132,14 +133,38 @@ class Planner:
         )
         advance = advancer.advance(branch)
         place = f"tea:tip:{name}\n{branch}"
+        before = self._site.redis.get(place)
         if advance is None:
             self._site.redis.delete(place)
         else:
             self._site.redis.set(place, advance.commit)
+        if advance is not None and advance.planned is not None:
+            self._subscribe(name, branch, advance.planned.tip)
+            if before != advance.commit.encode():
+                self._tell_subscribers(name)
         if advance is not None and (advance.pipelines or advance.problems):
             self._remember(repository, branch, advance)
             self._post(name, branch, advance)
         return advance
+
+    def _subscribe(self, name: str, branch: str, tip: Tip) -> None:
+        """Remember which repositories this branch follows; the next plan after a loss says it anew."""
+        with contextlib.suppress(TeaError):
+            links = tip.links
+            for submodule, _ in tracked(tip).values() if links is not None else ():
+                assert links is not None
+                upstream = links.name(submodule)
+                self._site.redis.sadd(f"tea:subscribers:{upstream}", f"{name}\n{branch}")
+
+    def _tell_subscribers(self, name: str) -> None:
+        """Branches that follow this repository are planned again: its tip has moved."""
+        followers: Any = self._site.redis.smembers(f"tea:subscribers:{name}")
+        for follower in followers:
+            repository, _, branch = follower.decode().partition("\n")
+            if repository != name:
+                self._site.jobs.request_plan(
+                    repository, f"refs/heads/{branch}", why=f"{name} has moved"
+                )
 
     def _remember(self, repository: Repository, branch: str, advance: Advance) -> None:
         commit = repository.objects.commit(advance.origin)

@@ -61,7 +61,7 @@ class Workshop:
         self.repository = repository
         self.means = means
         self._memory = Memory()
-        self._works: dict[tuple[str, str], Work] = {}
+        self._works: dict[tuple[str, str, object], Work] = {}
         means.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._attributes = Attributes(repository.mirror, means.scratch)
 
@@ -88,8 +88,10 @@ class Workshop:
             limits=self.means.limits,
             bounds=self.means.bounds,
             network=self.means.network,
-            get=annex.get,
-            write_blob=self.repository.mirror.write_blob,
+            get=lambda dataset, keys: self._dataset(tip, dataset).prepared_annex().get(keys),
+            write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
+                oid, path
+            ),
         )
         report = Report()
         with self._room() as base:
@@ -109,9 +111,14 @@ class Workshop:
         report.seconds = time.monotonic() - began
         return report
 
+    def _dataset(self, tip: Tip, path: str) -> Repository:
+        """The dataset itself, or a subdataset of it."""
+        linked = tip.reach(path)[0].linked if path else None
+        return linked if isinstance(linked, Repository) else self.repository
+
     def _work(self, job: Job) -> tuple[Tip, Work]:
-        tip = self._tip(job.commit)
-        known = self._works.get((job.commit, job.pipeline))
+        tip = self._tip(job)
+        known = self._works.get((job.commit, job.pipeline, job.pins))
         if known is None:
             pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
             if pipeline is None:
@@ -119,33 +126,44 @@ class Workshop:
             known = derive(tip, pipeline)
             if len(self._works) >= _REMEMBERED:
                 self._works.clear()
-            self._works[job.commit, job.pipeline] = known
+            self._works[job.commit, job.pipeline, job.pins] = known
         return tip, known
 
-    def _tip(self, commit: str) -> Tip:
+    def _tip(self, job: Job) -> Tip:
         self.repository.mirror.ensure()
         try:
-            return Tip(self.repository.objects, commit, self._memory)
+            return self._at(job)
         except OutsideError:
             self.repository.refresh()
         try:
-            return Tip(self.repository.objects, commit, self._memory)
+            return self._at(job)
         except OutsideError:
             raise Superseded(
-                f"commit {commit[:12]} was pushed away before this job began"
+                f"commit {job.commit[:12]} was pushed away before this job began"
             ) from None
+
+    def _at(self, job: Job) -> Tip:
+        return Tip(
+            self.repository.objects,
+            job.commit,
+            self._memory,
+            links=self.repository.links,
+            pins=dict(job.pins),
+        )
 
     def _publish(self, job: Job, saver: Saver, results: Sequence[Result]) -> str:
         """Push the results under the job's ref; whoever was there first has the same results."""
         writer = saver.writer
-        entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", format_results(results)))}
+        data = format_results(results)
+        entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", data))}
         if saver.blobs:
             blobs = {oid: TreeEntry(PLAIN, oid) for oid in saver.blobs}
             entries["blobs"] = TreeEntry(TREE, writer.tree(blobs))
-        message = f"tea-runner: results of job {job.id}\n"
+        title = f"tea-runner: results of job {job.id}"
+        message = self.repository.results_message(job.ref, title, data)
         commit = writer.commit(writer.tree(entries), [], message, who=self.means.who, seconds=0)
         writer.flush()
-        self.repository.publish([(job.ref, commit, None)])
+        self.repository.put_results(job.ref, commit)
         return commit
 
     @contextlib.contextmanager

@@ -17,6 +17,7 @@ from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.adapters.repository import Repository
 from tea_runner.core.errors import CommandError, NotFound, UserError
+from tea_runner.core.submodules import Submodule
 
 
 def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
@@ -120,4 +121,49 @@ def open_clone(start: Path, variables: Mapping[str, str]) -> Clone:
     worktree, git_dir = find_clone(start, variables)
     environment = clone_environment(variables, worktree)
     mirror = CloneMirror(worktree, git_dir, environment)
-    return Clone(worktree.name, mirror, Annex(git_dir, environment, (), own=False))
+    clone = Clone(worktree.name, mirror, Annex(git_dir, environment, (), own=False))
+    clone.links = CloneLinks(worktree, variables)
+    return clone
+
+
+class CloneLinks:
+    """Subdatasets that are installed below a person's clone."""
+
+    def __init__(self, worktree: Path, variables: Mapping[str, str]) -> None:
+        self._worktree = worktree
+        self._variables = variables
+        self._opened: dict[str, Clone] = {}
+
+    def name(self, submodule: Submodule) -> str:
+        """Its path: the clone knows no forge."""
+        return submodule.path
+
+    def dataset(self, submodule: Submodule, commit: str) -> Repository:
+        """The subdataset with this commit at hand.
+
+        :raises UserError: when it is not installed, or does not have the commit.
+        """
+        place = self._worktree / submodule.path
+        if submodule.path not in self._opened:
+            if not (place / ".git").exists():
+                raise UserError(
+                    f"subdataset {submodule.path} is not installed here; "
+                    f"get it: datalad get -n {submodule.path}"
+                )
+            self._opened[submodule.path] = open_clone(place, self._variables)
+        clone = self._opened[submodule.path]
+        if clone.objects.read(commit) is None:
+            raise NotFound(
+                f"subdataset {submodule.path} does not have commit {commit[:12]} here; "
+                f"bring it: git -C {submodule.path} fetch"
+            )
+        return clone
+
+    def tip(self, submodule: Submodule, branch: str) -> str | None:  # noqa: ARG002 - see the port
+        """Pins are not moved in a clone."""
+        return None
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        for clone in self._opened.values():
+            clone.close()

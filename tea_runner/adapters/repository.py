@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Sequence
 
 from tea_runner.adapters.annex import Annex
@@ -10,8 +11,13 @@ from tea_runner.adapters.index import Index
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
 from tea_runner.core.errors import OutsideError
+from tea_runner.core.records import parse_trailers
 from tea_runner.core.results import Result, ResultError, parse_results
+from tea_runner.core.scope import is_sealed, refs_of, scope_of, seal
 from tea_runner.core.tree import lookup
+from tea_runner.ports import Links
+
+log = logging.getLogger(__name__)
 
 RESULTS = "results.json"
 
@@ -22,13 +28,31 @@ class Repository:
     #: Where branches stand in the mirror.
     branches = "refs/remotes/origin/"
 
-    def __init__(self, name: str, mirror: Mirror, annex: Annex) -> None:
+    def __init__(
+        self,
+        name: str,
+        mirror: Mirror,
+        annex: Annex,
+        *,
+        trusted: Sequence[str] = ("*",),
+        secret: bytes = b"",
+    ) -> None:
+        """A dataset.
+
+        :param trusted: patterns of the branches whose results every branch may use.
+        :param secret: with which workers seal their results; without it, as in a person's own
+            clone, whatever stands there counts.
+        """
         self.name = name
+        self._trusted = tuple(trusted)
+        self._secret = secret
         self.mirror = mirror
         self.annex = annex
+        #: Where its subdatasets are.
+        self.links: Links | None = None
         self._index: Index | None = None
-        #: Commit of a job's ref to the results it holds.
-        self._unsettled: dict[str, tuple[Result, ...]] = {}
+        #: A job's ref and commit to the results it holds.
+        self._unsettled: dict[tuple[str, str], tuple[Result, ...]] = {}
 
     @property
     def objects(self) -> ObjectReader:
@@ -40,7 +64,7 @@ class Repository:
         """Results that manifests know."""
         if self._index is None:
             self.mirror.ensure()
-            self._index = Index(self.mirror, self.branches)
+            self._index = Index(self.mirror, self.branches, trusted=self._trusted)
         return self._index
 
     def refresh(self) -> None:
@@ -73,42 +97,82 @@ class Repository:
 
     # -- known results -----------------------------------------------------------------------
 
-    def unsettled(self) -> dict[str, tuple[str, Result]]:
+    def scope(self, branch: str) -> str:
+        """The scope of a branch: the empty text when it is trusted."""
+        return scope_of(branch, self._trusted)
+
+    def unsettled(self, scope: str = "") -> dict[str, tuple[str, Result]]:
         """Key to (ref, result) of what jobs have finished and no results commit holds yet.
 
-        Where two jobs computed one key, the ref that sorts first counts, for every reader.
+        The scope's own come before trusted ones.  Where two jobs of one scope computed one key, the
+        ref that sorts first counts, for every reader.
         """
         found: dict[str, tuple[str, Result]] = {}
-        refs = self.mirror.refs("refs/tea/jobs/")
-        for oid in list(self._unsettled):
-            if oid not in refs.values():
-                del self._unsettled[oid]
-        for ref, oid in sorted(refs.items()):
-            if oid not in self._unsettled:
-                self._unsettled[oid] = self._read_results(oid)
-            for result in self._unsettled[oid]:
-                found.setdefault(result.key, (ref, result))
+        refs = self.mirror.refs("refs/tea/")
+        there = set(refs.items())
+        for known in list(self._unsettled):
+            if known not in there:
+                del self._unsettled[known]
+        for prefix in dict.fromkeys((refs_of(scope), refs_of(""))):
+            for ref, oid in sorted(refs.items()):
+                if ref.startswith(prefix):
+                    for result in self._results_at(ref, oid):
+                        found.setdefault(result.key, (ref, result))
         return found
 
-    def _read_results(self, commit: str) -> tuple[Result, ...]:
-        entry = self.objects.tree(self.objects.commit(commit).tree).get(RESULTS)
+    def _results_at(self, ref: str, oid: str) -> tuple[Result, ...]:
+        if (ref, oid) not in self._unsettled:
+            try:
+                self._unsettled[ref, oid] = self._read_results(ref, oid)
+            except OutsideError as error:
+                # Whoever may push can put anything there: what is no result of ours counts as none.
+                log.warning("%s: %s holds no result: %s", self.name, ref, error.message)
+                self._unsettled[ref, oid] = ()
+        return self._unsettled[ref, oid]
+
+    def results_message(self, ref: str, title: str, data: bytes) -> str:
+        """The message of the commit that holds results: with our seal, where there is one."""
+        if not self._secret:
+            return f"{title}\n"
+        return f"{title}\n\nTea-Seal: {seal(self._secret, self.name, ref, data)}\n"
+
+    def put_results(self, ref: str, commit: str) -> None:
+        """Make a job's results known; whoever was there first has the same, unless it was no worker.
+
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
+        if self.publish([(ref, commit, None)]):
+            return
+        self.refresh()
+        there = self.mirror.refs(ref).get(ref)
+        if there is not None and not self._results_at(ref, there):
+            log.warning("%s: replacing %s, which no worker of ours wrote", self.name, ref)
+            self.publish([(ref, commit, there)])
+
+    def _read_results(self, ref: str, oid: str) -> tuple[Result, ...]:
+        commit = self.objects.commit(oid)
+        entry = self.objects.tree(commit.tree).get(RESULTS)
         data = self.objects.blob(entry.oid) if entry else None
         if data is None and entry is not None:
             # Larger than what the mirror holds: this one blob is wanted, and only it.
             data = self.mirror.git("cat-file", "blob", entry.oid, why="reading results")
+        proof = parse_trailers(commit.message).get("Tea-Seal", "")
+        if self._secret and not is_sealed(self._secret, self.name, ref, data or b"", proof):
+            log.warning("%s: %s carries no seal of ours; it counts as absent", self.name, ref)
+            return ()
         try:
             return parse_results(data or b"")
         except ResultError:
             return ()
 
-    def known(self, keys: Sequence[str]) -> dict[str, str]:
-        """Which of these keys some manifest of any branch knows, with the commit."""
-        self.index.update()
-        return self.index.known(keys)
+    def known(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
+        """Which of these keys some manifest that this scope may use knows, with the commit."""
+        self.index.update(scope)
+        return self.index.known(keys, scope)
 
-    def known_result(self, key: str) -> Result | None:
+    def known_result(self, key: str, scope: str = "") -> Result | None:
         """The result that a manifest knows; None when it is not whole any more."""
-        return self.index.result(key)
+        return self.index.result(key, scope)
 
     def storage_uuid(self) -> str:
         """Where new annexed content goes."""
@@ -129,7 +193,7 @@ class Repository:
 
     def discard(self, refs: Sequence[str]) -> None:
         """Delete refs of jobs that are settled: here at once, on the forge in pieces."""
-        known = self.mirror.refs("refs/tea/jobs/")
+        known = self.mirror.refs("refs/tea/")
         gone = [(ref, "", known[ref]) for ref in refs if ref in known]
         for start in range(0, len(gone), 200):
             chunk: list[tuple[str, str, str | None]] = list(gone[start : start + 200])
@@ -148,6 +212,8 @@ class Repository:
         """End the processes behind it."""
         self.annex.close()
         self.mirror.close()
+        if self.links is not None:
+            self.links.close()
         if self._index is not None:
             self._index.close()
             self._index = None

@@ -12,6 +12,7 @@ import click
 from tea_runner.adapters.environments.plain import Plain
 from tea_runner.adapters.environments.protocol import Environment
 from tea_runner.adapters.openat import remove_tree
+from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.save import Found
 from tea_runner.cli.main import Context
 from tea_runner.cli.session import Session, open_session
@@ -71,8 +72,10 @@ def _run_all(
         limits=site.limits,
         bounds=site.bounds,
         network=site.settings.sandbox.network,
-        get=session.clone.prepared_annex().get,
-        write_blob=session.clone.mirror.write_blob,
+        get=lambda dataset, keys: _dataset(session, tip, dataset).prepared_annex().get(keys),
+        write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).mirror.write_blob(
+            oid, path
+        ),
     )
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
     try:
@@ -84,6 +87,11 @@ def _run_all(
                 _put(session.clone.clone.worktree / computed.directory / item.path, item)
     finally:
         remove_tree(base)
+
+
+def _dataset(session: Session, tip: Tip, path: str) -> Repository:
+    linked = tip.reach(path)[0].linked if path else None
+    return linked if isinstance(linked, Repository) else session.clone
 
 
 def _to_stderr(data: bytes) -> None:
@@ -120,7 +128,7 @@ class _WithPipeline(Tip):
     """A tip in which one pipeline is as it was recorded."""
 
     def __init__(self, tip: Tip, pipeline: Pipeline) -> None:
-        super().__init__(tip.objects, tip.commit, tip.memory)
+        super().__init__(tip.objects, tip.commit, tip.memory, links=tip.links)
         self._pinned = pipeline
         self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.plan import Decision
+from tea_runner.core.scope import ledger, refs_of
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -32,19 +33,29 @@ class Job:
     pipeline: str
     #: (label, key) of each datum, sorted by key.
     datums: tuple[tuple[str, str], ...]
+    #: Subdatasets that are read at another commit than the tree says: (path, commit).
+    pins: tuple[tuple[str, str], ...] = ()
     #: Distinguishes a forced repetition of the same datums.
     salt: str = ""
+    #: Whose results it makes; see :mod:`tea_runner.core.scope`.
+    scope: str = ""
 
     @property
     def id(self) -> str:
         """32 hex digits from the keys: the same datums are the same job."""
-        text = "\n".join([self.repository, self.salt, *(key for _, key in self.datums)])
+        keys = (key for _, key in self.datums)
+        text = "\n".join([self.repository, self.salt, *([self.scope] if self.scope else []), *keys])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     @property
     def ref(self) -> str:
         """Where its results stand until the pipeline is settled."""
-        return f"refs/tea/jobs/{self.id}"
+        return f"{refs_of(self.scope)}{self.id}"
+
+    @property
+    def ledger(self) -> str:
+        """Under which name its keys are kept in the queue."""
+        return ledger(self.repository, self.scope)
 
 
 def cut(
@@ -82,7 +93,8 @@ def unseal(text: str, secret: bytes) -> Job:
             raise Refused("a job in the queue does not carry the planner's seal; it was dropped")
         fields = json.loads(body)
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
-        return Job(datums=datums, **{name: str(value) for name, value in fields.items()})
+        pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
+        return Job(datums=datums, pins=pins, **{name: str(value) for name, value in fields.items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("a job in the queue is not one of ours; it was dropped") from None
 

@@ -50,8 +50,12 @@ class Source:
     dataset: str = ""
 
     def path(self, relative: str) -> str:
-        """Path in the dataset of a path of the listing."""
-        return posixpath.join(self.prefix, relative) if relative else self.prefix
+        """Path in the dataset that is planned of a path of the listing."""
+        return "/".join(part for part in (self.dataset, self.prefix, relative) if part)
+
+    def inner_path(self, relative: str) -> str:
+        """Path in the dataset that the files belong to."""
+        return "/".join(part for part in (self.prefix, relative) if part)
 
 
 class Shown(NamedTuple):

@@ -8,6 +8,7 @@ by compare-and-swap, and nothing is remembered between calls.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +16,13 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
-from tea_runner.core.errors import OutputRefused
+from tea_runner.core.errors import OutputRefused, UserError
 from tea_runner.core.jobs import Job, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
+from tea_runner.core.scope import ledger, refs_of
 from tea_runner.flow.inputs import Work
+from tea_runner.flow.pins import moved
 from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.settle import finish, settle
 from tea_runner.flow.tip import Memory, Tip
@@ -73,6 +76,7 @@ class Advancer:
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
     _refused: dict[str, str] = field(default_factory=dict)
     _hopeless: set[str] = field(default_factory=set)
+    _scope: str = ""
 
     def advance(self, branch: str) -> Advance | None:
         """See the module; None when there is no such branch (any more).
@@ -81,6 +85,7 @@ class Advancer:
         """
         self._refused.clear()
         self._hopeless.clear()
+        self._scope = self.dataset.scope(branch)
         progress: dict[str, Progress] = {}
         results: list[str] = []
         last: Advance | None = None
@@ -107,18 +112,31 @@ class Advancer:
         assert last.planned is not None
         for plan in last.planned.plan.pipelines:
             if plan.state == "running":
-                progress[plan.pipeline.name].jobs = self._start(branch, last.commit, plan)
+                pins = tuple(sorted(last.planned.tip.pins.items()))
+                jobs = self._start(branch, last.commit, plan, pins)
+                progress[plan.pipeline.name].jobs = jobs
         return last
 
     def plan(self, commit: str) -> Planned:
-        """The plan of one commit."""
+        """The plan of one commit, with tracked subdatasets where their own branches are."""
+        links, objects = self.dataset.links, self.dataset.objects
+        tip = Tip(objects, commit, self.memory, links=links)
+        with contextlib.suppress(UserError):
+            pins = moved(tip)
+            if pins:
+                tip = Tip(objects, commit, self.memory, links=links, pins=pins)
         return make_plan(
             self.dataset,
-            Tip(self.dataset.objects, commit, self.memory),
-            failures=lambda keys: self.queue.failures(self.dataset.name, keys),
+            tip,
+            failures=lambda keys: self.queue.failures(self._ledger, keys),
             only=self.only,
             hopeless=self._hopeless,
+            scope=self._scope,
         )
+
+    @property
+    def _ledger(self) -> str:
+        return ledger(self.dataset.name, self._scope)
 
     def _note(self, progress: dict[str, Progress], plan: PipelinePlan) -> None:
         name = plan.pipeline.name
@@ -161,7 +179,7 @@ class Advancer:
                 storage_uuid=self.dataset.storage_uuid,
                 command=command,
             )  # fmt: skip
-        except OutputRefused as error:
+        except (OutputRefused, UserError) as error:
             self._refused[name] = error.message
             return True
         if done is None:
@@ -178,20 +196,24 @@ class Advancer:
 
     def _result(self, planned: Planned, decision: Decision) -> Result | None:
         found = planned.unsettled.get(decision.key)
-        return found[1] if found else self.dataset.known_result(decision.key)
+        return found[1] if found else self.dataset.known_result(decision.key, self._scope)
 
     def _clean(self, planned: Planned, plan: PipelinePlan) -> None:
         """Refs of jobs whose results stand in a manifest now are not needed any more."""
         settled = {decision.key for decision in plan.decisions}
         by_ref: dict[str, set[str]] = {}
         for key, (ref, _) in planned.unsettled.items():
-            by_ref.setdefault(ref, set()).add(key)
+            # What a trusted branch still waits for is not another branch's to remove.
+            if ref.startswith(refs_of(self._scope)):
+                by_ref.setdefault(ref, set()).add(key)
         self.dataset.discard([ref for ref, keys in by_ref.items() if keys <= settled])
 
-    def _start(self, branch: str, commit: str, plan: PipelinePlan) -> list[str]:
+    def _start(
+        self, branch: str, commit: str, plan: PipelinePlan, pins: tuple[tuple[str, str], ...]
+    ) -> list[str]:
         """Ask for the jobs that are missing; returns the ids of all that the pipeline waits for."""
         to_run = plan.to_run
-        flying = self.queue.in_flight(self.dataset.name, [decision.key for decision in to_run])
+        flying = self.queue.in_flight(self._ledger, [decision.key for decision in to_run])
         ids = list(dict.fromkeys(flying.values()))
         for job_id in ids:
             self.queue.wait_for(self.dataset.name, branch, job_id)
@@ -203,6 +225,8 @@ class Advancer:
                 commit=commit,
                 pipeline=plan.pipeline.name,
                 datums=tuple((decision.label, decision.key) for decision in group),
+                scope=self._scope,
+                pins=pins,
             )
             self.queue.want(job)
             ids.append(job.id)

@@ -112,7 +112,7 @@ def _source(tip: Tip, pipeline: Pipeline, number: int) -> Source:
         tree = home.oid if home and home.mode == TREE else None
         files = [n for n in names if tree and lookup(tip.objects.tree, tree, n)]
         return _make_source(tip, other.home, files)
-    prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
+    tip, prefix = tip.reach(place_of(tip, leaf))
     found = tip.entry(prefix)
     if found is None or found.mode != TREE:
         raise _no_such_place(tip, pipeline, leaf, found)
@@ -127,6 +127,20 @@ def _source(tip: Tip, pipeline: Pipeline, number: int) -> Source:
         and not any(path.startswith(home + "/") for home in inner)
     ]
     return _make_source(tip, prefix, files)
+
+
+def place_of(tip: Tip, leaf: Pfs) -> str:
+    """Path in the dataset of what an input names: a directory, or a linked repository."""
+    prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
+    if tip.links is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
+        for path, submodule in tip.submodules.items():
+            try:
+                name = tip.links.name(submodule)
+            except UserError:
+                continue
+            if prefix in (name, name.rpartition("/")[2]):
+                return path
+    return prefix
 
 
 def _no_such_place(tip: Tip, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None) -> UserError:
@@ -145,21 +159,25 @@ def _make_source(tip: Tip, prefix: str, files: Sequence[str]) -> Source:
     def fact(path: str) -> FileFact:
         return tip.fact(f"{prefix}/{path}" if prefix else path)
 
-    return Source(prefix=prefix, listing=Listing(files), fact=fact, commit=tip.commit)
+    return Source(
+        prefix=prefix, listing=Listing(files), fact=fact, commit=tip.commit, dataset=tip.path
+    )
 
 
 def _prefetch(tip: Tip, datums: Sequence[Datum], sources: Sequence[Source]) -> None:
     """Learn of all matched files in one go, instead of one after the other."""
-    entries: list[TreeEntry] = []
+    entries: dict[str, list[TreeEntry]] = {}
+    tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
     for datum in datums:
         for item in datum.entries:
             source = sources[item.input]
             paths = source.listing.files_below(item.path) if item.is_dir else (item.path,)
             for path in paths:
-                entry = tip.entry(source.path(path))
+                entry = tips[source.dataset].entry(source.inner_path(path))
                 if entry is not None:
-                    entries.append(entry)
-    tip.learn(entries)
+                    entries.setdefault(source.dataset, []).append(entry)
+    for dataset, found in entries.items():
+        tips[dataset].learn(found)
 
 
 def _code(tip: Tip, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:

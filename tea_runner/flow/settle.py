@@ -7,16 +7,17 @@ from the tip and the settings, never from the clock or the host.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tea_runner.core import annexlink
-from tea_runner.core.compose import Changes, Composition, Finished, compose
+from tea_runner.core.compose import Changes, Composition, Finished, Put, compose
 from tea_runner.core.content import pointer_key
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.records import format_record, format_summary
 from tea_runner.core.results import Output, Result
-from tea_runner.core.tree import PLAIN, TreeEntry, edit_tree, lookup
+from tea_runner.core.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.flow.inputs import Work
+from tea_runner.flow.pins import HOPS, hops, used
 from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset, TreeStore
 
@@ -98,9 +99,10 @@ def settle(
     )
     if composition.empty:
         return composition, tip.commit
+    composition, trailers = _with_pins(tip, work, composition)
     store = dataset.writer()
     seconds = dataset.objects.commit(tip.commit).committed
-    commit = _write(dataset, store, tip, work, composition, who=who, seconds=seconds)
+    commit = _write(dataset, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
     updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
     keys = _annex_keys(composition)
     if keys:
@@ -112,6 +114,22 @@ def settle(
     return (composition, commit) if dataset.publish(updates) else None
 
 
+def _with_pins(
+    tip: Tip, work: Work, composition: Composition
+) -> tuple[Composition, tuple[tuple[str, str], ...]]:
+    """The pins that the results were computed with move in their first commit."""
+    paths = {path for path in used(tip, work.pipeline) if path in tip.pins}
+    if not paths:
+        return composition, ()
+    trailers = ((HOPS, str(hops(tip, paths))),)
+    pins: Changes = {path: Put(SUBMODULE, oid=tip.pins[path]) for path in paths}
+    if not composition.steps:
+        return replace(composition, rest={**composition.rest, **pins}), trailers
+    first, *others = composition.steps
+    first = replace(first, changes={**first.changes, **pins})
+    return replace(composition, steps=(first, *others)), trailers
+
+
 def _write(
     dataset: Dataset,
     store: TreeStore,
@@ -121,6 +139,7 @@ def _write(
     *,
     who: str,
     seconds: int,
+    more: tuple[tuple[str, str], ...] = (),
 ) -> str:
     def read(oid: str) -> Mapping[str, TreeEntry]:
         return store.trees.get(oid) or dataset.objects.tree(oid)
@@ -135,7 +154,7 @@ def _write(
         return edit_tree(read, store.tree, root, leaves) or store.tree({})
 
     origin = tip.origin
-    trailers = (("Tea-Pipeline", work.pipeline.name), ("Tea-Input", origin))
+    trailers = (("Tea-Pipeline", work.pipeline.name), ("Tea-Input", origin), *more)
     steps = composition.steps
     if len(steps) == 1:
         step = steps[0]

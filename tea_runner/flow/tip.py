@@ -25,9 +25,11 @@ from tea_runner.core.spec import Problem, parse_specs
 from tea_runner.core.submodules import Submodule, parse_gitmodules
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup, walk
 from tea_runner.core.view import FileFact
-from tea_runner.ports import Links, Objects
+from tea_runner.ports import Linked, Links, Objects
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+#: Results commits of one push, one for each pipeline.
+_MOST_RESULTS = 1000
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
@@ -64,6 +66,7 @@ class Tip:
         links: Links | None = None,
         pins: Mapping[str, str] | None = None,
         path: str = "",
+        linked: Linked | None = None,
     ) -> None:
         self.objects = objects
         self.commit = commit
@@ -73,6 +76,8 @@ class Tip:
         self.pins = dict(pins or {})
         #: Where this dataset stands in the one that is planned; empty for that one itself.
         self.path = path
+        #: The subdataset itself, to fetch from; None for the dataset that is planned.
+        self.linked = linked
         self.root = objects.commit(commit).tree
         self._below: dict[str, Tip] = {}
 
@@ -103,14 +108,9 @@ class Tip:
             memory = self.memory.below.setdefault(self.links.name(submodule), Memory())
             full = f"{self.path}/{path}" if self.path else path
             self._below[path] = Tip(
-                dataset.objects, entry.oid, memory, links=self._links_of(dataset), path=full
+                dataset.objects, entry.oid, memory, links=dataset.links, path=full, linked=dataset
             )
         return self._below[path]
-
-    @staticmethod
-    def _links_of(dataset: object) -> Links | None:
-        links: Links | None = getattr(dataset, "links", None)
-        return links
 
     def reach(self, path: str) -> tuple[Tip, str]:
         """The dataset that holds *path*, through as many subdatasets as it takes, and the rest."""
@@ -140,12 +140,17 @@ class Tip:
     @cached_property
     def origin(self) -> str:
         """The commit that a person pushed, of which this one carries results; else this commit."""
-        message = self.objects.commit(self.commit).message
-        claimed = parse_trailers(message).get("Tea-Input", "")
-        # Anybody can write such a line, or keep one whose commit was pushed away.
+        facts = self.objects.commit(self.commit)
+        claimed = parse_trailers(facts.message).get("Tea-Input", "")
+        # Anybody can write such a line, or keep one whose commit was pushed away: it counts only if
+        # results commits of the same push, and nothing else, lead there.
         with contextlib.suppress(OutsideError):
-            if _COMMIT.fullmatch(claimed):
-                return self.objects.commit(claimed).oid
+            for _ in range(_MOST_RESULTS if _COMMIT.fullmatch(claimed) else 0):
+                if not facts.parents or parse_trailers(facts.message).get("Tea-Input") != claimed:
+                    break
+                if facts.parents[0] == claimed:
+                    return claimed
+                facts = self.objects.commit(facts.parents[0])
         return self.commit
 
     # -- pipelines ---------------------------------------------------------------------------

@@ -1,0 +1,206 @@
+"""Pipelines over subdatasets, and datasets that follow others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tea_runner.adapters import process
+from tests.e2e.lab import Lab
+
+Count = tuple[str, Callable[[], int]]
+
+
+def spec(name: str, repo: str, command: str, *, track: bool = False, glob: str = "/*") -> str:
+    """A pipeline file whose command is a line of shell."""
+    tracked = "\n    track: true" if track else ""
+    return (
+        f"pipeline:\n  name: {name}\ninput:\n  pfs:\n    name: data\n    repo: {repo}\n"
+        f'    glob: "{glob}"{tracked}\ntransform:\n  cmd: ["sh", "-c", {command!r}]\n'
+    )
+
+
+def shout(counter: str) -> str:
+    """Upper-case copies of the inputs, counted."""
+    return f"{counter}; f=$(ls $PFS/data); tr a-z A-Z < $PFS/data/$f > $PFS/out/$f"
+
+
+class Group:
+    """Several repositories of one folder forge, each with a clone."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.forge = Path(lab._forge["url"])
+        self.clones: dict[str, Path] = {"data": lab.dataset}
+
+    def make(self, name: str) -> Path:
+        """A further dataset ``lab/NAME`` with the same storage."""
+        bare = self.forge / "lab" / f"{name}.git"
+        env = dict(os.environ)
+        process.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], env=env)
+        process.run(["git", "-C", str(bare), "config", "uploadpack.allowFilter", "true"], env=env)
+        clone = self.lab.root / name
+        lab = self.lab
+        lab.do("datalad", "-l", "error", "create", str(clone), cwd=lab.root)
+        lab.do(
+            "git", "annex", "initremote", "store", "type=directory", f"directory={lab.store}",
+            "encryption=none", "autoenable=true", f"uuid={lab._uuid}", cwd=clone, check=False,
+        )  # fmt: skip
+        lab.git("remote", "add", "origin", bare.as_uri(), cwd=clone)
+        lab.git("config", "remote.origin.annex-ignore", "true", cwd=clone)
+        self.clones[name] = clone
+        return clone
+
+    def write(self, name: str, files: dict[str, str]) -> None:
+        """Write files of a dataset and save them."""
+        clone = self.clones[name]
+        for path, text in files.items():
+            target = clone / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.write_text(text)
+        self.lab.do("datalad", "-l", "error", "save", "-m", "change", cwd=clone)
+
+    def push(self, name: str) -> str:
+        """Content to storage where there is one, branches to the forge."""
+        clone = self.clones[name]
+        self.lab.do("git", "annex", "copy", "--quiet", "--to", "store", cwd=clone)
+        self.lab.git("push", "-q", "origin", "main", "git-annex", cwd=clone)
+        return self.lab.git("rev-parse", "HEAD", cwd=clone).strip()
+
+    def announce(self, name: str) -> None:
+        """As a delivery would; then carry on until nothing waits."""
+        jobs = self.lab.site().jobs
+        jobs.request_plan(f"lab/{name}", "refs/heads/main", why="test")
+        self.lab.work_off()
+
+    def show(self, name: str, path: str) -> str:
+        """A result's content at the forge's tip: small files are in git here."""
+        bare = self.forge / "lab" / f"{name}.git"
+        return self.lab.git("--git-dir", str(bare), "show", f"main:{path}", cwd=self.lab.root)
+
+    def log(self, name: str) -> list[str]:
+        """First-parent history of main, newest first."""
+        bare = self.forge / "lab" / f"{name}.git"
+        out = self.lab.git("--git-dir", str(bare), "log", "--first-parent", "--format=%H", "main",
+                           cwd=self.lab.root)  # fmt: skip
+        return out.split()
+
+
+IN_GIT = "* annex.backend=MD5E\n* annex.largefiles=nothing\n"
+
+
+def start(lab: Lab, counter: str, *, track: bool) -> Group:
+    """``lab/raw`` with two files, and ``lab/data`` whose pipeline reads it as a subdataset."""
+    lab.create(files={".gitattributes": IN_GIT})
+    group = Group(lab)
+    group.make("raw")
+    group.write("raw", {".gitattributes": IN_GIT, "in/a.txt": "a\n", "in/b.txt": "b\n"})
+    group.push("raw")
+    url = (group.forge / "lab" / "raw.git").as_uri()
+    lab.do("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, "raw")
+    lab.write({"shout/spec.yml": spec("shout", "raw/in", shout(counter), track=track)})
+    lab.save("follow raw")
+    lab.push()
+    group.announce("data")
+    return group
+
+
+def test_a_subdataset_is_an_input_at_its_pin(lab: Lab, counted: Count) -> None:
+    """The files of the pinned commit are the datums; a push upstream changes nothing downstream."""
+    counter, count = counted
+    group = start(lab, counter, track=False)
+
+    assert 2 == count()
+    assert "A\n" == group.show("data", "shout/a.txt")
+    tip = lab.tip()
+    group.write("raw", {"in/a.txt": "aa\n"})
+    group.push("raw")
+    group.announce("raw")
+    group.announce("data")
+    assert 0 == count()
+    assert tip == lab.tip()
+
+
+def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Count) -> None:
+    """Only upstream is announced; one datum runs, and the results commit carries the moved pin."""
+    counter, count = counted
+    group = start(lab, counter, track=True)
+    assert 2 == count()
+
+    group.write("raw", {"in/a.txt": "again\n"})
+    pushed = group.push("raw")
+    group.announce("raw")
+
+    assert 1 == count()
+    assert "AGAIN\n" == group.show("data", "shout/a.txt")
+    bare = group.forge / "lab" / "data.git"
+    entry = lab.git("--git-dir", str(bare), "ls-tree", "main", "raw", cwd=lab.root)
+    assert pushed == entry.split()[2]
+
+
+def test_an_upstream_change_of_nothing_that_is_read_makes_no_commit(
+    lab: Lab, counted: Count
+) -> None:
+    """The pin stays when no key changed."""
+    counter, count = counted
+    group = start(lab, counter, track=True)
+    count()
+    tip = lab.tip()
+
+    group.write("raw", {"notes.txt": "nobody reads this\n"})
+    group.push("raw")
+    group.announce("raw")
+
+    assert 0 == count()
+    assert tip == lab.tip()
+
+
+def test_a_chain_of_three_repositories_is_followed_to_its_end(lab: Lab, counted: Count) -> None:
+    """A push to the first makes results in the second, and those make results in the third."""
+    counter, count = counted
+    group = start(lab, counter, track=True)
+    last = group.make("last")
+    url = (group.forge / "lab" / "data.git").as_uri()
+    lab.do(
+        "git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, "data", cwd=last
+    )
+    group.write("last", {
+        ".gitattributes": IN_GIT,
+        "twice/spec.yml": spec("twice", "data/shout", f"{counter}; f=$(ls $PFS/data); "
+                               "cat $PFS/data/$f $PFS/data/$f > $PFS/out/$f", track=True,
+                               glob="/*.txt"),
+    })  # fmt: skip
+    group.push("last")
+    group.announce("last")
+    assert 4 == count()
+
+    group.write("raw", {"in/b.txt": "new\n"})
+    group.push("raw")
+    group.announce("raw")
+
+    assert 2 == count()
+    assert "NEW\nNEW\n" == group.show("last", "twice/b.txt")
+
+
+def test_two_datasets_that_follow_each_other_come_to_rest(lab: Lab, counted: Count) -> None:
+    """A circle ends by content: each reads what the other leaves as it is."""
+    counter, count = counted
+    group = start(lab, counter, track=True)
+    raw = group.clones["raw"]
+    url = (group.forge / "lab" / "data.git").as_uri()
+    lab.do(
+        "git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, "data", cwd=raw
+    )
+    group.write("raw", {"back/spec.yml": spec("back", "data/shout", shout(counter), track=True,
+                                              glob="/*.txt")})  # fmt: skip
+    group.push("raw")
+    count()
+    group.announce("raw")
+    ended = group.log("raw"), group.log("data")
+
+    group.announce("raw")
+    group.announce("data")
+    assert ended == (group.log("raw"), group.log("data"))
+    assert 2 == count()
