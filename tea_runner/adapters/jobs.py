@@ -11,6 +11,9 @@ Keys (all below ``tea:``):
 ``failed:<repo>\\n<key>``  why the key's last attempt failed for good
 ``pending:<repository>\\n<branch>``  set of jobs that have not ended
 ``plan:<repository>\\n<branch>``   set while a plan request waits in the queue
+``tip:<repository>\\n<branch>``    the commit, once all that can be done for it was done
+``missing:<repo>\\n<key>``  the ``git-annex`` tip at which content of the key's inputs was nowhere
+``starved``         hash: ``repository\\nbranch`` to the ``git-annex`` tips at which it lacked content
 """
 
 from __future__ import annotations
@@ -48,7 +51,12 @@ class Claim:
 def connect(url: str) -> redis.Redis:
     """A connection that fails within seconds instead of hanging."""
     return redis.Redis.from_url(
-        url, socket_connect_timeout=1, socket_timeout=None, decode_responses=False
+        url,
+        socket_connect_timeout=1,
+        socket_timeout=None,
+        decode_responses=False,
+        # Branches may have names that are no UTF-8.
+        encoding_errors="surrogateescape",
     )
 
 
@@ -217,7 +225,7 @@ class Jobs:
 
     def _plan_again(self, wanters: Iterable[bytes]) -> None:
         for wanter in wanters:
-            repository, _, branch = wanter.decode().partition("\n")
+            repository, _, branch = wanter.decode("utf-8", "surrogateescape").partition("\n")
             self.request_plan(repository, f"refs/heads/{branch}", why="its jobs have ended")
 
     # -- stopping ----------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class Runs:
     def changed_status(self, repository: str, commit: str, context: str, text: str) -> bool:
         """Whether this is news: a status is posted once, not with every plan."""
         name = f"tea:status:{repository}:{commit}"
-        if self._redis.hget(name, context) == text.encode():
+        if self._redis.hget(name, context) == text.encode("utf-8", "surrogateescape"):
             return False
         self._redis.hset(name, context, text)
         self._redis.expire(name, _KEEP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -48,8 +49,8 @@ def command(context: Context, job: str, follow: bool, raw: bool) -> None:
 
 
 def _write_raw(piece: bytes) -> None:
-    click.get_binary_stream("stdout").write(piece)
-    click.get_binary_stream("stdout").flush()
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
 
 
 def _writer() -> Callable[[bytes], None]:

@@ -62,7 +62,8 @@ class Run:
 
 def run_id(repository: str, branch: str, commit: str) -> str:
     """12 hex digits: the same push is the same run."""
-    return hashlib.sha256(f"{repository}\n{branch}\n{commit}".encode()).hexdigest()[:12]
+    text = f"{repository}\n{branch}\n{commit}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def carried_on(run: Run, before: Run | None, now: float) -> Run:

@@ -10,8 +10,8 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
     """Where the forge shows a repository, or one of its commits; empty where it has no pages."""
     if kind != "gitea":
         return ""
-    page = f"{url.rstrip('/')}/{quote(repository)}"
-    return f"{page}/commit/{quote(commit, safe='')}" if commit else page
+    page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
+    return f"{page}/commit/{quote(commit, safe='', errors='replace')}" if commit else page
 
 
 def repeat(

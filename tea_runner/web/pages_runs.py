@@ -28,7 +28,8 @@ def add_run_pages(routes: Blueprint, desk: Desk) -> None:
 def _run(desk: Desk, name: str) -> Response:
     name, as_json = twin(name)
     standing, facts = desk.run(name)
-    pipeline, state = request.args.get("pipeline", ""), request.args.get("state", "")
+    # By number: a name may hold bytes that an address cannot.
+    pipeline, state = request.args.get("pipeline", 0, type=int), request.args.get("state", "")
     rows = _datums(standing, pipeline, state)
     shown, number, pages = page_of(rows, request.args.get("page", 1, type=int))
     return desk.answer(
@@ -45,6 +46,9 @@ def _run(desk: Desk, name: str) -> Response:
         datums_in_all=len(rows),
         causes=_causes(standing),
         pipeline=pipeline,
+        chosen=next(
+            (row.name for row in standing.pipelines[pipeline - 1 :][:1] if pipeline > 0), ""
+        ),
         state=state,
         page=number,
         pages=pages,
@@ -53,12 +57,12 @@ def _run(desk: Desk, name: str) -> Response:
     )
 
 
-def _datums(standing: RunStanding, pipeline: str, state: str) -> list[tuple[str, DatumStanding]]:
+def _datums(standing: RunStanding, pipeline: int, state: str) -> list[tuple[str, DatumStanding]]:
     """(pipeline, datum) of those that were asked for, what needs a person first."""
     rows = [
         (row.name, datum)
-        for row in standing.pipelines
-        if pipeline in ("", row.name)
+        for number, row in enumerate(standing.pipelines, 1)
+        if pipeline in (0, number)
         for datum in row.datums
         if state in ("", datum.state)
     ]
