@@ -87,7 +87,7 @@ def save(
     )
     montage = PipelineRun(
         name="montage",
-        state="settled" if state == "settled" else "waiting",
+        state={"settled": "settled", "running": "waiting"}.get(state, "blocked"),
         counts={"reused": 1} if state == "settled" else {},
         detail="" if state == "settled" else "edges",
         upstream=["edges"],
