@@ -1,0 +1,162 @@
+"""A ``PATH``, folders and connections in, how each thing that tea-runner needs is doing out.
+
+Nothing here raises: what cannot be tried is a finding, too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import redis
+
+from tea_runner.adapters import process
+from tea_runner.adapters.broker import check_policy
+from tea_runner.adapters.environments.kinds import KINDS, Choice
+from tea_runner.core.errors import TeaError
+from tea_runner.core.finding import Finding
+
+#: git 2.36 knows ``safe.bareRepository`` and ``--filter`` in all the forms that are used.
+GIT = (2, 36)
+ANNEX = (10, 20230626)
+#: Seconds by which two clocks may differ before leases and dates become wrong.
+_APART = 10
+
+
+def check_git(variables: Mapping[str, str]) -> list[Finding]:
+    """git and its version, and whether commits can be made."""
+    said = _said(["git", "version"], variables)
+    if said is None:
+        return [_bad("git", "git is not on PATH; install git 2.36 or newer (apt install git)")]
+    text = said.removeprefix("git version ")
+    if _number(text)[: len(GIT)] < GIT:
+        return [_bad("git", f"{text} is too old; install git 2.36 or newer")]
+    found = [_ok("git", text)]
+    missing = [n for n in ("user.name", "user.email") if not _said(["git", "config", n], variables)]
+    if missing:
+        hint = f"git config --global {missing[0]} …"
+        found.append(_weak("git user", f"{' and '.join(missing)} is not set; {hint}"))
+    return found
+
+
+def check_annex(variables: Mapping[str, str]) -> list[Finding]:
+    """git-annex, its version, and the commands that are relied on."""
+    said = _said(["git-annex", "version", "--raw"], variables)
+    if said is None:
+        return [_bad("git-annex", "git-annex is not on PATH; pip install git-annex")]
+    if _number(said)[: len(ANNEX)] < ANNEX:
+        return [_bad("git-annex", f"{said} is too old; pip install -U git-annex")]
+    if _said(["git-annex", "verifyremote", "--help"], variables) is None:
+        text = f"{said} has no verifyremote: special remotes of others cannot be told safe"
+        return [_weak("git-annex", f"{text}; pip install -U git-annex")]
+    return [_ok("git-annex", f"{said}, verifyremote")]
+
+
+def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
+    """DataLad, and the programs that run records call."""
+    found = []
+    if importlib.util.find_spec("datalad") is None:
+        found.append(_bad("datalad", "it cannot be imported; pip install datalad"))
+    else:
+        found.append(_ok("datalad", importlib.metadata.version("datalad")))
+    if shutil.which("tea-runner", path=variables.get("PATH", os.defpath)) is None:
+        text = "it is not on PATH, and datalad rerun calls it; add its folder to PATH"
+        found.append(_weak("tea-runner", text))
+    return found
+
+
+def check_sandbox(choice: Choice, kinds: Sequence[str]) -> list[Finding]:
+    """The environments of commands, each found out by trying it."""
+    found = []
+    for kind in dict.fromkeys(choice.sandbox if each == "host" else each for each in kinds):
+        name = "sandbox" if kind in ("host", "off") else kind
+        if kind == "off":
+            text = 'commands run with all your rights; sandbox.kind = "bwrap" is safer'
+            found.append(_weak(name, text))
+            continue
+        try:
+            wrong = KINDS[kind](choice).check()
+        except TeaError as error:
+            wrong = error.message
+        found.append(_bad(name, wrong) if wrong else _ok(name, "a trial command ran"))
+    return found
+
+
+def check_redis(connect: Callable[[], redis.Redis], *, wanted: bool) -> list[Finding]:
+    """The queue: whether it answers, keeps what it is given, and has the same time.
+
+    :param wanted: whether an address was set; else nobody may need it.
+    """
+    bad = _bad if wanted else _weak
+    try:
+        connection = connect()
+        began = time.time()
+        seconds, _ = connection.time()
+        version = connection.info("server").get("redis_version", "")
+        wrong = check_policy(connection)
+    except TeaError as error:
+        return [bad("redis", error.message)]
+    except (redis.RedisError, OSError, ValueError) as error:
+        return [bad("redis", f"it does not answer: {error}; check redis.url and that it runs")]
+    found = [_bad("redis", wrong) if wrong else _ok("redis", f"{version}, keeps what it is given")]
+    return [*found, *_clock("redis", seconds - began)]
+
+
+def check_state(state: Path) -> list[Finding]:
+    """The state folder: writable, with room, and with this machine's time."""
+    probe = state / f".tea-check.{os.getpid()}"
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe.write_bytes(b"x")
+        written = probe.stat().st_mtime
+        probe.unlink()
+        free = shutil.disk_usage(state).free
+    except OSError as error:
+        text = f"{state} cannot be written: {error.strerror}; set state, or mend its permissions"
+        return [_bad("state folder", text)]
+    apart = _clock("state folder", written - time.time())
+    if free < 1 << 30:
+        return [_weak("state folder", f"{state} has {free >> 20} MiB left; make room"), *apart]
+    return [_ok("state folder", f"{state}, {free >> 30} GiB free"), *apart]
+
+
+def _clock(whose: str, apart: float) -> list[Finding]:
+    if abs(apart) < _APART:
+        return [_ok("clock", f"agrees with that of {whose}")]
+    text = (
+        f"it differs by {abs(apart):.0f} s from that of {whose}; let both ask a time server (NTP)"
+    )
+    return [_weak("clock", text)]
+
+
+def _said(argv: Sequence[str], variables: Mapping[str, str]) -> str | None:
+    """What a program says in one line, or None when it cannot or will not."""
+    try:
+        done = process.run(argv, env=variables, timeout=20, check=False)
+    except TeaError:
+        return None
+    text = done.stdout.decode("utf-8", "replace").strip()
+    return text if done.returncode == 0 else None
+
+
+def _number(text: str) -> tuple[int, ...]:
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def _ok(name: str, text: str) -> Finding:
+    return Finding(name, "ok", text)
+
+
+def _weak(name: str, text: str) -> Finding:
+    return Finding(name, "warning", text)
+
+
+def _bad(name: str, text: str) -> Finding:
+    return Finding(name, "error", text)

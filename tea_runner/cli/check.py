@@ -1,0 +1,85 @@
+"""``tea-runner check``: everything that can be tried is tried; each gets a line that says what to mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+
+from tea_runner.adapters.doctor import (
+    check_annex,
+    check_datalad,
+    check_git,
+    check_redis,
+    check_sandbox,
+    check_state,
+)
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
+from tea_runner.core.errors import TeaError
+from tea_runner.core.finding import Finding
+from tea_runner.wiring import tool_path
+
+
+@click.command("check")
+@json_option
+@click.pass_obj
+def command(context: Context) -> int:
+    """Try settings, git, git-annex, datalad, sandbox, queue, forge and storage; say what to mend.
+
+    One line each: ok, warning (it will not work, and perhaps you do not need it) or error. Ends
+    with 1 when there is an error.
+    """
+    findings = []
+    for finding in _findings(context):
+        findings.append(finding)
+        if not context.as_json and not (context.quiet and finding.state == "ok"):
+            click.echo(f"{finding.name}({finding.state}): {finding.text}")
+    if context.as_json:
+        rows = [{"name": f.name, "state": f.state, "text": f.text} for f in findings]
+        click.echo(json.dumps(rows, indent=1))
+    return int(any(finding.state == "error" for finding in findings))
+
+
+def _findings(context: Context) -> Iterator[Finding]:
+    variables = {**context.variables, "PATH": tool_path(context.variables)}
+    yield from check_git(variables)
+    yield from check_annex(variables)
+    yield from check_datalad(context.variables)
+    try:
+        settings = context.settings
+    except TeaError as error:
+        yield Finding("settings", "error", error.message)
+        return
+    said = [name for name in settings.sources if settings.source(name) != "default"]
+    yield Finding("settings", "ok", f"{len(said)} are no defaults" if said else "all defaults")
+    state = check_state(settings.state.expanduser())
+    yield from state
+    if state[0].state == "error":
+        return
+    yield from check_sandbox(context.site.choice, settings.environments)
+    yield from check_redis(lambda: context.site.redis, wanted=bool(settings.redis.url))
+    yield from _forge(context)
+
+
+def _forge(context: Context) -> Iterator[Finding]:
+    settings = context.settings
+    wanted = settings.source("forge.url") != "default"
+    try:
+        wrong = list(context.site.forge.check())
+    except TeaError as error:
+        wrong = [error.message]
+    for sentence in wrong:
+        rest = "" if wanted else " (only needed with a server)"
+        yield Finding("forge", "error" if wanted else "warning", sentence + rest)
+    if not wrong:
+        yield Finding("forge", "ok", settings.forge.url)
+    if settings.storage:
+        yield Finding("storage", "ok", ", ".join(storage.name for storage in settings.storage))
+    else:
+        yield Finding(
+            "storage", "warning",
+            "none is listed, so workers of a server cannot keep annexed results; list one under "
+            "[[storage]] (tea-runner config generate shows how)",
+        )  # fmt: skip
