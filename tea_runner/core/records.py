@@ -19,6 +19,7 @@ _RECORD = re.compile(
     rf"\[DATALAD RUNCMD\] (?P<title>.*?)\n\n{re.escape(_BEGIN)}\n(?P<json>.*?)\n{re.escape(_END)}",
     re.DOTALL,
 )
+_MAGIC = re.compile(r"([*?[])")
 _TRAILER = re.compile(r"^(Tea-[A-Za-z-]+): (.*)$", re.MULTILINE)
 
 #: Most entries of all trees that a chain of record commits may write, which bounds its cost.
@@ -47,15 +48,20 @@ def escape(command: str) -> str:
     return command.replace("{", "{{").replace("}", "}}")
 
 
+def escape_path(path: str) -> str:
+    """The path as ``datalad rerun`` wants it: it formats braces, and takes the rest for a glob."""
+    return escape(_MAGIC.sub(r"[\1]", path))
+
+
 def format_record(record: Record) -> str:
     """The commit message."""
     document: dict[str, object] = {
         "chain": [],
         "cmd": record.command,
         "exit": record.exit,
-        "extra_inputs": sorted(record.extra_inputs),
-        "inputs": sorted(record.inputs),
-        "outputs": sorted(record.outputs),
+        "extra_inputs": sorted(map(escape_path, record.extra_inputs)),
+        "inputs": sorted(map(escape_path, record.inputs)),
+        "outputs": sorted(map(escape_path, record.outputs)),
         "pwd": ".",
     }
     if record.dataset_id:
