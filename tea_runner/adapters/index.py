@@ -16,21 +16,35 @@ from tea_runner.core.content import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.manifest import ManifestError, parse_manifest
 from tea_runner.core.results import Output, Result
+from tea_runner.core.scope import scope_of
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, lookup
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS result (
-    key TEXT PRIMARY KEY, commit_id TEXT, home TEXT, place TEXT, outputs TEXT
+CREATE TABLE IF NOT EXISTS known (
+    scope TEXT, key TEXT, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
+    PRIMARY KEY (scope, key)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seen (tip TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS learnt (scope TEXT, tip TEXT, PRIMARY KEY (scope, tip)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rules (trusted TEXT);
 """
 
 
 class Index:
-    """Known results of one repository, by key."""
+    """Known results of one repository, by scope and key.
 
-    def __init__(self, mirror: Mirror, prefix: str = "refs/remotes/origin/") -> None:
+    The trusted scope learns from the branches that the operator trusts, and from nothing else; each
+    other scope from its own branch.
+    """
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        prefix: str = "refs/remotes/origin/",
+        *,
+        trusted: Sequence[str] = ("*",),
+    ) -> None:
         self._mirror = mirror
+        self._trusted = tuple(trusted)
         self._prefix = prefix
         self.path: Path = mirror.git_dir / "tea-index.db"
         self._open()
@@ -40,14 +54,28 @@ class Index:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.executescript(_SCHEMA)
+        rules = json.dumps(self._trusted)
+        if self._database.execute("SELECT trusted FROM rules").fetchall() != [(rules,)]:
+            # Other branches are trusted now: what was learnt under other rules is not known.
+            with self._database:
+                for table in ("known", "learnt", "rules"):
+                    self._database.execute(f"DELETE FROM {table}")  # noqa: S608
+                self._database.execute("INSERT INTO rules VALUES (?)", (rules,))
 
-    def update(self) -> int:
+    def update(self, scope: str = "") -> int:
         """Learn of manifests that commits brought since the last call; returns how many."""
-        seen = {row[0] for row in self._database.execute("SELECT tip FROM seen")}
+        learnt = self._learn_scope("")
+        return learnt + self._learn_scope(scope) if scope else learnt
+
+    def _learn_scope(self, scope: str) -> int:
+        before = self._database.execute("SELECT tip FROM learnt WHERE scope IN ('', ?)", (scope,))
+        seen = {row[0] for row in before}
         tips = {
             oid
             for ref, oid in self._mirror.refs(self._prefix).items()
-            if not ref.endswith("/git-annex") and "/synced/" not in ref
+            if not ref.endswith("/git-annex")
+            and "/synced/" not in ref
+            and scope_of(ref[len(self._prefix) :], self._trusted) == scope
         }
         fresh = tips - seen
         if not fresh:
@@ -65,9 +93,9 @@ class Index:
         count = 0
         with self._database:
             for commit, blob, path in rows:
-                count += self._learn(commit, blob, path)
+                count += self._learn(scope, commit, blob, path)
             self._database.executemany(
-                "INSERT OR IGNORE INTO seen VALUES (?)", [(tip,) for tip in fresh]
+                "INSERT OR IGNORE INTO learnt VALUES (?, ?)", [(scope, tip) for tip in fresh]
             )
         return count
 
@@ -75,35 +103,41 @@ class Index:
         found = self._mirror.objects.read_many(oids)
         return {oid for oid, value in found.items() if value is not None}
 
-    def _learn(self, commit: str, blob: str, path: str) -> int:
+    def _learn(self, scope: str, commit: str, blob: str, path: str) -> int:
         try:
             manifest = parse_manifest(self._mirror.objects.blob(blob) or b"")
         except ManifestError:
             return 0
         home = path.rpartition("/")[0]
         self._database.executemany(
-            "INSERT OR IGNORE INTO result VALUES (?, ?, ?, ?, ?)",
-            [(row.key, commit, home, row.place, json.dumps(row.outputs)) for row in manifest.rows],
+            "INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (scope, row.key, commit, home, row.place, json.dumps(row.outputs))
+                for row in manifest.rows
+            ],
         )
         return 1
 
-    def known(self, keys: Sequence[str]) -> dict[str, str]:
-        """Which of these keys have a result, with the commit that holds it."""
+    def known(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
+        """Which of these keys have a result, with the commit that holds it; trusted ones first."""
         found: dict[str, str] = {}
         for start in range(0, len(keys), 500):
             chunk = keys[start : start + 500]
             marks = ",".join("?" * len(chunk))
             rows = self._database.execute(
-                f"SELECT key, commit_id FROM result WHERE key IN ({marks})",  # noqa: S608
-                chunk,
+                f"SELECT key, commit_id FROM known WHERE key IN ({marks})"  # noqa: S608
+                " AND scope IN ('', ?) ORDER BY scope DESC",
+                (*chunk, scope),
             )
             found.update(rows.fetchall())
         return found
 
-    def result(self, key: str) -> Result | None:
+    def result(self, key: str, scope: str = "") -> Result | None:
         """The result itself, read from the commit that holds it; None when it is not whole."""
         row = self._database.execute(
-            "SELECT commit_id, home, place, outputs FROM result WHERE key = ?", (key,)
+            "SELECT commit_id, home, place, outputs FROM known"
+            " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
+            (key, scope),
         ).fetchone()
         if row is None:
             return None
@@ -135,8 +169,8 @@ class Index:
     def rebuild(self) -> int:
         """Forget everything and learn it again from git."""
         with self._database:
-            self._database.execute("DELETE FROM result")
-            self._database.execute("DELETE FROM seen")
+            self._database.execute("DELETE FROM known")
+            self._database.execute("DELETE FROM learnt")
         return self.update()
 
     def close(self) -> None:
