@@ -1,0 +1,146 @@
+"""``tea-runner init``: the files of a pipeline to begin with; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import click
+
+from tea_runner.adapters.worktree import annexed
+from tea_runner.cli.main import Context
+from tea_runner.cli.session import Session, open_session
+from tea_runner.core.errors import NotFound, UsageError, UserError
+from tea_runner.core.records import parse_record
+from tea_runner.core.starter import TEMPLATES, attributes, fill, from_record
+from tea_runner.core.tree import TREE
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+#: Names that folders of data often have.
+_DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
+
+
+@click.command("init")
+@click.argument("name", required=False)
+@click.option("-t", "--template", type=click.Choice(TEMPLATES), default="per-file",
+              show_default=True, help="What a datum is.")  # fmt: skip
+@click.option("--input", "place", metavar="DIR", help="The folder whose files it reads.")
+@click.option("--from-record", "record", metavar="COMMIT",
+              help="Make the pipeline from a datalad run record of this dataset.")  # fmt: skip
+@click.pass_obj
+def command(
+    context: Context, name: str | None, template: str, place: str | None, record: str | None
+) -> int:
+    """Write a starter pipeline to NAME/spec.yml and say what to edit.
+
+    \b
+    per-file     one datum per file of a folder
+    per-subject  one datum per subject's folder (sub-01, sub-02, …)
+    join         one datum per subject that has two files
+    group        one datum per subject with all of its runs
+    two-steps    two pipelines, of which the second reads the first one's results
+    container    per-file, in a container
+    """
+    session = open_session(context)
+    top = session.clone.clone.worktree
+    if record is not None:
+        written, notes = _from_record(session, record, name or "")
+    else:
+        name = name or template
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name} is no pipeline name; write 1 to 63 of A-Z a-z 0-9 _ -, beginning and "
+                f"ending with a letter or digit"
+            )
+        written, notes = _from_template(top, template, name, place)
+    _write(session, top, written)
+    for path in written:
+        click.echo(f"write(ok): {path}")
+    spec = next(path for path in written if path.endswith("/spec.yml"))
+    for note in notes:
+        click.echo(f"edit {spec}: {note}")
+    click.echo("then: tea-runner lint, datalad save, tea-runner plan, tea-runner run")
+    return 0
+
+
+def _from_template(
+    top: Path, template: str, name: str, place: str | None
+) -> tuple[dict[str, str], list[str]]:
+    notes = []
+    if place is None:
+        place = _guess(top)
+        if place:
+            notes.append(f"repo is {place}, if that is the folder that you mean")
+        else:
+            place = "data"
+            notes.append("repo is data, a folder that is not there yet; write yours")
+    elif not (top / place).is_dir():
+        raise NotFound(f"--input {place}: there is no such folder in this dataset")
+    else:
+        place = place.strip("/") or "."
+    folder = package_files("tea_runner") / "templates" / template
+    texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir()}
+    ordered = {path: texts[path] for path in sorted(texts, key=lambda path: path != "spec.yml")}
+    hints = {
+        "per-file": "glob says what a datum is: /* is each entry of the folder",
+        "per-subject": "glob says which folders are subjects: /(sub-*)",
+        "join": "the globs say which files belong together: what ( ) matches",
+        "group": "the glob says which files are one subject's: what ( ) matches",
+        "two-steps": "the second pipeline reads what the first one wrote",
+        "container": "image names a container by its digest; write yours",
+    }
+    notes.append(hints[template])
+    notes.append(f"the command is in {name}/; write what you want to compute")
+    return fill(ordered, name=name, place=place), notes
+
+
+def _guess(top: Path) -> str:
+    """The folder that most probably holds data; empty when there is none."""
+    names = [
+        path.name
+        for path in sorted(top.iterdir())
+        if path.is_dir()
+        and not path.name.startswith(".")
+        and path.name != "code"
+        and not any((path / spec).exists() for spec in ("spec.yml", "spec.yaml", "spec.json"))
+    ]
+    return next((name for name in _DATA if name in names), names[0] if len(names) == 1 else "")
+
+
+def _from_record(session: Session, commit: str, home: str) -> tuple[dict[str, str], list[str]]:
+    tip = session.tip(commit)
+    record = parse_record(session.clone.objects.commit(tip.commit).message)
+    if record is None:
+        raise NotFound(
+            f"commit {tip.commit[:12]} has no run record; "
+            f"git log --oneline --grep='DATALAD RUNCMD' lists those that have one"
+        )
+
+    def look(path: str) -> Sequence[str] | None:
+        entry = tip.entry("" if path == "." else path)
+        if entry is None:
+            return None
+        return list(tip.objects.tree(entry.oid)) if entry.mode == TREE else ()
+
+    return from_record(record, home=home.strip("/"), commit=tip.commit, look=look)
+
+
+def _write(session: Session, top: Path, written: dict[str, str]) -> None:
+    """Write all of the files or none; with rules that keep them in git where they are needed."""
+    there = [path for path in written if (top / path).exists() or (top / path).is_symlink()]
+    if there:
+        raise UserError(f"{there[0]} exists, and nothing is overwritten; choose another NAME")
+    annexable = annexed(session.clone.mirror, top, list(written))
+    for path in sorted({path.rpartition("/")[0] for path in annexable}):
+        rules = f"{path}/.gitattributes"
+        if (top / rules).exists():
+            continue
+        mine = [each for each in written if each.rpartition("/")[0] == path]
+        written[rules] = attributes(mine)
+    for path, text in written.items():
+        target = top / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)

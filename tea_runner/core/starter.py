@@ -1,0 +1,180 @@
+"""A template's files, or a DataLad run record, in; the files of a new pipeline out."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from tea_runner.core.errors import UserError
+
+TEMPLATES = ("per-file", "per-subject", "join", "group", "two-steps", "container")
+
+_GLOB = re.compile(r"([][*?{}()!+@\\])")
+
+
+class StarterError(UserError):
+    """No pipeline can be made of this."""
+
+
+def fill(files: Mapping[str, str], *, name: str, place: str) -> dict[str, str]:
+    """The files of a template for a pipeline of this name that reads this place.
+
+    Paths are relative to the dataset.
+    """
+    words = {"@NAME@": name, "@HOME@": name, "@INPUT@": _yaml(place)}
+    filled = {}
+    for path, text in files.items():
+        for word, value in words.items():
+            path, text = path.replace(word, value), text.replace(word, value)
+        filled[f"{name}/{path}"] = text
+    return filled
+
+
+#: A path of the dataset to the names in it where it is a directory, to nothing where it is a file,
+#: and to None where there is nothing.
+Look = Callable[[str], Sequence[str] | None]
+
+
+def from_record(
+    record: Mapping[str, object], *, home: str, commit: str, look: Look
+) -> tuple[dict[str, str], list[str]]:
+    """The pipeline file that does what a ``datalad run`` did, and what a person has to look at.
+
+    :param home: the pipeline's folder; empty for the one that holds all outputs of the record.
+    :raises StarterError: when the record says too little.
+    """
+    short, notes = commit[:12], []
+    folder = str(record.get("pwd") or ".").strip("/") or "."
+    cmd = record.get("cmd")
+    if not cmd:
+        raise StarterError(f"the run record of {short} has no command")
+    words = [str(word) for word in cmd] if isinstance(cmd, list) else ["sh", "-c", str(cmd)]
+    inputs, extra, outputs = (
+        [_normal(folder, path) for path in _texts(record.get(field))]
+        for field in ("inputs", "extra_inputs", "outputs")
+    )
+    for path in [*inputs, *extra, *outputs]:
+        if path == ".." or path.startswith(("../", "/")):
+            raise StarterError(f"the record of {short} names {path}, outside of the dataset")
+    home = home or _home(outputs, look)
+    transform: dict[str, Any] = {"cmd": words}
+    if folder != ".":
+        transform["working_dir"] = folder
+        notes.append(f"the command ran in {folder}; see whether its paths are right")
+    code = _code(words, folder, [*inputs, *outputs], extra, look)
+    if code:
+        transform["code"] = code
+    if not inputs:
+        notes.append("the record names no inputs; write into input which files the command reads")
+    kept = _kept(outputs, home, look)
+    if not kept:
+        what = f"{outputs[0]} lies elsewhere" if outputs else "the record names no outputs"
+        notes.append(
+            f"{what}: let the command write below {home}/, and write into outputs what it writes"
+        )
+    there = [path for path in outputs if look(path) is not None]
+    if there and kept:
+        notes.append(
+            f"remove the old results first, they would be in the way: git rm -r {there[0]}"
+        )
+    document = {
+        "pipeline": {"name": _name(home)},
+        "description": f"As datalad run did in commit {short}.",
+        "view": "dataset",
+        "input": _inputs(inputs),
+        "outputs": kept or ["result"],
+        "transform": transform,
+    }
+    head = f"# Made from the run record of commit {short}: what datalad rerun does once more,\n"
+    head += "# this does whenever one of the inputs has changed.\n"
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return {f"{home}/spec.yml": head + text}, notes
+
+
+def _home(outputs: Sequence[str], look: Look) -> str:
+    """The folder that holds all outputs; one of its own where the dataset's top does."""
+    places = [path if look(path) else posixpath.dirname(path) for path in outputs]
+    if not places or any(place in ("", ".") for place in places):
+        return "from-record"
+    return posixpath.commonpath(places) or "from-record"
+
+
+def _kept(outputs: Sequence[str], home: str, look: Look) -> list[str]:
+    """The outputs below the home, as the pipeline file names them."""
+    kept: list[str] = []
+    for path in outputs:
+        if path == home:
+            kept += look(path) or ()
+        elif path.startswith(home + "/"):
+            kept.append(path.removeprefix(home + "/"))
+    return [path.replace("$", "$$") for path in kept if path not in ("spec.yml", ".gitattributes")]
+
+
+def _name(home: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", posixpath.basename(home)).strip("-_")
+    return name[:63] or "from-record"
+
+
+def attributes(files: Sequence[str]) -> str:
+    """Lines for ``.gitattributes`` that keep these files in git: planning reads nothing else."""
+    names = sorted(posixpath.basename(path) for path in files)
+    return "".join(f"/{name} annex.largefiles=nothing\n" for name in names)
+
+
+def _inputs(paths: Sequence[str]) -> dict[str, Any]:
+    """One datum of all paths, which may be patterns as DataLad has them."""
+    if not paths:
+        return {"pfs": {"name": "all", "repo": ".", "glob": "/"}}
+    leaves = []
+    for number, path in enumerate(dict.fromkeys(paths), 1):
+        name = "input" if len(set(paths)) == 1 else f"input{number}"
+        pattern = path if "*" in path or "?" in path else _escaped(path)
+        glob = "/" if path == "." else f"/{pattern}"
+        leaves.append({"pfs": {"name": name, "repo": ".", "glob": glob}})
+    return {"group": leaves}
+
+
+def _code(
+    cmd: Sequence[str], folder: str, known: Sequence[str], extra: Sequence[str], look: Look
+) -> list[str]:
+    """Globs of the files of the dataset that the command's words name, and of its extra inputs."""
+    words: list[str] = []
+    for word in cmd:
+        try:
+            words += shlex.split(word)
+        except ValueError:
+            words += word.split()
+    found = [_normal(folder, word) for word in words if word and not word.startswith(("-", "/"))]
+    files = [path for path in found if look(path) is not None and not look(path)]
+    named = [path for path in dict.fromkeys([*files, *extra]) if path not in known]
+    if all(path.startswith("code/") for path in named):
+        return []  # They are seen without being named.
+    return ["/" + _escaped(path) for path in named]
+
+
+def _escaped(path: str) -> str:
+    """A glob that matches this path only."""
+    return _GLOB.sub(r"\\\1", path)
+
+
+def _normal(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _yaml(text: str) -> str:
+    """The text as one YAML value."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) and text.lower() not in _WORDS:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
