@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import socket
 
-from tea_runner.adapters.queue import serve
+from rq import Queue, SimpleWorker
+
+from tea_runner.adapters.queue import QUEUES
 from tea_runner.wiring import Site
 from tests.looking import begin, make_job
 
@@ -17,24 +19,20 @@ def test_an_empty_redis_has_no_workers(site: Site) -> None:
     assert fleet.oldest == 0.0
 
 
-def test_a_real_worker_is_seen_while_it_works(site: Site) -> None:
-    """Name, host and kind come from RQ; looking writes nothing."""
-    seen = []
-
-    def handle(job_id: str) -> None:
-        before = sorted(site.redis.keys())
-        seen.append(site.fleet())
-        assert before == sorted(site.redis.keys())
-
-    site.jobs.want(make_job())
-    serve(site.redis, "work", handle, name="worker-here-1", burst=True)
-    [fleet] = seen
-    [worker] = fleet.workers
-    assert worker.name == "worker-here-1"
-    assert worker.kind == "work"
-    assert worker.state == "busy"
-    assert worker.since > 1.6e9
-    assert threading.active_count() < 50
+def test_a_worker_is_seen_from_its_birth_to_its_death(site: Site) -> None:
+    """Name, host and kind come from RQ's own notes; looking writes nothing."""
+    queue = Queue(QUEUES["work"], connection=site.redis)
+    worker = SimpleWorker([queue], name="worker-here-1", connection=site.redis)
+    worker.register_birth()
+    worker.set_state("idle")
+    before = sorted(site.redis.keys())
+    [seen] = site.fleet().workers
+    assert before == sorted(site.redis.keys())
+    assert (seen.name, seen.kind, seen.state) == ("worker-here-1", "work", "idle")
+    assert seen.host == socket.gethostname()
+    assert seen.since > 1.6e9
+    worker.register_death()
+    assert () == site.fleet().workers
 
 
 def test_a_job_says_who_is_at_it(site: Site) -> None:
