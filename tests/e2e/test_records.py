@@ -62,7 +62,8 @@ def test_sixty_four_jobs_are_one_results_commit_with_exact_records(
 def test_the_same_work_gives_the_same_commit(lab: Lab, counted: Counted, tmp_path: Path) -> None:
     """Everything forgotten, the branch put back, computed again: the results commit has the same id."""
     echo, count = counted
-    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": spec("up", f"{echo}; {COPY}", pfs(glob="/**.txt"))})  # fmt: skip
+    up = spec("up", f"{echo}; {COPY}", pfs(glob="/**.txt"))
+    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": up})
     pushed = lab.push()
     lab.settle("one")
     tip = lab.tip()
