@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tea_runner.adapters.environments.protocol import Environment, Execution, Limits, Places
+from tea_runner.adapters.failpoints import step
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.save import Found
 from tea_runner.core.command import Paths, declared_outputs, fill
 from tea_runner.core.datum import Datum
 from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
+from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import Keyed
 from tea_runner.core.variables import variables
 from tea_runner.core.view import View
@@ -90,12 +92,15 @@ class Bench:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimedOut(f"the job took longer than its job_timeout of {limit:g} s")
-                ready = prepare(batch, datum, view, item)
-                ran = run_datum(
-                    work.pipeline, ready.execution, self.environment,
-                    clear=ready.clear, deadline=left,
-                )  # fmt: skip
-                found = ready.collect() if ran.how == "done" else []
+                with step("provision"):
+                    ready = prepare(batch, datum, view, item)
+                with step("run"):
+                    ran = run_datum(
+                        work.pipeline, ready.execution, self.environment,
+                        clear=ready.clear, deadline=left,
+                    )  # fmt: skip
+                with step("collect"):
+                    found = ready.collect() if ran.how == "done" else []
             except Cancelled:
                 raise
             except JobError as error:
@@ -190,7 +195,7 @@ class Bench:
             code=code,
             cwd=pipeline.transform.working_dir,
             log=batch.write,
-            limits=self.limits,
+            limits=_tightened(self.limits, pipeline),
             network=self.network and pipeline.transform.network,
             image=self._image(batch),
             cancelled=batch.cancelled,
@@ -217,6 +222,14 @@ class _Ready:
     execution: Execution
     clear: Callable[[], None]
     collect: Callable[[], list[Found]]
+
+
+def _tightened(limits: Limits, pipeline: Pipeline) -> Limits:
+    """The operator's limits, or less where the pipeline asks for less."""
+    said = pipeline.limits.memory
+    if said is None or (limits.memory is not None and limits.memory <= said):
+        return limits
+    return replace(limits, memory=said)
 
 
 def _empty(out: Path) -> None:

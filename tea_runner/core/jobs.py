@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -21,6 +21,8 @@ JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 #: Jobs that one pipeline is cut into, unless its datums are so many that sets would grow too large.
 _JOBS = 32
 _LARGEST_SET = 500
+#: Up to so many datums, each is a job of its own.
+_SINGLE = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,20 +61,38 @@ class Job:
 
 
 def cut(
-    decisions: Sequence[Decision], *, number: int | None, workers: int = 0
+    decisions: Sequence[Decision],
+    *,
+    number: int | None = None,
+    most: int | None = None,
+    size_bytes: int | None = None,
+    bytes_of: Callable[[Decision], int] = lambda _: 0,
 ) -> list[list[Decision]]:
     """Sets of datums, one per job: single datums while they are few, larger sets when they are many.
 
     :param number: ``datum_set_spec.number``: that many datums in each set.
+    :param most: ``parallelism_spec.constant``: at most so many sets, which is what can run at once.
+    :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many.
     """
     if not decisions:
         return []
-    jobs = max(_JOBS, workers * 4)
-    size = number or min(_LARGEST_SET, -(-len(decisions) // jobs))
-    if len(decisions) <= 64 and not number:
-        size = 1 if len(decisions) <= jobs * 2 else size
+    size = number or min(_LARGEST_SET, -(-len(decisions) // _JOBS))
+    if len(decisions) <= _SINGLE and not number:
+        size = 1
+    if most:
+        size = max(size, -(-len(decisions) // most))
     ordered = sorted(decisions, key=lambda decision: decision.key)
-    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    if not size_bytes:
+        return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    sets: list[list[Decision]] = []
+    filled = 0
+    for decision in ordered:
+        if not sets or filled >= size_bytes or (number and len(sets[-1]) >= number):
+            sets.append([])
+            filled = 0
+        sets[-1].append(decision)
+        filled += bytes_of(decision)
+    return sets
 
 
 def seal(job: Job, secret: bytes) -> str:

@@ -104,11 +104,14 @@ def _file(file: SeenFile) -> bytes:
     )
 
 
-def base(pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile]) -> Base:
+def base(
+    pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile], *, push: str = ""
+) -> Base:
     """The part of the key that does not depend on the datum.
 
     :param environment: identity of what the command runs in, such as ``("host",)`` or
         ``("image", "sha256:…")``.
+    :param push: ``reprocess_spec: every_job``: the commit that was pushed, so that each push is new.
     :param code: the declared files that the command sees besides its inputs.
     """
     transform = pipeline.transform
@@ -129,10 +132,16 @@ def base(pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile
             transform.network,
             pipeline.salt,
             pipeline.output_path is not None,
+            *((push,) if push else ()),
         ),
         environment=_digest(tuple(environment)),
         code=_digest(b"".join(map(_file, sorted(code, key=lambda file: file.path)))),
     )
+
+
+def combined_digest(keys: Sequence[str]) -> str:
+    """16 hex digits that stand for several keys."""
+    return _digest(tuple(keys))[:16]
 
 
 def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:

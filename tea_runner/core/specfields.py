@@ -67,15 +67,23 @@ _OWNER = "repositories belong to their owner on the forge"
 _KUBERNETES = "there is no Kubernetes here; workers are configured where they are started"
 
 
-def _resources(name: str, about: str, note: str = "") -> Field:
+#: What becomes of resources that no environment of ours can promise.
+_UNRESERVED = (
+    "kept in the record of the run; nothing is reserved, workers are sized by their operator"
+)
+
+
+def _resources(
+    name: str, about: str, note: str = "", *, standing: Standing = "works", memory: str = ""
+) -> Field:
     return _f(
         name, "mapping", about,
-        _f("cpu", "cpu", "processors, such as 0.5 or 500m"),
-        _f("memory", "bytes", "bytes with a suffix, such as 512M or 2Gi"),
-        _f("disk", "bytes", "scratch space, as memory"),
+        _ignored("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED),
+        _f("memory", "bytes", "bytes with a suffix, such as 512M or 2Gi", standing=standing, note=memory),
+        _ignored("disk", "bytes", "scratch space, as memory", _UNRESERVED),
         _f("gpu", "mapping", "graphics processors",
-           _f("type", "text", "such as nvidia.com/gpu"),
-           _f("number", "number", "how many")),
+           _ignored("type", "text", "such as nvidia.com/gpu", _UNRESERVED),
+           _ignored("number", "number", "how many", _UNRESERVED)),
         standing="differs" if note else "works", note=note,
     )  # fmt: skip
 
@@ -145,7 +153,8 @@ TRANSFORM = _f(
     _f("accept_return_code", "numbers", "codes besides 0 that are success"),
     _f("env", "named texts", "environment variables"),
     _f("working_dir", "text", "directory in which the command starts"),
-    _f("user", "text", "user inside the container"),
+    _ignored("user", "text", "user inside the container",
+             "commands run as an unprivileged user of the environment's own"),
     _f("image", "text", "the container", default="none: the host's sandbox", standing="differs",
        note="name@sha256:… or the name of a datalad-container; a tag may change its meaning"),
     _f("code", "texts", "globs of the dataset's files that the command may see besides its inputs",
@@ -203,9 +212,13 @@ TOP = (
     _f("reprocess_spec", "text", "whether results are reused",
        choices=("until_success", "every_job"), default="until_success"),
     _f("salt", "text", "changes all keys, so that everything is computed again"),
-    _f("output_branch", "text", "where the results go", default="the pushed branch"),
-    _resources("resource_requests", "what a datum needs"),
-    _resources("resource_limits", "what a datum may use"),
+    _ignored("output_branch", "text", "where the results go",
+             "results go to the branch that was pushed"),
+    _resources("resource_requests", "what a datum needs", standing="ignored", memory=_UNRESERVED),
+    _resources(
+        "resource_limits", "what a datum may use", standing="differs",
+        memory="the operator's limit counts where it is lower",
+    ),
     _f("metadata", "mapping", "notes",
        _ignored("annotations", "anything", "notes", "they stay in the file"),
        _ignored("labels", "anything", "marks", "they stay in the file")),

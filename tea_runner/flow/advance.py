@@ -73,6 +73,8 @@ class Advancer:
     who: str
     memory: Memory = field(default_factory=Memory)
     only: Sequence[str] = ()
+    #: Tips of ``git-annex`` at which content was missing that the branch waits for.
+    starved: set[str] = field(default_factory=set)
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
     _refused: dict[str, str] = field(default_factory=dict)
     _hopeless: set[str] = field(default_factory=set)
@@ -85,6 +87,7 @@ class Advancer:
         """
         self._refused.clear()
         self._hopeless.clear()
+        self.starved.clear()
         self._scope = self.dataset.scope(branch)
         progress: dict[str, Progress] = {}
         results: list[str] = []
@@ -111,9 +114,14 @@ class Advancer:
         assert last is not None
         assert last.planned is not None
         for plan in last.planned.plan.pipelines:
-            if plan.state == "running":
+            if plan.state == "settled":
+                # Whoever published it may have died before he could tidy up.
+                self._clean(last.planned, plan)
+            elif plan.state == "running":
                 pins = tuple(sorted(last.planned.tip.pins.items()))
-                jobs = self._start(branch, last.commit, plan, pins)
+                jobs = self._start(
+                    branch, last.commit, plan, last.planned.works[plan.pipeline.name], pins
+                )
                 progress[plan.pipeline.name].jobs = jobs
         return last
 
@@ -129,10 +137,17 @@ class Advancer:
             self.dataset,
             tip,
             failures=lambda keys: self.queue.failures(self._ledger, keys),
+            missing=self._missing,
             only=self.only,
             hopeless=self._hopeless,
             scope=self._scope,
         )
+
+    def _missing(self, keys: Sequence[str]) -> dict[str, str]:
+        """Keys whose inputs have no content yet, with the sentence; their tips are remembered."""
+        found = self.queue.missing(self._ledger, keys)
+        self.starved |= {tip for tip, _ in found.values()}
+        return {key: sentence for key, (_, sentence) in found.items()}
 
     @property
     def _ledger(self) -> str:
@@ -149,7 +164,7 @@ class Advancer:
             counts = Counter(failed=len(plan.decisions))
             progress[name] = Progress(name, "failed", counts, self._refused[name])
             return
-        failed = next((d.detail for d in plan.decisions if d.action == "failed"), "")
+        failed = next((d.detail for d in plan.decisions if d.action in ("failed", "wait")), "")
         progress[name] = Progress(
             name, plan.state, plan.counts, plan.detail or failed, decisions=plan.decisions
         )
@@ -209,7 +224,12 @@ class Advancer:
         self.dataset.discard([ref for ref, keys in by_ref.items() if keys <= settled])
 
     def _start(
-        self, branch: str, commit: str, plan: PipelinePlan, pins: tuple[tuple[str, str], ...]
+        self,
+        branch: str,
+        commit: str,
+        plan: PipelinePlan,
+        work: Work,
+        pins: tuple[tuple[str, str], ...],
     ) -> list[str]:
         """Ask for the jobs that are missing; returns the ids of all that the pipeline waits for."""
         to_run = plan.to_run
@@ -218,7 +238,14 @@ class Advancer:
         for job_id in ids:
             self.queue.wait_for(self.dataset.name, branch, job_id)
         rest = [decision for decision in to_run if decision.key not in flying]
-        for group in cut(rest, number=plan.pipeline.datum_set_number):
+        sets = cut(
+            rest,
+            number=plan.pipeline.datum_set_number,
+            most=plan.pipeline.parallelism,
+            size_bytes=plan.pipeline.datum_set_bytes,
+            bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),
+        )
+        for group in sets:
             job = Job(
                 repository=self.dataset.name,
                 branch=branch,

@@ -13,7 +13,7 @@ from tea_runner.core.datum import Datum
 from tea_runner.core.datums import enumerate_datums
 from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.glob import Glob, expand
-from tea_runner.core.keys import Base, SeenFile, base, datum_key
+from tea_runner.core.keys import Base, SeenFile, base, combined_digest, datum_key
 from tea_runner.core.listing import Listing
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.plan import Keyed
@@ -35,6 +35,13 @@ class Work:
     code: tuple[str, ...]
     #: The file of the dataset that is the container's image, if one is.
     image: str = ""
+    #: ``propagation_spec.never``: digest of all that may start work; empty where everything may.
+    trigger: str = ""
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the manifest remembers of what all keys share, and of what may start work."""
+        return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
 
     @cached_property
     def by_label(self) -> dict[str, Datum]:
@@ -44,6 +51,12 @@ class Work:
     def view(self, datum: Datum) -> View:
         """What the command sees of a datum."""
         return see(self.pipeline, datum, self.sources)
+
+    def input_bytes(self, datum: Datum) -> int:
+        """Bytes of the datum's inputs, as far as git knows their sizes."""
+        view = self.view(datum)
+        facts = (self.sources[shown.input].fact(shown.path) for shown in view.files)
+        return sum(max(fact.content.size, 0) for fact in facts)
 
     def input_paths(self, datum: Datum) -> tuple[str, ...]:
         """Paths of the datum's entries in the dataset, for its record."""
@@ -62,7 +75,8 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
     _prefetch(tip, datums, sources)
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
-    shared = base(pipeline, identity, [seen for _, seen in code])
+    every = tip.origin if pipeline.reprocess == "every_job" else ""
+    shared = base(pipeline, identity, [seen for _, seen in code], push=every)
     keyed = []
     for datum in datums:
         inputs = see(pipeline, datum, sources).inputs
@@ -75,7 +89,23 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
         keyed=tuple(keyed),
         code=tuple(path for path, _ in code),
         image=image,
+        trigger=_trigger(pipeline, datums, sources, shared),
     )
+
+
+def _trigger(
+    pipeline: Pipeline, datums: Sequence[Datum], sources: Sequence[Source], shared: Base
+) -> str:
+    """A digest of all datums without those inputs whose change alone is to start nothing."""
+    leaves = pfs_leaves(pipeline.input)
+    if not any(leaf.propagation_never for leaf in leaves):
+        return ""
+    silent = {leaf.name for leaf in leaves if leaf.propagation_never}
+    keys = set()
+    for datum in datums:
+        inputs = [seen for seen in see(pipeline, datum, sources).inputs if seen.name not in silent]
+        keys.add(datum_key(shared, inputs))
+    return combined_digest(sorted(keys))
 
 
 def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:

@@ -22,6 +22,10 @@ class LocalQueue:
         """Failures of this process."""
         return {key: self.failed[key] for key in keys if key in self.failed}
 
+    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+        """Nothing: content that is missing is a failure of this call."""
+        return {}
+
     def want(self, job: Job) -> bool:
         """Keep a job for :meth:`take`."""
         new = job.id not in self._wanted

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import TeaError, UserError
 from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.plan import Keyed, PipelinePlan, Plan, decide
+from tea_runner.core.plan import Decision, Keyed, PipelinePlan, Plan, decide
 from tea_runner.core.results import Result
 from tea_runner.core.tree import TREE, lookup
 from tea_runner.flow.inputs import Work, derive
@@ -35,6 +35,7 @@ def make_plan(
     tip: Tip,
     *,
     failures: Failures,
+    missing: Failures = lambda _: {},
     only: Sequence[str] = (),
     forced: Sequence[str] = (),
     hopeless: Collection[str] = (),
@@ -44,6 +45,7 @@ def make_plan(
 
     A pipeline that reads another's results is planned once those are settled in this very commit.
 
+    :param missing: which keys have inputs without content, with the sentence that says so.
     :param only: names of the pipelines to plan; all when empty.
     :param forced: keys to compute although they are known.
     :param hopeless: keys that a manifest knows, but whose files cannot be read any more.
@@ -66,7 +68,7 @@ def make_plan(
         waiting = _held_up(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
             dataset, tip, pipeline, planned,
-            failures=failures, forced=forced, hopeless=hopeless, scope=scope,
+            failures=failures, missing=missing, forced=forced, hopeless=hopeless, scope=scope,
         )  # fmt: skip
     planned.plan = Plan(
         commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
@@ -99,6 +101,7 @@ def _plan_one(
     planned: Planned,
     *,
     failures: Failures,
+    missing: Failures,
     forced: Sequence[str],
     hopeless: Collection[str],
     scope: str,
@@ -118,6 +121,12 @@ def _plan_one(
     planned.works[pipeline.name] = work
     before = tip.manifest(pipeline)
     lost = _lost(tip, pipeline, before)
+    if work.trigger and before.parts.get("trigger") == work.trigger and not lost and not forced:
+        # Only inputs with propagation_spec.never have changed: what stands there stays.
+        rows = [Decision(r.datum, r.key, r.place, "current", "current") for r in before.rows]
+        return PipelinePlan(
+            pipeline=pipeline, state="settled", decisions=tuple(rows), parts=work.parts
+        )
     open_keys = _open_keys(work.keyed, before, lost)
     known = dict(dataset.known(open_keys, scope)) if open_keys else {}
     for key in hopeless:
@@ -134,6 +143,7 @@ def _plan_one(
         known=known,
         lost=lost,
         failures=failures(unknown) if unknown else {},
+        missing=missing(unknown) if unknown else {},
         forced=forced,
     )
 

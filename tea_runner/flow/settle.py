@@ -89,7 +89,7 @@ def settle(
         work.pipeline,
         finished,
         tip.manifest(work.pipeline),
-        parts=work.shared.parts,
+        parts=work.parts,
         tip=tip.commit,
         dataset_id=tip.dataset_id,
         code=annexed_code,

@@ -37,6 +37,9 @@ SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 class Memory:
     """What is remembered between commits of one repository, by object id."""
 
+    #: Whether annexed inputs need a cryptographically safe hash.
+    strict_hashes: bool = False
+
     #: Tree id to the paths of pipeline files below it.
     specs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: Blob id and path to what the file says.
@@ -296,8 +299,20 @@ class Tip:
             if key is None:
                 return f"input {path} is a symlink to {target}, which is no annexed file"
         else:
-            key = content.pointer_key(entry.mode, self.objects.blob(entry.oid) or b"")
+            data = self.objects.blob(entry.oid) or b""
+            if data.startswith(content.LFS):
+                return (
+                    f"input {path} is kept by Git LFS, and LFS files are not supported; "
+                    f"give it to git-annex: git lfs migrate export, then git annex add {path}"
+                )
+            key = content.pointer_key(entry.mode, data)
         backend = (key or "").split("-", 1)[0]
+        if content.key_content(key or "") is not None:
+            return (
+                f"input {path} has an annex key of backend {backend}, and only cryptographically "
+                f"safe hashes are accepted here (annex.strict_hashes); "
+                f"give it one with: git annex migrate --backend=SHA256E {path}"
+            )
         return (
             f"input {path} has an annex key of backend {backend}, which is no hash of its content; "
             f"give it one with: git annex migrate --backend=SHA256E {path}"
@@ -313,7 +328,10 @@ class Tip:
         }
         for oid, data in self.objects.blobs(unknown).items():
             link = unknown[oid]
-            self.memory.contents[algorithm, link, oid] = _identify(oid, data, algorithm, link=link)
+            found = _identify(oid, data, algorithm, link=link)
+            if found and found[1] and self.memory.strict_hashes and found[0].is_weak:
+                found = None
+            self.memory.contents[algorithm, link, oid] = found
 
 
 def pipeline_of(leaf: Pfs, by_name: dict[str, Pipeline]) -> Pipeline | None:
@@ -328,6 +346,8 @@ def _identify(
     oid: str, data: bytes | None, algorithm: str, *, link: bool
 ) -> tuple[content.Content, str | None] | None:
     if data is not None:
+        if data.startswith(content.LFS) and not link:
+            return None
         key = content.pointer_key(LINK if link else PLAIN, data)
         if key is not None:
             identity = content.key_content(key)

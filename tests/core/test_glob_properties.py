@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.glob import Glob
 from tea_runner.core.globbounded import Bounded
+from tea_runner.core.globcost import longest_for_re, split
 from tea_runner.core.globprogram import Program
 from tea_runner.core.globregex import source
 from tea_runner.core.globsyntax import parse, quote
@@ -137,8 +138,11 @@ def test_all_matchers_agree_with_the_slow_one(glob: list[Any], path: str) -> Non
 @settings(max_examples=500, deadline=None)
 @given(globs, paths)
 def test_both_matchers_capture_the_same(glob: list[Any], path: str) -> None:
-    """Captures do not depend on which matcher was chosen for its speed."""
+    """Captures do not depend on which matcher was chosen for its speed, where there is a choice."""
     parsed = parse(render(glob))
+    segments = split(parsed.pattern) or [parsed.pattern]
+    # Elsewhere ``re`` is never asked: a star over what may be empty tells its last turn differently.
+    assume(min(map(longest_for_re, segments)) > 0)
     found = re.match(source(parsed), path, re.DOTALL)
     expected = None if found is None else (path, *(group or "" for group in found.groups()))
     assert expected == Bounded(Program(parsed), "").captures(path)
