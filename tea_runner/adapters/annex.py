@@ -23,8 +23,11 @@ from tea_runner.core.annexlink import file_name, lower_directory, mixed_director
 from tea_runner.core.content import key_size
 from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused
 
-#: Kinds of special remotes that start programs or read the host's files: only when listed by uuid.
-_LISTED_ONLY = frozenset({"external", "hook", "compute", "bup", "adb", "tahoe", "borg", "ddar"})
+#: Kinds of special remotes that may be listed by name: all others start programs, or go to an
+#: address that the dataset alone says, and have to be listed by uuid.
+_BY_NAME = frozenset({"directory", "S3", "webdav"})
+#: Those that every annex has; our configuration switches them off.
+_BUILT_IN = frozenset({"web", "bittorrent"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +127,9 @@ class Annex:
                 self._remotes["origin"] = uuid
                 self._git("config", "remote.origin.annex-speculate-present", "true")
             return
+        if storage.name in _BUILT_IN:
+            self._git("config", f"remote.{storage.name}.annex-ignore", "false")
+            return
         for uuid, config in known.items():
             if storage.uuid and storage.uuid != uuid:
                 continue
@@ -135,10 +141,10 @@ class Annex:
                     f"storage {storage.name} is of type {kind} in the dataset, but the settings "
                     f"say {storage.type}; correct the one or the other"
                 )
-            if kind in _LISTED_ONLY and not storage.uuid:
+            if kind not in _BY_NAME and not storage.uuid:
                 raise Refused(
-                    f"storage {storage.name} is of type {kind}, which starts programs; "
-                    f"allow it by its uuid: {uuid}"
+                    f"storage {storage.name} is of type {kind}, which starts programs or goes "
+                    f"where the dataset says; allow it by its uuid: {uuid}"
                 )
             self._enable_special(config.get("name", storage.name), uuid, storage)
 
@@ -288,10 +294,10 @@ class Annex:
         """
         done = process.run(
             [
-                "git-annex", "matchexpression", "--largefiles", expression, f"--file={path}",
-                f"--size={size}",
+                "git-annex", "matchexpression", "--largefiles", f"--file={path}", f"--size={size}",
                 f"--mimeencoding={encoding}",
                 f"--mimetype={'application/octet-stream' if encoding == 'binary' else 'text/plain'}",
+                "--", expression,
             ],
             env=self._env, cwd=self._cwd, check=False,
         )  # fmt: skip

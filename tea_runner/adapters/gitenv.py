@@ -35,11 +35,22 @@ _CONFIG = """\
 \tcredentialsInUrl = die
 [fetch]
 \trecurseSubmodules = false
+[fetch "fsck"]
+\t# Blemishes of old tools, which harm nobody; what could harm is refused.
+\tbadDate = ignore
+\tbadDateOverflow = ignore
+\tbadTimezone = ignore
+\tmissingEmail = ignore
+\tmissingNameBeforeEmail = ignore
+\tmissingSpaceBeforeDate = ignore
+\tmissingSpaceBeforeEmail = ignore
+\tzeroPaddedFilemode = ignore
 \twriteCommitGraph = false
 [submodule]
 \trecurse = false
 [http]
 \tfollowRedirects = false
+\tsslVerify = true
 \tlowSpeedLimit = 1000
 \tlowSpeedTime = 30
 [credential]
@@ -51,12 +62,24 @@ _CONFIG = """\
 \tauto = false
 [init]
 \tdefaultBranch = main
+\ttemplateDir = {templates}
 [user]
+\tuseConfigOnly = true
 \tname = {name}
 \temail = {email}
 [annex]
 \tsshcaching = false
 \tprivate = true
+\tverify = true
+[annex "security"]
+\tallowed-url-schemes = http https
+\tallowed-compute-programs =
+# These two are there in every annex without being enabled, and go wherever a URL in the dataset's
+# git-annex branch points; a [[storage]] of that name allows them.
+[remote "web"]
+\tannex-ignore = true
+[remote "bittorrent"]
+\tannex-ignore = true
 """
 
 
@@ -94,7 +117,9 @@ def make_environment(
     """
     home = directory / "git"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    text = _CONFIG.format(name=name, email=email)
+    templates = home / "templates"
+    templates.mkdir(exist_ok=True)
+    text = _CONFIG.format(name=name, email=email, templates=templates)
     for protocol in protocols:
         text += f'[protocol "{protocol}"]\n\tallow = always\n'
     if token and url:
@@ -124,6 +149,9 @@ def make_environment(
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_CEILING_DIRECTORIES": str(directory),
+            # GIT_NO_LAZY_FETCH is not here: git 2.39 does not know it, and the mirror says with each
+            # call whether its remote is a promisor (objects.py never, write_blob for one blob).
         },
         home=home,
     )

@@ -37,6 +37,9 @@ DIGEST_LENGTH = {
     "BLAKE3": 64,
 }  # fmt: skip
 
+#: How a pointer file of Git LFS begins.
+LFS = b"version https://git-lfs.github.com/spec/"
+
 _HASHLIB = {"SHA256": "sha256", "SHA512": "sha512", "SHA1": "sha1", "MD5": "md5", "SHA384": "sha384",
             "SHA224": "sha224"}  # fmt: skip
 
@@ -50,6 +53,11 @@ class Content(NamedTuple):
     algorithm: str
     size: int
     digest: str
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether somebody can make other content with this identity."""
+        return self.algorithm in ("MD5", "SHA1")
 
     def __str__(self) -> str:
         return f"{self.algorithm.lower()}:{self.digest}"

@@ -6,6 +6,7 @@ Rules: git-annex's "tips/largefiles" and git-annex(1), ``annex.largefiles``, ``a
 from __future__ import annotations
 
 from tea_runner.core.attributes import DEFAULT_BACKEND
+from tea_runner.core.content import DIGEST_LENGTH
 
 
 def simple(expression: str, path: str) -> bool | None:
@@ -20,8 +21,14 @@ def simple(expression: str, path: str) -> bool | None:
 
 
 def backend(value: str, default: str) -> str:
-    """The backend for a file whose ``annex.backend`` is *value*."""
-    return default if value in ("unspecified", "unset", "set", "") else value or DEFAULT_BACKEND
+    """The backend for a file whose ``annex.backend`` is *value*.
+
+    A backend that is no hash of content, which a dataset may well ask for, is not used: two results
+    would have one key.
+    """
+    wanted = default if value in ("unspecified", "unset", "set", "") else value
+    name = wanted.removesuffix("E")
+    return wanted if wanted in DIGEST_LENGTH or name in DIGEST_LENGTH else DEFAULT_BACKEND
 
 
 def encoding(head: bytes) -> str:
