@@ -74,7 +74,7 @@ class Saver:
         return oid
 
     def _is_large(self, expression: str, path: str, item: Found) -> bool:
-        simple = largefiles.simple(expression, path)
+        simple = largefiles.simple(expression)
         if simple is not None:
             return simple
         with item.file.open("rb") as file:

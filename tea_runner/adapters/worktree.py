@@ -75,4 +75,4 @@ def annexed(mirror: Mirror, worktree: Path, paths: Sequence[str]) -> list[str]:
     done = process.run(argv, env=mirror.environment.variables, cwd=worktree, stdin=stdin)
     values = done.stdout.decode("utf-8", "surrogateescape").split("\0")[2::3]
     # An expression such as text2git's keeps text in git; what is undecided here is left alone.
-    return [path for path, value in zip(paths, values, strict=True) if simple(value, path)]
+    return [path for path, value in zip(paths, values, strict=True) if simple(value)]

@@ -21,8 +21,7 @@ SMALL_BLOB = 32768
 GIT = "GIT"
 
 _KEY = re.compile(
-    rb"(?P<backend>[A-Z0-9_]+)(?:-[smSC][0-9]+)*-s(?P<size>[0-9]+)(?:-[smSC][0-9]+)*--(?P<name>.+)",
-    re.DOTALL,
+    rb"(?P<backend>[A-Z0-9_]+)(?:-[smSC][0-9]+)*-s(?P<size>[0-9]+)(?:-[smSC][0-9]+)*--(?P<name>[^\n\0]+)",
 )
 _HEX = re.compile(rb"[0-9a-f]+")
 
@@ -34,7 +33,7 @@ DIGEST_LENGTH = {
     "SKEIN256": 64, "SKEIN512": 128,
     "BLAKE2B160": 40, "BLAKE2B224": 56, "BLAKE2B256": 64, "BLAKE2B384": 96, "BLAKE2B512": 128,
     "BLAKE2S160": 40, "BLAKE2S224": 56, "BLAKE2S256": 64, "BLAKE2SP224": 56, "BLAKE2SP256": 64,
-    "BLAKE3": 64,
+    "BLAKE2BP512": 128, "BLAKE3_256": 64,
 }  # fmt: skip
 
 #: How a pointer file of Git LFS begins.

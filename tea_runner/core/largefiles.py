@@ -8,15 +8,24 @@ from __future__ import annotations
 from tea_runner.core.attributes import DEFAULT_BACKEND
 from tea_runner.core.content import DIGEST_LENGTH
 
+#: Bytes that occur in text; and what text of wider characters begins with.
+_TEXT = bytes([*range(7, 14), 27, *range(32, 127), *range(128, 256)])
+_MARKS = {
+    b"\xff\xfe\0\0": "utf-32le",
+    b"\0\0\xfe\xff": "utf-32be",
+    b"\xff\xfe": "utf-16le",
+    b"\xfe\xff": "utf-16be",
+}
 
-def simple(expression: str, path: str) -> bool | None:
-    """Whether the file goes into the annex; None when the expression has to be evaluated.
+
+def simple(expression: str) -> bool | None:
+    """Whether files go into the annex; None when the expression has to be evaluated.
 
     :param expression: value of ``annex.largefiles``, or ``unspecified``.
     """
     if expression in ("unspecified", "unset", "set", ""):
-        # Files that begin with a dot are configuration to git-annex, unless it is told otherwise.
-        return not any(part.startswith(".") for part in path.split("/"))
+        # DataLad tells git-annex to take files that begin with a dot for files like any (annex.dotfiles).
+        return True
     return {"anything": True, "nothing": False}.get(expression)
 
 
@@ -32,15 +41,25 @@ def backend(value: str, default: str) -> str:
 
 
 def encoding(head: bytes) -> str:
-    """What libmagic's mime encoding would say, as far as rules ask: text or ``binary``."""
+    """What libmagic's mime encoding would say, as far as rules ask: text or ``binary``.
+
+    Source: file(1), ``src/encoding.c``: text has none of the control characters that no text has.
+    """
     if not head:
         return "binary"
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
-            return "binary"
-        text = head[: error.start].decode("utf-8")
-    if any(ord(c) < 32 and c not in "\n\r\t\f\b\x1b" for c in text):
+    for mark, name in _MARKS.items():
+        if head.startswith(mark):
+            text = head[: len(head) - len(head) % len(mark)].decode(name, "replace")
+            if not any(ord(c) < 128 and ord(c) not in _TEXT for c in text[1:]):
+                return name
+    if head.translate(None, _TEXT):
         return "binary"
-    return "us-ascii" if text.isascii() else "utf-8"
+    if head.isascii():
+        return "us-ascii"
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The last character may be cut in two.
+        if error.start < len(head) - 3:
+            return "unknown-8bit"
+    return "utf-8"
