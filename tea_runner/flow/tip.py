@@ -176,8 +176,17 @@ class Tip:
     def _parse(
         self, path: str, entry: TreeEntry
     ) -> tuple[tuple[Pipeline, ...], tuple[Problem, ...]]:
-        data = self.objects.blob(entry.oid) if entry.mode not in (LINK, SUBMODULE) else None
-        if data is None or content.pointer_key(entry.mode, data):
+        data = self.objects.blob(entry.oid) if entry.mode != SUBMODULE else None
+        if data is not None and content.pointer_key(entry.mode, data):
+            # What a dataset does that was created without rules of its own: everybody meets this.
+            text = "the pipeline file is annexed; it has to be kept in git"
+            rule = "**/" + path.rpartition("/")[2] + " annex.largefiles=nothing"
+            hint = (
+                f"echo '{rule}' >> .gitattributes && git annex unannex {path} && "
+                f"datalad save -m 'pipeline files in git'"
+            )
+            return (), (Problem.error(path, text, hint),)
+        if data is None or entry.mode == LINK:
             limit = content.SMALL_BLOB // 1024
             text = f"a pipeline file must be a plain file in git of less than {limit} KiB"
             return (), (Problem.error(path, text),)
