@@ -21,7 +21,7 @@ from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.core.annexlink import file_name, lower_directory, mixed_directory
 from tea_runner.core.content import key_size
-from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused
+from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused, UserError
 
 #: Kinds of special remotes that may be listed by name: all others start programs, or go to an
 #: address that the dataset alone says, and have to be listed by uuid.
@@ -269,8 +269,11 @@ class Annex:
 
         :raises OutsideError: when some of it is not.
         """
+        if not keys:
+            # Where nothing is annexed, no storage is needed.
+            return ""
         name, uuid = self.target
-        if name == "here" or not keys:
+        if name == "here":
             return uuid
         wanted = list(dict.fromkeys(keys))
         for answer in self._batch(
@@ -290,7 +293,7 @@ class Annex:
     def matches(self, expression: str, path: str, size: int, encoding: str) -> bool:
         """Whether a file matches ``annex.largefiles`` (git-annex-matchexpression(1)).
 
-        :raises OutsideError: when the expression is wrong, or asks for more than is known.
+        :raises UserError: when the expression is wrong, or asks for more than is known.
         """
         done = process.run(
             [
@@ -304,7 +307,10 @@ class Annex:
         if done.returncode in (0, 1):
             return done.returncode == 0
         words = done.stderr.decode("utf-8", "replace").strip()
-        raise OutsideError(f"annex.largefiles={expression} cannot be evaluated for {path}: {words}")
+        raise UserError(
+            f"annex.largefiles={expression} cannot be evaluated for {path}: {words}; "
+            f"correct it in .gitattributes"
+        )
 
     # -- git-annex itself --------------------------------------------------------------------
 

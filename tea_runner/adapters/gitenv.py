@@ -35,6 +35,7 @@ _CONFIG = """\
 \tcredentialsInUrl = die
 [fetch]
 \trecurseSubmodules = false
+\twriteCommitGraph = false
 [fetch "fsck"]
 \t# Blemishes of old tools, which harm nobody; what could harm is refused.
 \tbadDate = ignore
@@ -45,7 +46,6 @@ _CONFIG = """\
 \tmissingSpaceBeforeDate = ignore
 \tmissingSpaceBeforeEmail = ignore
 \tzeroPaddedFilemode = ignore
-\twriteCommitGraph = false
 [submodule]
 \trecurse = false
 [http]

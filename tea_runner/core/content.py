@@ -24,6 +24,8 @@ _KEY = re.compile(
     rb"(?P<backend>[A-Z0-9_]+)(?:-[smSC][0-9]+)*-s(?P<size>[0-9]+)(?:-[smSC][0-9]+)*--(?P<name>[^\n\0]+)",
 )
 _HEX = re.compile(rb"[0-9a-f]+")
+#: What no key of git-annex has, and what would be two keys, or another place, to a program.
+_UNSAFE = re.compile(r"[\x00-\x20/\x7f]")
 
 #: Backends whose key names carry a digest, with the digest's length in hex digits.
 #: (Variants with a trailing E append the file's extension.)
@@ -77,7 +79,7 @@ def pointer_key(mode: int, blob: bytes) -> str | None:
 def key_content(key: str) -> Content | None:
     """The identity that an annex key stands for, or None when the key is no hash of content."""
     match = _KEY.fullmatch(key.encode("utf-8", "surrogateescape"))
-    if match is None:
+    if match is None or _UNSAFE.search(key):
         return None
     backend = match["backend"].decode("ascii")
     name = match["name"]

@@ -1,0 +1,128 @@
+"""What a repository may hold, and the answer to it: repositories/repositories.json, each met for real."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hostile.forge import HostileForge
+
+_ROWS = json.loads(
+    (Path(__file__).parent / "repositories" / "repositories.json").read_text("utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileForge]:
+    """One server for all rows: what one leaves behind is what the next one meets."""
+    made = HostileForge(tmp_path_factory.mktemp("hostile"))
+    yield made
+    made.close()
+
+
+def _with_branch(row: dict[str, Any], uuid: str = "99999999-0000-4000-8000-000000000bad") -> None:
+    """The ``git-annex`` branch of rows that say only what is special about theirs."""
+    branch: dict[str, str] = {}
+    if "remote" in row:
+        branch["remote.log"] = (
+            "@UUID@ name=store type=directory encryption=none timestamp=1s\n"
+            f"{uuid} {row['remote']} timestamp=2s\n"
+        )
+        branch["uuid.log"] = f"{uuid} evil timestamp=1s\n"
+    if "storage" in row:
+        branch["remote.log"] = f"@UUID@ name=store {row['storage']} timestamp=9s\n"
+    if "web" in row:
+        from tea_runner.core.annexlink import log_path
+
+        (key,) = row["annexed"].values()
+        branch[log_path(key)] = (
+            "1s 1 00000000-0000-0000-0000-000000000001\n1s 1 00000000-0000-0000-0000-000000000002\n"
+        )
+        branch[log_path(key) + ".web"] = f"1s 1 {row['web']}\n"
+    if branch:
+        row["git-annex"] = branch
+
+
+@pytest.mark.parametrize("row", _ROWS, ids=[f"{row['row']} {row['name']}" for row in _ROWS])
+def test_repositories_get_the_answer_that_the_table_states(
+    row: dict[str, Any], forge: HostileForge, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is processed or refused as stated; nothing of it ran, and nothing was contacted."""
+    row = dict(row)
+    _with_branch(row)
+    name = f"r{_ROWS.index(next(each for each in _ROWS if each['name'] == row['name']))}"
+    forge.make(name, row)
+    before = forge.tips(name)
+    caplog.set_level(logging.INFO)
+
+    met = forge.meet(name)
+
+    said = met.said + "\n" + caplog.text
+    assert (row["state"], []) == (met.state, [w for w in row.get("says", ()) if w not in said]), (
+        said
+    )
+    assert "Traceback" not in said
+    assert [] == list(forge.canaries.iterdir())
+    assert [] == forge.sink.heard
+    assert [] == list((forge.root / "scratch").glob("job-*"))
+    if met.state not in ("settled", "nothing"):
+        assert before == {ref: oid for ref, oid in met.tips.items() if "/tea/" not in ref}
+    if "outputs" in row:
+        assert row["outputs"] == {path: data.decode() for path, data in met.outputs.items()}
+    if "count" in row:
+        assert row["count"] == len(met.outputs)
+    if "keys" in row:
+        (link,) = met.outputs.values()
+        assert row["keys"] in link.decode()
+
+
+_BRANCHES = (
+    "-x",
+    "--upload-pack=id",
+    "$(id)",
+    "`id`",
+    "a;b",
+    "a|b",
+    "a'b",
+    "a<script>",
+    "${IFS}",
+    "@",
+)
+
+
+def test_branches_with_odd_names_are_branches(forge: HostileForge) -> None:
+    """What git accepts as a branch (M13) is planned and published as one, and as nothing else."""
+    forge.make("branches", {})
+    tip = forge.tips("branches")["refs/heads/main"]
+    for branch in _BRANCHES:
+        forge.git("branches", "update-ref", f"refs/heads/{branch}", tip)
+    met = [forge.meet("branches", branch).state for branch in _BRANCHES]
+    assert ["settled"] * len(_BRANCHES) == met
+    tips = forge.tips("branches")
+    assert len({tips[f"refs/heads/{branch}"] for branch in _BRANCHES}) == 1
+    assert tips["refs/heads/main"] == tip
+    assert [] == list(forge.canaries.iterdir())
+
+
+def test_weak_hashes_are_refused_where_the_operator_says_so(
+    forge: HostileForge, tmp_path: Path
+) -> None:
+    """With annex.strict_hashes, inputs under MD5 or SHA1 are refused by name; else they are content."""
+    strict = HostileForge(tmp_path, settings="[annex]\nstrict_hashes = true")
+    try:
+        for backend, digest in (("MD5E", "9" * 32), ("SHA1", "9" * 40), ("MD5", "9" * 32)):
+            row = {"annexed": {"raw/b.dat": f"{backend}-s3--{digest}"}}
+            name = f"strict-{backend.lower()}"
+            strict.make(name, row)
+            met = strict.meet(name)
+            assert "blocked" == met.state
+            assert f"raw/b.dat has an annex key of backend {backend}, and only" in met.said
+            forge.make(name, row)
+            assert "running" == forge.meet(name).state
+    finally:
+        strict.close()
