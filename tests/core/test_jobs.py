@@ -1,0 +1,71 @@
+"""Jobs: who they are, how datums are cut into them, and that only the planner writes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tea_runner.core.errors import Refused
+from tea_runner.core.jobs import Job, cut, seal, unseal
+from tea_runner.core.plan import Decision
+
+JOB = Job(
+    repository="lab/data", branch="main", commit="1" * 40, pipeline="up", datums=(("in:\udcff", "k"),)
+)  # fmt: skip
+
+
+def decisions(number: int) -> list[Decision]:
+    """So many datums that have to run."""
+    return [Decision(f"in:{n}", f"{n * 7 % 1000:04}{n}", "", "run", "new") for n in range(number)]
+
+
+def test_a_job_is_its_datums() -> None:
+    """Branch, commit and labels say nothing; keys, repository, scope and salt say who it is."""
+    assert JOB.id == replace(JOB, branch="b", commit="2" * 40, datums=(("x", "k"),)).id
+    others = [replace(JOB, repository="a/b"), replace(JOB, salt="1"), replace(JOB, scope="s"),
+              replace(JOB, datums=(("x", "l"),))]  # fmt: skip
+    assert 5 == len({JOB.id, *(other.id for other in others)})
+
+
+def test_a_sealed_job_comes_back() -> None:
+    """All fields, odd bytes included."""
+    assert JOB == unseal(seal(JOB, b"secret"), b"secret")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "[" * 100_000,
+        json.dumps({"body": "{}", "mac": "ä"}),
+        json.dumps({"body": 1, "mac": "x"}),
+        seal(JOB, b"other"),
+        seal(JOB, b"secret").replace("main", "evil"),
+    ],
+)
+def test_what_the_planner_did_not_write_is_dropped(text: str) -> None:
+    """Other text, another secret, one changed word: an error of ours and nothing else."""
+    with pytest.raises(Refused, match="dropped"):
+        unseal(text, b"secret")
+
+
+@given(st.integers(0, 3000), st.one_of(st.none(), st.integers(1, 50)))
+def test_every_datum_is_in_one_set(number: int, size: int | None) -> None:
+    """No datum is lost or doubled; sets are as large as was said, or single up to 64 datums."""
+    sets = cut(decisions(number), number=size)
+    keys = [decision.key for each in sets for decision in each]
+
+    assert sorted(decision.key for decision in decisions(number)) == keys
+    assert all(sets)
+    assert max(map(len, sets), default=0) <= (size or (1 if number <= 64 else 500))
+
+
+def test_the_same_datums_are_cut_alike() -> None:
+    """The order in which they come says nothing, so that two planners make the same jobs."""
+    assert cut(decisions(200), number=None) == cut(decisions(200)[::-1], number=None)
