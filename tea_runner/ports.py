@@ -211,6 +211,10 @@ class Dataset(Protocol):
         ...
 
 
+#: ((commit, tip of ``git-annex``), sentence): at what time content was found to be nowhere.
+Missed = tuple[tuple[str, str], str]
+
+
 class JobQueue(Protocol):
     """Who is at what."""
 
@@ -220,6 +224,10 @@ class JobQueue(Protocol):
 
     def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Which keys failed for good, with the sentence that says how."""
+        ...
+
+    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, Missed]:
+        """Which keys had inputs without content, and when."""
         ...
 
     def want(self, job: Job) -> bool:

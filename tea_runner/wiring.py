@@ -10,28 +10,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
 
 from tea_runner.adapters.annex import Annex, Storage
+from tea_runner.adapters.broker import Policy
 from tea_runner.adapters.clone import Clone, open_clone
+from tea_runner.adapters.connection import connect
 from tea_runner.adapters.environments.kinds import KINDS, Choice, choose
 from tea_runner.adapters.environments.protocol import Environment, Limits
 from tea_runner.adapters.fleet import Fleet, look_at_fleet
 from tea_runner.adapters.forge.kinds import Reach, make_forge
 from tea_runner.adapters.gitenv import GitEnvironment, make_environment
 from tea_runner.adapters.hooks import HookStore
-from tea_runner.adapters.jobs import Jobs, connect
-from tea_runner.adapters.logs import LogReader
+from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.links import ForgeLinks
+from tea_runner.adapters.logs import LogReader
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
-from tea_runner.adapters.queue import Work
+from tea_runner.adapters.queue import Handler, Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
+from tea_runner.adapters.serving import Service
 from tea_runner.adapters.versions import tool_versions
-from tea_runner.core.errors import SettingsError
+from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.ports import Forge
 from tea_runner.settings import Settings
@@ -55,6 +59,8 @@ class Site:
     settings: Settings
     #: The process's own environment variables.
     variables: Mapping[str, str]
+    #: Seconds that Redis may take for an answer.
+    patience: float = 5.0
 
     # -- environments of commands ------------------------------------------------------------
 
@@ -203,9 +209,17 @@ class Site:
 
     @cached_property
     def redis(self) -> redis.Redis:
-        """The connection to Redis.
+        """The connection to Redis; it fails soon when there is none.
 
         :raises SettingsError: when no address is known.
+        """
+        return connect(self.redis_url, self.patience)
+
+    @property
+    def redis_url(self) -> str:
+        """The address of Redis.
+
+        :raises SettingsError: when none is known.
         """
         url = self.settings.redis.url or self.embedded_redis_url
         if not url:
@@ -213,7 +227,22 @@ class Site:
                 "redis.url is not set and no server runs in the state folder; "
                 "start one with: tea-runner up, or set TEA_RUNNER_REDIS__URL"
             )
-        return connect(url)
+        return url
+
+    def service(self, kind: str, handler: Handler, **more: Any) -> Service:
+        """This process, carrying out one kind of work; see :class:`Service`.
+
+        :raises Refused: when Redis may throw work away.
+        """
+        # RQ waits for work on its connection: it must not be the one that fails soon.
+        connection = connect(self.redis_url, None)
+        policy = Policy(self.redis)
+        refusal = policy.problem()
+        if refusal:
+            raise Refused(refusal)
+        ready = more.pop("ready", lambda: "")
+        return Service(connection, kind, handler, ready=lambda: policy.problem() or ready(),
+                       grace=self.settings.worker.grace, **more)  # fmt: skip
 
     @property
     def embedded_redis_url(self) -> str:

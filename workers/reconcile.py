@@ -6,12 +6,13 @@ every watched repository's refs (one request a repository), and at jobs whose wo
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any
 
+from tea_runner.adapters.lost import Lost
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.core.errors import TeaError
 from tea_runner.wiring import Site
@@ -24,12 +25,13 @@ class Reconciler:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._lost = Lost(site.redis, site.work)
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:
         """Look once; returns a line for everything that was mended."""
         mended = []
-        for step in (self._jobs, self._branches):
+        for step in (self._jobs, self._statuses, self._branches):
             try:
                 mended += step()
             except TeaError as error:
@@ -40,20 +42,26 @@ class Reconciler:
         mended = []
         for repository in self._site.watched():
             try:
-                tips = self._mirror(repository).ls_remote("refs/heads/*")
+                refs = self._mirror(repository).ls_remote("refs/heads/*")
             except TeaError as error:
                 log.warning("reconcile %s: %s", repository, error.message)
                 continue
-            for ref, commit in tips.items():
-                branch = ref.removeprefix("refs/heads/")
-                if not self._wanted(branch):
-                    continue
-                name = f"tea:tip:{repository}\n{branch}"
-                known: Any = self._site.redis.get(name)
-                pending = self._site.redis.scard(f"tea:pending:{repository}\n{branch}")
-                if known != commit.encode() and not pending:
-                    self._site.jobs.request_plan(repository, ref, why="reconciler")
-                    mended.append(f"planned {repository} {branch}: {commit[:12]} was not planned")
+            tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
+            self._lost.forget(repository, tips)
+            for branch, why in self._lost.unplanned(repository, tips).items():
+                if self._wanted(branch):
+                    self._site.jobs.request_plan(
+                        repository, f"refs/heads/{branch}", why="reconciler"
+                    )
+                    mended.append(f"planned {repository} {branch}: {why}")
+        return mended
+
+    def _statuses(self) -> list[str]:
+        """Branches of which the forge did not take all that was to be said; some in each round."""
+        mended = []
+        for repository, branch in self._lost.unsaid(20):
+            self._site.jobs.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+            mended.append(f"planned {repository} {branch}: the forge did not take a status")
         return mended
 
     def _wanted(self, branch: str) -> bool:
@@ -68,13 +76,12 @@ class Reconciler:
 
     def _jobs(self) -> list[str]:
         mended = []
-        for job_id in self._site.jobs.abandoned():
-            self._site.work.enqueue("work", job_id)
-            mended.append(f"queued job {job_id[:12]} again: its worker is silent")
-        if self._site.work.length("work") == 0:
-            for job_id in self._site.jobs.waiting():
-                self._site.work.enqueue("work", job_id)
-                mended.append(f"queued job {job_id[:12]} again: it was in no queue")
+        for job_id, why in self._lost.jobs().items():
+            self._lost.enqueue("work", job_id)
+            mended.append(f"queued job {job_id[:12]} again: {why}")
+        for repository, branch in self._lost.requests():
+            self._lost.enqueue("plan", json.dumps([repository, branch]))
+            mended.append(f"queued the plan of {repository} {branch} again: it was in no queue")
         return mended
 
     def forever(self, stopped: Callable[[float], bool]) -> None:

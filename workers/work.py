@@ -6,18 +6,20 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.adapters.attributes import Attributes
 from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.failpoints import reached, step
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.repository import RESULTS, Repository
 from tea_runner.adapters.save import Saver
+from tea_runner.adapters.scratch import Scratch
 from tea_runner.core.attributes import annex_backend
-from tea_runner.core.errors import OutsideError, Superseded
+from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import Result, format_results
@@ -34,7 +36,7 @@ _REMEMBERED = 8
 class Means:
     """What a worker works with."""
 
-    scratch: Path
+    scratch: Scratch
     environment: Callable[[Pipeline], Environment]
     limits: Limits
     bounds: Bounds
@@ -62,21 +64,21 @@ class Workshop:
         self.means = means
         self._memory = Memory()
         self._works: dict[tuple[str, str, object], Work] = {}
-        means.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._attributes = Attributes(repository.mirror, means.scratch)
+        self._attributes = Attributes(repository.mirror, means.scratch.path)
 
     def do(
         self,
         job: Job,
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
+        mine: Callable[[], bool] = lambda: True,
     ) -> Report:
         """Compute what the job asks for and publish it; datums that fail do not harm the others.
 
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
             again.
         :raises Superseded: when its commit is not on the forge any more.
-        :raises Cancelled: when it was stopped.
+        :raises Cancelled: when it was stopped, or another worker has it by now.
         """
         began = time.monotonic()
         tip, work = self._work(job)
@@ -88,7 +90,7 @@ class Workshop:
             limits=self.means.limits,
             bounds=self.means.bounds,
             network=self.means.network,
-            get=lambda dataset, keys: self._dataset(tip, dataset).prepared_annex().get(keys),
+            get=lambda dataset, keys: self._get(self._dataset(tip, dataset), keys),
             write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
                 oid, path
             ),
@@ -102,14 +104,41 @@ class Workshop:
                 if computed.error is not None or computed.ran is None:
                     report.failures[key] = str(computed.error)
                     continue
-                outputs = saver.save(computed.found, tip.root, computed.directory)
+                with step("save"):
+                    outputs = saver.save(computed.found, tip.root, computed.directory)
                 recovered = computed.ran.how == "recovered"
                 report.results.append(Result(key, outputs, computed.ran.code, recovered))
         if report.results:
-            saver.finish()
+            with step("store"):
+                saver.finish()
+            if not mine():
+                raise Cancelled("another worker has the job by now")
             report.commit = self._publish(job, saver, report.results)
         report.seconds = time.monotonic() - began
         return report
+
+    def _get(self, repository: Repository, keys: Iterable[str]) -> dict[str, Path]:
+        """Content of these keys; where some is missing, the forge is asked for news once."""
+        wanted = list(keys)
+        with step("get"):
+            try:
+                return repository.prepared_annex().get(wanted)
+            except ContentMissing:
+                repository.refresh()
+            return repository.prepared_annex().get(wanted)
+
+    @property
+    def annex_tip(self) -> str:
+        """The tip of ``git-annex`` as last seen."""
+        return self.repository.annex_tip() or ""
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the results of all of its datums are known on the forge by now."""
+        self.repository.refresh()
+        keys = [key for _, key in job.datums]
+        unsettled = self.repository.unsettled(job.scope)
+        rest = [key for key in keys if key not in unsettled]
+        return not rest or len(self.repository.known(rest, job.scope)) == len(set(rest))
 
     def _dataset(self, tip: Tip, path: str) -> Repository:
         """The dataset itself, or a subdataset of it."""
@@ -118,6 +147,7 @@ class Workshop:
 
     def _work(self, job: Job) -> tuple[Tip, Work]:
         tip = self._tip(job)
+        reached("derive")
         known = self._works.get((job.commit, job.pipeline, job.pins))
         if known is None:
             pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
@@ -134,7 +164,8 @@ class Workshop:
         try:
             return self._at(job)
         except OutsideError:
-            self.repository.refresh()
+            with step("fetch"):
+                self.repository.refresh()
         try:
             return self._at(job)
         except OutsideError:
@@ -163,16 +194,18 @@ class Workshop:
         message = self.repository.results_message(job.ref, title, data)
         commit = writer.commit(writer.tree(entries), [], message, who=self.means.who, seconds=0)
         writer.flush()
-        self.repository.put_results(job.ref, commit)
+        with step("publish"):
+            self.repository.put_results(job.ref, commit)
         return commit
 
     @contextlib.contextmanager
     def _room(self) -> Iterator[Path]:
-        base = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self.means.scratch))
+        base = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self.means.scratch.path))
         try:
             yield base
         finally:
-            remove_tree(base)
+            with step("clean"):
+                remove_tree(base)
 
     def close(self) -> None:
         """End the processes behind it."""

@@ -93,6 +93,24 @@ class Broker:
         self.socket.unlink(missing_ok=True)
 
 
+class Policy:
+    """Whether a server may throw queued work away; asked once a minute, for it can be changed."""
+
+    def __init__(self, connection: redis.Redis, every: float = 60.0) -> None:
+        self._redis = connection
+        self._every = every
+        self._asked = -every
+        self._said = ""
+
+    def problem(self) -> str:
+        """A sentence when it may, else nothing; also when it does not answer."""
+        if time.monotonic() - self._asked >= (1.0 if self._said else self._every):
+            with contextlib.suppress(redis.RedisError):
+                self._said = check_policy(self._redis) or ""
+                self._asked = time.monotonic()
+        return self._said
+
+
 def check_policy(connection: redis.Redis) -> str | None:
     """A sentence when the server may throw queued work away, else None."""
     with contextlib.suppress(redis.ResponseError):

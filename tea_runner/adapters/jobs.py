@@ -12,7 +12,7 @@ Keys (all below ``tea:``):
 ``pending:<repository>\\n<branch>``  set of jobs that have not ended
 ``plan:<repository>\\n<branch>``   set while a plan request waits in the queue
 ``tip:<repository>\\n<branch>``    the commit, once all that can be done for it was done
-``missing:<repo>\\n<key>``  the ``git-annex`` tip at which content of the key's inputs was nowhere
+``missing:<repo>\\n<key>``  at which commit and ``git-annex`` tip content of its inputs was nowhere
 ``starved``         hash: ``repository\\nbranch`` to the ``git-annex`` tips at which it lacked content
 """
 
@@ -22,7 +22,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,11 @@ from tea_runner.adapters.jobscripts import CANCEL, CANCELLED, CLAIM, END, EXTEND
 from tea_runner.core.errors import NotFound, QueueError, Refused
 from tea_runner.core.jobs import Job, seal, unseal
 from tea_runner.core.standing import JobFacts, job_facts
+from tea_runner.ports import Missed
 
 _DAY = 86_400
 _KEEP = 14 * _DAY
-#: Starts of one job after which it is parked: each but the last killed its worker.
+#: Workers that one job may kill before it is parked.
 CRASHES = 3
 
 
@@ -46,18 +47,8 @@ class Claim:
     job: Job
     token: str
     attempt: int
-
-
-def connect(url: str) -> redis.Redis:
-    """A connection that fails within seconds instead of hanging."""
-    return redis.Redis.from_url(
-        url,
-        socket_connect_timeout=1,
-        socket_timeout=None,
-        decode_responses=False,
-        # Branches may have names that are no UTF-8.
-        encoding_errors="surrogateescape",
-    )
+    #: Somebody may have done it already: it was tried before, or Redis is an old copy.
+    doubtful: bool = False
 
 
 class Jobs:
@@ -146,12 +137,13 @@ class Jobs:
 
         :raises Refused: when what stands in Redis was not written by the planner.
         """
-        attempt = int(
-            self._claim_script(
+        answer: Any = self._guard(
+            lambda: self._claim_script(
                 keys=[f"tea:job:{job_id}", f"tea:lease:{job_id}"],
                 args=[token, worker, _now(), self._lease, CRASHES],
             )
         )
+        attempt, age = map(int, answer)
         if attempt == 0:
             return None
         if attempt == -2:
@@ -169,13 +161,22 @@ class Jobs:
             self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
             self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
             return None
-        return Claim(job=job, token=token, attempt=attempt)
+        doubtful = attempt > 1 or age > self._lease
+        return Claim(job=job, token=token, attempt=attempt, doubtful=doubtful)
 
     def extend(self, claim: Claim) -> bool:
         """Keep the claim; False when it is lost."""
         return bool(
             self._extend(keys=[f"tea:lease:{claim.job.id}"], args=[claim.token, self._lease])
         )
+
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still good; also when Redis does not say: git decides then."""
+        try:
+            held = self._redis.get(f"tea:lease:{claim.job.id}")
+        except redis.RedisError:
+            return True
+        return held == claim.token.encode()
 
     def release(self, claim: Claim) -> None:
         """Give the claim back so that another worker may take the job at once.
@@ -186,18 +187,19 @@ class Jobs:
             self._stop(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if self._release(keys=keys, args=[claim.token]):
+        if self._release(keys=keys, args=[claim.token, -1, 0, ""]):
             self._enqueue("work", claim.job.id)
 
-    def put_back(self, claim: Claim, sentence: str) -> None:
-        """Give the claim back after a failure of the world: the attempt counts."""
+    def put_back(self, claim: Claim, sentence: str, *, wait: int = 0) -> None:
+        """Give the claim back after a failure of the world: the attempt counts.
+
+        :param wait: seconds before anybody may claim it; the reconciler queues it then.
+        """
         if self.is_cancelled(claim):
             self._stop(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if self._release(keys=keys, args=[claim.token]):
-            self._redis.hincrby(keys[0], "attempt", 1)
-            self._redis.hset(keys[0], "error", sentence)
+        if self._release(keys=keys, args=[claim.token, 0, wait, sentence]) and not wait:
             self._enqueue("work", claim.job.id)
 
     def note(self, job_id: str, **facts: str) -> None:
@@ -225,8 +227,9 @@ class Jobs:
 
     def _plan_again(self, wanters: Iterable[bytes]) -> None:
         for wanter in wanters:
-            repository, _, branch = wanter.decode("utf-8", "surrogateescape").partition("\n")
-            self.request_plan(repository, f"refs/heads/{branch}", why="its jobs have ended")
+            self._enqueue(
+                "plan", json.dumps(wanter.decode("utf-8", "surrogateescape").split("\n", 1))
+            )
 
     # -- stopping ----------------------------------------------------------------------------
 
@@ -264,12 +267,58 @@ class Jobs:
         """See :class:`tea_runner.ports.PlanRequests`."""
         branch = ref.removeprefix("refs/heads/")
         name = f"tea:plan:{repository}\n{branch}"
-        if self._guard(lambda: self._redis.set(name, why, nx=True, ex=600)):
+        if self._guard(lambda: self._redis.set(name, why, nx=True, ex=_DAY)):
             self._guard(lambda: self._enqueue("plan", json.dumps([repository, branch])))
 
     def begin_plan(self, repository: str, branch: str) -> None:
-        """From now on a push is a new request."""
-        self._redis.delete(f"tea:plan:{repository}\n{branch}")
+        """From now on a push is a new request, and the branch counts as not planned."""
+        self._redis.delete(f"tea:plan:{repository}\n{branch}", f"tea:tip:{repository}\n{branch}")
+
+    def planned(
+        self,
+        repository: str,
+        branch: str,
+        commit: str,
+        starved: Collection[str] = (),
+        *,
+        said: bool = True,
+    ) -> None:
+        """All that can be done now was done for a branch whose tip is this commit.
+
+        :param starved: tips of ``git-annex`` at which content was missing that the branch waits for.
+        :param said: False when the forge did not take all statuses: the reconciler comes back to it.
+        """
+        wanter = f"{repository}\n{branch}"
+        pipe = self._redis.pipeline(transaction=True)
+        if starved:
+            pipe.hset("tea:starved", wanter, json.dumps(sorted(starved)))
+        else:
+            pipe.hdel("tea:starved", wanter)
+        pipe.set(f"tea:tip:{wanter}", commit)
+        if not said:
+            pipe.sadd("tea:unsaid", wanter)
+        pipe.execute()
+
+    # -- content that is not there yet -------------------------------------------------------
+
+    def miss(self, job: Job, annex_tip: str, sentence: str) -> None:
+        """Remember that inputs of a job have no content anywhere, as of this ``git-annex`` tip.
+
+        For ten minutes, in case content comes without a word in git.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        for _, key in job.datums:
+            value = json.dumps([[job.commit, annex_tip], sentence])
+            pipe.set(f"tea:missing:{job.ledger}\n{key}", value, ex=600)
+        pipe.execute()
+
+    def missing(self, repository: str, keys: Sequence[str]) -> dict[str, Missed]:
+        """Which of these keys lacked content: ((commit, ``git-annex`` tip), sentence)."""
+        found = {}
+        for key, text in self._many(f"tea:missing:{repository}\n", keys).items():
+            (commit, annex_tip), sentence = json.loads(text)
+            found[key] = ((commit, annex_tip), sentence)
+        return found
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -314,23 +363,9 @@ class Jobs:
         facts = self.facts([name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in names])
         return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
 
-    def abandoned(self) -> list[str]:
-        """Jobs that are said to run, but whose worker's lease has run out."""
-        found = []
-        for name in self._redis.scan_iter("tea:job:*", count=1000):
-            job_id = name.decode().rsplit(":", 1)[1]
-            state = self._redis.hget(name, "state")
-            if state == b"running" and not self._redis.exists(f"tea:lease:{job_id}"):
-                found.append(job_id)
-        return found
-
     def waiting(self) -> list[str]:
         """Jobs that wait for a worker."""
-        return [
-            name.decode().rsplit(":", 1)[1]
-            for name in self._redis.scan_iter("tea:job:*", count=1000)
-            if self._redis.hget(name, "state") == b"waiting"
-        ]
+        return [job for job, facts in self.unended().items() if facts.state == "waiting"]
 
     def problem(self) -> str:
         """What is wrong with Redis, or nothing."""

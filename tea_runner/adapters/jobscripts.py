@@ -16,7 +16,8 @@ if state == 'waiting' or state == 'running' then
   return 0
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'created', ARGV[4])
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'created', ARGV[4],
+  'born', redis.call('TIME')[1])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[1])
 for i = 6, #ARGV do redis.call('SET', ARGV[i], ARGV[1], 'EX', ARGV[5]) end
@@ -24,15 +25,22 @@ return 1
 """
 
 # KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
+# Answers {attempt, seconds since it was wanted}; instead of an attempt 0 for "not to be had", -1 for
+# "killed too many workers", -2 for "cancelled".
+# Claims that were never given back count as deaths of workers; tries that the outside world made fail
+# do not.  Waiting times are kept by Redis's own clock, the only one that all hosts see.
 CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
-if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and redis.call('EXISTS', KEYS[2]) == 0 then return -2 end
-if state ~= 'waiting' and not (state == 'running' and redis.call('EXISTS', KEYS[2]) == 0) then return 0 end
+local idle = redis.call('EXISTS', KEYS[2]) == 0
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0} end
+if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0} end
+local now = tonumber(redis.call('TIME')[1])
+if tonumber(redis.call('HGET', KEYS[1], 'after') or 0) > now then return {0, 0} end
+if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-if attempt > tonumber(ARGV[5]) then return -1 end
 redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
-return attempt
+return {attempt, now - tonumber(redis.call('HGET', KEYS[1], 'born') or 0)}
 """
 
 # KEYS: lease   ARGV: token, lease seconds
@@ -43,7 +51,8 @@ return 1
 """
 
 # KEYS: job, lease, wanted   ARGV: id, token or '', state, now, error
-# Answers the wanters whose pending jobs have all ended.
+# Answers the wanters whose pending jobs have all ended and for which no plan is requested yet: that they
+# are to be planned is kept in the same move, so that a death between the two loses nothing.
 END = """
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return {} end
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended', ARGV[4], 'error', ARGV[5])
@@ -51,18 +60,23 @@ redis.call('DEL', KEYS[2])
 local ready = {}
 for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
-  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0 then table.insert(ready, wanter) end
+  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
+  and redis.call('SET', 'tea:plan:' .. wanter, 'its jobs have ended', 'NX', 'EX', 86400) then
+    table.insert(ready, wanter)
+  end
 end
 redis.call('DEL', KEYS[3])
 return ready
 """
 
-# KEYS: job, lease   ARGV: token
+# KEYS: job, lease   ARGV: token, what is added to the attempts, seconds to wait, error
 RELEASE = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'state', 'waiting')
-redis.call('HINCRBY', KEYS[1], 'attempt', -1)
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'after', redis.call('TIME')[1] + ARGV[3])
+redis.call('HDEL', KEYS[1], 'deaths')
+redis.call('HINCRBY', KEYS[1], 'attempt', ARGV[2])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'error', ARGV[4]) end
 return 1
 """
 
@@ -96,7 +110,10 @@ end
 local answer = {'cancelled'}
 for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
-  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0 then table.insert(answer, wanter) end
+  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
+  and redis.call('SET', 'tea:plan:' .. wanter, 'its jobs have ended', 'NX', 'EX', 86400) then
+    table.insert(answer, wanter)
+  end
 end
 redis.call('DEL', KEYS[3])
 return answer

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -113,15 +114,40 @@ class Mirror:
         arguments += ["--recurse-submodules=no", f"--filter=blob:limit={SMALL_BLOB}"]
         if not refspecs:
             arguments.append("--prune")
+        def fetch() -> None:
+            self.git(*arguments, "origin", *refspecs, why=f"fetching {self.url}")
+
         with self.lock("fetch"):
             try:
-                self.git(*arguments, "origin", *refspecs, why=f"fetching {self.url}")
+                self._mended(fetch)
             except CommandError as error:
                 if "cannot lock ref" not in error.stderr:
                     raise
                 # Another ref stands where a directory is wanted: prune first, then again.
-                self.git("remote", "prune", "origin", why="pruning")
-                self.git(*arguments, "origin", *refspecs, why=f"fetching {self.url}")
+                self._mended(lambda: self.git("remote", "prune", "origin", why="pruning"))
+                fetch()
+
+    def update(self, lines: Sequence[str]) -> None:
+        """Move refs here, as ``git update-ref --stdin`` wants to be told."""
+        with self.lock("fetch"):
+            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+            self._mended(lambda: self.git("update-ref", "--stdin", stdin=data, why="noting refs"))
+
+    def _mended(self, act: Callable[[], object]) -> None:
+        """Do something to refs under our lock; locks of git that are there then are of the dead.
+
+        git removes its lock files when it ends, unless it was killed.
+        """
+        try:
+            act()
+        except CommandError as error:
+            stale = re.findall(r"'([^'\n]+\.lock)': File exists", error.stderr)
+            inside = [Path(path) for path in stale if Path(path).is_relative_to(self.git_dir)]
+            if not inside:
+                raise
+            for path in inside:
+                path.unlink(missing_ok=True)
+            act()
 
     def ls_remote(self, *patterns: str) -> dict[str, str]:
         """Refs of the forge's repository with their ids, in one request.

@@ -100,6 +100,23 @@ def kill(process: subprocess.Popen[bytes]) -> None:
                 stream.close()
 
 
+def descendants(pid: int) -> list[int]:
+    """All processes that a process has started, and those that they have."""
+    found: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
+
+
+def kill_descendants() -> None:
+    """End everything below this process, at once."""
+    for child in descendants(os.getpid()):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+
+
 class Pipe:
     """One long-lived process that answers requests on its standard output, such as ``cat-file --batch``."""
 

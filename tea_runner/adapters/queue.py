@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
-from rq import Queue, SimpleWorker
+from rq import Queue
 from rq.job import Job as RqJob
-from rq.timeouts import BaseDeathPenalty
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +25,6 @@ QUEUES = {"plan": "tea-plan", "work": "tea-work"}
 _WEEK = 604_800
 
 Handler = Callable[[str], None]
-
-
-class _NoPenalty(BaseDeathPenalty):
-    """Time limits are ours: an alarm in the middle of a push would help nobody."""
-
-    def setup_death_penalty(self) -> None: ...
-
-    def cancel_death_penalty(self) -> None: ...
 
 
 class ListedJob(RqJob):
@@ -49,7 +40,12 @@ class ListedJob(RqJob):
         if handler is None or len(arguments) != 1 or not isinstance(arguments[0], str):
             log.warning("dropped a foreign item from the queue: %.80r", kind)
             return None
-        return handler(arguments[0])
+        try:
+            return handler(arguments[0])
+        except redis.RedisError as error:
+            # What was done is on the forge; what was not is found by leases and the reconciler.
+            log.warning("Redis: %s", error)
+            return None
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -101,53 +97,9 @@ class Work:
         """How many pieces wait."""
         return int(self._queues[kind].count)
 
-
-class Worker(SimpleWorker):
-    """Takes work from one queue in this very process, which keeps its mirrors and pipes warm."""
-
-    death_penalty_class = _NoPenalty
-    job_class = ListedJob
-    queue_class = Queue
-
-    def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """The handlers report their own failures; what comes here is a bug and is said aloud."""
-        log.error("work failed: %s", job.id, exc_info=exc_info)
-
-
-def serve(
-    connection: redis.Redis,
-    kind: str,
-    handler: Handler,
-    *,
-    name: str,
-    burst: bool = False,
-    on_stop: Callable[[], None] | None = None,
-) -> None:
-    """Carry out one kind of work until a signal says stop (or, with *burst*, nothing is left)."""
-    job_class = type("OurJob", (ListedJob,), {"handlers": {kind: handler}})
-    queue = Queue(QUEUES[kind], connection=connection, serializer=Serializer, job_class=job_class)
-    worker = Worker(
-        [queue],
-        name=name,
-        connection=connection,
-        serializer=Serializer,
-        job_class=job_class,
-        worker_ttl=60,
-        default_result_ttl=0,
-        maintenance_interval=3600,
-    )
-    worker.log_result_lifespan = False
-    if on_stop is not None:
-        _stop_early(worker, on_stop)
-    worker.work(burst=burst, logging_level="WARNING", with_scheduler=False)
-
-
-def _stop_early(worker: Worker, on_stop: Callable[[], None]) -> None:
-    """RQ waits for the job in hand when it is told to stop; tell the job as well."""
-    original = worker.request_stop
-
-    def request_stop(signum: Any, frame: Any) -> None:
-        on_stop()
-        original(signum, frame)
-
-    worker.request_stop = request_stop
+    def queued(self, kind: str) -> set[str]:
+        """The arguments of all pieces that wait."""
+        queue = self._queues[kind]
+        ids = queue.get_job_ids()
+        found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)
+        return {job.args[0] for job in found if job is not None and job.args}

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from tea_runner.adapters.annex import Annex
+from tea_runner.adapters.failpoints import step
 from tea_runner.adapters.index import Index
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
@@ -186,7 +187,9 @@ class Repository:
 
     def publish(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
         """Move refs of the forge all or none; see :meth:`Mirror.push`."""
-        done = self.mirror.push(updates)
+        what = _step(updates)
+        with step(what):
+            done = self.mirror.push(updates)
         if done:
             self._note(updates)
         return done
@@ -206,7 +209,7 @@ class Repository:
         for ref, new, _ in updates:
             local = ref.replace("refs/heads/", self.branches, 1)
             lines.append(f"update {local} {new}" if new else f"delete {local}")
-        self.mirror.git("update-ref", "--stdin", stdin="\n".join(lines).encode() + b"\n")
+        self.mirror.update(lines)
 
     def close(self) -> None:
         """End the processes behind it."""
@@ -217,3 +220,10 @@ class Repository:
         if self._index is not None:
             self._index.close()
             self._index = None
+
+
+def _step(updates: Sequence[tuple[str, str, str | None]]) -> str:
+    """What tests call this push."""
+    if any(ref.startswith("refs/heads/") for ref, _, _ in updates):
+        return "settle"
+    return "push" if any(new for _, new, _ in updates) else "discard"

@@ -109,18 +109,16 @@ class Runs:
                     return whole
         raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
 
-    def changed_status(self, repository: str, commit: str, context: str, text: str) -> bool:
-        """Whether this is news: a status is posted once, not with every plan."""
+    def is_news(self, repository: str, commit: str, context: str, text: str) -> bool:
+        """Whether this was not posted yet: a status is posted once, not with every plan."""
         name = f"tea:status:{repository}:{commit}"
-        if self._redis.hget(name, context) == text.encode("utf-8", "surrogateescape"):
-            return False
-        self._redis.hset(name, context, text)
-        self._redis.expire(name, _KEEP)
-        return True
+        return bool(_answered(lambda: self._redis.hget(name, context)) != text.encode())
 
-    def forget_status(self, repository: str, commit: str, context: str) -> None:
-        """A status could not be posted: the next plan tries again."""
-        self._redis.hdel(f"tea:status:{repository}:{commit}", context)
+    def note_status(self, repository: str, commit: str, context: str, text: str) -> None:
+        """The forge has it.  Noted afterwards: better posted twice than never."""
+        name = f"tea:status:{repository}:{commit}"
+        _answered(lambda: self._redis.hset(name, context, text))
+        _answered(lambda: self._redis.expire(name, _KEEP))
 
 
 def _head(run: Run) -> Run:

@@ -7,13 +7,16 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.adapters import process
 
 log = logging.getLogger(__name__)
+
+#: Seconds after which a process counts as one that can run: its next start is not held back.
+_STEADY = 30.0
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Child:
     log: Path
     running: process.Process | None = None
     starts: int = 0
+    started: float = 0.0
     not_before: float = 0.0
 
 
@@ -43,6 +47,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         child.starts += 1
+        child.started = time.monotonic()
         with child.log.open("ab") as output:
             child.running = process.start(child.argv, env=child.env, stdout=output, stderr=output)
 
@@ -54,19 +59,15 @@ class Supervisor:
             if child.running is None or child.running.poll() is None:
                 continue
             if child.not_before == 0.0:
-                child.not_before = now + min(0.2 * 2**child.starts, 30)
+                if now - child.started > _STEADY:
+                    child.starts = 1
+                child.not_before = now + min(0.2 * 2 ** min(child.starts, 10), 10)
                 code = child.running.returncode
                 lines.append(f"{child.name} ended with code {code}; see {child.log}")
             elif now >= child.not_before:
                 child.not_before = 0.0
                 self._start(child)
         return lines
-
-    def run(self, stopped: Callable[[float], bool]) -> None:
-        """Keep everything running until *stopped* (which waits so many seconds) says so."""
-        while not stopped(0.25):
-            for line in self.look():
-                log.warning("%s", line)
 
     def stop(self, grace: float = 35.0) -> None:
         """Ask every process to end, in the opposite order; kill those that do not."""

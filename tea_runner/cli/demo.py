@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tea_runner.adapters import process
 from tea_runner.adapters.broker import find_server
-from tea_runner.adapters.jobs import connect
+from tea_runner.adapters.connection import connect
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.runs import Run, Runs
 from tea_runner.cli.main import Context

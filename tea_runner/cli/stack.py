@@ -165,10 +165,17 @@ class Stack:
 
     def run(self, stopped: Callable[[float], bool]) -> None:
         """Keep everything running until *stopped* says so."""
-        self._supervisor.run(stopped)
+        while not stopped(0.25):
+            self.look()
 
     def look(self) -> None:
         """Start again what has ended."""
+        if self._broker is not None and not self._broker.alive:
+            log.warning("Redis ended; it is started again, and what it forgot is planned again")
+            try:
+                self._broker.start()
+            except OutsideError as error:
+                log.warning("%s", error.message)
         for line in self._supervisor.look():
             log.warning("%s", line)
 

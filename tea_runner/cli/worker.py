@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from tea_runner.adapters.broker import check_policy
-from tea_runner.adapters.queue import serve
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused
 from workers.tasks import Worker, worker_name
@@ -20,12 +18,12 @@ def command(context: Context, burst: bool) -> None:
     refusal = site.host.check() if "host" in context.settings.environments else None
     if refusal:
         raise Refused(f'{refusal}; or decide to run without a sandbox: sandbox.kind = "off"')
-    refusal = check_policy(site.redis)
-    if refusal:
-        raise Refused(refusal)
     name = worker_name("worker")
     worker = Worker(site, name)
     try:
-        serve(site.redis, "work", worker, name=name, burst=burst, on_stop=worker.stop)
+        site.service(
+            "work", worker, name=name, on_stop=worker.stop, at_last=worker.give_up,
+            ready=worker.scratch.problem,
+        ).run(burst=burst)  # fmt: skip
     finally:
         worker.close()

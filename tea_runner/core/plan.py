@@ -93,7 +93,7 @@ def decide(
     known: Mapping[str, str],
     lost: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
-    missing: Collection[str] = (),
+    missing: Mapping[str, str] | None = None,
     forced: Collection[str] = (),
 ) -> PipelinePlan:
     """The plan of one pipeline whose inputs are all known.
@@ -102,10 +102,10 @@ def decide(
     :param known: key to where its result is known from, such as ``refs/tea/…`` or a commit.
     :param lost: labels whose outputs, in spite of the manifest, are not in the tree.
     :param failures: key to the sentence with which its last attempt failed for good.
-    :param missing: keys whose inputs have no content in any storage yet.
+    :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
     """
-    failures = failures or {}
+    failures, missing = failures or {}, missing or {}
     rows = {row.datum: row for row in before.rows}
     decisions = []
     first: dict[str, str] = {}
@@ -122,7 +122,7 @@ def decide(
         elif item.key in failures:
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
-            action, reason, detail = "wait", "content-missing", ""
+            action, reason, detail = "wait", "content-missing", missing[item.key]
         elif item.key in first:
             action, reason, detail = "reuse", "same-content", first[item.key]
         else:

@@ -137,17 +137,23 @@ class Advancer:
             self.dataset,
             tip,
             failures=lambda keys: self.queue.failures(self._ledger, keys),
-            missing=self._missing,
+            missing=lambda keys: self._missing(commit, keys),
             only=self.only,
             hopeless=self._hopeless,
             scope=self._scope,
         )
 
-    def _missing(self, keys: Sequence[str]) -> dict[str, str]:
-        """Keys whose inputs have no content yet, with the sentence; their tips are remembered."""
+    def _missing(self, commit: str, keys: Sequence[str]) -> dict[str, str]:
+        """Keys whose inputs have no content yet, with the sentence.
+
+        What was missing for another commit, or before ``git-annex`` moved, may be there by now.
+        """
+        now = (commit, self.dataset.annex_tip() or "")
         found = self.queue.missing(self._ledger, keys)
-        self.starved |= {tip for tip, _ in found.values()}
-        return {key: sentence for key, (_, sentence) in found.items()}
+        lacking = {key: text for key, (when, text) in found.items() if when == now}
+        if lacking:
+            self.starved.add(now[1])
+        return lacking
 
     @property
     def _ledger(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tea_runner.core.jobs import Job
+from tea_runner.ports import Missed
 
 
 class LocalQueue:
@@ -22,7 +23,7 @@ class LocalQueue:
         """Failures of this process."""
         return {key: self.failed[key] for key in keys if key in self.failed}
 
-    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, Missed]:  # noqa: ARG002
         """Nothing: content that is missing is a failure of this call."""
         return {}
 

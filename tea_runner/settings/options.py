@@ -171,6 +171,12 @@ class WorkerOptions:
     grace: float = option(
         30.0, "How long running jobs may go on when the worker is stopped.", unit="seconds", least=0
     )
+    free: int = option(
+        256 * MEBI,
+        "Free space of the scratch folder below which a worker takes no job.",
+        unit="bytes",
+        least=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

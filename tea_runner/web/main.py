@@ -24,7 +24,8 @@ def application() -> Flask:
     variables = {name: value for name, value in os.environ.items() if name != FLAGS}
     config = Path(handed["config"]) if handed["config"] else None
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
-    site = Site(settings, variables)
+    # The forge waits for its answer: a Redis that hangs is one that is not there.
+    site = Site(settings, variables, patience=0.8)
     return create_app(
         WebParts(
             settings=settings,

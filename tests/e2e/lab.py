@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tea_runner.adapters import process
 from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.queue import serve
 from tea_runner.adapters.runs import Run, Runs
+from tea_runner.adapters.serving import serve
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site, tool_path
 from workers.tasks import Planner, Worker, worker_name

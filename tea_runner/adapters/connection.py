@@ -1,0 +1,23 @@
+"""The address of a Redis in, a connection that fails soon instead of hanging out."""
+
+from __future__ import annotations
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
+    """A connection that tells of a failure at once and leaves it to the caller to try again.
+
+    :param patience: seconds for an answer; None for connections that wait for work.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=min(1.0, patience or 1.0),
+        socket_timeout=patience,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=False,
+        # Branches may have names that are no UTF-8.
+        encoding_errors="surrogateescape",
+    )

@@ -1,0 +1,52 @@
+"""A name in, the right to be the only one at it out: a lock in Redis that dies with its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+
+import redis
+
+#: Seconds after which the turn of a process that was killed ends.
+TTL = 15
+
+_KEEP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+
+@contextlib.contextmanager
+def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[bool]:
+    """Whether it is our turn; kept until the end of the block.
+
+    It is no fence: what a process does that was stopped for long is safe by compare-and-swap alone.
+
+    :param patience: seconds to wait for another's turn to end.
+    """
+    token = uuid.uuid4().hex
+    keep = connection.register_script(_KEEP)
+    end = time.monotonic() + patience
+    while not connection.set(name, token, nx=True, ex=TTL):
+        if time.monotonic() > end:
+            yield False
+            return
+        time.sleep(0.05)
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(TTL / 3):
+            with contextlib.suppress(redis.RedisError):
+                keep(keys=[name], args=[token, TTL])
+
+    threading.Thread(target=run, daemon=True, name="turn").start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        with contextlib.suppress(redis.RedisError):
+            keep(keys=[name], args=[token, 0])

@@ -1,0 +1,223 @@
+"""A repository and a branch in; its tip planned, settled as far as can be, and spoken about."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from typing import Any
+
+from tea_runner.adapters.failpoints import reached, step
+from tea_runner.adapters.repository import Repository
+from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
+from tea_runner.adapters.turn import turn
+from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.flow.advance import Advance, Advancer
+from tea_runner.flow.pins import tracked
+from tea_runner.flow.tip import Memory, Tip
+from tea_runner.ports import StatusState
+from tea_runner.present import sentences
+from tea_runner.wiring import Site
+
+log = logging.getLogger(__name__)
+
+#: Seconds before a plan that the outside world made fail is tried again; the reconciler goes on.
+_BACK_OFF = (0.2, 1.0)
+_SHOWN = 500
+
+
+class Planner:
+    """Plans branches and settles what is finished."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._repositories: dict[str, tuple[Repository, Memory]] = {}
+        self._runs = Runs(site.redis)
+
+    def __call__(self, argument: str) -> None:
+        """One request: ``["owner/name", "branch"]``."""
+        repository, branch = json.loads(argument)
+        self.plan(str(repository), str(branch))
+
+    def plan(self, repository: str, branch: str) -> Advance | None:
+        """Advance a branch; what fails outside is tried again, then left to the reconciler."""
+        with turn(self._site.redis, f"tea:planning:{repository}\n{branch}") as mine:
+            if not mine:
+                # Whoever is at it may have read the tip before the latest push.
+                self._site.work.enqueue("plan", json.dumps([repository, branch]))
+                return None
+            reached("plan")
+            self._site.jobs.begin_plan(repository, branch)
+            for pause in (*_BACK_OFF, None):
+                try:
+                    return self._advance(repository, branch)
+                except OutsideError as error:
+                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    if pause is None:
+                        self._say(repository, branch, error.message)
+                        return None
+                    time.sleep(pause)
+                except TeaError as error:
+                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    self._say(repository, branch, error.message)
+                    return None
+        return None
+
+    def _repository(self, name: str) -> tuple[Repository, Memory]:
+        if name not in self._repositories:
+            if len(self._repositories) >= 200:
+                old, _ = self._repositories.pop(next(iter(self._repositories)))
+                old.close()
+            self._repositories[name] = (self._site.repository(name), self._memory())
+        return self._repositories[name]
+
+    def _memory(self) -> Memory:
+        return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
+
+    def _advance(self, name: str, branch: str) -> Advance | None:
+        repository, memory = self._repository(name)
+        with step("refresh"):
+            repository.refresh()
+        advancer = Advancer(
+            dataset=repository,
+            queue=self._site.jobs,
+            who=self._site.who,
+            memory=memory,
+        )
+        with step("advance"):
+            advance = advancer.advance(branch)
+        if advance is None:
+            return None
+        if advance.planned is not None:
+            self._subscribe(name, branch, advance.planned.tip)
+            self._tell_subscribers(name, branch, advance.commit)
+        said = True
+        if advance.pipelines or advance.problems:
+            with step("remember"):
+                self._remember(repository, branch, advance)
+            with step("status"):
+                said = self._post(name, branch, advance)
+        # Last of all: whatever ends this process before leaves the branch to the reconciler.
+        self._site.jobs.planned(name, branch, advance.commit, advancer.starved, said=said)
+        reached("plan.end")
+        return advance
+
+    def _subscribe(self, name: str, branch: str, tip: Tip) -> None:
+        """Remember which repositories this branch follows; the next plan after a loss says it anew."""
+        with contextlib.suppress(TeaError):
+            links = tip.links
+            for submodule, _ in tracked(tip).values() if links is not None else ():
+                assert links is not None
+                upstream = links.name(submodule)
+                self._site.redis.sadd(f"tea:subscribers:{upstream}", f"{name}\n{branch}")
+
+    def _tell_subscribers(self, name: str, branch: str, commit: str) -> None:
+        """Branches that follow this repository are planned again when its tip has moved."""
+        place = f"tea:told:{name}\n{branch}"
+        if self._site.redis.get(place) == commit.encode():
+            return
+        followers: Any = self._site.redis.smembers(f"tea:subscribers:{name}")
+        for follower in followers:
+            repository, _, branch = follower.decode().partition("\n")
+            if repository != name:
+                self._site.jobs.request_plan(
+                    repository, f"refs/heads/{branch}", why=f"{name} has moved"
+                )
+        self._site.redis.set(place, commit)
+
+    def _remember(self, repository: Repository, branch: str, advance: Advance) -> None:
+        commit = repository.objects.commit(advance.origin)
+        upstream, homes = _drawing(advance)
+        pipelines = []
+        for progress in advance.pipelines.values():
+            order = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
+            datums = sorted(progress.decisions, key=lambda d: order.get(d.action, 5))[:_SHOWN]
+            pipelines.append(
+                PipelineRun(
+                    name=progress.pipeline,
+                    upstream=upstream.get(progress.pipeline, []),
+                    home=homes.get(progress.pipeline, ""),
+                    state=progress.state,
+                    counts=dict(progress.counts),
+                    detail=progress.detail,
+                    commit=progress.commit,
+                    jobs=progress.jobs,
+                    datums=[[d.label, d.key, d.action, d.reason, d.detail] for d in datums],
+                )
+            )
+        self._runs.save(
+            Run(
+                id=run_id(repository.name, branch, advance.origin),
+                repository=repository.name,
+                branch=branch,
+                commit=advance.origin,
+                title=commit.subject,
+                author=commit.author,
+                pipelines=pipelines,
+                problems=list(advance.problems),
+            )
+        )
+
+    def _post(self, name: str, branch: str, advance: Advance) -> bool:
+        """Statuses of the pushed commit and of the branch's tip; whether the forge took them all."""
+        context = self._site.settings.status.context
+        run = run_id(name, branch, advance.origin)
+        target = f"{self._site.settings.web_url}/runs/{run}"
+        saved = self._runs.get(run)
+        counted = {p.name: p.counts for p in saved.pipelines} if saved else {}
+        taken = True
+        for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
+            for progress in advance.pipelines.values():
+                numbers = counted.get(progress.pipeline, progress.counts)
+                state = sentences.FORGE_STATES[progress.state]
+                text = sentences.status(progress.state, numbers, progress.detail)
+                about = f"{context}/{progress.pipeline}"
+                taken &= self._status(name, commit, about, state, text, target)
+            if advance.problems:
+                text = sentences.status("blocked", {}, advance.problems[0])
+                taken &= self._status(name, commit, f"{context}/spec", "error", text, target)
+        return taken
+
+    def _status(
+        self, name: str, commit: str, context: str, state: StatusState, text: str, target: str
+    ) -> bool:
+        said = f"{state} {text}"
+        if not self._runs.is_news(name, commit, context, said):
+            return True
+        try:
+            self._site.forge.set_status(
+                name, commit, state, description=text, context=context, target_url=target
+            )
+        except TeaError as error:
+            log.warning("status of %s %s: %s", name, commit[:12], error.message)
+            return False
+        self._runs.note_status(name, commit, context, said)
+        return True
+
+    def _say(self, repository: str, branch: str, sentence: str) -> None:
+        with contextlib.suppress(TeaError, OSError):
+            mirror = self._repository(repository)[0].mirror
+            # What was never fetched, because it is refused, still has a commit to say it beside.
+            ref = f"refs/heads/{branch}"
+            commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
+            if commit:
+                context = f"{self._site.settings.status.context}/plan"
+                text = sentences.status("blocked", {}, sentence)
+                self._status(
+                    repository, commit, context, "error", text, self._site.settings.web_url
+                )
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        for repository, _ in self._repositories.values():
+            repository.close()
+
+
+def _drawing(advance: Advance) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """What a picture of the run needs: who reads whom, and where each has its home."""
+    if advance.planned is None or advance.planned.plan.problems:
+        return {}, {}
+    tip = advance.planned.tip
+    above = {p.name: [other.name for other in tip.upstream(p)] for p in tip.pipelines}
+    return above, {p.name: p.home for p in tip.pipelines}

@@ -1,0 +1,210 @@
+"""A job's id in, the job done, given back or parked: one after the other, until told to stop."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import random
+import socket
+import time
+import uuid
+
+from tea_runner.adapters.failpoints import reached
+from tea_runner.adapters.jobs import Claim
+from tea_runner.adapters.logs import JobLog
+from tea_runner.adapters.scratch import Scratch, is_of_the_machine
+from tea_runner.core.errors import (
+    Cancelled,
+    ContentMissing,
+    OutsideError,
+    Refused,
+    Superseded,
+    TeaError,
+)
+from tea_runner.wiring import Site
+from workers.heartbeat import Heartbeat
+from workers.work import Means, Workshop
+
+log = logging.getLogger(__name__)
+
+#: Tries of a job that the outside world made fail, and of one that met a bug of ours.
+_TRIES, _TRIES_OF_BUGS = 40, 3
+#: The longest time between two tries, in seconds.
+_LONGEST_WAIT = 300
+
+
+def new_token() -> str:
+    """A name for one claim."""
+    return uuid.uuid4().hex
+
+
+def explain(error: BaseException) -> str:
+    """The sentence that people see for an error."""
+    return error.message if isinstance(error, TeaError) else f"{type(error).__name__}: {error}"
+
+
+def worker_name(kind: str) -> str:
+    """Host and process, so that people know where to look."""
+    return f"{kind}-{socket.gethostname()}-{os.getpid()}-{new_token()[:4]}"
+
+
+class Worker:
+    """Does jobs, one after the other, until it is told to stop."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._site = site
+        self.name = name
+        self._workshops: dict[str, Workshop] = {}
+        self._stopping: float | None = None
+        self._claim: Claim | None = None
+        self.scratch = Scratch(site.settings.scratch.expanduser(), site.settings.worker.free)
+        self.scratch.sweep()
+
+    def stop(self) -> None:
+        """Take no more jobs; the one in hand may go on for most of the time of grace."""
+        self._stopping = self._stopping or time.monotonic()
+
+    def give_up(self) -> None:
+        """The time of grace is over: another worker may have the job in hand."""
+        if self._claim is not None:
+            with contextlib.suppress(Exception):
+                self._site.jobs.release(self._claim)
+
+    @property
+    def _out_of_time(self) -> bool:
+        grace = self._site.settings.worker.grace
+        return self._stopping is not None and time.monotonic() - self._stopping > 0.8 * grace
+
+    def __call__(self, job_id: str) -> None:
+        """One job, by its id."""
+        jobs = self._site.jobs
+        reached("claim")
+        problem = self.scratch.problem()
+        if problem:
+            log.warning("job %s is left to others: %s", job_id, problem)
+            self._site.work.enqueue("work", job_id)
+            return
+        try:
+            claim = jobs.claim(job_id, self.name, new_token())
+        except Refused as error:
+            log.error("job %s: %s", job_id, error.message)
+            return
+        if claim is None:
+            return
+        self._claim = claim
+        try:
+            self._do(claim)
+        finally:
+            self._claim = None
+
+    def _do(self, claim: Claim) -> None:
+        jobs, job = self._site.jobs, claim.job
+        job_log = JobLog(self._site.redis, job.id, self._site.settings.log.max_bytes)
+        every = self._site.settings.worker.lease / 4
+        with Heartbeat(lambda: jobs.extend(claim) and not jobs.is_cancelled(claim), every) as beat:
+            reached("claim.end")
+            try:
+                job_log.start()
+                workshop = self._workshop(job.repository)
+                if claim.doubtful and workshop.is_done(job):
+                    jobs.end(claim, "done")
+                    return
+                report = workshop.do(
+                    job,
+                    job_log.write,
+                    cancelled=lambda: beat.lost or self._out_of_time or jobs.is_cancelled(claim),
+                    mine=lambda: not beat.lost and jobs.holds(claim),
+                )
+            except Cancelled:
+                jobs.release(claim)
+                return
+            except Superseded as error:
+                # Whoever still wants its datums plans again, and asks for them at the newer commit.
+                job_log.write(f"tea-runner: {error.message}\n".encode())
+                jobs.end(claim, "cancelled", error.message)
+                return
+            except ContentMissing as error:
+                # Not a failure: the datums wait until the git-annex branch moves.
+                job_log.write(f"tea-runner: {error.message}\n".encode())
+                jobs.miss(job, workshop.annex_tip, error.message)
+                jobs.end(claim, "failed", error.message)
+                return
+            except OutsideError as error:
+                self._later(claim, job_log, error.message, _TRIES)
+                return
+            except TeaError as error:
+                job_log.write(f"tea-runner: {error.message}\n".encode())
+                jobs.fail(job, dict.fromkeys((key for _, key in job.datums), error.message))
+                jobs.end(claim, "failed", error.message)
+                return
+            except OSError as error:
+                if is_of_the_machine(error):
+                    self._later(claim, job_log, f"on {self.name}: {error}", _TRIES)
+                else:
+                    self._bug(claim, job_log, error)
+                return
+            except Exception as error:
+                self._bug(claim, job_log, error)
+                return
+        problem = self.scratch.problem() if report.failures else ""
+        if problem:
+            # Whatever the commands said: this machine was in no state to run them.
+            self._later(claim, job_log, problem, _TRIES)
+            return
+        reached("end")
+        jobs.fail(job, report.failures)
+        first = next(iter(report.failures.values()), "")
+        jobs.note(job.id, seconds=f"{report.seconds:.3f}", datums=str(len(job.datums)))
+        jobs.end(claim, "failed" if report.failures else "done", first)
+        reached("end.end")
+
+    def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
+        log.exception("job %s", claim.job.id)
+        self._later(claim, job_log, f"a bug of tea-runner: {explain(error)}", _TRIES_OF_BUGS)
+
+    def _later(self, claim: Claim, job_log: JobLog, sentence: str, tries: int) -> None:
+        """Another try, after a time that doubles; the sentence is final after so many."""
+        jobs = self._site.jobs
+        job_log.write(f"tea-runner: {sentence}\n".encode("utf-8", "backslashreplace"))
+        log.warning("job %s, try %d: %s", claim.job.id, claim.attempt, sentence)
+        if claim.attempt >= tries:
+            jobs.fail(claim.job, dict.fromkeys((key for _, key in claim.job.datums), sentence))
+            jobs.end(claim, "failed", sentence)
+            return
+        if claim.attempt <= 2:
+            time.sleep(0.25 * claim.attempt)
+            jobs.put_back(claim, sentence)
+            return
+        wait = min(2.0 ** min(claim.attempt, 10), _LONGEST_WAIT)
+        jobs.put_back(claim, sentence, wait=int(wait * random.uniform(0.75, 1.0)))  # noqa: S311
+
+    def _workshop(self, repository: str) -> Workshop:
+        if repository not in self._workshops:
+            self._workshops[repository] = Workshop(
+                self._site.repository(repository), means(self._site, self.scratch)
+            )
+        return self._workshops[repository]
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        for workshop in self._workshops.values():
+            workshop.close()
+        self.scratch.close()
+
+
+def means(site: Site, scratch: Scratch | None = None) -> Means:
+    """What a worker of this host works with; without *scratch* a room until this process ends."""
+    if scratch is None:
+        scratch = Scratch(site.settings.scratch.expanduser())
+        scratch.sweep()
+        atexit.register(scratch.close)
+    return Means(
+        scratch=scratch,
+        environment=site.environment,
+        limits=site.limits,
+        network=site.settings.sandbox.network,
+        who=site.who,
+        bounds=site.bounds,
+    )
