@@ -11,7 +11,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress import watch
 from tea_runner.cli.session import check_pipelines, open_session, told
-from tea_runner.core.resolved import document
+from tea_runner.core.resolved import Row, document
 from tea_runner.flow.resolve import resolve
 
 #: libyaml's, where PyYAML was built with it.
@@ -41,9 +41,14 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
                 watched.say(pipeline.name)
                 rows.append(resolve(tip, pipeline))
         whole = document(tip.commit, tip.dataset_id, rows)
-        if context.as_json:
-            text = json.dumps(whole, indent=1)
-        else:
-            text = yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000, indent=1).rstrip()
+        text = json.dumps(whole, indent=1) if context.as_json else _yaml(whole).rstrip()
     click.echo(text)
     return int(broken)
+
+
+def _yaml(whole: Row) -> str:
+    try:
+        return str(yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000))
+    except UnicodeEncodeError:
+        # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
+        return str(yaml.safe_dump(whole, sort_keys=False, width=1000))

@@ -174,6 +174,9 @@ def _tell(context: Context, advance: Advance) -> int:
     for progress in advance.pipelines.values():
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
         text = sentences.status(progress.state, progress.counts, progress.detail)
+        if progress.detail and word in ("error", "impossible") and text.endswith("…"):
+            # What there is to do next stands at the end; only a forge's line has to be short.
+            text = " ".join(progress.detail.split())
         line = f"run({word or progress.state}): {progress.pipeline} [{text}]"
         if progress.commit and progress.commit in advance.results:
             line += f" {progress.commit[:12]}"

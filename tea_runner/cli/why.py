@@ -18,9 +18,12 @@ from tea_runner.core.explanation import Made
 from tea_runner.flow.planning import Planned
 from tea_runner.flow.tip import Tip
 from tea_runner.flow.why import explain, find
+from tea_runner.present.visible import visible
 from tea_runner.present.why import why_lines, why_row
 
 _SHOWN = 20
+#: Names that a mistyped one is compared with, of each pipeline.
+_COMPARED = 2000
 
 
 @click.command("why")
@@ -58,7 +61,9 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     count = len(meant.datums)
     of = "one datum" if count == 1 else f"{count} datums"
     if meant.how != "datum":
-        click.echo(f"{path} is {'a result' if meant.how == 'result' else meant.how} of {of}:")
+        click.echo(
+            f"{visible(path)} is {'a result' if meant.how == 'result' else meant.how} of {of}:"
+        )
     for each in said:
         click.echo("\n".join(why_lines(each)))
     if count > _SHOWN:
@@ -92,10 +97,12 @@ def _unknown(planned: Planned, word: str, path: str) -> str:
     specs = [each.name for each in planned.tip.pipelines if each.spec_path == path]
     if specs:
         return f"{path} says what {specs[0]} is; ask tea-runner why {specs[0]}"
-    labels = [item.label for work in planned.works.values() for item in work.keyed[:100_000]]
+    works = planned.works.values()
+    known = [item.label for work in works for item in work.keyed[:_COMPARED]]
+    known += [p for work in works for d in work.datums[:_COMPARED] for p in work.input_paths(d)]
     if planned.tip.entry(path) is not None:
         return f"{path} is in this commit, but no pipeline reads or makes it"
-    near = difflib.get_close_matches(word, labels[:5000], 1)
+    near = difflib.get_close_matches(word, known, 1)
     if near:
         return f"there is no datum or path {word}; did you mean {near[0]}?"
     return f"there is no datum or path {word}; tea-runner datums lists the datums"
