@@ -30,13 +30,16 @@ from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.logs import LogReader
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
+from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
 from tea_runner.adapters.queue import Handler, Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
 from tea_runner.adapters.serving import Service
 from tea_runner.adapters.versions import tool_versions
 from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.redact import Redactor
 from tea_runner.ports import Forge
 from tea_runner.settings import Settings
 
@@ -205,6 +208,40 @@ class Site:
         """Author and committer of results commits."""
         return f"{self.settings.bot.name} <{self.settings.bot.email}>"
 
+    # -- secrets -----------------------------------------------------------------------------
+
+    @property
+    def pipeline_secrets(self) -> Sequence[PipelineSecret]:
+        """What commands of this host's workers may be given."""
+        return [
+            PipelineSecret(name=said.name, file=said.file, repositories=said.repositories)
+            for said in self.settings.secrets
+        ]
+
+    def give_secrets(self, job: Job, pipeline: Pipeline, folder: Path) -> Given:
+        """What a pipeline's command gets.
+
+        :raises Refused: when it asks for what it may not have.
+        """
+        return give(
+            pipeline.transform.secrets,
+            self.pipeline_secrets,
+            repository=job.repository,
+            trusted=not job.scope,
+            folder=folder,
+        )
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows every secret of this process, and takes it out of what leaves."""
+        known = [self.settings.forge.token.reveal().encode()]
+        known += [(urlsplit(self.settings.redis.url).password or "").encode()]
+        known += [value.encode() for each in self.storages for value in each.env.values()]
+        known += [text.encode() for hook in self.hooks.all() for text in hook.secrets]
+        for secret in self.pipeline_secrets:
+            known += secret.values().values()
+        return Redactor([*known, self.secret])
+
     # -- the queue ---------------------------------------------------------------------------
 
     @cached_property
@@ -275,8 +312,15 @@ class Site:
     @cached_property
     def jobs(self) -> Jobs:
         """The state of all jobs."""
-        lease = int(self.settings.worker.lease)
-        return Jobs(self.redis, self.work.enqueue, secret=self.secret, lease=lease)
+        said = self.settings.worker
+        return Jobs(
+            self.redis,
+            self.work.enqueue,
+            secret=self.secret,
+            lease=int(said.lease),
+            crashes=said.crashes,
+            redact=self.redactor.text,
+        )
 
     # -- looking -----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from tea_runner.adapters.environments.protocol import Environment, Execution, Li
 from tea_runner.adapters.failpoints import step
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds
+from tea_runner.adapters.pipelinesecrets import Given
 from tea_runner.adapters.save import Found
 from tea_runner.core.command import Paths, declared_outputs, fill
 from tea_runner.core.datum import Datum
@@ -28,6 +29,8 @@ from tea_runner.flow.tip import Tip
 from workers.collect import collect, collect_declared
 from workers.execute import Ran, lines, run_datum
 from workers.provision import GetContent, Room, WriteBlob, make_code, make_view, wanted_keys
+
+_NOTHING = Given()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +66,12 @@ class Bench:
         job: str,
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
+        given: Given = _NOTHING,
     ) -> Iterator[Computed]:
         """Compute datums below the empty folder *base*.
 
         :param wanted: (label, key) of each; an empty key is not compared.
+        :param given: secrets of the pipeline.
         :raises OutsideError: when the world failed, or a key is not what the planner found.
         :raises Cancelled: when it was stopped.
         """
@@ -79,7 +84,7 @@ class Bench:
         content: dict[str, Path] = {}
         for dataset, keys in wanted_keys(work, views, tip).items():
             content.update(self.get(dataset, keys))
-        batch = _Batch(tip, work, base, content, job, write, cancelled)
+        batch = _Batch(tip, work, base, content, job, write, cancelled, given)
         prepare = self._in_dataset if work.pipeline.view == "dataset" else self._in_pfs
         limit = work.pipeline.job_timeout
         end = time.monotonic() + limit if limit is not None else None
@@ -189,7 +194,8 @@ class Bench:
         return Execution(
             argv=pipeline.transform.cmd,
             stdin=lines(pipeline.transform.stdin),
-            env=env,
+            env={**env, **batch.given.env},
+            mounts=batch.given.mounts,
             view=None,
             out=None,
             code=code,
@@ -213,6 +219,7 @@ class _Batch:
     job: str
     write: Callable[[bytes], None]
     cancelled: Callable[[], bool]
+    given: Given
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from tea_runner.adapters.failpoints import reached, step
+from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.adapters.turn import turn
@@ -34,6 +35,7 @@ class Planner:
         self._site = site
         self._repositories: dict[str, tuple[Repository, Memory]] = {}
         self._runs = Runs(site.redis)
+        be_discreet(site.redactor.text)
 
     def __call__(self, argument: str) -> None:
         """One request: ``["owner/name", "branch"]``."""
@@ -77,6 +79,8 @@ class Planner:
 
     def _advance(self, name: str, branch: str) -> Advance | None:
         repository, memory = self._repository(name)
+        # Before the fetch: what it takes away stays known.
+        repository.index.learn()
         with step("refresh"):
             repository.refresh()
         advancer = Advancer(
@@ -182,6 +186,7 @@ class Planner:
     def _status(
         self, name: str, commit: str, context: str, state: StatusState, text: str, target: str
     ) -> bool:
+        text = self._site.redactor.text(text)
         said = f"{state} {text}"
         if not self._runs.is_news(name, commit, context, said):
             return True

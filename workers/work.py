@@ -15,13 +15,15 @@ from tea_runner.adapters.environments.protocol import Environment, Limits
 from tea_runner.adapters.failpoints import reached, step
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds
+from tea_runner.adapters.pipelinesecrets import Given
 from tea_runner.adapters.repository import RESULTS, Repository
-from tea_runner.adapters.save import Saver
+from tea_runner.adapters.save import Found, Saver
 from tea_runner.adapters.scratch import Scratch
 from tea_runner.core.attributes import annex_backend
 from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.redact import Redactor
 from tea_runner.core.results import Result, format_results
 from tea_runner.core.tree import PLAIN, TREE, TreeEntry
 from tea_runner.flow.inputs import Work, derive
@@ -42,6 +44,9 @@ class Means:
     bounds: Bounds
     network: bool
     who: str
+    #: What a pipeline's command gets of the operator's secrets: the job, the pipeline, a folder.
+    secrets: Callable[[Job, Pipeline, Path], Given] = lambda *_: Given()
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass
@@ -96,13 +101,25 @@ class Workshop:
             ),
         )
         report = Report()
-        with self._room() as base:
+        stream = self.means.redactor.stream(write)
+        with self._room() as base, contextlib.ExitStack() as stack:
+            stack.callback(stream.flush)
+            given = self.means.secrets(job, work.pipeline, base / "secrets")
+            leak = Redactor(given.values)
             for computed in bench.compute(
-                tip, work, job.datums, base, job=job.id, write=write, cancelled=cancelled
-            ):
+                tip, work, job.datums, base, job=job.id, write=stream.write, cancelled=cancelled,
+                given=given,
+            ):  # fmt: skip
                 key = computed.item.key
                 if computed.error is not None or computed.ran is None:
                     report.failures[key] = str(computed.error)
+                    continue
+                told = next((f.path for f in computed.found if _tells(leak, f)), "")
+                if told:
+                    report.failures[key] = (
+                        f"output {told} holds one of the pipeline's secrets; results are for "
+                        f"everybody who may read the repository"
+                    )
                     continue
                 with step("save"):
                     outputs = saver.save(computed.found, tip.root, computed.directory)
@@ -211,3 +228,18 @@ class Workshop:
         """End the processes behind it."""
         self._attributes.close()
         self.repository.close()
+
+
+def _tells(leak: Redactor, found: Found) -> bool:
+    """Whether a file that a command left holds a secret, in its name or in its content."""
+    if leak.tells(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
+        return True
+    if found.link or not leak.known:
+        return False
+    with found.file.open("rb") as file:
+        before = b""
+        while chunk := file.read(1 << 20):
+            if leak.tells(before + chunk):
+                return True
+            before = (before + chunk)[-leak.longest :]
+    return False

@@ -13,6 +13,7 @@ import uuid
 
 from tea_runner.adapters.failpoints import reached
 from tea_runner.adapters.jobs import Claim
+from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.logs import JobLog
 from tea_runner.adapters.scratch import Scratch, is_of_the_machine
 from tea_runner.core.errors import (
@@ -61,6 +62,7 @@ class Worker:
         self._claim: Claim | None = None
         self.scratch = Scratch(site.settings.scratch.expanduser(), site.settings.worker.free)
         self.scratch.sweep()
+        be_discreet(site.redactor.text)
 
     def stop(self) -> None:
         """Take no more jobs; the one in hand may go on for most of the time of grace."""
@@ -101,7 +103,8 @@ class Worker:
 
     def _do(self, claim: Claim) -> None:
         jobs, job = self._site.jobs, claim.job
-        job_log = JobLog(self._site.redis, job.id, self._site.settings.log.max_bytes)
+        limit = self._site.settings.log.max_bytes
+        job_log = JobLog(self._site.redis, job.id, limit, redact=self._site.redactor.data)
         every = self._site.settings.worker.lease / 4
         with Heartbeat(lambda: jobs.extend(claim) and not jobs.is_cancelled(claim), every) as beat:
             reached("claim.end")
@@ -207,4 +210,6 @@ def means(site: Site, scratch: Scratch | None = None) -> Means:
         network=site.settings.sandbox.network,
         who=site.who,
         bounds=site.bounds,
+        secrets=site.give_secrets,
+        redactor=site.redactor,
     )

@@ -36,8 +36,6 @@ from tea_runner.ports import Missed
 
 _DAY = 86_400
 _KEEP = 14 * _DAY
-#: Workers that one job may kill before it is parked.
-CRASHES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +59,19 @@ class Jobs:
         *,
         secret: bytes,
         lease: int = 45,
+        crashes: int = 3,
+        redact: Callable[[str], str] = str,
     ) -> None:
+        """All jobs.
+
+        :param redact: takes secrets out of every sentence that is kept.
+        """
+        self._redact = redact
         self._redis = connection
         self._enqueue = enqueue
         self._secret = secret
         self._lease = lease
+        self._crashes = crashes
         register = connection.register_script
         self._want, self._claim_script = register(WANT), register(CLAIM)
         self._extend, self._end, self._release = (
@@ -140,7 +146,7 @@ class Jobs:
         answer: Any = self._guard(
             lambda: self._claim_script(
                 keys=[f"tea:job:{job_id}", f"tea:lease:{job_id}"],
-                args=[token, worker, _now(), self._lease, CRASHES],
+                args=[token, worker, _now(), self._lease, self._crashes],
             )
         )
         attempt, age = map(int, answer)
@@ -156,7 +162,7 @@ class Jobs:
         job = unseal(body.decode(), self._secret)
         if attempt < 0:
             sentence = (
-                f"its worker died {CRASHES} times in a row; it is parked until somebody retries it"
+                f"its worker died {self._crashes} times in a row; it is parked until somebody retries it"
             )
             self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
             self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
@@ -199,7 +205,7 @@ class Jobs:
             self._stop(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if self._release(keys=keys, args=[claim.token, 0, wait, sentence]) and not wait:
+        if self._release(keys=keys, args=[claim.token, 0, wait, self._redact(sentence)]) and not wait:
             self._enqueue("work", claim.job.id)
 
     def note(self, job_id: str, **facts: str) -> None:
@@ -211,7 +217,7 @@ class Jobs:
         """Remember why keys failed for good."""
         pipe = self._redis.pipeline(transaction=False)
         for key, sentence in sentences.items():
-            pipe.set(f"tea:failed:{job.ledger}\n{key}", sentence, ex=30 * _DAY)
+            pipe.set(f"tea:failed:{job.ledger}\n{key}", self._redact(sentence), ex=30 * _DAY)
         pipe.execute()
 
     def end(self, claim: Claim, state: str, error: str = "") -> None:
@@ -220,7 +226,7 @@ class Jobs:
         names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
         ready: Any = self._end(
             keys=[f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"],
-            args=[job.id, claim.token, state, _now(), error],
+            args=[job.id, claim.token, state, _now(), self._redact(error)],
         )
         self._redis.delete(*names)
         self._plan_again(ready)
@@ -308,7 +314,7 @@ class Jobs:
         """
         pipe = self._redis.pipeline(transaction=False)
         for _, key in job.datums:
-            value = json.dumps([[job.commit, annex_tip], sentence])
+            value = json.dumps([[job.commit, annex_tip], self._redact(sentence)])
             pipe.set(f"tea:missing:{job.ledger}\n{key}", value, ex=600)
         pipe.execute()
 

@@ -6,7 +6,7 @@ neither memory nor disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import redis
@@ -20,7 +20,19 @@ _CHUNK = 1 << 18
 class JobLog:
     """One job's log in Redis: the end of it is dropped first into a ring, then for good."""
 
-    def __init__(self, connection: redis.Redis, job_id: str, limit: int) -> None:
+    def __init__(
+        self,
+        connection: redis.Redis,
+        job_id: str,
+        limit: int,
+        *,
+        redact: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        """A log that begins empty.
+
+        :param redact: takes secrets out of each chunk, once more before it is kept.
+        """
+        self._redact = redact
         self._redis = connection
         self._head = f"tea:log:{job_id}:head"
         self._tail = f"tea:log:{job_id}:tail"
@@ -34,6 +46,7 @@ class JobLog:
 
     def write(self, data: bytes) -> None:
         """Append; never raises, because a log is no reason to fail."""
+        data = self._redact(data)
         try:
             if self._written < self._half:
                 room = self._half - self._written

@@ -171,6 +171,9 @@ class WorkerOptions:
     grace: float = option(
         30.0, "How long running jobs may go on when the worker is stopped.", unit="seconds", least=0
     )
+    crashes: int = option(
+        3, "Workers that one job may kill before it is parked until somebody retries it.", least=1
+    )
     free: int = option(
         256 * MEBI,
         "Free space of the scratch folder below which a worker takes no job.",
@@ -225,6 +228,18 @@ class Storage:
     env: tuple[tuple[str, Path], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class SecretFile:
+    """One secret that commands of the listed repositories may ask for.
+
+    *file* holds it; a folder holds one file per key.
+    """
+
+    name: str
+    file: Path
+    repositories: tuple[str, ...]
+
+
 EnvironmentKind = Literal["host", "docker", "podman", "apptainer"]
 
 
@@ -261,6 +276,12 @@ class Options:
         "Special remotes that workers may use, one [[storage]] table each: name, uuid, type, "
         "options (a table), env (a table: variable = file with the secret). Nothing else is "
         "enabled.",
+    )
+    secrets: tuple[SecretFile, ...] = option(
+        (),
+        "Secrets that pipelines may ask for with transform.secrets, one [[secrets]] table each: "
+        "name, file (or a folder with a file per key), repositories (owner/name patterns). Given on "
+        "trusted branches only.",
     )
     redis: Redis = field(default_factory=Redis)
     forge: ForgeOptions = field(default_factory=ForgeOptions)

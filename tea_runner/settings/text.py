@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.settings.load import FROM_FILE, Known, Settings, known, masked_url
-from tea_runner.settings.options import Secret, Storage
+from tea_runner.settings.options import Secret, SecretFile, Storage
 
 _HEAD = """\
 # Settings of tea-runner.  Every line that is commented out shows the default: this file changes
@@ -25,6 +25,13 @@ _STORAGE = """\
 # type = "S3"
 # options = {host = "minio.example.org", port = "9000"}
 # env = {AWS_ACCESS_KEY_ID = "/etc/tea-runner/id", AWS_SECRET_ACCESS_KEY = "/etc/tea-runner/key"}
+"""
+
+_SECRETS = """\
+# [[secrets]]
+# name = "atlas"
+# file = "/etc/tea-runner/secrets/atlas"
+# repositories = ["lab/brains"]
 """
 
 _PAGE = """\
@@ -62,6 +69,8 @@ def generate() -> str:
         shown = default(each)
         if each.name == "storage":
             lines.append(f"{text}\n{_STORAGE}")
+        elif each.name == "secrets":
+            lines.append(f"{text}\n{_SECRETS}")
         elif each.field.metadata["shown"]:
             lines.append(f"{text}\n# {name} = …      # default: {each.field.metadata['shown']}\n")
         else:
@@ -113,6 +122,8 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(each) for each in typing.cast(tuple[object, ...], value)) + "]"
+    if isinstance(value, SecretFile):
+        return json.dumps(f"{value.name} ({', '.join(value.repositories)})")
     if isinstance(value, Storage):
         return json.dumps(f"{value.name} ({value.type}, {value.uuid})")
     if isinstance(value, int | float):

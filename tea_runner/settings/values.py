@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tea_runner.settings.options import Secret, Storage
+from tea_runner.settings.options import Secret, SecretFile, Storage
 
 _BYTES: Mapping[str, float] = {
     "": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
@@ -58,6 +58,8 @@ def read_value(
         return raw
     if kind is Storage:
         return _storage(raw, home, base)
+    if kind is SecretFile:
+        return _secret_file(raw, home, base)
     if kind is bool:
         return _truth(raw)
     if kind in (int, float):
@@ -75,7 +77,7 @@ def _many(
     kind: Any, raw: object, option: dataclasses.Field[Any], home: str, base: Path | None
 ) -> tuple[object, ...]:
     if isinstance(raw, str):
-        if kind is Storage or raw.lstrip().startswith("["):
+        if kind in (Storage, SecretFile) or raw.lstrip().startswith("["):
             try:
                 raw = json.loads(raw)
             except ValueError:
@@ -83,7 +85,8 @@ def _many(
         else:
             raw = [each.strip() for each in raw.split(",") if each.strip()]
     if not isinstance(raw, list | tuple):
-        raise ExpectedError("a list" if kind is not Storage else "[[storage]] tables")
+        tables = {Storage: "[[storage]] tables", SecretFile: "[[secrets]] tables"}
+        raise ExpectedError(tables.get(kind, "a list"))
     return tuple(read_value(kind, each, option, home, base) for each in raw)
 
 
@@ -162,3 +165,19 @@ def _storage(raw: object, home: str, base: Path | None) -> Storage:
         options=tuple(sorted(options.items())),
         env=tuple((key, _path(value, home, base)) for key, value in sorted(env.items())),
     )
+
+
+def _secret_file(raw: object, home: str, base: Path | None) -> SecretFile:
+    fields = ("name", "file", "repositories")
+    if not isinstance(raw, dict) or set(raw) != set(fields):
+        raise ExpectedError("[[secrets]] tables with " + ", ".join(fields) + " and nothing else")
+    name, file, patterns = (raw[key] for key in fields)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ExpectedError("a name in [[secrets]], of letters, digits, dot, dash and underscore")
+    if not isinstance(file, str):
+        raise ExpectedError(f"the path of a file in [[secrets]] {name}")
+    if not isinstance(patterns, list) or not all(
+        isinstance(each, str) and each.count("/") == 1 for each in patterns
+    ):
+        raise ExpectedError(f"a list of owner/name patterns as repositories in [[secrets]] {name}")
+    return SecretFile(name=name, file=_path(file, home, base), repositories=tuple(patterns))

@@ -69,7 +69,7 @@ class Met:
 class HostileForge:
     """A folder of bare repositories, and one planner and one worker that look after them."""
 
-    def __init__(self, root: Path, **more: str) -> None:
+    def __init__(self, root: Path, *, settings: str = "", sandbox: str = "off") -> None:
         self.root = root
         self.canaries = root / "canaries"
         self.sink = Sink()
@@ -78,15 +78,15 @@ class HostileForge:
             (root / name).mkdir(parents=True)
         self.broker = Broker(root / "broker", self.env)
         self.broker.start()
-        settings = root / "host" / "tea-runner.toml"
-        settings.write_text(
+        file = root / "host" / "tea-runner.toml"
+        file.write_text(
             f'state = "{root}/host"\nscratch = "{root}/scratch"\nrepositories = ["lab/*"]\n'
-            f'[redis]\nurl = "{self.broker.url}"\n[sandbox]\nkind = "off"\n'
-            f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{more.pop("settings", "")}\n'
+            f'[redis]\nurl = "{self.broker.url}"\n[sandbox]\nkind = "{sandbox}"\n'
+            f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{settings}\n'
             f'[[storage]]\nname = "store"\nuuid = "{UUID}"\ntype = "directory"\n'
             f'[storage.options]\ndirectory = "{root}/store"\n'
         )
-        self.site = Site(load_settings(file=settings, env={}, flags={}), self.env)
+        self.site = Site(load_settings(file=file, env={}, flags={}), self.env)
         self.planner = Planner(self.site)
         self.worker = Worker(self.site, "worker-hostile")
 
