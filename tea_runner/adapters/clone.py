@@ -100,6 +100,8 @@ class Clone(Repository):
     """A dataset that is a person's clone."""
 
     branches = "refs/heads/"
+    # No refs of ours in a person's clone.
+    keeps = False
 
     def __init__(self, name: str, mirror: CloneMirror, annex: Annex) -> None:
         super().__init__(name, mirror, annex)

@@ -1,32 +1,70 @@
 """Manifests of all branches and of their history in, a quick answer to "is this key known?" out.
 
-A file in the repository; it can be deleted at any time and is made again from git with the same answers.
+A file in the repository; it can be deleted at any time and is made again from git with the same answers:
+of several commits that know a key, which one counts does not depend on the order of learning.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.core import manifest as manifests
 from tea_runner.core.content import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.manifest import ManifestError, parse_manifest
+from tea_runner.core.manifest import RECOMPUTED, ManifestError, parse_manifest
 from tea_runner.core.results import Output, Result
 from tea_runner.core.scope import scope_of
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, lookup
 
+#: Changes when the same manifests would be learnt in another way.
+_FORMAT = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (
-    scope TEXT, key TEXT, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
+    scope TEXT, key TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
     PRIMARY KEY (scope, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS learnt (scope TEXT, tip TEXT, PRIMARY KEY (scope, tip)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rules (trusted TEXT);
 """
+_TABLES = ("known", "learnt", "rules")
+#: The first commit that has a result counts, because nobody can have edited it; a recomputed result
+#: replaces all before it.  Equal ranks are told apart by what they are, never by who came first.
+_LEARN = """
+INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE SET
+    rank = excluded.rank, commit_id = excluded.commit_id, home = excluded.home,
+    place = excluded.place, outputs = excluded.outputs
+WHERE (excluded.rank, excluded.commit_id, excluded.home, excluded.place)
+    > (known.rank, known.commit_id, known.home, known.place)
+"""
+#: Where a mirror keeps tips that were pushed away: what ran to its end stays known.
+KEPT = "refs/kept/"
+
+
+class Known(NamedTuple):
+    """Where a result stands: ``home/place`` of a commit."""
+
+    commit: str
+    home: str
+    place: str
+    outputs: tuple[str, ...]
+
+    @property
+    def directory(self) -> str:
+        """The directory of the outputs in the dataset."""
+        return "/".join(part for part in (self.home, self.place) if part)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the outputs in the dataset."""
+        before = f"{self.directory}/" if self.directory else ""
+        return tuple(before + path for path in self.outputs)
 
 
 class Index:
@@ -42,81 +80,173 @@ class Index:
         prefix: str = "refs/remotes/origin/",
         *,
         trusted: Sequence[str] = ("*",),
+        keep: bool = False,
     ) -> None:
+        """The index of a repository.
+
+        :param keep: whether tips that were pushed away are kept, as in a mirror, which is ours.
+        """
         self._mirror = mirror
         self._trusted = tuple(trusted)
         self._prefix = prefix
+        self._keep = keep
         self.path: Path = mirror.git_dir / "tea-index.db"
-        self._open()
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            # No database, or a damaged one: git knows it all.
+            self._remove()
+            self._open()
 
     def _open(self) -> None:
         self._database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")
+        rules = json.dumps([_FORMAT, *self._trusted])
+        with contextlib.suppress(sqlite3.OperationalError):
+            if self._database.execute("SELECT trusted FROM rules").fetchall() == [(rules,)]:
+                return
+        # It is new, or other branches are trusted now: nothing is known yet.
+        with self._database:
+            for table in _TABLES:
+                self._database.execute(f"DROP TABLE IF EXISTS {table}")
         self._database.executescript(_SCHEMA)
-        rules = json.dumps(self._trusted)
-        if self._database.execute("SELECT trusted FROM rules").fetchall() != [(rules,)]:
-            # Other branches are trusted now: what was learnt under other rules is not known.
-            with self._database:
-                for table in ("known", "learnt", "rules"):
-                    self._database.execute(f"DELETE FROM {table}")  # noqa: S608
-                self._database.execute("INSERT INTO rules VALUES (?)", (rules,))
+        with self._database:
+            self._database.execute("INSERT INTO rules VALUES (?)", (rules,))
+
+    def _remove(self) -> None:
+        self._database.close()
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
     def update(self, scope: str = "") -> int:
         """Learn of manifests that commits brought since the last call; returns how many."""
-        learnt = self._learn_scope("")
-        return learnt + self._learn_scope(scope) if scope else learnt
+        tips = self._tips()
+        return sum(
+            self._learn_scope(one, tips.get(one, set())) for one in dict.fromkeys(("", scope))
+        )
 
-    def _learn_scope(self, scope: str) -> int:
-        before = self._database.execute("SELECT tip FROM learnt WHERE scope IN ('', ?)", (scope,))
-        seen = {row[0] for row in before}
-        tips = {
-            oid
-            for ref, oid in self._mirror.refs(self._prefix).items()
-            if not ref.endswith("/git-annex")
-            and "/synced/" not in ref
-            and scope_of(ref[len(self._prefix) :], self._trusted) == scope
-        }
-        fresh = tips - seen
-        if not fresh:
+    def learn(self) -> int:
+        """As :meth:`update`, for all branches: what stands there now is known from now on."""
+        tips = self._tips()
+        return sum(self._learn_scope(scope, tips.get(scope, set())) for scope in self.scopes)
+
+    @property
+    def scopes(self) -> list[str]:
+        """The scopes that the branches have; the trusted one first."""
+        return sorted({"", *self._tips()})
+
+    def _tips(self) -> dict[str, set[str]]:
+        """The tips of the branches of each scope."""
+        found: dict[str, set[str]] = {}
+        for ref, oid in self._mirror.refs(self._prefix).items():
+            if not ref.endswith("/git-annex") and "/synced/" not in ref:
+                scope = scope_of(ref[len(self._prefix) :], self._trusted)
+                found.setdefault(scope, set()).add(oid)
+        return found
+
+    def _kept(self, scope: str) -> str:
+        return f"{KEPT}{scope or 'trusted'}/"
+
+    def _learn_scope(self, scope: str, tips: set[str]) -> int:
+        seen = self._learnt(scope)
+        if tips <= seen and len(seen) == len(tips):
             return 0
-        lines = [*sorted(fresh), *(f"^{tip}" for tip in sorted(seen & self._present(seen)))]
+        kept = set(self._mirror.refs(self._kept(scope)).values()) if self._keep else set()
+        gone = seen - tips - kept
+        if gone:
+            kept |= self._keep_gone(scope, gone, tips | kept)
+        below = seen if not scope else seen | self._learnt("")
+        fresh = (tips | kept) - below
+        rows = self._manifests(fresh, below) if fresh else []
+        with self._database:
+            count = sum(self._learn(scope, *row) for row in rows)
+            self._database.execute("DELETE FROM learnt WHERE scope = ?", (scope,))
+            self._database.executemany(
+                "INSERT OR IGNORE INTO learnt VALUES (?, ?)", [(scope, tip) for tip in tips | kept]
+            )
+        return count
+
+    def _learnt(self, scope: str) -> set[str]:
+        rows = self._database.execute("SELECT tip FROM learnt WHERE scope = ?", (scope,))
+        return {row[0] for row in rows}
+
+    def _keep_gone(self, scope: str, gone: set[str], tips: set[str]) -> set[str]:
+        """Keep those former tips that no branch leads to any more; returns them."""
+        lost = {
+            tip
+            for tip in self._present(gone)
+            if self._mirror.git(
+                "rev-list", "-n1", "--stdin",
+                stdin="".join(f"{line}\n" for line in (tip, *(f"^{one}" for one in tips))).encode(),
+            )
+        }  # fmt: skip
+        if not self._keep or not lost:
+            return set()
+        self._mirror.update([f"update {self._kept(scope)}{tip} {tip}" for tip in sorted(lost)])
+        return lost
+
+    def _manifests(self, fresh: set[str], below: set[str]) -> list[tuple[str, int, str, str]]:
+        """Commit, its time, blob and path of each manifest that these commits brought."""
+        lines = [*sorted(fresh), *(f"^{tip}" for tip in sorted(self._present(below)))]
         out = self._mirror.git(
-            "log", "--stdin", "--format=C%H", "--raw", "--no-abbrev", "--no-renames", "-z",
+            "log", "--stdin", "--reverse", "--format=C%H %ct", "--raw", "--no-abbrev", "--no-renames", "-z",
             "--diff-merges=first-parent", "--root", "--diff-filter=AM",
             stdin="\n".join([*lines, "--", f":(glob)**/{manifests.NAME}"]).encode(),
             env=self._mirror.environment.with_(GIT_LITERAL_PATHSPECS="0"),
             why="reading manifests",
         )  # fmt: skip
         rows = _raw_rows(out)
-        self._mirror.objects.bring(blob for _, blob, _ in rows)
-        count = 0
-        with self._database:
-            for commit, blob, path in rows:
-                count += self._learn(scope, commit, blob, path)
-            self._database.executemany(
-                "INSERT OR IGNORE INTO learnt VALUES (?, ?)", [(scope, tip) for tip in fresh]
-            )
-        return count
+        self._mirror.objects.bring(blob for _, _, blob, _ in rows)
+        return rows
 
     def _present(self, oids: set[str]) -> set[str]:
         found = self._mirror.objects.read_many(oids)
         return {oid for oid, value in found.items() if value is not None}
 
-    def _learn(self, scope: str, commit: str, blob: str, path: str) -> int:
+    def _learn(self, scope: str, commit: str, seconds: int, blob: str, path: str) -> int:
         try:
             manifest = parse_manifest(self._mirror.objects.blob(blob) or b"")
         except ManifestError:
             return 0
         home = path.rpartition("/")[0]
-        self._database.executemany(
-            "INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (scope, row.key, commit, home, row.place, json.dumps(row.outputs))
-                for row in manifest.rows
-            ],
-        )
+        again = set(manifest.parts.get(RECOMPUTED, "").split(" "))
+        ranks = self._ranks(scope, [row.key for row in manifest.rows])
+        rows = []
+        for row in manifest.rows:
+            rank = seconds if row.key in again else -seconds
+            if row.key not in ranks or rank >= ranks[row.key]:
+                known = Known(commit, home, row.place, row.outputs)
+                if self._whole(known):
+                    rows.append(
+                        (scope, row.key, rank, commit, home, row.place, json.dumps(row.outputs))
+                    )
+        self._database.executemany(_LEARN, rows)
         return 1
+
+    def _ranks(self, scope: str, keys: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(keys), 500):
+            chunk = keys[start : start + 500]
+            marks = ",".join("?" * len(chunk))
+            rows = self._database.execute(
+                f"SELECT key, rank FROM known WHERE scope = ? AND key IN ({marks})",  # noqa: S608
+                (scope, *chunk),
+            )
+            found.update(rows.fetchall())
+        return found
+
+    def _whole(self, known: Known) -> bool:
+        """Whether all files that a manifest names stand in its own commit."""
+        try:
+            root = self._mirror.objects.commit(known.commit).tree
+            for path in known.paths:
+                entry = lookup(self._mirror.objects.tree, root, path)
+                if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
+                    return False
+        except OutsideError:
+            return False
+        return True
 
     def known(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
         """Which of these keys have a result, with the commit that holds it; trusted ones first."""
@@ -132,21 +262,39 @@ class Index:
             found.update(rows.fetchall())
         return found
 
-    def result(self, key: str, scope: str = "") -> Result | None:
-        """The result itself, read from the commit that holds it; None when it is not whole."""
+    def counts(self) -> dict[str, Counter[str]]:
+        """For each scope how many results are known, in how many commits, from how many tips."""
+        counts: dict[str, Counter[str]] = {}
+        rows = self._database.execute(
+            "SELECT scope, count(*), count(DISTINCT commit_id) FROM known GROUP BY scope"
+        )
+        for scope, results, commits in rows:
+            counts[scope] = Counter(results=results, commits=commits)
+        for scope, tips in self._database.execute(
+            "SELECT scope, count(*) FROM learnt GROUP BY scope"
+        ):
+            counts.setdefault(scope, Counter())["tips"] = tips
+        return counts
+
+    def place(self, key: str, scope: str = "") -> Known | None:
+        """Where the result of a key stands."""
         row = self._database.execute(
             "SELECT commit_id, home, place, outputs FROM known"
             " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
             (key, scope),
         ).fetchone()
-        if row is None:
+        return Known(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
+
+    def result(self, key: str, scope: str = "") -> Result | None:
+        """The result itself, read from the commit that holds it; None when it is not whole."""
+        place = self.place(key, scope)
+        if place is None:
             return None
-        commit, home, place, outputs = row
         try:
-            root = self._mirror.objects.commit(commit).tree
-            parts = [part for part in (home, place) if part]
+            root = self._mirror.objects.commit(place.commit).tree
             found = [
-                self._output(root, "/".join([*parts, path]), path) for path in json.loads(outputs)
+                self._output(root, full, path)
+                for full, path in zip(place.paths, place.outputs, strict=True)
             ]
         except OutsideError:
             return None
@@ -167,27 +315,26 @@ class Index:
         return Output(path, "git", entry.oid, len(data or b""), entry.mode == EXECUTABLE)
 
     def rebuild(self) -> int:
-        """Forget everything and learn it again from git."""
-        with self._database:
-            self._database.execute("DELETE FROM known")
-            self._database.execute("DELETE FROM learnt")
-        return self.update()
+        """Delete the file and learn everything again from git; returns how many manifests."""
+        self._remove()
+        self._open()
+        return self.learn()
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
 
-def _raw_rows(out: bytes) -> list[tuple[str, str, str]]:
-    """(commit, blob, path) of ``git log --raw -z --format=C%H``."""
+def _raw_rows(out: bytes) -> list[tuple[str, int, str, str]]:
+    """(commit, seconds, blob, path) of ``git log --raw -z --format='C%H %ct'``."""
     rows = []
-    commit = ""
+    commit, seconds = "", "0"
     fields = iter(out.split(b"\0"))
     for field in fields:
         text = field.lstrip(b"\n")
         if text.startswith(b"C"):
-            commit = text[1:].decode()
+            commit, _, seconds = text[1:].decode().partition(" ")
         elif text.startswith(b":"):
             path = next(fields, b"").decode("utf-8", "surrogateescape")
-            rows.append((commit, text.split(b" ")[3].decode(), path))
+            rows.append((commit, int(seconds), text.split(b" ")[3].decode(), path))
     return rows

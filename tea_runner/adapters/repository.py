@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tea_runner.adapters.annex import Annex
 from tea_runner.adapters.failpoints import step
@@ -28,6 +28,8 @@ class Repository:
 
     #: Where branches stand in the mirror.
     branches = "refs/remotes/origin/"
+    #: Whether results on tips that were pushed away stay known.
+    keeps = True
 
     def __init__(
         self,
@@ -47,6 +49,8 @@ class Repository:
         self.name = name
         self._trusted = tuple(trusted)
         self._secret = secret
+        #: Signs results commits; None leaves them unsigned.
+        self.sign: Callable[[bytes], bytes] | None = None
         self.mirror = mirror
         self.annex = annex
         #: Where its subdatasets are.
@@ -65,7 +69,9 @@ class Repository:
         """Results that manifests know."""
         if self._index is None:
             self.mirror.ensure()
-            self._index = Index(self.mirror, self.branches, trusted=self._trusted)
+            self._index = Index(
+                self.mirror, self.branches, trusted=self._trusted, keep=self.keeps
+            )
         return self._index
 
     def refresh(self) -> None:
@@ -183,7 +189,9 @@ class Repository:
 
     def writer(self) -> ObjectWriter:
         """Collects the objects of a commit."""
-        return self.mirror.writer()
+        writer = self.mirror.writer()
+        writer.sign = self.sign
+        return writer
 
     def publish(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
         """Move refs of the forge all or none; see :meth:`Mirror.push`."""

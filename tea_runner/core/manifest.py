@@ -17,6 +17,8 @@ from tea_runner.core.errors import TeaError
 #: Name of the manifest below a pipeline's home.
 NAME = "manifest.tsv"
 FORMAT = "tea-runner manifest 1"
+#: Name of the remark that lists keys whose results were computed again, with other bytes.
+RECOMPUTED = "recomputed"
 _COLUMNS = "datum\tkey\tplace\toutputs"
 _SAFE = "/-_.~+@,=:()[]{}!^&$"
 
