@@ -94,9 +94,16 @@ class TreeStore(Protocol):
         ...
 
     def commit(
-        self, tree: str, parents: Iterable[str], message: str, *, who: str, seconds: int
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        *,
+        who: str,
+        seconds: int,
+        signed: bool = False,
     ) -> str:
-        """Keep a commit and return its id."""
+        """Keep a commit, signed where there is a key to sign with, and return its id."""
         ...
 
     def flush(self) -> int:

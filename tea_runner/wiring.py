@@ -35,6 +35,7 @@ from tea_runner.adapters.queue import Handler, Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
 from tea_runner.adapters.serving import Service
+from tea_runner.adapters.signing import Signer
 from tea_runner.adapters.versions import tool_versions
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.jobs import Job
@@ -175,6 +176,7 @@ class Site:
             trusted=self.settings.trusted_branches,
             secret=self.secret,
         )
+        made.sign = self.signer
         made.links = ForgeLinks(name, self.forge_base, self.repository)
         return made
 
@@ -207,6 +209,12 @@ class Site:
     def who(self) -> str:
         """Author and committer of results commits."""
         return f"{self.settings.bot.name} <{self.settings.bot.email}>"
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """Signs results commits, where the settings name a key."""
+        key = self.settings.bot.signing_key
+        return Signer(key, self.variables) if key else None
 
     # -- secrets -----------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ import hashlib
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.core.errors import OutsideError
+from tea_runner.core.signature import join
 from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
@@ -203,6 +204,8 @@ class ObjectWriter:
         self._environment = environment
         self._hash = "sha1" if oid_hex == 40 else "sha256"
         self._objects: dict[str, bytes] = {}
+        #: Signs results commits, where the operator gave a key.
+        self.sign: Callable[[bytes], bytes] | None = None
         self.trees: dict[str, Mapping[str, TreeEntry]] = {}
 
     def add(self, kind: str, data: bytes) -> str:
@@ -220,13 +223,23 @@ class ObjectWriter:
         return oid
 
     def commit(
-        self, tree: str, parents: Iterable[str], message: str, *, who: str, seconds: int
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        *,
+        who: str,
+        seconds: int,
+        signed: bool = False,
     ) -> str:
-        """Keep a commit whose id depends on nothing but what is given here."""
+        """Keep a commit whose id depends on nothing but what is given here, and the key."""
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {who} {seconds} +0000", f"committer {who} {seconds} +0000"]
         text = "\n".join(lines) + "\n\n" + message
-        return self.add("commit", text.encode("utf-8", "surrogateescape"))
+        data = text.encode("utf-8", "surrogateescape")
+        if signed and self.sign is not None:
+            data = join(data, self.sign(data), sha256=self._hash == "sha256")
+        return self.add("commit", data)
 
     def flush(self) -> int:
         """Give everything to git; returns the number of objects."""

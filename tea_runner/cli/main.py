@@ -55,6 +55,7 @@ VERBS = {
     "config": "config",
     "completion": "completion",
     "index": "index",
+    "verify-commit": "verify_commit",
 }
 
 

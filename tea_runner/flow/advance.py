@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
@@ -191,14 +191,12 @@ class Advancer:
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
-        alone = work.pipeline.view == "dataset" and not work.pipeline.transform.image
-        command = functools.partial(_record_text, work) if alone else None
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,
                 who=self.who,
                 storage_uuid=self.dataset.storage_uuid,
-                command=command,
+                command=command_of(work),
             )  # fmt: skip
         except (OutputRefused, UserError) as error:
             self._refused[name] = error.message
@@ -264,6 +262,12 @@ class Advancer:
             self.queue.want(job)
             ids.append(job.id)
         return ids
+
+
+def command_of(work: Work) -> Callable[[Sequence[Finished]], str] | None:
+    """What makes the text that repeats datums, where the command can be repeated by itself."""
+    alone = work.pipeline.view == "dataset" and not work.pipeline.transform.image
+    return functools.partial(_record_text, work) if alone else None
 
 
 def _record_text(work: Work, group: Sequence[Finished]) -> str:

@@ -19,7 +19,7 @@ from tea_runner.core.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.pins import HOPS, hops, used
 from tea_runner.flow.tip import Tip
-from tea_runner.ports import Dataset, TreeStore
+from tea_runner.ports import Dataset, Objects, TreeStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,40 @@ def settle(
         published and the branch has to be planned again.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     """
+    store = dataset.writer()
+    composition, commit = draft(
+        dataset.objects, store, tip, work, finished, who=who, command=command
+    )
+    if composition.empty:
+        return composition, tip.commit
+    seconds = dataset.objects.commit(tip.commit).committed
+    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
+    keys = _annex_keys(composition)
+    if keys:
+        annex_tip = dataset.annex_tip()
+        logged = _log_presence(dataset, store, annex_tip, keys, storage_uuid(), who, seconds)
+        if logged is not None:
+            updates.append(("refs/heads/git-annex", logged, annex_tip))
+    store.flush()
+    return (composition, commit) if dataset.publish(updates) else None
+
+
+def draft(
+    objects: Objects,
+    store: TreeStore,
+    tip: Tip,
+    work: Work,
+    finished: Sequence[Finished],
+    *,
+    who: str,
+    command: Callable[[Sequence[Finished]], str] | None,
+) -> tuple[Composition, str]:
+    """The results commit of one pipeline, made but not published: what it does, and its id.
+
+    A function of its arguments and of nothing else, so that anybody can make it again.
+
+    :raises OutputRefused: when two datums, or a datum and a user, claim one path.
+    """
     annexed_code = tuple(
         path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
     )
@@ -100,18 +134,9 @@ def settle(
     if composition.empty:
         return composition, tip.commit
     composition, trailers = _with_pins(tip, work, composition)
-    store = dataset.writer()
-    seconds = dataset.objects.commit(tip.commit).committed
-    commit = _write(dataset, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
-    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
-    keys = _annex_keys(composition)
-    if keys:
-        annex_tip = dataset.annex_tip()
-        logged = _log_presence(dataset, store, annex_tip, keys, storage_uuid(), who, seconds)
-        if logged is not None:
-            updates.append(("refs/heads/git-annex", logged, annex_tip))
-    store.flush()
-    return (composition, commit) if dataset.publish(updates) else None
+    seconds = objects.commit(tip.commit).committed
+    commit = _write(objects, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
+    return composition, commit
 
 
 def _with_pins(
@@ -131,7 +156,7 @@ def _with_pins(
 
 
 def _write(
-    dataset: Dataset,
+    objects: Objects,
     store: TreeStore,
     tip: Tip,
     work: Work,
@@ -142,7 +167,7 @@ def _write(
     more: tuple[tuple[str, str], ...] = (),
 ) -> str:
     def read(oid: str) -> Mapping[str, TreeEntry]:
-        return store.trees.get(oid) or dataset.objects.tree(oid)
+        return store.trees.get(oid) or objects.tree(oid)
 
     def edited(root: str, changes: Changes) -> str:
         leaves = {
@@ -162,7 +187,7 @@ def _write(
         message = format_record(record)
         message += "".join(f"{name}: {value}\n" for name, value in trailers[1:])
         root = edited(tip.root, {**step.changes, **composition.rest})
-        return store.commit(root, [tip.commit], message, who=who, seconds=seconds)
+        return store.commit(root, [tip.commit], message, who=who, seconds=seconds, signed=True)
     root, parent = tip.root, tip.commit
     for step in steps:
         root = edited(root, step.changes)
@@ -177,7 +202,8 @@ def _write(
         title += f", {composition.removed} removed"
     parents = [tip.commit] if parent == tip.commit else [tip.commit, parent]
     message = format_summary(title, "", trailers)
-    return store.commit(root, parents, message, who=who, seconds=seconds)
+    # One signature is for the whole chain: the commit names its parents.
+    return store.commit(root, parents, message, who=who, seconds=seconds, signed=True)
 
 
 def _annex_keys(composition: Composition) -> list[str]:

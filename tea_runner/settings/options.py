@@ -211,6 +211,15 @@ class Bot:
 
     name: str = option("tea-runner", "Name in results commits.")
     email: str = option("tea-runner@localhost", "Address in results commits.")
+    signing_key: Path | None = option(
+        None,
+        "Ed25519 SSH key (without a passphrase) that signs results commits. Only planners need it.",
+    )
+    allowed_signers: Path | None = option(
+        None,
+        "Whose signatures tea-runner verify-commit accepts: a list as in ssh-keygen(1), ALLOWED "
+        "SIGNERS.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
