@@ -19,12 +19,14 @@ from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
 from tea_runner.core.content import SMALL_BLOB
-from tea_runner.core.errors import CommandError, OutsideError
+from tea_runner.core.errors import CommandError, OutsideError, Refused
 
 _PARTIAL = (
     "-c", "remote.origin.promisor=true",
     "-c", f"remote.origin.partialclonefilter=blob:limit={SMALL_BLOB}",
 )  # fmt: skip
+#: What index-pack says of objects that fsck refuses.
+_DAMAGE = re.compile(r"(?m)object [0-9a-f]{40,64}: [A-Za-z]+: .*$")
 _REFSPECS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tea/*:refs/tea/*")
 
 
@@ -108,12 +110,14 @@ class Mirror:
         """Bring all branches and unsettled results here, and forget what the forge has forgotten.
 
         :raises OutsideError: when the forge does not answer; refs are then as they were.
+        :raises Refused: when what it sends fails git's integrity check.
         """
         self.ensure()
         arguments = [*_PARTIAL, "fetch", "-q", "--no-tags", "--no-write-fetch-head"]
         arguments += ["--recurse-submodules=no", f"--filter=blob:limit={SMALL_BLOB}"]
         if not refspecs:
             arguments.append("--prune")
+
         def fetch() -> None:
             self.git(*arguments, "origin", *refspecs, why=f"fetching {self.url}")
 
@@ -121,6 +125,7 @@ class Mirror:
             try:
                 self._mended(fetch)
             except CommandError as error:
+                refuse_damaged(error)
                 if "cannot lock ref" not in error.stderr:
                     raise
                 # Another ref stands where a directory is wanted: prune first, then again.
@@ -227,6 +232,19 @@ class Mirror:
     def close(self) -> None:
         """End the processes behind it."""
         self.objects.close()
+
+
+def refuse_damaged(error: CommandError) -> None:
+    """Trying again does not mend what a repository holds.
+
+    :raises Refused: when git refused the objects themselves.
+    """
+    found = _DAMAGE.search(error.stderr)
+    if found:
+        raise Refused(
+            f"the repository fails git's integrity check: {found[0].strip()}; "
+            f"see it with git fsck, and take that commit out of the history"
+        ) from None
 
 
 def mirror_path(root: Path, repository: str) -> Path:
