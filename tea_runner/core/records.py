@@ -102,7 +102,8 @@ def parse_record(message: str) -> Mapping[str, object] | None:
 def group_size(datums: int) -> int:
     """How many datums share a record, a pure function of how many there are.
 
-    One up to 500 (and for none at all); above, so many that the chain's trees stay below :data:`CHAIN_ENTRIES` entries.
+    One up to 500 (and for none at all); above, so many that the chain's trees stay below
+    :data:`CHAIN_ENTRIES` entries.
     """
     groups = max(1, min(datums, CHAIN_ENTRIES // max(1, datums)))
     return max(1, -(-datums // groups))

@@ -31,7 +31,9 @@ def results(lab: Lab) -> set[str]:
 
 def check(lab: Lab, name: str) -> None:
     """Go through an example's steps."""
-    steps: list[dict[str, Any]] = json.loads((EXAMPLES / name / "expected.json").read_text())["steps"]
+    steps: list[dict[str, Any]] = json.loads((EXAMPLES / name / "expected.json").read_text())[
+        "steps"
+    ]
     for number, step in enumerate(steps):
         if number == 0:
             lab.create(name)

@@ -52,7 +52,7 @@ def choose(image: str, choice: Choice) -> Environment:
     if image and not kind:
         raise Refused(
             f"image {image} needs a container, and none is allowed here; "
-            f"set container to docker, podman or apptainer on the worker"
+            f'add one on the worker, such as environments = ["host", "podman"]'
         )
     if kind not in KINDS or (kind in _WITHOUT_IMAGE) == bool(image):
         known = [name for name in KINDS if (name in _WITHOUT_IMAGE) != bool(image)]
@@ -60,5 +60,6 @@ def choose(image: str, choice: Choice) -> Environment:
     environment = KINDS[kind](choice)
     missing = environment.check()
     if missing:
-        raise Refused(f"{setting}: {kind} was asked for and cannot be had: {missing}")
+        decide = "" if image else '; or decide to run without a sandbox: sandbox.kind = "off"'
+        raise Refused(f"{missing}{decide}")
     return environment
