@@ -1,0 +1,112 @@
+"""The files below deploy/: that they do what they say on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tea_runner.adapters.broker import Broker
+from tea_runner.settings import load_settings
+from tea_runner.wiring import Site
+from tests.hostile.forge import HostileForge
+from workers.planner import Planner
+from workers.worker import Worker
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[HostileForge]:
+    """A server whose Redis has the users of deploy/redis/users.acl, with passwords."""
+    made = HostileForge(tmp_path)
+    admin = redis.Redis.from_url(made.broker.url)
+    if int(str(admin.info("server")["redis_version"]).split(".")[0]) < 7:
+        pytest.skip("needs Redis 7")
+    for line in (DEPLOY / "redis" / "users.acl").read_text().splitlines():
+        _, name, *rules = line.split(" ")
+        if name != "default":
+            admin.execute_command("ACL", "SETUSER", name, *rules, ">secret-of-" + name)
+    admin.close()
+    yield made
+    made.close()
+
+
+def site(forge: HostileForge, user: str) -> Site:
+    """The parts of a process that is this user of Redis."""
+    file = forge.root / "host" / f"{user}.toml"
+    address = f"unix://{user}@{forge.broker.socket}?password=secret-of-{user}"
+    text = (forge.root / "host" / "tea-runner.toml").read_text()
+    file.write_text(text.replace(forge.broker.url, address))
+    return Site(load_settings(file=file, env={}, flags={}), forge.env)
+
+
+def test_each_process_can_do_its_work_as_its_user(forge: HostileForge) -> None:
+    """Announced by the receiver's user, planned and done by the others': settled."""
+    forge.make("mine", {})
+    receiver = site(forge, "tea-receiver")
+    receiver.jobs.request_plan("lab/mine", "refs/heads/main", why="test")
+    assert 1 == receiver.work.length("plan")
+    forge.planner.close()
+    forge.worker.close()
+    forge.planner = Planner(site(forge, "tea-planner"))
+    forge.worker = Worker(site(forge, "tea-worker"), "worker-acl")
+    assert "settled" == forge.meet("mine").state
+
+
+@pytest.mark.parametrize("user", ["tea-receiver", "tea-planner", "tea-worker"])
+def test_no_user_can_change_the_server(forge: HostileForge, user: str) -> None:
+    """Configuration, other keys, the list of all keys, modules, replication: refused."""
+    connection = site(forge, user).redis
+    for command in (
+        ("CONFIG", "SET", "dir", "/tmp"), ("FLUSHALL",), ("KEYS", "*"),
+        ("MODULE", "LIST"), ("REPLICAOF", "127.0.0.1", "1"), ("SHUTDOWN",), ("SAVE",),
+        ("ACL", "LIST"), ("SET", "other", "x"), ("GET", "other"), ("MONITOR",),
+    ):  # fmt: skip
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            connection.execute_command(*command)
+
+
+def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
+    """It announces and reads; it runs no script and writes no job."""
+    connection = site(forge, "tea-receiver").redis
+    for command in (
+        ("HSET", "tea:job:x", "state", "waiting"), ("EVAL", "return 1", "0"),
+        ("SCRIPT", "LOAD", "return 1"), ("RPUSH", "rq:queue:tea-work", "x"), ("DEL", "tea:job:x"),
+    ):  # fmt: skip
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            connection.execute_command(*command)
+
+
+def test_the_server_starts_with_the_shipped_configuration(tmp_path: Path) -> None:
+    """redis.conf is accepted; nothing is evicted, and no port is open."""
+    broker = Broker(tmp_path, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    text = (DEPLOY / "redis" / "redis.conf").read_text()
+    words = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        if name and not name.startswith("#"):
+            words[name] = value
+    assert ("noeviction", "0", "yes") == (
+        words["maxmemory-policy"], words["port"], words["protected-mode"],
+    )  # fmt: skip
+    broker.start()
+    connection = redis.Redis.from_url(broker.url)
+    known = {str(name) for name in connection.config_get("*")}
+    assert set() == {name for name in words if name not in known}
+    connection.close()
+    broker.stop()
+
+
+def test_units_name_verbs_that_there_are() -> None:
+    """Each unit starts a verb of the command line, without rights."""
+    from tea_runner.cli.main import VERBS
+
+    for path in sorted((DEPLOY / "systemd").glob("*.service")):
+        text = path.read_text()
+        verb = text.split("bin/tea-runner ")[1].split()[0]
+        assert verb in VERBS, path.name
+        for line in ("NoNewPrivileges=true", "CapabilityBoundingSet=", "ProtectSystem=strict"):
+            assert line in text.splitlines(), path.name
