@@ -150,8 +150,13 @@ def _plan_one(
 
 def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:
     """Keys that the manifest at the tip does not answer."""
-    rows = {row.datum: row.key for row in before.rows}
-    return [item.key for item in keyed if rows.get(item.label) != item.key or item.label in lost]
+    # A datum that only moves to another place is known too, but has to be looked up to be moved.
+    rows = {row.datum: (row.key, row.place) for row in before.rows}
+    return [
+        item.key
+        for item in keyed
+        if rows.get(item.label) != (item.key, item.place) or item.label in lost
+    ]
 
 
 def _lost(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:

@@ -109,6 +109,17 @@ def test_where_names_are_hidden_equal_content_is_computed_once(lab: Lab, counted
     assert results == tree(lab, "up")
 
 
+def test_another_output_path_moves_the_results(lab: Lab, counted: Counted) -> None:
+    """Only the template changes: the same keys at other places, and nothing is computed."""
+    echo, _ = counted
+    text = f"{echo}; {CAT}"
+    count = begin(lab, counted, up=spec("up", text, pfs(glob="/(*).txt"), **HIDDEN))
+    elsewhere = spec("up", text, pfs(glob="/(*).txt"), output={"path": "by/$1"})
+
+    assert Step(0, True, "settled") == push(lab, count, {"up/spec.yml": elsewhere})
+    assert {"up/by/a/x": "a\n", "up/by/b/x": "b\n", "up/by/c/x": "c\n"} == tree(lab, "up")
+
+
 def test_a_renamed_input_moves_its_results_where_names_are_hidden(
     lab: Lab, counted: Counted
 ) -> None:
