@@ -22,20 +22,20 @@ def test_a_sandbox_that_cannot_be_had_is_refused(
 ) -> None:
     """A missing sandbox is never replaced by none."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Refused, match=r"host was asked for.*apt install bubblewrap"):
+    with pytest.raises(Refused, match=r"apt install bubblewrap.*sandbox.kind"):
         choose("", Choice())
 
 
 def test_an_image_without_a_container_engine_is_refused() -> None:
     """A command with an image is not run on the host."""
-    with pytest.raises(Refused, match="set container to docker, podman or apptainer"):
+    with pytest.raises(Refused, match="add one on the worker"):
         choose(_IMAGE, Choice())
 
 
 def test_a_missing_engine_is_refused(tmp_path: Path) -> None:
     """The engine that was named is the one that is used, or none."""
     choice = Choice(container="docker", variables={"PATH": str(tmp_path)})
-    with pytest.raises(Refused, match="docker was asked for and cannot be had: docker is missing"):
+    with pytest.raises(Refused, match="docker is missing"):
         choose(_IMAGE, choice)
 
 
