@@ -37,6 +37,12 @@ up: .venv/made
 test: lint
 	@$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' $(ARGS)
 
+## make fuzz      random input for every reader of strangers' words, for long;  make fuzz TIMES=5000
+.PHONY: fuzz
+TIMES ?= 500
+fuzz: .venv/made-dev
+	@$(IN_VENV) TEA_FUZZ=$(TIMES) .venv/bin/python -m pytest -q tests/fuzz tests/core/test_redact.py $(ARGS)
+
 ## make lint      rules, format, types, and which module may import which
 .PHONY: lint
 lint: .venv/made-dev
