@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import redis
 
 #: Seconds after which the turn of a process that was killed ends.
-TTL = 15
+TTL = 6
 
 _KEEP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -78,7 +78,9 @@ def _settle_all(lab: Lab, name: str) -> Lineage:
         "up/spec.yml": spec("up", _UP, pfs("raw", "/*")),
         "sum/spec.yml": spec("sum", _SUM, pfs("up", "/")),
     }
-    lab.create(files={".gitattributes": _ATTRIBUTES, **specs, **{k: v or "" for k, v in first.items()}})
+    lab.create(
+        files={".gitattributes": _ATTRIBUTES, **specs, **{k: v or "" for k, v in first.items()}}
+    )
     for files in [{}, *others]:
         if files:
             lab.write(files)
@@ -91,6 +93,8 @@ def _settle_all(lab: Lab, name: str) -> Lineage:
         made.made |= stored(lab.store) - before
         between = lab.git("rev-list", "--first-parent", "--reverse", f"{pushed}..HEAD").split()
         made.steps.append(Step(pushed=pushed, tips=(pushed, *between)))
+    # One commit for each pipeline, and none where nothing changed that they read.
+    assert [2, 2, 0, 2, 2, 2] == [len(step.tips) - 1 for step in made.steps]
     return made
 
 

@@ -1,0 +1,188 @@
+"""A server of real processes in, their deaths and returns out: what faults are tried on.
+
+A folder of bare repositories is the forge, a directory is the storage; planner, reconciler and workers
+are processes as a person would start them, on two hosts that share nothing but Redis.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tea_runner.adapters import process
+from tea_runner.adapters.broker import Broker
+from tea_runner.adapters.connection import connect
+from tea_runner.adapters.failpoints import VARIABLE
+from tea_runner.adapters.forge.folder import Folder
+from tea_runner.adapters.jobs import Jobs
+from tea_runner.adapters.queue import Work
+from tea_runner.wiring import tool_path
+
+LEASE = 5
+GRACE = 6
+
+
+@dataclass
+class Role:
+    """One process of the server, which is started again whenever it ends."""
+
+    name: str
+    verb: str
+    host: str
+    log: Path
+    fail: str = ""
+    running: process.Process | None = None
+    starts: int = 0
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs, 0 when none does."""
+        alive = self.running is not None and self.running.poll() is None
+        return self.running.pid if alive and self.running is not None else 0
+
+    def said(self) -> str:
+        """All that it printed."""
+        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+
+
+class World:
+    """Forge, storage, Redis, and the processes; use it as a context manager."""
+
+    def __init__(
+        self, root: Path, roles: Mapping[str, tuple[str, str]], *, lease: int = LEASE
+    ) -> None:
+        """*roles*: name to (verb, host)."""
+        self.root = root
+        self.forge = Folder(root / "forge")
+        self.store = root / "store"
+        for folder in ("forge/lab", "forge/over", "store", "broker", "logs"):
+            (root / folder).mkdir(parents=True)
+        self.env = {**os.environ, "PATH": tool_path(os.environ)}
+        self.broker = Broker(root / "broker", self.env)
+        self.broker.start()
+        self.key = root / "queue.key"
+        self.key.write_text("a key that all hosts share")
+        self._lease = lease
+        self.roles = {
+            name: Role(name, verb, host, root / "logs" / f"{name}.log")
+            for name, (verb, host) in roles.items()
+        }
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self.redis = connect(self.broker.url, 2.0)
+        self.jobs = Jobs(self.redis, Work(self.redis).enqueue, secret=self.key.read_bytes())
+
+    def settings(self, host: str) -> Path:
+        """The settings file of a host."""
+        path = self.root / host / "tea-runner.toml"
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            path.write_text(
+                f'state = "{path.parent}"\nrepositories = ["lab/*"]\n'
+                f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{self.key}"\n'
+                f'[sandbox]\nkind = "off"\n[forge]\nkind = "folder"\nurl = "{self.forge.root}"\n'
+                f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = 1000\n"
+                f'[reconcile]\nevery = 1\n[[storage]]\nname = "store"\ntype = "directory"\n'
+                f'[storage.options]\ndirectory = "{self.store}"\n'
+            )
+        return path
+
+    # -- processes ---------------------------------------------------------------------------
+
+    def __enter__(self) -> World:
+        for role in self.roles.values():
+            self._start(role)
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        for role in self.roles.values():
+            self.signal(role.name, signal.SIGCONT)
+            self.signal(role.name, signal.SIGTERM)
+        end = time.monotonic() + GRACE + 5
+        for role in self.roles.values():
+            if role.running is not None:
+                below = process.descendants(role.running.pid)
+                with contextlib.suppress(process.Timeout):
+                    role.running.wait(timeout=max(0.1, end - time.monotonic()))
+                process.kill(role.running)
+                for pid in below:
+                    _signal(pid, signal.SIGKILL)
+        self.redis.close()
+        self.broker.stop()
+
+    def _start(self, role: Role) -> None:
+        argv = [
+            sys.executable,
+            "-m",
+            "tea_runner",
+            "--config",
+            str(self.settings(role.host)),
+            role.verb,
+        ]
+        env = {**self.env, **({VARIABLE: role.fail} if role.fail else {})}
+        role.fail = ""  # a fault is armed once
+        role.starts += 1
+        with role.log.open("ab") as log:
+            role.running = process.start(argv, env=env, cwd=self.root, stdout=log, stderr=log)
+
+    def _keep(self) -> None:
+        while not self._over.wait(0.05):
+            with self._lock:
+                for role in self.roles.values():
+                    if role.running is not None and role.running.poll() is not None:
+                        self._start(role)
+                if not self.broker.alive:
+                    self.broker.start()
+
+    def signal(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to a role's process; returns its id, 0 when it does not run."""
+        with self._lock:
+            pid = self.roles[name].pid
+            return pid if pid and _signal(pid, number) else 0
+
+    def arm(self, name: str, fail: str) -> float:
+        """Start a role's process anew with this fault; returns how long the old one took to end."""
+        role = self.roles[name]
+        with self._lock:
+            role.fail = fail
+            assert role.running is not None
+            old = role.running
+            _signal(old.pid, signal.SIGTERM)
+        began = time.monotonic()
+        old.wait(timeout=GRACE + 30)
+        return time.monotonic() - began
+
+    def descendants(self, name: str) -> list[int]:
+        """What a role's process has started, without what runs on the forge's side."""
+        pid = self.roles[name].pid
+        return [each for each in process.descendants(pid) if not _of_the_forge(each)] if pid else []
+
+
+def _signal(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _of_the_forge(pid: int) -> bool:
+    """What a push to a folder starts there: a real forge's own process, which nobody here kills."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    names = (b"receive-pack", b"upload-pack", b"unpack-objects", b"index-pack", b"rev-list")
+    return any(name in word for word in words for name in names)
