@@ -81,6 +81,8 @@ class Demo:
             **stack.context.variables,
             "PATH": tool_path(stack.context.variables),
             "GIT_TERMINAL_PROMPT": "0",
+            # DataLad keeps a cache in the home; the demo writes nothing there.
+            "XDG_CACHE_HOME": str(stack.state / "cache"),
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main",
             "GIT_AUTHOR_NAME": "Demo", "GIT_AUTHOR_EMAIL": "demo@example.org",
