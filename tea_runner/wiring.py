@@ -177,7 +177,9 @@ class Site:
             secret=self.secret,
         )
         made.sign = self.signer
-        made.links = ForgeLinks(name, self.forge_base, self.repository)
+        made.links = ForgeLinks(
+            name, self.forge_base, self.repository, allowed=self.settings.repositories
+        )
         return made
 
     @property

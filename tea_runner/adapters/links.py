@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tea_runner.adapters.repository import Repository
 from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.hook import names
 from tea_runner.core.submodules import Submodule, repository_of
 
 
 class ForgeLinks:
     """Subdatasets that are repositories of the same forge; no other address is ever contacted."""
 
-    def __init__(self, own: str, base: str, open_repository: Callable[[str], Repository]) -> None:
+    def __init__(
+        self,
+        own: str,
+        base: str,
+        open_repository: Callable[[str], Repository],
+        *,
+        allowed: Sequence[str] = (),
+    ) -> None:
+        """Subdatasets of one dataset.
+
+        :param allowed: patterns of repositories of other owners that may be read.  The bot may read
+            more than who pushed: without them a .gitmodules could name anybody's data.
+        """
+        self._allowed = tuple(allowed)
         self._own = own
         self._base = base.rstrip("/")
         self._open = open_repository
@@ -28,6 +42,12 @@ class ForgeLinks:
             raise UserError(
                 f"subdataset {submodule.path} comes from {submodule.url}, which is no repository of "
                 f"this forge; push it there and point .gitmodules to it"
+            )
+        same = found.partition("/")[0] == self._own.partition("/")[0]
+        if not same and not any(names(pattern, found) for pattern in self._allowed):
+            raise UserError(
+                f"subdataset {submodule.path} is {found}, of another owner; the operator allows that "
+                f"by listing it under repositories in the settings"
             )
         return found
 
