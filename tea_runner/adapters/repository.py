@@ -69,9 +69,7 @@ class Repository:
         """Results that manifests know."""
         if self._index is None:
             self.mirror.ensure()
-            self._index = Index(
-                self.mirror, self.branches, trusted=self._trusted, keep=self.keeps
-            )
+            self._index = Index(self.mirror, self.branches, trusted=self._trusted, keep=self.keeps)
         return self._index
 
     def refresh(self) -> None:
