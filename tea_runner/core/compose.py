@@ -100,7 +100,7 @@ def compose(
     """
     home = pipeline.home
     owners = _owners(finished)
-    old_rows = {row.datum: row for row in before.rows}
+    old_rows = before.by_datum
     old_paths = {path for row in before.rows for path in row.paths}
     changed = [
         item

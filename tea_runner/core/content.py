@@ -24,6 +24,10 @@ _KEY = re.compile(
     rb"(?P<backend>[A-Z0-9_]+)(?:-[smSC][0-9]+)*-s(?P<size>[0-9]+)(?:-[smSC][0-9]+)*--(?P<name>[^\n\0]+)",
 )
 _HEX = re.compile(rb"[0-9a-f]+")
+#: The keys that nearly all datasets hold, understood in one step.
+_COMMON = re.compile(
+    r"SHA256E-s([0-9]+)--([0-9a-f]{64})[A-Za-z0-9._-]*|MD5E-s([0-9]+)--([0-9a-f]{32})[A-Za-z0-9._-]*"
+).fullmatch
 #: What no key of git-annex has, and what would be two keys, or another place, to a program.
 _UNSAFE = re.compile(r"[\x00-\x20/\x7f]")
 
@@ -78,6 +82,12 @@ def pointer_key(mode: int, blob: bytes) -> str | None:
 
 def key_content(key: str) -> Content | None:
     """The identity that an annex key stands for, or None when the key is no hash of content."""
+    common = _COMMON(key)
+    if common is not None:
+        size, sha256, md5_size, md5 = common.groups()
+        return (
+            Content("SHA256", int(size), sha256) if sha256 else Content("MD5", int(md5_size), md5)
+        )
     match = _KEY.fullmatch(key.encode("utf-8", "surrogateescape"))
     if match is None or _UNSAFE.search(key):
         return None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import string
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
+_SAFE = "/-_.~+@,=:()[]{}!^&"
+#: Bytes that stand for themselves in a label, as they do in most.
+_PLAIN = (string.ascii_letters + string.digits + _SAFE).encode()
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+
+class Entry(NamedTuple):
     """One match of one input's glob: a file, or a directory with all below it.
 
     *input* counts the pipeline's pfs inputs in the order of the file (see
@@ -28,7 +33,10 @@ class Entry:
     @property
     def label(self) -> str:
         """Readable and unambiguous: ``name:path``, odd bytes percent-encoded, ``/`` after a directory."""
-        text = quote(self.path.encode("utf-8", "surrogateescape"), safe="/-_.~+@,=:()[]{}!^&")
+        text = self.path
+        raw = text.encode("utf-8", "surrogateescape")
+        if raw.translate(None, _PLAIN):
+            text = quote(raw, safe=_SAFE)
         return f"{self.name}:{text}{'/' if self.is_dir else ''}"
 
 

@@ -10,8 +10,9 @@ holds golden keys: a change of this file that changes one of them is a new ``FOR
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tea_runner.core.content import Content
 from tea_runner.core.pipeline import Pipeline
@@ -20,8 +21,7 @@ from tea_runner.core.pipeline import Pipeline
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFile:
+class SeenFile(NamedTuple):
     """A file as the command sees it: the path within its view and what it holds.
 
     *content* is None for the empty stand-ins of ``empty_files``.
@@ -32,8 +32,7 @@ class SeenFile:
     content: Content | None
 
 
-@dataclass(frozen=True, slots=True)
-class SeenInput:
+class SeenInput(NamedTuple):
     """One entry as the command sees it: the input's name, the entry's path, its files."""
 
     name: str
@@ -70,8 +69,7 @@ def canonical(value: object) -> bytes:
     :raises TypeError: for a value of another type.
     """
     if isinstance(value, str):
-        data = value.encode("utf-8", "surrogateescape")
-        return b"s%d:%s" % (len(data), data)
+        return _text(value)
     if isinstance(value, bytes):
         return b"b%d:%s" % (len(value), value)
     if isinstance(value, bool):
@@ -83,6 +81,11 @@ def canonical(value: object) -> bytes:
     if isinstance(value, (tuple, list)):
         return b"l%d:%s" % (len(value), b"".join(map(canonical, value)))
     raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8", "surrogateescape")
+    return b"s%d:%s" % (len(data), data)
 
 
 def _digest(*values: object) -> str:
@@ -144,9 +147,12 @@ def combined_digest(keys: Sequence[str]) -> str:
     return _digest(tuple(keys))[:16]
 
 
-def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
-    """64 hex digits: same key, same result, in any repository, branch, path or year."""
-    digest = hashlib.sha256(
+def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
+    """What makes the keys of one pipeline: how they all begin is hashed once.
+
+    64 hex digits: same key, same result, in any repository, branch, path or year.
+    """
+    begun = hashlib.sha256(
         b"tea-key %d\0%s\0%s\0%s\0%s\0"
         % (
             FORMAT,
@@ -156,9 +162,26 @@ def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
             shared.code.encode(),
         )
     )
-    for seen in inputs:
-        digest.update(canonical((seen.name, seen.path, seen.is_dir, seen.join_on, seen.group_by)))
-        digest.update(b"I%d:" % len(seen.files))
-        for file in seen.files:
-            digest.update(_file(file))
-    return digest.hexdigest()
+
+    def make(inputs: Sequence[SeenInput]) -> str:
+        digest = begun.copy()
+        for name, path, is_dir, join_on, group_by, files in inputs:
+            # ``canonical`` of the five, written out: this runs once for each datum.
+            who = (
+                _text(name),
+                _text(path),
+                b"t" if is_dir else b"f",
+                _text(join_on),
+                _text(group_by),
+            )
+            digest.update(b"l5:%s%s%s%s%sI%d:" % (*who, len(files)))
+            for file in files:
+                digest.update(_file(file))
+        return digest.hexdigest()
+
+    return make
+
+
+def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
+    """One key; see :func:`key_maker`."""
+    return key_maker(shared)(inputs)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -19,6 +19,22 @@ class Listing:
         in_order = all(first < second for first, second in pairwise(files))
         #: Sorted by code points, each once.
         self.files: Sequence[str] = files if in_order else sorted(set(files))
+
+    def edited(self, *, gone: Iterable[str], come: Iterable[str]) -> Listing:
+        """The listing without some files that it has, and with some that it has not."""
+        files = list(self.files)
+        for path in gone:
+            del files[bisect_left(files, path)]
+        for path in come:
+            insort(files, path)
+        new = Listing(())
+        new.files = files
+        return new
+
+    def has(self, path: str) -> bool:
+        """Whether it has a file."""
+        index = bisect_left(self.files, path)
+        return index < len(self.files) and self.files[index] == path
 
     def __repr__(self) -> str:
         return f"Listing({len(self.files)} files)"

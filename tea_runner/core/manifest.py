@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import quote, unquote
 
 from tea_runner.core.errors import TeaError
@@ -42,7 +43,7 @@ class Row:
         return tuple(f"{self.place}/{path}" if self.place else path for path in self.outputs)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """All rows of a pipeline, sorted by datum, and what they were computed from."""
 
@@ -52,13 +53,23 @@ class Manifest:
     #: The commit whose inputs the rows describe.
     inputs_at: str = ""
 
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """Paths of all outputs relative to the pipeline's home."""
+        return frozenset(path for row in self.rows for path in row.paths)
+
+    @cached_property
+    def by_datum(self) -> Mapping[str, Row]:
+        """The rows by their datums."""
+        return {row.datum: row for row in self.rows}
+
 
 def _quote(text: str) -> str:
     return quote(text.encode("utf-8", "surrogateescape"), safe=_SAFE)
 
 
 def _unquote(text: str) -> str:
-    return unquote(text, encoding="utf-8", errors="surrogateescape")
+    return text if "%" not in text else unquote(text, encoding="utf-8", errors="surrogateescape")
 
 
 def format_manifest(manifest: Manifest) -> bytes:

@@ -144,4 +144,6 @@ def leaves(node: Input) -> tuple[Pfs | Cron, ...]:
 
 def pfs_leaves(node: Input) -> tuple[Pfs, ...]:
     """As :func:`leaves`, without clocks."""
+    if isinstance(node, Pfs):
+        return (node,)
     return tuple(leaf for leaf in leaves(node) if isinstance(leaf, Pfs))

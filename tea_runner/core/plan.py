@@ -14,6 +14,7 @@ from tea_runner.core.keys import Base
 from tea_runner.core.manifest import Manifest, Row
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.reasons import Reason
+from tea_runner.core.renew import Edit, apply
 
 Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
 
@@ -53,10 +54,14 @@ class PipelinePlan:
     reason: Reason | None = None
     detail: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
+    #: The counts, where they are known already.
+    counted: Mapping[str, int] | None = None
 
     @property
     def counts(self) -> Counter[str]:
         """How many datums have each action; they add up to the number of datums."""
+        if self.counted is not None:
+            return Counter(self.counted)
         return Counter(decision.action for decision in self.decisions)
 
     @property
@@ -106,7 +111,7 @@ def decide(
     :param forced: keys to compute although they are known.
     """
     failures, missing = failures or {}, missing or {}
-    rows = {row.datum: row for row in before.rows}
+    rows = before.by_datum
     decisions = []
     first: dict[str, str] = {}
     for item in keyed:
@@ -130,11 +135,36 @@ def decide(
             reason, detail = _why(row, item, shared, before)
             first[item.key] = item.label
         decisions.append(Decision(*item, action, reason, detail))
+    counted: Counter[str] = Counter(decision.action for decision in decisions)
     return PipelinePlan(
         pipeline=pipeline,
-        state=_state(pipeline, decisions, before),
+        state=_state(pipeline, counted, before),
         decisions=tuple(decisions),
         parts=shared.parts,
+        counted=counted,
+    )
+
+
+def decide_again(
+    settled: PipelinePlan, edits: Sequence[Edit], part: PipelinePlan, before: Manifest
+) -> PipelinePlan:
+    """A plan in which everything is settled, after a few of its datums changed.
+
+    :param part: what was decided of those that are there now.
+    """
+    fresh = {decision.label: decision for decision in part.decisions}
+    # What an edit brought and a later one took away again is in no plan.
+    values = [fresh.get(edit.datum.label) for edit in edits if edit.kind != "delete"]
+    edited = apply(edits, [*settled.decisions], values)
+    decisions = [decision for decision in edited if decision is not None]
+    counted = part.counts
+    counted["current"] += len(decisions) - len(part.decisions)
+    return PipelinePlan(
+        pipeline=settled.pipeline,
+        state=_state(settled.pipeline, counted, before),
+        decisions=tuple(decisions),
+        parts=part.parts,
+        counted=+counted,
     )
 
 
@@ -159,14 +189,13 @@ def _stands(row: Row | None, item: Keyed) -> bool:
     return row is not None and row.key == item.key and row.place == item.place
 
 
-def _state(pipeline: Pipeline, decisions: Sequence[Decision], before: Manifest) -> State:
-    actions = {decision.action for decision in decisions}
-    if actions & {"run", "wait"}:
+def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> State:
+    if counted["run"] or counted["wait"]:
         return "running"
-    if "failed" in actions and pipeline.on_failure == "fail":
+    if counted["failed"] and pipeline.on_failure == "fail":
         return "failed"
-    published = [d for d in decisions if d.action != "failed"]
-    gone = len(published) != len(before.rows)
-    if not gone and all(decision.action == "current" for decision in published):
-        return "failed" if "failed" in actions else "settled"
+    published = counted.total() - counted["failed"]
+    gone = published != len(before.rows)
+    if not gone and counted["current"] == published:
+        return "failed" if counted["failed"] else "settled"
     return "ready"

@@ -81,6 +81,25 @@ def walk(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, T
             stack.pop()
 
 
+def differences(
+    read: TreeReader, before: str, after: str, prefix: str = ""
+) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
+    """Path, former and new entry of all that is no tree and differs; equal subtrees are not read."""
+    old = read(before) if before else {}
+    new = read(after) if after else {}
+    for name in {**old, **new}:
+        one, other = old.get(name), new.get(name)
+        if one == other:
+            continue
+        was = one.oid if one and one.mode == TREE else ""
+        now = other.oid if other and other.mode == TREE else ""
+        if was or now:
+            yield from differences(read, was, now, f"{prefix}{name}/")
+        file, new_file = (None if was else one), (None if now else other)
+        if file or new_file:
+            yield prefix + name, file, new_file
+
+
 def _ordered(entries: Entries) -> Iterator[tuple[str, TreeEntry]]:
     # Trees are stored in git's order, which is byte order of full paths.
     return iter(entries.items())

@@ -51,11 +51,13 @@ class Source:
 
     def path(self, relative: str) -> str:
         """Path in the dataset that is planned of a path of the listing."""
-        return "/".join(part for part in (self.dataset, self.prefix, relative) if part)
+        inner = self.inner_path(relative)
+        return f"{self.dataset}/{inner}" if self.dataset and inner else self.dataset or inner
 
     def inner_path(self, relative: str) -> str:
         """Path in the dataset that the files belong to."""
-        return "/".join(part for part in (self.prefix, relative) if part)
+        prefix = self.prefix
+        return f"{prefix}/{relative}" if prefix and relative else prefix or relative
 
 
 class Shown(NamedTuple):
@@ -83,35 +85,50 @@ def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
 
     *sources* belong to the pipeline's pfs inputs, in their order.
     """
-    leaves = pfs_leaves(pipeline.input)
-    hidden = pipeline.output_path is not None and pipeline.view == "pfs"
-    seen: list[SeenInput] = []
     shown: list[Shown] = []
-    places: dict[str, str] = {}
+    inputs = seen_inputs(pipeline, datum, sources, shown)
     variables: dict[str, str] = {}
+    for seen in inputs:
+        if seen.join_on:
+            variables[f"PACH_DATUM_{seen.name}_JOIN_ON"] = seen.join_on
+        if seen.group_by:
+            variables[f"PACH_DATUM_{seen.name}_GROUP_BY"] = seen.group_by
+    places = {seen.name: seen.path.rstrip("/") for seen in inputs}
+    return View(inputs=inputs, files=tuple(shown), places=places, variables=variables)
+
+
+def seen_inputs(
+    pipeline: Pipeline,
+    datum: Datum,
+    sources: Sequence[Source],
+    shown: list[Shown] | None = None,
+) -> tuple[SeenInput, ...]:
+    """The part of a datum's view that is in its key; *shown* is given the files, where it is there."""
+    leaves = pfs_leaves(pipeline.input)
+    in_dataset = pipeline.view == "dataset"
+    hidden = pipeline.output_path is not None and not in_dataset
+    inputs = []
     for entry, place in _places(pipeline, datum, sources, hidden=hidden):
         source = sources[entry.input]
-        root = "" if pipeline.view == "dataset" else entry.name + "/"
+        at = place if in_dataset else f"{entry.name}/{place}"
+        empty = leaves[entry.input].empty_files
         files = []
         for path in _below(source.listing, entry):
-            rest = path[len(entry.path) :].lstrip("/")
-            visible = root + (posixpath.join(place, rest) if rest else place)
-            fact = source.fact(path)
-            empty = leaves[entry.input].empty_files
-            files.append(SeenFile(visible, fact.executable, None if empty else fact.content))
-            shown.append(Shown(visible, entry.input, path))
-        files.sort(key=lambda file: file.path)
-        join_on = "" if hidden else entry.join_on
-        group_by = "" if hidden else entry.group_by
-        seen.append(
-            SeenInput(entry.name, root + place, entry.is_dir, join_on, group_by, tuple(files))
-        )
-        places[entry.name] = (root + place).rstrip("/")
-        if join_on:
-            variables[f"PACH_DATUM_{entry.name}_JOIN_ON"] = join_on
-        if group_by:
-            variables[f"PACH_DATUM_{entry.name}_GROUP_BY"] = group_by
-    return View(inputs=tuple(seen), files=tuple(shown), places=places, variables=variables)
+            rest = path[len(entry.path) :].lstrip("/") if entry.is_dir else ""
+            visible = posixpath.join(at, rest) if rest else at
+            executable, identity, _, _ = source.fact(path)
+            files.append(SeenFile(visible, executable, None if empty else identity))
+            if shown is not None:
+                shown.append(Shown(visible, entry.input, path))
+        if len(files) > 1:
+            files.sort(key=_visible)
+        join_on, group_by = ("", "") if hidden else (entry.join_on, entry.group_by)
+        inputs.append(SeenInput(entry.name, at, entry.is_dir, join_on, group_by, tuple(files)))
+    return tuple(inputs)
+
+
+def _visible(file: SeenFile) -> str:
+    return file.path
 
 
 def _below(listing: Listing, entry: Entry) -> Sequence[str]:

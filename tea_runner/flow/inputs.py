@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from tea_runner.core import manifest as manifests
 from tea_runner.core.containers import container_image, image_digest
@@ -13,13 +13,26 @@ from tea_runner.core.datum import Datum
 from tea_runner.core.datums import enumerate_datums
 from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.glob import Glob, expand
-from tea_runner.core.keys import Base, SeenFile, base, combined_digest, datum_key
+from tea_runner.core.keys import Base, SeenFile, base, combined_digest, key_maker
 from tea_runner.core.listing import Listing
-from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
+from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.plan import Keyed
-from tea_runner.core.tree import SUBMODULE, TREE, TreeEntry, lookup, walk
-from tea_runner.core.view import FileFact, Source, View, see
-from tea_runner.flow.tip import SPEC_NAMES, Tip, pipeline_of
+from tea_runner.core.renew import Edit, apply, can_renew, renew
+from tea_runner.core.tree import SUBMODULE, TREE, TreeEntry, walk
+from tea_runner.core.view import Source, View, see, seen_inputs
+from tea_runner.flow.spots import Spot, file_changes, find_spot, list_files, make_source
+from tea_runner.flow.tip import SPEC_NAMES, Tip
+
+#: More steps than these are not followed one by one.
+_FEW = 1000
+
+
+class Since(NamedTuple):
+    """How a work came to be from the one of this stamp: steps, and the datums that they touched."""
+
+    stamp: object
+    edits: tuple[Edit, ...]
+    fresh: Mapping[str, Keyed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +41,20 @@ class Work:
 
     pipeline: Pipeline
     shared: Base
+    spots: tuple[Spot, ...]
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
     keyed: tuple[Keyed, ...]
     #: Files of the dataset that the command sees besides its inputs.
-    code: tuple[str, ...]
+    code: tuple[str, ...] = ()
     #: The file of the dataset that is the container's image, if one is.
     image: str = ""
     #: ``propagation_spec.never``: digest of all that may start work; empty where everything may.
     trigger: str = ""
+    #: Equal for equal datums and keys.
+    stamp: object = field(default_factory=object)
+    #: The steps from the work that was settled last, where they are known.
+    since: Since | None = None
 
     @property
     def parts(self) -> dict[str, str]:
@@ -68,29 +86,79 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
 
     :raises UserError: when an input names nothing, or has content without a hash.
     """
-    leaves = pfs_leaves(pipeline.input)
-    sources = tuple(_source(tip, pipeline, number) for number in range(len(leaves)))
-    listings = {number: source.listing for number, source in enumerate(sources)}
-    datums = enumerate_datums(pipeline, listings)
-    _prefetch(tip, datums, sources)
+    spots = tuple(find_spot(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
     every = tip.origin if pipeline.reprocess == "every_job" else ""
     shared = base(pipeline, identity, [seen for _, seen in code], push=every)
-    keyed = []
-    for datum in datums:
-        inputs = see(pipeline, datum, sources).inputs
-        keyed.append(Keyed(datum.label, datum_key(shared, inputs), place(pipeline, datum)))
-    return Work(
-        pipeline=pipeline,
-        shared=shared,
-        sources=sources,
-        datums=datums,
-        keyed=tuple(keyed),
-        code=tuple(path for path, _ in code),
-        image=image,
-        trigger=_trigger(pipeline, datums, sources, shared),
-    )
+    known = tip.memory.works.get(pipeline.name)
+    if known is not None and (known.pipeline, known.shared) != (pipeline, shared):
+        known = None
+    work = _followed(tip, known, spots) if known is not None else None
+    if work is None:
+        sources = tuple(make_source(spot, Listing(list_files(spot))) for spot in spots)
+        listings = {number: source.listing for number, source in enumerate(sources)}
+        datums = enumerate_datums(pipeline, listings)
+        work = Work(
+            pipeline=pipeline, shared=shared, spots=spots, sources=sources, datums=datums,
+            keyed=tuple(_keyed(tip, pipeline, shared, datums, sources)),
+            trigger=_trigger(pipeline, datums, sources, shared),
+        )  # fmt: skip
+    work = replace(work, code=tuple(path for path, _ in code), image=image)
+    tip.memory.works[pipeline.name] = work
+    return work
+
+
+def _keyed(
+    tip: Tip, pipeline: Pipeline, shared: Base, datums: Sequence[Datum], sources: Sequence[Source]
+) -> list[Keyed]:
+    _prefetch(tip, datums, sources)
+    key_of = key_maker(shared)
+    return [
+        Keyed(datum.label, key_of(seen_inputs(pipeline, datum, sources)), place(pipeline, datum))
+        for datum in datums
+    ]
+
+
+def _followed(tip: Tip, known: Work, spots: tuple[Spot, ...]) -> Work | None:
+    """The work that was derived of an earlier tree, led on to this one; None when that is too much."""
+    listings = [source.listing for source in known.sources]
+    sources = tuple(map(make_source, spots, listings))
+    if spots == known.spots:
+        return replace(known, spots=spots, sources=sources)
+    pipeline = known.pipeline
+    changes = file_changes(known.spots[0], spots[0]) if can_renew(pipeline) else None
+    if changes is None or known.trigger:
+        return None
+    if not any(changes.values()):
+        return replace(known, spots=spots, sources=sources)
+    new = renew(pipeline, listings[0], known.datums, **changes)
+    sources = (make_source(spots[0], new.listing),)
+    fresh = [edit.datum for edit in new.edits if edit.kind != "delete"]
+    keyed = _keyed(tip, pipeline, known.shared, fresh, sources)
+    return replace(
+        known, spots=spots, sources=sources, datums=new.datums,
+        keyed=tuple(apply(new.edits, known.keyed, keyed)),
+        stamp=object(), since=_since(tip, known, new.edits, keyed),
+    )  # fmt: skip
+
+
+def _since(tip: Tip, known: Work, edits: tuple[Edit, ...], keyed: Sequence[Keyed]) -> Since | None:
+    """The steps from the work that was settled last; None when they have become many."""
+    settled = tip.memory.settled.get(known.pipeline.name)
+    if settled is None:
+        return None
+    stamp, fresh = known.stamp, dict[str, Keyed]()
+    if stamp is not settled[0]:
+        if known.since is None or known.since.stamp is not settled[0]:
+            return None
+        stamp, earlier, older = known.since
+        edits, fresh = (*earlier, *edits), dict(older)
+    fresh.update((item.label, item) for item in keyed)
+    for edit in edits:
+        if edit.kind == "delete":
+            fresh.pop(edit.datum.label, None)
+    return Since(stamp, edits, fresh) if len(edits) <= _FEW else None
 
 
 def _trigger(
@@ -101,10 +169,10 @@ def _trigger(
     if not any(leaf.propagation_never for leaf in leaves):
         return ""
     silent = {leaf.name for leaf in leaves if leaf.propagation_never}
-    keys = set()
+    keys, key_of = set(), key_maker(shared)
     for datum in datums:
-        inputs = [seen for seen in see(pipeline, datum, sources).inputs if seen.name not in silent]
-        keys.add(datum_key(shared, inputs))
+        inputs = [i for i in seen_inputs(pipeline, datum, sources) if i.name not in silent]
+        keys.add(key_of(inputs))
     return combined_digest(sorted(keys))
 
 
@@ -129,83 +197,20 @@ def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
     return path, ("image", str(tip.fact(path).content))
 
 
-def _source(tip: Tip, pipeline: Pipeline, number: int) -> Source:
-    leaf = pfs_leaves(pipeline.input)[number]
-    by_name = {other.name: other for other in tip.pipelines}
-    other = pipeline_of(leaf, by_name)
-    if other is not None:
-        home = tip.entry(other.home)
-        names = sorted(
-            (path for row in tip.manifest(other).rows for path in row.paths),
-            key=_byte_order,
-        )
-        tree = home.oid if home and home.mode == TREE else None
-        files = [n for n in names if tree and lookup(tip.objects.tree, tree, n)]
-        return _make_source(tip, other.home, files)
-    tip, prefix = tip.reach(place_of(tip, leaf))
-    found = tip.entry(prefix)
-    if found is None or found.mode != TREE:
-        raise _no_such_place(tip, pipeline, leaf, found)
-    homes = [p.home for p in tip.pipelines if p.home != ""]
-    base_path = prefix + "/" if prefix else ""
-    inner = tuple(h[len(base_path) :] for h in homes if h.startswith(base_path) and h != prefix)
-    files = [
-        path
-        for path, entry in walk(tip.objects.tree, found.oid)
-        if entry.mode != SUBMODULE
-        and not _housekeeping(path, at_root=not prefix)
-        and not any(path.startswith(home + "/") for home in inner)
-    ]
-    return _make_source(tip, prefix, files)
-
-
-def place_of(tip: Tip, leaf: Pfs) -> str:
-    """Path in the dataset of what an input names: a directory, or a linked repository."""
-    prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-    if tip.links is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
-        for path, submodule in tip.submodules.items():
-            try:
-                name = tip.links.name(submodule)
-            except UserError:
-                continue
-            if prefix in (name, name.rpartition("/")[2]):
-                return path
-    return prefix
-
-
-def _no_such_place(tip: Tip, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None) -> UserError:
-    names = [other.name for other in tip.pipelines]
-    names += [name for name, entry in tip.objects.tree(tip.root).items() if entry.mode == TREE]
-    near = difflib.get_close_matches(leaf.repo, names, 1)
-    text = f"there is no pipeline or directory {leaf.repo} in this dataset"
-    if found is not None:
-        text = f"{leaf.repo} is not a directory of this dataset"
-    if near:
-        text += f"; did you mean {near[0]}?"
-    return SpecError(text, file=pipeline.spec_path, line=pipeline.spec_line, key="input.pfs.repo")
-
-
-def _make_source(tip: Tip, prefix: str, files: Sequence[str]) -> Source:
-    def fact(path: str) -> FileFact:
-        return tip.fact(f"{prefix}/{path}" if prefix else path)
-
-    return Source(
-        prefix=prefix, listing=Listing(files), fact=fact, commit=tip.commit, dataset=tip.path
-    )
-
-
 def _prefetch(tip: Tip, datums: Sequence[Datum], sources: Sequence[Source]) -> None:
     """Learn of all matched files in one go, instead of one after the other."""
     entries: dict[str, list[TreeEntry]] = {}
     tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
+    reads = [tips[source.dataset].reader() for source in sources]
+    lists = [entries.setdefault(source.dataset, []) for source in sources]
     for datum in datums:
         for item in datum.entries:
-            source = sources[item.input]
+            source, entry_of = sources[item.input], reads[item.input]
             paths = source.listing.files_below(item.path) if item.is_dir else (item.path,)
             for path in paths:
-                entry = tips[source.dataset].entry(source.inner_path(path))
+                entry = entry_of(source.inner_path(path))
                 if entry is not None:
-                    entries.setdefault(source.dataset, []).append(entry)
+                    lists[item.input].append(entry)
     for dataset, found in entries.items():
         tips[dataset].learn(found)
 
@@ -240,19 +245,20 @@ def _default_code(tip: Tip, pipeline: Pipeline) -> list[str]:
         ]
     beside = pipeline.spec_path.rpartition("/")[0]
     home = tip.entry(beside)
-    owned = {
-        f"{other.home}/{path}" if other.home else path
-        for other in tip.pipelines
-        for row in tip.manifest(other).rows
-        for path in row.paths
-    }
     if home is not None and home.mode == TREE and beside:
-        for name, entry in tip.objects.tree(home.oid).items():
-            path = f"{beside}/{name}"
-            skip = name in SPEC_NAMES or name == manifests.NAME or name.startswith(".git")
-            if entry.mode in (TREE, SUBMODULE) or skip or path in owned or path in paths:
-                continue
-            paths.append(path)
+        found = [
+            f"{beside}/{name}"
+            for name, entry in tip.objects.tree(home.oid).items()
+            if entry.mode not in (TREE, SUBMODULE)
+            and not (name in SPEC_NAMES or name == manifests.NAME or name.startswith(".git"))
+        ]
+        owned: set[str] = set()
+        for other in tip.pipelines if found else ():
+            prefix = other.home + "/" if other.home else ""
+            if beside.startswith(other.home):
+                owned.update(prefix + path for path in tip.manifest(other).paths)
+        known = set(paths)
+        paths += [path for path in found if path not in owned and path not in known]
     return sorted(paths, key=_byte_order)
 
 
@@ -272,17 +278,6 @@ def place(pipeline: Pipeline, datum: Datum) -> str:
             f"for datum {datum.label}; use captures that the glob makes, such as $1"
         )
     return text
-
-
-def _housekeeping(path: str, *, at_root: bool) -> bool:
-    """Files of git, git-annex and DataLad themselves, which are nobody's data."""
-    first = path.split("/", 1)[0]
-    name = path.rsplit("/", 1)[-1]
-    return (at_root and first == ".datalad") or name in (
-        ".gitattributes",
-        ".gitignore",
-        ".gitmodules",
-    )
 
 
 def _byte_order(path: str) -> bytes:

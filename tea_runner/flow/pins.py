@@ -12,7 +12,7 @@ from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.submodules import Submodule
 from tea_runner.core.tree import SUBMODULE
-from tea_runner.flow.inputs import place_of
+from tea_runner.flow.spots import place_of
 from tea_runner.flow.tip import Tip
 
 #: Results commits that may follow from one another through several repositories.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import TeaError, UserError
 from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.plan import Decision, Keyed, PipelinePlan, Plan, decide
+from tea_runner.core.plan import Decision, Keyed, PipelinePlan, Plan, decide, decide_again
 from tea_runner.core.results import Result
 from tea_runner.core.tree import TREE, lookup
 from tea_runner.flow.inputs import Work, derive
@@ -17,6 +17,8 @@ from tea_runner.ports import Dataset
 
 #: Keys that failed for good, with the sentence that says how.
 Failures = Callable[[Sequence[str]], Mapping[str, str]]
+#: Homes whose outputs are remembered to be there.
+_HOMES = 256
 
 
 @dataclass
@@ -127,50 +129,76 @@ def _plan_one(
         return PipelinePlan(
             pipeline=pipeline, state="settled", decisions=tuple(rows), parts=work.parts
         )
-    open_keys = _open_keys(work.keyed, before, lost)
-    known = dict(dataset.known(open_keys, scope)) if open_keys else {}
-    for key in hopeless:
-        known.pop(key, None)
-    for key in open_keys:
-        if key in planned.unsettled:
-            known[key] = planned.unsettled[key][0]
-    unknown = [key for key in open_keys if key not in known]
-    return decide(
-        pipeline,
-        work.keyed,
-        work.shared,
-        before,
-        known=known,
-        lost=lost,
-        failures=failures(unknown) if unknown else {},
-        missing=missing(unknown) if unknown else {},
-        forced=forced,
-    )
+
+    def decided(keyed: Sequence[Keyed]) -> PipelinePlan:
+        open_keys = _open_keys(keyed, before, lost)
+        known = dict(dataset.known(open_keys, scope)) if open_keys else {}
+        for key in hopeless:
+            known.pop(key, None)
+        for key in open_keys:
+            if key in planned.unsettled:
+                known[key] = planned.unsettled[key][0]
+        unknown = [key for key in open_keys if key not in known]
+        return decide(
+            pipeline,
+            keyed,
+            work.shared,
+            before,
+            known=known,
+            lost=lost,
+            failures=failures(unknown) if unknown else {},
+            missing=missing(unknown) if unknown else {},
+            forced=forced,
+        )
+
+    plan = None if lost or forced else _followed(tip, work, before, decided)
+    if plan is None:
+        plan = decided(work.keyed)
+    if plan.state == "settled" and not lost:
+        tip.memory.settled[pipeline.name] = (work.stamp, before, plan)
+    return plan
+
+
+def _followed(
+    tip: Tip, work: Work, before: Manifest, decided: Callable[[Sequence[Keyed]], PipelinePlan]
+) -> PipelinePlan | None:
+    """The plan that was settled last, led on; None when it has too little to do with this one."""
+    stamp, manifest, plan = tip.memory.settled.get(work.pipeline.name, (None, None, None))
+    if plan is None or manifest is not before or plan.pipeline != work.pipeline:
+        return None
+    if work.stamp is stamp:
+        return plan
+    if work.since is None or work.since.stamp is not stamp:
+        return None
+    part = decided(list(work.since.fresh.values()))
+    return decide_again(plan, work.since.edits, part, before)
 
 
 def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:
     """Keys that the manifest at the tip does not answer."""
     # A datum that only moves to another place is known too, but has to be looked up to be moved.
-    rows = {row.datum: (row.key, row.place) for row in before.rows}
-    return [
-        item.key
-        for item in keyed
-        if rows.get(item.label) != (item.key, item.place) or item.label in lost
-    ]
+    rows, gone = before.by_datum, set(lost)
+    open_keys = []
+    for label, key, place in keyed:
+        row = rows.get(label)
+        if row is None or row.key != key or row.place != place or label in gone:
+            open_keys.append(key)
+    return open_keys
 
 
 def _lost(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
     home = tip.entry(pipeline.home)
     tree = home.oid if home is not None and home.mode == TREE else None
-    stamp = (tree or "", id(before))
-    known = tip.memory.lost.get(stamp)
-    if known is None:
+    manifest, known = tip.memory.lost.get(tree or "", (None, ()))
+    if manifest is not before:
         read = tip.objects.tree
         known = tuple(
             row.datum
             for row in before.rows
             if any(tree is None or lookup(read, tree, path) is None for path in row.paths)
         )
-        tip.memory.lost[stamp] = known
+        if len(tip.memory.lost) >= _HOMES:
+            tip.memory.lost.clear()
+        tip.memory.lost[tree or ""] = (before, known)
     return known

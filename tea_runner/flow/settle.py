@@ -37,7 +37,7 @@ def finish(
     work: Work, plan: PipelinePlan, tip: Tip, result_of: Callable[[Decision], Result | None]
 ) -> list[Finished] | Decision:
     """All datums with their results, or the first decision whose result is not to be had."""
-    rows = {row.datum: row for row in tip.manifest(work.pipeline).rows}
+    rows = tip.manifest(work.pipeline).by_datum
     finished = []
     for decision in plan.decisions:
         if decision.action == "failed":

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from tea_runner.core import content
 from tea_runner.core import manifest as manifests
@@ -20,6 +21,7 @@ from tea_runner.core.errors import OutsideError, SpecError, UserError
 from tea_runner.core.graph import order
 from tea_runner.core.manifest import Manifest, ManifestError, parse_manifest
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
+from tea_runner.core.plan import PipelinePlan
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.spec import Problem, parse_specs
 from tea_runner.core.submodules import Submodule, parse_gitmodules
@@ -30,6 +32,8 @@ from tea_runner.ports import Linked, Links, Objects
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Results commits of one push, one for each pipeline.
 _MOST_RESULTS = 1000
+#: Rows of manifests that are remembered.
+_ROWS = 500_000
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
@@ -53,8 +57,21 @@ class Memory:
     #: What is remembered of subdatasets, by their repositories.
     below: dict[str, Memory] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
-    #: Home tree and manifest to the datums whose outputs are gone.
-    lost: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    #: Home tree to the manifest in it and its datums whose outputs are gone.
+    lost: dict[str, tuple[Manifest, tuple[str, ...]]] = field(default_factory=dict)
+    #: A pipeline's name to the work that was derived of it last (:class:`~tea_runner.flow.inputs.Work`).
+    works: dict[str, Any] = field(default_factory=dict)
+    #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
+    settled: dict[str, tuple[object, Manifest, PipelinePlan]] = field(default_factory=dict)
+
+    def keep_manifest(self, oid: str, manifest: Manifest) -> None:
+        """Remember a manifest; old ones are let go, so that memory does not grow with the history."""
+        self.manifests[oid] = manifest
+        rows = sum(len(each.rows) for each in self.manifests.values())
+        for old in list(self.manifests):
+            if rows <= _ROWS or len(self.manifests) <= 2:
+                break
+            rows -= len(self.manifests.pop(old).rows)
 
 
 class Tip:
@@ -90,6 +107,23 @@ class Tip:
         if found is not None and found.mode == SUBMODULE and path in self.pins:
             return TreeEntry(SUBMODULE, self.pins[path])
         return found
+
+    def reader(self) -> Callable[[str], TreeEntry | None]:
+        """As :meth:`entry`, quick for paths that come directory by directory."""
+        last: str | None = None
+        entries: Mapping[str, TreeEntry] = {}
+
+        def entry(path: str) -> TreeEntry | None:
+            nonlocal last, entries
+            directory, _, name = path.rpartition("/")
+            if directory != last:
+                found = self.entry(directory)
+                inside = found is not None and found.mode == TREE
+                entries = self.objects.tree(found.oid) if found and inside else {}
+                last = directory
+            return entries.get(name)
+
+        return entry
 
     # -- subdatasets -------------------------------------------------------------------------
 
@@ -281,7 +315,7 @@ class Tip:
                 known = parse_manifest(self.objects.blob(entry.oid) or b"")
             except ManifestError:
                 known = Manifest()
-            self.memory.manifests[entry.oid] = known
+            self.memory.keep_manifest(entry.oid, known)
         return known
 
     def fact(self, path: str) -> FileFact:
@@ -289,7 +323,10 @@ class Tip:
 
         :raises UserError: when it cannot be an input, with its name and the reason.
         """
-        entry = self.entry(path)
+        return self.fact_of(path, self.entry(path))
+
+    def fact_of(self, path: str, entry: TreeEntry | None) -> FileFact:
+        """As :meth:`fact`, for who has looked the path up."""
         if entry is None:
             raise UserError(f"{path} is not in commit {self.commit[:12]}")
         name = (self.algorithm, entry.mode == LINK, entry.oid)
@@ -329,11 +366,11 @@ class Tip:
 
     def learn(self, entries: Sequence[TreeEntry]) -> None:
         """Read what these files point to, all in one go, for :meth:`fact` to know."""
-        algorithm = self.algorithm
+        algorithm, contents = self.algorithm, self.memory.contents
         unknown = {
-            entry.oid: entry.mode == LINK
-            for entry in entries
-            if (algorithm, entry.mode == LINK, entry.oid) not in self.memory.contents
+            oid: mode == LINK
+            for mode, oid in entries
+            if (algorithm, mode == LINK, oid) not in contents
         }
         for oid, data in self.objects.blobs(unknown).items():
             link = unknown[oid]

@@ -48,7 +48,7 @@ def transform(**more: Any) -> Pipeline:
 
 def holding(content: Content) -> SeenInput:
     """The input with a file of this content."""
-    return replace(SEEN, files=(replace(IMAGE, content=content),))
+    return SEEN._replace(files=(IMAGE._replace(content=content),))
 
 
 NOT_IN_THE_KEY = {
@@ -90,19 +90,19 @@ IN_THE_KEY = {
     "environment": key(environment=("image", "sha256:1")),
     "another image": key(environment=("image", "sha256:2")),
     "no code": key(code=()),
-    "code path": key(code=(replace(CODE[0], path="code/edge.sh"),)),
-    "code not executable": key(code=(replace(CODE[0], executable=False),)),
-    "code content": key(code=(replace(CODE[0], content=Content("MD5", 3, "1" * 32)),)),
+    "code path": key(code=(CODE[0]._replace(path="code/edge.sh"),)),
+    "code not executable": key(code=(CODE[0]._replace(executable=False),)),
+    "code content": key(code=(CODE[0]._replace(content=Content("MD5", 3, "1" * 32)),)),
     "more code": key(code=(*CODE, SeenFile("code/x", False, Content("MD5", 0, "2" * 32)))),
-    "input name": key(seen=(replace(SEEN, name="i"),)),
-    "visible path": key(seen=(replace(SEEN, path="images/b.png"),)),
-    "directory": key(seen=(replace(SEEN, is_dir=True),)),
-    "join_on": key(seen=(replace(SEEN, join_on="x"),)),
-    "group_by": key(seen=(replace(SEEN, group_by="x"),)),
-    "file path": key(seen=(replace(SEEN, files=(replace(IMAGE, path="images/b.png"),)),)),
-    "exec bit": key(seen=(replace(SEEN, files=(replace(IMAGE, executable=True),)),)),
-    "no files": key(seen=(replace(SEEN, files=()),)),
-    "names only": key(seen=(replace(SEEN, files=(replace(IMAGE, content=None),)),)),
+    "input name": key(seen=(SEEN._replace(name="i"),)),
+    "visible path": key(seen=(SEEN._replace(path="images/b.png"),)),
+    "directory": key(seen=(SEEN._replace(is_dir=True),)),
+    "join_on": key(seen=(SEEN._replace(join_on="x"),)),
+    "group_by": key(seen=(SEEN._replace(group_by="x"),)),
+    "file path": key(seen=(SEEN._replace(files=(IMAGE._replace(path="images/b.png"),)),)),
+    "exec bit": key(seen=(SEEN._replace(files=(IMAGE._replace(executable=True),)),)),
+    "no files": key(seen=(SEEN._replace(files=()),)),
+    "names only": key(seen=(SEEN._replace(files=(IMAGE._replace(content=None),)),)),
     "content": key(seen=(holding(Content("SHA256", 7, "b" * 64)),)),
     "size": key(seen=(holding(Content("SHA256", 8, "a" * 64)),)),
     "algorithm": key(seen=(holding(Content("BLAKE2B256", 7, "a" * 64)),)),
@@ -132,7 +132,7 @@ def test_the_order_of_codes_env_and_code_files_says_nothing() -> None:
     assert key(code=(*CODE, more)) == key(code=(more, *CODE))
     assert key(transform(env=env)) == key(transform(env=env[::-1]))
     assert key(transform(accept_return_code=(3, 1))) == key(transform(accept_return_code=(1, 3)))
-    other = replace(SEEN, name="b")
+    other = SEEN._replace(name="b")
     assert key(seen=(SEEN, other)) != key(seen=(other, SEEN))
 
 
