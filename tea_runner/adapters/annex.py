@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.adapters import process
+from tea_runner.adapters.checked import Checked, deadline, quarantine
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.core.annexlink import file_name, lower_directory, mixed_directory
 from tea_runner.core.content import key_size
@@ -89,6 +90,7 @@ class Annex:
         self._pipes: dict[tuple[str, ...], process.Pipe] = {}
         self._remotes: dict[str, str] = {}
         self._prepared_for = ""
+        self._checked = Checked()
 
     # -- remotes -----------------------------------------------------------------------------
 
@@ -187,7 +189,7 @@ class Annex:
         places: dict[str, Path] = {}
         absent = []
         for key in dict.fromkeys(keys):
-            place = self._object(key)
+            place = self._whole(key)
             if place is None:
                 absent.append(key)
             else:
@@ -197,12 +199,11 @@ class Annex:
             for key in absent:
                 place = self._object(key)
                 if place is not None:
+                    self._checked.note(place)
                     places[key] = place
             missing = tuple(key for key in absent if key not in places)
             if missing:
-                reasons = "; ".join(dict.fromkeys(errors.get(key, "") for key in missing)).strip(
-                    "; "
-                )
+                reasons = "; ".join(filter(None, dict.fromkeys(map(errors.get, missing))))
                 searched = ", ".join(self._remotes) or "no storage"
                 raise ContentMissing(
                     f"{len(missing)} of {len(places) + len(missing)} files have no content in "
@@ -211,16 +212,29 @@ class Annex:
                 )
         return places
 
+    def _whole(self, key: str) -> Path | None:
+        """Where the content is, if it is here and is what the key says."""
+        for place in self._places(key):
+            with contextlib.suppress(FileNotFoundError):
+                if self._checked.is_whole(place, key):
+                    return place
+                if not self.own:
+                    raise OutsideError(f"the content of {key} is damaged; see git annex fsck")
+                quarantine(place, self.git_dir / "annex" / "bad")
+        return None
+
     def _object(self, key: str) -> Path | None:
-        """Where the content is, if it is here whole."""
+        """Where the content is, if there are as many bytes as there should be."""
+        for place in self._places(key):
+            with contextlib.suppress(OSError):
+                if key_size(key) in (None, place.stat().st_size):
+                    return place
+        return None
+
+    def _places(self, key: str) -> Iterator[Path]:
         name = file_name(key)
         for directory in (lower_directory(key), mixed_directory(key)):
-            path = self.git_dir / "annex" / "objects" / directory / name / name
-            with contextlib.suppress(OSError):
-                size = path.stat().st_size
-                if key_size(key) in (None, size):
-                    return path
-        return None
+            yield self.git_dir / "annex" / "objects" / directory / name / name
 
     def _fetch(self, keys: Sequence[str]) -> dict[str, str]:
         errors: dict[str, str] = {}
@@ -240,14 +254,14 @@ class Annex:
             )
         pipe = self._pipe("calckey", f"--backend={backend}", "--batch")
         pipe.send(name + b"\n")
-        key = pipe.line().decode("utf-8", "surrogateescape")
+        key = pipe.line(deadline(path.stat().st_size)).decode("utf-8", "surrogateescape")
         if not key:
             raise OutsideError(f"git-annex could not make a key for {path.name}")
         return key
 
     def insert(self, path: Path, key: str) -> None:
         """Put a copy of the file into this repository as the content of the key."""
-        if self._object(key) is not None:
+        if self._whole(key) is not None:
             return
         directory = lower_directory(key) if self.own else mixed_directory(key)
         name = file_name(key)
@@ -286,7 +300,7 @@ class Annex:
         pipe = self._pipe("checkpresentkey", "--batch", name)
         for key in wanted:
             pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
-            if pipe.line() != b"1":
+            if pipe.line(deadline(0)) != b"1":
                 raise OutsideError(f"storage {name} says that it does not have {key}, just sent")
         return uuid
 
@@ -319,7 +333,7 @@ class Annex:
         pipe = self._pipe(*arguments)
         for line in lines:
             pipe.send(line.encode("utf-8", "surrogateescape") + b"\n")
-            text = pipe.line()
+            text = pipe.line(deadline(key_size(line) or 0))
             try:
                 answer = json.loads(text)
             except ValueError:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess  # noqa: TID251 - this is the one place
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -91,13 +92,17 @@ def start(
 def kill(process: subprocess.Popen[bytes]) -> None:
     """End a process and all of its group, if they still live, and reap it."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process)
         process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:
@@ -140,14 +145,26 @@ class Pipe:
         except (BrokenPipeError, ValueError):
             raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from None
 
-    def line(self) -> bytes:
+    def line(self, timeout: float | None = None) -> bytes:
         """The next line of the answer, without its end.
 
+        :param timeout: seconds after which the process is killed.
         :raises CommandError: when the process has ended.
         """
+        if timeout is None:
+            return self._line("it ended early")
+        timer = threading.Timer(timeout, _kill_group, (self.process,))
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._line(f"it ended early, or did not answer within {timeout:g} s")
+        finally:
+            timer.cancel()
+
+    def _line(self, why: str) -> bytes:
         line = self.stdout.readline()
         if not line:
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+            raise CommandError(self.argv, self.process.poll() or 0, why=why)
         return line.removesuffix(b"\n")
 
     def read(self, size: int) -> bytes:
