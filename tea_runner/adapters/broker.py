@@ -82,6 +82,11 @@ class Broker:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 when none was started."""
+        return self._process.pid if self._process is not None else 0
+
     def stop(self) -> None:
         """Have it write what it holds, and end it."""
         if self._process is None:

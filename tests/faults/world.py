@@ -146,6 +146,21 @@ class World:
                 if not self.broker.alive:
                     self.broker.start()
 
+    def held(self) -> contextlib.AbstractContextManager[object]:
+        """Nothing is started again meanwhile."""
+        return self._lock
+
+    @property
+    def redis_data(self) -> Path:
+        """Where Redis keeps what it holds."""
+        return self.root / "broker" / "redis"
+
+    def kill_redis(self) -> None:
+        """End Redis as a power cut does."""
+        _signal(self.broker.pid, signal.SIGKILL)
+        while self.broker.alive:
+            time.sleep(0.01)
+
     def signal(self, name: str, number: signal.Signals) -> int:
         """Send a signal to a role's process; returns its id, 0 when it does not run."""
         with self._lock:
