@@ -24,13 +24,6 @@ REDIS = {
     "redis-kill": 3, "redis-empty": 2, "redis-old": 2, "redis-flush": 3, "redis-full": 1,
     "redis-hang": 1,
 }  # fmt: skip
-    "redis-kill": 3,
-    "redis-empty": 2,
-    "redis-old": 2,
-    "redis-flush": 3,
-    "redis-full": 1,
-    "redis-hang": 1,
-}
 
 
 class Killer(threading.Thread):
