@@ -154,6 +154,8 @@ class Dataset(Protocol):
 
     name: str
     links: Links | None
+    #: Whether it is a person's clone, which need not have all content itself.
+    borrowed: bool
 
     @property
     def objects(self) -> Objects:
@@ -192,6 +194,10 @@ class Dataset(Protocol):
 
     def known_result(self, key: str, scope: str = "") -> Result | None:
         """That result; None when it is not whole any more."""
+        ...
+
+    def where(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Which of these annex keys have their content, and in which storage (its uuid)."""
         ...
 
     def storage_uuid(self) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from tea_runner.adapters.annex import Annex, Storage
+from tea_runner.adapters.annex import Annex
 from tea_runner.adapters.broker import Policy
 from tea_runner.adapters.clone import Clone, open_clone
 from tea_runner.adapters.connection import connect
@@ -36,6 +36,7 @@ from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
 from tea_runner.adapters.serving import Service
 from tea_runner.adapters.signing import Signer
+from tea_runner.adapters.storage import Storage
 from tea_runner.adapters.versions import tool_versions
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.jobs import Job

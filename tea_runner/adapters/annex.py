@@ -13,52 +13,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tea_runner.adapters import process
 from tea_runner.adapters.checked import Checked, deadline, quarantine
 from tea_runner.adapters.gitenv import GitEnvironment
+from tea_runner.adapters.storage import BUILT_IN, BY_NAME, Storage, parse_remote_log
 from tea_runner.core.annexlink import file_name, lower_directory, mixed_directory
 from tea_runner.core.content import key_size
 from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused, UserError
-
-#: Kinds of special remotes that may be listed by name: all others start programs, or go to an
-#: address that the dataset alone says, and have to be listed by uuid.
-_BY_NAME = frozenset({"directory", "S3", "webdav"})
-#: Those that every annex has; our configuration switches them off.
-_BUILT_IN = frozenset({"web", "bittorrent"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Storage:
-    """A special remote that the operator allows, as the dataset's ``remote.log`` may describe it.
-
-    ``origin`` stands for the forge itself, where it speaks git-annex.
-    """
-
-    name: str
-    uuid: str = ""
-    type: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def parse_remote_log(data: bytes) -> dict[str, dict[str, str]]:
-    """uuid to configuration of each special remote (git-annex, "internals", ``remote.log``)."""
-    found: dict[str, dict[str, str]] = {}
-    stamps: dict[str, float] = {}
-    for line in data.decode("utf-8", "replace").splitlines():
-        uuid, *words = line.split(" ")
-        config = dict(word.partition("=")[::2] for word in words)
-        try:
-            stamp = float(config.get("timestamp", "0").rstrip("s"))
-        except ValueError:
-            stamp = 0.0
-        if stamp >= stamps.get(uuid, -1.0):
-            found[uuid], stamps[uuid] = config, stamp
-    return found
 
 
 class Annex:
@@ -129,7 +93,7 @@ class Annex:
                 self._remotes["origin"] = uuid
                 self._git("config", "remote.origin.annex-speculate-present", "true")
             return
-        if storage.name in _BUILT_IN:
+        if storage.name in BUILT_IN:
             self._git("config", f"remote.{storage.name}.annex-ignore", "false")
             return
         for uuid, config in known.items():
@@ -143,7 +107,7 @@ class Annex:
                     f"storage {storage.name} is of type {kind} in the dataset, but the settings "
                     f"say {storage.type}; correct the one or the other"
                 )
-            if kind not in _BY_NAME and not storage.uuid:
+            if kind not in BY_NAME and not storage.uuid:
                 raise Refused(
                     f"storage {storage.name} is of type {kind}, which starts programs or goes "
                     f"where the dataset says; allow it by its uuid: {uuid}"
@@ -325,6 +289,24 @@ class Annex:
             f"annex.largefiles={expression} cannot be evaluated for {path}: {words}; "
             f"correct it in .gitattributes"
         )
+
+    def where(self, keys: Sequence[str]) -> dict[str, str]:
+        """Which of these keys a storage has now, asked of it, with the storage's uuid.
+
+        In a person's clone only what the clone itself has is looked at.
+        """
+        found: dict[str, str] = {}
+        for name, uuid in self._remotes.items():
+            rest = [key for key in dict.fromkeys(keys) if key not in found]
+            if name == "here":
+                found.update((key, uuid) for key in rest if self._object(key) is not None)
+                continue
+            pipe = self._pipe("checkpresentkey", "--batch", name)
+            for key in rest:
+                pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
+                if pipe.line(deadline(0)) == b"1":
+                    found[key] = uuid
+        return found
 
     # -- git-annex itself --------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ class Clone(Repository):
     """A dataset that is a person's clone."""
 
     branches = "refs/heads/"
+    borrowed = True
     # No refs of ours in a person's clone.
     keeps = False
 

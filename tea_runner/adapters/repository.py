@@ -28,6 +28,8 @@ class Repository:
 
     #: Where branches stand in the mirror.
     branches = "refs/remotes/origin/"
+    #: Whether it is a person's clone.
+    borrowed = False
     #: Whether results on tips that were pushed away stay known.
     keeps = True
 
@@ -182,6 +184,10 @@ class Repository:
     def storage_uuid(self) -> str:
         """Where new annexed content goes."""
         return self.prepared_annex().target[1]
+
+    def where(self, keys: Sequence[str]) -> dict[str, str]:
+        """Which of these annex keys have their content, and in which storage."""
+        return self.prepared_annex().where(keys)
 
     # -- publishing --------------------------------------------------------------------------
 

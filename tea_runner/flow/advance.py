@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
-from tea_runner.core.errors import OutputRefused, UserError
+from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
 from tea_runner.core.jobs import Job, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
@@ -196,8 +196,15 @@ class Advancer:
                 self.dataset, branch, planned.tip, work, finished,
                 who=self.who,
                 storage_uuid=self.dataset.storage_uuid,
+                stored=_stored(planned, plan),
                 command=command_of(work),
             )  # fmt: skip
+        except ContentMissing as error:
+            # Known, but only as a name: what has lost its content is computed again.
+            gone = set(error.keys)
+            lost = [f.key for f in finished if gone & {o.name for o in f.result.outputs}]
+            self._hopeless.update(lost)
+            return bool(lost) or not gone
         except (OutputRefused, UserError) as error:
             self._refused[name] = error.message
             return True
@@ -278,3 +285,15 @@ def _record_text(work: Work, group: Sequence[Finished]) -> str:
         paths = Paths(inputs=item.inputs, outputs=declared_outputs(work.pipeline, datum))
         texts.append(record_text(work.pipeline, paths, work.view(datum).places))
     return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)
+
+
+def _stored(planned: Planned, plan: PipelinePlan) -> set[str]:
+    """Annex keys that jobs of this plan have stored."""
+    results = (planned.unsettled.get(decision.key) for decision in plan.decisions)
+    return {
+        output.name
+        for found in results
+        if found is not None
+        for output in found[1].outputs
+        if output.kind == "annex"
+    }

@@ -86,6 +86,9 @@ def _held_up(
         above = plans.get(other.name)
         if above is None or above.state == "settled":
             continue
+        if above.state == "failed" and above.pipeline.on_failure == "publish":
+            # What succeeded is published: that is what this pipeline reads.
+            continue
         if above.state in ("failed", "blocked"):
             return PipelinePlan(
                 pipeline=pipeline, state="blocked", reason="blocked-by-failure", detail=other.name

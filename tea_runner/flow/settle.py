@@ -6,12 +6,13 @@ from the tip and the settings, never from the clock or the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tea_runner.core import annexlink
 from tea_runner.core.compose import Changes, Composition, Finished, Put, compose
 from tea_runner.core.content import pointer_key
+from tea_runner.core.errors import ContentMissing
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.records import format_record, format_summary
 from tea_runner.core.results import Output, Result
@@ -72,12 +73,14 @@ def settle(
     *,
     who: str,
     storage_uuid: Callable[[], str],
+    stored: Collection[str] = (),
     command: Callable[[Sequence[Finished]], str] | None = None,
 ) -> tuple[Composition, str] | None:
     """Compose and push the results commit of one pipeline.
 
     :param who: author and committer, ``Name <address>``.
-    :param storage_uuid: where the annexed outputs are, for the location log.
+    :param storage_uuid: where jobs store annexed outputs, for the location log.
+    :param stored: annex keys that jobs have just stored and verified; others are looked for.
     :returns: None when the branch or the ``git-annex`` branch moved meanwhile, so that nothing was
         published and the branch has to be planned again.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
@@ -93,7 +96,8 @@ def settle(
     keys = _annex_keys(composition)
     if keys:
         annex_tip = dataset.annex_tip()
-        logged = _log_presence(dataset, store, annex_tip, keys, storage_uuid(), who, seconds)
+        places = _places(dataset, annex_tip, keys, stored, storage_uuid)
+        logged = _log_presence(dataset, store, annex_tip, places, who, seconds)
         if logged is not None:
             updates.append(("refs/heads/git-annex", logged, annex_tip))
     store.flush()
@@ -115,6 +119,7 @@ def draft(
     A function of its arguments and of nothing else, so that anybody can make it again.
 
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
+    :raises ContentMissing: when a known result's content is in no storage any more.
     """
     annexed_code = tuple(
         path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
@@ -217,24 +222,58 @@ def _annex_keys(composition: Composition) -> list[str]:
     return sorted({key for key in links if key})
 
 
+def _places(
+    dataset: Dataset,
+    annex_tip: str | None,
+    keys: Sequence[str],
+    stored: Collection[str],
+    storage_uuid: Callable[[], str],
+) -> dict[str, str]:
+    """Where the content of these keys is, as far as it is to be said anew.
+
+    What a job has just stored was verified by it; a result that is known from former times is
+    looked for, because no pointer is published whose content nobody has.
+    """
+    places = {key: storage_uuid() for key in keys if key in stored}
+    former = [key for key in keys if key not in stored]
+    if not former:
+        return places
+    found = dataset.where(former)
+    gone = [key for key in former if key not in found]
+    if gone and dataset.borrowed:
+        # A clone does not have all content itself; its location log says who has.
+        gone = [key for key in gone if not _logged(dataset, annex_tip, key)]
+    if gone:
+        raise ContentMissing(f"the content of key {gone[0]} is in no storage any more", tuple(gone))
+    return {**places, **found}
+
+
+def _logged(dataset: Dataset, annex_tip: str | None, key: str) -> bool:
+    if annex_tip is None:
+        return False
+    root = dataset.objects.commit(annex_tip).tree
+    entry = lookup(dataset.objects.tree, root, annexlink.log_path(key))
+    log = (dataset.objects.blob(entry.oid) or b"") if entry else b""
+    return any(line.split(b" ")[1:2] == [b"1"] for line in log.splitlines())
+
+
 def _log_presence(
     dataset: Dataset,
     store: TreeStore,
     annex_tip: str | None,
-    keys: Sequence[str],
-    uuid: str,
+    places: Mapping[str, str],
     who: str,
     seconds: int,
 ) -> str | None:
     """A commit for the ``git-annex`` branch that says where the content is; None if it says so."""
     root = dataset.objects.commit(annex_tip).tree if annex_tip else None
-    paths = {annexlink.log_path(key): key for key in keys}
+    paths = {annexlink.log_path(key): uuid for key, uuid in places.items()}
     entries = {path: lookup(dataset.objects.tree, root, path) if root else None for path in paths}
     blobs = dataset.objects.blobs(entry.oid for entry in entries.values() if entry)
     changes: dict[str, TreeEntry | None] = {}
     for path, entry in entries.items():
         before = (blobs[entry.oid] or b"") if entry else b""
-        after = annexlink.merge_location(before, uuid, seconds)
+        after = annexlink.merge_location(before, paths[path], seconds)
         if after != before:
             changes[path] = TreeEntry(PLAIN, store.add("blob", after))
     if not changes:

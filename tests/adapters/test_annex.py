@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.annex import Annex, parse_remote_log
+from tea_runner.adapters.annex import Annex
+from tea_runner.adapters.storage import parse_remote_log
 from tea_runner.core.content import key_content
 from tea_runner.core.errors import ContentMissing, OutsideError
 from tests.e2e.conftest import folder_lab

@@ -102,7 +102,7 @@ def test_a_deleted_or_damaged_index_costs_nothing_but_time(lab: Lab, counted: Co
         assert Step(0, True, "settled") == push(lab, count, {"raw/a.txt": text})
 
 
-def test_the_verb_counts_and_makes_again(settled: Dataset) -> None:
+def test_the_verb_counts_and_makes_again(settled: Dataset) -> None:  # noqa: F811
     """In a clone, ``index show`` and ``index rebuild`` tell the same numbers."""
     shown = json.loads(tea(settled.path, "index", "show", "--json").out)
     made = json.loads(tea(settled.path, "index", "rebuild", "--json").out)
