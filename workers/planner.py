@@ -15,8 +15,9 @@ from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.adapters.turn import turn
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.flow.advance import Advance, Advancer
+from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import tracked
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import StatusState
 from tea_runner.present import sentences
 from tea_runner.wiring import Site

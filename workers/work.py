@@ -27,7 +27,8 @@ from tea_runner.core.redact import Redactor
 from tea_runner.core.results import Result, format_results
 from tea_runner.core.tree import PLAIN, TREE, TreeEntry
 from tea_runner.flow.inputs import Work, derive
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.tip import Tip
 from workers.compute import Bench
 
 #: Commits whose datums are remembered: jobs of one push need not derive them again.

@@ -162,7 +162,8 @@ class Jobs:
         job = unseal(body.decode(), self._secret)
         if attempt < 0:
             sentence = (
-                f"its worker died {self._crashes} times in a row; it is parked until somebody retries it"
+                f"its worker died {self._crashes} times in a row; "
+                f"it is parked until somebody retries it"
             )
             self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
             self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
@@ -205,7 +206,10 @@ class Jobs:
             self._stop(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if self._release(keys=keys, args=[claim.token, 0, wait, self._redact(sentence)]) and not wait:
+        if (
+            self._release(keys=keys, args=[claim.token, 0, wait, self._redact(sentence)])
+            and not wait
+        ):
             self._enqueue("work", claim.job.id)
 
     def note(self, job_id: str, **facts: str) -> None:

@@ -14,8 +14,9 @@ from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.flow.advance import Advancer
 from tea_runner.flow.local import LocalQueue
+from tea_runner.flow.memory import Memory
 from tea_runner.flow.planning import Planned, make_plan
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.tip import Tip
 from tea_runner.present.visible import visible
 
 

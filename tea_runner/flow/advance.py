@@ -22,10 +22,11 @@ from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
 from tea_runner.core.scope import ledger, refs_of
 from tea_runner.flow.inputs import Work
+from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import moved
 from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.settle import finish, settle
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset, JobQueue
 
 #: A plan is made again at most so many times in one call; a branch that others move all the time

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.tree import TreeEntry, edit_tree, format_tree
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import CommitFacts, Objects
 
 #: The commit that is none.

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from tea_runner.core import content
 from tea_runner.core import manifest as manifests
@@ -21,57 +19,18 @@ from tea_runner.core.errors import OutsideError, SpecError, UserError
 from tea_runner.core.graph import order
 from tea_runner.core.manifest import Manifest, ManifestError, parse_manifest
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
-from tea_runner.core.plan import PipelinePlan
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.spec import Problem, parse_specs
 from tea_runner.core.submodules import Submodule, parse_gitmodules
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup, walk
 from tea_runner.core.view import FileFact
+from tea_runner.flow.memory import Memory
 from tea_runner.ports import Linked, Links, Objects
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Results commits of one push, one for each pipeline.
 _MOST_RESULTS = 1000
-#: Rows of manifests that are remembered.
-_ROWS = 500_000
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
-
-
-@dataclass
-class Memory:
-    """What is remembered between commits of one repository, by object id."""
-
-    #: Whether annexed inputs need a cryptographically safe hash.
-    strict_hashes: bool = False
-
-    #: Tree id to the paths of pipeline files below it.
-    specs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    #: Blob id and path to what the file says.
-    parsed: dict[tuple[str, str], tuple[tuple[Pipeline, ...], tuple[Problem, ...]]] = field(
-        default_factory=dict
-    )
-    #: (algorithm, is link, blob id) to identity and annex key; None where it is no usable input.
-    contents: dict[tuple[str, bool, str], tuple[content.Content, str | None] | None] = field(
-        default_factory=dict
-    )
-    #: What is remembered of subdatasets, by their repositories.
-    below: dict[str, Memory] = field(default_factory=dict)
-    manifests: dict[str, Manifest] = field(default_factory=dict)
-    #: Home tree to the manifest in it and its datums whose outputs are gone.
-    lost: dict[str, tuple[Manifest, tuple[str, ...]]] = field(default_factory=dict)
-    #: A pipeline's name to the work that was derived of it last (:class:`~tea_runner.flow.inputs.Work`).
-    works: dict[str, Any] = field(default_factory=dict)
-    #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
-    settled: dict[str, tuple[object, Manifest, PipelinePlan]] = field(default_factory=dict)
-
-    def keep_manifest(self, oid: str, manifest: Manifest) -> None:
-        """Remember a manifest; old ones are let go, so that memory does not grow with the history."""
-        self.manifests[oid] = manifest
-        rows = sum(len(each.rows) for each in self.manifests.values())
-        for old in list(self.manifests):
-            if rows <= _ROWS or len(self.manifests) <= 2:
-                break
-            rows -= len(self.manifests.pop(old).rows)
 
 
 class Tip:

@@ -18,8 +18,9 @@ from tea_runner.core.signature import split
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk
 from tea_runner.flow.advance import command_of
 from tea_runner.flow.inputs import Work, derive
+from tea_runner.flow.memory import Memory
 from tea_runner.flow.settle import draft, finish
-from tea_runner.flow.tip import Memory, Tip
+from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset, Links
 
 
