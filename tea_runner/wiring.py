@@ -30,6 +30,7 @@ from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.logs import LogReader
 from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
+from tea_runner.adapters.pace import Paces
 from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
 from tea_runner.adapters.queue import Handler, Work
 from tea_runner.adapters.repository import Repository
@@ -332,6 +333,11 @@ class Site:
             crashes=said.crashes,
             redact=self.redactor.text,
         )
+
+    @cached_property
+    def paces(self) -> Paces:
+        """How fast pipelines are."""
+        return Paces(self.redis)
 
     # -- looking -----------------------------------------------------------------------------
 

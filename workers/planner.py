@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -89,6 +90,7 @@ class Planner:
             queue=self._site.jobs,
             who=self._site.who,
             memory=memory,
+            pace=functools.partial(self._site.paces.of, name),
         )
         with step("advance"):
             advance = advancer.advance(branch)

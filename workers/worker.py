@@ -160,6 +160,10 @@ class Worker:
         jobs.fail(job, report.failures)
         first = next(iter(report.failures.values()), "")
         jobs.note(job.id, seconds=f"{report.seconds:.3f}", datums=str(len(job.datums)))
+        if not report.failures:
+            self._site.paces.note(
+                job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds
+            )
         jobs.end(claim, "failed" if report.failures else "done", first)
         reached("end.end")
 

@@ -8,7 +8,7 @@ remotes and its credentials are theirs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tea_runner.adapters import process
@@ -53,6 +53,10 @@ class CloneMirror(Mirror):
 
     def fetch(self, *refspecs: str) -> None:
         """What the clone has is what counts."""
+
+    def _move(self, act: Callable[[], object]) -> None:
+        """A person moves refs here too: what they are is asked each time."""
+        act()
 
     def head(self) -> str:
         """Name of the branch that is checked out.

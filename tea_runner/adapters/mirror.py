@@ -18,6 +18,7 @@ from urllib.parse import quote
 from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
+from tea_runner.adapters.refs import Refs
 from tea_runner.core.content import SMALL_BLOB
 from tea_runner.core.errors import CommandError, OutsideError, Refused
 
@@ -38,7 +39,10 @@ class Mirror:
         self.url = url
         self.environment = environment
         self.objects = ObjectReader(git_dir, environment)
-        self._advertised: dict[str, str] = {}
+        self._refs = Refs(
+            git_dir,
+            lambda prefix: self.git("for-each-ref", "--format=%(objectname) %(refname)", prefix),
+        )
 
     def git(
         self,
@@ -130,7 +134,7 @@ class Mirror:
                     raise
                 # Another ref stands where a directory is wanted: prune first, then again.
                 self._mended(lambda: self.git("remote", "prune", "origin", why="pruning"))
-                fetch()
+                self._move(fetch)
 
     def update(self, lines: Sequence[str]) -> None:
         """Move refs here, as ``git update-ref --stdin`` wants to be told."""
@@ -144,7 +148,7 @@ class Mirror:
         git removes its lock files when it ends, unless it was killed.
         """
         try:
-            act()
+            self._move(act)
         except CommandError as error:
             stale = re.findall(r"'([^'\n]+\.lock)': File exists", error.stderr)
             inside = [Path(path) for path in stale if Path(path).is_relative_to(self.git_dir)]
@@ -152,7 +156,13 @@ class Mirror:
                 raise
             for path in inside:
                 path.unlink(missing_ok=True)
+            self._move(act)
+
+    def _move(self, act: Callable[[], object]) -> None:
+        try:
             act()
+        finally:
+            self._refs.moved()
 
     def ls_remote(self, *patterns: str) -> dict[str, str]:
         """Refs of the forge's repository with their ids, in one request.
@@ -170,9 +180,7 @@ class Mirror:
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Local refs below *prefix* with their ids."""
-        out = self.git("for-each-ref", "--format=%(objectname) %(refname)", prefix)
-        rows = (line.split(" ", 1) for line in out.decode("utf-8", "replace").splitlines())
-        return {row[1]: row[0] for row in rows}
+        return self._refs.below(prefix)
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch as last fetched; *branch* without ``refs/heads/``."""
@@ -204,10 +212,13 @@ class Mirror:
         leases = [f"--force-with-lease={ref}:{expected or ''}" for ref, _, expected in updates]
         specs = [f"{new}:{ref}" for ref, new, _ in updates]
         try:
-            self.git(
-                *_PARTIAL, "push", "-q", "--atomic", "--porcelain", "--no-follow-tags",
-                "--no-verify", *leases, "origin", *specs,
-                why=f"pushing to {self.url}",
+            # git notes what it pushed in the refs of the remote.
+            self._move(
+                lambda: self.git(
+                    *_PARTIAL, "push", "-q", "--atomic", "--porcelain", "--no-follow-tags",
+                    "--no-verify", *leases, "origin", *specs,
+                    why=f"pushing to {self.url}",
+                )
             )  # fmt: skip
         except CommandError as error:
             return self._after_refusal(updates, error)

@@ -217,11 +217,15 @@ class Repository:
 
     def _note(self, updates: Sequence[tuple[str, str, str | None]]) -> None:
         """What we moved ourselves is known here without another request."""
+        there = self.mirror.refs("refs/")
         lines = []
         for ref, new, _ in updates:
             local = ref.replace("refs/heads/", self.branches, 1)
-            lines.append(f"update {local} {new}" if new else f"delete {local}")
-        self.mirror.update(lines)
+            # Most of it git itself has noted when it pushed.
+            if there.get(local, "") != new:
+                lines.append(f"update {local} {new}" if new else f"delete {local}")
+        if lines:
+            self.mirror.update(lines)
 
     def close(self) -> None:
         """End the processes behind it."""

@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.plan import Decision
@@ -18,11 +18,22 @@ from tea_runner.core.scope import ledger, refs_of
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
-#: Jobs that one pipeline is cut into, unless its datums are so many that sets would grow too large.
+#: Jobs that one pipeline of unknown pace is cut into, unless sets would grow too large.
 _JOBS = 32
 _LARGEST_SET = 500
-#: Up to so many datums, each is a job of its own.
+#: Up to so many datums of unknown pace, each is a job of its own.
 _SINGLE = 64
+#: How long a job should take: queue, claim and push are shared, and not much is lost with a worker.
+_SECONDS = 2.0
+
+
+class Pace(NamedTuple):
+    """How fast a pipeline's datums were of late."""
+
+    #: Of one datum, all that a job costs included.
+    seconds: float
+    #: Workers that can share them.
+    workers: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +76,7 @@ def cut(
     *,
     number: int | None = None,
     most: int | None = None,
+    pace: Pace | None = None,
     size_bytes: int | None = None,
     bytes_of: Callable[[Decision], int] = lambda _: 0,
 ) -> list[list[Decision]]:
@@ -72,13 +84,12 @@ def cut(
 
     :param number: ``datum_set_spec.number``: that many datums in each set.
     :param most: ``parallelism_spec.constant``: at most so many sets, which is what can run at once.
+    :param pace: where it is known, sets are as large as takes a worker a while, and all have some.
     :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many.
     """
     if not decisions:
         return []
-    size = number or min(_LARGEST_SET, -(-len(decisions) // _JOBS))
-    if len(decisions) <= _SINGLE and not number:
-        size = 1
+    size = number or _set_size(len(decisions), pace)
     if most:
         size = max(size, -(-len(decisions) // most))
     ordered = sorted(decisions, key=lambda decision: decision.key)
@@ -93,6 +104,13 @@ def cut(
         sets[-1].append(decision)
         filled += bytes_of(decision)
     return sets
+
+
+def _set_size(datums: int, pace: Pace | None) -> int:
+    if pace is not None:
+        share = -(-datums // max(1, pace.workers))
+        return max(1, min(_LARGEST_SET, share, int(_SECONDS / max(pace.seconds, 1e-6))))
+    return 1 if datums <= _SINGLE else min(_LARGEST_SET, -(-datums // _JOBS))
 
 
 def seal(job: Job, secret: bytes) -> str:

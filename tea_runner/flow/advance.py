@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
-from tea_runner.core.jobs import Job, cut
+from tea_runner.core.jobs import Job, Pace, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
 from tea_runner.core.scope import ledger, refs_of
@@ -74,6 +74,8 @@ class Advancer:
     who: str
     memory: Memory = field(default_factory=Memory)
     only: Sequence[str] = ()
+    #: How fast a pipeline's datums were, where that is known.
+    pace: Callable[[str], Pace | None] = lambda _: None
     #: Tips of ``git-annex`` at which content was missing that the branch waits for.
     starved: set[str] = field(default_factory=set)
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
@@ -254,6 +256,7 @@ class Advancer:
             rest,
             number=plan.pipeline.datum_set_number,
             most=plan.pipeline.parallelism,
+            pace=self.pace(plan.pipeline.name),
             size_bytes=plan.pipeline.datum_set_bytes,
             bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),
         )
