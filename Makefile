@@ -35,7 +35,7 @@ up: .venv/made
 ## make test      lint, types and tests;  make test ARGS='-k glob'  passes arguments to pytest
 .PHONY: test
 test: lint
-	@$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' $(ARGS)
+	@$(IN_VENV) .venv/bin/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
 ## make fuzz      random input for every reader of strangers' words, for long;  make fuzz TIMES=5000
 .PHONY: fuzz
