@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 from tea_runner.core.hook import ForgeHook
@@ -10,6 +11,7 @@ from tea_runner.core.jobs import Job
 from tea_runner.core.results import Result
 from tea_runner.core.submodules import Submodule
 from tea_runner.core.tree import TreeEntry
+from tea_runner.core.verdict import Verdict
 
 
 class PlanRequests(Protocol):
@@ -200,6 +202,25 @@ class Dataset(Protocol):
         """Which of these annex keys have their content, and in which storage (its uuid)."""
         ...
 
+    def fitted(self, result: Result, root: str, directory: str) -> Result | None:
+        """The result as the attributes of a tree want it saved in a directory.
+
+        None when that takes content that is too large, or not to be had.
+        """
+        ...
+
+    @property
+    def neighbours(self) -> Sequence[str]:
+        """Other repositories whose results count here as well."""
+        ...
+
+    def elsewhere(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Which of these keys those have results for, with ``owner/name@commit``.
+
+        :meth:`known_result` gives them then.
+        """
+        ...
+
     def storage_uuid(self) -> str:
         """Where new annexed content goes.
 
@@ -226,6 +247,30 @@ class Dataset(Protocol):
 
 #: ((commit, tip of ``git-annex``), sentence): at what time content was found to be nowhere.
 Missed = tuple[tuple[str, str], str]
+
+
+class Wishes(Protocol):
+    """What people want of one branch beyond what its commits say, and what came of it."""
+
+    def forced(self) -> Mapping[str, str]:
+        """What to compute although it is known: a key or a pipeline's name to the wish's own name."""
+        ...
+
+    def answered(self, words: Iterable[str]) -> None:
+        """These are done."""
+        ...
+
+    def note(self, salt: str, verdicts: Sequence[Verdict]) -> None:
+        """Remember what came of it; the same wish is counted once."""
+        ...
+
+    def only(self, jobs: Collection[str]) -> None:
+        """The branch waits for these jobs alone: others that nobody wants are not begun."""
+        ...
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Nobody else asks for jobs meanwhile: one key is not begun in two repositories at once."""
+        ...
 
 
 class JobQueue(Protocol):

@@ -19,6 +19,7 @@ from tea_runner.adapters.annex import Annex
 from tea_runner.adapters.broker import Policy
 from tea_runner.adapters.clone import Clone, open_clone
 from tea_runner.adapters.connection import connect
+from tea_runner.adapters.elsewhere import Elsewhere
 from tea_runner.adapters.environments.kinds import KINDS, Choice, choose
 from tea_runner.adapters.environments.protocol import Environment, Limits
 from tea_runner.adapters.fleet import Fleet, look_at_fleet
@@ -39,6 +40,7 @@ from tea_runner.adapters.serving import Service
 from tea_runner.adapters.signing import Signer
 from tea_runner.adapters.storage import Storage
 from tea_runner.adapters.versions import tool_versions
+from tea_runner.adapters.wishes import BranchWishes
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
@@ -169,6 +171,7 @@ class Site:
 
     def repository(self, name: str) -> Repository:
         """A dataset on the forge, with this host's mirror of it."""
+        trusted = self.settings.trusted_repositories
         path = mirror_path(_folder(self.settings.state) / "mirrors", name)
         mirror = Mirror(path, self.forge.remote_url(name), self.git)
         made = Repository(
@@ -182,7 +185,15 @@ class Site:
         made.links = ForgeLinks(
             name, self.forge_base, self.repository, allowed=self.settings.repositories
         )
+        if self.settings.trusted_repositories:
+            made.others = Elsewhere(name, lambda: self._named(trusted), self.repository)
         return made
+
+    def _named(self, patterns: Sequence[str]) -> list[str]:
+        """The repositories that these patterns name."""
+        wild = [pattern for pattern in patterns if "*" in pattern]
+        found = self.forge.repositories(wild) if wild else []
+        return sorted({*(pattern for pattern in patterns if "*" not in pattern), *found})
 
     @property
     def forge_base(self) -> str:
@@ -338,6 +349,10 @@ class Site:
     def paces(self) -> Paces:
         """How fast pipelines are."""
         return Paces(self.redis)
+
+    def wishes(self, repository: str, branch: str) -> BranchWishes:
+        """What people want of a branch beyond what its commits say."""
+        return BranchWishes(self.redis, repository, branch, self.jobs.facts)
 
     # -- looking -----------------------------------------------------------------------------
 

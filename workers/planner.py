@@ -91,6 +91,7 @@ class Planner:
             who=self._site.who,
             memory=memory,
             pace=functools.partial(self._site.paces.of, name),
+            wishes=self._site.wishes(name, branch),
         )
         with step("advance"):
             advance = advancer.advance(branch)
@@ -173,12 +174,14 @@ class Planner:
         target = f"{self._site.settings.web_url}/runs/{run}"
         saved = self._runs.get(run)
         counted = {p.name: p.counts for p in saved.pipelines} if saved else {}
+        told = {p.name: p.detail for p in saved.pipelines if p.state == "settled"} if saved else {}
         taken = True
         for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
             for progress in advance.pipelines.values():
                 numbers = counted.get(progress.pipeline, progress.counts)
                 state = sentences.FORGE_STATES[progress.state]
-                text = sentences.status(progress.state, numbers, progress.detail)
+                detail = progress.detail or told.get(progress.pipeline, "")
+                text = sentences.status(progress.state, numbers, detail)
                 about = f"{context}/{progress.pipeline}"
                 taken &= self._status(name, commit, about, state, text, target)
             if advance.problems:

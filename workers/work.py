@@ -125,7 +125,8 @@ class Workshop:
                 with step("save"):
                     outputs = saver.save(computed.found, tip.root, computed.directory)
                 recovered = computed.ran.how == "recovered"
-                report.results.append(Result(key, outputs, computed.ran.code, recovered))
+                result = Result(key, outputs, computed.ran.code, recovered, saver.rule, job.salt)
+                report.results.append(result)
         if report.results:
             with step("store"):
                 saver.finish()
@@ -155,6 +156,8 @@ class Workshop:
         self.repository.refresh()
         keys = [key for _, key in job.datums]
         unsettled = self.repository.unsettled(job.scope)
+        if job.salt:
+            return all(key in unsettled and unsettled[key][1].salt == job.salt for key in keys)
         rest = [key for key in keys if key not in unsettled]
         return not rest or len(self.repository.known(rest, job.scope)) == len(set(rest))
 

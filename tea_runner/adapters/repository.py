@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tea_runner.adapters.annex import Annex
+from tea_runner.adapters.elsewhere import Elsewhere, Found, bring
 from tea_runner.adapters.failpoints import step
+from tea_runner.adapters.fitting import Fitting
 from tea_runner.adapters.index import Index
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
+from tea_runner.adapters.storage import parse_remote_log
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.results import Result, ResultError, parse_results
@@ -57,6 +61,10 @@ class Repository:
         self.annex = annex
         #: Where its subdatasets are.
         self.links: Links | None = None
+        #: Other repositories whose results count here as well.
+        self.others: Elsewhere | None = None
+        self._found: dict[str, Found] = {}
+        self._fitting: Fitting | None = None
         self._index: Index | None = None
         #: A job's ref and commit to the results it holds.
         self._unsettled: dict[tuple[str, str], tuple[Result, ...]] = {}
@@ -80,6 +88,8 @@ class Repository:
         :raises OutsideError: when it does not answer.
         """
         self.mirror.fetch()
+        if self.others is not None:
+            self.others.forget()
 
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's end, None when there is no such branch."""
@@ -112,7 +122,8 @@ class Repository:
         """Key to (ref, result) of what jobs have finished and no results commit holds yet.
 
         The scope's own come before trusted ones.  Where two jobs of one scope computed one key, the
-        ref that sorts first counts, for every reader.
+        ref that sorts first counts, for every reader; but a result that somebody asked for although
+        the key was known comes before all others, the latest wish first.
         """
         found: dict[str, tuple[str, Result]] = {}
         refs = self.mirror.refs("refs/tea/")
@@ -121,10 +132,13 @@ class Repository:
             if known not in there:
                 del self._unsettled[known]
         for prefix in dict.fromkeys((refs_of(scope), refs_of(""))):
+            here: dict[str, tuple[str, Result]] = {}
             for ref, oid in sorted(refs.items()):
                 if ref.startswith(prefix):
                     for result in self._results_at(ref, oid):
-                        found.setdefault(result.key, (ref, result))
+                        if result.key not in here or result.salt > here[result.key][1].salt:
+                            here[result.key] = (ref, result)
+            found.update((key, value) for key, value in here.items() if key not in found)
         return found
 
     def _results_at(self, ref: str, oid: str) -> tuple[Result, ...]:
@@ -178,8 +192,40 @@ class Repository:
         return self.index.known(keys, scope)
 
     def known_result(self, key: str, scope: str = "") -> Result | None:
-        """The result that a manifest knows; None when it is not whole any more."""
-        return self.index.result(key, scope)
+        """The result that a manifest knows, here or elsewhere; None when it is not to be had."""
+        place, result = self.index.place(key, scope), self.index.result(key, scope)
+        if place is not None and result is not None:
+            paths = [output.path for output in result.outputs if output.kind != "link"]
+            root = self.objects.commit(place.commit).tree
+            return replace(result, rule=self.fitting.rule(root, place.directory, paths))
+        found = self._found.get(key)
+        if found is None:
+            return None
+        return bring(found, self.writer(), lambda keys: len(self.where(keys)) == len(set(keys)))
+
+    @property
+    def fitting(self) -> Fitting:
+        """Fits known results to the places where they are wanted."""
+        if self._fitting is None:
+            self._fitting = Fitting(self.mirror, self.prepared_annex)
+        return self._fitting
+
+    def fitted(self, result: Result, root: str, directory: str) -> Result | None:
+        """The result as the dataset's rules want it in a directory; see :class:`Fitting`."""
+        return self.fitting.fit(result, root, directory)
+
+    @property
+    def neighbours(self) -> Sequence[str]:
+        """Repositories whose results count here as well."""
+        return self.others.names() if self.others is not None else ()
+
+    def elsewhere(self, keys: Sequence[str]) -> dict[str, str]:
+        """Which of these keys other repositories have results for, with ``owner/name@commit``."""
+        if self.others is None or not keys:
+            return {}
+        found = self.others.find(keys, set(parse_remote_log(self.remote_log())))
+        self._found.update(found)
+        return {key: each.place for key, each in found.items()}
 
     def storage_uuid(self) -> str:
         """Where new annexed content goes."""
@@ -233,6 +279,10 @@ class Repository:
         self.mirror.close()
         if self.links is not None:
             self.links.close()
+        if self.others is not None:
+            self.others.close()
+        if self._fitting is not None:
+            self._fitting.close()
         if self._index is not None:
             self._index.close()
             self._index = None

@@ -12,6 +12,7 @@ from tea_runner.adapters.attributes import Attributes
 from tea_runner.adapters.objects import ObjectWriter
 from tea_runner.core import largefiles
 from tea_runner.core.results import Output
+from tea_runner.core.rules import Judged, rule
 
 _HEAD = 65536
 
@@ -40,6 +41,8 @@ class Saver:
         self.writer = writer
         self._backend = backend
         self._keys: list[str] = []
+        #: How the outputs that were saved last were judged.
+        self.rule = ""
         #: Ids of blobs that must stay reachable beside the results.
         self.blobs: dict[str, int] = {}
 
@@ -52,6 +55,16 @@ class Saver:
         prefix = directory + "/" if directory else ""
         attributes = self._attributes.of(root, [prefix + item.path for item in found])
         outputs = []
+        self.rule = rule(
+            Judged(
+                item.path,
+                prefix + item.path,
+                attributes[prefix + item.path][0],
+                largefiles.backend(attributes[prefix + item.path][1], self._backend),
+            )
+            for item in found
+            if not item.link
+        )
         for item in found:
             if item.link:
                 target = item.link.encode("utf-8", "surrogateescape")

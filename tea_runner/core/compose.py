@@ -42,6 +42,8 @@ class Finished:
     result: Result
     #: Paths in the dataset, for the record.
     inputs: tuple[str, ...]
+    #: It was known, somebody asked for it all the same, and it gave other bytes.
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +101,18 @@ def compose(
     :raises OutputRefused: when a path has two owners.
     """
     home = pipeline.home
+    again = sorted({item.key for item in finished if item.again})
+    if again:
+        # The index learns from the manifest that these results replace all that were before.
+        parts = {**parts, manifests.RECOMPUTED: " ".join(again)}
     owners = _owners(finished)
     old_rows = before.by_datum
     old_paths = {path for row in before.rows for path in row.paths}
     changed = [
         item
         for item in finished
-        if _differs(item, old_rows.get(item.label))
+        if item.again
+        or _differs(item, old_rows.get(item.label))
         # What somebody removed from the tree is put back.
         or any(exists(_join(home, path)) is None for path in _paths(item))
     ]
@@ -245,6 +252,8 @@ def _step(
     if len(group) > 1:
         title += f" and {len(group) - 1} more"
     keys = tuple(("Tea-Key", item.key) for item in group) if len(group) == 1 else ()
+    if any(item.again for item in group):
+        keys = (*keys, ("Tea-Recompute", "1"))
     record = Record(
         title=title,
         command=text,

@@ -100,6 +100,7 @@ def decide(
     failures: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
     forced: Collection[str] = (),
+    fresh: Mapping[str, str] | None = None,
 ) -> PipelinePlan:
     """The plan of one pipeline whose inputs are all known.
 
@@ -109,8 +110,9 @@ def decide(
     :param failures: key to the sentence with which its last attempt failed for good.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
+    :param fresh: such keys that were computed, to where the result is.
     """
-    failures, missing = failures or {}, missing or {}
+    failures, missing, fresh = failures or {}, missing or {}, fresh or {}
     rows = before.by_datum
     decisions = []
     first: dict[str, str] = {}
@@ -120,6 +122,8 @@ def decide(
         reason: Reason
         if item.key in forced:
             action, reason, detail = "run", "forced", ""
+        elif item.key in fresh:
+            action, reason, detail = "reuse", "forced", fresh[item.key]
         elif _stands(row, item) and item.label not in lost:
             action, reason, detail = "current", "current", ""
         elif item.key in known:

@@ -53,6 +53,10 @@ class Result:
     exit: int = 0
     #: Recovered by ``err_cmd``: no outputs, tried again next time.
     recovered: bool = False
+    #: How the attributes of the place where it was saved judged its outputs (core/rules.py).
+    rule: str = ""
+    #: Of a result that somebody asked for although it was known: which wish it answers.
+    salt: str = ""
 
 
 def format_results(results: Iterable[Result]) -> bytes:
@@ -66,6 +70,8 @@ def format_results(results: Iterable[Result]) -> bytes:
                 [output.path, output.kind, output.name, output.size, output.executable]
                 for output in sorted(result.outputs, key=lambda output: output.path)
             ],
+            **({"rule": result.rule} if result.rule else {}),
+            **({"salt": result.salt} if result.salt else {}),
         }
         for result in sorted(results, key=lambda result: result.key)
     ]
@@ -87,6 +93,8 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
                 key=str(row["key"]),
                 exit=int(row["exit"]),
                 recovered=bool(row["recovered"]),
+                rule=str(row.get("rule", "")),
+                salt=str(row.get("salt", "")),
                 outputs=tuple(
                     Output(str(path), kind, str(name), int(size), bool(executable))
                     for path, kind, name, size, executable in row["outputs"]

@@ -97,7 +97,8 @@ def _carried(row: PipelineRun, old: PipelineRun) -> PipelineRun:
         return replace(row, datums=_reasons_kept(row.datums, old.datums))
     if old.state == "settled" and old.commit:
         # A later plan finds everything in place: what the run did is what counts.
-        return replace(row, counts=old.counts, datums=old.datums)
+        detail = row.detail or old.detail
+        return replace(row, counts=old.counts, datums=old.datums, detail=detail)
     return replace(row, datums=_reasons_kept(row.datums, old.datums) or old.datums)
 
 

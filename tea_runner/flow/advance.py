@@ -12,7 +12,7 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
@@ -21,13 +21,16 @@ from tea_runner.core.jobs import Job, Pace, cut
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
 from tea_runner.core.scope import ledger, refs_of
+from tea_runner.core.verdict import Verdict
+from tea_runner.core.verdict import differing as differing_paths
+from tea_runner.flow.compare import differing
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import moved
 from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.settle import finish, settle
 from tea_runner.flow.tip import Tip
-from tea_runner.ports import Dataset, JobQueue
+from tea_runner.ports import Dataset, JobQueue, Wishes
 
 #: A plan is made again at most so many times in one call; a branch that others move all the time
 #: gets its turn with the next push.
@@ -57,6 +60,8 @@ class Advance:
     problems: tuple[str, ...] = ()
     results: list[str] = field(default_factory=list)
     planned: Planned | None = None
+    #: What came of datums that were computed although they were known.
+    verdicts: list[Verdict] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:
@@ -76,12 +81,16 @@ class Advancer:
     only: Sequence[str] = ()
     #: How fast a pipeline's datums were, where that is known.
     pace: Callable[[str], Pace | None] = lambda _: None
+    wishes: Wishes | None = None
     #: Tips of ``git-annex`` at which content was missing that the branch waits for.
     starved: set[str] = field(default_factory=set)
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
     _refused: dict[str, str] = field(default_factory=dict)
     _hopeless: set[str] = field(default_factory=set)
     _scope: str = ""
+    #: Keys whose wished result was compared, and what came of it.
+    _judged: set[str] = field(default_factory=set)
+    _verdicts: list[Verdict] = field(default_factory=list)
 
     def advance(self, branch: str) -> Advance | None:
         """See the module; None when there is no such branch (any more).
@@ -94,15 +103,20 @@ class Advancer:
         self._scope = self.dataset.scope(branch)
         progress: dict[str, Progress] = {}
         results: list[str] = []
+        self._verdicts = []
+        self._judged.clear()
         last: Advance | None = None
         for _ in range(_ROUNDS):
             commit = self.dataset.tip(branch)
             if commit is None:
+                if self.wishes is not None:
+                    self.wishes.only(())
                 return None
             planned = self.plan(commit)
             last = Advance(
-                commit, planned.tip.origin, progress, planned.plan.problems, results, planned
-            )
+                commit, planned.tip.origin, progress, planned.plan.problems, results, planned,
+                self._verdicts,
+            )  # fmt: skip
             for plan in planned.plan.pipelines:
                 self._note(progress, plan)
             ready = [
@@ -116,17 +130,24 @@ class Advancer:
                 self.dataset.refresh()
         assert last is not None
         assert last.planned is not None
+        together = self.wishes is not None and self.dataset.neighbours
+        with self.wishes.alone() if self.wishes and together else contextlib.nullcontext():
+            self._carry_on(branch, last, progress)
+        if self.wishes is not None and not self.only:
+            self.wishes.only({job for each in progress.values() for job in each.jobs})
+        return last
+
+    def _carry_on(self, branch: str, last: Advance, progress: dict[str, Progress]) -> None:
+        """Tidy up behind what is settled, ask for what is missing."""
+        assert last.planned is not None
         for plan in last.planned.plan.pipelines:
             if plan.state == "settled":
                 # Whoever published it may have died before he could tidy up.
                 self._clean(last.planned, plan)
+                self._answer(last.planned, plan)
             elif plan.state == "running":
                 pins = tuple(sorted(last.planned.tip.pins.items()))
-                jobs = self._start(
-                    branch, last.commit, plan, last.planned.works[plan.pipeline.name], pins
-                )
-                progress[plan.pipeline.name].jobs = jobs
-        return last
+                progress[plan.pipeline.name].jobs = self._start(branch, last.planned, plan, pins)
 
     def plan(self, commit: str) -> Planned:
         """The plan of one commit, with tracked subdatasets where their own branches are."""
@@ -142,7 +163,9 @@ class Advancer:
             failures=lambda keys: self.queue.failures(self._ledger, keys),
             missing=lambda keys: self._missing(commit, keys),
             only=self.only,
+            forced=self.wishes.forced() if self.wishes is not None else {},
             hopeless=self._hopeless,
+            judged=self._judged,
             scope=self._scope,
         )
 
@@ -189,11 +212,18 @@ class Advancer:
         """Settle one pipeline; False when the branch moved meanwhile."""
         name = plan.pipeline.name
         work = planned.works[name]
-        finished = finish(work, plan, planned.tip, lambda d: self._result(planned, d))
+        finished = finish(work, plan, planned.tip, lambda d: self._result(planned, work, d))
         if isinstance(finished, Decision):
+            if finished.key in planned.unsettled:
+                self._refused[name] = (
+                    f"the result of datum {finished.label} cannot be saved as .gitattributes asks "
+                    f"for it here; give both pipelines the same rules"
+                )
+                return True
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
+        finished, verdicts = self._judge(planned, plan, finished)
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,
@@ -214,18 +244,75 @@ class Advancer:
         if done is None:
             return False
         composition, commit = done
+        self._verdicts += verdicts
+        self._judged |= {d.key for d in plan.decisions if d.reason == "forced"}
+        if self.wishes is not None and verdicts:
+            salts = {planned.unsettled[v.key][1].salt for v in verdicts}
+            self.wishes.note(max(salts), verdicts)
         fresh = len({d.key for d in plan.decisions if d.detail.startswith("refs/tea/")})
         counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
         counts["failed"] = plan.counts["failed"]
-        progress[name] = Progress(name, "settled", +counts, commit=commit, decisions=plan.decisions)
+        other = [verdict.datum for verdict in verdicts if verdict.outcome == "differs"]
+        detail = f"not reproducible: other bytes for {differing_paths(other)}" if other else ""
+        progress[name] = Progress(
+            name, "settled", +counts, detail, commit=commit, decisions=plan.decisions
+        )
         if not composition.empty:
             results.append(commit)
         self._clean(planned, plan)
+        self._answer(planned, plan)
         return True
 
-    def _result(self, planned: Planned, decision: Decision) -> Result | None:
+    def _result(self, planned: Planned, work: Work, decision: Decision) -> Result | None:
+        """A known result, in the form in which it is saved where this datum's outputs go."""
         found = planned.unsettled.get(decision.key)
-        return found[1] if found else self.dataset.known_result(decision.key, self._scope)
+        result = found[1] if found else self.dataset.known_result(decision.key, self._scope)
+        if result is None:
+            return None
+        directory = "/".join(part for part in (work.pipeline.home, decision.place) if part)
+        return self.dataset.fitted(result, planned.tip.root, directory)
+
+    def _judge(
+        self, planned: Planned, plan: PipelinePlan, finished: Sequence[Finished]
+    ) -> tuple[list[Finished], list[Verdict]]:
+        """What was computed again: the same bytes change nothing, others replace what stands."""
+        again = {d.label for d in plan.decisions if d.reason == "forced"}
+        rows = {row.datum: row for row in planned.tip.manifest(plan.pipeline).rows}
+        judged, verdicts = [], []
+        for item in finished:
+            row = rows.get(item.label)
+            if item.label in again and row is not None and row.key == item.key:
+                paths = list(differing(planned.tip, plan.pipeline, row, item.result.outputs))
+                verdicts.append(
+                    Verdict(
+                        pipeline=plan.pipeline.name,
+                        datum=item.label,
+                        key=item.key,
+                        outcome="differs" if paths else "ok",
+                        detail=differing_paths(paths),
+                        by="recompute",
+                    )
+                )
+                item = replace(item, again=bool(paths))
+            judged.append(item)
+        return judged, verdicts
+
+    def _answer(self, planned: Planned, plan: PipelinePlan) -> None:
+        """Wishes that this pipeline has fulfilled are done with."""
+        if self.wishes is None or any(d.action == "run" for d in plan.decisions):
+            return
+        wished = self.wishes.forced()
+        labels = {decision.key: decision.label for decision in plan.decisions}
+        for key, (salt, sentence) in planned.tried.items():
+            if key in labels:
+                verdict = Verdict(
+                    pipeline=plan.pipeline.name, datum=labels[key], key=key, outcome="failed",
+                    detail=sentence, by="recompute",
+                )  # fmt: skip
+                self._verdicts.append(verdict)
+                self.wishes.note(salt, [verdict])
+        words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
+        self.wishes.answered(words & wished.keys())
 
     def _clean(self, planned: Planned, plan: PipelinePlan) -> None:
         """Refs of jobs whose results stand in a manifest now are not needed any more."""
@@ -240,31 +327,39 @@ class Advancer:
     def _start(
         self,
         branch: str,
-        commit: str,
+        planned: Planned,
         plan: PipelinePlan,
-        work: Work,
         pins: tuple[tuple[str, str], ...],
     ) -> list[str]:
         """Ask for the jobs that are missing; returns the ids of all that the pipeline waits for."""
+        work = planned.works[plan.pipeline.name]
         to_run = plan.to_run
-        flying = self.queue.in_flight(self._ledger, [decision.key for decision in to_run])
+        flying = self._flying(planned, [decision.key for decision in to_run])
         ids = list(dict.fromkeys(flying.values()))
         for job_id in ids:
             self.queue.wait_for(self.dataset.name, branch, job_id)
-        rest = [decision for decision in to_run if decision.key not in flying]
-        sets = cut(
-            rest,
-            number=plan.pipeline.datum_set_number,
-            most=plan.pipeline.parallelism,
-            pace=self.pace(plan.pipeline.name),
-            size_bytes=plan.pipeline.datum_set_bytes,
-            bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),
-        )
-        for group in sets:
+        rest: dict[str, list[Decision]] = {}
+        for decision in to_run:
+            if decision.key not in flying:
+                rest.setdefault(planned.forced.get(decision.key, ""), []).append(decision)
+        sets = [
+            (salt, group)
+            for salt, decisions in sorted(rest.items())
+            for group in cut(
+                decisions,
+                number=plan.pipeline.datum_set_number,
+                most=plan.pipeline.parallelism,
+                pace=self.pace(plan.pipeline.name),
+                size_bytes=plan.pipeline.datum_set_bytes,
+                bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),
+            )
+        ]
+        for salt, group in sets:
             job = Job(
                 repository=self.dataset.name,
                 branch=branch,
-                commit=commit,
+                commit=planned.tip.commit,
+                salt=salt,
                 pipeline=plan.pipeline.name,
                 datums=tuple((decision.label, decision.key) for decision in group),
                 scope=self._scope,
@@ -273,6 +368,15 @@ class Advancer:
             self.queue.want(job)
             ids.append(job.id)
         return ids
+
+    def _flying(self, planned: Planned, keys: Sequence[str]) -> dict[str, str]:
+        """Keys that somebody is at, here or in a repository whose results count here, with the job."""
+        flying = dict(self.queue.in_flight(self._ledger, keys))
+        for name in self.dataset.neighbours:
+            rest = [key for key in keys if key not in flying and key not in planned.forced]
+            if rest:
+                flying.update(self.queue.in_flight(ledger(name, ""), rest))
+        return flying
 
 
 def command_of(work: Work) -> Callable[[Sequence[Finished]], str] | None:

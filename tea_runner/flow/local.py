@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from tea_runner.core.jobs import Job
+from tea_runner.core.verdict import Verdict
 from tea_runner.ports import Missed
 
 
@@ -41,3 +44,39 @@ class LocalQueue:
         jobs = list(self._wanted.values())
         self._wanted.clear()
         return jobs
+
+
+class LocalWishes:
+    """What one call wants computed although it is known."""
+
+    def __init__(
+        self, words: Iterable[str], wish: str, note: Callable[[Sequence[Verdict]], None]
+    ) -> None:
+        """For keys and pipelines' names.
+
+        :param note: writes verdicts down.
+        """
+        self._forced = dict.fromkeys(words, wish)
+        self._note = note
+        self.verdicts: list[Verdict] = []
+
+    def forced(self) -> Mapping[str, str]:
+        """What is still wanted."""
+        return dict(self._forced)
+
+    def answered(self, words: Iterable[str]) -> None:
+        """These are done."""
+        for word in words:
+            self._forced.pop(word, None)
+
+    def note(self, salt: str, verdicts: Sequence[Verdict]) -> None:  # noqa: ARG002 - see the port
+        """Keep and write down what came of it."""
+        self.verdicts += verdicts
+        self._note(verdicts)
+
+    def only(self, jobs: Collection[str]) -> None:
+        """Jobs are done in this process, between two plans."""
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Nobody else is here."""
+        return contextlib.nullcontext()

@@ -10,6 +10,7 @@ from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import Decision, Keyed, PipelinePlan, Plan, decide, decide_again
 from tea_runner.core.results import Result
+from tea_runner.core.scope import refs_of
 from tea_runner.core.tree import TREE, lookup
 from tea_runner.flow.inputs import Work, derive
 from tea_runner.flow.tip import Tip
@@ -30,6 +31,10 @@ class Planned:
     works: dict[str, Work] = field(default_factory=dict)
     #: Results of jobs that no results commit holds yet.
     unsettled: Mapping[str, tuple[str, Result]] = field(default_factory=dict)
+    #: Keys to compute although they are known, with the wish that says so.
+    forced: dict[str, str] = field(default_factory=dict)
+    #: Such keys that failed, with the wish and the sentence.
+    tried: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def make_plan(
@@ -39,8 +44,9 @@ def make_plan(
     failures: Failures,
     missing: Failures = lambda _: {},
     only: Sequence[str] = (),
-    forced: Sequence[str] = (),
+    forced: Mapping[str, str] | None = None,
     hopeless: Collection[str] = (),
+    judged: Collection[str] = (),
     scope: str = "",
 ) -> Planned:
     """What the commit means, pipeline by pipeline, in the order of the graph.
@@ -49,8 +55,9 @@ def make_plan(
 
     :param missing: which keys have inputs without content, with the sentence that says so.
     :param only: names of the pipelines to plan; all when empty.
-    :param forced: keys to compute although they are known.
+    :param forced: what to compute although it is known: a key or a pipeline's name, to the wish's own.
     :param hopeless: keys that a manifest knows, but whose files cannot be read any more.
+    :param judged: keys whose wished result was dealt with already.
     :param scope: of the branch; only results that it may use are known to the plan.
     """
     problems = [str(problem) for problem in tip.problems if problem.is_error]
@@ -61,7 +68,13 @@ def make_plan(
             Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip
         )
     planned = Planned(
-        Plan(commit=tip.commit, pipelines=()), tip, unsettled=dataset.unsettled(scope)
+        Plan(commit=tip.commit, pipelines=()),
+        tip,
+        unsettled={
+            key: found
+            for key, found in dataset.unsettled(scope).items()
+            if not (found[1].salt and key in judged)
+        },
     )
     plans: dict[str, PipelinePlan] = {}
     for pipeline in pipelines:
@@ -70,7 +83,8 @@ def make_plan(
         waiting = _held_up(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
             dataset, tip, pipeline, planned,
-            failures=failures, missing=missing, forced=forced, hopeless=hopeless, scope=scope,
+            failures=failures, missing=missing, forced=forced or {}, hopeless=hopeless,
+            judged=judged, scope=scope,
         )  # fmt: skip
     planned.plan = Plan(
         commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
@@ -107,8 +121,9 @@ def _plan_one(
     *,
     failures: Failures,
     missing: Failures,
-    forced: Sequence[str],
+    forced: Mapping[str, str],
     hopeless: Collection[str],
+    judged: Collection[str],
     scope: str,
 ) -> PipelinePlan:
     try:
@@ -126,7 +141,12 @@ def _plan_one(
     planned.works[pipeline.name] = work
     before = tip.manifest(pipeline)
     lost = _lost(tip, pipeline, before)
-    if work.trigger and before.parts.get("trigger") == work.trigger and not lost and not forced:
+    due, fresh = _wished(
+        work, planned, {k: v for k, v in forced.items() if k not in judged}, failures, scope
+    )
+    planned.forced.update(due)
+    wished = due or fresh
+    if work.trigger and before.parts.get("trigger") == work.trigger and not lost and not wished:
         # Only inputs with propagation_spec.never have changed: what stands there stays.
         rows = [Decision(r.datum, r.key, r.place, "current", "current") for r in before.rows]
         return PipelinePlan(
@@ -142,6 +162,10 @@ def _plan_one(
             if key in planned.unsettled:
                 known[key] = planned.unsettled[key][0]
         unknown = [key for key in open_keys if key not in known]
+        if unknown:
+            found = dataset.elsewhere(unknown)
+            known.update((key, place) for key, place in found.items() if key not in hopeless)
+            unknown = [key for key in unknown if key not in known]
         return decide(
             pipeline,
             keyed,
@@ -151,10 +175,11 @@ def _plan_one(
             lost=lost,
             failures=failures(unknown) if unknown else {},
             missing=missing(unknown) if unknown else {},
-            forced=forced,
+            forced=due,
+            fresh=fresh,
         )
 
-    plan = None if lost or forced else _followed(tip, work, before, decided)
+    plan = None if lost or wished else _followed(tip, work, before, decided)
     if plan is None:
         plan = decided(work.keyed)
     if plan.state == "settled" and not lost:
@@ -175,6 +200,27 @@ def _followed(
         return None
     part = decided(list(work.since.fresh.values()))
     return decide_again(plan, work.since.edits, part, before)
+
+
+def _wished(
+    work: Work, planned: Planned, forced: Mapping[str, str], failures: Failures, scope: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Keys that somebody wants computed although they are known; and such that were, with where."""
+    fresh: dict[str, str] = {}
+    due: dict[str, str] = {}
+    if not forced and not any(result.salt for _, result in planned.unsettled.values()):
+        return due, fresh
+    for key in dict.fromkeys(item.key for item in work.keyed):
+        ref, result = planned.unsettled.get(key, ("", None))
+        wish = forced.get(key) or forced.get(work.pipeline.name, "")
+        if wish and (result is None or result.salt != wish):
+            due[key] = wish
+        elif result is not None and result.salt and ref.startswith(refs_of(scope)):
+            fresh[key] = ref
+    # It was tried and failed: what is known stays.
+    failed = failures(list(due)) if due else {}
+    planned.tried.update((key, (due[key], sentence)) for key, sentence in failed.items())
+    return {key: wish for key, wish in due.items() if key not in failed}, fresh
 
 
 def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:

@@ -91,7 +91,7 @@ def settle(
     )
     if composition.empty:
         return composition, tip.commit
-    seconds = dataset.objects.commit(tip.commit).committed
+    seconds = _seconds(dataset.objects, tip, finished)
     updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
     keys = _annex_keys(composition)
     if keys:
@@ -139,9 +139,16 @@ def draft(
     if composition.empty:
         return composition, tip.commit
     composition, trailers = _with_pins(tip, work, composition)
-    seconds = objects.commit(tip.commit).committed
+    if any(item.again for item in finished):
+        trailers = (*trailers, ("Tea-Recompute", "1"))
+    seconds = _seconds(objects, tip, finished)
     commit = _write(objects, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
     return composition, commit
+
+
+def _seconds(objects: Objects, tip: Tip, finished: Sequence[Finished]) -> int:
+    """The time of the results commit: that of its tip; what replaces a result is later than it."""
+    return objects.commit(tip.commit).committed + any(item.again for item in finished)
 
 
 def _with_pins(
@@ -190,7 +197,8 @@ def _write(
         step = steps[0]
         record = step.record
         message = format_record(record)
-        message += "".join(f"{name}: {value}\n" for name, value in trailers[1:])
+        said = dict(record.trailers)
+        message += "".join(f"{name}: {value}\n" for name, value in trailers if name not in said)
         root = edited(tip.root, {**step.changes, **composition.rest})
         return store.commit(root, [tip.commit], message, who=who, seconds=seconds, signed=True)
     root, parent = tip.root, tip.commit

@@ -6,11 +6,11 @@ dates by the rules by which results commits are made.  Whatever was changed by h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tea_runner.core.content import pointer_key
 from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
-from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.manifest import RECOMPUTED, Manifest, Row
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.records import parse_record, parse_trailers
 from tea_runner.core.results import Output, Result
@@ -90,6 +90,8 @@ def _compare(
 
     finished = finish(work, plan, tip, result_of)
     assert not isinstance(finished, Decision)
+    again = manifest.parts.get(RECOMPUTED, "").split(" ")
+    finished = [replace(item, again=item.key in again) for item in finished]
     payload, _ = split(raw)
     store = dataset.writer()
     who = _who(payload)

@@ -47,5 +47,7 @@ def status(state: str, numbers: Mapping[str, int], detail: str = "") -> str:
         text = f"{numbers.get('failed', 0)} of {total} failed: {detail}"
     else:
         text = counts(numbers)
+        if state == "settled" and detail:
+            text += f"; {detail}"
     text = " ".join(text.split())
     return text if len(text) <= 140 else text[:139] + "…"

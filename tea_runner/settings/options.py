@@ -276,6 +276,12 @@ class Options:
         ("main", "master"),
         "Branches whose results every other branch may use; protect them on the forge.",
     )
+    trusted_repositories: tuple[str, ...] = option(
+        (),
+        "Repositories of this forge, as owner/name patterns, whose results count in every repository "
+        "that is processed here: those of their trusted branches. Empty: each repository knows its "
+        "own alone.",
+    )
     environments: tuple[EnvironmentKind, ...] = option(
         ("host",),
         "Kinds of environment that this host's workers offer: host, docker, podman, apptainer.",

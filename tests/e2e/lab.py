@@ -47,6 +47,8 @@ class Lab:
         self._uuid = ""
         self.dataset = root / "dataset"
         self._sites: dict[str, Site] = {}
+        #: More lines of the settings file, for the top of it.
+        self.settings = ""
         self._planner: Planner | None = None
         self._workers: dict[str, Worker] = {}
 
@@ -135,7 +137,7 @@ class Lab:
             if not key.exists():
                 key.write_text("a key that all hosts of this lab share")
             path.write_text(
-                f'state = "{path.parent}"\nrepositories = ["{self.name}"]\n'
+                f'state = "{path.parent}"\n{self.settings}repositories = ["{self.name}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
                 f'[sandbox]\nkind = "{self._sandbox}"\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'

@@ -1,0 +1,69 @@
+"""What came of computing a known datum again, and a ledger of which pipelines give the same bytes.
+
+The ledger counts, for each pipeline, comparisons that gave the same bytes and those that did not, and
+keeps the last one of each datum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+FORMAT = 1
+#: Datums of one pipeline that the ledger names; counts go on beyond.
+_NAMED = 1000
+
+Outcome = Literal["ok", "differs", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """One datum that was computed although its result was known."""
+
+    pipeline: str
+    datum: str
+    key: str
+    outcome: Outcome
+    #: Paths in the dataset whose bytes differ; or the sentence that says why there is no verdict.
+    detail: str = ""
+    by: Literal["recompute", "verify"] = "verify"
+
+    def __str__(self) -> str:
+        rest = f": {self.detail}" if self.detail else ""
+        return f"{self.by}({self.outcome}): {self.pipeline} {self.datum}{rest}"
+
+
+def differing(paths: Iterable[str]) -> str:
+    """A few paths, and how many more there are."""
+    found = list(paths)
+    shown = ", ".join(found[:3])
+    return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
+
+
+def add(ledger: Mapping[str, Any], verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """The ledger with these verdicts in it; anything that is no ledger counts as an empty one."""
+    found = ledger.get("pipelines") if ledger.get("format") == FORMAT else None
+    pipelines = dict(found) if isinstance(found, dict) else {}
+    for verdict in verdicts:
+        if verdict.outcome == "skipped":
+            continue
+        row = {
+            "ok": 0,
+            "differs": 0,
+            "failed": 0,
+            "datums": {},
+            **pipelines.get(verdict.pipeline, {}),
+        }
+        row[verdict.outcome] += 1
+        datums = dict(row["datums"])
+        datums.pop(verdict.datum, None)
+        datums[verdict.datum] = {
+            "key": verdict.key,
+            "outcome": verdict.outcome,
+            "detail": verdict.detail,
+            "by": verdict.by,
+        }
+        row["datums"] = dict(list(datums.items())[-_NAMED:])
+        pipelines[verdict.pipeline] = row
+    return {"format": FORMAT, "pipelines": pipelines}
