@@ -331,6 +331,8 @@ class Annex:
     def _pipe(self, *arguments: str) -> process.Pipe:
         pipe = self._pipes.get(arguments)
         if pipe is None or not pipe.alive:
+            if pipe is not None:
+                pipe.close()
             pipe = process.Pipe(["git-annex", *arguments], env=self._env, cwd=self._cwd)
             self._pipes[arguments] = pipe
         return pipe
