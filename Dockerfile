@@ -52,7 +52,7 @@ ENV PATH=/opt/tea-runner/bin:/usr/local/bin:/usr/bin:/bin \
 USER tea
 WORKDIR /var/lib/tea-runner
 VOLUME /var/lib/tea-runner
-EXPOSE 1706
+EXPOSE 1706 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python3", "-c", \
     "import urllib.request as u; u.urlopen('http://127.0.0.1:1706/healthz', timeout=4)"]
 ENTRYPOINT ["tini", "--"]

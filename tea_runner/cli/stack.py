@@ -74,7 +74,9 @@ class Stack:
             self._broker = Broker(self.state, self.context.variables)
             self._broker.start()
         if self.embedded is not None:
-            host, port = _address(self.embedded.url)
+            _, port = _address(self.embedded.url)
+            # Whoever lets others reach the pages lets them reach the forge, too: in a container.
+            host = self.settings.web.host
             self._child("forge", "serve", "--root", str(self.state / "forge"),
                         "--host", host, "--port", str(port), name="forge")  # fmt: skip
             self._wait(f"{self.embedded.url}/api/v1/version", "the embedded forge")

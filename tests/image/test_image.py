@@ -155,3 +155,30 @@ def test_the_sandbox_holds_under_the_documented_options(engine: Engine) -> None:
     assert "1000" == uid
     assert "1" == hidden
     assert int(processes) < 6
+
+
+def test_the_default_command_serves_everything_and_stops_cleanly(engine: Engine) -> None:
+    """Pages, forge, queue and workers come up in one container, and end when it is told to stop."""
+    name = engine.text(
+        "run", "-d", "--network=none", *OPTIONS, "--stop-timeout=60", TAG, timeout=120
+    )
+    try:
+        ready = (
+            "import sys, time, urllib.request as u\n"
+            "def up(url):\n"
+            "    try:\n        return u.urlopen(url, timeout=2).status == 200\n"
+            "    except OSError:\n        return False\n"
+            "urls = ['http://127.0.0.1:1706/readyz', 'http://127.0.0.1:3000/api/v1/version']\n"
+            "end = time.monotonic() + 60\n"
+            "while not all(map(up, urls)) and time.monotonic() < end: time.sleep(0.3)\n"
+            "sys.exit(not all(map(up, urls)))\n"
+        )
+        answered = engine.accepts("exec", name, "python3", "-c", ready)
+        logs = engine.text("logs", name)
+        engine.text("stop", name, timeout=120)
+        code = engine.text("inspect", "--format={{.State.ExitCode}}", name)
+    finally:
+        engine.accepts("rm", "-f", name)
+
+    assert answered, logs
+    assert "0" == code, logs
