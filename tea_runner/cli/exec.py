@@ -47,12 +47,12 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     missing = [label for label in datums if label not in work.by_label]
     if missing:
         raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
-    environment = _environment(context, pipeline)
+    environment = environment_for(context, pipeline)
     _run_all(session, pinned, work, datums, environment)
     return 0
 
 
-def _environment(context: Context, pipeline: Pipeline) -> Environment:
+def environment_for(context: Context, pipeline: Pipeline) -> Environment:
     """As in the settings; a person who repeats a record on a machine without bubblewrap is told."""
     if not pipeline.transform.image:
         lacking = context.site.host.check()
@@ -66,8 +66,23 @@ def _environment(context: Context, pipeline: Pipeline) -> Environment:
 def _run_all(
     session: Session, tip: Tip, work: Work, datums: tuple[str, ...], environment: Environment
 ) -> None:
+    made = bench(session, tip, environment)
+    base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
+    try:
+        wanted = [(label, "") for label in datums]
+        for computed in made.compute(tip, work, wanted, base, job="exec", write=_to_stderr):
+            if computed.error is not None:
+                raise computed.error
+            for item in computed.found:
+                _put(session.clone.clone.worktree / computed.directory / item.path, item)
+    finally:
+        remove_tree(base)
+
+
+def bench(session: Session, tip: Tip, environment: Environment) -> Bench:
+    """Where datums of the dataset are computed, here."""
     site = session.context.site
-    bench = Bench(
+    return Bench(
         environment=environment,
         limits=site.limits,
         bounds=site.bounds,
@@ -77,16 +92,6 @@ def _run_all(
             oid, path
         ),
     )
-    base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
-    try:
-        wanted = [(label, "") for label in datums]
-        for computed in bench.compute(tip, work, wanted, base, job="exec", write=_to_stderr):
-            if computed.error is not None:
-                raise computed.error
-            for item in computed.found:
-                _put(session.clone.clone.worktree / computed.directory / item.path, item)
-    finally:
-        remove_tree(base)
 
 
 def _dataset(session: Session, tip: Tip, path: str) -> Repository:

@@ -48,6 +48,8 @@ VERBS = {
     "logs": "logs",
     "wait": "wait",
     "retry": "retry",
+    "recompute": "recompute",
+    "verify": "verify",
     "cancel": "cancel",
     "hook": "hook",
     "forge": "forge",

@@ -12,13 +12,19 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tea_runner.adapters.ledger import Ledger
 from tea_runner.cli.main import Context
+from tea_runner.cli.recompute import new_wish
 from tea_runner.cli.session import Session, check_names, open_session
+from tea_runner.core.errors import NotFound
 from tea_runner.core.jobs import Job
 from tea_runner.flow.advance import Advance
 from tea_runner.flow.advance import Progress as Reached
+from tea_runner.flow.local import LocalWishes
+from tea_runner.flow.planning import Planned
 from tea_runner.present import sentences
 from tea_runner.present.text import plan_lines
+from tea_runner.present.visible import visible
 from workers.tasks import means
 from workers.work import Workshop
 
@@ -30,6 +36,8 @@ from workers.work import Workshop
               help="Jobs at once (worker.count).")  # fmt: skip
 @click.option("--sandbox", type=click.Choice(["bwrap", "off"]), default=None,
               help="Where commands run; off gives them all your rights (sandbox.kind).")  # fmt: skip
+@click.option("--recompute", is_flag=True,
+              help="Compute these pipelines or datums although they are known.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def command(
@@ -38,13 +46,23 @@ def command(
     dry_run: bool,
     workers: int | None,
     sandbox: str | None,
+    recompute: bool,
     yes: bool,
 ) -> int:
-    """Run what is new or changed and commit the results to the branch that is checked out."""
+    """Run what is new or changed and commit the results to the branch that is checked out.
+
+    With --recompute also what is known, and a datum may be named in a pipeline's place, by its label
+    or the beginning of its key. Other bytes than before are committed and reported.
+    """
     if sandbox:
         context.flags["sandbox.kind"] = sandbox
     session = open_session(context)
-    planned = session.plan("HEAD", pipelines)
+    wishes = None
+    if recompute:
+        words, pipelines = wished(session.plan("HEAD"), pipelines)
+        ledger = Ledger(session.clone.mirror.git_dir)
+        wishes = LocalWishes(words, new_wish(), ledger.add)
+    planned = session.plan("HEAD", pipelines, wishes.forced() if wishes else None)
     check_names(planned, pipelines)
     if planned.plan.problems:
         for problem in planned.plan.problems:
@@ -61,14 +79,49 @@ def command(
         for line in plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
-    advance = carry_out(session, pipelines, workers or context.settings.worker.count)
-    return _tell(context, advance)
+    advance = carry_out(session, pipelines, workers or context.settings.worker.count, wishes)
+    code = _tell(context, advance)
+    verdicts = wishes.verdicts if wishes is not None else []
+    for verdict in verdicts:
+        click.echo(visible(str(verdict)), err=context.as_json)
+    return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
 
 
-def carry_out(session: Session, only: tuple[str, ...], workers: int) -> Advance:
+def wished(planned: Planned, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """Keys and pipelines' names that the words stand for, and the pipelines that they concern.
+
+    :raises NotFound: when a word is neither.
+    """
+    every = tuple(planned.works)
+    words: list[str] = []
+    concerned: list[str] = []
+    for name in names or every:
+        if name in planned.works:
+            words.append(name)
+            concerned.append(name)
+            continue
+        found = {
+            item.key: pipeline
+            for pipeline, work in planned.works.items()
+            for item in work.keyed
+            if name in (item.label, f"{pipeline} {item.label}")
+            or (len(name) >= 8 and item.key.startswith(name))
+        }
+        if not found:
+            raise NotFound(
+                f"there is no pipeline or datum {name}; tea-runner datums lists the datums"
+            )
+        words += found
+        concerned += found.values()
+    return words, tuple(dict.fromkeys(concerned))
+
+
+def carry_out(
+    session: Session, only: tuple[str, ...], workers: int, wishes: LocalWishes | None = None
+) -> Advance:
     """Plan, do the jobs, settle, until nothing is left to do."""
     branch = session.clone.clone.head()
-    advancer = session.advancer(only)
+    advancer = session.advancer(only, wishes)
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, Reached] = {}
     results: list[str] = []

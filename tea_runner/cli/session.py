@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
@@ -13,7 +14,7 @@ from tea_runner.adapters.clone import Clone
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.flow.advance import Advancer
-from tea_runner.flow.local import LocalQueue
+from tea_runner.flow.local import LocalQueue, LocalWishes
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.tip import Tip
@@ -45,16 +46,22 @@ class Session:
             raise NotFound(f"there is no commit {at}; git log --oneline lists them")
         return Tip(self.clone.objects, commit, self.memory, links=self.clone.links)
 
-    def plan(self, at: str = "HEAD", only: tuple[str, ...] = ()) -> Planned:
-        """What the commit means."""
+    def plan(
+        self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
+    ) -> Planned:
+        """What the commit means.
+
+        :param forced: keys, or pipelines' names, to compute although they are known.
+        """
         return make_plan(
             self.clone,
             self.tip(at),
             failures=lambda keys: self.queue.failures("", keys),
             only=only,
+            forced=forced,
         )
 
-    def advancer(self, only: tuple[str, ...] = ()) -> Advancer:
+    def advancer(self, only: tuple[str, ...] = (), wishes: LocalWishes | None = None) -> Advancer:
         """Carries plans out, here."""
         return Advancer(
             dataset=self.clone,
@@ -62,6 +69,7 @@ class Session:
             who=self.context.site.who,
             memory=self.memory,
             only=only,
+            wishes=wishes,
         )
 
 

@@ -45,7 +45,8 @@ DIGEST_LENGTH = {
 #: How a pointer file of Git LFS begins.
 LFS = b"version https://git-lfs.github.com/spec/"
 
-_HASHLIB = {"SHA256": "sha256", "SHA512": "sha512", "SHA1": "sha1", "MD5": "md5", "SHA384": "sha384",
+#: Algorithms that Python has, too, by their names there.
+HASHLIB = {"SHA256": "sha256", "SHA512": "sha512", "SHA1": "sha1", "MD5": "md5", "SHA384": "sha384",
             "SHA224": "sha224"}  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def blob_content(oid: str, data: bytes | None, algorithm: str) -> Content:
     bytes in git and in the annex compare equal; larger ones, which a mirror does not hold
     (*data* is None), are known by their blob id.
     """
-    if data is None or len(data) >= SMALL_BLOB or algorithm not in _HASHLIB:
+    if data is None or len(data) >= SMALL_BLOB or algorithm not in HASHLIB:
         return Content(GIT, -1, oid)
-    digest = hashlib.new(_HASHLIB[algorithm], data, usedforsecurity=False).hexdigest()
+    digest = hashlib.new(HASHLIB[algorithm], data, usedforsecurity=False).hexdigest()
     return Content(algorithm, len(data), digest)

@@ -12,7 +12,7 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
@@ -22,8 +22,7 @@ from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.results import Result
 from tea_runner.core.scope import ledger, refs_of
 from tea_runner.core.verdict import Verdict
-from tea_runner.core.verdict import differing as differing_paths
-from tea_runner.flow.compare import differing
+from tea_runner.flow import again
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import moved
@@ -223,7 +222,7 @@ class Advancer:
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
-        finished, verdicts = self._judge(planned, plan, finished)
+        finished, verdicts = again.judge(planned.tip, plan, finished)
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,
@@ -252,10 +251,13 @@ class Advancer:
         fresh = len({d.key for d in plan.decisions if d.detail.startswith("refs/tea/")})
         counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
         counts["failed"] = plan.counts["failed"]
-        other = [verdict.datum for verdict in verdicts if verdict.outcome == "differs"]
-        detail = f"not reproducible: other bytes for {differing_paths(other)}" if other else ""
         progress[name] = Progress(
-            name, "settled", +counts, detail, commit=commit, decisions=plan.decisions
+            name,
+            "settled",
+            +counts,
+            again.sentence(verdicts),
+            commit=commit,
+            decisions=plan.decisions,
         )
         if not composition.empty:
             results.append(commit)
@@ -272,45 +274,14 @@ class Advancer:
         directory = "/".join(part for part in (work.pipeline.home, decision.place) if part)
         return self.dataset.fitted(result, planned.tip.root, directory)
 
-    def _judge(
-        self, planned: Planned, plan: PipelinePlan, finished: Sequence[Finished]
-    ) -> tuple[list[Finished], list[Verdict]]:
-        """What was computed again: the same bytes change nothing, others replace what stands."""
-        again = {d.label for d in plan.decisions if d.reason == "forced"}
-        rows = {row.datum: row for row in planned.tip.manifest(plan.pipeline).rows}
-        judged, verdicts = [], []
-        for item in finished:
-            row = rows.get(item.label)
-            if item.label in again and row is not None and row.key == item.key:
-                paths = list(differing(planned.tip, plan.pipeline, row, item.result.outputs))
-                verdicts.append(
-                    Verdict(
-                        pipeline=plan.pipeline.name,
-                        datum=item.label,
-                        key=item.key,
-                        outcome="differs" if paths else "ok",
-                        detail=differing_paths(paths),
-                        by="recompute",
-                    )
-                )
-                item = replace(item, again=bool(paths))
-            judged.append(item)
-        return judged, verdicts
-
     def _answer(self, planned: Planned, plan: PipelinePlan) -> None:
         """Wishes that this pipeline has fulfilled are done with."""
         if self.wishes is None or any(d.action == "run" for d in plan.decisions):
             return
         wished = self.wishes.forced()
-        labels = {decision.key: decision.label for decision in plan.decisions}
-        for key, (salt, sentence) in planned.tried.items():
-            if key in labels:
-                verdict = Verdict(
-                    pipeline=plan.pipeline.name, datum=labels[key], key=key, outcome="failed",
-                    detail=sentence, by="recompute",
-                )  # fmt: skip
-                self._verdicts.append(verdict)
-                self.wishes.note(salt, [verdict])
+        for wish, verdict in again.failures(plan, planned.tried):
+            self._verdicts.append(verdict)
+            self.wishes.note(wish, [verdict])
         words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
         self.wishes.answered(words & wished.keys())
 

@@ -1,0 +1,83 @@
+"""``tea-runner recompute``: compute datums on the server although their results are known."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+import click
+
+from tea_runner.cli.looking import find
+from tea_runner.cli.main import Context
+from tea_runner.core.errors import NotFound
+from tea_runner.core.runs import Run
+from tea_runner.core.scope import ledger, scope_of
+from tea_runner.core.standing import JobFacts
+
+
+def new_wish() -> str:
+    """A name for what somebody asks for now; later ones sort behind."""
+    return f"{time.time():017.3f}-{uuid.uuid4().hex[:8]}"
+
+
+@click.command("recompute")
+@click.argument("name", metavar="RUN|JOB")
+@click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
+@click.pass_obj
+def command(context: Context, name: str, words: tuple[str, ...]) -> None:
+    """Compute again what is known: a run's pipelines, or some of its datums, or those of a job.
+
+    A datum is named by its label or the beginning of its key. The same bytes change nothing; other
+    bytes replace the result, the record says so, and the pipeline is reported as not reproducible.
+    """
+    found = find(context, name)
+    if isinstance(found, JobFacts):
+        if found.job is None:
+            raise NotFound(f"what job {found.id} was to do is not known any more; name its run")
+        repository, branch = found.job.repository, found.job.branch
+        wanted = {key: key for _, key in found.job.datums}
+        datums = set(wanted)
+    else:
+        repository, branch = found.run.repository, found.run.branch
+        wanted, datums = _meant(found.run, words)
+    site = context.site
+    scope = scope_of(branch, site.settings.trusted_branches)
+    site.jobs.forget_failures(ledger(repository, scope), sorted(datums))
+    site.wishes(repository, branch).want(wanted, new_wish())
+    site.jobs.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
+    if context.as_json:
+        document = {"repository": repository, "branch": branch, "recompute": sorted(wanted)}
+        click.echo(json.dumps(document, indent=1))
+    else:
+        what = ", ".join(sorted(set(wanted.values()))[:5])
+        more = "" if len(wanted) <= 5 else f" and {len(wanted) - 5} more"
+        click.echo(f"{what}{more} of {repository} {branch} will be computed again")
+
+
+def _meant(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
+    """Keys and pipelines' names with what people call them; and all keys of these.
+
+    :raises NotFound: when a word is neither.
+    """
+    rows = {p.name: [(row[0], row[1]) for row in p.datums] for p in run.pipelines}
+    wanted: dict[str, str] = {}
+    keys: set[str] = set()
+    for word in words or tuple(rows):
+        if word in rows:
+            wanted[word] = f"pipeline {word}"
+            keys |= {key for _, key in rows[word]}
+            continue
+        matching = {
+            key: label
+            for datums in rows.values()
+            for label, key in datums
+            if label == word or (len(word) >= 8 and key.startswith(word))
+        }
+        if not matching:
+            raise NotFound(
+                f"run {run.id} has no pipeline or datum {word}; tea-runner show {run.id} lists them"
+            )
+        wanted.update(matching)
+        keys |= matching.keys()
+    return wanted, keys
