@@ -390,6 +390,11 @@ class Jobs:
         with contextlib.suppress(redis.RedisError):
             self._redis.hincrby("tea:deliveries", word, 1)
 
+    def counts(self) -> dict[str, int]:
+        """How many deliveries were judged how."""
+        raw: Any = self._guard(lambda: self._redis.hgetall("tea:deliveries"))
+        return {word.decode(): int(number) for word, number in raw.items()}
+
     @staticmethod
     def _guard(call: Callable[[], Any]) -> Any:
         try:

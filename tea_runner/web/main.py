@@ -10,6 +10,7 @@ from flask import Flask
 
 from tea_runner.settings import load_settings
 from tea_runner.web.app import create_app
+from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.pages import pages_blueprint
 from tea_runner.web.parts import WebParts
 from tea_runner.wiring import Site
@@ -33,6 +34,6 @@ def application() -> Flask:
             requests=site.jobs,
             ready={"redis": site.jobs.problem},
             count=site.jobs.count,
-            blueprints=(pages_blueprint(site),),
+            blueprints=(pages_blueprint(site), metrics_blueprint(site)),
         )
     )

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
+import requests
 
 from tea_runner.adapters import process
 from tea_runner.adapters.forge.gitea import Gitea as Client
@@ -59,8 +61,6 @@ class Server:
 
     def start(self) -> None:
         """Start everything and wait until it answers."""
-        import requests
-
         argv = [sys.executable, "-m", "tea_runner", "--config", str(self.config), "up"]
         with (self.state / "up.log").open("wb") as log:
             self._running = process.start(
@@ -163,8 +163,13 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
             assert set(step["changed"]) == {p for p in changed if not p.endswith(".tsv")}
             for path in step["changed"]:
                 lab.do("git", "annex", "get", "--quiet", path)
-                assert (lab.dataset / path).read_bytes().startswith(b"\x89PNG")
+                picture = cv2.imread(str(lab.dataset / path), cv2.IMREAD_GRAYSCALE)
+                assert picture is not None, path
+                assert picture.std() > 1, f"{path} is blank"
         assert [] == [ref for ref in lab.git("ls-remote", "origin").split() if "refs/tea" in ref]
+        told = requests.get(f"{server.url}/metrics", timeout=5).text
+        assert 'tea_deliveries_total{verdict="accepted"}' in told
+        assert "tea_redis_up 1.0" in told
     finally:
         code = server.stop()
         lab.close()

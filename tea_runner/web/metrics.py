@@ -1,0 +1,54 @@
+"""How things stand in, Prometheus' text out: ``/metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from tea_runner.wiring import Site
+
+
+class _Standing(Collector):
+    """Reads Redis when it is asked, so that all processes of the receiver tell the same."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers of this moment."""
+        up = GaugeMetricFamily("tea_redis_up", "Whether Redis answers.")
+        problem = self._site.jobs.problem()
+        up.add_metric([], 0 if problem else 1)
+        yield up
+        if problem:
+            return
+        deliveries = CounterMetricFamily(
+            "tea_deliveries", "Deliveries by what became of them.", labels=["verdict"]
+        )
+        for word, number in sorted(self._site.jobs.counts().items()):
+            deliveries.add_metric([word], number)
+        yield deliveries
+        waiting = GaugeMetricFamily(
+            "tea_queue_length", "Pieces of work that wait.", labels=["queue"]
+        )
+        for kind in ("plan", "work"):
+            waiting.add_metric([kind], self._site.work.length(kind))
+        yield waiting
+
+
+def metrics_blueprint(site: Site) -> Blueprint:
+    """One route, for a scraper that may reach the pages."""
+    routes = Blueprint("metrics", __name__)
+    registry = CollectorRegistry()
+    registry.register(_Standing(site))
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
