@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.faults.oracle import Lineage, make_lineage
 
+_GIT = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
+
+
+def _make(factory: pytest.TempPathFactory, names: Sequence[str]) -> list[Lineage]:
+    home = factory.mktemp("home")
+    (home / ".gitconfig").write_text(_GIT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+        root = factory.mktemp("oracle")
+        return [make_lineage(root / name, name) for name in names]
+
 
 @pytest.fixture(scope="session")
-def lineages(tmp_path_factory: pytest.TempPathFactory) -> list[Lineage]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[Lineage]:
+    """Two histories, of different content."""
+    return _make(tmp_path_factory, ("ant", "bee"))
+
+
+@pytest.fixture(scope="session")
+def lineages(tmp_path_factory: pytest.TempPathFactory, pair: list[Lineage]) -> list[Lineage]:
     """Some histories, of different content."""
-    root = tmp_path_factory.mktemp("oracle")
-    monkeypatch = pytest.MonkeyPatch()
-    home = tmp_path_factory.mktemp("home")
-    (home / ".gitconfig").write_text(
-        "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
-    )
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
-    try:
-        return [
-            make_lineage(root / name, name) for name in ("ant", "bee", "cow", "dog", "eel", "fox")
-        ]
-    finally:
-        monkeypatch.undo()
+    return [*pair, *_make(tmp_path_factory, ("cow", "dog", "eel"))]

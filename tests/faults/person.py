@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import shutil
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tea_runner.adapters import process
-from tea_runner.core.errors import TeaError
 from tests.faults.oracle import Lineage, Step, give
 from tests.faults.world import World
 
@@ -53,75 +49,72 @@ class Person(threading.Thread):
         while not self._enough.is_set() and not self.seen.wrong:
             self.generation += 1
             name = f"{self._lineage.name}-{self.generation}"
-            bare = self._world.forge.root / "lab" / f"{name}.git"
             give(self._lineage, self._world.store)
-            self._make(bare)
+            self._world.make(name)
             done: list[Step] = []
             for step in self._lineage.steps:
                 if self._enough.is_set():
                     break
-                if not self._push(bare, step, done[-1] if done else None):
+                if not self._push(name, step, done[-1] if done else None):
                     return
                 done.append(step)
-            self._check(bare, done)
-            shutil.move(bare, self._world.forge.root / "over" / bare.name)
+            self._check(name, done)
+            self._world.retire(name)
 
-    def _make(self, bare: Path) -> None:
-        made = bare.with_suffix(".new")
-        self._git("init", "-q", "--bare", "-b", "main", str(made), cwd=self._world.root)
-        self._git("config", "uploadpack.allowFilter", "true", cwd=made)
-        made.rename(bare)
-
-    def _push(self, bare: Path, step: Step, before: Step | None) -> bool:
+    def _push(self, name: str, step: Step, before: Step | None) -> bool:
         """Push one commit, plainly, as people do; then wait until the server is done with it."""
         refs = [f"{step.pushed}:refs/heads/main"]
         if before is None:
             refs.append(f"{self._lineage.annex}:refs/heads/git-annex")
         done = process.run(
-            ["git", f"--git-dir={self._lineage.git}", "push", "-q", bare.as_uri(), *refs],
+            ["git", f"--git-dir={self._lineage.git}", "push", "-q",
+             self._world.where(name).as_uri(), *refs],
             env=self._world.env, check=False,
         )  # fmt: skip
         if done.returncode:
-            self._complain(bare, f"a push was refused: {done.stderr.decode()}")
+            self._complain(name, f"a push was refused: {done.stderr.decode()}")
             return False
         self.seen.pushes += 1
         began = time.monotonic()
         if self._random.random() >= self._drop:
-            with contextlib.suppress(TeaError):  # the forge delivers once
-                self._world.jobs.request_plan(f"lab/{bare.stem}", "refs/heads/main", why="push")
-        while (tip := self._tip(bare)) != step.settled:
+            self._world.announce(name, before.settled if before else "0" * 40, step.pushed)
+        while (tip := self._world.tip(name)) != step.settled:
             if tip not in step.tips:
-                self._complain(bare, f"{tip} is no tip between {step.pushed} and {step.settled}")
+                self._complain(name, f"{tip} is no tip between {step.pushed} and {step.settled}")
                 return False
             if time.monotonic() - began > self._patience:
-                self._complain(bare, f"{step.pushed} led to {tip} only, not to {step.settled}")
+                self._complain(name, f"{step.pushed} led to {tip} only, not to {step.settled}")
                 return False
             time.sleep(0.05)
         self.seen.waited.append(time.monotonic() - began)
         return True
 
-    def _check(self, bare: Path, done: list[Step]) -> None:
-        """Nothing was added after the end, nothing is left over, nothing named is missing."""
+    def _check(self, name: str, done: list[Step]) -> None:
+        """Nothing was added after the end, nothing is left unsaid, nothing named is missing."""
         if not done:
             return
         time.sleep(self._random.uniform(0.0, 2.0))
-        if self._tip(bare) != done[-1].settled:
-            self._complain(bare, f"{self._tip(bare)} was put upon {done[-1].settled}")
-        self._git("fsck", "--strict", "--no-dangling", cwd=bare)
+        tip = self._world.tip(name)
+        if tip != done[-1].settled:
+            self._complain(name, f"{tip} was put upon {done[-1].settled}")
+        process.run(
+            ["git", "fsck", "--strict", "--no-dangling"],
+            env=self._world.env, cwd=self._world.where(name),
+        )  # fmt: skip
         whole = len(done) == len(self._lineage.steps)
         missing = [p for p in self._lineage.made if not self._is_whole(p)] if whole else []
         if missing:
-            self._complain(bare, f"storage lacks {missing[0]}")
+            self._complain(name, f"storage lacks {missing[0]}")
+        end = time.monotonic() + self._patience
+        while unsaid := self._world.unsaid(name, done[-1].pushed):
+            if time.monotonic() > end:
+                self._complain(name, f"the forge was never told: {unsaid}")
+                return
+            time.sleep(0.2)
 
     def _is_whole(self, path: str) -> bool:
         ours, right = self._world.store / path, self._lineage.store / path
         return ours.exists() and ours.read_bytes() == right.read_bytes()
 
-    def _tip(self, bare: Path) -> str:
-        return self._world.forge.branches(f"lab/{bare.stem}").get("main", "")
-
-    def _complain(self, bare: Path, sentence: str) -> None:
-        self.seen.wrong.append(f"{bare.name}: {sentence}")
-
-    def _git(self, *arguments: str, cwd: Path) -> None:
-        process.run(["git", *arguments], env=self._world.env, cwd=cwd)
+    def _complain(self, name: str, sentence: str) -> None:
+        self.seen.wrong.append(f"{name}: {sentence}")

@@ -23,6 +23,7 @@ from tea_runner.adapters.failpoints import VARIABLE
 from tea_runner.adapters.forge.folder import Folder
 from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.queue import Work
+from tea_runner.core.errors import TeaError
 from tea_runner.wiring import tool_path
 
 LEASE = 5
@@ -88,12 +89,48 @@ class World:
             path.write_text(
                 f'state = "{path.parent}"\nrepositories = ["lab/*"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{self.key}"\n'
-                f'[sandbox]\nkind = "off"\n[forge]\nkind = "folder"\nurl = "{self.forge.root}"\n'
+                f'[sandbox]\nkind = "off"\n[forge]\n{self.forge_settings()}'
                 f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = 1000\n"
                 f'[reconcile]\nevery = 1\n[[storage]]\nname = "store"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n'
             )
         return path
+
+    # -- the forge ---------------------------------------------------------------------------
+
+    def forge_settings(self) -> str:
+        """What the server is told of the forge."""
+        return f'kind = "folder"\nurl = "{self.forge.root}"\n'
+
+    def where(self, name: str) -> Path:
+        """A repository's folder."""
+        return self.forge.root / "lab" / f"{name}.git"
+
+    def make(self, name: str) -> None:
+        """An empty repository."""
+        made = self.where(name).with_suffix(".new")
+        process.run(["git", "init", "-q", "--bare", "-b", "main", str(made)], env=self.env)
+        for option in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
+            process.run(["git", f"--git-dir={made}", "config", option, "true"], env=self.env)
+        made.rename(self.where(name))
+
+    def retire(self, name: str) -> None:
+        """Take a repository away from the forge."""
+        self.where(name).rename(self.root / "forge" / "over" / f"{name}.git")
+
+    def tip(self, name: str) -> str:
+        """Where a repository's branch is."""
+        return self.forge.branches(f"lab/{name}").get("main", "")
+
+    def announce(self, name: str, before: str, after: str) -> None:
+        """What the forge does after a push; it may get lost."""
+        with contextlib.suppress(TeaError):
+            self.jobs.request_plan(f"lab/{name}", "refs/heads/main", why=f"{before} {after}")
+
+    def unsaid(self, name: str, commit: str) -> str:
+        """What the forge should say of a commit and does not; this one says nothing."""
+        del name, commit
+        return ""
 
     # -- processes ---------------------------------------------------------------------------
 

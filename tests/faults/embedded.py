@@ -1,0 +1,73 @@
+"""A world whose forge is the embedded one, behind HTTP, with receiver, deliveries, statuses, and manners.
+
+People push past the HTTP, so that only the server has to bear with the forge's manners.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tea_runner.adapters.hooks import HookStore
+from tea_runner.embedded import EmbeddedForge
+from tea_runner.embedded.manners import Manners
+from tea_runner.embedded.payload import Moved
+from tests.e2e.test_whole_way import free_port
+from tests.faults.world import World
+
+ROLES = {
+    "receiver": ("serve", "one"),
+    "planner": ("planner", "one"),
+    "reconcile": ("reconcile", "one"),
+    "worker-1": ("worker", "one"),
+    "worker-2": ("worker", "two"),
+}
+
+
+class EmbeddedWorld(World):
+    """As its parent, with the whole way: delivery, receiver, plan, results, statuses."""
+
+    def __init__(self, root: Path, manners: Manners) -> None:
+        super().__init__(root, ROLES)
+        self.embedded = EmbeddedForge(root / "forge", path=self.env["PATH"], manners=manners)
+        self._person = self.embedded.add_user("lab", "secret")
+        self.embedded.add_user("bot", "another secret", admin=True)
+        self._token = root / "token"
+        self._token.write_text(self.embedded.add_token("bot"))
+        self._port = free_port()
+        hooks = HookStore(root / "one" / "hooks")
+        hook = hooks.new("gitea", "*/*")
+        hooks.keep(hook)
+        address = f"http://127.0.0.1:{self._port}/hooks/gitea/{hook.id}"
+        self.embedded.hook_everything(address, hook.secrets[0])
+        self.embedded.start()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        self.embedded.stop()
+
+    def forge_settings(self) -> str:
+        """The embedded forge speaks as Gitea does."""
+        return (
+            f'kind = "gitea"\nurl = "{self.embedded.url}"\nuser = "bot"\n'
+            f'token_file = "{self._token}"\n[web]\nport = {self._port}\n'
+        )
+
+    def make(self, name: str) -> None:
+        """An empty repository of the person."""
+        self.embedded.create_repository("lab", name)
+
+    def announce(self, name: str, before: str, after: str) -> None:
+        """Deliveries, as the manners want them."""
+        repository = self.embedded.store.get("lab", name)
+        assert repository is not None
+        moved = Moved(before=before, after=after, ref="refs/heads/main")
+        self.embedded.pushed(repository, self._person, [moved])
+
+    def unsaid(self, name: str, commit: str) -> str:
+        """Contexts of the pushed commit that are not at ``success``."""
+        repository = self.embedded.store.get("lab", name)
+        assert repository is not None
+        rows = self.embedded.store.read(repository.path, f"status-{commit}", [])
+        latest = {row["context"]: row["status"] for row in rows}
+        missing = {"tea-runner/up", "tea-runner/sum"} - latest.keys()
+        return ", ".join([*missing, *(c for c, s in latest.items() if s != "success")])

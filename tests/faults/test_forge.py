@@ -1,0 +1,109 @@
+"""A forge with bad manners: what it loses, repeats, refuses or cuts off changes no result."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+from tea_runner.embedded.manners import BadManners, Fault, Manners
+from tests.faults.embedded import ROLES, EmbeddedWorld
+from tests.faults.killer import PROCESSES, Killer
+from tests.faults.oracle import Lineage
+from tests.faults.person import Person
+from tests.faults.report import record
+
+
+def everybody(
+    root: Path, pair: list[Lineage], manners: Manners, kind: str, *, seed: int, faults: int = 0
+) -> list[str]:
+    """Two people push everything once, with all deliveries announced; what is wrong with that."""
+    began = time.monotonic()
+    with EmbeddedWorld(root, manners) as world:
+        people = [Person(world, one, seed=seed, drop=0.0, patience=120) for one in pair]
+        killer = Killer(world, seed=seed, number=faults, weights=PROCESSES, pause=0.5)
+        for thread in [*people, killer]:
+            thread.start()
+        killer.join()
+        while not faults and any(p.generation < 2 and p.is_alive() for p in people):
+            time.sleep(0.1)
+        for person in people:
+            person.finish()
+        for person in people:
+            person.join()
+    seen = [person.seen for person in people]
+    record(
+        kind,
+        faults=faults or getattr(manners, "done", 0),
+        seen=seen,
+        seconds=time.monotonic() - began,
+    )
+    return [text for one in seen for text in one.wrong]
+
+
+def a_seed() -> int:
+    """The one that is to be tried again, or another one each time."""
+    return int(os.environ.get("TEA_FAULTS_SEED") or random.SystemRandom().randrange(10**6))
+
+
+class Counting(BadManners):
+    """Bad ones that count what they did."""
+
+    done = 0
+
+    def answer(self, method: str, path: str) -> Fault | None:
+        """As ever, counted."""
+        fault = super().answer(method, path)
+        self.done += fault is not None
+        return fault
+
+
+class CutPushes(Manners):
+    """Every second push is carried out, but its answer never arrives whole."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._count = 0
+
+    def answer(self, method: str, path: str) -> Fault | None:
+        """Cut after a few bytes of the report."""
+        if method == "POST" and path.endswith("git-receive-pack"):
+            self._count += 1
+            if self._count % 2:
+                self.done += 1
+                return Fault(keep=5)
+        return None
+
+
+def test_lost_late_and_repeated_deliveries(tmp_path: Path, pair: list[Lineage]) -> None:
+    """Deliveries are hints: a third is lost, a third comes twice, all are late and shuffled."""
+    seed = a_seed()
+    manners = Counting(seed, drop=0.3, repeat=0.3, delay=2.0)
+    wrong = everybody(tmp_path, pair, manners, "deliveries lost, late, twice", seed=seed)
+    assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
+
+
+def test_refused_and_cut_answers(tmp_path: Path, pair: list[Lineage]) -> None:
+    """One request in ten is answered 503 or cut off, also that of statuses: all is said in the end."""
+    seed = a_seed()
+    manners = Counting(seed, fail=0.05, cut=0.05)
+    wrong = everybody(tmp_path, pair, manners, "answers refused and cut", seed=seed)
+    assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
+
+
+def test_pushes_whose_answer_is_cut_off(tmp_path: Path, pair: list[Lineage]) -> None:
+    """The forge has acted, we were not told: nothing is published twice, nothing counts as failed."""
+    wrong = everybody(tmp_path, pair, CutPushes(), "answers to pushes cut off", seed=1)
+    assert [] == wrong
+
+
+def test_everything_at_once(tmp_path: Path, pair: list[Lineage]) -> None:
+    """Bad manners, and the server's processes die meanwhile, the receiver too."""
+    seed = a_seed()
+    manners = BadManners(seed, drop=0.3, repeat=0.2, delay=1.0, fail=0.03, cut=0.03)
+    assert "receiver" in ROLES
+    wrong = everybody(
+        tmp_path, pair, manners, "a bad forge, and processes killed", seed=seed, faults=40
+    )
+    assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
