@@ -46,6 +46,8 @@ class ObjectReader:
 
     def _open(self) -> process.Pipe:
         if self._pipe is None or not self._pipe.alive:
+            if self._pipe is not None:
+                self._pipe.close()
             argv = ["git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=false"]
             self._pipe = process.Pipe(
                 [*argv, "cat-file", "--batch"], env=self._environment.variables

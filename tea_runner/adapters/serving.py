@@ -150,9 +150,11 @@ class Service:
             began = time.monotonic()
             try:
                 worker = self._worker()
-                worker.work(burst=burst, logging_level="WARNING", with_scheduler=False)
+                # RQ's own words for a Redis that is away are tracebacks: ours follow.
+                worker.work(burst=burst, logging_level="CRITICAL", with_scheduler=False)
                 if worker.done:
                     return
+                log.warning("Redis: the connection was lost; waiting for it")
             except redis.RedisError as error:
                 log.warning("Redis: %s", error)
             except StopRequested:
