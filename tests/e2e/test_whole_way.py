@@ -189,7 +189,18 @@ def test_pushes_to_the_embedded_forge_become_results_commits(
 def test_pushes_to_a_real_gitea_become_results_commits(
     tmp_path: Path, real: dict[str, str]
 ) -> None:
-    """The same on the forge that people run."""
+    """The same on the forge that people run, and what its pages show of it."""
     root = tmp_path / "lab"
     root.mkdir()
     whole_way(root, real)
+    base = f"{real['url']}/{real['repository']}"
+    history = requests.get(f"{base}/commits/branch/main", timeout=30).text
+    folder = requests.get(f"{base}/src/branch/main/edges", timeout=30).text
+    link = requests.get(f"{base}/raw/branch/main/edges/coffee.png", timeout=30).text
+    manifest = requests.get(f"{base}/src/branch/main/edges/manifest.tsv", timeout=30).text
+
+    assert "[DATALAD RUNCMD] montage: edges:/" in history
+    assert "tea-runner/montage" in history
+    assert "coffee.png" in folder
+    assert link.startswith("../.git/annex/objects/")
+    assert "images:coffee.jpg" in manifest
