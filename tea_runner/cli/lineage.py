@@ -1,0 +1,112 @@
+"""``tea-runner lineage``: from a result to all that it was made from, or from an input to all results."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from tea_runner.adapters.provenance import write_prov
+from tea_runner.adapters.repository import Repository
+from tea_runner.cli.main import Context
+from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.progress import watch
+from tea_runner.cli.session import Session, open_session, told
+from tea_runner.core.errors import NotFound, OutsideError
+from tea_runner.core.explanation import Made
+from tea_runner.core.tree import SUBMODULE, TREE
+from tea_runner.flow.lineage import Tracer
+from tea_runner.flow.tip import Tip
+from tea_runner.present.lineage import down_lines, lineage_row, up_lines
+
+
+@click.command("lineage")
+@click.argument("path")
+@at_option
+@click.option("--downstream", is_flag=True, help="What was made from it, instead.")
+@click.option("--prov", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write W3C PROV: .json or .provn, with extras .xml or .ttl.")  # fmt: skip
+@json_option
+@click.pass_obj
+def command(context: Context, path: str, at: str, downstream: bool, prov: Path | None) -> int:
+    """Tell what a result was made from, back to the files that people brought.
+
+    Each step says its datum, command, environment, inputs with their content and commits, and the
+    commit whose record repeats it. It goes on through pipelines and subdatasets.
+    """
+    session = open_session(context)
+    tip = session.tip(at)
+    broken = told(tip)
+    place = _path(session, context.directory, path)
+    tracer = Tracer(
+        lambda where, home: _records(session, where, home),
+        lambda where, commit: _open(where, commit),
+    )
+    with watch(context, lambda: session.clone.mirror.objects.reads):
+        paths = _files(tip, place)
+        found = tracer.down(tip, place) if downstream else tracer.up(tip, paths)
+    if prov is not None:
+        write_prov(found, prov if prov.is_absolute() else context.directory / prov)
+    if context.as_json:
+        click.echo(json.dumps(lineage_row(found), indent=1))
+    else:
+        for line in down_lines(found) if downstream else up_lines(found):
+            click.echo(line)
+    return int(broken)
+
+
+def _path(session: Session, directory: Path, word: str) -> str:
+    """The word as a path in the dataset, seen from the folder in which the person is."""
+    top = session.clone.clone.worktree.resolve()
+    full = Path(os.path.normpath(directory.resolve() / word))
+    if not full.is_relative_to(top):
+        raise NotFound(f"{word} is not in this dataset")
+    place = full.relative_to(top).as_posix()
+    return "" if place == "." else place
+
+
+def _files(tip: Tip, path: str) -> list[str]:
+    """The file, or all files below the directory.
+
+    :raises NotFound: when there is neither at this commit.
+    """
+    at, rest = tip.reach(path)
+    entry = at.entry(rest) if rest else None
+    if entry is not None and entry.mode not in (TREE, SUBMODULE):
+        return [path]
+    before = path[: len(path) - len(rest)]
+    found = [before + one for one in at.files_below(rest)] if entry is not None else []
+    if not found:
+        raise NotFound(f"there is no file {path or 'here'} in commit {tip.commit[:12]}")
+    return found
+
+
+def _records(session: Session, tip: Tip, home: str) -> Mapping[str, Made]:
+    """Path to the commit that last wrote it, for everything below a directory."""
+    linked = tip.linked
+    repository = linked if isinstance(linked, Repository) else session.clone
+    out = repository.mirror.git(
+        "log", "--topo-order", "--format=%x01%H %s", "--name-only", "-z", tip.commit, "--",
+        home or ".", check=False,
+    ).decode("utf-8", "surrogateescape")  # fmt: skip
+    found: dict[str, Made] = {}
+    for block in out.split("\x01")[1:]:
+        head, _, names = block.partition("\0")
+        commit, _, subject = head.partition(" ")
+        for name in names.lstrip("\n").split("\0"):
+            if name:
+                found.setdefault(name.lstrip("\n"), Made(commit, subject))
+    return found
+
+
+def _open(tip: Tip, commit: str) -> Tip | None:
+    """Another commit of the same dataset, None when it is not at hand."""
+    try:
+        return Tip(
+            tip.objects, commit, tip.memory, links=tip.links, path=tip.path, linked=tip.linked
+        )
+    except OutsideError:
+        return None
