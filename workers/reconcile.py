@@ -48,12 +48,10 @@ class Reconciler:
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
             self._lost.forget(repository, tips)
-            for branch, why in self._lost.unplanned(repository, tips).items():
-                if self._wanted(branch):
-                    self._site.jobs.request_plan(
-                        repository, f"refs/heads/{branch}", why="reconciler"
-                    )
-                    mended.append(f"planned {repository} {branch}: {why}")
+            wanted = filter(self._wanted, tips)
+            for branch, why in self._lost.unplanned(repository, tips, wanted).items():
+                self._site.jobs.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+                mended.append(f"planned {repository} {branch}: {why}")
         return mended
 
     def _statuses(self) -> list[str]:

@@ -7,7 +7,7 @@ finds one kind of contradiction.  Nothing is decided here, and nothing that live
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -73,12 +73,17 @@ class Lost:
         """Queue a piece of work again."""
         self._answer(lambda: self._work.enqueue(kind, argument))
 
-    def unplanned(self, repository: str, tips: Mapping[str, str]) -> dict[str, str]:
-        """Branches (with their tips on the forge) that were not planned to the end, and why."""
+    def unplanned(
+        self, repository: str, tips: Mapping[str, str], branches: Iterable[str]
+    ) -> dict[str, str]:
+        """Which of these branches were not planned to the end, and why.
+
+        :param tips: of all branches on the forge, ``git-annex`` too.
+        """
         annex = tips.get("git-annex", "")
         found = {}
-        for branch, tip in tips.items():
-            why = self._answer(partial(self._why, repository, branch, tip, annex))
+        for branch in branches:
+            why = self._answer(partial(self._why, repository, branch, tips[branch], annex))
             if why:
                 found[branch] = why
         return found
