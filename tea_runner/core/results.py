@@ -51,7 +51,7 @@ class Result:
     key: str
     outputs: tuple[Output, ...]
     exit: int = 0
-    #: Recovered by ``err_cmd``: no outputs, tried again next time.
+    #: Recovered by ``err_cmd``: no outputs; tried again when its key changes.
     recovered: bool = False
     #: How the attributes of the place where it was saved judged its outputs (core/rules.py).
     rule: str = ""
