@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 
 import click
@@ -21,7 +22,7 @@ def command(context: Context, once: bool) -> None:
         for line in reconciler.round():
             click.echo(line)
         return
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    reconciler.forever(stop.wait)
+        # It may end anywhere: whatever it was about to mend, the next one finds again.
+        signal.signal(number, lambda *_: sys.exit(0))
+    reconciler.forever(threading.Event().wait)

@@ -57,7 +57,12 @@ class World:
     """Forge, storage, Redis, and the processes; use it as a context manager."""
 
     def __init__(
-        self, root: Path, roles: Mapping[str, tuple[str, str]], *, lease: int = LEASE
+        self,
+        root: Path,
+        roles: Mapping[str, tuple[str, str]],
+        *,
+        lease: int = LEASE,
+        crashes: int = 1000,
     ) -> None:
         """*roles*: name to (verb, host)."""
         self.root = root
@@ -70,7 +75,7 @@ class World:
         self.broker.start()
         self.key = root / "queue.key"
         self.key.write_text("a key that all hosts share")
-        self._lease = lease
+        self._lease, self._crashes = lease, crashes
         self.roles = {
             name: Role(name, verb, host, root / "logs" / f"{name}.log")
             for name, (verb, host) in roles.items()
@@ -90,7 +95,7 @@ class World:
                 f'state = "{path.parent}"\nrepositories = ["lab/*"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{self.key}"\n'
                 f'[sandbox]\nkind = "off"\n[forge]\n{self.forge_settings()}'
-                f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = 1000\n"
+                f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = {self._crashes}\n"
                 f'[reconcile]\nevery = 1\n[[storage]]\nname = "store"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n'
             )
