@@ -43,6 +43,16 @@ TIMES ?= 500
 fuzz: .venv/made-dev
 	@$(IN_VENV) TEA_FUZZ=$(TIMES) .venv/bin/python -m pytest -q tests/fuzz tests/core/test_redact.py $(ARGS)
 
+## make faults    deaths, floods and silence at every step and at random, for hours; rewrites their table
+.PHONY: faults
+faults: MINUTES ?= 60
+faults: KILLS ?= 5000
+faults: .venv/made-dev
+	@rm -f .venv/faults.jsonl
+	@$(IN_VENV) TEA_FAULTS_REPORT="$(CURDIR)/.venv/faults.jsonl" TEA_FAULTS_LONG="$(KILLS)" \
+	TEA_FAULTS_MINUTES="$(MINUTES)" .venv/bin/python -m pytest -q tests/faults $(ARGS)
+	@.venv/bin/python -m tests.faults.report .venv/faults.jsonl
+
 ## make lint      rules, format, types, and which module may import which
 .PHONY: lint
 lint: .venv/made-dev

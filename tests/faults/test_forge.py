@@ -7,6 +7,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tea_runner.embedded.manners import BadManners, Fault, Manners
 from tests.faults.embedded import ROLES, EmbeddedWorld
 from tests.faults.killer import PROCESSES, Killer
@@ -84,6 +86,7 @@ def test_lost_late_and_repeated_deliveries(tmp_path: Path, pair: list[Lineage]) 
     assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
 
 
+@pytest.mark.slow
 def test_refused_and_cut_answers(tmp_path: Path, pair: list[Lineage]) -> None:
     """One request in ten is answered 503 or cut off, also that of statuses: all is said in the end."""
     seed = a_seed()

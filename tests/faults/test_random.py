@@ -72,7 +72,7 @@ def test_redis_robbed_at_random(tmp_path: Path, lineages: list[Lineage]) -> None
 
 
 @pytest.mark.slow
-def test_thousands_of_kills(tmp_path: Path, lineages: list[Lineage]) -> None:
-    """The same for long: all faults at once."""
-    weights = {**PROCESSES, **REDIS}
-    rage(tmp_path / "world", lineages, "all of these, for long", weights, 3000)
+def test_thousands_of_faults(tmp_path: Path, lineages: list[Lineage]) -> None:
+    """The same for long: processes and Redis, as many as ``TEA_FAULTS_LONG`` says."""
+    number = int(os.environ.get("TEA_FAULTS_LONG") or 3000)
+    rage(tmp_path / "world", lineages, "all of these, for long", {**PROCESSES, **REDIS}, number)

@@ -1,0 +1,79 @@
+"""The same server for a long time: nothing grows, nothing is left, whatever Redis forgets meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.oracle import Lineage
+from tests.faults.person import Person
+from tests.faults.report import record
+from tests.faults.world import World
+
+ROLES = {
+    "planner": ("planner", "one"),
+    "reconcile": ("reconcile", "one"),
+    "worker-1": ("worker", "one"),
+    "worker-2": ("worker", "two"),
+}
+
+
+def memory(pid: int) -> int:
+    """Resident memory in KiB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+def descriptors(pid: int) -> int:
+    """How many are open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def zombies(pid: int) -> int:
+    """Children that ended and were never looked after."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            path = Path(f"/proc/{child}/stat")
+            found += path.exists() and path.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    return found
+
+
+@pytest.mark.slow
+def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
+    """Memory by less than a tenth from the first fifth on, descriptors by none, scratch and zombies none."""
+    seconds = 60 * float(os.environ.get("TEA_FAULTS_MINUTES") or 10)
+    wiped = 0
+    with World(tmp_path / "world", ROLES) as world:
+        people = [Person(world, one, seed=1, patience=120) for one in lineages]
+        for person in people:
+            person.start()
+        began = time.monotonic()
+        pids: dict[str, int] = {}
+        first: dict[str, tuple[int, int]] = {}
+        while time.monotonic() - began < seconds and any(p.is_alive() for p in people):
+            time.sleep(20)
+            world.redis.flushall()
+            wiped += 1
+            if not first and time.monotonic() - began > seconds / 5:
+                pids = {name: role.pid for name, role in world.roles.items()}
+                first = {name: (memory(pid), descriptors(pid)) for name, pid in pids.items()}
+        for person in people:
+            person.finish()
+        for person in people:
+            person.join()
+        assert pids == {name: role.pid for name, role in world.roles.items()}
+        time.sleep(2)
+        grown = {
+            name: (memory(pid) / first[name][0], descriptors(pid) - first[name][1], zombies(pid))
+            for name, pid in pids.items()
+        }
+        left = [path.name for path in world.root.glob("*/scratch/*/job-*")]
+    seen = [person.seen for person in people]
+    record("Redis wiped every 20 s", faults=wiped, seen=seen, seconds=seconds)
+    assert [] == [text for one in seen for text in one.wrong]
+    assert [] == left
+    assert {} == {n: g for n, g in grown.items() if g[0] > 1.1 or g[1] > 4 or g[2]}, grown
