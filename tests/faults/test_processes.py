@@ -39,11 +39,12 @@ def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def dataset(root: Path, world: World, command: str) -> None:
+def dataset(root: Path, world: World, command: str, attributes: str = "") -> None:
     """A repository ``lab/data`` with one file and this command, on the world's forge."""
     root.mkdir()
     lab = folder_lab(root)
-    lab.create(files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", command)})
+    rules = {".gitattributes": attributes} if attributes else ATTRIBUTES
+    lab.create(files={**rules, "raw/a.txt": "a\n", "up/spec.yml": spec("up", command)})
     lab.push()
     lab.close()
     for path in lab.store.rglob("*"):
