@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Tries of a job that the outside world made fail, and of one that met a bug of ours.
 _TRIES, _TRIES_OF_BUGS = 40, 3
+#: Seconds for which lines of a log are gathered.
+_LOG_PAUSE = 0.2
 #: The longest time between two tries, in seconds.
 _LONGEST_WAIT = 300
 
@@ -108,18 +110,25 @@ class Worker:
         every = self._site.settings.worker.lease / 4
         with Heartbeat(lambda: jobs.extend(claim) and not jobs.is_cancelled(claim), every) as beat:
             reached("claim.end")
+
+            def cancelled() -> bool:
+                # Asked several times a second while a command runs: nobody waits long for its lines.
+                job_log.flush()
+                return beat.lost or self._out_of_time or jobs.is_cancelled(claim)
+
             try:
                 job_log.start()
                 workshop = self._workshop(job.repository)
                 if claim.doubtful and workshop.is_done(job):
                     jobs.end(claim, "done")
                     return
-                report = workshop.do(
-                    job,
-                    job_log.write,
-                    cancelled=lambda: beat.lost or self._out_of_time or jobs.is_cancelled(claim),
-                    mine=lambda: not beat.lost and jobs.holds(claim),
-                )
+                with job_log.together(_LOG_PAUSE):
+                    report = workshop.do(
+                        job,
+                        job_log.write,
+                        cancelled=cancelled,
+                        mine=lambda: not beat.lost and jobs.holds(claim),
+                    )
             except Cancelled:
                 jobs.release(claim)
                 return

@@ -6,6 +6,8 @@ neither memory nor disk.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +34,9 @@ class JobLog:
 
         :param redact: takes secrets out of each chunk, once more before it is kept.
         """
+        self._pause = 0.0
+        self._held = b""
+        self._sent = 0.0
         self._redact = redact
         self._redis = connection
         self._head = f"tea:log:{job_id}:head"
@@ -42,21 +47,41 @@ class JobLog:
     def start(self) -> None:
         """Begin anew."""
         self._redis.delete(self._head, self._tail, self._tail + ":cut")
-        self._written = 0
+        self._written, self._held = 0, b""
+
+    @contextlib.contextmanager
+    def together(self, pause: float) -> Iterator[None]:
+        """What is written within *pause* seconds is sent together, at the latest at the end.
+
+        Whoever writes seldom calls :meth:`flush` now and then.
+        """
+        self._pause = pause
+        try:
+            yield
+        finally:
+            self._pause = 0.0
+            self.flush()
 
     def write(self, data: bytes) -> None:
         """Append; never raises, because a log is no reason to fail."""
-        data = self._redact(data)
+        self._held += self._redact(data)
+        if len(self._held) >= _CHUNK or time.monotonic() - self._sent >= self._pause:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was held back; never raises."""
+        data, self._held = self._held, b""
+        if not data:
+            return
+        self._sent = time.monotonic()
         try:
             if self._written < self._half:
                 room = self._half - self._written
-                self._redis.append(self._head, data[:room])
-                self._redis.expire(self._head, _KEEP)
+                self._append(self._head, data[:room])
                 self._written += len(data[:room])
                 data = data[room:]
             if data:
-                length: Any = self._redis.append(self._tail, data)
-                self._redis.expire(self._tail, _KEEP)
+                length = self._append(self._tail, data)
                 if length > 2 * self._half:
                     kept: Any = self._redis.getrange(self._tail, -self._half, -1)
                     # Together, so that a reader never counts what was cut twice.
@@ -67,6 +92,12 @@ class JobLog:
                     pipe.execute()
         except redis.RedisError:
             return
+
+    def _append(self, name: str, data: bytes) -> int:
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.append(name, data)
+        pipe.expire(name, _KEEP)
+        return int(pipe.execute()[0])
 
 
 class LogReader:

@@ -80,3 +80,18 @@ def test_another_attempt_is_announced(site: Site) -> None:
     log.write(b"second\n")
     assert b"another attempt" in reader.more()
     assert reader.more() == b"second\n"
+
+
+def test_lines_written_together_are_sent_together(site: Site) -> None:
+    """Nothing is lost: what is held back arrives with the next look, and at the end."""
+    log = JobLog(site.redis, JOB, 4096)
+    with log.together(60.0):
+        log.write(b"one\n")
+        log.write(b"two\n")
+        assert b"one\n" == read_log(site.redis, JOB)
+        log.flush()
+        assert b"one\ntwo\n" == read_log(site.redis, JOB)
+        log.write(b"three\n")
+    log.write(b"four\n")
+
+    assert b"one\ntwo\nthree\nfour\n" == read_log(site.redis, JOB)

@@ -1,0 +1,228 @@
+"""What work costs, in numbers that do not depend on the machine: processes, reads, round trips, pushes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tea_runner.adapters import process
+from tea_runner.adapters.environments.host import HostSandbox
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.planning import make_plan
+from tea_runner.flow.tip import Tip
+from tests.e2e.conftest import folder_lab
+from tests.e2e.lab import Lab
+from workers.tasks import Planner, Worker
+
+SPEC = """\
+pipeline: {name: sums}
+input: {pfs: {repo: in, glob: /*}}
+transform:
+  cmd: [sh, -c, 'for f in "$PFS"/in/*; do cat "$f" > "$PFS/out/${f##*/}"; done']
+  env: {ROUND: "%s"}
+"""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The commands of all processes that this process starts."""
+    commands: list[Sequence[str]] = []
+    start = process.start
+
+    def counted(argv: Sequence[str], **how: Any) -> process.Process:
+        commands.append(argv)
+        return start(argv, **how)
+
+    monkeypatch.setattr(process, "start", counted)
+    return commands
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How often Redis was asked for something and waited for since the last call."""
+    count = 0
+    send = redis.connection.AbstractConnection.send_packed_command
+
+    def counted(self: Any, *args: Any, **how: Any) -> Any:
+        nonlocal count
+        count += 1
+        return send(self, *args, **how)
+
+    def since() -> int:
+        nonlocal count
+        seen, count = count, 0
+        return seen
+
+    monkeypatch.setattr(redis.connection.AbstractConnection, "send_packed_command", counted)
+    return since
+
+
+def begun(root: Path, count: int, *, sandbox: str = "off", size: int = 20) -> Lab:
+    """A lab whose dataset has inputs, annexed, and a pipeline with a result for each."""
+    lab = folder_lab(root, sandbox=sandbox)
+    files = {f"in/{index:03d}.txt": f"{index:0{size}d}\n" for index in range(count)}
+    lab.create(files=files)
+    with (lab.dataset / ".gitattributes").open("a") as file:
+        file.write("*.yml annex.largefiles=nothing\n")
+    again(lab, 0)
+    return lab
+
+
+def again(lab: Lab, number: int) -> None:
+    """Have all datums computed, by a command that is new."""
+    lab.write({"sums/spec.yml": SPEC % number})
+    lab.save("pipeline")
+    lab.push()
+    lab.settle()
+    lab.pull()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Twelve datums, settled."""
+    made = begun(tmp_path, 12)
+    yield made
+    made.close()
+
+
+@pytest.mark.skipif(
+    HostSandbox().check() is not None, reason=f"no sandbox here: {HostSandbox().check()}"
+)
+def test_a_datum_in_a_sandbox_starts_few_processes(
+    tmp_path: Path, started: list[Sequence[str]]
+) -> None:
+    """At most three for each datum, all that planner and worker start besides divided among them."""
+    lab = begun(tmp_path, 60, sandbox="bwrap")
+    try:
+        started.clear()
+        lab.write({"sums/spec.yml": SPEC % 1})
+        lab.save("pipeline")
+        lab.push()
+        started.clear()
+
+        lab.settle()
+
+        sandboxes = [argv for argv in started if os.path.basename(argv[0]) == "bwrap"]
+        assert 60 == len(sandboxes)
+        assert len(started) <= 3 * 60
+        assert len(started) - 60 <= 60
+    finally:
+        lab.close()
+
+
+def test_results_are_pushed_once(lab: Lab, started: list[Sequence[str]]) -> None:
+    """Twelve changed datums are one push of the branch, whatever pushes their jobs needed."""
+    lab.write({"sums/spec.yml": SPEC % 1})
+    lab.save("pipeline")
+    lab.push()
+    started.clear()
+
+    lab.settle()
+
+    pushes = [argv for argv in started if "push" in argv]
+    assert 1 == len([argv for argv in pushes if any(a.endswith(":refs/heads/main") for a in argv)])
+    # One for the results commit, one that removes the jobs' refs, and one for each job.
+    jobs = [argv for argv in pushes if any(":refs/tea/jobs/" in a for a in argv)]
+    assert len(pushes) <= 1 + len(jobs)
+    assert len(jobs) <= 4
+
+
+def test_an_unchanged_tree_is_not_read_again(lab: Lab) -> None:
+    """A commit that touches nothing matched costs the commit and the trees on the way to the change."""
+    repository = lab.site().repository(lab.name)
+    repository.refresh()
+    memory = Memory()
+
+    def reads() -> int:
+        before = repository.objects.reads
+        commit = repository.tip("main")
+        assert commit is not None
+        tip = Tip(repository.objects, commit, memory)
+        planned = make_plan(repository, tip, failures=lambda _: {})
+        assert ["settled"] == [plan.state for plan in planned.plan.pipelines]
+        return repository.objects.reads - before
+
+    first = reads()
+    # The file with the attributes, which says how small files are hashed.
+    assert reads() <= 1
+
+    lab.write({"README": "new\n"})
+    lab.save()
+    lab.push()
+    repository.refresh()
+
+    assert first > 15
+    # The commit, its root tree, and the commits that the index of known results compares.
+    assert reads() <= 6
+    repository.close()
+
+
+def test_an_unchanged_push_starts_few_processes(lab: Lab, started: list[Sequence[str]]) -> None:
+    """Fetch, refs, and what the index of known results asks of the history."""
+    lab.write({"README": "new\n"})
+    lab.save()
+    lab.push()
+    started.clear()
+
+    lab.settle()
+
+    assert len(started) <= 5, started
+
+
+def test_a_job_asks_redis_a_fixed_number_of_times(lab: Lab, trips: Callable[[], int]) -> None:
+    """Claim, log, end: round trips are per job; its datums add a line to the log, no more."""
+
+    def cost(number: int, count: int) -> int:
+        lab.write({"sums/spec.yml": (SPEC % number) + f"datum_set_spec: {{number: {count}}}\n"})
+        lab.save()
+        lab.push()
+        site = lab.site()
+        site.jobs.request_plan(lab.name, "refs/heads/main", why="test")
+        planner = Planner(site)
+        planner.plan(lab.name, "main")
+        worker = Worker(site, "counted")
+        jobs = site.jobs.waiting()
+        assert 12 // count == len(jobs)
+        trips()
+        for job in jobs:
+            worker(job)
+        seen = trips()
+        worker.close()
+        planner.close()
+        lab.work_off()
+        lab.pull()
+        return seen // len(jobs)
+
+    few, many = cost(1, 2), cost(2, 12)
+
+    assert few <= 30
+    assert many <= few + 2
+
+
+def test_only_the_changed_input_is_fetched(tmp_path: Path) -> None:
+    """For one changed input, what reaches a worker's host is that input and a little of git."""
+    size = 200_000
+    lab = begun(tmp_path, 8, size=size)
+    try:
+        mirror = lab.site().repository(lab.name).mirror.git_dir
+        before = weight(mirror)
+        lab.write({"in/003.txt": "x" * size})
+        lab.save()
+        lab.push()
+
+        lab.settle()
+
+        # The input, the output that is as large, and 100 kB of trees, logs and manifests.
+        assert weight(mirror) - before < 2 * size + 100_000
+    finally:
+        lab.close()
+
+
+def weight(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
