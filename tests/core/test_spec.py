@@ -143,7 +143,6 @@ def test_every_field_that_works_is_read() -> None:
             accept_return_code=(3, 4),
             env=(("A", "text"), ("B", "1")),
             working_dir="/tmp",
-            user="nobody",
             image="registry.example.org:5000/a/b:1@sha256:" + "0" * 64,
             code=("code/**",),
             secrets=(
@@ -162,17 +161,20 @@ def test_every_field_that_works_is_read() -> None:
         parallelism=4,
         reprocess="every_job",
         salt="pepper",
-        output_branch="results",
-        requests=Resources(
-            cpu=0.5,
-            memory=64_000_000,
-            disk=1024**3,
-            gpu_type="nvidia.com/gpu",
-            gpu_number=1,
-        ),
-        limits=Resources(cpu=2.0, memory=2 * 1024**3),
+        limits=Resources(memory=2 << 30),
     )
-    assert expected == only(FULL, "a/b/spec.yml")
+    parsed = parse_specs("a/b/spec.yml", FULL.encode(), "b10b")
+    assert (expected,) == parsed.pipelines
+    assert [
+        "transform.user",
+        "output_branch",
+        "resource_requests.cpu",
+        "resource_requests.memory",
+        "resource_requests.disk",
+        "resource_requests.gpu.type",
+        "resource_requests.gpu.number",
+        "resource_limits.cpu",
+    ] == [problem.key for problem in parsed.problems if problem.kind == "ignored"]
 
 
 def test_pachyderms_json_is_read() -> None:
@@ -237,7 +239,7 @@ def test_all_problems_are_said_at_once() -> None:
     assert [
         "p/spec.yml:2:1: error: comand: unknown key 'comand'; did you mean 'cmd' in transform?",
         "p/spec.yml:3:23: error: transform.lazy: unknown key 'lazy'; known here are cmd, stdin, "
-        "err_cmd, err_stdin, accept_return_code, env, working_dir, user, image, code, network, "
+        "err_cmd, err_stdin, accept_return_code, env, working_dir, image, code, network, "
         "secrets",
         "p/spec.yml:4:14: error: input.pfs.repo: repo is missing; add repo: (where the files are)",
         "p/spec.yml:4:15: error: input.pfs.glob: glob '/[', character 2: '[' is never closed; "
@@ -285,9 +287,7 @@ def test_all_problems_are_said_at_once() -> None:
         ("output: {path: .}", ("error", "output.path", "output path not allowed: '.'")),
         ("output: {path: .github/$1}", ("error", "output.path", "output path not allowed")),
         ("output: {path: a/.GIT/b}", ("error", "output.path", "output path not allowed")),
-        ("output_branch: git-annex", ("error", "output_branch", "'git-annex' is no name of a")),
-        ("output_branch: a..b", ("error", "output_branch", "'a..b' is no name of a branch")),
-        ("output_branch: -x", ("error", "output_branch", "'-x' is no name of a branch")),
+        ("output_branch: results", ("ignored", "output_branch", "output_branch has no effect; ")),
         (
             "resource_limits: {memory: 2Gb}",
             ("error", "resource_limits.memory", "expected an amoun"),
