@@ -61,6 +61,16 @@ lint: .venv/made-dev
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 
+## make bench     how fast, beside the peers; the table is written into docs/explanation/performance.md
+.PHONY: bench
+bench: .venv/made-dev
+	@$(IN_VENV) .venv/bin/python -m benchmarks $(ARGS)
+
+## make bench-long  the same with a million files, 100,000 datums, 64 workers; takes an hour and more
+.PHONY: bench-long
+bench-long: .venv/made-dev
+	@$(IN_VENV) .venv/bin/python -m benchmarks --long $(ARGS)
+
 ## make clean     remove what the commands above made
 .PHONY: clean
 clean:

@@ -25,6 +25,7 @@ _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _CHUNK = 900
 #: Trees remembered at once; a tree of a thousand names takes some 200 kB.
 _TREES = 20_000
+_COMMITS = 200
 
 
 class ObjectReader:
@@ -41,6 +42,7 @@ class ObjectReader:
         self._pipe: process.Pipe | None = None
         self._lock = threading.RLock()
         self._trees: dict[str, dict[str, TreeEntry]] = {}
+        self._commits: dict[str, Commit] = {}
         #: How many objects were asked of git, for the tests of cost.
         self.reads = 0
 
@@ -141,10 +143,15 @@ class ObjectReader:
 
         :raises OutsideError: when it is not here.
         """
-        found = self.read(oid)
-        if found is None or found[0] != "commit":
-            raise OutsideError(f"commit {oid} is not in {self.git_dir}")
-        return Commit(oid, found[1])
+        known = self._commits.get(oid)
+        if known is None:
+            found = self.read(oid)
+            if found is None or found[0] != "commit":
+                raise OutsideError(f"commit {oid} is not in {self.git_dir}")
+            if len(self._commits) >= _COMMITS:
+                self._commits.clear()
+            known = self._commits[oid] = Commit(oid, found[1])
+        return known
 
     def close(self) -> None:
         """End the process behind it."""

@@ -134,7 +134,8 @@ def compose(
         rest[_join(home, manifests.NAME)] = Put(PLAIN, data=manifests.format_manifest(after))
     else:
         after = before
-    removed = len([row for row in before.rows if row.datum not in {i.label for i in finished}])
+    there = {item.label for item in finished}
+    removed = len([row for row in before.rows if row.datum not in there])
     return Composition(
         steps=tuple(steps), rest=rest, manifest=after, changed=len(changed), removed=removed
     )

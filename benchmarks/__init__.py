@@ -1,0 +1,1 @@
+"""How fast: us, the peers and bare scripts on the same files in the same run (``make bench``)."""

@@ -1,0 +1,140 @@
+"""A results commit of 100,000 outputs, and one that adds a single new one to them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
+from benchmarks.figure import Book, Plan
+from benchmarks.stand import Stand
+from tea_runner.adapters import process
+from tea_runner.adapters.repository import Repository
+from tea_runner.core.results import Output, Result
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.planning import make_plan
+from tea_runner.flow.settle import finish, settle
+from tea_runner.flow.tip import Tip
+
+ALL = "results commit with {n:,} outputs"
+ONE = "1 new output among {n:,}"
+
+SPEC = """\
+pipeline: {name: sizes}
+input: {pfs: {repo: data, glob: "/(*)/(*)"}}
+transform: {cmd: [sh, -c, "true"]}
+output: {path: "$1"}
+"""
+_UUID = "00000000-0000-0000-0000-000000000001"
+
+
+class Commits:
+    """A dataset whose results are all known to the one who settles."""
+
+    def __init__(self, root: Path, count: int) -> None:
+        self.count = count
+        self.stand = Stand(root)
+        self._first = 0
+
+    def round(self, book: Book) -> None:
+        """All, then one more."""
+        n = self.count
+        annexed_tree(self.stand.bare, n, extra={"sizes/spec.yml": SPEC})
+        repository = self.stand.site().repository(self.stand.name)
+        repository.refresh()
+        memory = Memory()
+        book.add(ALL.format(n=n), "tea-runner", self._settle(repository, memory), goal=2.6 * n / 1e5,
+                 note="compose, write, push with git-annex branch")  # fmt: skip
+        self._stand_add(n)
+        repository.refresh()
+        book.add(ONE.format(n=n), "tea-runner", self._settle(repository, memory), goal=0.03,
+                 note="compose, write, push with git-annex branch")  # fmt: skip
+        repository.close()
+        self._floor(book)
+
+    def _stand_add(self, number: int) -> None:
+        head = b"commit refs/heads/main\ncommitter a <a@b> 1700000001 +0000\ndata 1\nx\n"
+        process.run(
+            ["git", f"--git-dir={self.stand.bare}", "fast-import", "--quiet"],
+            env=PLAIN_ENV,
+            stdin=head + b"from refs/heads/main^0\n" + link(file_path(number), number),
+        )
+
+    @staticmethod
+    def _settle(repository: Repository, memory: Memory) -> float:
+        """Seconds from a plan in which all is known to the pushed commit."""
+        commit = repository.tip("main")
+        assert commit is not None
+        tip = Tip(repository.objects, commit, memory)
+        planned = make_plan(repository, tip, failures=lambda _: {})
+        plan = planned.plan.pipelines[0]
+        work = planned.works[plan.pipeline.name]
+        results = {
+            decision.key: Result(
+                decision.key,
+                (
+                    Output(
+                        f"{decision.key[:12]}.size",
+                        "annex",
+                        f"SHA256E-s{len(decision.key)}--{decision.key}",
+                        64,
+                    ),
+                ),
+            )
+            for decision in plan.decisions
+        }
+        began = time.perf_counter()
+        finished = finish(work, plan, tip, lambda decision: results[decision.key])
+        assert isinstance(finished, list)
+        stored = {output.name for item in finished for output in item.result.outputs}
+        done = settle(
+            repository, "main", tip, work, finished,
+            who="a <a@b>", storage_uuid=lambda: _UUID, stored=stored,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+        assert done is not None
+        return seconds
+
+    def _floor(self, book: Book) -> None:
+        """Symlinks in a working tree, then ``git add`` and ``git commit``, all and one more."""
+        n = self.count
+        tree = self.stand.root / "floor"
+        shutil.rmtree(tree, ignore_errors=True)
+        process.run(["git", "init", "-q", str(tree)], env=PLAIN_ENV)
+        target = "../" * 3 + ".git/annex/objects/aa/bb/" + "SHA256E-s64--%064d/SHA256E-s64--%064d"
+        began = time.perf_counter()
+        for index in range(n):
+            path = tree / file_path(index)
+            if index < 1000:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target % (index, index))
+        self._save(tree)
+        book.add(ALL.format(n=n), "git add + commit", time.perf_counter() - began,
+                 note="working tree of links, nothing pushed")  # fmt: skip
+        (tree / "data" / "new").symlink_to(target % (n, n))
+        began = time.perf_counter()
+        self._save(tree)
+        book.add(ONE.format(n=n), "git add + commit", time.perf_counter() - began,
+                 note="working tree of links, nothing pushed")  # fmt: skip
+
+    @staticmethod
+    def _save(tree: Path) -> None:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "gc.auto=0"]
+        for verb in (["add", "-A"], ["commit", "-q", "-m", "x"]):
+            process.run(["git", *who, *verb], env=PLAIN_ENV, cwd=tree)
+
+    def close(self) -> None:
+        """End it."""
+        self.stand.close()
+
+
+def measure(root: Path, book: Book, plan: Plan) -> None:
+    """Each round in a folder of its own."""
+    for number in range(min(plan.rounds, 2)):
+        commits = Commits(root / f"commit-{number}", 100_000)
+        try:
+            commits.round(book)
+        finally:
+            commits.close()
+            shutil.rmtree(root / f"commit-{number}", ignore_errors=True)

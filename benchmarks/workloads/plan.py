@@ -1,0 +1,139 @@
+"""Planning many annexed files: from nothing with all results known, and after one change."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
+from benchmarks.figure import Book, Plan
+from benchmarks.stand import Stand
+from tea_runner.adapters import process
+from tea_runner.adapters.repository import Repository
+from tea_runner.core.manifest import Manifest, Row, format_manifest
+from tea_runner.flow.inputs import derive
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.planning import Planned, make_plan
+from tea_runner.flow.tip import Tip
+
+NOTHING = "plan from nothing, {n:,} annexed files, all known"
+CHANGE = "plan after 1 change among {n:,} files"
+MEMORY = "memory of that plan, per file"
+
+SPEC = """\
+pipeline: {name: sizes}
+input: {pfs: {repo: data, glob: "/*/*"}}
+transform: {cmd: [sh, -c, "true"]}
+"""
+
+
+class Plans:
+    """One repository of many annexed files and a manifest that knows them all."""
+
+    def __init__(self, root: Path, count: int) -> None:
+        self.count = count
+        self.stand = Stand(root)
+        self.bare = self.stand.bare
+        extra = {"sizes/spec.yml": SPEC}
+        annexed_tree(self.bare, count, extra=extra)
+        self.repository = self.stand.site().repository(self.stand.name)
+        self.repository.refresh()
+        commit = self.repository.tip("main")
+        assert commit is not None
+        tip = Tip(self.repository.objects, commit, Memory())
+        work = derive(tip, tip.pipelines[0])
+        rows = tuple(Row(item.label, item.key, item.place, ()) for item in work.keyed)
+        manifest = Manifest(rows=rows, parts=work.shared.parts, inputs_at=commit)
+        text = format_manifest(manifest)
+        self._commit(b"M 100644 inline sizes/manifest.tsv\ndata %d\n%s\n" % (len(text), text))
+        self.repository.refresh()
+        self.repository.close()
+        self._changes = 0
+
+    def _commit(self, change: bytes) -> None:
+        head = b"commit refs/heads/main\ncommitter a <a@b> 1700000001 +0000\ndata 1\nx\n"
+        process.run(
+            ["git", f"--git-dir={self.bare}", "fast-import", "--quiet"],
+            env=PLAIN_ENV,
+            stdin=head + b"from refs/heads/main^0\n" + change,
+        )
+
+    def round(self, book: Book) -> None:
+        """From nothing, then after a change, then the floor of both."""
+        n = self.count
+        repository = self.stand.site().repository(self.stand.name)
+        memory = Memory()
+        before = _resident()
+        began = time.perf_counter()
+        planned = self._plan(repository, memory)
+        seconds = time.perf_counter() - began
+        assert planned.plan.pipelines[0].state == "settled"
+        goal = 1.6 * n / 100_000
+        book.add(NOTHING.format(n=n), "tea-runner", seconds, goal=goal)
+        grown = (_resident() - before) / n
+        if grown > 0:
+            book.add(MEMORY, "tea-runner", grown, unit="kB", goal=1.0, note="growth of the peak")
+        for _ in range(3):
+            self._changes += 1
+            number = (self._changes * 7919) % n
+            self._commit(link(file_path(number), number + self._changes * n))
+            repository.refresh()
+            began = time.perf_counter()
+            planned = self._plan(repository, memory)
+            book.add(
+                CHANGE.format(n=n), "tea-runner", time.perf_counter() - began, goal=0.1,
+                note="without the fetch",
+            )  # fmt: skip
+            assert planned.plan.pipelines[0].counts["run"] == 1
+            self._commit(link(file_path(number), number))
+            repository.refresh()
+            self._plan(repository, memory)
+        repository.close()
+        self._floor(book)
+
+    @staticmethod
+    def _plan(repository: Repository, memory: Memory) -> Planned:
+        commit = repository.tip("main")
+        assert commit is not None
+        tip = Tip(repository.objects, commit, memory)
+        return make_plan(repository, tip, failures=lambda _: {})
+
+    def _floor(self, book: Book) -> None:
+        env = PLAIN_ENV
+        git = ["git", f"--git-dir={self.bare}"]
+        began = time.perf_counter()
+        listing = process.run([*git, "ls-tree", "-r", "-z", "main"], env=env).stdout
+        oids = [
+            row.split(b"\t", 1)[0].rsplit(b" ", 1)[1]
+            for row in listing.split(b"\0")
+            if row.startswith(b"120000")
+        ]
+        process.run(
+            [*git, "cat-file", "--batch", "--buffer"], env=env, stdin=b"\n".join(oids) + b"\n"
+        )
+        seconds = time.perf_counter() - began
+        book.add(NOTHING.format(n=self.count), "floor: ls-tree, cat-file", seconds)
+        began = time.perf_counter()
+        process.run([*git, "diff-tree", "-r", "-z", "main~1", "main"], env=env)
+        seconds = time.perf_counter() - began
+        book.add(CHANGE.format(n=self.count), "floor: diff-tree", seconds)
+
+    def close(self) -> None:
+        """End it."""
+        self.stand.close()
+
+
+def _resident() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1.0
+
+
+def measure(root: Path, book: Book, plan: Plan) -> None:
+    """100,000 files, and in the long run a million."""
+    for count in (100_000, 1_000_000) if plan.long else (100_000,):
+        plans = Plans(root / f"plan-{count}", count)
+        try:
+            for _ in range(plan.rounds if count == 100_000 else 1):
+                plans.round(book)
+        finally:
+            plans.close()

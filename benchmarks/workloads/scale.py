@@ -1,0 +1,94 @@
+"""The long runs: 100,000 one-millisecond datums with the memory they take, and more and more workers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from benchmarks.datasets import PFS_SPEC, small_files
+from benchmarks.figure import Book, Plan
+from benchmarks.stand import Stand
+
+MANY = "{n:,} one-millisecond datums, whole way"
+MEMORY = "largest process of that run"
+REDIS = "Redis at its largest in that run"
+WORKERS = "{w} workers, datums that sleep 0.5 s: share of the ideal rate"
+
+_TINY = """\
+pipeline: {name: tiny}
+input: {pfs: {repo: in, glob: "/*/*"}}
+transform: {cmd: [sh, -c, 'cat "$PFS"/in/*/* | cut -c1-8 > "$PFS/out/$(ls "$PFS"/in/*)"']}
+"""
+_SLEEP = PFS_SPEC.replace("sums", "sleeps").replace("for f in", "sleep 0.5; for f in")
+
+
+def measure(root: Path, book: Book, plan: Plan) -> None:
+    """Only in the long run."""
+    if plan.long:
+        _many(root / "many", book, 100_000)
+        for workers in (1, 2, 4, 8, 16, 32, 64):
+            _workers(root / f"workers-{workers}", book, workers)
+
+
+def _many(root: Path, book: Book, count: int) -> None:
+    stand = Stand(root, sandbox="bwrap")
+    stand.create(files={})
+    for index in range(count):
+        path = stand.dataset / "in" / f"d{index % 1000:03d}" / f"f{index:06d}"
+        if index < 1000:
+            path.parent.mkdir(parents=True)
+        path.write_text(f"{index:08d}\n")
+    (stand.dataset / ".gitattributes").write_text("* annex.largefiles=nothing\n")
+    stand.write({"tiny/spec.yml": _TINY})
+    stand.git("add", "-A")
+    stand.git("commit", "-q", "-m", "inputs")
+    stand.start()
+    try:
+        stand.git("push", "-q", "origin", "git-annex")
+        began = time.perf_counter()
+        commit = stand.push_now()
+        largest, redis = 0.0, 0.0
+        while stand.head() == commit:
+            largest = max(largest, *map(_resident, stand.pids))
+            redis = max(redis, float(stand.site().redis.info("memory")["used_memory"]))
+            time.sleep(0.5)
+            assert time.perf_counter() - began < 7200
+        seconds = time.perf_counter() - began
+    finally:
+        stand.close()
+    book.add(MANY.format(n=count), "tea-runner", seconds, goal=720, note="sandbox for each")
+    book.add(MEMORY, "tea-runner", largest / 1000, unit="kB", goal=500_000)
+    book.add(REDIS, "tea-runner", redis / 1000, unit="kB", goal=200_000)
+
+
+def _resident(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return float(line.split()[1]) * 1000
+    return 0.0
+
+
+def _workers(root: Path, book: Book, workers: int) -> None:
+    count = 12 * workers
+    stand = Stand(root, sandbox="off", workers=workers)
+    stand.create(files={})
+    small_files(stand.dataset, count)
+    (stand.dataset / ".gitattributes").write_text("* annex.largefiles=nothing\n")
+    stand.git("add", "-A")
+    stand.git("commit", "-q", "-m", "inputs")
+    stand.start()
+    try:
+        time.sleep(2 + workers / 4)
+        for number in (1, 2):  # the first makes the mirrors and the pace known
+            stand.write({"sleeps/spec.yml": _SLEEP % number})
+            stand.git("add", "-A")
+            stand.git("commit", "-q", "-m", "pipeline")
+            began = time.perf_counter()
+            commit = stand.push_now()
+            seconds = stand.results(commit) - began
+            stand.planned(stand.head())
+            stand.git("pull", "-q", "--ff-only", "origin", "main")
+    finally:
+        stand.close()
+    ideal = 0.5 * count / workers
+    book.add(WORKERS.format(w=workers), "tea-runner", 100 * ideal / seconds, unit="%", goal=90)
