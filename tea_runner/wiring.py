@@ -39,6 +39,7 @@ from tea_runner.adapters.runs import Runs
 from tea_runner.adapters.serving import Service
 from tea_runner.adapters.signing import Signer
 from tea_runner.adapters.storage import Storage
+from tea_runner.adapters.tally import Tally
 from tea_runner.adapters.versions import tool_versions
 from tea_runner.adapters.wishes import BranchWishes
 from tea_runner.core.errors import Refused, SettingsError
@@ -326,6 +327,11 @@ class Site:
             finally:
                 temporary.unlink()
         return path.read_bytes().strip()
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Deliveries by what became of them."""
+        return Tally(self.redis)
 
     @cached_property
     def work(self) -> Work:

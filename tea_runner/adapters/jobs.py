@@ -385,16 +385,6 @@ class Jobs:
             return str(error)
         return ""
 
-    def count(self, word: str) -> None:
-        """One more delivery was judged so; never raises."""
-        with contextlib.suppress(redis.RedisError):
-            self._redis.hincrby("tea:deliveries", word, 1)
-
-    def counts(self) -> dict[str, int]:
-        """How many deliveries were judged how."""
-        raw: Any = self._guard(lambda: self._redis.hgetall("tea:deliveries"))
-        return {word.decode(): int(number) for word, number in raw.items()}
-
     @staticmethod
     def _guard(call: Callable[[], Any]) -> Any:
         try:

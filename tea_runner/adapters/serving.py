@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 from rq import Queue, SimpleWorker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.timeouts import BaseDeathPenalty
 from rq.worker.base import StopRequested
 
@@ -77,6 +78,9 @@ class Worker(SimpleWorker):
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """The handlers report their own failures; what comes here is a bug and is said aloud."""
+        if isinstance(exc_info[1], InvalidJobOperation | NoSuchJobError):
+            log.warning("Redis forgot a piece of work while it was being done")
+            return
         log.error("work failed: %s", job.id, exc_info=exc_info)
 
 

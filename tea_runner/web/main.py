@@ -33,7 +33,7 @@ def application() -> Flask:
             hooks=site.hooks,
             requests=site.jobs,
             ready={"redis": site.jobs.problem},
-            count=site.jobs.count,
+            count=site.tally.count,
             blueprints=(pages_blueprint(site), metrics_blueprint(site)),
         )
     )

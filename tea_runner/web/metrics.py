@@ -30,7 +30,7 @@ class _Standing(Collector):
         deliveries = CounterMetricFamily(
             "tea_deliveries", "Deliveries by what became of them.", labels=["verdict"]
         )
-        for word, number in sorted(self._site.jobs.counts().items()):
+        for word, number in sorted(self._site.tally.counts().items()):
             deliveries.add_metric([word], number)
         yield deliveries
         waiting = GaugeMetricFamily(
