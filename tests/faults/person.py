@@ -37,8 +37,18 @@ class Person(threading.Thread):
         self._drop = drop
         self._patience = patience
         self._enough = threading.Event()
+        #: Since when nothing is done to the server any more; while it is, people are patient.
+        self._calm = time.monotonic()
         self.seen = Seen()
         self.generation = 0
+
+    def storm(self) -> None:
+        """The server has a hard time until :meth:`calm`."""
+        self._calm = time.monotonic() + 86_400
+
+    def calm(self) -> None:
+        """From now on the server has only its patience to recover."""
+        self._calm = time.monotonic()
 
     def finish(self) -> None:
         """End after the push in hand."""
@@ -82,7 +92,7 @@ class Person(threading.Thread):
             if tip not in step.tips:
                 self._complain(name, f"{tip} is no tip between {step.pushed} and {step.settled}")
                 return False
-            if time.monotonic() - began > self._patience:
+            if time.monotonic() - max(began, self._calm) > self._patience:
                 self._complain(name, f"{step.pushed} led to {tip} only, not to {step.settled}")
                 return False
             time.sleep(0.05)

@@ -18,12 +18,18 @@ DOCUMENT = Path(__file__).parents[2] / "docs/explanation/failure-and-recovery.md
 _BEGIN, _END = "<!-- table: make faults -->\n", "<!-- end of table -->\n"
 _HEAD = (
     "| Fault | Faults | Pushes | Pushes lost | Duplicate commits | Other bytes "
-    "| Push to results: median, longest |\n|---|--:|--:|--:|--:|--:|--:|\n"
+    "| Push to results: median, longest | Last fault to all results |\n"
+    "|---|--:|--:|--:|--:|--:|--:|--:|\n"
 )
 
 
-def record(kind: str, *, faults: int, seen: Sequence[Seen], seconds: float) -> None:
-    """Keep what one test saw."""
+def record(
+    kind: str, *, faults: int, seen: Sequence[Seen], seconds: float, recovered: float | None = None
+) -> None:
+    """Keep what one test saw.
+
+    :param recovered: seconds from the last fault until everything stood as it should.
+    """
     name = os.environ.get("TEA_FAULTS_REPORT")
     if not name:
         return
@@ -37,6 +43,7 @@ def record(kind: str, *, faults: int, seen: Sequence[Seen], seconds: float) -> N
         "other": sum("only, not to" not in text and "was put upon" not in text for text in wrong),
         "waited": [round(time, 2) for one in seen for time in one.waited],
         "seconds": seconds,
+        "recovered": recovered,
     }
     with Path(name).open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -50,7 +57,8 @@ def table(lines: Sequence[str]) -> str:
         waited = row["waited"] or [0.0]
         text += (
             f"| {row['kind']} | {row['faults']} | {row['pushes']} | {row['lost']} | {row['twice']} "
-            f"| {row['other']} | {statistics.median(waited):.1f} s, {max(waited):.1f} s |\n"
+            f"| {row['other']} | {statistics.median(waited):.1f} s, {max(waited):.1f} s "
+            f"| {'' if row['recovered'] is None else format(row['recovered'], '.1f') + ' s'} |\n"
         )
     return text
 

@@ -34,15 +34,20 @@ def rage(
     number = int(os.environ.get("TEA_FAULTS_KILLS") or number)
     began = time.monotonic()
     with World(root, ROLES) as world:
-        people = [Person(world, one, seed=seed, patience=180) for one in lineages]
+        people = [Person(world, one, seed=seed, patience=90) for one in lineages]
         killer = Killer(world, seed=seed, number=number, weights=weights)
+        for person in people:
+            person.storm()
         for thread in [*people, killer]:
             thread.start()
         killer.join()
+        calm = time.monotonic()
         for person in people:
+            person.calm()
             person.finish()
         for person in people:
             person.join()
+        recovered = time.monotonic() - calm
         left = [line for role in world.roles.values() for line in _bugs(role.said())]
         rooms = [str(path) for path in root.glob("*/scratch/*")]
     record(
@@ -50,6 +55,7 @@ def rage(
         faults=len(killer.done),
         seen=[person.seen for person in people],
         seconds=time.monotonic() - began,
+        recovered=recovered,
     )
     wrong = [text for person in people for text in person.seen.wrong]
     assert ([], []) == (wrong, left), f"TEA_FAULTS_SEED={seed}, logs in {root / 'logs'}"
