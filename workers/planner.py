@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from tea_runner.adapters.failpoints import reached, step
@@ -22,12 +23,27 @@ from tea_runner.flow.tip import Tip
 from tea_runner.ports import StatusState
 from tea_runner.present import sentences
 from tea_runner.wiring import Site
+from workers.warm import Warm
 
 log = logging.getLogger(__name__)
 
 #: Seconds before a plan that the outside world made fail is tried again; the reconciler goes on.
 _BACK_OFF = (0.2, 1.0)
 _SHOWN = 500
+#: Repositories that are kept open.
+_WARM = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A repository, and what was learned of its commits."""
+
+    repository: Repository
+    memory: Memory
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        self.repository.close()
 
 
 class Planner:
@@ -35,7 +51,7 @@ class Planner:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._repositories: dict[str, tuple[Repository, Memory]] = {}
+        self._repositories = Warm(self._open, _WARM)
         self._runs = Runs(site.redis)
         be_discreet(site.redactor.text)
 
@@ -68,19 +84,15 @@ class Planner:
                     return None
         return None
 
-    def _repository(self, name: str) -> tuple[Repository, Memory]:
-        if name not in self._repositories:
-            if len(self._repositories) >= 200:
-                old, _ = self._repositories.pop(next(iter(self._repositories)))
-                old.close()
-            self._repositories[name] = (self._site.repository(name), self._memory())
-        return self._repositories[name]
+    def _open(self, name: str) -> _Known:
+        return _Known(repository=self._site.repository(name), memory=self._memory())
 
     def _memory(self) -> Memory:
         return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
 
     def _advance(self, name: str, branch: str) -> Advance | None:
-        repository, memory = self._repository(name)
+        known = self._repositories[name]
+        repository, memory = known.repository, known.memory
         # Before the fetch: what it takes away stays known.
         repository.index.learn()
         with step("refresh"):
@@ -208,7 +220,7 @@ class Planner:
 
     def _say(self, repository: str, branch: str, sentence: str) -> None:
         with contextlib.suppress(TeaError, OSError):
-            mirror = self._repository(repository)[0].mirror
+            mirror = self._repositories[repository].repository.mirror
             # What was never fetched, because it is refused, still has a commit to say it beside.
             ref = f"refs/heads/{branch}"
             commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
@@ -221,8 +233,7 @@ class Planner:
 
     def close(self) -> None:
         """End the processes behind it."""
-        for repository, _ in self._repositories.values():
-            repository.close()
+        self._repositories.close()
 
 
 def _drawing(advance: Advance) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -26,6 +26,7 @@ from tea_runner.core.errors import (
 )
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
+from workers.warm import Warm
 from workers.work import Means, Workshop
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ _TRIES, _TRIES_OF_BUGS = 40, 3
 _LOG_PAUSE = 0.2
 #: The longest time between two tries, in seconds.
 _LONGEST_WAIT = 300
+#: Repositories that are kept open.
+_WARM = 8
 
 
 def new_token() -> str:
@@ -59,7 +62,7 @@ class Worker:
     def __init__(self, site: Site, name: str) -> None:
         self._site = site
         self.name = name
-        self._workshops: dict[str, Workshop] = {}
+        self._workshops = Warm(self._open, _WARM)
         self._stopping: float | None = None
         self._claim: Claim | None = None
         self.scratch = Scratch(site.settings.scratch.expanduser(), site.settings.worker.free)
@@ -118,7 +121,7 @@ class Worker:
 
             try:
                 job_log.start()
-                workshop = self._workshop(job.repository)
+                workshop = self._workshops[job.repository]
                 if claim.doubtful and workshop.is_done(job):
                     jobs.end(claim, "done")
                     return
@@ -196,17 +199,12 @@ class Worker:
         wait = min(2.0 ** min(claim.attempt, 10), _LONGEST_WAIT)
         jobs.put_back(claim, sentence, wait=int(wait * random.uniform(0.75, 1.0)))  # noqa: S311
 
-    def _workshop(self, repository: str) -> Workshop:
-        if repository not in self._workshops:
-            self._workshops[repository] = Workshop(
-                self._site.repository(repository), means(self._site, self.scratch)
-            )
-        return self._workshops[repository]
+    def _open(self, repository: str) -> Workshop:
+        return Workshop(self._site.repository(repository), means(self._site, self.scratch))
 
     def close(self) -> None:
         """End the processes behind it."""
-        for workshop in self._workshops.values():
-            workshop.close()
+        self._workshops.close()
         self.scratch.close()
 
 
