@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress import watch
+from tea_runner.cli.resolvedfile import read_resolved
 from tea_runner.cli.session import check_pipelines, open_session, told
-from tea_runner.core.errors import UsageError, UserError
-from tea_runner.core.resolved import ResolvedError, recompute
+from tea_runner.core.errors import UserError
 from tea_runner.flow.inputs import Work, derive
 from tea_runner.flow.resolve import seen_files
 from tea_runner.present.visible import visible
@@ -113,37 +111,14 @@ def _rows(work: Work, *, files: bool) -> Iterator[dict[str, object]]:
 
 def _from_file(context: Context, path: Path, pipelines: tuple[str, ...]) -> int:
     """The keys that a resolved file gives; ends with 1 when it states others."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from None
-    try:
-        rows = recompute(_load(data))
-    except ResolvedError as error:
-        raise ResolvedError(f"{path}: {error.message}") from None
-    rows = [row for row in rows if not pipelines or row[0] in pipelines]
+    rows = [row for row in read_resolved(path) if not pipelines or row.pipeline in pipelines]
     if context.as_json:
-        found = [{"pipeline": row[0], "datum": row[1], "key": row[2]} for row in rows]
+        found = [{"pipeline": row.pipeline, "datum": row.datum, "key": row.key} for row in rows]
         click.echo(json.dumps(found, indent=1))
     elif rows:
-        click.echo("\n".join(f"{name} {label} {key}" for name, label, key, _ in rows))
-    other = [row for row in rows if row[2] != row[3]]
-    for name, label, _, stated in other[:10]:
-        click.echo(f"problem: {name} {label}: {path} states another key: {stated}", err=True)
+        click.echo("\n".join(f"{row.pipeline} {row.datum} {row.key}" for row in rows))
+    other = [row for row in rows if row.key != row.stated]
+    for row in other[:10]:
+        what = f"{row.pipeline} {row.datum}: {path} states another key: {row.stated}"
+        click.echo(f"problem: {what}", err=True)
     return int(bool(other))
-
-
-def _load(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (yaml.YAMLError, RecursionError, ValueError):
-        pass
-    try:
-        # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
-        return yaml.safe_load(data)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise ResolvedError("it is neither JSON nor YAML") from None

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
-from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tea_runner.adapters.ledger import Ledger
+from tea_runner.cli.carryout import carry_out
 from tea_runner.cli.main import Context
 from tea_runner.cli.recompute import new_wish
-from tea_runner.cli.session import Session, check_names, open_session
-from tea_runner.core.errors import NotFound
-from tea_runner.core.jobs import Job
+from tea_runner.cli.resolvedfile import Pinned
+from tea_runner.cli.session import check_names, open_session
+from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.flow.advance import Advance
-from tea_runner.flow.advance import Progress as Reached
 from tea_runner.flow.local import LocalWishes
 from tea_runner.flow.planning import Planned
 from tea_runner.present import sentences
 from tea_runner.present.text import plan_lines
 from tea_runner.present.visible import visible
-from workers.tasks import means
-from workers.work import Workshop
 
 
 @click.command("run")
@@ -38,6 +31,8 @@ from workers.work import Workshop
               help="Where commands run; off gives them all your rights (sandbox.kind).")  # fmt: skip
 @click.option("--recompute", is_flag=True,
               help="Compute these pipelines or datums although they are known.")  # fmt: skip
+@click.option("--from", "source", metavar="FILE",
+              help="Run what a file of tea-runner resolve states, and nothing else.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def command(
@@ -47,17 +42,26 @@ def command(
     workers: int | None,
     sandbox: str | None,
     recompute: bool,
+    source: str | None,
     yes: bool,
 ) -> int:
     """Run what is new or changed and commit the results to the branch that is checked out.
 
     With --recompute also what is known, and a datum may be named in a pipeline's place, by its label
     or the beginning of its key. Other bytes than before are committed and reported.
+
+    With --from the datums and keys have to be those of the file, pipeline by pipeline, before anything of
+    it runs: the dataset has the content, the file says what is to be computed of it.
     """
+    if source is not None and recompute:
+        raise UsageError("--from and --recompute: only one of them; a file states known keys too")
     if sandbox:
         context.flags["sandbox.kind"] = sandbox
     session = open_session(context)
     wishes = None
+    pinned = Pinned(context.directory / source, pipelines) if source is not None else None
+    if pinned is not None:
+        pipelines = pinned.pipelines
     if recompute:
         words, pipelines = wished(session.plan("HEAD"), pipelines)
         ledger = Ledger(session.clone.mirror.git_dir)
@@ -68,6 +72,7 @@ def command(
         for problem in planned.plan.problems:
             click.echo(f"problem: {problem}", err=True)
         return 1
+    _check(pinned, planned)
     if dry_run:
         for line in plan_lines(planned.plan):
             click.echo(line)
@@ -79,12 +84,31 @@ def command(
         for line in plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
-    advance = carry_out(session, pipelines, workers or context.settings.worker.count, wishes)
+    advance = carry_out(
+        session,
+        pipelines,
+        workers or context.settings.worker.count,
+        wishes,
+        lambda: _check(pinned, session.plan("HEAD", pipelines)),
+    )
     code = _tell(context, advance)
     verdicts = wishes.verdicts if wishes is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
+
+
+def _check(pinned: Pinned | None, planned: Planned) -> None:
+    """See that what is about to run is what the file states.
+
+    A pipeline that waits for another's results has its turn once those are there.
+    """
+    if pinned is None:
+        return
+    for plan in planned.plan.pipelines:
+        work = planned.works.get(plan.pipeline.name)
+        if work is not None:
+            pinned.check(work)
 
 
 def wished(planned: Planned, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
@@ -114,99 +138,6 @@ def wished(planned: Planned, names: tuple[str, ...]) -> tuple[list[str], tuple[s
         words += found
         concerned += found.values()
     return words, tuple(dict.fromkeys(concerned))
-
-
-def carry_out(
-    session: Session, only: tuple[str, ...], workers: int, wishes: LocalWishes | None = None
-) -> Advance:
-    """Plan, do the jobs, settle, until nothing is left to do."""
-    branch = session.clone.clone.head()
-    advancer = session.advancer(only, wishes)
-    quiet = session.context.quiet or session.context.as_json
-    published: dict[str, Reached] = {}
-    results: list[str] = []
-    with _progress(quiet) as progress:
-        while True:
-            advance = advancer.advance(branch)
-            assert advance is not None
-            published.update((n, p) for n, p in advance.pipelines.items() if p.commit)
-            results += advance.results
-            jobs = session.queue.take()
-            if not jobs:
-                # What was published in an earlier round says what was done.
-                advance.pipelines.update(published)
-                advance.results = results
-                return advance
-            _do_all(session, jobs, workers, progress)
-
-
-def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress) -> None:
-    """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
-    names = dict.fromkeys(job.pipeline for job in jobs)
-    bars = {
-        name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
-        for name in names
-    }
-    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    stop = threading.Event()
-    broken: list[BaseException] = []
-
-    def work() -> None:
-        site = session.context.site
-        shop = Workshop(site.clone(session.context.directory), means(site))
-        try:
-            while not stop.is_set():
-                try:
-                    job = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                lines: list[bytes] = []
-                report = shop.do(job, lines.append, stop.is_set)
-                session.queue.failed.update(report.failures)
-                if report.failures:
-                    _keep_log(session, job, lines, progress.console)
-                progress.advance(bars[job.pipeline], len(job.datums))
-        except BaseException as error:
-            broken.append(error)
-            stop.set()
-        finally:
-            shop.close()
-
-    threads = [threading.Thread(target=work) for _ in range(min(workers, len(jobs)))]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
-    except KeyboardInterrupt:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        raise
-    if broken:
-        raise broken[0]
-
-
-def _keep_log(session: Session, job: Job, lines: list[bytes], console: Console) -> None:
-    folder = Path(session.context.settings.state).expanduser() / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{job.id}.log"
-    path.write_bytes(b"".join(lines))
-    console.print(f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}", markup=False)
-
-
-def _progress(quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=quiet or not sys.stderr.isatty(),
-    )
 
 
 def _tell(context: Context, advance: Advance) -> int:

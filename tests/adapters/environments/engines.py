@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,10 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]
     if name == "apptainer":
         return _apptainer(places.mktemp("image"), variables)
     if name == "podman":
-        variables |= _podman(places.mktemp("podman"))
+        # podman's own clean-up fails under a run root of more than 50 characters: each wait takes 20 s.
+        place = Path(tempfile.mkdtemp(prefix="tea-", dir="/tmp"))
+        atexit.register(remove_tree, place)
+        variables |= _podman(place)
     found = Engine(name, variables=variables)
     missing = found.check()
     if missing:
