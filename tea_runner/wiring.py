@@ -316,7 +316,7 @@ class Site:
         """The key that seals jobs; made once, readable by its owner only."""
         path = self.settings.redis.key_file or _folder(self.settings.state) / "queue.key"
         if not path.exists():
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_hex(32).encode())

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tea_runner.adapters import process
 from tea_runner.adapters.checked import Checked, deadline, quarantine
@@ -231,7 +232,8 @@ class Annex:
         name = file_name(key)
         final = self.git_dir / "annex" / "objects" / directory / name
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.git_dir / "annex" / "tmp" / f"tea-{os.getpid()}-{name[-180:]}"
+        # A name of its own: threads of one process may put the same content here at the same time.
+        temporary = self.git_dir / "annex" / "tmp" / f"tea-{uuid4().hex}"
         temporary.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, temporary)
         temporary.chmod(0o444)

@@ -6,9 +6,9 @@ Git reads ``.gitattributes`` from an index that holds those files and nothing el
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from tea_runner.adapters import process
 from tea_runner.adapters.mirror import Mirror
@@ -22,7 +22,7 @@ class Attributes:
 
     def __init__(self, mirror: Mirror, scratch: Path) -> None:
         self._mirror = mirror
-        self._index = scratch / f"attributes.{os.getpid()}.index"
+        self._index = scratch / f"attributes.{uuid4().hex}.index"
         self._pipe: process.Pipe | None = None
         self._stamp: tuple[tuple[str, str], ...] | None = None
 

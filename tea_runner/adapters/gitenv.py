@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 _CONFIG = """\
 # Written by tea-runner at start; changes are lost.
@@ -162,8 +163,8 @@ def _escape(text: str) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    # Several processes start at once with the same settings: each replaces the file as a whole.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Processes and threads start at once with the same settings: each replaces the file as a whole.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

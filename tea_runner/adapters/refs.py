@@ -45,7 +45,7 @@ class Refs:
 
     def moved(self) -> None:
         """Say that refs have moved, or may have."""
-        temporary = self._place.with_name(f"{_NAME}.{os.getpid()}")
+        temporary = self._place.with_name(f"{_NAME}.{uuid.uuid4().hex}")
         temporary.write_bytes(uuid.uuid4().bytes)
         os.replace(temporary, self._place)
 

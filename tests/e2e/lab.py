@@ -175,10 +175,22 @@ class Lab:
             self._workers[host] = Worker(self.site(host), worker_name("worker"))
         return self._workers[host]
 
+    def forget(self) -> None:
+        """All hosts lose what they have: mirrors, indexes, scratch; and Redis is emptied."""
+        self.site().redis.flushall()
+        self._end()
+        self._sites.clear()
+        shutil.rmtree(self.root / "hosts")
+
     def close(self) -> None:
         """End everything."""
+        self._end()
+        self.broker.stop()
+
+    def _end(self) -> None:
         if self._planner is not None:
             self._planner.close()
+            self._planner = None
         for worker in self._workers.values():
             worker.close()
-        self.broker.stop()
+        self._workers.clear()

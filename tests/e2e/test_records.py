@@ -69,7 +69,7 @@ def test_the_same_work_gives_the_same_commit(lab: Lab, counted: Counted, tmp_pat
     tip = lab.tip()
     assert 3 == count()
     lab.git("push", "-q", "--force", "origin", f"{pushed}:refs/heads/main")
-    lab.site().redis.flushall()
+    lab.forget()
 
     lab.settle("two")
     assert (tip, 3) == (lab.tip(), count())
