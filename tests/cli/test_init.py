@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
+from tea_runner.adapters import process
+from tea_runner.adapters.environments.container import Engine
 from tea_runner.core.starter import TEMPLATES
+from tests.adapters.environments.engines import engine
 from tests.cli.dataset import Dataset
 
 _SUBJECTS = {
@@ -44,6 +49,35 @@ def test_the_container_template_is_clean(tmp_path: Path) -> None:
 
     assert 0 == dataset.tea("init", "-t", "container").code
     assert 0 == dataset.tea("lint").code
+
+
+@pytest.mark.engine
+def test_the_container_template_runs_in_its_image(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With an image named by its digest, and podman allowed by the operator, the results are there."""
+    podman, image = engine("podman", tmp_path_factory)
+    assert isinstance(podman, Engine)
+    env = {k: v for k, v in podman.variables.items() if k.startswith("CONTAINERS_")}
+    asked = ["podman", "inspect", "--format", "{{index .RepoDigests 0}}", image]
+    image = process.run(asked, env={**os.environ, **env}).stdout.decode().strip()
+    dataset = Dataset(tmp_path / "data")
+    dataset.save(_SUBJECTS)
+    assert 0 == dataset.tea("init", "-t", "container", "first").code
+    spec = dataset.path / "first/spec.yml"
+    before = spec.read_text()
+    spec.write_text(re.sub(r"(?m)^( *image:).*", rf"\1 {image}", before))
+    assert before != spec.read_text()
+    dataset.save()
+
+    refused = dataset.tea("run", "-y")
+    assert 1 == refused.code
+    assert 'environments = ["host", "podman"]' in refused.out + refused.err
+    env["TEA_RUNNER_ENVIRONMENTS"] = '["host", "podman"]'
+    done = dataset.tea("run", "-y", env=env)
+    assert 0 == done.code, done
+    assert len(_SUBJECTS) == len(dataset.tea("datums").lines)
+    assert "Nothing to do." == dataset.tea("run", "-y", env=env).lines[-1]
 
 
 def test_nothing_is_overwritten(dataset: Dataset) -> None:

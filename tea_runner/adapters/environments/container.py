@@ -60,11 +60,11 @@ class Engine:
 
     def __init__(self, name: str, *, variables: Mapping[str, str]) -> None:
         self.name = name
-        self._env = {key: variables[key] for key in _OWN if key in variables}
+        self.variables = {key: variables[key] for key in _OWN if key in variables}
 
     def check(self) -> str | None:
         """Whether the engine answers."""
-        if shutil.which(self.name, path=self._env.get("PATH")) is None:
+        if shutil.which(self.name, path=self.variables.get("PATH")) is None:
             return f"{self.name} is missing: install it, or take another environment"
         try:
             self._ask("version", "--format", "json", timeout=30)
@@ -163,7 +163,7 @@ class Engine:
         argv = [self.name, "start", "--attach", *(["--interactive"] if stdin is not None else [])]
         try:
             client = process.start(
-                [*argv, name], env=self._env, stdin=stdin, stdout=printed, stderr=printed
+                [*argv, name], env=self.variables, stdin=stdin, stdout=printed, stderr=printed
             )
         finally:
             os.close(printed)
@@ -215,7 +215,12 @@ class Engine:
     def _ask(self, *argv: str, check: bool = True, why: str = "", timeout: float = 120) -> bytes:
         try:
             return process.run(
-                (self.name, *argv), env=self._env, cwd="/", check=check, why=why, timeout=timeout
+                (self.name, *argv),
+                env=self.variables,
+                cwd="/",
+                check=check,
+                why=why,
+                timeout=timeout,
             ).stdout
         except CommandError as error:
             if "no such image" in error.stderr.lower() or "image not known" in error.stderr.lower():

@@ -22,7 +22,7 @@ from tea_runner.core.errors import CommandError
 
 _PROGRAMS = (
     "sh", "cat", "env", "sleep", "head", "tail", "truncate", "setsid", "yes", "touch", "mkdir",
-    "cp", "chmod", "rm", "ls", "mv", "true", "id", "grep",
+    "cp", "chmod", "rm", "ls", "mv", "true", "id", "grep", "find", "wc", "tr", "basename",
 )  # fmt: skip
 
 
