@@ -194,6 +194,8 @@ class _Place(Protocol):
 
     line: int
     column: int
+    #: Characters before it.
+    index: int
 
 
 class _Reader:
@@ -224,6 +226,12 @@ class _Reader:
         place = error.problem_mark or error.context_mark
         mark = self._mark(place)
         problem = (error.problem or "cannot be read").strip()
+        if "nesting depth" in problem and place:
+            # The parser looks ahead and meets a bound of its own before it tells of the first bracket:
+            # what stands before the place where it gave up is read for ours.
+            again = _Reader()
+            again.line = self.line
+            again.read(text[: place.index])
         lines = text.split("\n")
         line = lines[place.line] if place and place.line < len(lines) else ""
         if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in problem:
