@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,24 @@ _GIT = """\
 [maintenance]
 	auto = false
 """
+
+
+#: What a skipped test calls a program that ``TEA_TEST_REQUIRE`` names.
+_KNOWN_AS = {"bwrap": "bubblewrap", "dockerd": "docker"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that is skipped for the lack of a program that must be there has failed."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        for program in os.environ.get("TEA_TEST_REQUIRE", "").split():
+            if re.search(rf"\b{_KNOWN_AS.get(program, program)}\b", reason):
+                report.outcome = "failed"
+                report.longrepr = f"{program} is required (TEA_TEST_REQUIRE). {reason}"
+                break
+    return report
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

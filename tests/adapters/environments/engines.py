@@ -9,6 +9,7 @@ import resource
 import shutil
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]
         place = Path(tempfile.mkdtemp(prefix="tea-", dir="/tmp"))
         atexit.register(remove_tree, place)
         variables |= _podman(place)
+    if name == "docker":
+        variables |= _docker(variables)
     found = Engine(name, variables=variables)
     missing = found.check()
     if missing:
@@ -62,6 +65,48 @@ def _apptainer(place: Path, variables: dict[str, str]) -> tuple[Environment, str
     with tarfile.open(_archive(place)) as tar:
         tar.extractall(image, filter="tar")
     return found, str(image)
+
+
+def _docker(variables: dict[str, str]) -> dict[str, str]:
+    """Where docker's engine is: the one that runs here, else one of ours; nothing where none can be."""
+    program = shutil.which("dockerd", path=f"{variables['PATH']}:/usr/sbin:/sbin")
+    if (
+        program is None
+        or os.geteuid() != 0
+        or Engine("docker", variables=variables).check() is None
+    ):
+        return {}
+    place = Path(tempfile.mkdtemp(prefix="tea-", dir="/tmp"))
+    # Containers of these tests have no network: the machine's own is left alone.
+    argv = [
+        program, f"--host=unix://{place}/socket", f"--data-root={place}/data",
+        f"--exec-root={place}/run", f"--pidfile={place}/pid", "--oom-score-adjust=0",
+        "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
+        "--ip-masq=false",
+    ]  # fmt: skip
+    with (place / "log").open("wb") as log:
+        running = process.start(argv, env=variables, stdout=log, stderr=log)
+
+    def end() -> None:
+        running.terminate()
+        try:
+            running.wait(20)
+        finally:
+            process.kill(running)
+            remove_tree(place)
+
+    atexit.register(end)
+    found = {"DOCKER_HOST": f"unix://{place}/socket", "DOCKER_CONFIG": str(place / "config")}
+    until = time.monotonic() + 60
+    while Engine("docker", variables=variables | found).check() and time.monotonic() < until:
+        if running.poll() is not None:
+            pytest.skip(f"engine absent: dockerd ended; {_last_line(place / 'log')}")
+        time.sleep(0.1)
+    return found
+
+
+def _last_line(log: Path) -> str:
+    return log.read_text("utf-8", "replace").strip().rpartition("\n")[2]
 
 
 def _podman(place: Path) -> dict[str, str]:
