@@ -31,24 +31,38 @@ _STEPS = st.lists(
 _STEERING = {".git", ".gitattributes", ".gitmodules", ".datalad", ".github", "git~1"}
 
 
+def _make_above(top: bytes, parts: list[bytes]) -> None:
+    """The directories above a path; none through a link."""
+    for name in parts[:-1]:
+        top += b"/" + name
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(top)
+        if os.path.islink(top):
+            raise NotADirectoryError(top)
+
+
 def _make(top: bytes, steps: list[tuple[str, list[bytes], bytes]]) -> None:
     for kind, parts, target in steps:
         path = top + b"/" + b"/".join(parts)
         # Some steps contradict earlier ones; the rest is what there is.
         with contextlib.suppress(OSError):
-            if kind != "mode":
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+            _make_above(top, parts)
             if kind == "file":
-                Path(os.fsdecode(path)).write_bytes(target)
+                # A new one: never through a link that leads out, nor into a pipe that nobody reads.
+                with open(path, "xb") as file:
+                    file.write(target)
             elif kind == "dir":
-                os.makedirs(path)
+                os.mkdir(path)
             elif kind == "link":
                 os.symlink(target, path)
             elif kind == "fifo":
                 os.mkfifo(path)
             elif kind == "hard":
-                os.link(top + b"/" + target, path)
-            else:
+                # To what is in the tree: another name of a file outside would be that file itself.
+                source = os.path.realpath(top + b"/" + target)
+                if source.startswith(os.path.realpath(top) + b"/"):
+                    os.link(source, path)
+            elif not os.path.islink(path):
                 os.chmod(path, 0o4755 if len(parts) % 2 else 0o000)
 
 
