@@ -175,6 +175,7 @@ def test_five_pushes_of_five_edits_each(lab: Lab, counted: Counted, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_hundred_edits(lab: Lab, counted: Counted, tmp_path: Path, seed: int) -> None:
     """Twenty-five pushes for each of four seeds, one edit each: a hundred edits."""

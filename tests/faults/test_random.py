@@ -78,6 +78,7 @@ def test_redis_robbed_at_random(tmp_path: Path, lineages: list[Lineage]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 def test_thousands_of_faults(tmp_path: Path, lineages: list[Lineage]) -> None:
     """The same for long: processes and Redis, as many as ``TEA_FAULTS_LONG`` says."""
     number = int(os.environ.get("TEA_FAULTS_LONG") or 3000)

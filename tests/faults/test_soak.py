@@ -43,6 +43,7 @@ def zombies(pid: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
     """Memory by less than a tenth from the first fifth on, descriptors by none, scratch and zombies none."""
     seconds = 60 * float(os.environ.get("TEA_FAULTS_MINUTES") or 10)
