@@ -19,7 +19,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 # For those with an index of their own; it does not stay in the image.
-ARG PIP_INDEX_URL=https://pypi.org/simple
+ARG PIP_INDEX_URL
 # OpenCV and numpy, for the example; --build-arg EXTRA= leaves them out.
 ARG EXTRA=demo
 WORKDIR /src

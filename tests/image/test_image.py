@@ -112,8 +112,7 @@ def _provide_base(engine: Engine) -> None:
     """See that the base image is there: kept, pulled, or made by debootstrap; else skip."""
     if engine.accepts("image", "inspect", BASE):
         return
-    if engine.accepts("pull", "-q", f"docker.io/library/{BASE}"):
-        engine.text("tag", f"docker.io/library/{BASE}", BASE)
+    if engine.accepts("pull", "-q", BASE):
         return
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         pytest.skip(f"needs {BASE}: it can neither be pulled nor made; apt install debootstrap")
