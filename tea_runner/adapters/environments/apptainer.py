@@ -9,11 +9,9 @@ are the container's own.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +29,15 @@ from tea_runner.adapters.environments.protocol import (
     Outcome,
     Places,
 )
-from tea_runner.adapters.environments.supervise import Watch, drain, end_group, ended_by, follow
+from tea_runner.adapters.environments.supervise import (
+    Watch,
+    drain,
+    end_group,
+    follow,
+    open_stdin,
+    outcome,
+    overhear,
+)
 from tea_runner.core.errors import OutsideError, Refused
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -77,28 +83,14 @@ class Apptainer:
         if not Path(execution.image).exists():
             raise Refused(f"image {execution.image!r} is not on this machine")
         user = users.known_user()
-        if user is not None:
-            for directory in writable(execution):
-                users.give(directory, user)
-        last = bytearray()
-
-        def log(chunk: bytes) -> None:
-            # kept for the case that these are apptainer's own words
-            last[:] = (last + chunk[-4096:])[-4096:]
-            execution.log(chunk)
-
-        heard = dataclasses.replace(execution, log=log)
+        users.give_all(writable(execution), user)
+        heard, last = overhear(execution)
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
             reading, printed = os.pipe()
             stack.callback(os.close, reading)
-            stdin = None
             try:
-                if execution.stdin is not None:
-                    file = stack.enter_context(tempfile.TemporaryFile())
-                    file.write(execution.stdin)
-                    file.seek(0)
-                    stdin = file.fileno()
+                stdin = open_stdin(execution, stack)
                 client = process.start(
                     self._command(execution, user), env=self._variables(execution), cwd="/",
                     stdin=stdin, stdout=printed, stderr=printed,
@@ -113,23 +105,11 @@ class Apptainer:
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(heard, reading, watch, began=began)
-            code: int | None = end_group(client)
+            code = end_group(client)
             drain(heard, reading)
-        if end != "exited":
-            code = None
-        elif code is not None and code < 0:
-            code = 128 - code
-        elif code == 255 and b"FATAL:" in last:
+        if end == "exited" and code == 255 and b"FATAL:" in last:
             code = _why_not(bytes(last))
-        return Outcome(
-            code=code,
-            signal=ended_by(code),
-            timed_out=end == "timed_out",
-            cancelled=end == "cancelled",
-            oom=end == "oom",
-            overflow=sentence,
-            seconds=time.monotonic() - began,
-        )
+        return outcome(end, code, sentence, began=began)
 
     def _variables(self, execution: Execution) -> dict[str, str]:
         """Apptainer's own variables and, under a prefix that keeps them from it, the command's."""

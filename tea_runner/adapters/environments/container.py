@@ -9,7 +9,6 @@ dead worker left behind.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -36,7 +35,16 @@ from tea_runner.adapters.environments.protocol import (
     Outcome,
     Places,
 )
-from tea_runner.adapters.environments.supervise import Watch, drain, end_group, ended_by, follow
+from tea_runner.adapters.environments.supervise import (
+    End,
+    Watch,
+    drain,
+    end_group,
+    follow,
+    open_stdin,
+    outcome,
+    overhear,
+)
 from tea_runner.core.errors import CommandError, OutsideError, Refused
 
 #: Of the private /tmp where no limit is given.
@@ -92,17 +100,8 @@ class Engine:
         name = f"tea-{uuid.uuid4().hex}"
         began = time.monotonic()
         user = users.ordinary_user()
-        if user is not None:
-            for directory in writable(execution):
-                users.give(directory, user)
-        last = bytearray()
-
-        def log(chunk: bytes) -> None:
-            # kept for the case that these are the engine's own words
-            last[:] = (last + chunk[-4096:])[-4096:]
-            execution.log(chunk)
-
-        heard = dataclasses.replace(execution, log=log)
+        users.give_all(writable(execution), user)
+        heard, last = overhear(execution)
         with contextlib.ExitStack() as stack:
             variables, rest = _variables(execution.env, stack)
             stack.callback(self._remove, name)
@@ -123,15 +122,7 @@ class Engine:
             end == "exited" and state.get("ExitCode") == 137 and bool(execution.limits.memory)
         )
         code = int(state.get("ExitCode", 1)) if end == "exited" else None
-        return Outcome(
-            code=code,
-            signal=ended_by(code),
-            timed_out=end == "timed_out",
-            cancelled=end == "cancelled",
-            oom=oom,
-            overflow=sentence,
-            seconds=time.monotonic() - began,
-        )
+        return outcome(end, code, sentence, began=began, oom=oom)
 
     def sweep(self) -> tuple[str, ...]:
         """Remove the containers of this machine's workers that are no more; their names."""
@@ -149,16 +140,11 @@ class Engine:
 
     def _follow(
         self, execution: Execution, name: str, began: float, stack: contextlib.ExitStack
-    ) -> tuple[str, str]:
+    ) -> tuple[End, str]:
         """Start it, hand on what it prints, and wait as long as it may run."""
         reading, printed = os.pipe()
         stack.callback(os.close, reading)
-        stdin = None
-        if execution.stdin is not None:
-            file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack's
-            file.write(execution.stdin)
-            file.seek(0)
-            stdin = file.fileno()
+        stdin = open_stdin(execution, stack)
         # attached: the client prints what the container does, and ends with it
         argv = [self.name, "start", "--attach", *(["--interactive"] if stdin is not None else [])]
         try:

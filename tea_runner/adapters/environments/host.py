@@ -15,7 +15,6 @@ the calling thread until the end.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import re
@@ -30,7 +29,7 @@ from tea_runner.adapters.environments.launch import launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
-from tea_runner.adapters.environments.supervise import Watch, drain, ended_by, follow
+from tea_runner.adapters.environments.supervise import Watch, drain, follow, outcome, overhear
 from tea_runner.core.errors import OutsideError, Refused
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
@@ -105,17 +104,8 @@ class HostSandbox:
 
     def _run(self, execution: Execution) -> Outcome:
         user = users.ordinary_user()
-        if user is not None:
-            for directory in writable(execution):
-                users.give(directory, user)
-        last = bytearray()
-
-        def log(chunk: bytes) -> None:
-            # kept for the case that these are bwrap's own words
-            last[:] = (last + chunk[-4096:])[-4096:]
-            execution.log(chunk)
-
-        heard = dataclasses.replace(execution, log=log)
+        users.give_all(writable(execution), user)
+        heard, last = overhear(execution)
         began = time.monotonic()
         with (
             launch(heard, user=user, extra=self._binds, path=self._path) as started,
@@ -134,19 +124,9 @@ class HostSandbox:
             code = started.finish()
             drain(heard, started.output)
             oom = end == "oom" or (group is not None and group.oom())
-        if end != "exited":
-            code = None
-        elif code is None:
+        if end == "exited" and code is None:
             code = _never_began(bytes(last))
-        return Outcome(
-            code=code,
-            signal=ended_by(code),
-            timed_out=end == "timed_out",
-            cancelled=end == "cancelled",
-            oom=oom,
-            overflow=sentence,
-            seconds=time.monotonic() - began,
-        )
+        return outcome(end, code, sentence, began=began, oom=oom)
 
 
 _NOT_STARTED = re.compile(rb"^bwrap: execvp .*: (.+)$", re.MULTILINE)

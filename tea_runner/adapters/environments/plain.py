@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,8 +23,9 @@ from tea_runner.adapters.environments.supervise import (
     Watch,
     drain,
     end_group,
-    ended_by,
     follow,
+    open_stdin,
+    outcome,
 )
 from tea_runner.core.errors import OutsideError, Refused
 
@@ -67,12 +67,7 @@ class Plain:
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, reading)
             try:
-                stdin = None
-                if execution.stdin is not None:
-                    file = stack.enter_context(tempfile.TemporaryFile())
-                    file.write(execution.stdin)
-                    file.seek(0)
-                    stdin = file.fileno()
+                stdin = open_stdin(execution, stack)
                 started = self._start(execution, stdin, printed)
             finally:
                 os.close(printed)
@@ -91,21 +86,9 @@ class Plain:
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(execution, reading, watch, began=began)
-            code: int | None = end_group(started)
+            code = end_group(started)
             drain(execution, reading)
-        if end != "exited":
-            code = None
-        elif code is not None and code < 0:
-            code = 128 - code
-        return Outcome(
-            code=code,
-            signal=ended_by(code),
-            timed_out=end == "timed_out",
-            cancelled=end == "cancelled",
-            oom=end == "oom",
-            overflow=sentence,
-            seconds=time.monotonic() - began,
-        )
+        return outcome(end, code, sentence, began=began)
 
     def _start(self, execution: Execution, stdin: int | None, printed: int) -> Child | None:
         env = {"PATH": self._path, **execution.env}

@@ -8,15 +8,17 @@ two chunks.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import selectors
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from tea_runner.adapters.environments.protocol import Execution
+from tea_runner.adapters.environments.protocol import Execution, Outcome
 
 End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
 
@@ -52,6 +54,49 @@ def end_group(child: Child) -> int:
 def ended_by(code: int | None) -> int | None:
     """The signal that a shell's code stands for."""
     return code - 128 if code is not None and code - 128 in signal.valid_signals() else None
+
+
+def overhear(execution: Execution) -> tuple[Execution, bytearray]:
+    """The same execution, and the last of what it prints: they may be the environment's own words."""
+    last = bytearray()
+
+    def log(chunk: bytes) -> None:
+        last[:] = (last + chunk[-4096:])[-4096:]
+        execution.log(chunk)
+
+    return dataclasses.replace(execution, log=log), last
+
+
+def open_stdin(execution: Execution, stack: contextlib.ExitStack) -> int | None:
+    """A descriptor of what the command reads, until *stack* ends; None where it reads nothing."""
+    if execution.stdin is None:
+        return None
+    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack's
+    file.write(execution.stdin)
+    file.seek(0)
+    return file.fileno()
+
+
+def outcome(
+    end: End, code: int | None, sentence: str = "", *, began: float, oom: bool = False
+) -> Outcome:
+    """How it ended, from what :func:`follow` said and the code; a code of ours is none.
+
+    :param code: as a shell shows it, or negative for a signal.
+    """
+    if end != "exited":
+        code = None
+    elif code is not None and code < 0:
+        code = 128 - code
+    return Outcome(
+        code=code,
+        signal=ended_by(code),
+        timed_out=end == "timed_out",
+        cancelled=end == "cancelled",
+        oom=oom or end == "oom",
+        overflow=sentence,
+        seconds=time.monotonic() - began,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 #: Above systemd's range for containers and below the foreign ones: nobody's users
@@ -50,6 +51,13 @@ def choose(uid_map: str, thread: int) -> int | None:
     if mapped(_FEW, _FEW_COUNT):
         return _FEW + thread % _FEW_COUNT
     return None
+
+
+def give_all(paths: Iterable[Path], user: int | None) -> None:
+    """Make directories the user's; None leaves them to us."""
+    for path in paths if user is not None else ():
+        assert user is not None
+        give(path, user)
 
 
 def give(path: Path, user: int) -> None:
