@@ -93,13 +93,18 @@ class World:
         if not path.exists():
             path.write_text(
                 f'state = "{path.parent}"\nrepositories = ["lab/*"]\n'
-                f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{self.key}"\n'
+                f'[redis]\nurl = "{self.redis_url}"\nkey_file = "{self.key}"\n'
                 f'[sandbox]\nkind = "off"\n[forge]\n{self.forge_settings()}'
                 f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = {self._crashes}\n"
                 f'[reconcile]\nevery = 1\n[[storage]]\nname = "store"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n'
             )
         return path
+
+    @property
+    def redis_url(self) -> str:
+        """Where the server's processes find Redis."""
+        return self.broker.url
 
     # -- the forge ---------------------------------------------------------------------------
 
