@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 # The git-annex that is installed as a wheel, and a python3 that has OpenCV, come first.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
-PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir --no-input
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 .venv/bin/python -m pip --quiet --no-input
 ARGS ?=
 
 .PHONY: help
