@@ -92,14 +92,22 @@ class Redactor:
 
     def held(self, data: bytes) -> int:
         """How many bytes at the end may be the beginning of a secret."""
-        most = min(len(data), max(self._longest - 1, 0))
-        for size in range(most, 0, -1):
+        for size in range(min(len(data), self._longest), 0, -1):
             tail = data[-size:]
             if any(each.startswith(tail) for each in self._known):
-                return size
+                return self._uncut(data, size)
         # A password in an address, or a header, ends with the line at the latest.
         line = data[data.rfind(b"\n") + 1 :][-1500:]
         return len(line) if re.search(rb"(?i)://[^\s@]*$|authorization:", line) else 0
+
+    def _uncut(self, data: bytes, held: int) -> int:
+        """The same, or more where a whole secret would be cut in two: its end may begin another."""
+        assert self._search is not None
+        cut = len(data) - held
+        for found in self._search.finditer(data):
+            if found.start() < cut < found.end():
+                return len(data) - found.start()
+        return held
 
 
 class Stream:
