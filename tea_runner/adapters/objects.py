@@ -26,6 +26,10 @@ _CHUNK = 900
 #: Trees remembered at once; a tree of a thousand names takes some 200 kB.
 _TREES = 20_000
 _COMMITS = 200
+#: Bytes of new objects up to which they become loose ones.
+_LOOSE = 1 << 20
+#: Bytes up to which compressing an object costs more than it saves.
+_TINY = 200
 
 
 class ObjectReader:
@@ -258,7 +262,9 @@ class ObjectWriter:
         body = struct.pack(">4sLL", b"PACK", 2, count) + b"".join(self._objects.values())
         pack = body + hashlib.new(self._hash, body, usedforsecurity=False).digest()
         # Few objects become loose ones, so that a mirror does not collect thousands of packs.
-        verb = ["unpack-objects", "-q"] if count <= 50 else ["index-pack", "--stdin", "--threads=1"]
+        # A large one stays in its pack, from which a push takes it as it is.
+        few = count <= 50 and len(pack) < _LOOSE
+        verb = ["unpack-objects", "-q"] if few else ["index-pack", "--stdin", "--threads=1"]
         process.run(
             ["git", f"--git-dir={self._git_dir}", "-c", "transfer.fsckObjects=false", *verb],
             env=self._environment.variables,
@@ -281,4 +287,14 @@ def _packed(kind: int, data: bytes) -> bytes:
         first = size & 0x7F
         size >>= 7
     header.append(first)
+    if len(data) <= _TINY:
+        return bytes(header) + _stored(data)
     return bytes(header) + zlib.compress(data, 1)
+
+
+def _stored(data: bytes) -> bytes:
+    """A zlib stream of one stored block (RFC 1950, RFC 1951 3.2.4): nothing is compressed."""
+    size = len(data)
+    return b"x\x01\x01%b%b%b" % (
+        struct.pack("<HH", size, size ^ 0xFFFF), data, struct.pack(">L", zlib.adler32(data))
+    )  # fmt: skip

@@ -44,6 +44,8 @@ class Finished:
     inputs: tuple[str, ...]
     #: It was known, somebody asked for it all the same, and it gave other bytes.
     again: bool = False
+    #: Its outputs stand in the tree as this row of the manifest says: nothing is to be done for it.
+    stands: Row | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,29 +107,35 @@ def compose(
     if again:
         # The index learns from the manifest that these results replace all that were before.
         parts = {**parts, manifests.RECOMPUTED: " ".join(again)}
-    owners = _owners(finished)
     old_rows = before.by_datum
-    old_paths = {path for row in before.rows for path in row.paths}
+    standing = {item.label: item.stands for item in finished if item.stands is not None}
+    # Paths that stay whose they are, and paths whose datums are gone or finished anew.
+    kept = {path: label for label, row in standing.items() for path in row.paths}
+    old = {path for row in before.rows if row.datum not in standing for path in row.paths}
+    moving = [item for item in finished if item.stands is None]
+    owners = _owners(moving)
+    _refuse_kept(home, owners, kept, exists, below)
     changed = [
         item
-        for item in finished
+        for item in moving
         if item.again
         or _differs(item, old_rows.get(item.label))
         # What somebody removed from the tree is put back.
         or any(exists(_join(home, path)) is None for path in _paths(item))
     ]
-    _refuse_foreign(home, changed, old_paths, exists, below)
+    _refuse_foreign(home, changed, old, exists, below)
     steps = []
     size = group_size(len(changed))
     ordered = sorted(changed, key=lambda item: item.label)
     for start in range(0, len(ordered), size):
         steps.append(_step(pipeline, ordered[start : start + size], dataset_id, code, command))
     rows = tuple(
-        Row(item.label, item.key, item.place, tuple(sorted(o.path for o in item.result.outputs)))
+        item.stands
+        or Row(item.label, item.key, item.place, tuple(sorted(o.path for o in item.result.outputs)))
         for item in sorted(finished, key=lambda item: item.label)
     )
     # A former file that is a directory of results now is gone already.
-    gone = sorted(old_paths - owners.keys() - _directories(owners).keys())
+    gone = sorted(old - kept.keys() - owners.keys() - _directories(owners).keys())
     rest: Changes = {_join(home, path): None for path in gone}
     if rows != before.rows or dict(parts) != dict(before.parts):
         after = Manifest(rows=rows, parts=parts, inputs_at=tip)
@@ -167,18 +175,48 @@ def _owners(finished: Sequence[Finished]) -> dict[str, str]:
                 )
             other = owners.setdefault(path, item.label)
             if other != item.label:
-                raise OutputRefused(
-                    f"two datums wrote {path}: {other} and {item.label}; "
-                    f"let each write a name of its own, or set output.path"
-                )
+                raise _two_owners(path, other, item.label)
     directories = _directories(owners)
     for path, label in owners.items():
         if path in directories:
-            raise OutputRefused(
-                f"{path} is a file of datum {label} and a directory of datum {directories[path]}; "
-                f"let one of them write another name"
-            )
+            raise _file_and_directory(path, label, directories[path])
     return owners
+
+
+def _refuse_kept(
+    home: str,
+    owners: Mapping[str, str],
+    kept: Mapping[str, str],
+    exists: Callable[[str], TreeEntry | None],
+    below: Callable[[str], Iterable[str]],
+) -> None:
+    """Say so when an output stands in the way of one that stays, which is in the tree already."""
+    start = len(home) + 1 if home else 0
+    for path, label in owners.items():
+        if path in kept:
+            raise _two_owners(path, kept[path], label)
+        entry = exists(_join(home, path))
+        if entry is not None and entry.mode == TREE:
+            for inside in below(_join(home, path)):
+                if inside[start:] in kept:
+                    raise _file_and_directory(path, label, kept[inside[start:]])
+    for path, label in _directories(owners).items():
+        if path in kept:
+            raise _file_and_directory(path, kept[path], label)
+
+
+def _two_owners(path: str, one: str, other: str) -> OutputRefused:
+    return OutputRefused(
+        f"two datums wrote {path}: {one} and {other}; "
+        f"let each write a name of its own, or set output.path"
+    )
+
+
+def _file_and_directory(path: str, file: str, directory: str) -> OutputRefused:
+    return OutputRefused(
+        f"{path} is a file of datum {file} and a directory of datum {directory}; "
+        f"let one of them write another name"
+    )
 
 
 def _directories(owners: Mapping[str, str]) -> dict[str, str]:

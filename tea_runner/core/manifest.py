@@ -8,6 +8,7 @@ separated by spaces).  Bytes that would break a table are percent-encoded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,7 @@ FORMAT = "tea-runner manifest 1"
 RECOMPUTED = "recomputed"
 _COLUMNS = "datum\tkey\tplace\toutputs"
 _SAFE = "/-_.~+@,=:()[]{}!^&$"
+_PLAIN = re.compile(f"[A-Za-z0-9{re.escape(_SAFE)}]*")
 
 
 class ManifestError(TeaError):
@@ -65,6 +67,8 @@ class Manifest:
 
 
 def _quote(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return quote(text.encode("utf-8", "surrogateescape"), safe=_SAFE)
 
 

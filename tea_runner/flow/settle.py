@@ -15,7 +15,7 @@ from tea_runner.core.content import pointer_key
 from tea_runner.core.errors import ContentMissing
 from tea_runner.core.plan import Decision, PipelinePlan
 from tea_runner.core.records import format_record, format_summary
-from tea_runner.core.results import Output, Result
+from tea_runner.core.results import Result
 from tea_runner.core.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.flow.inputs import Work
 from tea_runner.flow.pins import HOPS, hops, used
@@ -34,6 +34,10 @@ class Settled:
     removed: int
 
 
+#: What is not looked at.
+_STANDING = Result("", ())
+
+
 def finish(
     work: Work, plan: PipelinePlan, tip: Tip, result_of: Callable[[Decision], Result | None]
 ) -> list[Finished] | Decision:
@@ -44,11 +48,16 @@ def finish(
         if decision.action == "failed":
             continue
         if decision.action == "current":
-            # What stands in the tree stays as it is: only the paths matter.
-            outputs = tuple(Output(path, "git", "", 0) for path in rows[decision.label].outputs)
-            result: Result | None = Result(decision.key, outputs)
-        else:
-            result = result_of(decision)
+            # What stands in the tree stays as it is: only its row matters.
+            row = rows[decision.label]
+            finished.append(
+                Finished(
+                    label=decision.label, key=decision.key, place=decision.place,
+                    result=_STANDING, inputs=(), stands=row,
+                )
+            )  # fmt: skip
+            continue
+        result = result_of(decision)
         if result is None:
             return decision
         datum = work.by_label[decision.label]
