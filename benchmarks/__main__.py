@@ -15,6 +15,7 @@ from benchmarks import report
 from benchmarks.figure import Book, Plan
 from benchmarks.workloads import commit, fetch, latency, plan, receiver, scale, small
 from tea_runner.adapters import process
+from tea_runner.adapters.garbage import collect_seldom
 from tea_runner.wiring import tool_path
 
 WORKLOADS: dict[str, Callable[[Path, Book, Plan], None]] = {
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("workloads", nargs="*", default=[])
     asked = parser.parse_args()
+    collect_seldom()  # as the program itself does
     room = Path(tempfile.mkdtemp(prefix="tea-bench-", dir=_memory()))
     book = Book()
     machine = _machine(room)

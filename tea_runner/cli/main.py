@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from tea_runner import __version__
+from tea_runner.adapters.garbage import collect_seldom
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.settings import Settings, load_settings
 
@@ -161,6 +162,7 @@ def cli(
 
 def main() -> None:
     """Run the command line; the one place where errors become lines and exit codes."""
+    collect_seldom()
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
