@@ -35,9 +35,19 @@ up: .venv/made
 ## make test      lint, types and tests;  make test ARGS='-k glob'  passes arguments to pytest
 .PHONY: test
 test: lint
-	@$(IN_VENV) .venv/bin/python -m pytest -n 2 --dist loadfile -m 'not slow' --ignore=tests/faults $(ARGS) || { \
-	echo 'make: what failed is tried once more, alone: a busy machine is no fault of what is tested' >&2; \
-	$(IN_VENV) .venv/bin/python -m pytest --lf --lfnf=none -m 'not slow' --ignore=tests/faults $(ARGS); }
+ifeq ($(strip $(ARGS)),)
+	@$(call pytest,-n 2 --dist loadfile --ignore=tests/faults)
+	@$(call pytest,-n 2 --dist worksteal tests/faults)
+else
+	@$(call pytest,-n 2 --dist loadfile $(ARGS))
+endif
+
+# What failed is tried once more, alone: the load of the others is no fault of what is tested.
+define pytest
+$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' $(1) || { code=$$?; [ $$code = 1 ] || exit $$code; \
+echo 'make: what failed is tried once more, alone' >&2; \
+$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' --lf --lfnf=none $(filter-out -n 2 --dist worksteal loadfile,$(1)); }
+endef
 
 ## make fuzz      random input for every reader of strangers' words, for long;  make fuzz TIMES=5000
 .PHONY: fuzz
@@ -45,7 +55,7 @@ TIMES ?= 500
 fuzz: .venv/made-dev
 	@$(IN_VENV) TEA_FUZZ=$(TIMES) .venv/bin/python -m pytest -q tests/fuzz tests/core/test_redact.py $(ARGS)
 
-## make faults    deaths, floods and silence at every step and at random, for hours; rewrites their table
+## make faults    the tests of faults, and for hours: thousands of kills, an hour's soak; rewrites their table
 .PHONY: faults
 faults: MINUTES ?= 60
 faults: KILLS ?= 5000
