@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
@@ -108,8 +109,11 @@ def cut(
 
 def _set_size(datums: int, pace: Pace | None) -> int:
     if pace is not None:
-        share = -(-datums // max(1, pace.workers))
-        return max(1, min(_LARGEST_SET, share, int(_SECONDS / max(pace.seconds, 1e-6))))
+        workers = max(1, pace.workers)
+        size = max(1, min(_LARGEST_SET, int(_SECONDS / max(pace.seconds, 1e-6))))
+        # Each worker gets as many sets as the others, so that none ends long before them.
+        sets = workers * math.ceil(datums / size / workers)
+        return math.ceil(datums / sets)
     return 1 if datums <= _SINGLE else min(_LARGEST_SET, -(-datums // _JOBS))
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 #: The user inside, whoever runs it outside.
 USER = 65534
@@ -100,10 +99,12 @@ def _bind(bind: Bind) -> list[str]:
 def _above(path: str, made: set[str]) -> list[str]:
     """The directories above *path*, open to all; bwrap would make them for their owner only."""
     result: list[str] = []
-    for parent in reversed(PurePosixPath(path).parents):
-        if str(parent) not in made:
-            made.add(str(parent))
-            result += ["--perms", "0755", "--dir", str(parent)]
+    parts = path.split("/")[1:-1]
+    for depth in range(1, len(parts) + 1):
+        parent = "/" + "/".join(parts[:depth])
+        if parent not in made:
+            made.add(parent)
+            result += ["--perms", "0755", "--dir", parent]
     return result
 
 

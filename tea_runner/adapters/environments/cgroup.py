@@ -4,13 +4,20 @@ A control group counts what ``/tmp`` and page tables cost as well, and holds exa
 needs a delegated group (systemd: ``Delegate=yes``, ``DelegateSubgroup=worker``): ours are made
 beside the worker's own.  Version 1 needs root.  Where neither is to be had, the sum is watched
 instead (``limits.memory_used``).
+
+A group is kept for the next command with the same limits: the kernel takes milliseconds to make one
+and to let go of it.  What a former command left in it is cache that gives way.  Groups go with the
+worker; those of workers that died are removed when the next one makes its first.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import itertools
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,76 +25,131 @@ from pathlib import Path
 from tea_runner.adapters.environments.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
+_NAME = re.compile(r"tea-(\d+)-\d+")
 
 
 class Cgroup:
-    """One command's control group: one directory in version 2, one per controller in version 1."""
+    """One command's control group."""
 
-    def __init__(self, directories: tuple[Path, ...]) -> None:
-        self._directories = directories
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._ended = self._count()
 
-    @staticmethod
+    def add(self, pid: int) -> bool:
+        """Hold a process and all that it starts; False when the kernel will not."""
+        self._ended = self._count()
+        try:
+            (self._directory / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            return False
+        return True
+
+    def oom(self) -> bool:
+        """Whether the kernel has ended something in it for its memory since the last :meth:`add`."""
+        return self._count() > self._ended
+
+    def _count(self) -> int:
+        for name in ("memory.events", "memory.oom_control"):
+            with contextlib.suppress(OSError):
+                match = re.search(r"^oom_kill (\d+)", (self._directory / name).read_text(), re.M)
+                if match:
+                    return int(match[1])
+        return 0
+
+    def remove(self) -> None:
+        """Remove it; the kernel lets go of the last process a little after its end."""
+        for _ in range(50):
+            try:
+                self._directory.rmdir()
+                return
+            except FileNotFoundError:
+                return
+            except OSError:
+                time.sleep(0.01)
+
+
+class Cgroups:
+    """The groups of one worker."""
+
+    def __init__(self, mount: Path = MOUNT) -> None:
+        self._mount = mount
+        self._free: list[tuple[Limits, Cgroup]] = []
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._swept = False
+
     @contextlib.contextmanager
-    def hold(limits: Limits, pid: int, mount: Path = MOUNT) -> Iterator[Cgroup | None]:
-        """A group that holds *pid* to the limits on memory and processes, gone at the end.
+    def hold(self, limits: Limits, pid: int) -> Iterator[Cgroup | None]:
+        """A group that holds *pid* to the limits on memory and processes.
 
-        None where there is no such limit, or no group can be made.
+        All that runs in it has ended when the block does.  None where there is no limit on memory,
+        or no group can be made.
         """
-        group = None
-        if limits.memory is not None:
-            own = Path("/proc/self/cgroup").read_text("ascii")
-            group = _second(limits, pid, mount, own) or _first(limits, pid, mount, own)
+        group = self._take(limits) if limits.memory is not None else None
+        if group is not None and not group.add(pid):
+            group.remove()
+            group = None
         try:
             yield group
         finally:
             if group is not None:
-                group.remove()
+                with self._lock:
+                    self._free.append((limits, group))
 
-    def oom(self) -> bool:
-        """Whether the kernel ended something in it for its memory."""
-        for directory in self._directories:
-            for name in ("memory.events", "memory.oom_control"):
-                with contextlib.suppress(OSError):
-                    match = re.search(r"^oom_kill (\d+)", (directory / name).read_text(), re.M)
-                    if match and int(match[1]):
-                        return True
-        return False
-
-    def remove(self) -> None:
-        """Remove it; the kernel lets go of the last process a little after its end."""
-        for directory in self._directories:
-            for _ in range(50):
-                try:
-                    directory.rmdir()
-                    break
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.01)
-
-
-def _made(parent: Path, pid: int, files: dict[str, str]) -> Path | None:
-    """A group with these settings and *pid* in it, or None where that is not allowed."""
-    directory = parent / f"tea-{os.getpid()}-{pid}"
-    try:
-        directory.mkdir()
-    except OSError:
+    def _take(self, limits: Limits) -> Cgroup | None:
+        with self._lock:
+            for place, (former, group) in enumerate(self._free):
+                if former == limits:
+                    del self._free[place]
+                    return group
+            if not self._swept:
+                self._swept = True
+                atexit.register(self.close)
+        own = Path("/proc/self/cgroup").read_text("ascii")
+        for found in (_second(limits, self._mount, own), _first(limits, self._mount, own)):
+            if found is not None:
+                _sweep(found[0])
+                return self._make(*found)
         return None
-    try:
-        for name, value in files.items():
-            # swap is not accounted on every kernel; everything else has to be there
-            if "sw" in name and not (directory / name).exists():
-                continue
-            (directory / name).write_text(value)
-        (directory / "cgroup.procs").write_text(str(pid))
-    except OSError:
-        with contextlib.suppress(OSError):
-            directory.rmdir()
-        return None
-    return directory
+
+    def _make(self, parent: Path, files: dict[str, str]) -> Cgroup | None:
+        """A group with these settings, or None where that is not allowed."""
+        directory = parent / f"tea-{os.getpid()}-{next(self._numbers)}"
+        try:
+            directory.mkdir()
+        except OSError:
+            return None
+        try:
+            for name, value in files.items():
+                # swap is not accounted on every kernel; everything else has to be there
+                if "sw" in name and not (directory / name).exists():
+                    continue
+                (directory / name).write_text(value)
+        except OSError:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+            return None
+        return Cgroup(directory)
+
+    def close(self) -> None:
+        """Remove those that no command is in."""
+        with self._lock:
+            groups, self._free = self._free, []
+        for _, group in groups:
+            group.remove()
 
 
-def _second(limits: Limits, pid: int, mount: Path, own: str) -> Cgroup | None:
+def _sweep(parent: Path) -> None:
+    """Remove the groups of workers that are no more."""
+    for directory in parent.glob("tea-*"):
+        match = _NAME.fullmatch(directory.name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+def _second(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
+    """Where a group of version 2 is made, and its settings."""
     match = re.search(r"^0::(/.*)$", own, re.M)
     if match is None or not (mount / "cgroup.controllers").exists():
         return None
@@ -102,18 +164,16 @@ def _second(limits: Limits, pid: int, mount: Path, own: str) -> Cgroup | None:
     }
     if limits.processes is not None:
         files["pids.max"] = str(limits.processes + 2)
-    made = _made(parent, pid, files)
-    return Cgroup((made,)) if made else None
+    return parent, files
 
 
-def _first(limits: Limits, pid: int, mount: Path, own: str) -> Cgroup | None:
+def _first(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
+    """Where a group of version 1 is made, and its settings."""
     match = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(/.*)$", own, re.M)
     if match is None:
         return None
     memory = str(limits.memory)
-    made = _made(
-        mount / "memory" / match[1].lstrip("/"),
-        pid,
-        {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory},
-    )
-    return Cgroup((made,)) if made else None
+    return mount / "memory" / match[1].lstrip("/"), {
+        "memory.limit_in_bytes": memory,
+        "memory.memsw.limit_in_bytes": memory,
+    }

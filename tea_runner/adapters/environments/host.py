@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tea_runner.adapters.environments import limits, machine, seccomp, users
-from tea_runner.adapters.environments.cgroup import Cgroup
+from tea_runner.adapters.environments.cgroup import Cgroups
 from tea_runner.adapters.environments.launch import launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
@@ -54,7 +54,7 @@ class HostSandbox:
     def __init__(self, *, binds: Sequence[Path] = (), path: str = "") -> None:
         self._binds = (*machine.interpreters(), *binds)
         self._path = path or machine.default_path()
-        self._checked: str | None = None
+        self._groups = Cgroups()
         self._works = False
 
     def check(self) -> str | None:
@@ -109,7 +109,7 @@ class HostSandbox:
         began = time.monotonic()
         with (
             launch(heard, user=user, extra=self._binds, path=self._path) as started,
-            Cgroup.hold(execution.limits, started.first) as group,
+            self._groups.hold(execution.limits, started.first) as group,
         ):
             limits.apply(started.first, execution.limits, memory_held=group is not None)
             started.open_gate()

@@ -35,6 +35,7 @@ class Started:
     def __init__(self, bwrap: Child, *, output: int, status: int, gate: int) -> None:
         self._bwrap = bwrap
         self._status = status
+        self._heard = b""
         self._gate = gate
         self._first: int | None = None
         #: Read end of what the command prints.
@@ -63,13 +64,14 @@ class Started:
                 Path(f"/proc/{self.first}/{name}").write_text(text, "ascii")
 
     def _line(self) -> dict[str, int] | None:
-        text = b""
-        while not text.endswith(b"\n"):
-            piece = os.read(self._status, 1)
+        """The next of bwrap's lines about itself; None when it has ended without another."""
+        while b"\n" not in self._heard:
+            piece = os.read(self._status, 4096)
             if not piece:
                 return None
-            text += piece
-        answer: dict[str, int] = json.loads(text)
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        answer: dict[str, int] = json.loads(line)
         return answer
 
     def _said(self) -> str:

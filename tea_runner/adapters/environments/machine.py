@@ -6,6 +6,7 @@ start or find their own parts.  Nothing of ``/home``, ``/root``, ``/var``, ``/ru
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterable
@@ -49,6 +50,17 @@ def links(root: Path = Path("/")) -> tuple[tuple[str, str], ...]:
 
 def system(extra: Iterable[Path], *, network: bool, root: Path = Path("/")) -> tuple[Bind, ...]:
     """What every sandbox on this machine shows read-only, *extra* directories among it."""
+    # Looked for once, and again when something was put into /etc or taken away from it.
+    return _system(tuple(extra), network, root, os.stat(root / "etc").st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _system(
+    extra: tuple[Path, ...],
+    network: bool,
+    root: Path,
+    changed: int,  # noqa: ARG001 - makes another call
+) -> tuple[Bind, ...]:
     result = [Bind(source="/usr", target="/usr")]
     for name in _LINKED:
         if (root / name).is_dir() and not (root / name).is_symlink():

@@ -13,6 +13,7 @@ number is passed by setting an upper bit (CVE-2019-10063).
 from __future__ import annotations
 
 import errno
+import functools
 import struct
 from dataclasses import dataclass
 
@@ -112,6 +113,7 @@ MACHINES = {
 }  # fmt: skip
 
 
+@functools.cache
 def program(machine: str) -> bytes:
     """The filter for a machine as ``platform.machine()`` names it.
 
