@@ -58,6 +58,7 @@ VERBS = {
     "config": "config",
     "completion": "completion",
     "index": "index",
+    "pull": "pull",
     "verify-commit": "verify_commit",
 }
 

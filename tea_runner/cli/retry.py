@@ -9,6 +9,7 @@ import click
 from tea_runner.cli.looking import find
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
+from tea_runner.core.scope import ledger, scope_of
 from tea_runner.core.standing import JobFacts, RunStanding
 
 
@@ -26,7 +27,8 @@ def command(context: Context, name: str) -> None:
     else:
         repository, branch = found.run.repository, found.run.branch
     jobs = context.site.jobs
-    forgotten = jobs.forget_failures(repository, keys)
+    scope = scope_of(branch, context.settings.trusted_branches)
+    forgotten = jobs.forget_failures(ledger(repository, scope), keys)
     jobs.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}

@@ -276,6 +276,11 @@ class Options:
         ("main", "master"),
         "Branches whose results every other branch may use; protect them on the forge.",
     )
+    pull_requests: bool = option(
+        False,
+        "Whether `tea-runner pull approve` may have single commits of pull requests processed, "
+        "forks among them: on a branch of their own that is not trusted. Never without approval.",
+    )
     trusted_repositories: tuple[str, ...] = option(
         (),
         "Repositories of this forge, as owner/name patterns, whose results count in every repository "

@@ -1,0 +1,188 @@
+"""Pull requests: nothing by themselves; one commit, looked at and approved, in a room of its own."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tea_runner.core.errors import NotFound, Refused, UsageError
+from tea_runner.core.scope import scope_of
+from tea_runner.flow import pulls
+from tests.cli.dataset import tea
+from tests.e2e.lab import Lab
+from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree
+from tests.gitea import Gitea
+
+Counted = tuple[str, Callable[[], int]]
+TRUSTED, ALL = ("main", "master"), ("*",)
+
+
+@pytest.fixture
+def proposed(lab: Lab, counted: Counted) -> str:
+    """A settled ``main``, and a pull request that changes an input; the request's commit."""
+    echo, count = counted
+    lab.create(
+        files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", f"{echo}; {COPY}")}
+    )
+    lab.push()
+    lab.settle()
+    lab.pull()
+    assert 1 == count()
+    return propose(lab, "stranger")
+
+
+def propose(lab: Lab, text: str) -> str:
+    """What a forge does when somebody proposes a change: a ref, and no branch."""
+    lab.git("switch", "-q", "--detach", "main")
+    lab.write({"raw/a.txt": f"{text}\n"})
+    commit = lab.save("propose")
+    lab.do("git", "annex", "copy", "--quiet", "--to", "store")
+    lab.git("push", "-q", "-f", "origin", "HEAD:refs/pull/1/head", "git-annex")
+    lab.git("switch", "-q", "main")
+    return commit
+
+
+def approve(lab: Lab, commit: str, number: int = 1, trusted: tuple[str, ...] = TRUSTED,
+            branches: tuple[str, ...] = ALL) -> pulls.Pull:  # fmt: skip
+    """As a maintainer does."""
+    mirror = lab.site().repository(lab.name).mirror
+    return pulls.approve(mirror, number, commit, trusted=trusted, branches=branches)
+
+
+def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
+    """No branch, no job, no command, until somebody approves it; it is listed all the same."""
+    tip = lab.tip()
+    lab.settle()
+    (pull,) = pulls.pulls(lab.site().repository(lab.name).mirror)
+    assert (1, proposed, "") == (pull.number, pull.head, pull.branch_tip)
+    assert (tip, "", 0) == (lab.tip(), lab.tip("pull/1"), counted[1]())
+
+
+def test_an_approved_commit_is_computed_on_its_own_branch(
+    lab: Lab, proposed: str, counted: Counted
+) -> None:
+    """Its results stand on ``pull/1``; ``main`` stays, and never takes a result from there."""
+    tip = lab.tip()
+    assert "pull/1" == approve(lab, proposed[:10]).branch
+    run = lab.settle(branch="pull/1")
+    assert run is not None
+    assert ("settled", proposed, 1) == (run.state, run.commit, counted[1]())
+    lab.git("fetch", "-q", "origin", "pull/1")
+    assert "up/a.txt" in lab.git("diff", "--name-only", proposed, "FETCH_HEAD")
+    assert (tip, proposed) == (lab.tip(), lab.git("rev-parse", "FETCH_HEAD^").strip())
+
+    # The same content on main is computed again: a stranger decides nobody else's results.
+    lab.write({"raw/a.txt": "stranger\n"})
+    lab.save()
+    lab.push()
+    lab.settle()
+    lab.pull()
+    assert (1, {"up/a.txt": "stranger\n"}) == (counted[1](), tree(lab, "up"))
+
+
+def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted) -> None:
+    """What was approved stays; what came since waits, and is refused under the old commit's name."""
+    approve(lab, proposed)
+    lab.settle(branch="pull/1")
+    assert 1 == counted[1]()
+    later = propose(lab, "something else")
+    lab.settle(branch="pull/1")
+    assert 0 == counted[1]()
+    with pytest.raises(Refused, match=f"is {later[:12]}, not {proposed[:12]}"):
+        approve(lab, proposed)
+    assert later == approve(lab, later).head
+    lab.settle(branch="pull/1")
+    assert (1, later) == (
+        counted[1](),
+        lab.git("ls-remote", "origin", "refs/pull/1/head").split()[0],
+    )
+
+
+def test_what_cannot_be_approved_is_said(lab: Lab, proposed: str) -> None:
+    """Another number, no commit, a branch that would be trusted or is left out."""
+    with pytest.raises(NotFound, match="no pull request 2"):
+        approve(lab, proposed, number=2)
+    with pytest.raises(UsageError, match="'HEAD' is no commit"):
+        approve(lab, "HEAD")
+    with pytest.raises(Refused, match="trusted_branches names pull/1"):
+        approve(lab, proposed, trusted=("*",))
+    with pytest.raises(Refused, match="leaves pull/1 out"):
+        approve(lab, proposed, branches=("main",))
+    assert "" == lab.tip("pull/1")
+
+
+def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
+    """Off unless the settings say otherwise; then one line names the branch."""
+    lab.site()
+    config = str(lab.root / "hosts/host/tea-runner.toml")
+    done = tea(lab.root, "--config", config, "pull", "approve", lab.name, "1", proposed)
+    assert (1, True) == (done.code, "set pull_requests = true" in done.err)
+    wanted = ("--config", config, "-c", "pull_requests=true", "pull")
+    done = tea(lab.root, *wanted, "approve", lab.name, "1", proposed)
+    expected = f"{proposed[:12]} is now branch pull/1 of {lab.name} and is processed\n"
+    assert (0, expected) == (done.code, done.out)
+    done = tea(lab.root, *wanted, "list", lab.name)
+    assert f"1: {proposed[:12]} branch pull/1 at {proposed[:12]}\n" == done.out
+
+
+@pytest.fixture
+def forked(tmp_path: Path, gitea: Gitea) -> Iterator[tuple[Lab, Gitea]]:
+    """A dataset on a real Gitea, whose bot looks after it."""
+    name = gitea.repository(f"pulls-{time.time_ns()}")
+    root = tmp_path / "lab"
+    root.mkdir()
+    token = root / "token"
+    token.write_text(gitea.bot_token)
+    forge = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
+    lab = Lab(root, forge=forge, push_url=gitea.push_url(name), name=name)
+    yield lab, gitea
+    lab.close()
+
+
+@pytest.mark.gitea
+def test_a_fork_on_a_real_gitea(forked: tuple[Lab, Gitea], counted: Counted) -> None:
+    """A stranger's fork proposes a change; approved, its status stands beside the request's commit."""
+    lab, gitea = forked
+    echo, count = counted
+    lab.create(
+        files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", f"{echo}; {COPY}")}
+    )
+    lab.push()
+    lab.settle()
+    lab.pull()
+    tip = lab.tip()
+    assert 1 == count()
+    password = secrets.token_hex(12)
+    user = f"eve{time.time_ns()}"
+    gitea.api("POST", "/admin/users", {"username": user, "email": f"{user}@example.org",
+              "password": password, "must_change_password": False})  # fmt: skip
+    as_eve = {"auth": (user, password), "timeout": 30}
+    made = requests.post(f"{gitea.url}/api/v1/repos/{lab.name}/forks", json={}, **as_eve)  # type: ignore[arg-type]
+    made.raise_for_status()
+    fork = made.json()["full_name"]
+    lab.git("switch", "-q", "-c", "change")
+    lab.write({"raw/a.txt": "stranger\n"})
+    head = lab.save("propose")
+    lab.do("git", "annex", "copy", "--quiet", "--to", "store")
+    address = gitea.url.replace("://", f"://{user}:{password}@") + f"/{fork}.git"
+    lab.git("push", "-q", address, "change")
+    lab.git("switch", "-q", "main")
+    said = {"head": f"{user}:change", "base": "main", "title": "another a"}
+    made = requests.post(f"{gitea.url}/api/v1/repos/{lab.name}/pulls", json=said, **as_eve)  # type: ignore[arg-type]
+    made.raise_for_status()
+    number = made.json()["number"]
+    lab.settle()
+    assert (tip, 0) == (lab.tip(), count())
+
+    approve(lab, head, number)
+    run = lab.settle(branch=f"pull/{number}")
+    assert run is not None
+    assert ("settled", 1, tip) == (run.state, count(), lab.tip())
+    row = lab.site().forge.statuses(lab.name, head)["tea-runner/up"]
+    assert ("success", "1 done") == row
+    assert scope_of(f"pull/{number}", TRUSTED) != ""
