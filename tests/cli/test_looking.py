@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.logs import JobLog
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
+from tea_runner.core.scope import scope_of
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save
 
@@ -210,6 +212,17 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     assert {} == site.jobs.failures(REPOSITORY, keys)
     assert site.work.length("plan") == 1
     assert "No datum has failed for good" in tea("retry", RUN).stdout
+
+
+def test_retry_knows_the_branch(site: Site, tea: Terminal) -> None:
+    """What failed on a branch that is not trusted failed in that branch's own ledger."""
+    job = replace(make_job(), branch="feature", scope=scope_of("feature", ["main"]))
+    fail(site, job)
+    keys = [key for _, key in job.datums]
+    assert 1 == len(site.jobs.failures(job.ledger, keys))
+    answer = tea.data("retry", job.id)
+    assert answer == {"repository": REPOSITORY, "branch": "feature", "retried": 1}
+    assert {} == site.jobs.failures(job.ledger, keys)
 
 
 def test_retry_takes_a_single_job(site: Site, tea: Terminal) -> None:
