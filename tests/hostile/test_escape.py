@@ -118,10 +118,15 @@ def answers(
     base = tmp_path_factory.mktemp("escape") / "job"
     _prepare(base)
     result = {"me": _answers(_run(HostSandbox(), base, outside))}
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and _is_open(_ROOT):
         result["user"] = _answers(_as_user(outside))
     del os.environ["TEA_CANARY"]
     return result
+
+
+def _is_open(place: Path) -> bool:
+    """Whether an ordinary user can reach the checkout; root's home is closed to others."""
+    return all(folder.stat().st_mode & 0o001 for folder in (place, *place.parents))
 
 
 _AS_USER = """
@@ -165,6 +170,16 @@ def test_no_way_leads_out(name: str, answers: dict[str, dict[str, str | None]]) 
     for who, got in answers.items():
         assert name in got, f"it was not tried by {who}"
         assert got[name] is None, f"started by {who}"
+
+
+def test_an_ordinary_user_was_among_them(answers: dict[str, dict[str, str | None]]) -> None:
+    """The same ways, tried by a command whose sandbox somebody without rights has started."""
+    if os.geteuid() == 0 and not _is_open(_ROOT):
+        pytest.skip(
+            f"{_ROOT} is closed to other users, so none of them can start a sandbox from it"
+        )
+    expected = {"me"} if os.geteuid() else {"me", "user"}
+    assert expected == set(answers)
 
 
 def test_the_host_is_as_it_was(answers: dict[str, dict[str, str | None]]) -> None:
