@@ -18,12 +18,19 @@ from tests.faults.report import record
 
 
 def everybody(
-    root: Path, pair: list[Lineage], manners: Manners, kind: str, *, seed: int, faults: int = 0
+    root: Path,
+    pair: list[Lineage],
+    manners: Manners,
+    kind: str,
+    *,
+    seed: int,
+    faults: int = 0,
+    patience: float = 120,
 ) -> list[str]:
     """Two people push everything once, with all deliveries announced; what is wrong with that."""
     began = time.monotonic()
     with EmbeddedWorld(root, manners) as world:
-        people = [Person(world, one, seed=seed, drop=0.0, patience=120) for one in pair]
+        people = [Person(world, one, seed=seed, drop=0.0, patience=patience) for one in pair]
         killer = Killer(world, seed=seed, number=faults, weights=PROCESSES, pause=0.5)
         for thread in [*people, killer]:
             thread.start()
@@ -92,7 +99,8 @@ def test_refused_and_cut_answers(tmp_path: Path, pair: list[Lineage]) -> None:
     """One request in ten is answered 503 or cut off, also that of statuses: all is said in the end."""
     seed = a_seed()
     manners = Counting(seed, fail=0.05, cut=0.05)
-    wrong = everybody(tmp_path, pair, manners, "answers refused and cut", seed=seed)
+    # A job that has met six of them in a row waits for a minute before its next try.
+    wrong = everybody(tmp_path, pair, manners, "answers refused and cut", seed=seed, patience=400)
     assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
 
 
