@@ -26,6 +26,7 @@ from tea_runner.adapters.queue import QUEUES, Handler, ListedJob, Serializer
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 5.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _NoPenalty(BaseDeathPenalty):
@@ -49,10 +50,11 @@ class Worker(SimpleWorker):
     done = False
 
     def request_stop(self, signum: Any, frame: Any) -> None:  # noqa: ARG002
-        """A signal: end now, or after the piece of work in hand."""
+        """A signal: end now, or after the piece of work in hand; another one changes nothing."""
+        again = self.service.stopped
         self.done = self._stop_requested = True
         self.service.stop()
-        if not self.busy:
+        if not self.busy and not again:
             raise StopRequested
 
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
@@ -113,13 +115,14 @@ class Service:
         self._ready = ready
         self._grace = grace
         self._at_last = at_last
-        self._stopped = False
+        #: Whether a signal came.
+        self.stopped = False
 
     def stop(self) -> None:
         """Somebody wants this process to end."""
-        if self._stopped:
+        if self.stopped:
             return
-        self._stopped = True
+        self.stopped = True
         self._on_stop()
         if self._grace:
             timer = threading.Timer(self._grace, self._end)
@@ -149,8 +152,20 @@ class Service:
 
     def run(self, *, burst: bool = False) -> None:
         """Carry out work until a signal comes, or (with *burst*) until nothing is left."""
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        try:
+            self._run(burst)
+        except StopRequested:
+            return
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                # Whoever was told to end is ending; a process that was not is as it was.
+                for number, handler in before.items():
+                    signal.signal(number, _nothing_more if self.stopped else handler)
+
+    def _run(self, burst: bool) -> None:
         pause = 0.1
-        while not self._stopped:
+        while not self.stopped:
             began = time.monotonic()
             try:
                 worker = self._worker()
@@ -161,14 +176,9 @@ class Service:
                 log.warning("Redis: the connection was lost; waiting for it")
             except redis.RedisError as error:
                 log.warning("Redis: %s", error)
-            except StopRequested:
-                return
             if time.monotonic() - began > 30:
                 pause = 0.1
-            try:
-                time.sleep(pause)
-            except StopRequested:
-                return
+            time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _worker(self) -> Worker:
@@ -191,9 +201,13 @@ class Service:
         worker.service = self
         worker.log_result_lifespan = False
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _SIGNALS:
                 signal.signal(number, worker.request_stop)
         return worker
+
+
+def _nothing_more(signum: int, frame: object) -> None:
+    """A signal to a process that is ending already."""
 
 
 def serve(

@@ -95,6 +95,22 @@ def test_idle_processes_end_at_once(world: World, redis: str) -> None:
     assert took < GRACE + 2
 
 
+def test_who_is_told_twice_ends_once(world: World) -> None:
+    """Signal upon signal, at any moment of the end, the interpreter's own included: no word of a bug."""
+    wait_for(lambda: world.redis.scard("rq:workers") == 2)
+    with world.held():
+        codes = {}
+        for name, role in world.roles.items():
+            assert role.running is not None
+            while role.running.poll() is None:
+                world.signal(name, signal.SIGTERM)
+                time.sleep(0.002)
+            codes[name] = role.running.wait()
+        said = "".join(role.said() for role in world.roles.values())
+    assert {0, -signal.SIGTERM} >= {*codes.values()}
+    assert "bug" not in said
+
+
 def test_a_stopped_worker_gives_its_job_back(tmp_path: Path, world: World) -> None:
     """After the time of grace the command is ended, and another worker may begin at once."""
     running = tmp_path / "running"
