@@ -18,6 +18,8 @@ def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
         socket_timeout=patience,
         retry=Retry(NoBackoff(), 0),
         decode_responses=False,
+        # Without the handshake of version 3, whose broken-off answers redis-py takes for a bug of its own.
+        protocol=2,
         # Branches may have names that are no UTF-8.
         encoding_errors="surrogateescape",
     )
