@@ -49,6 +49,11 @@ echo 'make: what failed is tried once more, alone' >&2; \
 $(IN_VENV) .venv/bin/python -m pytest -m 'not slow' --lf --lfnf=none $(filter-out -n 2 --dist worksteal loadfile,$(1)); }
 endef
 
+## make edits     a hundred edits of a dataset, push by push, each compared with a run from nothing
+.PHONY: edits
+edits: .venv/made-dev
+	@$(IN_VENV) .venv/bin/python -m pytest -q -n 2 tests/e2e/test_any_edits.py $(ARGS)
+
 ## make fuzz      random input for every reader of strangers' words, for long;  make fuzz TIMES=5000
 .PHONY: fuzz
 TIMES ?= 500

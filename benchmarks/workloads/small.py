@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.datasets import PFS_SPEC, small_files
+from benchmarks.datasets import PFS_SPEC, PLAIN_ENV, small_files
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_loop import DataladLoop
 from benchmarks.peers.datalad_run import DataladRun
@@ -16,10 +17,15 @@ from benchmarks.peers.make import Make
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.snakemake import Snakemake
 from benchmarks.stand import Stand
+from tea_runner.adapters import process
 
 FIRST = "{n} small datums, first run, per datum"
 SAME = "{n} small datums, nothing changed"
 ONE = "{n} small datums, 1 changed"
+BWRAP = (
+    *("bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc"),
+    *("--dev", "/dev", "--tmpfs", "/tmp"),
+)
 
 
 class Ours:
@@ -117,6 +123,24 @@ class Theirs:
         shutil.rmtree(self.peer.room, ignore_errors=True)
 
 
+def floor(dataset: Path, book: Book, count: int) -> None:
+    """The bare command on each file, two at a time: without anything, and each in a sandbox of its own."""
+    for who, before in (("floor: the command alone", ()), ("floor: bwrap --unshare-all", BWRAP)):
+        began = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            for done in pool.map(
+                lambda path, before=before: process.run(
+                    [*before, "sh", "-c", f"sha256sum {path} > /dev/null"],
+                    env=PLAIN_ENV, cwd=dataset,
+                ),
+                sorted((dataset / "in").iterdir())[:count],
+            ):  # fmt: skip
+                assert done.returncode == 0
+        seconds = time.perf_counter() - began
+        book.add(FIRST.format(n=count), who, 1000 * seconds / count, unit="ms/datum",
+                 note="two at a time; nothing kept")  # fmt: skip
+
+
 def _seconds(peer: Peer) -> float:
     began = time.perf_counter()
     peer.run()
@@ -145,6 +169,7 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     ours[0].stand.git("reset", "-q", "--hard", ours[0].base)
     try:
         for number in range(plan.rounds):
+            floor(ours[0].stand.dataset, book, n)
             for contender in contenders:
                 slow = isinstance(contender, Theirs) and isinstance(
                     contender.peer, (Dvc, DataladLoop, Snakemake)
