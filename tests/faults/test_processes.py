@@ -22,7 +22,7 @@ from tea_runner.web.app import WebParts, create_app
 from tests.e2e.conftest import folder_lab
 from tests.e2e.pipelines import ATTRIBUTES, spec
 from tests.faults.world import GRACE, World
-from tests.web.deliveries import Row
+from tests.hostile.requests import Row
 
 ROLES = {
     "planner": ("planner", "one"),

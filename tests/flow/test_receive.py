@@ -6,7 +6,7 @@ import pytest
 
 from tea_runner.core.hook import Hook
 from tea_runner.flow.receive import receive
-from tests.web.deliveries import SECRET, Row, push
+from tests.hostile.requests import SECRET, Row, push
 
 
 class Asked:

@@ -18,7 +18,7 @@ from tea_runner.adapters.hooks import HookStore
 from tea_runner.core.hook import Hook
 from tea_runner.settings import load_settings
 from tea_runner.web.gunicorn_config import arguments
-from tests.web.deliveries import NUMBER, ROWS, SECRET, push, sign
+from tests.hostile.requests import NUMBER, ROWS, SECRET, push, sign
 from tests.web.receiver import Lines
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from tea_runner.core.errors import QueueError
 from tea_runner.core.hook import Hook
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
+from tests.hostile.requests import NUMBER, OTHER, ROWS, SECRET, Row, push, sign
 from tests.web import receiver
-from tests.web.deliveries import NUMBER, OTHER, ROWS, SECRET, Row, push, sign
 
 
 @pytest.fixture
