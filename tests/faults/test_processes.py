@@ -131,6 +131,30 @@ def test_a_stopped_worker_gives_its_job_back(tmp_path: Path, world: World) -> No
     wait_for(lambda: len(running.read_text().split()) == 2, 20)
 
 
+@pytest.mark.slow
+def test_a_killed_workers_job_runs_again_within_90_s_at_default_settings(tmp_path: Path) -> None:
+    """The lease, and the look of the reconciler at silent workers, are those of a plain installation."""
+    usual = load_settings(file=None, env={"HOME": str(tmp_path)}, flags={})
+    roles = {**ROLES, "worker-2": ("worker", "two")}
+    running = tmp_path / "running"
+    with World(
+        tmp_path / "world",
+        roles,
+        lease=usual.worker.lease,
+        every=int(usual.reconcile.every),
+    ) as world:
+        dataset(tmp_path / "lab", world, f"echo $$ >> {running}; sleep 300")
+        world.announce("data", "", "")
+        wait_for(running.exists)
+        with world.held():
+            for name in ("worker", "worker-2"):
+                world.signal(name, signal.SIGKILL)
+        began = time.monotonic()
+        wait_for(lambda: len(running.read_text().split()) == 2, 120)
+        took = time.monotonic() - began
+    assert took < 90
+
+
 def test_a_job_that_kills_its_workers_is_parked(tmp_path: Path, world: World) -> None:
     """Four workers die; then the datum has failed, with the reason, and other work goes on."""
     dataset(tmp_path / "lab", world, "kill -9 $PPID; sleep 5")

@@ -63,8 +63,9 @@ class World:
         *,
         lease: int = LEASE,
         crashes: int = 1000,
+        every: int = 1,
     ) -> None:
-        """*roles*: name to (verb, host)."""
+        """*roles*: name to (verb, host); *every*: seconds between two rounds of the reconciler."""
         self.root = root
         self.forge = Folder(root / "forge")
         self.store = root / "store"
@@ -75,7 +76,7 @@ class World:
         self.broker.start()
         self.key = root / "queue.key"
         self.key.write_text("a key that all hosts share")
-        self._lease, self._crashes = lease, crashes
+        self._lease, self._crashes, self._every = lease, crashes, every
         self.roles = {
             name: Role(name, verb, host, root / "logs" / f"{name}.log")
             for name, (verb, host) in roles.items()
@@ -96,7 +97,7 @@ class World:
                 f'[redis]\nurl = "{self.redis_url}"\nkey_file = "{self.key}"\n'
                 f'[sandbox]\nkind = "off"\n[forge]\n{self.forge_settings()}'
                 f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = {self._crashes}\n"
-                f'[reconcile]\nevery = 1\n[[storage]]\nname = "store"\ntype = "directory"\n'
+                f'[reconcile]\nevery = {self._every}\n[[storage]]\nname = "store"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n'
             )
         return path
