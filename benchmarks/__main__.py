@@ -25,7 +25,8 @@ WORKLOADS: dict[str, Callable[[Path, Book, Plan], None]] = {
     "commit": commit.measure,
     "latency": latency.measure,
     "receiver": receiver.measure,
-    "scale": scale.measure,
+    "workers": scale.measure_workers,
+    "many": scale.measure_many,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,13 @@ class Figure:
     goal: float | None = None
     #: What has to be known to read the number, such as "20 datums, per datum".
     note: str = ""
+    #: The machine's load when each value was taken, whoever caused it.
+    loads: list[float] = field(default_factory=list)
+
+    @property
+    def load(self) -> str:
+        """The middle load, or nothing where none was kept."""
+        return f"{statistics.median(self.loads):.1f}" if self.loads else ""
 
     @property
     def median(self) -> float:
@@ -75,6 +83,7 @@ class Book:
         if name not in self._figures:
             self._figures[name] = Figure(work, who, unit, [], goal, note)
         self._figures[name].values.append(value)
+        self._figures[name].loads.append(round(os.getloadavg()[0], 2))
         print(f"  {work}: {who}: {value:.4g} {unit}", flush=True)
 
     @property

@@ -54,8 +54,8 @@ def _absent(absent: Mapping[str, str]) -> str:
 
 def _table(figures: Sequence[Figure]) -> str:
     lines = [
-        "| work | who | median | spread | runs | x ours | goal | met |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| work | who | median | spread | runs | load | x ours | goal | met |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for work in dict.fromkeys(figure.work for figure in figures):
         group = [figure for figure in figures if figure.work == work]
@@ -72,7 +72,7 @@ def _table(figures: Sequence[Figure]) -> str:
             spread = f"{_bare(min(figure.values))} to {_bare(max(figure.values))}"
             lines.append(
                 f"| {work} | {who} | {_number(figure.median, figure.unit)} | {spread} "
-                f"| {len(figure.values)} | {ratio} | {goal} | {met} |"
+                f"| {len(figure.values)} | {figure.load} | {ratio} | {goal} | {met} |"
             )
     return "\n".join(lines)
 

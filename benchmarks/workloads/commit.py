@@ -46,17 +46,18 @@ class Commits:
         memory = Memory()
         book.add(ALL.format(n=n), "tea-runner", self._settle(repository, memory), goal=2.6 * n / 1e5,
                  note="compose, write, push with git-annex branch")  # fmt: skip
-        self._stand_add(n)
+        self._add(self.stand.bare, n)
         repository.refresh()
         book.add(ONE.format(n=n), "tea-runner", self._settle(repository, memory), goal=0.03,
                  note="compose, write, push with git-annex branch")  # fmt: skip
         repository.close()
         self._floor(book)
 
-    def _stand_add(self, number: int) -> None:
+    @staticmethod
+    def _add(bare: Path, number: int) -> None:
         head = b"commit refs/heads/main\ncommitter a <a@b> 1700000001 +0000\ndata 1\nx\n"
         process.run(
-            ["git", f"--git-dir={self.stand.bare}", "fast-import", "--quiet"],
+            ["git", f"--git-dir={bare}", "fast-import", "--quiet"],
             env=PLAIN_ENV,
             stdin=head + b"from refs/heads/main^0\n" + link(file_path(number), number),
         )
@@ -97,8 +98,19 @@ class Commits:
         return seconds
 
     def _floor(self, book: Book) -> None:
-        """Symlinks in a working tree, then ``git add`` and ``git commit``, all and one more."""
+        """All and one more: by fast-import, and as a working tree with ``git add`` and ``commit``."""
         n = self.count
+        bare = self.stand.root / "floor.git"
+        shutil.rmtree(bare, ignore_errors=True)
+        process.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], env=PLAIN_ENV)
+        began = time.perf_counter()
+        annexed_tree(bare, n, extra={})
+        book.add(ALL.format(n=n), "floor: fast-import", time.perf_counter() - began,
+                 note="links only, nothing pushed")  # fmt: skip
+        began = time.perf_counter()
+        self._add(bare, n)
+        book.add(ONE.format(n=n), "floor: fast-import", time.perf_counter() - began,
+                 note="links only, nothing pushed")  # fmt: skip
         tree = self.stand.root / "floor"
         shutil.rmtree(tree, ignore_errors=True)
         process.run(["git", "init", "-q", str(tree)], env=PLAIN_ENV)

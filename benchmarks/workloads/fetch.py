@@ -67,7 +67,7 @@ class Fetches:
             places = repository.prepared_annex().get(keys)
             book.add(work, "tea-runner", time.perf_counter() - began, goal=goal)
             assert len(places) == 10
-            book.add(f"{MOVED}, {work[24:]}", "tea-runner", (_size(state) - before) / 1000,
+            book.add(f"{MOVED}, {work.partition(', ')[2]}", "tea-runner", (_size(state) - before) / 1000,
                      unit="kB")  # fmt: skip
             self.group = (self.group + 1) % _GROUPS
         repository.close()

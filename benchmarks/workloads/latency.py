@@ -34,7 +34,8 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
         person = _Person(stack, root / "dataset")
         person.push("first")
         for number in range(max(10, 10 * plan.rounds)):
-            began, start, end = person.push(str(number))
+            began, start, end, pushed = person.push(str(number))
+            book.add(START, "floor: the git push itself", pushed - began)
             book.add(START, "tea-runner", start - began, goal=0.2)
             book.add(RESULTS, "tea-runner", end - began, goal=0.5)
 
@@ -70,8 +71,8 @@ class _Person:
         done = process.run(argv, env=self.env, cwd=cwd or self.dataset)
         return bytes(done.stdout).decode().strip()
 
-    def push(self, text: str) -> tuple[float, float, float]:
-        """When the push began, the first job started, the results were there."""
+    def push(self, text: str) -> tuple[float, float, float, float]:
+        """When the push began, the first job started, the results were there, git had ended."""
         (self.dataset / "in").mkdir(exist_ok=True)
         (self.dataset / "in" / "x.txt").write_text(text)
         self.do("git", "add", "-A")
@@ -79,13 +80,14 @@ class _Person:
         before = self.jobs()
         began = time.perf_counter()
         self.do("git", "push", "-q", "origin", "main", "git-annex")
+        pushed = time.perf_counter()
         start = self._until(lambda: self._started(before))
         commit = self.do("git", "rev-parse", "HEAD")
         end = self._until(lambda: self._tip() not in ("", commit))
         self.do("git", "pull", "-q", "--ff-only", "origin", "main")
         self.do("git", "fetch", "-q", "origin", "git-annex")
         self.do("git", "annex", "merge", "--quiet")
-        return began, start, end
+        return began, start, end, pushed
 
     def jobs(self) -> set[bytes]:
         return set(self.redis.scan_iter("tea:job:*", count=1000))

@@ -50,10 +50,43 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
             book.add(RATE, "tea-runner", rate, unit="/s", goal=2500)
             book.add(SLOWEST, "tea-runner", 1000 * slowest, unit="ms", goal=20)
     finally:
-        server.terminate()
-        server.wait(30)
-        process.kill(server)
+        _end(server)
         broker.stop()
+    _floor(root, env, book, plan)
+
+
+def _end(server: process.Process) -> None:
+    server.terminate()
+    server.wait(30)
+    process.kill(server)
+
+
+_BARE = """\
+def app(environ, start):
+    environ["wsgi.input"].read()
+    start("202 Accepted", [("Content-Length", "0")])
+    return []
+"""
+
+
+def _floor(root: Path, env: dict[str, str], book: Book, plan: Plan) -> None:
+    """The same deliveries to an application that reads them and answers, under the same server."""
+    (root / "bare.py").write_text(_BARE)
+    port = free_port()
+    argv = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
+    argv += ["--worker-class", "gthread", "--threads", "4", "bare:app"]
+    with (root / "bare.log").open("wb") as log:
+        server = process.start(argv, env=env, cwd=root, stdout=log, stderr=log)
+    try:
+        _wait(port)
+        for _ in range(plan.rounds):
+            rate, slowest = _load(port, seconds=4.0)
+            book.add(
+                RATE, "floor: gunicorn alone", rate, unit="/s", note="checks and keeps nothing"
+            )
+            book.add(SLOWEST, "floor: gunicorn alone", 1000 * slowest, unit="ms")
+    finally:
+        _end(server)
 
 
 def _wait(port: int) -> None:

@@ -5,27 +5,23 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.datasets import PFS_SPEC, PLAIN_ENV, small_files
+from benchmarks.datasets import PFS_SPEC, small_files
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_loop import DataladLoop
 from benchmarks.peers.datalad_run import DataladRun
 from benchmarks.peers.dvc import Dvc
+from benchmarks.peers.floor import Floor, SandboxedFloor
 from benchmarks.peers.make import Make
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.snakemake import Snakemake
 from benchmarks.stand import Stand
-from tea_runner.adapters import process
+from tea_runner.core.errors import TeaError
 
 FIRST = "{n} small datums, first run, per datum"
 SAME = "{n} small datums, nothing changed"
 ONE = "{n} small datums, 1 changed"
-BWRAP = (
-    *("bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc"),
-    *("--dev", "/dev", "--tmpfs", "/tmp"),
-)
 
 
 class Ours:
@@ -106,7 +102,7 @@ class Theirs:
     def round(self, book: Book) -> None:
         """All three once."""
         peer, n = self.peer, self.count
-        done = peer.count if isinstance(peer, DataladLoop) else n
+        done = peer.count or n
         peer.begin(self.dataset)
         seconds = _seconds(peer)
         book.add(
@@ -123,24 +119,6 @@ class Theirs:
         shutil.rmtree(self.peer.room, ignore_errors=True)
 
 
-def floor(dataset: Path, book: Book, count: int) -> None:
-    """The bare command on each file, two at a time: without anything, and each in a sandbox of its own."""
-    for who, before in (("floor: the command alone", ()), ("floor: bwrap --unshare-all", BWRAP)):
-        began = time.perf_counter()
-        with ThreadPoolExecutor(2) as pool:
-            for done in pool.map(
-                lambda path, before=before: process.run(
-                    [*before, "sh", "-c", f"sha256sum {path} > /dev/null"],
-                    env=PLAIN_ENV, cwd=dataset,
-                ),
-                sorted((dataset / "in").iterdir())[:count],
-            ):  # fmt: skip
-                assert done.returncode == 0
-        seconds = time.perf_counter() - began
-        book.add(FIRST.format(n=count), who, 1000 * seconds / count, unit="ms/datum",
-                 note="two at a time; nothing kept")  # fmt: skip
-
-
 def _seconds(peer: Peer) -> float:
     began = time.perf_counter()
     peer.run()
@@ -152,14 +130,13 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     n = 500
     ours = [Ours(root / f"ours-{kind}", n, kind) for kind in ("bwrap", "off")]
     contenders: list[Ours | Theirs] = [*ours]
-    peers: Sequence[type[Peer]] = (Make, Snakemake, Dvc, DataladRun, DataladLoop)
+    peers: Sequence[type[Peer]] = (
+        Floor, SandboxedFloor, Make, Snakemake, Dvc, DataladRun, DataladLoop,
+    )  # fmt: skip
     for kind in peers:
         peer = kind(root / kind.__name__)
-        if plan.long and isinstance(peer, DataladLoop):
-            peer.count = n
-        if isinstance(peer, Dvc) and not plan.long:
-            book.leave_out("DVC", "minutes for 500 datums: in bench-long only")
-            continue
+        if plan.long:
+            peer.count = None
         problem = peer.problem()
         if problem:
             book.leave_out(peer.name, problem)
@@ -167,17 +144,25 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
             contenders.append(Theirs(peer, ours[0].stand.dataset, n))
     # The peers' copies: the inputs alone.
     ours[0].stand.git("reset", "-q", "--hard", ours[0].base)
+    broken: list[Theirs] = []
     try:
         for number in range(plan.rounds):
-            floor(ours[0].stand.dataset, book, n)
             for contender in contenders:
                 slow = isinstance(contender, Theirs) and isinstance(
                     contender.peer, (Dvc, DataladLoop, Snakemake)
                 )
-                if number == 0 or not slow:
+                if contender in broken or (number and slow):
+                    continue
+                try:
                     contender.round(book)
+                except (TeaError, OSError) as error:
                     if isinstance(contender, Ours):
-                        contender.stand.git("reset", "-q", "--hard", contender.base)
+                        raise
+                    # A peer that does not run here is no reason to lose the others' figures.
+                    broken.append(contender)
+                    book.leave_out(contender.peer.name, str(error).splitlines()[0][:120])
+                if isinstance(contender, Ours):
+                    contender.stand.git("reset", "-q", "--hard", contender.base)
     finally:
         for contender in contenders:
             contender.close()

@@ -30,6 +30,8 @@ _COMMITS = 200
 _LOOSE = 1 << 20
 #: Bytes up to which compressing an object costs more than it saves.
 _TINY = 200
+#: Bytes up to which a window of 4 kB is as good as a large one.
+_SMALL = 4096
 
 
 class ObjectReader:
@@ -289,7 +291,11 @@ def _packed(kind: int, data: bytes) -> bytes:
     header.append(first)
     if len(data) <= _TINY:
         return bytes(header) + _stored(data)
-    return bytes(header) + zlib.compress(data, 1)
+    if len(data) > _SMALL:
+        return bytes(header) + zlib.compress(data, 1)
+    # The usual window and tables are 256 kB that zlib clears for each object, however small.
+    small = zlib.compressobj(1, zlib.DEFLATED, 12, 5)
+    return bytes(header) + small.compress(data) + small.flush()
 
 
 def _stored(data: bytes) -> bytes:

@@ -141,7 +141,7 @@ def draft(
         tip=tip.commit,
         dataset_id=tip.dataset_id,
         code=annexed_code,
-        exists=tip.entry,
+        exists=tip.reader(),
         below=tip.files_below,
         command=command,
     )
