@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 
 #: New objects between two looks at the youngest, and how often the older ones are looked at.
-_THRESHOLDS = (100_000, 20, 50)
+_THRESHOLDS = (20_000, 10, 10)
 
 
 def collect_seldom() -> None:
