@@ -67,8 +67,8 @@ faults: KILLS ?= 5000
 faults: .venv/made-dev
 	@rm -f .venv/faults.jsonl
 	@$(IN_VENV) TEA_FAULTS_REPORT="$(CURDIR)/.venv/faults.jsonl" TEA_FAULTS_LONG="$(KILLS)" \
-	TEA_FAULTS_MINUTES="$(MINUTES)" .venv/bin/python -m pytest -q tests/faults $(ARGS)
-	@.venv/bin/python -m tests.faults.report .venv/faults.jsonl
+	TEA_FAULTS_MINUTES="$(MINUTES)" .venv/bin/python -m pytest -q tests/faults $(ARGS); code=$$?; \
+	.venv/bin/python -m tests.faults.report .venv/faults.jsonl; exit $$code
 
 ## make lint      rules, format, types, and which module may import which
 .PHONY: lint
