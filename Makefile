@@ -3,7 +3,8 @@
 #   make demo    a forge, a server, a worker, a real push, and what came of it; ends by itself
 #   make test    what CI runs
 #
-# All that is installed goes into .venv; nothing is written outside this directory.
+# All that is installed goes into .venv; nothing is written outside this directory, but for what
+# people push to  make up : it is kept in ~/.local/state/tea-runner, where  make clean  does not reach.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help

@@ -19,6 +19,7 @@ import redis
 from tea_runner.adapters import process
 from tea_runner.adapters.broker import check_policy
 from tea_runner.adapters.environments.kinds import KINDS, Choice
+from tea_runner.adapters.fleet import Fleet
 from tea_runner.core.errors import TeaError
 from tea_runner.core.finding import Finding
 
@@ -106,6 +107,22 @@ def check_redis(connect: Callable[[], redis.Redis], *, wanted: bool) -> list[Fin
         return [bad("redis", f"it does not answer: {error}; check redis.url and that it runs")]
     found = [_bad("redis", wrong) if wrong else _ok("redis", f"{version}, keeps what it is given")]
     return [*found, *_clock("redis", seconds - began)]
+
+
+def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
+    """Whether anybody plans what is pushed, and does the jobs; asked of a queue that answers."""
+    try:
+        heard = [each.kind for each in fleet().workers if each.state != "silent"]
+    except TeaError as error:
+        return [_weak("processes", error.message)]
+    found = []
+    for name, kind, lacking in (
+        ("planner", "plan", "pushes wait; start one with: tea-runner planner"),
+        ("workers", "work", "jobs wait; start one with: tea-runner worker"),
+    ):
+        number = heard.count(kind)
+        found.append(_ok(name, str(number)) if number else _weak(name, f"none runs, so {lacking}"))
+    return found
 
 
 def check_state(state: Path) -> list[Finding]:

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.adapters import process
+from tea_runner.present.visible import visible
 
 log = logging.getLogger(__name__)
 
+#: How much of a log's end is looked at, and how much of its last line is shown.
+_TAIL, _SHOWN = 4096, 300
 #: Seconds after which a process counts as one that can run: its next start is not held back.
 _STEADY = 30.0
 
@@ -63,7 +66,9 @@ class Supervisor:
                     child.starts = 1
                 child.not_before = now + min(0.2 * 2 ** min(child.starts, 10), 10)
                 code = child.running.returncode
-                lines.append(f"{child.name} ended with code {code}; see {child.log}")
+                said = _last_line(child.log)
+                words = f": {said}" if said else ""
+                lines.append(f"{child.name} ended with code {code}{words}; see {child.log}")
             elif now >= child.not_before:
                 child.not_before = 0.0
                 self._start(child)
@@ -82,3 +87,15 @@ class Supervisor:
                     child.running.wait(timeout=max(0.1, end - time.monotonic()))
                 process.kill(child.running)
         self.children.clear()
+
+
+def _last_line(path: Path) -> str:
+    """What a process said last, as far as it can be shown in one line."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            text = file.read().decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return visible(lines[-1])[:_SHOWN] if lines else ""

@@ -10,6 +10,7 @@ import click
 from tea_runner.adapters.doctor import (
     check_annex,
     check_datalad,
+    check_fleet,
     check_git,
     check_redis,
     check_sandbox,
@@ -26,7 +27,7 @@ from tea_runner.wiring import tool_path
 @json_option
 @click.pass_obj
 def command(context: Context) -> int:
-    """Try settings, git, git-annex, datalad, sandbox, queue, forge and storage; say what to mend.
+    """Try settings, programs, sandbox, queue, processes, forge and storage; say what to mend.
 
     One line each: ok, warning (it will not work, and perhaps you do not need it) or error. Ends
     with 1 when there is an error.
@@ -59,7 +60,10 @@ def _findings(context: Context) -> Iterator[Finding]:
     if state[0].state == "error":
         return
     yield from check_sandbox(context.site.choice, settings.environments)
-    yield from check_redis(lambda: context.site.redis, wanted=bool(settings.redis.url))
+    queue = check_redis(lambda: context.site.redis, wanted=bool(settings.redis.url))
+    yield from queue
+    if queue[0].state == "ok":
+        yield from check_fleet(context.site.fleet)
     yield from _forge(context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tea_runner.adapters.connection import connect
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.runs import Run, Runs
 from tea_runner.cli.main import Context
+from tea_runner.cli.preflight import alone
 from tea_runner.cli.stack import Stack, free_port
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.reasons import SENTENCES
@@ -39,7 +41,8 @@ def command(context: Context, keep: bool) -> None:
         context.flags["state"] = str(Path(".tea/demo").resolve())
         context.__dict__.pop("settings", None)
     folder = Path(str(context.settings.state)).expanduser().resolve()
-    remove_tree(folder)
+    with alone(folder):  # another demo's folder is not taken away
+        remove_tree(folder)
     find_server(context.variables.get("PATH", ""))
     context.flags["web.port"] = context.flags.get("web.port", "0") or "0"
     _choose_port(context)
@@ -103,8 +106,10 @@ class Demo:
         self._push("coffee, seen in a mirror")
         self._show(self._wait_for_results())
         self._title("What to type next")
+        program = Path(sys.executable).parent
         for line in (
             "make up                        the same servers, kept running, with your own datasets",
+            f'export PATH="{program}:$PATH"',
             "tea-runner plan                in a dataset: what a push would run, and why",
             "tea-runner hook add OWNER/REPO with your own Gitea or Forgejo in the settings",
             "docs/tutorial/first-pipeline.md",

@@ -27,7 +27,8 @@ def command() -> None:
 @command.command("serve")
 @_ROOT
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
+              help="Port to listen on.")  # fmt: skip
 @click.option("--url", default="", metavar="URL", help="Address that clients use, if another.")
 @click.pass_obj
 def serve(context: Context, root: Path | None, host: str, port: int, url: str) -> None:

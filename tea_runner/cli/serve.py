@@ -9,6 +9,7 @@ import sys
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.preflight import require_port, require_queue
 from tea_runner.web.gunicorn_config import arguments
 from tea_runner.web.main import FLAGS
 
@@ -16,7 +17,12 @@ from tea_runner.web.main import FLAGS
 @click.command("serve")
 @click.pass_obj
 def command(context: Context) -> None:
-    """Receive deliveries and show the pages."""
+    """Receive deliveries and show the pages.
+
+    A planner and a worker do what pushes ask for; `tea-runner up` runs all of them on one host.
+    """
+    require_port(context)
+    require_queue(context)
     handed = {
         "config": str(context.config) if context.config else None,
         "flags": {name: str(value) for name, value in context.flags.items()},

@@ -5,6 +5,7 @@ Where no forge is set, the embedded one is started, too, with a user, a bot, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -21,6 +22,7 @@ from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.supervisor import Supervisor
 from tea_runner.cli.main import Context
+from tea_runner.cli.preflight import alone, require_port, require_sandbox
 from tea_runner.core.errors import OutsideError
 from tea_runner.embedded import EmbeddedForge
 from tea_runner.settings import load_settings
@@ -53,6 +55,7 @@ class Stack:
         self._supervisor = Supervisor()
         self._broker: Broker | None = None
         self._config = context.config
+        self._alone = contextlib.ExitStack()
 
     def __enter__(self) -> Stack:
         try:
@@ -66,6 +69,9 @@ class Stack:
         self.stop()
 
     def _start(self) -> None:
+        require_sandbox(self.context)
+        self._alone.enter_context(alone(self.state))
+        require_port(self.context)
         for folder in ("logs", "store"):
             (self.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.settings.source("forge.url") == "default":
@@ -150,15 +156,17 @@ class Stack:
         self._supervisor.add(label, [*argv, *verb], env, self.state / "logs" / f"{label}.log")
 
     def _wait(self, url: str, what: str) -> None:
+        last = f"see the logs in {self.state / 'logs'}"
         for _ in range(200):
-            self._supervisor.look()
+            for line in self._supervisor.look():
+                last = line
             try:
                 if requests.get(url, timeout=1).status_code == 200:
                     return
             except requests.RequestException:
                 pass
             time.sleep(0.1)
-        raise OutsideError(f"{what} did not start; see the logs in {self.state / 'logs'}")
+        raise OutsideError(f"{what} did not start; {last}")
 
     @property
     def web_url(self) -> str:
@@ -186,6 +194,7 @@ class Stack:
         self._supervisor.stop(self.settings.worker.grace + 5)
         if self._broker is not None:
             self._broker.stop()
+        self._alone.close()
 
 
 def _address(url: str) -> tuple[str, int]:

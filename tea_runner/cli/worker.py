@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.core.errors import Refused
+from tea_runner.cli.preflight import require_sandbox
 from workers.tasks import Worker, worker_name
 
 
@@ -15,9 +15,7 @@ from workers.tasks import Worker, worker_name
 def command(context: Context, burst: bool) -> None:
     """Do jobs on this host until told to stop. Start as many as you like, anywhere."""
     site = context.site
-    refusal = site.host.check() if "host" in context.settings.environments else None
-    if refusal:
-        raise Refused(f'{refusal}; or decide to run without a sandbox: sandbox.kind = "off"')
+    require_sandbox(context)
     name = worker_name("worker")
     worker = Worker(site, name)
     try:

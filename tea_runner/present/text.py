@@ -69,14 +69,18 @@ def summary(plan: Plan) -> str:
         waiting += row.state == "waiting"
     known = numbers["current"] + numbers["reuse"]
     if not plan.has_work and not plan.problems:
-        return f"Nothing to do: {known} datums known."
-    text = f"{numbers['run']} datums to run now"
+        return f"Nothing to do: {_datums(known)} known."
+    text = f"{_datums(numbers['run'])} to run now"
     if waiting:
         text += f", {waiting} pipelines after them"
     text += f"; {known} known."
     if reasons:
         text += " Reasons: " + ", ".join(f"{name} {n}" for name, n in sorted(reasons.items())) + "."
     return text + " Nothing was written."
+
+
+def _datums(number: int) -> str:
+    return "1 datum" if number == 1 else f"{number} datums"
 
 
 def plan_json(plan: Plan) -> dict[str, object]:

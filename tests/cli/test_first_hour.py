@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tea_runner.adapters.supervisor import Supervisor
+from tea_runner.cli.preflight import alone
+from tea_runner.cli.stack import free_port
 from tests.cli.dataset import FILES, SHOUT, Dataset, Said, tea
 
 Where = Callable[[Path], Path]
@@ -153,3 +157,82 @@ def test_without_bubblewrap_nothing_runs_unprotected(tmp_path: Path) -> None:
 
     assert 1 == said.code, said
     assert "bubblewrap is missing: install bubblewrap" in said.err
+
+
+def test_servers_are_refused_without_bubblewrap_before_anything_is_started(tmp_path: Path) -> None:
+    """``up`` says so itself, instead of workers in their logs, again and again."""
+    env = {
+        "PATH": _without(tmp_path, "bwrap"),
+        "TEA_RUNNER_SANDBOX__KIND": "bwrap",
+        "TEA_RUNNER_STATE": str(tmp_path / "state"),
+    }
+    said = tea(tmp_path, "up", env=env)
+
+    assert (1, "") == (said.code, said.out), said
+    assert "bubblewrap is missing: install bubblewrap" in said.err
+    assert [] == list((tmp_path / "state").rglob("*.log"))
+
+
+def test_two_that_run_servers_do_not_share_a_state_folder(tmp_path: Path) -> None:
+    """The second one is told how to go on; the first one's files stay as they are."""
+    state = tmp_path / "state"
+    with alone(state):
+        for verb in ("up", "demo"):
+            said = tea(tmp_path, verb, env={"TEA_RUNNER_STATE": str(state)})
+            assert (1, 1) == (said.code, said.err.count("\n")), said
+            assert "another tea-runner runs its servers on this folder" in said.err
+        assert ["up.lock"] == os.listdir(state)
+    with alone(state):
+        assert ["up.lock"] == os.listdir(state)
+
+
+@pytest.mark.parametrize("verb", ["up", "serve"])
+def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path, verb: str) -> None:
+    """One line with the address, and how another port is chosen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        env = {"TEA_RUNNER_STATE": str(tmp_path / "state"), "TEA_RUNNER_WEB__PORT": port}
+        said = tea(tmp_path, verb, env=env)
+
+    assert (
+        f"tea-runner: 127.0.0.1:{port}: somebody else listens there; stop that, or choose "
+        "another port: -c web.port=PORT\n"
+    ) == said.err
+    assert 1 == said.code
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("serve", "redis.url is not set and no server runs in the state folder; start one with"),
+        ("-c web.port=99999 serve", "web.port: 99999 is no port; choose one from 1 to 65535"),
+        ("-c web.host=no.such.host.invalid serve", "is no address of this machine"),
+        ("forge serve --port 99999", "99999 is not in the range 1<=x<=65535"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why_in_one_line(
+    tmp_path: Path, typed: str, words: str
+) -> None:
+    """Before gunicorn starts, whose own words for it are a page of traceback."""
+    env = {"TEA_RUNNER_STATE": str(tmp_path / "state")}
+    if typed == "serve":
+        env["TEA_RUNNER_WEB__PORT"] = str(free_port())
+    said = tea(tmp_path, *typed.split(" "), env=env)
+
+    assert (2, True, 1) == (said.code, words in said.err, said.err.count("\n")), said
+
+
+def test_what_a_process_said_last_is_told_when_it_ends(tmp_path: Path) -> None:
+    """The line names it, its code, its last words without what steers a terminal, and its log."""
+    supervisor = Supervisor()
+    log = tmp_path / "log"
+    script = "printf 'first\\nno \\033[1mluck\\n\\n'; exit 3"
+    supervisor.add("it", ["sh", "-c", script], {"PATH": os.environ["PATH"]}, log)
+    (child,) = supervisor.children
+    assert child.running is not None
+    child.running.wait(timeout=60)
+
+    assert [f"it ended with code 3: no \\x1b[1mluck; see {log}"] == supervisor.look()
+    supervisor.stop()

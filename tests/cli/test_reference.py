@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tea_runner.adapters.broker import Broker
 from tea_runner.cli.reference import reference
 from tests.cli.dataset import tea
 
@@ -73,4 +74,16 @@ def test_check_tells_what_is_missing(tmp_path: Path) -> None:
 
     assert (
         "git(error): git is not on PATH; install git 2.36 or newer (apt install git)" in said.lines
+    )
+
+
+def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: Broker) -> None:
+    """A queue that answers but that nobody empties is why nothing happens after a push."""
+    said = tea(tmp_path, "check", env={"TEA_RUNNER_REDIS__URL": broker.url})
+
+    assert "planner(warning): none runs, so pushes wait; start one with: tea-runner planner" in (
+        said.lines
+    )
+    assert "workers(warning): none runs, so jobs wait; start one with: tea-runner worker" in (
+        said.lines
     )

@@ -51,7 +51,7 @@ def test_a_plan_tells_what_runs_and_why() -> None:
     )
     lines = list(plan_lines(plan))
     assert lines[1] == "run(new): edges images:a.jpg  no result is known for this datum"
-    assert lines[-1] == ("1 datums to run now; 1 known. Reasons: new 1. Nothing was written.")
+    assert lines[-1] == ("1 datum to run now; 1 known. Reasons: new 1. Nothing was written.")
     assert "images:b.jpg" in "\n".join(plan_lines(plan, everything=True))
     assert plan_json(plan)["commit"] == "c" * 40
 
@@ -59,7 +59,7 @@ def test_a_plan_tells_what_runs_and_why() -> None:
 def test_nothing_to_do_is_said() -> None:
     """Silence would be confusing."""
     plan = planned(Decision("images:a.jpg", "k", "", "current", "current"), state="settled")
-    assert list(plan_lines(plan))[-1] == "Nothing to do: 1 datums known."
+    assert list(plan_lines(plan))[-1] == "Nothing to do: 1 datum known."
 
 
 def test_a_waiting_pipeline_says_for_whom() -> None:

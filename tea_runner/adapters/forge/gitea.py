@@ -156,8 +156,8 @@ class Gitea:
             self.whoami()
         except ForgeError as error:
             token = error.status in (401, 403)
-            look = "forge.token_file, and that the token may read:user" if token else "forge.url"
-            return [f"{error.message}; check {look}"]
+            look = "; check forge.token_file, and that the token may read:user" if token else ""
+            return [f"{error.message}{look}"]
         return []
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
@@ -193,7 +193,7 @@ class Gitea:
                 )
             except requests.RequestException as error:
                 if last:
-                    raise ForgeError(f"{self.url}: {_why(error)}") from None
+                    raise ForgeError(f"{self.url}: {_why(error)}; check forge.url") from None
             else:
                 if (answer.ok and answer.status_code < 300) or answer.status_code in allowed:
                     return answer
@@ -242,11 +242,13 @@ def _sentence(answer: requests.Response) -> str:
     words = str(said).strip().splitlines()[0][:300] if str(said).strip() else "no reason given"
     hints = {
         401: "; the token is not accepted",
-        403: "; the token's user or scopes do not allow it",
+        403: "; the token's user or scopes do not allow it: make the user a collaborator with "
+        "write, for hooks with admin",
         404: "; there is no such repository, or the token's user cannot see it",
     }
     if 300 <= answer.status_code < 400:
         return f"{answer.status_code}: it has moved; use its new name"
     # Gitea's words for what is not there are names of its functions, but for this one.
-    hint = "" if "is empty" in words else hints.get(answer.status_code, "")
+    empty = "is empty" in words
+    hint = "; push something to it first" if empty else hints.get(answer.status_code, "")
     return f"{answer.status_code}: {words}{hint}"
