@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from tea_runner.adapters.forge import post_receive
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.events import not_a_work_branch
 from tea_runner.core.hook import ForgeHook, is_repository, names
 from tea_runner.ports import StatusState
 
@@ -118,10 +119,12 @@ class Folder:
         :raises ForgeError: with what the receiver said.
         """
         folder = self._path(repository) / "hooks"
-        tip = next(iter(self.branches(repository).items()), None)
-        if tip is None:
+        # A delivery of git-annex's own branches is ignored before it is seen to be a test.
+        tips = sorted(self.branches(repository).items())
+        work = [tip for tip in tips if not not_a_work_branch(f"refs/heads/{tip[0]}")]
+        if not work:
             raise ForgeError(f"{repository} has no branch yet; push something first")
-        name, commit = tip
+        name, commit = work[0]
         problem = post_receive.send(folder / _CONFIG, commit, commit, f"refs/heads/{name}")
         if problem:
             raise ForgeError(f"{repository}: the hook {hook}: {problem}")

@@ -10,7 +10,7 @@ import pytest
 from tea_runner.adapters import process
 from tea_runner.adapters.forge.folder import Folder
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.events import PushEvent, parse, signed
+from tea_runner.core.events import A_TEST, Ignored, PushEvent, parse, signed
 from tests.clone import Clone
 from tests.receiver import Recorder
 
@@ -65,6 +65,26 @@ def test_a_hook_announces_pushes_as_gitea_does(root: Path, tmp_path: Path) -> No
     folder.remove_hook("lab/edges", made)
     assert list(folder.hooks("lab/edges")) == []
     assert list((root / "lab/edges.git/hooks").glob("post-receive")) == []
+
+
+def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) -> None:
+    """Beside git-annex's own branches, whose deliveries are ignored before they are looked at."""
+    folder = Folder(root)
+    clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
+    clone.commit("a")
+    clone.push("main:refs/heads/git-annex")
+    with Recorder() as recorder:
+        made = folder.add_hook("lab/edges", url=f"{recorder.url}/h", secret="s")
+        with pytest.raises(ForgeError, match="has no branch yet; push something first"):
+            folder.test_hook("lab/edges", made)
+        clone.push("main", "main:refs/heads/synced/main")
+        recorder.wait(2)
+        recorder.kept.clear()
+        folder.test_hook("lab/edges", made)
+        (came,) = recorder.wait(1)
+    event = parse(came.event, came.body)
+    assert isinstance(event, Ignored)
+    assert A_TEST == event.reason
 
 
 def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> None:
