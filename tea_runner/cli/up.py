@@ -38,7 +38,7 @@ def command(context: Context, workers: int | None) -> None:
                 f"  git remote add origin http://{access.user}:{access.password}@{plain}"
                 f"/{access.user}/NAME.git"
             )
-            click.echo("  git annex copy --to store && git push origin main git-annex")
+            click.echo("  git annex copy --to store && git push origin HEAD git-annex")
         else:
             click.echo(f"forge:   {stack.settings.forge.url}")
             click.echo("Connect a repository: tea-runner hook add OWNER/REPO")
