@@ -113,7 +113,7 @@ def _example(desk: Desk) -> list[str]:
     return [
         "tea-runner hook add OWNER/REPO",
         f"git remote add origin {remote}",
-        "git push origin main git-annex",
+        "git push origin HEAD git-annex",
     ]
 
 

@@ -19,7 +19,7 @@ def test_an_empty_home_says_how_to_connect_a_repository(pages: FlaskClient) -> N
     page = see(pages, "/")
     assert "tea-runner hook add OWNER/REPO" in page.text
     assert "git remote add origin http://forge.example:3000/OWNER/REPO.git" in page.text
-    assert "git push origin main git-annex" in page.text
+    assert "git push origin HEAD git-annex" in page.text
     assert {"repositories": []} == data(pages, "/index.json")
 
 
