@@ -123,6 +123,35 @@ def test_a_subdataset_is_an_input_at_its_pin(lab: Lab, counted: Count) -> None:
     assert tip == lab.tip()
 
 
+def test_a_subdataset_of_a_subdataset_is_an_input_and_the_rest_is_left_alone(
+    lab: Lab, counted: Count
+) -> None:
+    """Files two subdatasets deep are datums; a third subdataset, which nothing reads, is never fetched."""
+    counter, count = counted
+    lab.create(files={".gitattributes": IN_GIT})
+    group = Group(lab)
+    add = ("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add")
+    for name in ("inner", "middle", "aside"):
+        group.make(name)
+        group.write(name, {".gitattributes": IN_GIT, "in/a.txt": f"{name}\n"})
+    group.push("aside")
+    group.push("inner")
+    lab.do(*add, (group.forge / "lab/inner.git").as_uri(), "deep", cwd=group.clones["middle"])
+    group.write("middle", {"notes.txt": "the inner one is below deep\n"})
+    group.push("middle")
+    for name in ("middle", "aside"):
+        lab.do(*add, (group.forge / f"lab/{name}.git").as_uri(), f"from/{name}")
+    lab.write({"shout/spec.yml": spec("shout", "from/middle/deep/in", shout(counter))})
+    lab.save("read what lies deep")
+    lab.push()
+    group.announce("data")
+
+    assert 1 == count()
+    assert "INNER\n" == group.show("data", "shout/a.txt")
+    mirrors = {path.name for path in (lab.root / "hosts").rglob("*.git") if path.is_dir()}
+    assert {"lab%2Fdata.git", "lab%2Fmiddle.git", "lab%2Finner.git"} == mirrors
+
+
 def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Count) -> None:
     """Only upstream is announced; one datum runs, and the results commit carries the moved pin."""
     counter, count = counted
