@@ -34,6 +34,14 @@ def create_app(parts: WebParts) -> Flask:
     app.register_error_handler(TeaError, _tea_error)
     app.register_error_handler(Exception, _bug)
     app.after_request(_harden)
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        # What has a route counts there.
+        if request.endpoint is None and request.path.startswith("/hooks/"):
+            parts.count("refused")
+        return response
+
     below = urlsplit(parts.settings.web.url).path.rstrip("/")
     if below:
         app.wsgi_app = Prefix(app.wsgi_app, below)  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -11,13 +12,17 @@ from tea_runner.flow.receive import Answer, refuse
 
 #: Forges give up on a delivery after so long, so nobody waits for a slower body.
 DEADLINE = 5.0
+#: Such a body is there before a thread begins (arrivals.py).
+SMALL = 1 << 16
 _CHUNK = 1 << 16
 
 
-def read_body(request: Request, largest: int) -> bytes | Answer:
+def read_body(request: Request, largest: int, turns: threading.BoundedSemaphore) -> bytes | Answer:
     """The whole body, or the refusal; nothing is read before its length and type are known.
 
     The order of the checks is that of the threat model: the cheapest first, none of them reading.
+
+    :param turns: taken while a large body is waited for, so that slow ones never hold every thread.
     """
     length = request.headers.get("Content-Length", "")
     if "Transfer-Encoding" in request.headers or not length:
@@ -30,7 +35,18 @@ def read_body(request: Request, largest: int) -> bytes | Answer:
         return refuse(415, "set the hook's content type to application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         return refuse(415, "send the body without Content-Encoding")
-    return _read(request, int(length))
+    if int(length) <= SMALL:
+        return _read(request, int(length))
+    if not turns.acquire(blocking=False):
+        return Answer(
+            status=503,
+            word="failed",
+            body={"error": "too many large deliveries at once; the push will be found later"},
+        )
+    try:
+        return _read(request, int(length))
+    finally:
+        turns.release()
 
 
 def _read(request: Request, length: int) -> bytes | Answer:

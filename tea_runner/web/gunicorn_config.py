@@ -11,13 +11,13 @@ APPLICATION = "tea_runner.web.main:application()"
 def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
     """What follows ``gunicorn`` on its command line.
 
-    Threads and at least two processes, so that a slow client holds up one thread only; limits on
-    lines and headers that no delivery reaches; processes are replaced now and then.
+    Threads and at least two processes, and a loop that gathers requests before a thread begins; limits
+    on lines and headers that no delivery reaches; processes are replaced now and then.
     """
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
         "--bind", f"{host}:{settings.web.port}",
-        "--worker-class", "gthread",
+        "--worker-class", "tea_runner.web.arrivals.Arrivals",
         "--workers", str(settings.web.processes),
         "--threads", str(settings.web.threads),
         "--timeout", "30",

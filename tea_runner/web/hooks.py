@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -18,16 +19,17 @@ _log = logging.getLogger(__name__)
 def hooks_blueprint(parts: WebParts) -> Blueprint:
     """The one route that forges use."""
     routes = Blueprint("hooks", __name__)
+    turns = threading.BoundedSemaphore(max(1, parts.settings.web.threads // 2))
 
     def deliver(forge: str, hook_id: str) -> Response:
-        answer = _judge(parts, forge, hook_id)
+        answer = _judge(parts, forge, hook_id, turns)
         if answer.word == "tested":
             parts.hooks.note_test(hook_id)
         parts.count(answer.word)
         _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
         response = jsonify(dict(answer.body))
         response.status_code = answer.status
-        if answer.word == "refused":
+        if answer.word in ("refused", "failed"):
             # What is left of the body is not read; nor is another request behind it.
             response.headers["Connection"] = "close"
         return response
@@ -42,7 +44,7 @@ def hooks_blueprint(parts: WebParts) -> Blueprint:
     return routes
 
 
-def _judge(parts: WebParts, forge: str, hook_id: str) -> Answer:
+def _judge(parts: WebParts, forge: str, hook_id: str, turns: threading.BoundedSemaphore) -> Answer:
     """The checks before anything of the delivery is believed."""
     sent = str(request.environ.get("RAW_URI", request.path))
     if sent.partition("?")[0] != request.path:
@@ -55,7 +57,7 @@ def _judge(parts: WebParts, forge: str, hook_id: str) -> Answer:
         return Answer(status=503, word="failed", body={"error": "the hooks cannot be read"})
     if hook is None or hook.forge != forge:
         return refuse(404, "no such hook")
-    body = read_body(request, parts.settings.web.max_body)
+    body = read_body(request, parts.settings.web.max_body, turns)
     if isinstance(body, Answer):
         return body
     return receive(

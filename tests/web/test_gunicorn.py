@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 import time
@@ -180,6 +181,74 @@ def test_a_slow_body_holds_up_nobody_and_is_ended(server: Server) -> None:
         for each in slow:
             assert each.result().split(b" ")[1] == b"408"
     assert 4 < time.monotonic() - started < 9
+
+
+def _slow(server: Server, data: bytes, number: int) -> list[socket.socket]:
+    """So many clients that begin like this, and wait."""
+    made = []
+    for _ in range(number):
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        client.sendall(data)
+        made.append(client)
+    return made
+
+
+def test_two_hundred_slow_clients_hold_up_nobody(server: Server) -> None:
+    """Far more than there are threads: a delivery is accepted meanwhile, and then they are ended."""
+    begun = (
+        b"", b"POST / HTTP/1.1\r\nHost: x\r\n", head("Content-Length: 60000") + b"{",
+        head("Content-Length: 60000", path="/") + b"{",
+    )  # fmt: skip
+    slow = [client for data in begun for client in _slow(server, data, 50)]
+    try:
+        assert server.post(push()).status_code == 202
+        waiting, _, _ = select.select(slow, [], [], 0)
+        assert [] == waiting, "they were still waiting when it was accepted"
+        answers = [client.recv(1000).split(b" ", 2)[1:2] for client in slow]
+        assert [[]] * 50 + [[b"408"]] * 150 == answers
+    finally:
+        for client in slow:
+            client.close()
+
+
+def test_clients_that_do_not_hang_up_hold_up_nobody(server: Server) -> None:
+    """They have their answer and leave the connection open, or send on: others are answered at once."""
+    done = _slow(server, head("Content-Length: 60000", "Transfer-Encoding: chunked"), 100)
+    done += _slow(server, head(f"Content-Length: {30 << 20}", path="/hooks/gitea/" + "b" * 24), 100)
+    try:
+        assert server.post(push()).status_code == 202
+        for client in done:
+            assert client.recv(1000).split(b" ")[1] in (b"400", b"404")
+        assert all(client.recv(1000) == b"" for client in done)
+    finally:
+        for client in done:
+            client.close()
+
+
+def test_large_bodies_that_are_slow_leave_threads_for_others(server: Server) -> None:
+    """Who knows a hook's address can hold some threads for some seconds, and no more of them."""
+    slow = _slow(server, head(f"Content-Length: {30 << 20}") + b"{", 40)
+    try:
+        assert server.post(push()).status_code == 202
+        words = {client.recv(1000).split(b" ")[1] for client in slow}
+        assert words == {b"408", b"503"}
+    finally:
+        for client in slow:
+            client.close()
+
+
+def test_several_requests_on_one_connection_are_answered_in_turn(server: Server) -> None:
+    """Sent at once, in pieces, with and without bodies."""
+    delivery = head(f"Content-Length: {SIZE}") + push()
+    data = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + delivery + delivery
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        for start in range(0, len(data), 100):
+            client.sendall(data[start : start + 100])
+        answer = b""
+        while answer.count(b"HTTP/1.1 20") < 3:
+            part = client.recv(65536)
+            assert part, answer
+            answer += part
 
 
 def test_deliveries_at_once_are_all_kept(server: Server) -> None:
