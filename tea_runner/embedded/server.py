@@ -7,10 +7,12 @@ manners.  Everything but the version and the health check asks who you are.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.embedded.accounts import Account, Accounts
@@ -30,6 +32,21 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     allow_reuse_address = True
+
+    def server_activate(self) -> None:
+        """Listen, but never wait for a client that was there a moment ago.
+
+        Whoever breaks off between ``select`` and ``accept`` would stop the server until the next
+        one comes, and :meth:`EmbeddedForge.stop` for ever.
+        """
+        super().server_activate()
+        self.socket.setblocking(False)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next client; reading from it may wait."""
+        client, address = super().get_request()
+        client.setblocking(True)
+        return client, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say it in one line; most are clients that went away."""

@@ -7,6 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import requests
+
 from tea_runner.embedded import BadManners, EmbeddedForge, Fault, Manners
 from tests.clone import Clone
 
@@ -175,3 +177,11 @@ def test_the_first_branch_is_what_clones_check_out(tmp_path: Path, forge: Embedd
     mine.push("main:refs/heads/later")
     mine.git("clone", "-q", mine.url, str(tmp_path / "there"))
     assert mine.git("-C", str(tmp_path / "there"), "branch", "--show-current") == "master"
+
+
+def test_a_client_that_is_gone_when_it_is_its_turn_stops_nobody(forge: EmbeddedForge) -> None:
+    """The server does not wait in ``accept`` for a connection that was there a moment ago."""
+    server = forge._server
+    server._handle_request_noblock()
+
+    assert 200 == requests.get(f"{forge.url}/healthz", timeout=60).status_code
