@@ -86,7 +86,8 @@ def cut(
     :param number: ``datum_set_spec.number``: that many datums in each set.
     :param most: ``parallelism_spec.constant``: at most so many sets, which is what can run at once.
     :param pace: where it is known, sets are as large as takes a worker a while, and all have some.
-    :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many.
+    :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many;
+        *most* goes before it.
     """
     if not decisions:
         return []
@@ -104,7 +105,12 @@ def cut(
             filled = 0
         sets[-1].append(decision)
         filled += bytes_of(decision)
-    return sets
+    # The cap holds however small the bytes make the sets: neighbours are put together.
+    together = -(-len(sets) // most) if most else 1
+    return [
+        [decision for each in sets[start : start + together] for decision in each]
+        for start in range(0, len(sets), together)
+    ]
 
 
 def _set_size(datums: int, pace: Pace | None) -> int:

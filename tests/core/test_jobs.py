@@ -66,6 +66,30 @@ def test_every_datum_is_in_one_set(number: int, size: int | None) -> None:
     assert max(map(len, sets), default=0) <= (size or (1 if number <= 64 else 500))
 
 
+@pytest.mark.parametrize(
+    ("number", "more", "expected"),
+    [
+        (6, {}, [1, 1, 1, 1, 1, 1]),
+        (6, {"number": 4}, [4, 2]),
+        (6, {"most": 1}, [6]),
+        (6, {"most": 4}, [2, 2, 2]),
+        (6, {"most": 2, "number": 1}, [3, 3]),
+        (6, {"size_bytes": 20}, [2, 2, 2]),
+        (6, {"size_bytes": 20, "number": 1}, [1, 1, 1, 1, 1, 1]),
+        (6, {"size_bytes": 10, "most": 2}, [3, 3]),
+        (6, {"size_bytes": 1, "most": 1}, [6]),
+        (5, {"size_bytes": 20, "most": 2}, [4, 1]),
+        (0, {"size_bytes": 1, "most": 1}, []),
+    ],
+)
+def test_sets_are_as_large_as_the_pipeline_says(
+    number: int, more: dict[str, int], expected: list[int]
+) -> None:
+    """By number, by bytes (ten each here), and never more sets than ``parallelism_spec`` allows."""
+    sets = cut(decisions(number), bytes_of=lambda _: 10, **more)  # type: ignore[arg-type]
+    assert expected == [len(each) for each in sets]
+
+
 def test_the_same_datums_are_cut_alike() -> None:
     """The order in which they come says nothing, so that two planners make the same jobs."""
     assert cut(decisions(200), number=None) == cut(decisions(200)[::-1], number=None)
