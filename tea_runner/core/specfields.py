@@ -200,7 +200,9 @@ TOP = (
        choices=("fail", "publish"), default="fail", ours=True),
     _f("datum_tries", "number", "how often a datum is tried", default="3"),
     _f("datum_timeout", "duration", "time for one datum, such as 90s or 1h30m"),
-    _f("job_timeout", "duration", "time for all datums of one push"),
+    _f("job_timeout", "duration", "time for one job: all tries of all datums that a worker took",
+       standing="differs", note="counted from when a worker begins a set of datums, not for all "
+       "datums of a push"),
     _f("datum_set_spec", "mapping", "how many datums a worker takes at once",
        _f("number", "number", "datums in a set"),
        _f("size_bytes", "number", "bytes of input in a set"),
