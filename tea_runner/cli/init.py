@@ -24,14 +24,14 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
 
 @click.command("init")
 @click.argument("name", required=False)
-@click.option("-t", "--template", type=click.Choice(TEMPLATES), default="per-file",
-              show_default=True, help="What a datum is.")  # fmt: skip
+@click.option("-t", "--template", type=click.Choice(TEMPLATES),
+              show_default="NAME if it is one of these, else per-file", help="What a datum is.")  # fmt: skip
 @click.option("--input", "place", metavar="DIR", help="The folder whose files it reads.")
 @click.option("--from-record", "record", metavar="COMMIT",
               help="Make the pipeline from a datalad run record of this dataset.")  # fmt: skip
 @click.pass_obj
 def command(
-    context: Context, name: str | None, template: str, place: str | None, record: str | None
+    context: Context, name: str | None, template: str | None, place: str | None, record: str | None
 ) -> int:
     """Write a starter pipeline to NAME/spec.yml and say what to edit.
 
@@ -48,6 +48,8 @@ def command(
     if record is not None:
         written, notes = _from_record(session, record, name or "")
     else:
+        # Who says "init join" means the template of that name.
+        template = template or (name if name in TEMPLATES else "per-file")
         name = name or template
         if not _NAME.fullmatch(name):
             raise UsageError(

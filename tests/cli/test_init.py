@@ -42,6 +42,17 @@ def test_a_starter_pipeline_runs_as_it_is(tmp_path: Path, template: str) -> None
     }
 
 
+def test_a_name_that_is_a_templates_means_that_template(tmp_path: Path) -> None:
+    """``init join`` is a join; with ``-t`` the name is but a name."""
+    dataset = Dataset(tmp_path / "data")
+    dataset.save(_SUBJECTS)
+
+    assert 0 == dataset.tea("init", "join").code
+    assert "  join:" in (dataset.path / "join/spec.yml").read_text()
+    assert 0 == dataset.tea("init", "-t", "per-file", "group").code
+    assert "  group:" not in (dataset.path / "group/spec.yml").read_text()
+
+
 def test_the_container_template_is_clean(tmp_path: Path) -> None:
     """It has no errors before its image is edited."""
     dataset = Dataset(tmp_path / "data")
