@@ -31,8 +31,6 @@ LONGEST_HEAD = 1 << 16
 _FIELDS, _LINE = 40, 2000
 #: Seconds, and bytes, that a client has to hang up after its answer.
 _LEAVING, _LEFT = 2.0, 1 << 20
-#: Seconds for the rest of a body that was not read.
-_UNWANTED = 0.05
 #: Seconds in which a client must take some of its answer.
 _TAKING = 20
 
@@ -54,6 +52,11 @@ def wanting(arrived: bytes | bytearray) -> int:
     if len(lengths) != 1 or _OTHERWISE.search(head) or int(lengths[0]) > SMALL:
         return 0
     return max(0, end + 4 + int(lengths[0]) - len(arrived))
+
+
+def _unread(request: Any) -> bool:
+    """Whether some of a request's body was not read; of a chunked one nobody knows."""
+    return bool(getattr(request.body.reader, "length", 1))
 
 
 def _refusal(status: str, sentence: str) -> bytes:
@@ -152,10 +155,12 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
             conn.init()
             conn.parser.unreader.unread(bytes(conn.arrived))
             request = next(conn.parser)
-            if not request or not self.handle_request(request, conn):
+            if not request:
                 return False
-            # A body that nobody wanted is hardly waited for.
-            return bool(conn.parser.finish_body(deadline=time.monotonic() + _UNWANTED))
+            # A body that nobody wanted is not waited for: the answer says so, and is the last.
+            asked = request.should_close
+            request.should_close = lambda: asked() or _unread(request)
+            return bool(self.handle_request(request, conn))
         except (NoMoreData, StopIteration, OSError) as error:
             self.log.debug("the client went away: %s", error)
         except Exception as error:

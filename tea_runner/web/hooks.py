@@ -29,9 +29,6 @@ def hooks_blueprint(parts: WebParts) -> Blueprint:
         _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
         response = jsonify(dict(answer.body))
         response.status_code = answer.status
-        if answer.word in ("refused", "failed"):
-            # What is left of the body is not read; nor is another request behind it.
-            response.headers["Connection"] = "close"
         return response
 
     routes.add_url_rule(

@@ -22,7 +22,7 @@ from tea_runner.web.app import WebParts, create_app
 from tests.e2e.conftest import folder_lab
 from tests.e2e.pipelines import ATTRIBUTES, spec
 from tests.faults.world import GRACE, World
-from tests.hostile.requests import Row
+from tests.web.deliveries import Row
 
 ROLES = {
     "planner": ("planner", "one"),
@@ -178,7 +178,7 @@ def test_the_receiver_says_503_within_a_second(tmp_path: Path, how: str) -> None
     hooks.keep(hook)
     requests = Jobs(connection, Work(connection).enqueue, secret=b"key")
     app = create_app(WebParts(settings=settings, hooks=hooks, requests=requests, ready={}))
-    row = Row(row=0, name="a correct push", status=202, secret=hook.secrets[0])
+    row = Row(row="0", name="a correct push", status=202, secret=hook.secrets[0])
     client = app.test_client()
 
     def deliver() -> tuple[int, float]:

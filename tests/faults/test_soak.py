@@ -60,7 +60,7 @@ def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
             world.redis.flushall()
             wiped += 1
             # Planners keep 48 repositories open: until then there is something new in each.
-            warm = sum(person.generation for person in people) > 60
+            warm = sum(person.generation for person in people) > 120
             if not first and warm and time.monotonic() - began > seconds / 5:
                 pids = {name: role.pid for name, role in world.roles.items()}
                 first = {name: (memory(pid), descriptors(pid)) for name, pid in pids.items()}

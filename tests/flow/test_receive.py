@@ -6,7 +6,7 @@ import pytest
 
 from tea_runner.core.hook import Hook
 from tea_runner.flow.receive import receive
-from tests.hostile.requests import SECRET, Row, push
+from tests.web.deliveries import SECRET, Row, push
 
 
 class Asked:
@@ -26,7 +26,7 @@ HOOK = Hook(id="a" * 24, forge="gitea", repository="lab/*", secrets=(SECRET,))
 def test_a_push_asks_for_one_plan_and_says_why() -> None:
     """Repository and ref come from the delivery; the reason names the commit."""
     asked = Asked()
-    row = Row(row=0, name="", status=202)
+    row = Row(row="0", name="", status=202)
     answer = receive(HOOK, row.sent(), row.body, asked)
     assert (answer.status, answer.word) == (202, "accepted")
     assert asked.said == [("lab/edges", "refs/heads/main", "push of 4bb71d674bc2")]
@@ -35,7 +35,7 @@ def test_a_push_asks_for_one_plan_and_says_why() -> None:
 def test_a_deleted_branch_asks_too() -> None:
     """The planner finds that there is nothing left, and stops what runs."""
     asked = Asked()
-    row = Row(row=0, name="", status=202, body=push(after="0" * 40))
+    row = Row(row="0", name="", status=202, body=push(after="0" * 40))
     receive(HOOK, row.sent(), row.body, asked)
     assert asked.said == [("lab/edges", "refs/heads/main", "branch deleted")]
 
@@ -48,7 +48,7 @@ def test_the_settings_narrow_what_hooks_may_announce(
     patterns: tuple[str, ...], status: int
 ) -> None:
     """A repository that no pattern names is not there; without patterns the hooks decide."""
-    row = Row(row=0, name="", status=status)
+    row = Row(row="0", name="", status=status)
     answer = receive(HOOK, row.sent(), row.body, Asked(), repositories=patterns)
     assert status == answer.status
 
@@ -56,9 +56,9 @@ def test_the_settings_narrow_what_hooks_may_announce(
 def test_a_refusal_does_not_say_which_secret_was_near() -> None:
     """A wrong signature is answered alike, whatever is wrong with it."""
     rows = [
-        Row(row=0, name="", status=401, secret="x"),
-        Row(row=0, name="", status=401, headers={"X-Gitea-Signature": "nonsense"}),
-        Row(row=0, name="", status=401, drop=("X-Gitea-Signature",)),
+        Row(row="0", name="", status=401, secret="x"),
+        Row(row="0", name="", status=401, headers={"X-Gitea-Signature": "nonsense"}),
+        Row(row="0", name="", status=401, drop=("X-Gitea-Signature",)),
     ]
     answers = {repr(receive(HOOK, row.sent(), row.body, Asked())) for row in rows}
     assert len(answers) == 1
@@ -67,7 +67,7 @@ def test_a_refusal_does_not_say_which_secret_was_near() -> None:
 def test_an_unread_event_asks_for_nothing() -> None:
     """Even when its body would be a push."""
     asked = Asked()
-    row = Row(row=18, name="", status=202, headers={"X-Gitea-Event": "status"})
+    row = Row(row="18", name="", status=202, headers={"X-Gitea-Event": "status"})
     answer = receive(HOOK, row.sent(), row.body, asked)
     assert answer.body["reason"] == "ignored: event 'status'"
     assert asked.said == []

@@ -69,7 +69,19 @@ class Met:
 class HostileForge:
     """A folder of bare repositories, and one planner and one worker that look after them."""
 
-    def __init__(self, root: Path, *, settings: str = "", sandbox: str = "off") -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        top: str = "",
+        settings: str = "",
+        sandbox: str = "off",
+        network: bool = False,
+    ) -> None:
+        """A server.
+
+        :param top: lines of the settings file before its first table; *settings* are further tables.
+        """
         self.root = root
         self.canaries = root / "canaries"
         self.sink = Sink()
@@ -80,8 +92,9 @@ class HostileForge:
         self.broker.start()
         file = root / "host" / "tea-runner.toml"
         file.write_text(
-            f'state = "{root}/host"\nscratch = "{root}/scratch"\nrepositories = ["lab/*"]\n'
+            f'state = "{root}/host"\nscratch = "{root}/scratch"\nrepositories = ["lab/*"]\n{top}\n'
             f'[redis]\nurl = "{self.broker.url}"\n[sandbox]\nkind = "{sandbox}"\n'
+            f"network = {str(network).lower()}\n"
             f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{settings}\n'
             f'[[storage]]\nname = "store"\nuuid = "{UUID}"\ntype = "directory"\n'
             f'[storage.options]\ndirectory = "{root}/store"\n'

@@ -15,8 +15,8 @@ from tea_runner.core.errors import QueueError
 from tea_runner.core.hook import Hook
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
-from tests.hostile.requests import NUMBER, OTHER, ROWS, SECRET, Row, push, sign
 from tests.web import receiver
+from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, Row, push, sign
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def state(tmp_path: Path) -> Path:
 def hook(**changes: Any) -> Hook:
     """The hook that the deliveries are signed for."""
     kept = Hook(
-        id="aaaaaaaaaaaaaaaaaaaaaaaa",
+        id=HOOK,
         forge="gitea",
         repository="lab/edges",
         repository_id=NUMBER,
@@ -90,10 +90,10 @@ def test_several_secrets_hold_while_one_is_replaced(client: FlaskClient, state: 
     store = HookStore(state / "hooks")
     rotated = store.rotate(hook().id)
     for secret in rotated.secrets:
-        row = Row(row=0, name="", status=202, secret=secret)
+        row = Row(row="0", name="", status=202, secret=secret)
         assert client.post(PATH, data=row.body, headers=row.sent()).status_code == 202
     store.keep(replace(rotated, secrets=rotated.secrets[:1]))
-    old = Row(row=0, name="", status=401)
+    old = Row(row="0", name="", status=401)
     assert client.post(PATH, data=old.body, headers=old.sent()).status_code == 401
 
 
@@ -102,7 +102,7 @@ def test_a_hook_speaks_only_for_its_own_repositories(client: FlaskClient, state:
     HookStore(state / "hooks").keep(
         hook(id="b" * 24, repository="other/*", repository_id=None, secrets=(OTHER,))
     )
-    row = Row(row=0, name="", status=404, secret=OTHER)
+    row = Row(row="0", name="", status=404, secret=OTHER)
     path = f"/hooks/gitea/{'b' * 24}"
     assert client.post(path, data=row.body, headers=row.sent()).status_code == 404
     assert client.post(PATH, data=row.body, headers=row.sent()).status_code == 401
@@ -112,7 +112,7 @@ def test_a_hook_for_an_owner_takes_all_its_repositories(client: FlaskClient, sta
     """``lab/*`` is one secret for an organisation."""
     HookStore(state / "hooks").keep(hook(repository="lab/*", repository_id=None))
     body = push(repository={"id": 99, "full_name": "lab/new"})
-    row = Row(row=0, name="", status=202, body=body)
+    row = Row(row="0", name="", status=202, body=body)
     assert client.post(PATH, data=row.body, headers=row.sent()).status_code == 202
     assert receiver.Lines(state / "asked").asked()[0][0] == "lab/new"
 
