@@ -76,11 +76,12 @@ class HostileForge:
         top: str = "",
         settings: str = "",
         sandbox: str = "off",
-        network: bool = False,
+        walls: str = "",
     ) -> None:
         """A server.
 
-        :param top: lines of the settings file before its first table; *settings* are further tables.
+        :param top: lines of the settings file before its first table; *settings* are further tables, and
+            *walls* lines of the sandbox's.
         """
         self.root = root
         self.canaries = root / "canaries"
@@ -94,7 +95,7 @@ class HostileForge:
         file.write_text(
             f'state = "{root}/host"\nscratch = "{root}/scratch"\nrepositories = ["lab/*"]\n{top}\n'
             f'[redis]\nurl = "{self.broker.url}"\n[sandbox]\nkind = "{sandbox}"\n'
-            f"network = {str(network).lower()}\n"
+            f"{walls}\n"
             f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{settings}\n'
             f'[[storage]]\nname = "store"\nuuid = "{UUID}"\ntype = "directory"\n'
             f'[storage.options]\ndirectory = "{root}/store"\n'

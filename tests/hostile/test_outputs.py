@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import stat
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,59 +13,13 @@ import pytest
 from tea_runner.adapters.openat import remove_tree
 from tea_runner.adapters.outputs import Bounds, examine
 from tea_runner.core.outputs import Rules
+from tests.hostile.forge import HostileForge
+from tests.hostile.litter import make
+from tests.hostile.unchanged import redis_of, refs_of
 
 _ROWS = json.loads((Path(__file__).parent / "outputs" / "outputs.json").read_text("ascii"))
 _BOUNDS = Bounds(size=1_000_000, files=1_000)
 _RULES = Rules(deepest=100)
-
-
-def _make(out: Path, step: dict[str, Any]) -> None:
-    """One thing of a row."""
-    (kind, name), *_ = step.items()
-    place = out / name if isinstance(name, str) else out
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "file":
-        place.write_text(step.get("bytes", "content"), "utf-8")
-        if "attribute" in step:
-            os.setxattr(place, step["attribute"], b"1")
-    elif kind == "directory":
-        place.mkdir()
-    elif kind == "link":
-        place.symlink_to(step["to"])
-    elif kind == "hardlink":
-        place.hardlink_to(out / step["to"])
-    elif kind == "fifo":
-        os.mkfifo(place)
-    elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as server:
-            # the path of a test may be longer than a socket's may be
-            directory = os.open(place.parent, os.O_RDONLY)
-            server.bind(f"/proc/self/fd/{directory}/{place.name}")
-            os.close(directory)
-    elif kind == "device":
-        os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 3))
-    elif kind == "sparse":
-        with place.open("wb") as file:
-            file.truncate(step["bytes"])
-    elif kind == "many":
-        for number in range(name):
-            (out / str(number)).touch()
-    else:
-        _descend(out, "d" if kind == "deep" else "n" * 200, name if kind == "deep" else 25)
-    if "mode" in step:
-        place.chmod(int(step["mode"], 8))
-
-
-def _descend(out: Path, name: str, levels: int) -> None:
-    """Directories in directories, longer than any path may be."""
-    here = os.open(out, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir(name, dir_fd=here)
-        below = os.open(name, os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(os.open("last", os.O_CREAT | os.O_WRONLY, dir_fd=here))
-    os.close(here)
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=[f"{row['row']} {row['name']}" for row in _ROWS])
@@ -77,7 +30,7 @@ def test_outputs_get_the_answer_that_the_table_states(row: dict[str, Any], tmp_p
     out = tmp_path / "out"
     out.mkdir()
     for step in row["make"]:
-        _make(out, step)
+        make(out, step)
     rules = Rules(deepest=100, taken=frozenset(row.get("taken", ())))
     found = examine(
         out, home="home", rules=rules, bounds=_BOUNDS,
@@ -140,3 +93,68 @@ def test_a_tree_that_is_a_link_loses_only_the_link(tmp_path: Path) -> None:
     remove_tree(tmp_path / "link")
     remove_tree(tmp_path / "nothing")
     assert ["kept"] == os.listdir(tmp_path)
+
+
+#: Seen from the sandbox, what is beside the outputs are the inputs: the sentence is about those.
+_OTHERWISE = {
+    "link to another job": "is a link to input other/out/secret, which is no file",
+    "6,000 levels": "more than the limit of 1000 files",
+}
+
+
+def _whole_way() -> dict[str, dict[str, Any]]:
+    """Rows that a command can make by itself in the sandbox, by the name of their datum.
+
+    Of the many names that are refused alike, every fifth.
+    """
+    alone = [row for row in _ROWS if not {"root", "pfs", "taken"} & row.keys()]
+    alike = [row for row in alone if row["row"] in ("88", "89", "F112")]
+    chosen = [row for row in alone if row not in alike] + alike[::5]
+    return {f"{number:03d}": row for number, row in enumerate(chosen)}
+
+
+def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) -> None:
+    """Each row by a command of its own, in the sandbox: what is refused is on no ref and in no scratch.
+
+    The job says the sentence, the other datums of its job are not harmed, and the branch stays.
+    """
+    kind = "bwrap" if shutil.which("bwrap") else "off"
+    walls = 'output_bytes = 1000000\noutput_files = 1000\nfile_size = "16 TiB"\n'
+    forge = HostileForge(tmp_path / "all", sandbox=kind, walls=walls)
+    rows = _whole_way()
+    files: dict[str, Any] = {
+        "raw/a.txt": None,
+        "code/litter.py": (Path(__file__).parent / "litter.py").read_text("utf-8"),
+        "up/spec.yml": json.dumps({
+            "pipeline": {"name": "up"}, "datum_tries": 1, "output": {"path": "$1"},
+            "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/(*).json"}},
+            "transform": {"cmd": ["sh", "-euc", 'exec python3 -B code/litter.py "$PFS/out" <"$in"']},
+        }),
+    }  # fmt: skip
+    files |= {f"raw/{name}.json": json.dumps(row["make"]) for name, row in rows.items()}
+    try:
+        forge.make("mine", {"files": files})
+        before = refs_of(forge)
+        met = forge.meet("mine")
+        planned = forge.planner.plan("lab/mine", "main")
+        assert planned is not None
+        decisions = {d.label.partition(":")[2][:3]: d for d in planned.pipelines["up"].decisions}
+        wrong = {}
+        for name, row in rows.items():
+            said, refused = decisions[name].detail, decisions[name].action == "failed"
+            answers = [*row["answers"], *filter(None, [_OTHERWISE.get(row["name"])])]
+            if refused != bool(answers) or (refused and not any(a in said for a in answers)):
+                wrong[row["name"]] = said
+        assert {} == wrong
+        assert "failed" == met.state
+        after = refs_of(forge)["mine"]
+        assert before["mine"] == {r: oid for r, oid in after.items() if "refs/tea/" not in r}
+        told = str([redis_of(forge), met.said])
+        assert "Traceback" not in told
+        for ref in (ref for ref in after if "refs/tea/" in ref):
+            text = forge.git("mine", "cat-file", "blob", f"{ref}:results.json")
+            keys = {result["key"] for result in json.loads(text)["results"]}
+            assert not {d.key for d in decisions.values() if d.action == "failed"} & keys
+        assert [] == list((forge.root / "scratch").glob("job-*"))
+    finally:
+        forge.close()

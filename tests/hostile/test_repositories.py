@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.forge import HostileForge
+from tests.hostile.unchanged import TOLD, redis_of
 
 _ROWS = json.loads(
     (Path(__file__).parent / "repositories" / "repositories.json").read_text("utf-8")
@@ -57,7 +58,7 @@ def test_repositories_get_the_answer_that_the_table_states(
     _with_branch(row)
     name = f"r{_ROWS.index(next(each for each in _ROWS if each['name'] == row['name']))}"
     forge.make(name, row)
-    before = forge.tips(name)
+    before, asked = forge.tips(name), redis_of(forge, *TOLD)
     caplog.set_level(logging.INFO)
 
     met = forge.meet(name)
@@ -70,6 +71,8 @@ def test_repositories_get_the_answer_that_the_table_states(
     assert [] == list(forge.canaries.iterdir())
     assert [] == forge.sink.heard
     assert [] == list((forge.root / "scratch").glob("job-*"))
+    if met.state in ("refused", "problem", "nothing", "blocked"):
+        assert (before, asked) == (met.tips, redis_of(forge, *TOLD))
     if met.state not in ("settled", "nothing"):
         assert before == {ref: oid for ref, oid in met.tips.items() if "/tea/" not in ref}
     if "outputs" in row:

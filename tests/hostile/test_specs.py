@@ -13,6 +13,7 @@ import pytest
 
 from tea_runner.core.spec import parse_specs
 from tests.hostile.forge import HostileForge
+from tests.hostile.unchanged import TOLD, files_of, redis_of, refs_of
 
 _ROWS = json.loads((Path(__file__).parent / "specs" / "specs.json").read_text("ascii"))
 _IDS = [f"{row['row']} {row['name']}" for row in _ROWS]
@@ -60,7 +61,7 @@ def test_a_push_with_such_a_file_is_answered_in_the_same_words(
     forge.make(
         name, {"files": {"up/spec.yml": {"file": row["text"], "times": row.get("times", 1)}}}
     )
-    before = forge.tips(name)
+    before, asked = refs_of(forge), redis_of(forge, *TOLD)
 
     advance = forge.planner.plan(f"lab/{name}", "main")
 
@@ -73,9 +74,12 @@ def test_a_push_with_such_a_file_is_answered_in_the_same_words(
     assert "Traceback" not in caplog.text
     waiting = forge.site.jobs.waiting()
     assert row.get("jobs", 0) == len(waiting)
+    assert row.get("jobs", 0) or asked == redis_of(forge, *TOLD)
     for job in waiting:
         forge.site.jobs.cancel(job)
-    assert before == forge.tips(name)
+    assert before == refs_of(forge)
+    scratch = forge.root / "scratch"
+    assert {} == {path: about for path, about in files_of(scratch).items() if "lock" not in path}
 
 
 def test_every_row_has_a_name_of_its_own() -> None:

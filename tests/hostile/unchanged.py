@@ -10,6 +10,9 @@ from typing import Any
 
 from tests.hostile.forge import HostileForge
 
+#: Keys that tell people how something stands, or what was said to the forge; they lead to no deed.
+TOLD = ("tea:tip:", "tea:told:", "tea:run:", "tea:runs", "tea:repositories", "tea:status:")
+
 
 def redis_of(forge: HostileForge, *besides: str) -> dict[str, Any]:
     """All keys with their content; keys that begin with one of *besides* are left out."""
