@@ -1,9 +1,10 @@
 """An execution in, how it ended out: on this machine, without a sandbox.
 
 This is ``sandbox: off``: the command is trusted as its user is.  It sees the whole machine and the
-network; only the clock, the cancellation and the kernel's limits per process hold.  A daemon that
-leaves the process group (``setsid``) outlives the command.  ``/pfs`` cannot be made here: the
-variables ``PFS`` and ``TEA_DATASET`` (see :meth:`places`) tell the command where things are.
+network; only the clock, the cancellation and the kernel's limits per process hold.  Its process group
+dies with it, and with the worker; a daemon that leaves the group (``setsid``) outlives both.  ``/pfs``
+cannot be made here: the variables ``PFS`` and ``TEA_DATASET`` (see :meth:`places`) tell the command
+where things are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.adapters import process
@@ -34,6 +36,9 @@ if sys.platform == "linux":
 
 #: Said in the log of every command that runs so.
 WARNING = "this command runs without a sandbox"
+
+#: Its input ends when the worker does, however that ends: then a process group is ended, too.
+_WATCH = 'read -r _; kill -s KILL -- "-$1"'
 
 
 class Plain:
@@ -74,6 +79,7 @@ class Plain:
             if started is None:
                 return Outcome(code=127, seconds=time.monotonic() - began)
             stack.callback(end_group, started)
+            watched = stack.enter_context(_ends_with_us(started.pid))
             oom = None
             if sys.platform == "linux":
                 with contextlib.suppress(ProcessLookupError):
@@ -86,6 +92,8 @@ class Plain:
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(execution, reading, watch, began=began)
+            # First: what it would end is about to be no group of ours any more.
+            process.kill(watched)
             code = end_group(started)
             drain(execution, reading)
         return outcome(end, code, sentence, began=began)
@@ -100,6 +108,19 @@ class Plain:
         except (OutsideError, PermissionError) as error:
             execution.log(f"{error}\n".encode())
             return None
+
+
+@contextlib.contextmanager
+def _ends_with_us(group: int) -> Iterator[process.Process]:
+    """A process that ends the group when this process is killed; it is ended first when all is well."""
+    watching = process.start(
+        ["/bin/sh", "-c", _WATCH, "sh", str(group)], env={}, stdin=process.PIPE,
+        stdout=process.DEVNULL, stderr=process.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield watching
+    finally:
+        process.kill(watching)
 
 
 def _working_directory(execution: Execution) -> Path:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
+import sys
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
+from tea_runner.adapters import process
 from tea_runner.adapters.environments.protocol import Limits
 from tea_runner.core.errors import TeaError
 
-from .conftest import Bench, alive, soon
+from .conftest import KINDS, Bench, alive, soon
+
+#: A worker, as far as a command can tell: environment, folder for outputs, how long to sleep.
+_WORKER = """
+import sys
+from pathlib import Path
+from tea_runner.adapters.environments.host import HostSandbox
+from tea_runner.adapters.environments.plain import Plain
+from tea_runner.adapters.environments.protocol import Execution
+
+kind, out, seconds = sys.argv[1:]
+Path(out).mkdir()
+environment = {"host": HostSandbox, "off": Plain}[kind]()
+environment.run(Execution(
+    argv=("/bin/sh", "-c", f"sleep {seconds} & sleep {seconds}"), env={}, view=None, out=Path(out),
+    log=lambda _: None, timeout=600,
+))
+"""
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 42, 126, 127, 255])
@@ -151,6 +172,24 @@ def test_a_child_in_the_group_is_gone_with_the_command(bench: Bench) -> None:
     assert 0 == outcome.code
     assert outcome.seconds < 5
     assert soon(lambda: [] == alive(marker))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_command_dies_with_its_worker(tmp_path: Path, kind: str) -> None:
+    """SIGKILL of the process that runs it leaves nothing behind that goes on computing."""
+    missing = KINDS[kind]().environment.check()
+    if missing:
+        pytest.skip(f"engine absent: {missing}")
+    marker = f"6{uuid.uuid4().int % 10**8}"
+    worker = process.start(
+        [sys.executable, "-c", _WORKER, kind, str(tmp_path / "out"), marker],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        assert soon(lambda: len(alive(f"sleep\0{marker}")) == 2, 30)
+    finally:
+        process.kill(worker)
+    assert soon(lambda: [] == alive(marker), 10)
 
 
 def test_output_comes_while_the_command_runs(bench: Bench) -> None:
