@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -117,11 +118,13 @@ class Policy:
 
 
 def check_policy(connection: redis.Redis) -> str | None:
-    """A sentence when the server may throw queued work away, else None."""
+    """A sentence when the server may throw queued work away, else None.
+
+    Hosted servers forbid CONFIG; the same is said among what INFO tells of memory.
+    """
     with contextlib.suppress(redis.ResponseError):
-        policy = connection.config_get("maxmemory-policy").get("maxmemory-policy")
-        if isinstance(policy, bytes):
-            policy = policy.decode()
+        facts: Any = connection.info("memory")
+        policy = facts.get("maxmemory_policy")
         if policy not in (None, "noeviction"):
             return (
                 f"Redis evicts keys when memory is short (maxmemory-policy {policy}), which loses "

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
+from redis.exceptions import NoPermissionError
 
-from tea_runner.adapters.broker import Broker, Policy
+from tea_runner.adapters import process
+from tea_runner.adapters.broker import Broker, Policy, check_policy
 from tea_runner.adapters.connection import connect
 from tea_runner.adapters.lost import Lost
 from tea_runner.core.errors import QueueError
@@ -165,3 +170,42 @@ def test_a_redis_that_begins_to_evict_is_noticed(broker: Broker, site: Site) -> 
         assert "set maxmemory-policy noeviction" in policy.problem()
     finally:
         site.redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_forbids_config_is_asked_all_the_same(broker: Broker, site: Site) -> None:
+    """Who may not read settings still learns that keys are evicted."""
+    site.redis.execute_command(
+        "ACL", "SETUSER", "guest", "on", ">word", "~*", "&*", "+@all", "-config"
+    )
+    guest = connect(broker.url.replace("unix://", "unix://guest:word@"))
+    try:
+        with pytest.raises(NoPermissionError):
+            guest.config_get("maxmemory-policy")
+        assert check_policy(guest) is None
+        site.redis.config_set("maxmemory-policy", "volatile-lru")
+        assert "maxmemory-policy volatile-lru" in (check_policy(guest) or "")
+    finally:
+        site.redis.config_set("maxmemory-policy", "noeviction")
+        site.redis.execute_command("ACL", "DELUSER", "guest")
+        guest.close()
+
+
+@pytest.mark.parametrize("role", ["planner", "worker"])
+def test_nothing_works_on_a_redis_that_evicts(
+    broker: Broker, site: Site, tmp_path: Path, role: str
+) -> None:
+    """The process ends at once, and its only line says what to set."""
+    site.redis.config_set("maxmemory-policy", "allkeys-lru")
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "TEA_RUNNER_STATE": str(tmp_path / "s"),
+        "TEA_RUNNER_REDIS__URL": broker.url, "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
+        "TEA_RUNNER_SANDBOX__KIND": "off", "PYTHONPATH": os.pathsep.join(sys.path),
+    }  # fmt: skip
+    try:
+        ended = process.run([sys.executable, "-m", "tea_runner", role], env=env, check=False)
+    finally:
+        site.redis.config_set("maxmemory-policy", "noeviction")
+    said = ended.stderr.decode()
+    assert ended.returncode not in (0, None)
+    assert "set maxmemory-policy noeviction" in said
+    assert 1 == len(said.splitlines()), said
