@@ -20,7 +20,7 @@ from tests.faults.person import Person
 from tests.faults.report import record
 from tests.faults.world import GRACE, LEASE, World
 
-#: Three workers and two planners meet the faults, the others carry on.  An armed worker's host has no
+#: Four workers and two planners meet the faults, the others carry on.  An armed worker's host has no
 #: mirror but its own.
 ROLES = {
     "planner-1": ("planner", "one"),
@@ -31,6 +31,7 @@ ROLES = {
     "worker-2": ("worker", "three"),
     "worker-3": ("worker", "four"),
     "worker-4": ("worker", "five"),
+    "worker-5": ("worker", "six"),
 }
 #: Steps that have a beginning, a middle and an end; and moments.
 WORKER = ("fetch", "provision", "get", "run", "collect", "save", "store", "publish", "clean")
@@ -109,7 +110,8 @@ def test_every_step_and_every_fault(tmp_path: Path, lineages: list[Lineage]) -> 
     wanted = {
         "worker-1": worker[::2],
         "worker-4": worker[1::2],
-        "worker-3": worker_stops,
+        "worker-3": worker_stops[::2],
+        "worker-5": worker_stops[1::2],
         "planner-1": planner,
         "planner-3": planner_stops,
     }

@@ -64,8 +64,14 @@ class World:
         lease: int = LEASE,
         crashes: int = 1000,
         every: int = 1,
+        free: int = 0,
     ) -> None:
-        """*roles*: name to (verb, host); *every*: seconds between two rounds of the reconciler."""
+        """All of it, not started yet.
+
+        :param roles: name to (verb, host).
+        :param every: seconds between two rounds of the reconciler.
+        :param free: bytes of scratch below which a worker takes no job.
+        """
         self.root = root
         self.forge = Folder(root / "forge")
         self.store = root / "store"
@@ -76,7 +82,7 @@ class World:
         self.broker.start()
         self.key = root / "queue.key"
         self.key.write_text("a key that all hosts share")
-        self._lease, self._crashes, self._every = lease, crashes, every
+        self._lease, self._crashes, self._every, self._free = lease, crashes, every, free
         self.roles = {
             name: Role(name, verb, host, root / "logs" / f"{name}.log")
             for name, (verb, host) in roles.items()
@@ -96,7 +102,8 @@ class World:
                 f'state = "{path.parent}"\nrepositories = ["lab/*"]\n'
                 f'[redis]\nurl = "{self.redis_url}"\nkey_file = "{self.key}"\n'
                 f'[sandbox]\nkind = "off"\n[forge]\n{self.forge_settings()}'
-                f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\nfree = 0\ncrashes = {self._crashes}\n"
+                f"[worker]\nlease = {self._lease}\ngrace = {GRACE}\n"
+                f"free = {self._free}\ncrashes = {self._crashes}\n"
                 f'[reconcile]\nevery = {self._every}\n[[storage]]\nname = "store"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n'
             )
@@ -170,20 +177,19 @@ class World:
         self.redis.close()
         self.broker.stop()
 
+    def command(self, role: Role) -> list[str]:
+        """What is started for a role."""
+        settings = str(self.settings(role.host))
+        return [sys.executable, "-m", "tea_runner", "--config", settings, role.verb]
+
     def _start(self, role: Role) -> None:
-        argv = [
-            sys.executable,
-            "-m",
-            "tea_runner",
-            "--config",
-            str(self.settings(role.host)),
-            role.verb,
-        ]
         env = {**self.env, **({VARIABLE: role.fail} if role.fail else {})}
         role.fail = ""  # a fault is armed once
         role.starts += 1
         with role.log.open("ab") as log:
-            role.running = process.start(argv, env=env, cwd=self.root, stdout=log, stderr=log)
+            role.running = process.start(
+                self.command(role), env=env, cwd=self.root, stdout=log, stderr=log
+            )
 
     def _keep(self) -> None:
         while not self._over.wait(0.05):
