@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
 from tea_runner.adapters.lost import Lost
@@ -42,7 +42,7 @@ class Reconciler:
         mended = []
         for repository in self._site.watched():
             try:
-                refs = self._mirror(repository).ls_remote("refs/heads/*")
+                refs = self._refs(repository)
             except TeaError as error:
                 log.warning("reconcile %s: %s", repository, error.message)
                 continue
@@ -66,6 +66,10 @@ class Reconciler:
         if branch == "git-annex" or branch.startswith("synced/"):
             return False
         return any(fnmatchcase(branch, pattern) for pattern in self._site.settings.branches)
+
+    def _refs(self, repository: str) -> Mapping[str, str]:
+        found = self._site.forge.refs(repository, "refs/heads/")
+        return self._mirror(repository).ls_remote("refs/heads/*") if found is None else found
 
     def _mirror(self, repository: str) -> Mirror:
         if repository not in self._mirrors:

@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from tea_runner.adapters.forge.link import next_page
+from tea_runner.core import lsrefs
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.hook import ForgeHook, names
 from tea_runner.ports import StatusState
@@ -26,6 +28,8 @@ _PAGE = 50
 _LONGEST_PAGES = 2000
 #: Statuses are shown in one line; forges take more, people do not.
 _DESCRIPTION = 255
+#: Bytes and seconds that the refs of one repository may take.
+_MOST_REFS, _LONGEST_REFS = 64 << 20, 60.0
 
 
 class Gitea:
@@ -52,6 +56,7 @@ class Gitea:
         self._session.trust_env = False
         self._session.verify = ca_file or True
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tea-runner"})
+        self._token = token
         if token:
             self._session.headers["Authorization"] = f"token {token}"
 
@@ -94,6 +99,48 @@ class Gitea:
             str(each["name"]): str(each["commit"]["id"])
             for each in self._pages(f"/repos/{_path(repository)}/branches")
         }
+
+    def refs(self, repository: str, prefix: str) -> Mapping[str, str] | None:
+        """Refs below *prefix*, asked as git asks, in one request on a connection that is kept.
+
+        None when the answer is not what git would say: whoever asked lets git ask then, which has
+        words for what is wrong.
+        """
+        try:
+            with self._session.post(
+                f"{self.remote_url(repository)}/git-upload-pack",
+                data=lsrefs.question(prefix),
+                headers=lsrefs.HEADERS,
+                # The name says nothing to a forge that is given a token.
+                auth=("tea-runner", self._token) if self._token else None,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                if answer.status_code >= 500 or answer.status_code in _BUSY:
+                    raise ForgeError(
+                        f"{self.url}: listing refs of {repository}: {answer.status_code}",
+                        answer.status_code,
+                    )
+                kind = answer.headers.get("Content-Type", "")
+                if answer.status_code != 200 or kind != lsrefs.HEADERS["Accept"]:
+                    return None
+                return lsrefs.answer(self._whole(answer, repository), prefix)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            why = _why(error) if isinstance(error, requests.RequestException) else "broke off"
+            raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from None
+
+    def _whole(self, answer: requests.Response, repository: str) -> bytes:
+        """All of an answer, unless it is too long or comes drop by drop."""
+        end = time.monotonic() + _LONGEST_REFS
+        data = bytearray()
+        while piece := answer.raw.read1(1 << 16, decode_content=True):
+            data += piece
+            if len(data) > _MOST_REFS or time.monotonic() > end:
+                raise ForgeError(
+                    f"{self.url}: listing refs of {repository}: no end after {len(data)} bytes"
+                )
+        return bytes(data)
 
     def set_status(
         self,

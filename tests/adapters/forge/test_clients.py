@@ -94,6 +94,18 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         assert list(side.client.hooks(side.repository)) == []
 
 
+def test_refs_are_those_that_git_lists(side: Side) -> None:
+    """Of a repository that others may not see, by our token; none of an empty one; None of no one."""
+    assert {} == (side.client.refs(side.repository, "refs/heads/") or {})
+    tip = side.clone.commit("a")
+    side.clone.push("main", "main:refs/heads/git-annex", "main:refs/tea/x")
+    refs = side.client.refs(side.repository, "refs/heads/")
+    assert {"refs/heads/main": tip, "refs/heads/git-annex": tip} == refs
+    stranger = Gitea(side.client.url, "0" * 40)
+    assert stranger.refs("nobody/nothing", "refs/heads/") is None
+    assert side.client.refs("nobody/nothing", "refs/heads/") is None
+
+
 def test_a_status_goes_there_and_back(side: Side) -> None:
     """The latest of each context counts; long words are cut; unknown commits are an error."""
     tip = side.clone.commit("a")

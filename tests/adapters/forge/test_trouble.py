@@ -49,6 +49,17 @@ def test_a_busy_forge_is_asked_again(forge: EmbeddedForge) -> None:
     assert naps[0] < 0.7 < naps[2]
 
 
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(status=429), Fault(keep=2)])
+def test_refs_of_a_forge_in_trouble_are_an_error(forge: EmbeddedForge, fault: Fault) -> None:
+    """Never "no refs": that would look as if all branches were deleted; the next question is answered."""
+    asking = client(forge, [])
+    forge.manners = script = Script(fault)
+    with pytest.raises(ForgeError, match="listing refs of bot/edges"):
+        asking.refs("bot/edges", "refs/heads/")
+    assert 1 == script.asked
+    assert {} == asking.refs("bot/edges", "refs/heads/")
+
+
 def test_a_post_is_not_sent_twice(forge: EmbeddedForge) -> None:
     """It may have been carried out; who called decides."""
     forge.manners = script = Script(Fault(status=503))
