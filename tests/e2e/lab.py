@@ -49,6 +49,8 @@ class Lab:
         self._sites: dict[str, Site] = {}
         #: More lines of the settings file, for the top of it.
         self.settings = ""
+        #: And for the end of it.
+        self.tables = ""
         self._planner: Planner | None = None
         self._workers: dict[str, Worker] = {}
 
@@ -141,7 +143,7 @@ class Lab:
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
                 f'[sandbox]\nkind = "{self._sandbox}"\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'
-                f'[storage.options]\ndirectory = "{self.store}"\n'
+                f'[storage.options]\ndirectory = "{self.store}"\n{self.tables}'
             )
             settings = load_settings(file=path, env={}, flags={})
             self._sites[host] = Site(settings, self.env)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.redact import spellings
 from tests.e2e.pipelines import spec
 from tests.hostile.forge import HostileForge
+from tests.hostile.written import tellers
 
 CANARY = b"canary-T0k/en+0123456789?abc"
 _SAY = (
@@ -39,32 +39,9 @@ def forge(tmp_path: Path) -> Iterator[HostileForge]:
     made.close()
 
 
-def _everything(forge: HostileForge) -> Iterator[tuple[str, bytes]]:
-    """Every byte that the system wrote: files, git objects taken apart, and all of Redis."""
-    for path in forge.root.rglob("*"):
-        if path.is_file() and not path.is_symlink() and "redis.sock" not in path.name:
-            yield str(path), path.read_bytes()
-    for place in [*forge.root.rglob("*.git")]:
-        argv = ["git", f"--git-dir={place}", "cat-file", "--batch-all-objects", "--batch"]
-        from tea_runner.adapters import process
-
-        yield str(place), process.run(argv, env=forge.env).stdout
-    redis = forge.site.redis
-    for name in redis.scan_iter("*"):
-        kind = redis.type(name)
-        read = {b"hash": redis.hgetall, b"set": redis.smembers, b"string": redis.get}.get(kind)  # type: ignore[arg-type]
-        value = read(name) if read else redis.dump(name)
-        yield (
-            f"redis {name!r}",
-            name
-            + repr(value).encode()
-            + (b" ".join(v for p in value.items() for v in p) if isinstance(value, dict) else b""),
-        )
-
-
 def _tellers(forge: HostileForge, secret: bytes) -> list[str]:
-    texts = spellings(secret)
-    return [place for place, data in _everything(forge) if any(text in data for text in texts)]
+    found = tellers([secret], forge.root, forge.site.redis, forge.env)
+    return found.get(secret, [])
 
 
 def test_a_secret_is_in_nothing_that_was_written(
