@@ -113,14 +113,17 @@ class Annex:
                     f"storage {storage.name} is of type {kind}, which starts programs or goes "
                     f"where the dataset says; allow it by its uuid: {uuid}"
                 )
-            self._enable_special(config.get("name", storage.name), uuid, storage)
+            if surprise := storage.surprise(config):
+                raise Refused(surprise)
+            self._enable_special(config.get("name", storage.name), uuid, storage, config)
 
-    def _enable_special(self, name: str, uuid: str, storage: Storage) -> None:
+    def _enable_special(
+        self, name: str, uuid: str, storage: Storage, config: Mapping[str, str]
+    ) -> None:
         if self._config(f"remote.{name}.annex-uuid") != uuid:
-            options = [f"{key}={value}" for key, value in sorted(storage.options.items())]
-            self._annex("enableremote", name, *options)
+            self._annex("enableremote", name, *storage.enabling(config))
         # A configuration that others may edit must be accepted by us each time it changes
-        # (git-annex-verifyremote(1)); what was listed by the operator is.
+        # (git-annex-verifyremote(1)); this one says nothing that the operator did not list.
         text = self._annex("verifyremote", name, check=False).decode("utf-8", "replace")
         marker = "verifyremote " + name + " --safe "
         if marker in text:

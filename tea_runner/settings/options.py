@@ -295,7 +295,7 @@ class Options:
         (),
         "Special remotes that workers may use, one [[storage]] table each: name, uuid, type, "
         "options (a table), env (a table: variable = file with the secret). Nothing else is "
-        "enabled.",
+        "enabled. What the dataset says of one (host, bucket, url, rsyncurl, ...) must stand in options.",
     )
     secrets: tuple[SecretFile, ...] = option(
         (),

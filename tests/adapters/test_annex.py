@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tea_runner.adapters.annex import Annex
-from tea_runner.adapters.storage import parse_remote_log
+from tea_runner.adapters.storage import Storage, parse_remote_log
 from tea_runner.core.content import key_content
-from tea_runner.core.errors import ContentMissing, OutsideError
+from tea_runner.core.errors import ContentMissing, OutsideError, Refused
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES
@@ -106,3 +106,51 @@ def test_the_newest_line_of_a_remote_counts() -> None:
     )
 
     assert {"u1": "new", "u2": "y"} == {u: c["name"] for u, c in parse_remote_log(log).items()}
+
+
+@pytest.mark.parametrize(
+    ("lines", "config"),
+    [
+        ("u url=a timestamp=1s\nu url=b timestamp=1s", {"url": "a or b", "timestamp": "1s"}),
+        ("u url=a timestamp=2.01s\nu url=b timestamp=2.009s", {"url": "a", "timestamp": "2.01s"}),
+        ("u url=a timestamp=1s\nu url=b timestamp=inf", {"url": "a", "timestamp": "1s"}),
+        ("u url=a&32;b&61;c timestamp=1s", {"url": "a b=c", "timestamp": "1s"}),
+    ],
+    ids=["one time", "fractions", "no time", "spaces"],
+)
+def test_a_description_is_read_as_git_annex_reads_it(lines: str, config: dict[str, str]) -> None:
+    """Where it could be read in two ways it has both values, which no operator has listed."""
+    assert {"u": config} == parse_remote_log(lines.encode())
+
+
+@pytest.mark.parametrize(
+    ("described", "options", "wrong"),
+    [
+        ({"type": "S3", "bucket": "b", "host": "h"}, {"bucket": "b", "host": "h"}, ""),
+        ({"type": "S3", "bucket": "b", "host": "h"}, {"bucket": "b"}, "host = 'h'"),
+        ({"type": "S3", "bucket": "mine"}, {"bucket": "b"}, "the settings say bucket = 'b'"),
+        ({"type": "webdav", "url": "https://x/"}, {}, "url = 'https://x/'"),
+        ({"type": "S3", "bucket": "b", "s3creds": "x"}, {"bucket": "b"}, "s3creds = 'x'"),
+        ({"type": "rsync", "rsyncurl": "-e"}, {"rsyncurl": "h:/x"}, "say rsyncurl = 'h:/x'"),
+        ({"type": "external", "externaltype": "x"}, {}, "write it into options"),
+        ({"type": "directory", "encryption": "none", "chunk": "1MiB"}, {"directory": "/x"}, ""),
+    ],
+)
+def test_a_storage_leads_where_the_operator_says(
+    described: dict[str, str], options: dict[str, str], wrong: str
+) -> None:
+    """A field that steers it, in the dataset's own words, is one of the operator's or is refused."""
+    said = Storage(name="s", options=options).surprise(described)
+    assert (bool(wrong), True) == (bool(said), wrong in said)
+
+
+def test_what_is_changed_later_is_refused(lab: Lab, annex: Annex) -> None:
+    """The storage is in use; then somebody pushes another address for it: nothing is sent there."""
+    log = lab.git("show", "git-annex:remote.log")
+    annex.prepare(log.encode())
+    uuid = log.split(" ")[0]
+    for more in ("url=http://127.0.0.1:9/", "rsyncurl=-oProxyCommand=id", "externaltype=evil"):
+        line = f"{uuid} name=store type=directory encryption=none {more} timestamp=99999999999s\n"
+        with pytest.raises(Refused, match=more.partition("=")[0]):
+            annex.prepare((log + line).encode())
+    annex.prepare(log.encode())

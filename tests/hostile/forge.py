@@ -100,9 +100,19 @@ class HostileForge:
             f'[[storage]]\nname = "store"\nuuid = "{UUID}"\ntype = "directory"\n'
             f'[storage.options]\ndirectory = "{root}/store"\n'
         )
+        self._begin()
+
+    def _begin(self) -> None:
+        file = self.root / "host" / "tea-runner.toml"
         self.site = Site(load_settings(file=file, env={}, flags={}), self.env)
         self.planner = Planner(self.site)
         self.worker = Worker(self.site, "worker-hostile")
+
+    def again(self) -> None:
+        """Begin anew, with the settings as they are now."""
+        self.planner.close()
+        self.worker.close()
+        self._begin()
 
     # -- making ------------------------------------------------------------------------------
 

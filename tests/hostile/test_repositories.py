@@ -112,6 +112,30 @@ def test_branches_with_odd_names_are_branches(forge: HostileForge) -> None:
     assert [] == list(forge.canaries.iterdir())
 
 
+def test_private_addresses_are_contacted_where_the_operator_lists_them(tmp_path: Path) -> None:
+    """With ``web`` allowed, a URL on loopback is not asked for; its address listed, it is."""
+    key = "SHA256E-s3--ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    for listed in (False, True):
+        forge = HostileForge(
+            tmp_path / str(listed), settings='[[storage]]\nname = "web"\ntype = "web"\n'
+        )
+        try:
+            port = forge.sink.port
+            if listed:
+                file = forge.root / "host" / "tea-runner.toml"
+                more = f'[annex]\nallowed_addresses = ["[127.0.0.1]:{port}"]\n'
+                file.write_text(file.read_text() + more)
+                forge.again()
+            row: dict[str, Any] = {"annexed": {"raw/b.dat": key}}
+            row["web"] = f"http://127.0.0.1:{port}/x"
+            _with_branch(row)
+            forge.make("web", row)
+            assert "running" == forge.meet("web").state
+            assert listed == bool(forge.sink.heard)
+        finally:
+            forge.close()
+
+
 def test_weak_hashes_are_refused_where_the_operator_says_so(
     forge: HostileForge, tmp_path: Path
 ) -> None:
