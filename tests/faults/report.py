@@ -58,7 +58,7 @@ def table(lines: Sequence[str]) -> str:
         text += (
             f"| {row['kind']} | {row['faults']} | {row['pushes']} | {row['lost']} | {row['twice']} "
             f"| {row['other']} | {statistics.median(waited):.1f} s, {max(waited):.1f} s "
-            f"| {'' if row['recovered'] is None else format(row['recovered'], '.1f') + ' s'} |\n"
+            f"| {'never the last' if row['recovered'] is None else format(row['recovered'], '.1f') + ' s'} |\n"
         )
     return text
 

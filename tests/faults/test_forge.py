@@ -35,18 +35,22 @@ def everybody(
         for thread in [*people, killer]:
             thread.start()
         killer.join()
+        calm = time.monotonic()
         while not faults and any(p.generation < 2 and p.is_alive() for p in people):
             time.sleep(0.1)
         for person in people:
             person.finish()
         for person in people:
             person.join()
+        recovered = time.monotonic() - calm
     seen = [person.seen for person in people]
     record(
         kind,
         faults=faults or getattr(manners, "done", 0),
         seen=seen,
         seconds=time.monotonic() - began,
+        # Bad manners never end: there is no last fault after which all would be well.
+        recovered=recovered if faults else None,
     )
     return [text for one in seen for text in one.wrong]
 

@@ -145,4 +145,4 @@ def test_a_user_never_loses_a_commit_and_none_comes_back(tmp_path: Path) -> None
             assert hasty.content(f"raw/{name}.txt").upper() == hasty.content(f"up/{name}.txt")
     seen = Seen(pushes=121, waited=[waited])
     record("rewinds and deletions by users", faults=rewinds + deletions, seen=[seen],
-           seconds=time.monotonic() - began)  # fmt: skip
+           seconds=time.monotonic() - began, recovered=waited)  # fmt: skip

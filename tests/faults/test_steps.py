@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.faults.oracle import Lineage
 from tests.faults.person import Person
 from tests.faults.report import record
-from tests.faults.world import GRACE, LEASE, World
+from tests.faults.world import GRACE, LATE, LEASE, World
 
 #: Four workers and two planners meet the faults, the others carry on.  An armed worker's host has no
 #: mirror but its own.
@@ -82,7 +82,7 @@ class Driver(threading.Thread):
         seen = len(self._role.said())
         took = self._world.arm(self._role.name, fault)
         self.slowest = max(self.slowest, took)
-        if took > GRACE + 1:
+        if took > GRACE + LATE:
             self.wrong.append(f"{self._role.name} took {took:.1f} s to end before {fault}")
         where, _, kind = fault.partition(":")
         line = f"fail point {where}: {kind}"

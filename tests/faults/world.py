@@ -28,6 +28,9 @@ from tea_runner.wiring import tool_path
 
 LEASE = 5
 GRACE = 6
+#: Seconds after its grace in which a process that was told to end has ended, on a machine that has
+#: much else to do.  One that does not look at the signal never ends.
+LATE = 10
 
 
 @dataclass
