@@ -55,10 +55,11 @@ def table(lines: Sequence[str]) -> str:
     text = _HEAD
     for row in rows.values():
         waited = row["waited"] or [0.0]
+        recovered = "never the last" if row["recovered"] is None else f"{row['recovered']:.1f} s"
         text += (
             f"| {row['kind']} | {row['faults']} | {row['pushes']} | {row['lost']} | {row['twice']} "
             f"| {row['other']} | {statistics.median(waited):.1f} s, {max(waited):.1f} s "
-            f"| {'never the last' if row['recovered'] is None else format(row['recovered'], '.1f') + ' s'} |\n"
+            f"| {recovered} |\n"
         )
     return text
 
