@@ -31,6 +31,8 @@ LONGEST_HEAD = 1 << 16
 _FIELDS, _LINE = 40, 2000
 #: Seconds, and bytes, that a client has to hang up after its answer.
 _LEAVING, _LEFT = 2.0, 1 << 20
+#: Seconds after which a connection without a request is closed by a process that ends.
+_ON_ITS_WAY = 1.0
 #: Seconds in which a client must take some of its answer.
 _TAKING = 20
 
@@ -125,6 +127,8 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._await(conn)
+        # At once: it must not look as if it had not begun.
+        self.on_pending_socket_readable(conn, client)
 
     def _not_pending(self, conn: Any) -> None:
         self.pending_conns.remove(conn)
@@ -141,7 +145,9 @@ class Arrivals(ThreadWorker):  # type: ignore[misc]
         while self._leaving and (self._leaving[0].timeout <= now or not self.alive):
             self._left(self._leaving[0])
         if not self.alive:
-            for conn in [conn for conn in self.pending_conns if not conn.arrived]:
+            # A request may be on its way to a connection that was just made.
+            latest = now + DEADLINE - _ON_ITS_WAY
+            for conn in [c for c in self.pending_conns if not c.arrived and c.timeout <= latest]:
                 self._not_pending(conn)
                 self._close(conn)
 
