@@ -16,6 +16,7 @@ from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.adapters.turn import turn
 from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.core.hook import is_pull
 from tea_runner.flow.advance import Advance, Advancer
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import tracked
@@ -69,6 +70,10 @@ class Planner:
                 return None
             reached("plan")
             self._site.jobs.begin_plan(repository, branch)
+            if is_pull(branch) and not self._site.settings.pull_requests:
+                # Asked for before the setting was taken back, or by somebody who writes to the queue.
+                log.warning("plan %s %s: pull requests are not processed here", repository, branch)
+                return None
             for pause in (*_BACK_OFF, None):
                 try:
                     return self._advance(repository, branch)

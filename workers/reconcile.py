@@ -10,11 +10,11 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 
 from tea_runner.adapters.lost import Lost
 from tea_runner.adapters.mirror import Mirror
 from tea_runner.core.errors import TeaError
+from tea_runner.core.hook import is_processed
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class Reconciler:
     def _wanted(self, branch: str) -> bool:
         if branch == "git-annex" or branch.startswith("synced/"):
             return False
-        return any(fnmatchcase(branch, pattern) for pattern in self._site.settings.branches)
+        settings = self._site.settings
+        return is_processed(branch, settings.branches, pull_requests=settings.pull_requests)
 
     def _refs(self, repository: str) -> Mapping[str, str]:
         found = self._site.forge.refs(repository, "refs/heads/")

@@ -21,6 +21,7 @@ from tea_runner.adapters.save import Found, Saver
 from tea_runner.adapters.scratch import Scratch
 from tea_runner.core.attributes import annex_backend
 from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
+from tea_runner.core.hook import is_pull
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.redact import Redactor
@@ -95,7 +96,8 @@ class Workshop:
             environment=self.means.environment(work.pipeline),
             limits=self.means.limits,
             bounds=self.means.bounds,
-            network=self.means.network,
+            # What came from anybody may read the dataset, so it may not speak to anybody.
+            network=self.means.network and not is_pull(job.branch),
             get=lambda dataset, keys: self._get(self._dataset(tip, dataset), keys),
             write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
                 oid, path

@@ -49,7 +49,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
     """Have the newest commit of a pull request processed.
 
     COMMIT is the one that you have looked at, all of it: its commands run on the workers, in the
-    sandbox, without secrets, and may read what the repository's inputs and subdatasets hold.
+    sandbox, without secrets or network, and may read what the repository's inputs and subdatasets hold.
     Results go to the branch pull/NUMBER and nowhere else.  A later commit has to be approved again.
     """
     settings = context.settings
@@ -58,10 +58,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
             "pull requests are not processed here; set pull_requests = true in the settings to "
             "let commits of them be approved, one by one"
         )
-    done = pulls.approve(
-        _mirror(context, repository), number, commit,
-        trusted=settings.trusted_branches, branches=settings.branches,
-    )  # fmt: skip
+    done = pulls.approve(_mirror(context, repository), number, commit, branches=settings.branches)
     # The push is announced as any other is; this way it is found without a hook, too.
     context.site.jobs.request_plan(
         repository, f"refs/heads/{done.branch}", why=f"pull request {number} approved"

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from tea_runner.core.hook import branch_matches
+from tea_runner.core.hook import branch_matches, is_pull
 
 #: Where results of trusted branches stand until they are settled, and those of all others.
 TRUSTED_REFS = "refs/tea/jobs/"
@@ -19,8 +19,11 @@ OTHER_REFS = "refs/tea/scopes/"
 
 
 def scope_of(branch: str, trusted: Sequence[str]) -> str:
-    """The empty text for a branch that a pattern of *trusted* names, else 16 hex digits of its name."""
-    if any(branch_matches(pattern, branch) for pattern in trusted):
+    """The empty text for a branch that a pattern of *trusted* names, else 16 hex digits of its name.
+
+    The branch of a pull request is never trusted, whatever the patterns say.
+    """
+    if not is_pull(branch) and any(branch_matches(pattern, branch) for pattern in trusted):
         return ""
     return hashlib.sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -2,8 +2,8 @@
 
 A pull request may come from anybody, so nothing is done about it by itself.  What a maintainer
 approves is one commit: it becomes the tip of the branch ``pull/NUMBER`` of the repository that the
-request is for, and that branch is then planned as any branch that is not trusted: with a scope of
-its own, without secrets, its results upon it and nowhere else.  A later commit of the same request
+request is for, and that branch is then planned as one that no setting can make trusted: with a scope
+of its own, without secrets or network, its results upon it and nowhere else.  A later commit of the same request
 is another one, and has to be approved again.
 """
 
@@ -16,7 +16,6 @@ from typing import Protocol
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
 from tea_runner.core.hook import branch_matches
-from tea_runner.core.scope import scope_of
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -66,15 +65,13 @@ def pulls(refs: Refs) -> list[Pull]:
     return sorted(made, key=lambda pull: -pull.number)
 
 
-def approve(
-    refs: Refs, number: int, commit: str, *, trusted: Sequence[str], branches: Sequence[str]
-) -> Pull:
+def approve(refs: Refs, number: int, commit: str, *, branches: Sequence[str]) -> Pull:
     """Make the branch of a pull request stand at the commit that somebody has looked at.
 
     :param commit: at least 7 digits of the request's newest commit: what comes later is not approved.
-    :param trusted: patterns of trusted branches; *branches* those of the branches that are processed.
+    :param branches: patterns of the branches that are processed.
     :raises NotFound: when there is no such pull request.
-    :raises Refused: when its newest commit is another one, or its branch would be trusted.
+    :raises Refused: when its newest commit is another one, or the settings leave its branch out.
     """
     if not _COMMIT.fullmatch(commit):
         raise UsageError(f"{commit!r} is no commit; give 7 digits of it or more")
@@ -85,11 +82,6 @@ def approve(
         raise Refused(
             f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}; "
             f"look at it, and approve it if it is right"
-        )
-    if not scope_of(pull.branch, trusted):
-        raise Refused(
-            f"trusted_branches names {pull.branch}: what a stranger sends would decide results of "
-            f"others; take that pattern out of the settings"
         )
     if not any(branch_matches(pattern, pull.branch) for pattern in branches):
         raise Refused(f"the setting branches leaves {pull.branch} out; add a pattern for pull/*")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tea_runner.core.errors import QueueError
 from tea_runner.core.events import A_TEST, DeliveryError, Headers, Ignored, dialect, parse, signed
-from tea_runner.core.hook import Hook, branch_matches, names
+from tea_runner.core.hook import Hook, is_processed, names
 from tea_runner.ports import PlanRequests
 
 
@@ -39,11 +39,13 @@ def receive(
     *,
     repositories: Sequence[str] = (),
     branches: Sequence[str] = ("*",),
+    pull_requests: bool = False,
 ) -> Answer:
     """Judge one delivery, and ask for a plan when it announces work.
 
     :param headers: of the request; looked up without regard to case.
     :param repositories: patterns of repositories that are processed; empty for all of the hook's.
+    :param pull_requests: whether branches of approved pull requests are processed.
     """
     spoken = dialect(hook.forge, headers)
     if not signed(body, headers.get(spoken.signature, ""), hook.secrets):
@@ -57,7 +59,7 @@ def receive(
     if isinstance(event, Ignored):
         return _ignored(event.reason)
     name = event.ref.removeprefix("refs/heads/")
-    if not any(branch_matches(pattern, name) for pattern in branches):
+    if not is_processed(name, branches, pull_requests=pull_requests):
         return _ignored("a branch that the settings leave out")
     why = "branch deleted" if event.deleted else f"push of {event.after[:12]}"
     try:

@@ -279,7 +279,8 @@ class Options:
     pull_requests: bool = option(
         False,
         "Whether `tea-runner pull approve` may have single commits of pull requests processed, "
-        "forks among them: on a branch of their own that is not trusted. Never without approval.",
+        "forks among them: on branches pull/*, which are never trusted, get no secrets and no network, and "
+        "are not processed while this is false. Never without approval.",
     )
     trusted_repositories: tuple[str, ...] = option(
         (),

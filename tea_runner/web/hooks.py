@@ -64,4 +64,5 @@ def _judge(parts: WebParts, forge: str, hook_id: str, turns: threading.BoundedSe
         parts.requests,
         repositories=parts.settings.repositories,
         branches=parts.settings.branches,
+        pull_requests=parts.settings.pull_requests,
     )

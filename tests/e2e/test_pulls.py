@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
+from tea_runner.core.hook import is_processed
 from tea_runner.core.scope import scope_of
 from tea_runner.flow import pulls
 from tests.cli.dataset import tea
@@ -26,6 +27,7 @@ TRUSTED, ALL = ("main", "master"), ("*",)
 def proposed(lab: Lab, counted: Counted) -> str:
     """A settled ``main``, and a pull request that changes an input; the request's commit."""
     echo, count = counted
+    lab.settings = "pull_requests = true\n"
     lab.create(
         files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", f"{echo}; {COPY}")}
     )
@@ -47,11 +49,10 @@ def propose(lab: Lab, text: str) -> str:
     return commit
 
 
-def approve(lab: Lab, commit: str, number: int = 1, trusted: tuple[str, ...] = TRUSTED,
-            branches: tuple[str, ...] = ALL) -> pulls.Pull:  # fmt: skip
+def approve(lab: Lab, commit: str, number: int = 1, branches: tuple[str, ...] = ALL) -> pulls.Pull:
     """As a maintainer does."""
     mirror = lab.site().repository(lab.name).mirror
-    return pulls.approve(mirror, number, commit, trusted=trusted, branches=branches)
+    return pulls.approve(mirror, number, commit, branches=branches)
 
 
 def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
@@ -104,13 +105,11 @@ def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted
 
 
 def test_what_cannot_be_approved_is_said(lab: Lab, proposed: str) -> None:
-    """Another number, no commit, a branch that would be trusted or is left out."""
+    """Another number, no commit, a branch that the settings leave out."""
     with pytest.raises(NotFound, match="no pull request 2"):
         approve(lab, proposed, number=2)
     with pytest.raises(UsageError, match="'HEAD' is no commit"):
         approve(lab, "HEAD")
-    with pytest.raises(Refused, match="trusted_branches names pull/1"):
-        approve(lab, proposed, trusted=("*",))
     with pytest.raises(Refused, match="leaves pull/1 out"):
         approve(lab, proposed, branches=("main",))
     assert "" == lab.tip("pull/1")
@@ -120,7 +119,8 @@ def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
     """Off unless the settings say otherwise; then one line names the branch."""
     lab.site()
     config = str(lab.root / "hosts/host/tea-runner.toml")
-    done = tea(lab.root, "--config", config, "pull", "approve", lab.name, "1", proposed)
+    off = ("--config", config, "-c", "pull_requests=false")
+    done = tea(lab.root, *off, "pull", "approve", lab.name, "1", proposed)
     assert (1, True) == (done.code, "set pull_requests = true" in done.err)
     wanted = ("--config", config, "-c", "pull_requests=true", "pull")
     done = tea(lab.root, *wanted, "approve", lab.name, "1", proposed)
@@ -128,6 +128,20 @@ def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
     assert (0, expected) == (done.code, done.out)
     done = tea(lab.root, *wanted, "list", lab.name)
     assert f"1: {proposed[:12]} branch pull/1 at {proposed[:12]}\n" == done.out
+
+
+def test_no_pattern_makes_a_pull_request_trusted() -> None:
+    """``trusted_branches = ["*"]`` names all branches but those of pull requests."""
+    assert ("", False) == (scope_of("feature", ["*"]), scope_of("pull/1", ["*", "pull/1"]) == "")
+
+
+def test_only_a_setting_has_them_processed() -> None:
+    """The pattern ``*`` does not name them while ``pull_requests`` is off."""
+    found = [
+        is_processed(branch, ["*"], pull_requests=on)
+        for branch in ("main", "pull/1") for on in (False, True)
+    ]  # fmt: skip
+    assert [True, True, False, True] == found
 
 
 @pytest.fixture
@@ -149,6 +163,7 @@ def test_a_fork_on_a_real_gitea(forked: tuple[Lab, Gitea], counted: Counted) -> 
     """A stranger's fork proposes a change; approved, its status stands beside the request's commit."""
     lab, gitea = forked
     echo, count = counted
+    lab.settings = "pull_requests = true\n"
     lab.create(
         files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", f"{echo}; {COPY}")}
     )
