@@ -3,8 +3,8 @@
 A pull request may come from anybody, so nothing is done about it by itself.  What a maintainer
 approves is one commit: it becomes the tip of the branch ``pull/NUMBER`` of the repository that the
 request is for, and that branch is then planned as one that no setting can make trusted: with a scope
-of its own, without secrets or network, its results upon it and nowhere else.  A later commit of the same request
-is another one, and has to be approved again.
+of its own, without secrets or network, its results upon it and nowhere else.  A later commit of
+the same request is another one, and has to be approved again.
 """
 
 from __future__ import annotations
