@@ -15,8 +15,8 @@ from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
 from tea_runner.adapters.turn import turn
+from tea_runner.core.branch import is_pull
 from tea_runner.core.errors import OutsideError, TeaError
-from tea_runner.core.hook import is_pull
 from tea_runner.flow.advance import Advance, Advancer
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import tracked

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 
 from tea_runner.adapters.lost import Lost
 from tea_runner.adapters.mirror import Mirror
+from tea_runner.core.branch import belongs_to_annex, is_processed
 from tea_runner.core.errors import TeaError
-from tea_runner.core.hook import is_processed
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Reconciler:
         return mended
 
     def _wanted(self, branch: str) -> bool:
-        if branch == "git-annex" or branch.startswith("synced/"):
+        if belongs_to_annex(branch):
             return False
         settings = self._site.settings
         return is_processed(branch, settings.branches, pull_requests=settings.pull_requests)

@@ -20,8 +20,8 @@ from tea_runner.adapters.repository import RESULTS, Repository
 from tea_runner.adapters.save import Found, Saver
 from tea_runner.adapters.scratch import Scratch
 from tea_runner.core.attributes import annex_backend
+from tea_runner.core.branch import is_pull
 from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
-from tea_runner.core.hook import is_pull
 from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.redact import Redactor

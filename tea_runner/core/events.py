@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
+from tea_runner.core.branch import belongs_to_annex
 from tea_runner.core.errors import TeaError
 from tea_runner.core.hook import is_repository
 
@@ -158,7 +159,7 @@ def not_a_work_branch(ref: str) -> str:
     if not ref.startswith("refs/heads/"):
         return "not a branch"
     name = ref.removeprefix("refs/heads/")
-    if name == "git-annex" or name.startswith("synced/"):
+    if belongs_to_annex(name):
         return f"{name.partition('/')[0]} belongs to git-annex"
     if not _BRANCH.fullmatch(name) or name.startswith("-") or {"HEAD", "@"} & set(name.split("/")):
         return "a branch name with characters that tea-runner does not take"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -41,27 +40,6 @@ def names(pattern: str, repository: str) -> bool:
     owner, slash, name = pattern.partition("/")
     own_owner, _, own_name = repository.partition("/")
     return bool(slash) and fnmatchcase(own_owner, owner) and fnmatchcase(own_name, name)
-
-
-def branch_matches(pattern: str, branch: str) -> bool:
-    """Whether a pattern such as ``main``, ``release/*`` or ``*`` names this branch."""
-    return fnmatchcase(branch, pattern)
-
-
-def is_pull(branch: str) -> bool:
-    """Whether this is the branch of a pull request: what stands there came from anybody."""
-    return branch.startswith("pull/")
-
-
-def is_processed(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> bool:
-    """Whether the settings have this branch processed.
-
-    :param patterns: of the setting ``branches``.
-    :param pull_requests: the setting of that name; without it no pattern names a pull request's branch.
-    """
-    if is_pull(branch) and not pull_requests:
-        return False
-    return any(branch_matches(pattern, branch) for pattern in patterns)
 
 
 @dataclass(frozen=True, kw_only=True)

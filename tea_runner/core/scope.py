@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from tea_runner.core.hook import branch_matches, is_pull
+from tea_runner.core.branch import is_named, is_pull
 
 #: Where results of trusted branches stand until they are settled, and those of all others.
 TRUSTED_REFS = "refs/tea/jobs/"
@@ -23,7 +23,7 @@ def scope_of(branch: str, trusted: Sequence[str]) -> str:
 
     The branch of a pull request is never trusted, whatever the patterns say.
     """
-    if not is_pull(branch) and any(branch_matches(pattern, branch) for pattern in trusted):
+    if is_named(branch, trusted) and not is_pull(branch):
         return ""
     return hashlib.sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

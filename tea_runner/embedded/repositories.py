@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.adapters import process
+from tea_runner.core.branch import belongs_to_annex
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.hook import is_repository
 
@@ -150,7 +151,7 @@ class Repositories:
 
     def point_head(self, repository: Repository, made: list[str]) -> None:
         """Where the default branch is not there, take one that was just made, as Gitea does."""
-        names = [name for name in made if name != "git-annex" and not name.startswith("synced/")]
+        names = [name for name in made if not belongs_to_annex(name)]
         if names and self.default_branch(repository) not in self.branches(repository):
             self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
 

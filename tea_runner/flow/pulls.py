@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tea_runner.core.branch import PULLS, is_named
 from tea_runner.core.errors import NotFound, Refused, UsageError
-from tea_runner.core.hook import branch_matches
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -49,15 +49,17 @@ class Pull:
     @property
     def branch(self) -> str:
         """The branch that an approved commit becomes."""
-        return f"pull/{self.number}"
+        return f"{PULLS}{self.number}"
 
 
 def pulls(refs: Refs) -> list[Pull]:
     """All pull requests that the forge has refs of, the newest first."""
-    found = refs.ls_remote("refs/pull/*/head", "refs/heads/pull/*")
+    found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULLS}*")
     made = [
         Pull(
-            number=int(match[1]), head=head, branch_tip=found.get(f"refs/heads/pull/{match[1]}", "")
+            number=int(match[1]),
+            head=head,
+            branch_tip=found.get(f"refs/heads/{PULLS}{match[1]}", ""),
         )
         for match, head in ((_HEAD.fullmatch(ref), head) for ref, head in found.items())
         if match
@@ -83,7 +85,7 @@ def approve(refs: Refs, number: int, commit: str, *, branches: Sequence[str]) ->
             f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}; "
             f"look at it, and approve it if it is right"
         )
-    if not any(branch_matches(pattern, pull.branch) for pattern in branches):
+    if not is_named(pull.branch, branches):
         raise Refused(f"the setting branches leaves {pull.branch} out; add a pattern for pull/*")
     if pull.branch_tip == pull.head:
         return pull

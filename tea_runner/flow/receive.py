@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tea_runner.core.branch import is_processed
 from tea_runner.core.errors import QueueError
 from tea_runner.core.events import A_TEST, DeliveryError, Headers, Ignored, dialect, parse, signed
-from tea_runner.core.hook import Hook, is_processed, names
+from tea_runner.core.hook import Hook, names
 from tea_runner.ports import PlanRequests
 
 

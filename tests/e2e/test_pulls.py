@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tea_runner.core.branch import is_processed
 from tea_runner.core.errors import NotFound, Refused, UsageError
-from tea_runner.core.hook import is_processed
 from tea_runner.core.scope import scope_of
 from tea_runner.flow import pulls
 from tests.cli.dataset import tea
