@@ -11,7 +11,7 @@ from tea_runner.adapters import process
 from tests.e2e.lab import Lab
 
 
-def folder_lab(root: Path, sandbox: str = "off") -> Lab:
+def folder_lab(root: Path, sandbox: str = "off", network: bool = False) -> Lab:
     """A lab whose forge is a plain folder of bare repositories."""
     import os
 
@@ -20,7 +20,7 @@ def folder_lab(root: Path, sandbox: str = "off") -> Lab:
     process.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], env=env)
     process.run(["git", "-C", str(bare), "config", "uploadpack.allowFilter", "true"], env=env)
     forge = {"kind": "folder", "url": str(root / "forge")}
-    return Lab(root, forge=forge, push_url=bare.as_uri(), sandbox=sandbox)
+    return Lab(root, forge=forge, push_url=bare.as_uri(), sandbox=sandbox, network=network)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ class Lab:
         push_url: str,
         name: str = "lab/data",
         sandbox: str = "off",
+        network: bool = False,
     ) -> None:
         self.root = root
         self.name = name
@@ -44,6 +45,7 @@ class Lab:
         self.broker.start()
         self._forge = forge
         self._sandbox = sandbox
+        self._network = str(network).lower()
         self._uuid = ""
         self.dataset = root / "dataset"
         self._sites: dict[str, Site] = {}
@@ -141,7 +143,7 @@ class Lab:
             path.write_text(
                 f'state = "{path.parent}"\n{self.settings}repositories = ["{self.name}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
-                f'[sandbox]\nkind = "{self._sandbox}"\n[forge]\n{forge}'
+                f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n{self.tables}'
             )

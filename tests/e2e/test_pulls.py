@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.core.branch import is_processed
 from tea_runner.core.errors import NotFound, Refused, UsageError
 from tea_runner.core.scope import scope_of
 from tea_runner.flow import pulls
 from tests.cli.dataset import tea
+from tests.e2e.conftest import folder_lab
+from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree
 from tests.gitea import Gitea
@@ -142,6 +146,42 @@ def test_only_a_setting_has_them_processed() -> None:
         for branch in ("main", "pull/1") for on in (False, True)
     ]  # fmt: skip
     assert [True, True, False, True] == found
+
+
+def test_a_branch_from_before_is_left_alone(lab: Lab, proposed: str, counted: Counted) -> None:
+    """With the setting off, neither the reconciler nor a request in the queue has it planned."""
+    approve(lab, proposed)
+    lab.settings = ""
+    lab.forget()
+    assert {"main:"} == {line.split()[2] for line in Hands(lab).reconciler.round()}
+    lab.settle(branch="pull/1")
+    assert (proposed, 0) == (lab.tip("pull/1"), counted[1]())
+
+
+def test_a_pull_request_has_no_network(tmp_path: Path) -> None:
+    """What the operator and the pipeline agree on for ``main`` is not for ``pull/1``."""
+    if HostSandbox().check():
+        pytest.skip(f"engine absent: {HostSandbox().check()}")
+    lab = folder_lab(tmp_path, sandbox="bwrap", network=True)
+    lab.settings = "pull_requests = true\n"
+    try:
+        look = 'readlink /proc/self/ns/net > "$PFS/out/net"'
+        lab.create(
+            files={**ATTRIBUTES, "raw/a.txt": "a\n",
+                   "up/spec.yml": spec("up", look, transform={"network": True})}
+        )  # fmt: skip
+        lab.push()
+        lab.settle()
+        lab.pull()
+        commit = propose(lab, "stranger")
+        approve(lab, commit)
+        lab.settle(branch="pull/1")
+        lab.git("fetch", "-q", "origin", "pull/1")
+        ours, theirs = (lab.git("show", f"{at}:up/net") for at in ("main", "FETCH_HEAD"))
+    finally:
+        lab.close()
+    here = f"{os.readlink('/proc/self/ns/net')}\n"
+    assert (True, True) == (ours == here, theirs.startswith("net:[") and theirs != here)
 
 
 @pytest.fixture
