@@ -7,6 +7,7 @@ layers that are kept there the second build takes seconds.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -154,6 +155,19 @@ def test_the_sandbox_holds_under_the_documented_options(engine: Engine) -> None:
     assert "1000" == uid
     assert "1" == hidden
     assert int(processes) < 6
+
+
+def test_no_way_leads_out_of_the_sandbox_in_the_image(engine: Engine) -> None:
+    """The escape suite, started in a container by its ordinary user: every probe was held."""
+    escape = f"{ROOT}/tests/hostile:/escape:ro"
+    said = engine.text(
+        *("run", "--rm", "--network=none", "-e", "TEA_CANARY=CANARY", *OPTIONS, "-v", escape, TAG),
+        *("python3", "-IB", "/escape/escape.py", "/var/lib/tea-runner/job"),
+        timeout=240,
+    )
+    answers: dict[str, str | None] = json.loads(said)
+    assert len(answers) >= 60
+    assert {} == {name: got for name, got in answers.items() if got is not None}
 
 
 def test_the_default_command_serves_everything_and_stops_cleanly(engine: Engine) -> None:
