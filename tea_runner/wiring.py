@@ -29,7 +29,7 @@ from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.logs import LogReader
-from tea_runner.adapters.mirror import Mirror, mirror_path
+from tea_runner.adapters.mirror import FetchBounds, Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.pace import Paces
 from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
@@ -174,7 +174,9 @@ class Site:
         """A dataset on the forge, with this host's mirror of it."""
         trusted = self.settings.trusted_repositories
         path = mirror_path(_folder(self.settings.state) / "mirrors", name)
-        mirror = Mirror(path, self.forge.remote_url(name), self.git)
+        forge = self.settings.forge
+        bounds = FetchBounds(size=forge.max_fetch, refs=forge.max_refs)
+        mirror = Mirror(path, self.forge.remote_url(name), self.git, bounds)
         made = Repository(
             name,
             mirror,

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tea_runner.adapters import process
+from tea_runner.adapters.fetchbounds import FetchBounds
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.adapters.objects import ObjectReader, ObjectWriter
 from tea_runner.adapters.refs import Refs
@@ -34,10 +35,17 @@ _REFSPECS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tea/*:refs/tea/*")
 class Mirror:
     """One repository's local copy."""
 
-    def __init__(self, git_dir: Path, url: str, environment: GitEnvironment) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        url: str,
+        environment: GitEnvironment,
+        bounds: FetchBounds | None = None,
+    ) -> None:
         self.git_dir = git_dir
         self.url = url
         self.environment = environment
+        self._bounds = bounds or FetchBounds()
         self.objects = ObjectReader(git_dir, environment)
         self._refs = Refs(
             git_dir,
@@ -52,10 +60,14 @@ class Mirror:
         check: bool = True,
         why: str = "",
         env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> bytes:
-        """Run git on this repository and return its output."""
+        """Run git on this repository and return its output.
+
+        :param before: a program that starts git, with its arguments.
+        """
         done = process.run(
-            ["git", f"--git-dir={self.git_dir}", *arguments],
+            [*before, "git", f"--git-dir={self.git_dir}", *arguments],
             env=env or self.environment.variables,
             cwd=self.git_dir,
             stdin=stdin,
@@ -91,7 +103,9 @@ class Mirror:
 
     def _object_format(self) -> str:
         """``sha256`` where the forge's repository is of that format."""
-        for oid in self.ls_remote().values():
+        refs = self.ls_remote()
+        self._bounds.check(refs)
+        for oid in refs.values():
             return "sha256" if len(oid) == 64 else "sha1"
         return "sha1"
 
@@ -114,7 +128,7 @@ class Mirror:
         """Bring all branches and unsettled results here, and forget what the forge has forgotten.
 
         :raises OutsideError: when the forge does not answer; refs are then as they were.
-        :raises Refused: when what it sends fails git's integrity check.
+        :raises Refused: when what it sends fails git's integrity check, or is more than it may be.
         """
         self.ensure()
         arguments = [*_PARTIAL, "fetch", "-q", "--no-tags", "--no-write-fetch-head"]
@@ -123,18 +137,22 @@ class Mirror:
             arguments.append("--prune")
 
         def fetch() -> None:
-            self.git(*arguments, "origin", *refspecs, why=f"fetching {self.url}")
+            self.git(
+                *arguments, "origin", *refspecs, why=f"fetching {self.url}", before=self._bounds.starter()
+            )
 
         with self.lock("fetch"):
             try:
                 self._mended(fetch)
             except CommandError as error:
                 refuse_damaged(error)
+                self._bounds.refuse(error, self.git_dir)
                 if "cannot lock ref" not in error.stderr:
                     raise
                 # Another ref stands where a directory is wanted: prune first, then again.
                 self._mended(lambda: self.git("remote", "prune", "origin", why="pruning"))
                 self._move(fetch)
+        self._bounds.check(self.refs("refs/"))
 
     def update(self, lines: Sequence[str]) -> None:
         """Move refs here, as ``git update-ref --stdin`` wants to be told."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import GitEnvironment
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.signature import join
 from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
 
@@ -26,6 +26,8 @@ _CHUNK = 900
 #: Trees remembered at once; a tree of a thousand names takes some 200 kB.
 _TREES = 20_000
 _COMMITS = 200
+#: Bytes of the largest tree that is read: some four million names in one folder.
+_LARGEST_TREE = 256 << 20
 #: Bytes of new objects up to which they become loose ones.
 _LOOSE = 1 << 20
 #: Bytes up to which compressing an object costs more than it saves.
@@ -67,7 +69,10 @@ class ObjectReader:
         return self.read_many([oid])[oid]
 
     def read_many(self, oids: Iterable[str]) -> dict[str, tuple[str, bytes] | None]:
-        """Several objects at once."""
+        """Several objects at once.
+
+        :raises Refused: when one of them is a tree larger than any dataset's.
+        """
         wanted = list(dict.fromkeys(oids))
         found: dict[str, tuple[str, bytes] | None] = {}
         with self._lock:
@@ -79,8 +84,9 @@ class ObjectReader:
                     for oid in chunk:
                         found[oid] = self._answer(pipe)
                 except BaseException:
-                    # A pipe that was left in the middle of an answer can never be asked again.
-                    pipe.close()
+                    # A pipe that was left in the middle of an answer can never be asked again, and
+                    # does not end by itself while nobody reads that answer.
+                    process.kill(pipe.process)
                     self._pipe = None
                     raise
                 self.reads += len(chunk)
@@ -92,6 +98,11 @@ class ObjectReader:
         if header[-1] in (b"missing", b"ambiguous"):
             return None
         size = int(header[2])
+        if header[1] == b"tree" and size > _LARGEST_TREE:
+            raise Refused(
+                f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes in git, "
+                f"more than {_LARGEST_TREE >> 20} MiB; spread its files over several folders"
+            )
         data = pipe.read(size + 1)[:-1]
         return header[1].decode(), data
 

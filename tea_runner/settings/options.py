@@ -94,6 +94,19 @@ class ForgeOptions:
     timeout: float = option(
         15.0, "How long an answer of the forge's API may take.", unit="seconds", least=0.1
     )
+    max_fetch: int = option(
+        16 * 1024 * MEBI,
+        "Most bytes that one fetch from a repository may bring: its history and folders, not the "
+        "content of files. A repository that sends more is refused.",
+        unit="bytes",
+        least=MEBI,
+    )
+    max_refs: int = option(
+        50_000,
+        "Most branches, results in progress included, that a repository may have. One with more is "
+        "refused.",
+        least=1,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

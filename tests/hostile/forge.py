@@ -77,11 +77,12 @@ class HostileForge:
         settings: str = "",
         sandbox: str = "off",
         walls: str = "",
+        more: str = "",
     ) -> None:
         """A server.
 
-        :param top: lines of the settings file before its first table; *settings* are further tables, and
-            *walls* lines of the sandbox's.
+        :param top: lines of the settings file before its first table; *settings* are further tables,
+            *walls* lines of the sandbox's, and *more* of the forge's.
         """
         self.root = root
         self.canaries = root / "canaries"
@@ -96,7 +97,7 @@ class HostileForge:
             f'state = "{root}/host"\nscratch = "{root}/scratch"\nrepositories = ["lab/*"]\n{top}\n'
             f'[redis]\nurl = "{self.broker.url}"\n[sandbox]\nkind = "{sandbox}"\n'
             f"{walls}\n"
-            f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{settings}\n'
+            f'[forge]\nkind = "folder"\nurl = "{root}/forge"\n{more}\n{settings}\n'
             f'[[storage]]\nname = "store"\nuuid = "{UUID}"\ntype = "directory"\n'
             f'[storage.options]\ndirectory = "{root}/store"\n'
         )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tea_runner.adapters import objects
+from tea_runner.core.errors import Refused
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import TOLD, redis_of
 
@@ -153,3 +157,82 @@ def test_weak_hashes_are_refused_where_the_operator_says_so(
             assert "running" == forge.meet(name).state
     finally:
         strict.close()
+
+
+def test_a_repository_of_a_million_refs_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Row 78: said in one sentence, with the number; what is here is as it was."""
+    forge = HostileForge(tmp_path)
+    try:
+        forge.make("refs", {})
+        tips = forge.tips("refs")
+        tip = tips["refs/heads/main"]
+        place = tmp_path / "forge/lab/refs.git"
+        lines = sorted(
+            [*(f"{oid} {ref}\n" for ref, oid in tips.items())]
+            + [f"{tip} refs/heads/x/{number:07}\n" for number in range(1_000_000)],
+            key=lambda line: line.split()[1],
+        )
+        (place / "packed-refs").write_text(
+            "# pack-refs with: peeled fully-peeled sorted \n" + "".join(lines)
+        )
+        began = time.monotonic()
+        assert forge.planner.plan("lab/refs", "main") is None
+        assert "has 1000002 refs, more than the 50000 that forge.max_refs allows" in caplog.text
+        assert time.monotonic() - began < 60
+        assert not list((tmp_path / "host" / "mirrors").glob("lab%2Frefs*.git"))
+    finally:
+        forge.close()
+
+
+def test_refs_that_come_later_are_counted_too(tmp_path: Path) -> None:
+    """A repository that was small once is refused when it has grown past the bound, not before."""
+    forge = HostileForge(tmp_path, more="max_refs = 5")
+    try:
+        forge.make("refs", {})
+        assert "settled" == forge.meet("refs").state
+        tip = forge.tips("refs")["refs/heads/main"]
+        for number in range(5):
+            forge.git("refs", "update-ref", f"refs/heads/x{number}", tip)
+        assert "refused" == forge.meet("refs").state
+    finally:
+        forge.close()
+
+
+def test_a_history_larger_than_a_fetch_may_be_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Row 78: git is stopped at the bound, the disk keeps nothing of it, and the answer names the bound."""
+    forge = HostileForge(tmp_path, more='max_fetch = "1 MiB"')
+    try:
+        forge.make("history", {"message": random.Random(1).randbytes(1 << 20).hex()})
+        assert forge.planner.plan("lab/history", "main") is None
+        assert "more than the 1048576 bytes that forge.max_fetch allows" in caplog.text
+        mirrors = forge.root / "host" / "mirrors"
+        assert sum(path.stat().st_size for path in mirrors.rglob("*") if path.is_file()) < 1 << 20
+    finally:
+        forge.close()
+
+
+def test_a_tree_larger_than_any_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 78: a tree that few bytes of a pack become is not read into memory."""
+    forge = HostileForge(tmp_path)
+    try:
+        files = {f"wide/{number:05}": "" for number in range(5_000)}
+        forge.make("tree", {"files": files})
+        monkeypatch.setattr(objects, "_LARGEST_TREE", 100_000)
+        tree = forge.git("tree", "rev-parse", "main:wide").decode().strip()
+        forge.planner.plan("lab/tree", "main")
+        mirror = forge.site.repository("lab/tree").mirror
+        reader = mirror.objects
+        with pytest.raises(
+            Refused, match=rf"folder of the repository \(tree {tree}\) takes 1[0-9]+"
+        ):
+            reader.tree(tree)
+        assert reader.tree(forge.git("tree", "rev-parse", "main:raw").decode().strip())
+        mirror.close()
+    finally:
+        forge.close()
