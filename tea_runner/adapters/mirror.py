@@ -138,7 +138,11 @@ class Mirror:
 
         def fetch() -> None:
             self.git(
-                *arguments, "origin", *refspecs, why=f"fetching {self.url}", before=self._bounds.starter()
+                *arguments,
+                "origin",
+                *refspecs,
+                why=f"fetching {self.url}",
+                before=self._bounds.starter(),
             )
 
         with self.lock("fetch"):
