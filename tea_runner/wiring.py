@@ -22,6 +22,7 @@ from tea_runner.adapters.connection import connect
 from tea_runner.adapters.elsewhere import Elsewhere
 from tea_runner.adapters.environments.kinds import KINDS, Choice, choose
 from tea_runner.adapters.environments.protocol import Environment, Limits
+from tea_runner.adapters.fetchbounds import FetchBounds
 from tea_runner.adapters.fleet import Fleet, look_at_fleet
 from tea_runner.adapters.forge.kinds import Reach, make_forge
 from tea_runner.adapters.gitenv import GitEnvironment, make_environment
@@ -29,7 +30,7 @@ from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.logs import LogReader
-from tea_runner.adapters.mirror import FetchBounds, Mirror, mirror_path
+from tea_runner.adapters.mirror import Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.pace import Paces
 from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
