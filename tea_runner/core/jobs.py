@@ -84,12 +84,13 @@ def cut(
     """Sets of datums, one per job: single datums while they are few, larger sets when they are many.
 
     :param number: ``datum_set_spec.number``: that many datums in each set.
-    :param most: ``parallelism_spec.constant``: at most so many sets, which is what can run at once.
+    :param most: ``parallelism_spec.constant``, less the jobs under way: at most so many sets, which is
+        what can run at once; none at all when it is 0.
     :param pace: where it is known, sets are as large as takes a worker a while, and all have some.
     :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many;
         *most* goes before it.
     """
-    if not decisions:
+    if not decisions or most == 0:
         return []
     size = number or _set_size(len(decisions), pace)
     if most:

@@ -34,7 +34,7 @@ SENTENCES: dict[Reason, str] = {
     "command-changed": "the command is another one",
     "code-changed": "a code file has other content",
     "environment-changed": "the environment is another one",
-    "parameters-changed": "a parameter (env, user, salt) is another one",
+    "parameters-changed": "a parameter (env, user, salt, the push under every_job) is another one",
     "result-missing": "its outputs are gone from the tree",
     "previous-failed": "it failed last time and is tried again",
     "forced": "somebody asked for it",

@@ -209,7 +209,7 @@ TOP = (
        _ignored("per_worker", "number", "sets for each worker", "sets are made by their size")),
     _f("parallelism_spec", "mapping", "how much at once",
        _f("constant", "number", "at most so many jobs of this pipeline at once",
-          standing="differs", note="a cap: workers are started by their operator"),
+          standing="differs", note="a cap for each branch: workers are started by their operator"),
        _ignored("coefficient", "cpu", "share of the cluster's nodes",
                 "as many jobs run as there are workers")),
     _f("reprocess_spec", "text", "whether results are reused",

@@ -313,13 +313,18 @@ class Advancer:
         for decision in to_run:
             if decision.key not in flying:
                 rest.setdefault(planned.forced.get(decision.key, ""), []).append(decision)
+        most = plan.pipeline.parallelism
+        if most is not None:
+            # What an earlier push has under way counts; each job that ends has the branch planned
+            # again, so what finds no room now has its turn then.
+            most = max(0, most - len(ids))
         sets = [
             (salt, group)
             for salt, decisions in sorted(rest.items())
             for group in cut(
                 decisions,
                 number=plan.pipeline.datum_set_number,
-                most=plan.pipeline.parallelism,
+                most=most,
                 pace=self.pace(plan.pipeline.name),
                 size_bytes=plan.pipeline.datum_set_bytes,
                 bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),

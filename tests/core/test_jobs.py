@@ -90,6 +90,11 @@ def test_sets_are_as_large_as_the_pipeline_says(
     assert expected == [len(each) for each in sets]
 
 
+def test_where_all_room_is_taken_nothing_is_cut() -> None:
+    """A cap that the jobs under way have used up leaves no set."""
+    assert [] == cut(decisions(5), most=0)
+
+
 def test_the_same_datums_are_cut_alike() -> None:
     """The order in which they come says nothing, so that two planners make the same jobs."""
     assert cut(decisions(200), number=None) == cut(decisions(200)[::-1], number=None)

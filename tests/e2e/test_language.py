@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tea_runner.adapters.runs import Runs
+from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
 
@@ -128,6 +129,32 @@ def test_at_most_so_many_jobs_at_once(lab: Lab, counted: Counted) -> None:
     assert Step(5, True, "settled") == push(lab, count)
     assert 2 == len(Runs(lab.site().redis).latest(1)[0].pipelines[0].jobs)
     assert {f"up/{number}.txt": f"{number}\n" for number in range(5)} == tree(lab, "up")
+
+
+def test_jobs_of_an_earlier_push_count(lab: Lab, counted: Counted) -> None:
+    """The cap of ``parallelism_spec`` is one for all pushes of a branch: the rest waits for its turn."""
+    echo, count = counted
+    up = spec("up", f"{echo}; {COPY}", parallelism_spec={"constant": 1})
+    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": up})
+    lab.push()
+    hands = Hands(lab)
+    try:
+        hands.plan()
+        first = set(hands.site.jobs.waiting())
+        lab.write({f"raw/{number}.txt": f"{number}\n" for number in range(3)})
+        lab.save()
+        lab.push()
+        hands.plan()
+        assert (1, first) == (len(first), set(hands.site.jobs.waiting()))
+        assert sorted(first) == hands.work()
+        hands.plan()
+        second = hands.work()
+        advance = hands.plan()
+        assert (1, 5) == (len(second), count())
+        assert advance is not None
+        assert "settled" == advance.pipelines["up"].state
+    finally:
+        hands.close()
 
 
 def test_every_push_runs_all_again_where_that_is_asked_for(lab: Lab, counted: Counted) -> None:
