@@ -6,6 +6,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tea_runner.core.errors import QueueError
+
 
 def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
     """A connection that tells of a failure at once and leaves it to the caller to try again.
@@ -22,4 +24,12 @@ def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
         protocol=2,
         # Branches may have names that are no UTF-8.
         encoding_errors="surrogateescape",
+    )
+
+
+def unanswered(error: redis.RedisError) -> QueueError:
+    """What went wrong with Redis, as a sentence that says where to look."""
+    said = str(error).rstrip(".")
+    return QueueError(
+        f"Redis does not answer as it should: {said}; see that it runs, and redis.url"
     )

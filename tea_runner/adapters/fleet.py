@@ -12,8 +12,8 @@ from typing import Any
 
 import redis
 
+from tea_runner.adapters.connection import unanswered
 from tea_runner.adapters.queue import QUEUES
-from tea_runner.core.errors import QueueError
 from tea_runner.core.standing import JobFacts
 
 
@@ -62,7 +62,7 @@ def look_at_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
             pipe.llen(f"rq:queue:{queue}")
         answers: list[Any] = pipe.execute()
     except redis.RedisError as error:
-        raise QueueError(f"Redis does not answer as it should: {error}") from None
+        raise unanswered(error) from None
     workers = [
         _worker(name.removeprefix("rq:worker:"), notes, at)
         for name, notes in zip(names, answers, strict=False)

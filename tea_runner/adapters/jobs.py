@@ -28,8 +28,9 @@ from typing import Any
 
 import redis
 
+from tea_runner.adapters.connection import unanswered
 from tea_runner.adapters.jobscripts import CANCEL, CANCELLED, CLAIM, END, EXTEND, RELEASE, WANT
-from tea_runner.core.errors import NotFound, QueueError, Refused
+from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.jobs import Job, seal, unseal
 from tea_runner.core.standing import JobFacts, job_facts
 from tea_runner.ports import Missed
@@ -390,7 +391,7 @@ class Jobs:
         try:
             return call()
         except redis.RedisError as error:
-            raise QueueError(f"Redis does not answer as it should: {error}") from None
+            raise unanswered(error) from None
 
 
 def _now() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.core.errors import QueueError
+from tea_runner.adapters.connection import unanswered
 
 _KEEP = 14 * 86_400
 _CHUNK = 1 << 18
@@ -155,7 +155,7 @@ class LogReader:
             pipe.strlen(self._tail)
             head, cut, tail = pipe.execute()
         except redis.RedisError as error:
-            raise QueueError(f"Redis does not answer as it should: {error}") from None
+            raise unanswered(error) from None
         return int(head), int(cut or 0), int(tail)
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[bytes]:
@@ -164,7 +164,7 @@ class LogReader:
             try:
                 piece: Any = self._redis.getrange(name, start, last)
             except redis.RedisError as error:
-                raise QueueError(f"Redis does not answer as it should: {error}") from None
+                raise unanswered(error) from None
             if not piece:
                 return
             yield piece

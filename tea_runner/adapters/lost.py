@@ -13,8 +13,8 @@ from typing import Any
 
 import redis
 
+from tea_runner.adapters.connection import unanswered
 from tea_runner.adapters.queue import Work
-from tea_runner.core.errors import QueueError
 
 
 class Lost:
@@ -136,7 +136,7 @@ class Lost:
         try:
             return call()
         except redis.RedisError as error:
-            raise QueueError(f"Redis does not answer as it should: {error}") from None
+            raise unanswered(error) from None
 
 
 def _text(raw: bytes) -> str:

@@ -18,6 +18,8 @@ import redis
 from rq import Queue
 from rq.job import Job as RqJob
 
+from tea_runner.adapters.connection import unanswered
+
 log = logging.getLogger(__name__)
 
 #: Kind of work to the queue that carries it.
@@ -44,7 +46,7 @@ class ListedJob(RqJob):
             return handler(arguments[0])
         except redis.RedisError as error:
             # What was done is on the forge; what was not is found by leases and the reconciler.
-            log.warning("Redis: %s", error)
+            log.warning("%s", unanswered(error))
             return None
 
     @property

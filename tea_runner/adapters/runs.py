@@ -22,7 +22,8 @@ from typing import Any
 
 import redis
 
-from tea_runner.core.errors import NotFound, QueueError
+from tea_runner.adapters.connection import unanswered
+from tea_runner.core.errors import NotFound
 from tea_runner.core.runs import PipelineRun, Run, carried_on, run_id
 
 __all__ = ["PipelineRun", "Run", "Runs", "run_id"]
@@ -142,4 +143,4 @@ def _answered(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except redis.RedisError as error:
-        raise QueueError(f"Redis does not answer as it should: {error}") from None
+        raise unanswered(error) from None

@@ -20,6 +20,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.timeouts import BaseDeathPenalty
 from rq.worker.base import StopRequested
 
+from tea_runner.adapters.connection import unanswered
 from tea_runner.adapters.process import kill_descendants
 from tea_runner.adapters.queue import QUEUES, Handler, ListedJob, Serializer
 
@@ -175,7 +176,7 @@ class Service:
                     return
                 log.warning("Redis: the connection was lost; waiting for it")
             except redis.RedisError as error:
-                log.warning("Redis: %s", error)
+                log.warning("%s; it is tried again", unanswered(error))
             if time.monotonic() - began > 30:
                 pause = 0.1
             time.sleep(pause)

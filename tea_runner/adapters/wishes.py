@@ -18,8 +18,8 @@ from typing import Any
 
 import redis
 
+from tea_runner.adapters.connection import unanswered
 from tea_runner.adapters.turn import turn
-from tea_runner.core.errors import QueueError
 from tea_runner.core.standing import JobFacts
 from tea_runner.core.verdict import Verdict, add
 
@@ -136,4 +136,4 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise QueueError(f"Redis does not answer as it should: {error}") from None
+        raise unanswered(error) from None

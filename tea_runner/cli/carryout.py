@@ -107,7 +107,8 @@ def _keep_log(session: Session, job: Job, lines: list[bytes], console: Console) 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.id}.log"
     path.write_bytes(b"".join(lines))
-    console.print(f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}", markup=False)
+    said = f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _progress(quiet: bool) -> Progress:

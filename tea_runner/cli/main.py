@@ -165,8 +165,16 @@ def main() -> None:
     """Run the command line; the one place where errors become lines and exit codes."""
     collect_seldom()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="tea-runner", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.UsageError as error:
+        verb = error.ctx.command_path if error.ctx is not None else "tea-runner"
+        message = error.format_message().rstrip(".")
+        click.echo(f"tea-runner: {message}; see {verb} --help", err=True)
+        sys.exit(2)
     except click.ClickException as error:
         click.echo(f"tea-runner: {error.format_message()}", err=True)
         sys.exit(2)

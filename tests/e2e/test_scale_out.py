@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tea_runner.adapters import process
+from tea_runner.adapters.fleet import look_at_fleet
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
+from tests.e2e.test_fetches import content
 
 SPEC = """\
 pipeline:
@@ -88,14 +90,18 @@ def test_64_jobs_on_8_worker_processes_make_one_commit_with_64_exact_records(man
 def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: Lab) -> None:
     """Each has a home, mirrors and scratch of its own; both do jobs of one push."""
     lab = many
-    pushed = lab.push()
-    lab.site().jobs.request_plan(lab.name, "refs/heads/main", why="test")
     running = [
         start(lab, "east", "planner"),
         start(lab, "east", "worker"),
         start(lab, "west", "worker"),
     ]
     try:
+        redis, end = lab.site().redis, time.monotonic() + 60
+        while len([w for w in look_at_fleet(redis, []).workers if w.kind == "work"]) < 2:
+            assert time.monotonic() < end, "the workers did not start"
+            time.sleep(0.1)
+        pushed = lab.push()
+        lab.site().jobs.request_plan(lab.name, "refs/heads/main", why="test")
         wait_for_results(lab, pushed)
     finally:
         for each in running:
@@ -108,5 +114,7 @@ def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: 
         assert f"content {number}\n" == (lab.dataset / f"copy/f{number:02}.txt.copy").read_text()
     east, west = (os.listdir(lab.root / "hosts" / host / "mirrors") for host in ("east", "west"))
     assert east == west
+    # A planner fetches no content: what is there a worker has taken.
+    assert all(content(lab, host) > 0 for host in ("east", "west"))
     assert tip != pushed
     lab.close()

@@ -125,6 +125,12 @@ def real(gitea: Gitea) -> dict[str, str]:
     }
 
 
+def _kept(state: Path) -> dict[str, int]:
+    """Annex keys whose content this host has, with their bytes."""
+    places = (state / "mirrors").rglob("annex/objects/**/*")
+    return {path.name: path.stat().st_size for path in places if path.is_file()}
+
+
 def whole_way(root: Path, forge: dict[str, str]) -> None:
     """Three pushes of the edges example, each as its ``expected.json`` says."""
     repository = forge["repository"]
@@ -140,6 +146,7 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
             if number:
                 lab.add(f"edges/{step['add']}")
                 lab.save(step["name"])
+            before = _kept(server.state)
             pushed = lab.push()
 
             def ended(commit: str = pushed) -> dict[str, tuple[str, str]] | None:
@@ -159,6 +166,13 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
             words = [f"{edges['run']} done"] if edges["run"] else []
             words += [f"{edges['reused']} reused"] if edges["reused"] else []
             assert ("success", ", ".join(words)) == statuses["tea-runner/edges"]
+            # What came from the storage is the pushed photographs, to the byte.
+            fetched = sum(
+                size for key, size in _kept(server.state).items()
+                if key.endswith(".jpg") and key not in before
+            )  # fmt: skip
+            photographs = (EXAMPLES / "edges" / step["add"]).rglob("*.jpg")
+            assert sum(path.stat().st_size for path in photographs) == fetched
             changed = lab.git("diff", "--name-only", pushed, tip).splitlines()
             assert set(step["changed"]) == {p for p in changed if not p.endswith(".tsv")}
             for path in step["changed"]:
@@ -166,6 +180,10 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
                 picture = cv2.imread(str(lab.dataset / path), cv2.IMREAD_GRAYSCALE)
                 assert picture is not None, path
                 assert picture.std() > 1, f"{path} is blank"
+        # The deliveries of the results commits themselves led to nothing.
+        runs = json.loads(server.cli("--json", "runs"))
+        jobs = [sum(p["run"] for p in step["pipelines"].values()) for step in steps]
+        assert jobs == [run["counts"].get("done", 0) for run in reversed(runs)]
         assert [] == [ref for ref in lab.git("ls-remote", "origin").split() if "refs/tea" in ref]
         told = requests.get(f"{server.url}/metrics", timeout=5).text
         assert 'tea_deliveries_total{verdict="accepted"}' in told
