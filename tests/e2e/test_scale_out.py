@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,14 @@ transform:
 
 
 @pytest.fixture
-def many(tmp_path: Path) -> Lab:
+def many(tmp_path: Path) -> Iterator[Lab]:
     """A lab whose dataset has 64 files and one pipeline over each."""
     lab = folder_lab(tmp_path)
     files = {f"in/f{number:02}.txt": f"content {number}\n" for number in range(64)}
     rules = "* annex.backend=MD5E\n**/spec.yml annex.largefiles=nothing\n"
     lab.create(files={**files, ".gitattributes": rules, "copy/spec.yml": SPEC})
-    return lab
+    yield lab
+    lab.close()
 
 
 def records(lab: Lab) -> list[str]:
@@ -84,7 +86,6 @@ def test_64_jobs_on_8_worker_processes_make_one_commit_with_64_exact_records(man
         changed = lab.git("diff-tree", "--no-commit-id", "--name-only", "-r", commit).split()
         subject = lab.git("log", "-1", "--format=%s", commit).strip()
         assert [f"copy/{subject.rpartition(':')[2]}.copy"] == changed
-    lab.close()
 
 
 def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: Lab) -> None:
@@ -117,4 +118,3 @@ def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: 
     # A planner fetches no content: what is there a worker has taken.
     assert all(content(lab, host) > 0 for host in ("east", "west"))
     assert tip != pushed
-    lab.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
 
 def test_the_forge_says_what_it_is_and_who_we_are(side: Side) -> None:
     """Version and user; a check finds nothing wrong."""
-    assert side.client.version().startswith("1.")
+    assert re.match(r"[0-9]+\.[0-9]+", side.client.version())
     assert side.bot == side.client.whoami()
     assert side.client.check() == []
 
@@ -106,6 +107,18 @@ def test_refs_are_those_that_git_lists(side: Side) -> None:
     assert side.client.refs("nobody/nothing", "refs/heads/") is None
 
 
+def _statuses(side: Side, commit: str) -> Mapping[str, tuple[str, str]]:
+    """Asked again for a while: Forgejo learns from a queue that the first push has come."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return side.client.statuses(side.repository, commit)
+        except ForgeError as error:
+            if error.status != 500 or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
 def test_a_status_goes_there_and_back(side: Side) -> None:
     """The latest of each context counts; long words are cut; unknown commits are an error."""
     tip = side.clone.commit("a")
@@ -113,7 +126,7 @@ def test_a_status_goes_there_and_back(side: Side) -> None:
     for state, words in (("pending", "1 runs"), ("success", "1 done, " + "x" * 400)):
         side.client.set_status(side.repository, tip, state, description=words,  # type: ignore[arg-type]
                                context="tea", target_url="http://127.0.0.1:1/x")  # fmt: skip
-    state, words = side.client.statuses(side.repository, tip)["tea"]
+    state, words = _statuses(side, tip)["tea"]
     assert state == "success"
     assert len(words) == 255
     with pytest.raises(ForgeError) as unknown:
