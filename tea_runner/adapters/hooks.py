@@ -23,6 +23,8 @@ class HookStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        #: Hook's id to its file's inode and time, and what was read then.
+        self._known: dict[str, tuple[tuple[int, int], Hook]] = {}
 
     def new(self, forge: str, repository: str, *, repository_id: int | None = None) -> Hook:
         """A hook with a fresh id and a fresh secret; not kept before :meth:`keep`."""
@@ -64,7 +66,21 @@ class HookStore:
         """The hook of this id, None when there is none."""
         if not _ID.fullmatch(hook_id):
             return None
-        return _load(self._path(hook_id))
+        path = self._path(hook_id)
+        try:
+            found = path.stat()
+        except OSError:
+            self._known.pop(hook_id, None)
+            return _load(path)
+        # A changed hook is another file: it was put in the place of the old one.
+        stamp = (found.st_ino, found.st_mtime_ns)
+        known = self._known.get(hook_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        hook = _load(path)
+        if hook is not None:
+            self._known[hook_id] = (stamp, hook)
+        return hook
 
     def all(self) -> Iterator[Hook]:
         """Every hook, by repository."""

@@ -278,7 +278,8 @@ class Jobs:
         """See :class:`tea_runner.ports.PlanRequests`."""
         branch = ref.removeprefix("refs/heads/")
         name = f"tea:plan:{repository}\n{branch}"
-        if self._guard(lambda: self._redis.set(name, why, nx=True, ex=_DAY)):
+        asked = ("SET", name, why, "EX", _DAY, "NX")
+        if self._guard(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
             self._guard(lambda: self._enqueue("plan", json.dumps([repository, branch])))
 
     def begin_plan(self, repository: str, branch: str) -> None:

@@ -21,6 +21,18 @@ def test_a_hook_is_kept_and_found_again(tmp_path: Path) -> None:
     assert [hook] == list(store.all())
 
 
+def test_a_hook_that_another_process_changed_is_read_anew(tmp_path: Path) -> None:
+    """What is remembered is what the file said, and no longer than it says so."""
+    here, there = HookStore(tmp_path / "hooks"), HookStore(tmp_path / "hooks")
+    hook = here.new("gitea", "lab/edges")
+    here.keep(hook)
+    assert hook == there.get(hook.id)
+    rotated = here.rotate(hook.id)
+    assert rotated == there.get(hook.id)
+    here.remove(hook.id)
+    assert there.get(hook.id) is None
+
+
 def test_only_the_owner_can_read_hooks(tmp_path: Path) -> None:
     """File 600 in a folder 700, from the first byte on."""
     store = HookStore(tmp_path / "hooks")

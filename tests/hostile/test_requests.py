@@ -6,6 +6,7 @@ The application is the one that is shipped, with its pages, its Redis and its fo
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -38,7 +39,8 @@ class Whole(NamedTuple):
         return redis_of(self.forge, _COUNTED), refs_of(self.forge), kept
 
     def counts(self) -> dict[str, float]:
-        """Deliveries by their end, as ``/metrics`` tells them."""
+        """Deliveries by their end, as ``/metrics`` tells them a moment after the answer."""
+        time.sleep(0.1)
         text = requests.get(f"http://127.0.0.1:{self.server.port}/metrics", timeout=10).text
         lines = [line for line in text.splitlines() if line.startswith("tea_deliveries_total{")]
         return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines}
