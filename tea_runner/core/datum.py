@@ -49,7 +49,10 @@ class Datum:
     @property
     def label(self) -> str:
         """What people read and what identifies the datum within its pipeline."""
-        return " ".join(entry.label for entry in self.entries)
+        entries = self.entries
+        if len(entries) == 1:
+            return entries[0].label
+        return " ".join(entry.label for entry in entries)
 
     @property
     def id(self) -> str:

@@ -93,18 +93,14 @@ def _digest(*values: object) -> str:
 
 
 def _file(file: SeenFile) -> bytes:
-    path = file.path.encode("utf-8", "surrogateescape")
-    content = file.content
+    name, executable, content = file
+    path = name.encode("utf-8", "surrogateescape")
     if content is None:
-        return b"F%d:%s%d e" % (len(path), path, file.executable)
+        return b"F%d:%s%d e" % (len(path), path, executable)
+    algorithm, size, digest = content
     return b"F%d:%s%d %s %d %s;" % (
-        len(path),
-        path,
-        file.executable,
-        content.algorithm.encode(),
-        content.size,
-        content.digest.encode(),
-    )
+        len(path), path, executable, algorithm.encode(), size, digest.encode(),
+    )  # fmt: skip
 
 
 def base(
@@ -163,20 +159,27 @@ def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
         )
     )
 
+    names: dict[str, bytes] = {}
+
     def make(inputs: Sequence[SeenInput]) -> str:
         digest = begun.copy()
         for name, path, is_dir, join_on, group_by, files in inputs:
             # ``canonical`` of the five, written out: this runs once for each datum.
-            who = (
-                _text(name),
-                _text(path),
-                b"t" if is_dir else b"f",
-                _text(join_on),
-                _text(group_by),
+            first = names.get(name)
+            if first is None:
+                first = names[name] = _text(name)
+            digest.update(
+                b"l5:%s%s%s%s%sI%d:%s"
+                % (
+                    first,
+                    _text(path),
+                    b"t" if is_dir else b"f",
+                    _text(join_on) if join_on else b"s0:",
+                    _text(group_by) if group_by else b"s0:",
+                    len(files),
+                    _file(files[0]) if len(files) == 1 else b"".join(map(_file, files)),
+                )
             )
-            digest.update(b"l5:%s%s%s%s%sI%d:" % (*who, len(files)))
-            for file in files:
-                digest.update(_file(file))
         return digest.hexdigest()
 
     return make

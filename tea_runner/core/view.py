@@ -86,7 +86,7 @@ def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
     *sources* belong to the pipeline's pfs inputs, in their order.
     """
     shown: list[Shown] = []
-    inputs = seen_inputs(pipeline, datum, sources, shown)
+    inputs = looker(pipeline, sources)(datum, shown)
     variables: dict[str, str] = {}
     for seen in inputs:
         if seen.join_on:
@@ -97,34 +97,46 @@ def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
     return View(inputs=inputs, files=tuple(shown), places=places, variables=variables)
 
 
-def seen_inputs(
-    pipeline: Pipeline,
-    datum: Datum,
-    sources: Sequence[Source],
-    shown: list[Shown] | None = None,
-) -> tuple[SeenInput, ...]:
-    """The part of a datum's view that is in its key; *shown* is given the files, where it is there."""
-    leaves = pfs_leaves(pipeline.input)
+#: A datum in, and a list for its files where they are wanted; the inputs of its view out.
+Looker = Callable[[Datum, "list[Shown] | None"], tuple[SeenInput, ...]]
+
+
+def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
+    """What tells of each datum the part of its view that is in its key.
+
+    It runs once for each datum of a plan, so what is the same for all is looked at here.
+    """
     in_dataset = pipeline.view == "dataset"
     hidden = pipeline.output_path is not None and not in_dataset
-    inputs = []
-    for entry, place in _places(pipeline, datum, sources, hidden=hidden):
-        source = sources[entry.input]
-        at = place if in_dataset else f"{entry.name}/{place}"
-        empty = leaves[entry.input].empty_files
-        files = []
-        for path in _below(source.listing, entry):
-            rest = path[len(entry.path) :].lstrip("/") if entry.is_dir else ""
-            visible = posixpath.join(at, rest) if rest else at
-            executable, identity, _, _ = source.fact(path)
-            files.append(SeenFile(visible, executable, None if empty else identity))
-            if shown is not None:
-                shown.append(Shown(visible, entry.input, path))
-        if len(files) > 1:
-            files.sort(key=_visible)
-        join_on, group_by = ("", "") if hidden else (entry.join_on, entry.group_by)
-        inputs.append(SeenInput(entry.name, at, entry.is_dir, join_on, group_by, tuple(files)))
-    return tuple(inputs)
+    by_path = not in_dataset and not hidden
+    empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
+
+    def look(datum: Datum, shown: list[Shown] | None) -> tuple[SeenInput, ...]:
+        inputs = []
+        for entry, place in (
+            [(entry, entry.path) for entry in datum.entries]
+            if by_path
+            else _places(datum, sources, hidden=hidden)
+        ):
+            number, name, root, is_dir, _, join_on, group_by = entry
+            source = sources[number]
+            at = place if in_dataset else f"{name}/{place}"
+            files = []
+            for path in source.listing.files_below(root) if is_dir else (root,):
+                rest = path[len(root) :].lstrip("/") if is_dir else ""
+                visible = posixpath.join(at, rest) if rest else at
+                executable, identity, _, _ = source.fact(path)
+                files.append(SeenFile(visible, executable, None if empty[number] else identity))
+                if shown is not None:
+                    shown.append(Shown(visible, number, path))
+            if len(files) > 1:
+                files.sort(key=_visible)
+            if hidden:
+                join_on = group_by = ""
+            inputs.append(SeenInput(name, at, is_dir, join_on, group_by, tuple(files)))
+        return tuple(inputs)
+
+    return look
 
 
 def _visible(file: SeenFile) -> str:
@@ -135,14 +147,10 @@ def _below(listing: Listing, entry: Entry) -> Sequence[str]:
     return listing.files_below(entry.path) if entry.is_dir else (entry.path,)
 
 
-def _places(
-    pipeline: Pipeline, datum: Datum, sources: Sequence[Source], *, hidden: bool
-) -> list[tuple[Entry, str]]:
-    """Each entry with its place below its input's root (or below the dataset's root)."""
-    if pipeline.view == "dataset":
-        return [(entry, sources[entry.input].path(entry.path)) for entry in datum.entries]
+def _places(datum: Datum, sources: Sequence[Source], *, hidden: bool) -> list[tuple[Entry, str]]:
+    """Each entry with its place where that is not its own path below its input's root."""
     if not hidden:
-        return [(entry, entry.path) for entry in datum.entries]
+        return [(entry, sources[entry.input].path(entry.path)) for entry in datum.entries]
     by_name: dict[str, list[Entry]] = {}
     for entry in datum.entries:
         by_name.setdefault(entry.name, []).append(entry)

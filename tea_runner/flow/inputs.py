@@ -19,7 +19,7 @@ from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.plan import Keyed
 from tea_runner.core.renew import Edit, apply, can_renew, renew
 from tea_runner.core.tree import SUBMODULE, TREE, TreeEntry, walk
-from tea_runner.core.view import Source, View, see, seen_inputs
+from tea_runner.core.view import Source, View, looker, see
 from tea_runner.flow.spots import Spot, file_changes, find_spot, list_files, make_source
 from tea_runner.flow.tip import SPEC_NAMES, Tip
 
@@ -113,10 +113,9 @@ def _keyed(
     tip: Tip, pipeline: Pipeline, shared: Base, datums: Sequence[Datum], sources: Sequence[Source]
 ) -> list[Keyed]:
     _prefetch(tip, datums, sources)
-    key_of = key_maker(shared)
+    key_of, look = key_maker(shared), looker(pipeline, sources)
     return [
-        Keyed(datum.label, key_of(seen_inputs(pipeline, datum, sources)), place(pipeline, datum))
-        for datum in datums
+        Keyed(datum.label, key_of(look(datum, None)), place(pipeline, datum)) for datum in datums
     ]
 
 
@@ -169,10 +168,8 @@ def _trigger(
     if not any(leaf.propagation_never for leaf in leaves):
         return ""
     silent = {leaf.name for leaf in leaves if leaf.propagation_never}
-    keys, key_of = set(), key_maker(shared)
-    for datum in datums:
-        inputs = [i for i in seen_inputs(pipeline, datum, sources) if i.name not in silent]
-        keys.add(key_of(inputs))
+    key_of, look = key_maker(shared), looker(pipeline, sources)
+    keys = {key_of([i for i in look(datum, None) if i.name not in silent]) for datum in datums}
     return combined_digest(sorted(keys))
 
 
