@@ -85,6 +85,7 @@ class Site:
             container=engines[0] if engines else "",
             binds=tuple(sandbox.binds),
             path=sandbox.path if said else "",
+            place=_folder(self.settings.state) / "etc",
             variables=self.variables,
         )
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from tea_runner.adapters.environments import limits, machine, seccomp, users
 from tea_runner.adapters.environments.cgroup import Cgroups
+from tea_runner.adapters.environments.etc import EtcFolder
 from tea_runner.adapters.environments.launch import launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
@@ -47,11 +48,15 @@ class HostSandbox:
     :param binds: host directories shown read-only at their own paths: software that does not live
         below ``/usr``. The running Python's are always among them.
     :param path: ``PATH`` of commands that are given none.
+    :param place: a folder in which to keep what is shown of ``/etc``.
     """
 
     name = "host"
 
-    def __init__(self, *, binds: Sequence[Path] = (), path: str = "") -> None:
+    def __init__(
+        self, *, binds: Sequence[Path] = (), path: str = "", place: Path | None = None
+    ) -> None:
+        self._etc = EtcFolder(place)
         self._binds = (*machine.interpreters(), *binds)
         self._path = path or machine.default_path()
         self._groups = Cgroups()
@@ -108,7 +113,7 @@ class HostSandbox:
         heard, last = overhear(execution)
         began = time.monotonic()
         with (
-            launch(heard, user=user, extra=self._binds, path=self._path) as started,
+            launch(heard, user=user, extra=self._binds, path=self._path, etc=self._etc) as started,
             self._groups.hold(execution.limits, started.first) as group,
         ):
             limits.apply(started.first, execution.limits, memory_held=group is not None)

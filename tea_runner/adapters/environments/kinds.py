@@ -26,12 +26,14 @@ class Choice:
     binds: tuple[Path, ...] = ()
     #: ``PATH`` of commands without an image; empty is the running Python's, then the system's.
     path: str = ""
+    #: A folder for what is the same in all sandboxes; absent, each process makes its own.
+    place: Path | None = None
     #: The worker's own variables: those that say where an engine is are used.
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS: dict[str, Callable[[Choice], Environment]] = {
-    "host": lambda choice: HostSandbox(binds=choice.binds, path=choice.path),
+    "host": lambda choice: HostSandbox(binds=choice.binds, path=choice.path, place=choice.place),
     "off": lambda choice: Plain(path=choice.path),
     "docker": lambda choice: Engine("docker", variables=choice.variables),
     "podman": lambda choice: Engine("podman", variables=choice.variables),

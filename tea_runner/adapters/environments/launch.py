@@ -20,6 +20,7 @@ from pathlib import Path
 from tea_runner.adapters import process
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp
 from tea_runner.adapters.environments.bubblewrap import USER, Bind, Sandbox
+from tea_runner.adapters.environments.etc import FILES, EtcFolder
 from tea_runner.adapters.environments.mounts import mounts, working_directory
 from tea_runner.adapters.environments.protocol import Execution
 from tea_runner.adapters.environments.supervise import Child, end_group
@@ -115,13 +116,14 @@ class Started:
 
 @contextlib.contextmanager
 def launch(
-    execution: Execution, *, user: int | None, extra: tuple[Path, ...], path: str
+    execution: Execution, *, user: int | None, extra: tuple[Path, ...], path: str, etc: EtcFolder
 ) -> Iterator[Started]:
     """A started sandbox that is gone at the end, with all that runs in it.
 
     :param user: the ordinary user a root worker's command becomes.
     :param extra: directories of the host shown read-only at their own paths.
     :param path: ``PATH`` where the execution names none.
+    :param etc: what is shown of ``/etc``.
     :raises OutsideError: when the sandbox cannot be made.
     """
     with contextlib.ExitStack() as ours:
@@ -134,7 +136,7 @@ def launch(
             for descriptor in (printed, status_in, gate_out):
                 theirs.callback(os.close, descriptor)
             bwrap = _start(
-                execution, theirs, user, extra, path,
+                execution, theirs, user, extra, path, etc,
                 printed=printed, status=status_in, gate=gate_out,
             )  # fmt: skip
         started = Started(bwrap, output=output, status=status, gate=gate)
@@ -152,6 +154,7 @@ def _start(
     user: int | None,
     extra: tuple[Path, ...],
     path: str,
+    etc: EtcFolder,
     *,
     printed: int,
     status: int,
@@ -178,14 +181,18 @@ def _start(
             os.fchown(stdin, user, user)
     env = {"PATH": path, **execution.env}
     mapped = user is not None
+    own = tuple(
+        Bind(source=str(mount.source), target=mount.target, writable=mount.writable)
+        for mount in mounts(execution)
+    )
+    # Nothing can be put into a folder that is shown whole.
+    below = [*map(str, extra), *(bind.target for bind in own)]
+    apart = any(name.startswith("/etc/") for name in below)
     sandbox = Sandbox(
-        system=machine.system(extra, network=execution.network),
+        system=machine.system(extra, etc.binds(apart=apart, network=execution.network)),
         links=machine.links(),
-        files=tuple((held(text.encode()), name) for name, text in machine.FILES.items()),
-        binds=tuple(
-            Bind(source=str(mount.source), target=mount.target, writable=mount.writable)
-            for mount in mounts(execution)
-        ),
+        files=tuple((held(text.encode()), name) for name, text in FILES.items()) if apart else (),
+        binds=own,
         env=bubblewrap.early(env, mapped=mapped),
         cwd=working_directory(execution),
         scratch=execution.limits.scratch or SCRATCH,

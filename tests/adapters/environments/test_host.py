@@ -11,6 +11,7 @@ import pytest
 
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp, users
 from tea_runner.adapters.environments.bubblewrap import Bind, Sandbox
+from tea_runner.adapters.environments.etc import EtcFolder
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.protocol import Limits, Mount
 from tea_runner.core.errors import OutsideError, Refused
@@ -245,9 +246,19 @@ def test_only_what_is_there_is_shown(tmp_path: Path) -> None:
     (tmp_path / "usr/lib").mkdir(parents=True)
     (tmp_path / "lib").symlink_to("usr/lib")
     (tmp_path / "etc/ssl/certs").mkdir(parents=True)
-    shown = [b.target for b in machine.system([Path("/usr/x")], network=False, root=tmp_path)]
+    etc = EtcFolder(tmp_path / "kept", tmp_path / "etc").binds(apart=True, network=False)
+    shown = [b.target for b in machine.system([Path("/usr/x")], etc, root=tmp_path)]
     assert ["/usr", "/bin", "/etc/ssl/certs"] == shown
     assert (("/lib", "usr/lib"),) == machine.links(tmp_path)
+
+
+def test_a_file_can_be_shown_below_etc(bench: Bench, tmp_path: Path) -> None:
+    """It stands beside the system's own pieces, which are there as ever."""
+    (tmp_path / "token").write_text("given")
+    mount = Mount(source=tmp_path / "token", target="/etc/lab/token")
+    bench.shell("cat /etc/lab/token; wc -l </etc/passwd; ls /etc", mounts=(mount,))
+    said = bench.text.split()
+    assert ["given2", True] == [said[0], "ld.so.cache" in said]
 
 
 def test_the_filter_is_for_this_machine() -> None:
