@@ -112,6 +112,7 @@ class Planner:
         )
         with step("advance"):
             advance = advancer.advance(branch)
+        repository.objects.rest()
         if advance is None:
             return None
         if advance.planned is not None:

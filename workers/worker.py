@@ -132,6 +132,7 @@ class Worker:
                         cancelled=cancelled,
                         mine=lambda: not beat.lost and jobs.holds(claim),
                     )
+                workshop.repository.objects.rest()
             except Cancelled:
                 jobs.release(claim)
                 return

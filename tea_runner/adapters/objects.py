@@ -23,8 +23,8 @@ from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 #: Requests sent before answers are read: their text fits into a pipe's buffer of 64 KiB.
 _CHUNK = 900
-#: Trees remembered at once; a tree of a thousand names takes some 200 kB.
-_TREES = 20_000
+#: Names in trees that are remembered while nobody needs them; a thousand take some 200 kB.
+_NAMES = 20_000
 _COMMITS = 200
 #: Bytes of the largest tree that is read: some four million names in one folder.
 _LARGEST_TREE = 256 << 20
@@ -49,7 +49,9 @@ class ObjectReader:
         self._environment = environment
         self._pipe: process.Pipe | None = None
         self._lock = threading.RLock()
+        #: Trees that were read since the last :meth:`rest` that let go of some, and those before.
         self._trees: dict[str, dict[str, TreeEntry]] = {}
+        self._former: dict[str, dict[str, TreeEntry]] = {}
         self._commits: dict[str, Commit] = {}
         #: How many objects were asked of git, for the tests of cost.
         self.reads = 0
@@ -112,15 +114,25 @@ class ObjectReader:
         :raises OutsideError: when it is not here.
         """
         known = self._trees.get(oid)
+        if known is not None:
+            return known
+        known = self._former.get(oid)
         if known is None:
             found = self.read(oid)
             if found is None or found[0] != "tree":
                 raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
             known = parse_tree(found[1], len(oid) // 2)
-            if len(self._trees) >= _TREES:
-                self._trees.clear()
-            self._trees[oid] = known
+        self._trees[oid] = known
         return known
+
+    def rest(self) -> None:
+        """A piece of work is done: let go of trees that it had no use for, when there are many.
+
+        While work goes on everything stays, so that it reads nothing twice; afterwards memory does not
+        grow with the history of a repository.
+        """
+        if sum(map(len, self._trees.values())) > _NAMES:
+            self._former, self._trees = self._trees, {}
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob, or None when it is not here."""
