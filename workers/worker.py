@@ -122,16 +122,15 @@ class Worker:
             try:
                 job_log.start()
                 workshop = self._workshops[job.repository]
-                if claim.doubtful and workshop.is_done(job):
-                    jobs.end(claim, "done")
-                    return
-                with job_log.together(_LOG_PAUSE):
-                    report = workshop.do(
-                        job,
-                        job_log.write,
-                        cancelled=cancelled,
-                        mine=lambda: not beat.lost and jobs.holds(claim),
-                    )
+                report = None
+                if not (claim.doubtful and workshop.is_done(job)):
+                    with job_log.together(_LOG_PAUSE):
+                        report = workshop.do(
+                            job,
+                            job_log.write,
+                            cancelled=cancelled,
+                            mine=lambda: not beat.lost and jobs.holds(claim),
+                        )
                 workshop.repository.objects.rest()
             except Cancelled:
                 jobs.release(claim)
@@ -164,6 +163,10 @@ class Worker:
             except Exception as error:
                 self._bug(claim, job_log, error)
                 return
+        if report is None:
+            # Somebody had done it, and could not say so.
+            jobs.end(claim, "done")
+            return
         problem = self.scratch.problem() if report.failures else ""
         if problem:
             # Whatever the commands said: this machine was in no state to run them.

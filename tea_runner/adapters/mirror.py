@@ -64,16 +64,17 @@ class Mirror:
     ) -> bytes:
         """Run git on this repository and return its output.
 
-        :param before: a program that starts git, with its arguments.
+        :param before: a program that turns into git, with its arguments.
         """
         done = process.run(
-            [*before, "git", f"--git-dir={self.git_dir}", *arguments],
+            ["git", f"--git-dir={self.git_dir}", *arguments],
             env=env or self.environment.variables,
             cwd=self.git_dir,
             stdin=stdin,
             timeout=timeout,
             check=check,
             why=why,
+            before=before,
         )
         return bytes(done.stdout)
 

@@ -40,14 +40,17 @@ def run(
     timeout: float | None = 600,
     check: bool = True,
     why: str = "",
+    before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end and return code, output and errors.
 
+    :param before: a program that turns into the command, with its arguments; errors do not speak of it.
     :param timeout: seconds; the whole process group is killed after it.
     :raises CommandError: for a code other than 0, unless *check* is false.
     :raises OutsideError: when the program is missing or takes too long.
     """
-    process = start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE if stdin is not None else None)
+    piped = subprocess.PIPE if stdin is not None else None
+    process = start([*before, *argv], env=env, cwd=cwd, stdin=piped)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -71,6 +72,28 @@ def test_redis_wiped_after_some_jobs(lab: Lab, pushed: Callable[[], int], hands:
     assert 1 == pushed()
     lab.pull()
     assert RESULTS == tree(lab, "up")
+
+
+def test_a_redis_that_is_away_is_no_fault_of_a_job(
+    lab: Lab, pushed: Callable[[], int], hands: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds a job done, and cannot say so, leaves it to the next: it is no failure of the job's."""
+    one = hands("one")
+    one.plan()
+    (job, *_) = sorted(one.site.jobs.waiting())
+
+    def away(*_: object) -> None:
+        raise redis.ConnectionError("reset by peer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.site.jobs, "end", away)
+        for _ in range(2):
+            with pytest.raises(redis.ConnectionError):
+                one.worker(job)
+            one.site.redis.delete(f"tea:lease:{job}")
+    one.worker(job)
+    facts = one.site.jobs.look(job)
+    assert ("done", "") == (facts["state"], facts.get("error", ""))
 
 
 def test_redis_wiped_after_everything(lab: Lab, pushed: Callable[[], int]) -> None:
