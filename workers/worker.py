@@ -147,7 +147,7 @@ class Worker:
                 jobs.end(claim, "failed", error.message)
                 return
             except OutsideError as error:
-                self._later(claim, job_log, error.message, _TRIES)
+                self._later(claim, job_log, error.message)
                 return
             except TeaError as error:
                 job_log.write(f"tea-runner: {error.message}\n".encode())
@@ -156,7 +156,7 @@ class Worker:
                 return
             except OSError as error:
                 if is_of_the_machine(error):
-                    self._later(claim, job_log, f"on {self.name}: {error}", _TRIES)
+                    self._later(claim, job_log, f"on {self.name}: {error}")
                 else:
                     self._bug(claim, job_log, error)
                 return
@@ -170,7 +170,7 @@ class Worker:
         problem = self.scratch.problem() if report.failures else ""
         if problem:
             # Whatever the commands said: this machine was in no state to run them.
-            self._later(claim, job_log, problem, _TRIES)
+            self._later(claim, job_log, problem)
             return
         reached("end")
         jobs.fail(job, report.failures)
@@ -185,14 +185,19 @@ class Worker:
 
     def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
         log.exception("job %s", claim.job.id)
-        self._later(claim, job_log, f"a bug of tea-runner: {explain(error)}", _TRIES_OF_BUGS)
+        # What the world did to it before is no reason to give up at the first bug.
+        last = self._site.jobs.count_bug(claim.job.id) >= _TRIES_OF_BUGS
+        self._later(claim, job_log, f"a bug of tea-runner: {explain(error)}", last=last)
 
-    def _later(self, claim: Claim, job_log: JobLog, sentence: str, tries: int) -> None:
-        """Another try, after a time that doubles; the sentence is final after so many."""
+    def _later(self, claim: Claim, job_log: JobLog, sentence: str, *, last: bool = False) -> None:
+        """Another try, after a time that doubles; the sentence is final after very many.
+
+        :param last: it is final now.
+        """
         jobs = self._site.jobs
         job_log.write(f"tea-runner: {sentence}\n".encode("utf-8", "backslashreplace"))
         log.warning("job %s, try %d: %s", claim.job.id, claim.attempt, sentence)
-        if claim.attempt >= tries:
+        if last or claim.attempt >= _TRIES:
             jobs.fail(claim.job, dict.fromkeys((key for _, key in claim.job.datums), sentence))
             jobs.end(claim, "failed", sentence)
             return

@@ -4,7 +4,7 @@ Everything here can be lost at any time: it is planned again from git.  Moves be
 scripts, so that two processes never see half of one.
 
 Keys (all below ``tea:``):
-``job:<id>``        hash: state, body, attempt, token, worker, times, error, cancel
+``job:<id>``        hash: state, body, attempt, bugs, token, worker, times, error, cancel
 ``lease:<id>``      the token of the worker that is at it; expires when the worker dies
 ``wanted:<id>``     set of ``repository\\nbranch`` to plan again when the job has ended
 ``key:<repo>\\n<key>``  id of the job that computes the key
@@ -217,6 +217,11 @@ class Jobs:
         """Remember facts for the pages."""
         if facts:
             self._redis.hset(f"tea:job:{job_id}", mapping=dict(facts))  # type: ignore[arg-type]
+
+    def count_bug(self, job_id: str) -> int:
+        """Another attempt of a job ended by a bug of ours; how many there were since it was wanted."""
+        number: Any = self._redis.hincrby(f"tea:job:{job_id}", "bugs", 1)
+        return int(number)
 
     def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
         """Remember why keys failed for good."""

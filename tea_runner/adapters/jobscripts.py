@@ -16,7 +16,7 @@ if state == 'waiting' or state == 'running' then
   return 0
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'created', ARGV[4],
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0, 'created', ARGV[4],
   'born', redis.call('TIME')[1])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[1])

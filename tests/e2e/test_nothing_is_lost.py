@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
+from tea_runner.core.errors import OutsideError
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, push, spec, tree
@@ -94,6 +95,28 @@ def test_a_redis_that_is_away_is_no_fault_of_a_job(
     one.worker(job)
     facts = one.site.jobs.look(job)
     assert ("done", "") == (facts["state"], facts.get("error", ""))
+
+
+def test_a_bug_is_not_the_end_of_a_job_that_the_world_held_up(
+    lab: Lab, pushed: Callable[[], int], hands: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three bugs are, however many other attempts there were before or between them."""
+    one = hands("one")
+    one.plan()
+    (job, *_) = sorted(one.site.jobs.waiting())
+    errors: list[Exception] = [OutsideError("the forge is away"), OutsideError("again")]
+    errors += [RuntimeError("a bug")] * 3
+    monkeypatch.setattr("workers.worker._LONGEST_WAIT", 0)
+    monkeypatch.setattr("workers.work.Workshop.is_done", lambda *_: False)
+    for number, error in enumerate(errors):
+        assert "waiting" == one.site.jobs.look(job)["state"], number
+
+        def do(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("workers.work.Workshop.do", do)
+        one.worker(job)
+    assert "failed" == one.site.jobs.look(job)["state"]
 
 
 def test_redis_wiped_after_everything(lab: Lab, pushed: Callable[[], int]) -> None:
