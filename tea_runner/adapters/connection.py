@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -25,6 +28,17 @@ def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
         # Branches may have names that are no UTF-8.
         encoding_errors="surrogateescape",
     )
+
+
+def answered(call: Callable[[], Any]) -> Any:
+    """What Redis answers.
+
+    :raises QueueError: when it does not.
+    """
+    try:
+        return call()
+    except redis.RedisError as error:
+        raise unanswered(error) from None
 
 
 def unanswered(error: redis.RedisError) -> QueueError:

@@ -28,7 +28,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.adapters.connection import unanswered
+from tea_runner.adapters.connection import answered
 from tea_runner.adapters.jobscripts import CANCEL, CANCELLED, CLAIM, END, EXTEND, RELEASE, WANT
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.jobs import Job, seal, unseal
@@ -102,7 +102,7 @@ class Jobs:
         found: dict[str, str] = {}
         for start in range(0, len(keys), 1000):
             chunk = keys[start : start + 1000]
-            values: Any = self._guard(
+            values: Any = answered(
                 functools.partial(self._redis.mget, [prefix + key for key in chunk])
             )
             found.update(
@@ -116,7 +116,7 @@ class Jobs:
         """Ask for a job; returns whether it had to be enqueued."""
         wanter = f"{job.repository}\n{job.branch}"
         names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
-        new = self._guard(
+        new = answered(
             lambda: self._want(
                 keys=[f"tea:job:{job.id}", f"tea:wanted:{job.id}", f"tea:pending:{wanter}"],
                 args=[job.id, seal(job, self._secret), wanter, _now(), _KEEP, *names],
@@ -144,7 +144,7 @@ class Jobs:
 
         :raises Refused: when what stands in Redis was not written by the planner.
         """
-        answer: Any = self._guard(
+        answer: Any = answered(
             lambda: self._claim_script(
                 keys=[f"tea:job:{job_id}", f"tea:lease:{job_id}"],
                 args=[token, worker, _now(), self._lease, self._crashes],
@@ -273,7 +273,7 @@ class Jobs:
         keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
         args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.ledger]
         names = [key for _, key in job.datums]
-        word, *ready = self._guard(lambda: self._cancel(keys=keys, args=[*args, *names]))
+        word, *ready = answered(lambda: self._cancel(keys=keys, args=[*args, *names]))
         self._plan_again(ready)
         return str(word.decode())
 
@@ -284,8 +284,8 @@ class Jobs:
         branch = ref.removeprefix("refs/heads/")
         name = f"tea:plan:{repository}\n{branch}"
         asked = ("SET", name, why, "EX", _DAY, "NX")
-        if self._guard(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
-            self._guard(lambda: self._enqueue("plan", json.dumps([repository, branch])))
+        if answered(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
+            answered(lambda: self._enqueue("plan", json.dumps([repository, branch])))
 
     def begin_plan(self, repository: str, branch: str) -> None:
         """From now on a push is a new request, and the branch counts as not planned."""
@@ -352,7 +352,7 @@ class Jobs:
             pipe = self._redis.pipeline(transaction=False)
             for job_id in chunk:
                 pipe.hgetall(f"tea:job:{job_id}")
-            for job_id, raw in zip(chunk, self._guard(pipe.execute), strict=True):
+            for job_id, raw in zip(chunk, answered(pipe.execute), strict=True):
                 known = {
                     k.decode("utf-8", "replace"): v.decode("utf-8", "replace")
                     for k, v in raw.items()
@@ -369,14 +369,12 @@ class Jobs:
 
     def named(self, beginning: str) -> list[str]:
         """Ids of the jobs whose id begins so; *beginning* is of hex digits."""
-        found = self._guard(
-            lambda: list(self._redis.scan_iter(f"tea:job:{beginning}*", count=1000))
-        )
+        found = answered(lambda: list(self._redis.scan_iter(f"tea:job:{beginning}*", count=1000)))
         return sorted(name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in found)
 
     def unended(self) -> dict[str, JobFacts]:
         """All jobs that wait or run."""
-        names = self._guard(lambda: list(self._redis.scan_iter("tea:job:*", count=1000)))
+        names = answered(lambda: list(self._redis.scan_iter("tea:job:*", count=1000)))
         facts = self.facts([name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in names])
         return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
 
@@ -391,13 +389,6 @@ class Jobs:
         except redis.RedisError as error:
             return str(error)
         return ""
-
-    @staticmethod
-    def _guard(call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except redis.RedisError as error:
-            raise unanswered(error) from None
 
 
 def _now() -> str:

@@ -7,13 +7,13 @@ finds one kind of contradiction.  Nothing is decided here, and nothing that live
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 import redis
 
-from tea_runner.adapters.connection import unanswered
+from tea_runner.adapters.connection import answered
 from tea_runner.adapters.queue import Work
 
 
@@ -26,11 +26,11 @@ class Lost:
 
     def jobs(self) -> dict[str, str]:
         """Jobs that nobody has in hand although they are due, with the reason why not."""
-        rows = self._answer(self._rows)
+        rows = answered(self._rows)
         due = {job: words for job, words in rows.items() if words}
         if not due:
             return {}
-        queued = self._answer(lambda: self._work.queued("work"))
+        queued = answered(lambda: self._work.queued("work"))
         return {job: words for job, words in due.items() if job not in queued}
 
     def _rows(self) -> dict[str, str]:
@@ -53,10 +53,10 @@ class Lost:
 
     def requests(self) -> list[tuple[str, str]]:
         """(repository, branch) of plan requests that are in no queue."""
-        names = self._answer(lambda: list(self._redis.scan_iter("tea:plan:*", count=1000)))
+        names = answered(lambda: list(self._redis.scan_iter("tea:plan:*", count=1000)))
         if not names:
             return []
-        queued = self._answer(lambda: self._work.queued("plan"))
+        queued = answered(lambda: self._work.queued("plan"))
         found = []
         for name in names:
             wanter = _text(name).removeprefix("tea:plan:")
@@ -64,14 +64,14 @@ class Lost:
             if json.dumps([repository, branch]) not in queued:
                 found.append((repository, branch))
         # One that was taken from the queue meanwhile is not lost: its mark is gone.
-        return [each for each in found if self._answer(partial(self._marked, *each))]
+        return [each for each in found if answered(partial(self._marked, *each))]
 
     def _marked(self, repository: str, branch: str) -> bool:
         return bool(self._redis.exists(f"tea:plan:{repository}\n{branch}"))
 
     def enqueue(self, kind: str, argument: str) -> None:
         """Queue a piece of work again."""
-        self._answer(lambda: self._work.enqueue(kind, argument))
+        answered(lambda: self._work.enqueue(kind, argument))
 
     def unplanned(
         self, repository: str, tips: Mapping[str, str], branches: Iterable[str]
@@ -83,7 +83,7 @@ class Lost:
         annex = tips.get("git-annex", "")
         found = {}
         for branch in branches:
-            why = self._answer(partial(self._why, repository, branch, tips[branch], annex))
+            why = answered(partial(self._why, repository, branch, tips[branch], annex))
             if why:
                 found[branch] = why
         return found
@@ -116,27 +116,20 @@ class Lost:
 
     def unsaid(self, number: int) -> list[tuple[str, str]]:
         """(repository, branch) of some branches of which the forge did not take every status."""
-        found: Any = self._answer(lambda: self._redis.spop("tea:unsaid", number))
+        found: Any = answered(lambda: self._redis.spop("tea:unsaid", number))
         pairs = [_text(name).partition("\n") for name in found]
         return [(repository, branch) for repository, _, branch in pairs]
 
     def forget(self, repository: str, tips: Mapping[str, str]) -> None:
         """Forget branches that were planned once and are no more on the forge."""
         prefix = f"tea:tip:{repository}\n"
-        names = self._answer(lambda: list(self._redis.scan_iter(_plain(prefix) + "*", count=1000)))
+        names = answered(lambda: list(self._redis.scan_iter(_plain(prefix) + "*", count=1000)))
         gone = [_text(name).removeprefix(prefix) for name in names]
         gone = [branch for branch in gone if branch not in tips]
         for branch in gone:
             wanter = f"{repository}\n{branch}"
-            self._answer(partial(self._redis.delete, f"tea:tip:{wanter}", f"tea:pending:{wanter}"))
-            self._answer(partial(self._redis.hdel, "tea:starved", wanter))
-
-    @staticmethod
-    def _answer(call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except redis.RedisError as error:
-            raise unanswered(error) from None
+            answered(partial(self._redis.delete, f"tea:tip:{wanter}", f"tea:pending:{wanter}"))
+            answered(partial(self._redis.hdel, "tea:starved", wanter))
 
 
 def _text(raw: bytes) -> str:

@@ -16,13 +16,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import redis
 
-from tea_runner.adapters.connection import unanswered
+from tea_runner.adapters.connection import answered
 from tea_runner.core.errors import NotFound
 from tea_runner.core.runs import PipelineRun, Run, carried_on, run_id
 
@@ -61,11 +61,11 @@ class Runs:
             pipe.zremrangebyrank(name, 0, -_MOST - 1)
         pipe.expire(own, _KEEP)
         pipe.zadd("tea:repositories", {run.repository: run.started})
-        _answered(pipe.execute)
+        answered(pipe.execute)
 
     def get(self, run: str) -> Run | None:
         """One run by its id."""
-        raw: Any = _answered(lambda: self._redis.get(f"tea:run:{run}"))
+        raw: Any = answered(lambda: self._redis.get(f"tea:run:{run}"))
         return _read(raw)
 
     def latest(self, number: int = 50, repository: str = "") -> list[Run]:
@@ -77,21 +77,21 @@ class Runs:
     def recent(self, number: int = 50, repository: str = "") -> list[Run]:
         """As :meth:`latest`, without datums and jobs, which is much cheaper."""
         name = f"tea:runs:{repository}" if repository else "tea:runs"
-        ids: Any = _answered(lambda: self._redis.zrevrange(name, 0, number - 1))
+        ids: Any = answered(lambda: self._redis.zrevrange(name, 0, number - 1))
         names = [f"tea:run:{raw.decode('ascii', 'replace')}:head" for raw in ids]
         if not names:
             return []
-        rows: Any = _answered(lambda: self._redis.mget(names))
+        rows: Any = answered(lambda: self._redis.mget(names))
         return [run for run in map(_read, rows) if run is not None]
 
     def repositories(self) -> list[str]:
         """Repositories that have runs, the latest first."""
-        names: Any = _answered(lambda: self._redis.zrevrange("tea:repositories", 0, -1))
+        names: Any = answered(lambda: self._redis.zrevrange("tea:repositories", 0, -1))
         return [name.decode("utf-8", "replace") for name in names]
 
     def of_job(self, job_id: str) -> Run | None:
         """The run that a job was last wanted for."""
-        raw: Any = _answered(lambda: self._redis.get(f"tea:run-of:{job_id}"))
+        raw: Any = answered(lambda: self._redis.get(f"tea:run-of:{job_id}"))
         return self.get(raw.decode("ascii", "replace")) if raw else None
 
     def find(self, name: str) -> Run:
@@ -113,13 +113,13 @@ class Runs:
     def is_news(self, repository: str, commit: str, context: str, text: str) -> bool:
         """Whether this was not posted yet: a status is posted once, not with every plan."""
         name = f"tea:status:{repository}:{commit}"
-        return bool(_answered(lambda: self._redis.hget(name, context)) != text.encode())
+        return bool(answered(lambda: self._redis.hget(name, context)) != text.encode())
 
     def note_status(self, repository: str, commit: str, context: str, text: str) -> None:
         """The forge has it.  Noted afterwards: better posted twice than never."""
         name = f"tea:status:{repository}:{commit}"
-        _answered(lambda: self._redis.hset(name, context, text))
-        _answered(lambda: self._redis.expire(name, _KEEP))
+        answered(lambda: self._redis.hset(name, context, text))
+        answered(lambda: self._redis.expire(name, _KEEP))
 
 
 def _head(run: Run) -> Run:
@@ -137,10 +137,3 @@ def _read(raw: bytes | None) -> Run | None:
         return Run(**document, pipelines=[PipelineRun(**row) for row in rows])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _answered(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except redis.RedisError as error:
-        raise unanswered(error) from None
