@@ -108,21 +108,16 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
     """
     in_dataset = pipeline.view == "dataset"
     hidden = pipeline.output_path is not None and not in_dataset
-    by_path = not in_dataset and not hidden
     empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
 
     def look(datum: Datum, shown: list[Shown] | None) -> tuple[SeenInput, ...]:
         inputs = []
-        for entry, place in (
-            [(entry, entry.path) for entry in datum.entries]
-            if by_path
-            else _places(datum, sources, hidden=hidden)
-        ):
+        for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry
             source = sources[number]
             at = place if in_dataset else f"{name}/{place}"
             files = []
-            for path in source.listing.files_below(root) if is_dir else (root,):
+            for path in _below(source.listing, entry):
                 rest = path[len(root) :].lstrip("/") if is_dir else ""
                 visible = posixpath.join(at, rest) if rest else at
                 executable, identity, _, _ = source.fact(path)
@@ -147,10 +142,14 @@ def _below(listing: Listing, entry: Entry) -> Sequence[str]:
     return listing.files_below(entry.path) if entry.is_dir else (entry.path,)
 
 
-def _places(datum: Datum, sources: Sequence[Source], *, hidden: bool) -> list[tuple[Entry, str]]:
-    """Each entry with its place where that is not its own path below its input's root."""
-    if not hidden:
+def _places(
+    datum: Datum, sources: Sequence[Source], *, in_dataset: bool, hidden: bool
+) -> list[tuple[Entry, str]]:
+    """Each entry with its place below its input's root (or below the dataset's root)."""
+    if in_dataset:
         return [(entry, sources[entry.input].path(entry.path)) for entry in datum.entries]
+    if not hidden:
+        return [(entry, entry.path) for entry in datum.entries]
     by_name: dict[str, list[Entry]] = {}
     for entry in datum.entries:
         by_name.setdefault(entry.name, []).append(entry)
