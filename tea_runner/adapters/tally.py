@@ -28,7 +28,7 @@ class Tally:
         self._lock = threading.Lock()
         self._new: Counter[str] = Counter()
         self._timer: threading.Timer | None = None
-        self._used = False
+        atexit.register(self.send)
 
     def count(self, word: str) -> None:
         """One more delivery was judged so; never raises."""
@@ -38,9 +38,6 @@ class Tally:
                 self._timer = threading.Timer(self._delay, self.send)
                 self._timer.daemon = True
                 self._timer.start()
-            if not self._used:
-                self._used = True
-                atexit.register(self.send)
 
     def send(self) -> None:
         """Send what was counted here since last time; never raises."""
