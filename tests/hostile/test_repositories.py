@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import random
@@ -163,8 +164,7 @@ def test_a_repository_of_a_million_refs_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Row 78: said in one sentence, with the number; what is here is as it was."""
-    forge = HostileForge(tmp_path)
-    try:
+    with contextlib.closing(HostileForge(tmp_path)) as forge:
         forge.make("refs", {})
         tips = forge.tips("refs")
         tip = tips["refs/heads/main"]
@@ -182,45 +182,36 @@ def test_a_repository_of_a_million_refs_is_refused(
         assert "has 1000002 refs, more than the 50000 that forge.max_refs allows" in caplog.text
         assert time.monotonic() - began < 60
         assert not list((tmp_path / "host" / "mirrors").glob("lab%2Frefs*.git"))
-    finally:
-        forge.close()
 
 
 def test_refs_that_come_later_are_counted_too(tmp_path: Path) -> None:
     """A repository that was small once is refused when it has grown past the bound, not before."""
-    forge = HostileForge(tmp_path, more="max_refs = 5")
-    try:
+    with contextlib.closing(HostileForge(tmp_path, more="max_refs = 5")) as forge:
         forge.make("refs", {})
         assert "settled" == forge.meet("refs").state
         tip = forge.tips("refs")["refs/heads/main"]
         for number in range(5):
             forge.git("refs", "update-ref", f"refs/heads/x{number}", tip)
         assert "refused" == forge.meet("refs").state
-    finally:
-        forge.close()
 
 
 def test_a_history_larger_than_a_fetch_may_be_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Row 78: git is stopped at the bound, the disk keeps nothing of it, and the answer names the bound."""
-    forge = HostileForge(tmp_path, more='max_fetch = "1 MiB"')
-    try:
+    with contextlib.closing(HostileForge(tmp_path, more='max_fetch = "1 MiB"')) as forge:
         forge.make("history", {"message": random.Random(1).randbytes(1 << 20).hex()})
         assert forge.planner.plan("lab/history", "main") is None
         assert "more than the 1048576 bytes that forge.max_fetch allows" in caplog.text
         mirrors = forge.root / "host" / "mirrors"
         assert sum(path.stat().st_size for path in mirrors.rglob("*") if path.is_file()) < 1 << 20
-    finally:
-        forge.close()
 
 
 def test_a_tree_larger_than_any_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 78: a tree that few bytes of a pack become is not read into memory."""
-    forge = HostileForge(tmp_path)
-    try:
+    with contextlib.closing(HostileForge(tmp_path)) as forge:
         files = {f"wide/{number:05}": "" for number in range(5_000)}
         forge.make("tree", {"files": files})
         monkeypatch.setattr(objects, "_LARGEST_TREE", 100_000)
@@ -234,5 +225,3 @@ def test_a_tree_larger_than_any_folder_is_refused(
             reader.tree(tree)
         assert reader.tree(forge.git("tree", "rev-parse", "main:raw").decode().strip())
         mirror.close()
-    finally:
-        forge.close()
