@@ -23,6 +23,8 @@ from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 #: Requests sent before answers are read: their text fits into a pipe's buffer of 64 KiB.
 _CHUNK = 900
+#: Trees after which those that were not used lately are let go of, work or not.
+_TREES = 10_000
 #: Names in trees that are remembered while nobody needs them; a thousand take some 200 kB.
 _NAMES = 20_000
 _COMMITS = 200
@@ -49,7 +51,7 @@ class ObjectReader:
         self._environment = environment
         self._pipe: process.Pipe | None = None
         self._lock = threading.RLock()
-        #: Trees that were read since the last :meth:`rest` that let go of some, and those before.
+        #: Trees that were used since some were let go of, and those before.
         self._trees: dict[str, dict[str, TreeEntry]] = {}
         self._former: dict[str, dict[str, TreeEntry]] = {}
         self._commits: dict[str, Commit] = {}
@@ -122,17 +124,23 @@ class ObjectReader:
             if found is None or found[0] != "tree":
                 raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
             known = parse_tree(found[1], len(oid) // 2)
+        if len(self._trees) >= _TREES:
+            self._let_go()
         self._trees[oid] = known
         return known
 
     def rest(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many.
 
-        While work goes on everything stays, so that it reads nothing twice; afterwards memory does not
-        grow with the history of a repository.
+        While work goes on all but very many stay, so that it reads nothing twice; afterwards memory
+        does not grow with the history of a repository.
         """
         if sum(map(len, self._trees.values())) > _NAMES:
-            self._former, self._trees = self._trees, {}
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget what was not used since the last time."""
+        self._former, self._trees = self._trees, {}
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob, or None when it is not here."""

@@ -61,3 +61,17 @@ def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
         reader.tree(oid)
         reader.rest()
     assert 1 == reader.reads
+
+
+def test_there_is_a_bound_while_work_goes_on(
+    reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who never rests forgets, too: first what was not used for longest."""
+    monkeypatch.setattr(objects, "_TREES", 1)
+    a, b, c = (_tree(reader, letter) for letter in "abc")
+    for oid in (a, b, b, a):
+        reader.tree(oid)
+    assert 2 == reader.reads
+    for oid in (c, b):
+        reader.tree(oid)
+    assert 4 == reader.reads
