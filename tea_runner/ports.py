@@ -339,6 +339,10 @@ class Forge(Protocol):
         """Say beside a commit how it stands; each call adds a row, so only call on change."""
         ...
 
+    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+        """Context to the latest (state, description) of a commit."""
+        ...
+
     def add_hook(self, repository: str, *, url: str, secret: str) -> str:
         """Have pushes delivered to *url*; returns the forge's own name of the hook."""
         ...

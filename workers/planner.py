@@ -21,9 +21,8 @@ from tea_runner.flow.advance import Advance, Advancer
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import tracked
 from tea_runner.flow.tip import Tip
-from tea_runner.ports import StatusState
-from tea_runner.present import sentences
 from tea_runner.wiring import Site
+from workers.statuses import Statuses
 from workers.warm import Warm
 
 log = logging.getLogger(__name__)
@@ -54,6 +53,7 @@ class Planner:
         self._site = site
         self._repositories = Warm(self._open, _WARM)
         self._runs = Runs(site.redis)
+        self._statuses = Statuses(site, self._runs)
         be_discreet(site.redactor.text)
 
     def __call__(self, argument: str) -> None:
@@ -123,7 +123,7 @@ class Planner:
             with step("remember"):
                 self._remember(repository, branch, advance)
             with step("status"):
-                said = self._post(name, branch, advance)
+                said = self._statuses.post(name, branch, advance)
         # Last of all: whatever ends this process before leaves the branch to the reconciler.
         self._site.jobs.planned(name, branch, advance.commit, advancer.starved, said=said)
         reached("plan.end")
@@ -185,45 +185,6 @@ class Planner:
             )
         )
 
-    def _post(self, name: str, branch: str, advance: Advance) -> bool:
-        """Statuses of the pushed commit and of the branch's tip; whether the forge took them all."""
-        context = self._site.settings.status.context
-        run = run_id(name, branch, advance.origin)
-        target = f"{self._site.settings.web_url}/runs/{run}"
-        saved = self._runs.get(run)
-        counted = {p.name: p.counts for p in saved.pipelines} if saved else {}
-        told = {p.name: p.detail for p in saved.pipelines if p.state == "settled"} if saved else {}
-        taken = True
-        for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
-            for progress in advance.pipelines.values():
-                numbers = counted.get(progress.pipeline, progress.counts)
-                state = sentences.FORGE_STATES[progress.state]
-                detail = progress.detail or told.get(progress.pipeline, "")
-                text = sentences.status(progress.state, numbers, detail)
-                about = f"{context}/{progress.pipeline}"
-                taken &= self._status(name, commit, about, state, text, target)
-            if advance.problems:
-                text = sentences.status("blocked", {}, advance.problems[0])
-                taken &= self._status(name, commit, f"{context}/spec", "error", text, target)
-        return taken
-
-    def _status(
-        self, name: str, commit: str, context: str, state: StatusState, text: str, target: str
-    ) -> bool:
-        text = self._site.redactor.text(text)
-        said = f"{state} {text}"
-        if not self._runs.is_news(name, commit, context, said):
-            return True
-        try:
-            self._site.forge.set_status(
-                name, commit, state, description=text, context=context, target_url=target
-            )
-        except TeaError as error:
-            log.warning("status of %s %s: %s", name, commit[:12], error.message)
-            return False
-        self._runs.note_status(name, commit, context, said)
-        return True
-
     def _say(self, repository: str, branch: str, sentence: str) -> None:
         with contextlib.suppress(TeaError, OSError):
             mirror = self._repositories[repository].repository.mirror
@@ -231,11 +192,7 @@ class Planner:
             ref = f"refs/heads/{branch}"
             commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
             if commit:
-                context = f"{self._site.settings.status.context}/plan"
-                text = sentences.status("blocked", {}, sentence)
-                self._status(
-                    repository, commit, context, "error", text, self._site.settings.web_url
-                )
+                self._statuses.obstacle(repository, commit, sentence)
 
     def close(self) -> None:
         """End the processes behind it."""

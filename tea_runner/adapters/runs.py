@@ -110,10 +110,13 @@ class Runs:
                     return whole
         raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
 
-    def is_news(self, repository: str, commit: str, context: str, text: str) -> bool:
-        """Whether this was not posted yet: a status is posted once, not with every plan."""
+    def statuses(self, repository: str, commit: str) -> dict[str, str]:
+        """Context to what the forge was told of this commit and took; nothing when none is known."""
         name = f"tea:status:{repository}:{commit}"
-        return bool(answered(lambda: self._redis.hget(name, context)) != text.encode())
+        found: Any = answered(lambda: self._redis.hgetall(name))
+        return {
+            k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in found.items()
+        }
 
     def note_status(self, repository: str, commit: str, context: str, text: str) -> None:
         """The forge has it.  Noted afterwards: better posted twice than never."""

@@ -83,6 +83,10 @@ class Folder:
             "%s %s %s: %s: %s %s", repository, commit, context, state, description, target_url
         )
 
+    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+        """Nothing stands anywhere."""
+        return {}
+
     def add_hook(self, repository: str, *, url: str, secret: str) -> str:
         """Install a ``post-receive`` hook that sends deliveries as Gitea does.
 
