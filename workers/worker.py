@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import math
 import os
 import random
 import socket
@@ -186,7 +187,7 @@ class Worker:
     def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
         log.exception("job %s", claim.job.id)
         # What the world did to it before is no reason to give up at the first bug.
-        last = self._site.jobs.count_bug(claim.job.id) >= _TRIES_OF_BUGS
+        last = self._site.jobs.count(claim.job.id, "bugs") >= _TRIES_OF_BUGS
         self._later(claim, job_log, f"a bug of tea-runner: {explain(error)}", last=last)
 
     def _later(self, claim: Claim, job_log: JobLog, sentence: str, *, last: bool = False) -> None:
@@ -197,16 +198,19 @@ class Worker:
         jobs = self._site.jobs
         job_log.write(f"tea-runner: {sentence}\n".encode("utf-8", "backslashreplace"))
         log.warning("job %s, try %d: %s", claim.job.id, claim.attempt, sentence)
-        if last or claim.attempt >= _TRIES:
+        # Tries that ended with their worker say nothing of the world: they make no pause longer.
+        troubles = jobs.count(claim.job.id, "troubles")
+        if last or troubles >= _TRIES:
             jobs.fail(claim.job, dict.fromkeys((key for _, key in claim.job.datums), sentence))
             jobs.end(claim, "failed", sentence)
             return
-        if claim.attempt <= 2:
-            time.sleep(0.25 * claim.attempt)
+        if troubles <= 2:
+            time.sleep(0.25 * troubles)
             jobs.put_back(claim, sentence)
             return
-        wait = min(2.0 ** min(claim.attempt, 10), _LONGEST_WAIT)
-        jobs.put_back(claim, sentence, wait=int(wait * random.uniform(0.75, 1.0)))  # noqa: S311
+        wait = min(2.0 ** min(troubles - 2, 10), _LONGEST_WAIT)
+        wait *= random.uniform(0.75, 1.0)  # noqa: S311 - not a secret
+        jobs.put_back(claim, sentence, wait=math.ceil(wait))
 
     def _open(self, repository: str) -> Workshop:
         return Workshop(self._site.repository(repository), means(self._site, self.scratch))

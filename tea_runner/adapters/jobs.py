@@ -4,7 +4,7 @@ Everything here can be lost at any time: it is planned again from git.  Moves be
 scripts, so that two processes never see half of one.
 
 Keys (all below ``tea:``):
-``job:<id>``        hash: state, body, attempt, bugs, token, worker, times, error, cancel
+``job:<id>``        hash: state, body, attempt, bugs, troubles, token, worker, times, error, cancel
 ``lease:<id>``      the token of the worker that is at it; expires when the worker dies
 ``wanted:<id>``     set of ``repository\\nbranch`` to plan again when the job has ended
 ``key:<repo>\\n<key>``  id of the job that computes the key
@@ -24,7 +24,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
@@ -218,9 +218,9 @@ class Jobs:
         if facts:
             self._redis.hset(f"tea:job:{job_id}", mapping=dict(facts))  # type: ignore[arg-type]
 
-    def count_bug(self, job_id: str) -> int:
-        """Another attempt of a job ended by a bug of ours; how many there were since it was wanted."""
-        number: Any = self._redis.hincrby(f"tea:job:{job_id}", "bugs", 1)
+    def count(self, job_id: str, what: Literal["bugs", "troubles"]) -> int:
+        """An attempt of a job ended by a bug of ours, or in vain; how many did since it was wanted."""
+        number: Any = self._redis.hincrby(f"tea:job:{job_id}", what, 1)
         return int(number)
 
     def fail(self, job: Job, sentences: Mapping[str, str]) -> None:

@@ -119,6 +119,38 @@ def test_a_bug_is_not_the_end_of_a_job_that_the_world_held_up(
     assert "failed" == one.site.jobs.look(job)["state"]
 
 
+def test_deaths_make_no_pause_longer(
+    lab: Lab, pushed: Callable[[], int], hands: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that died over a job say nothing of the forge: its first hiccup is tried again at once."""
+    one = hands("one")
+    one.plan()
+    (job, *_) = sorted(one.site.jobs.waiting())
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    def hiccup(*_: object, **__: object) -> None:
+        raise OutsideError("the forge is away")
+
+    monkeypatch.setattr("workers.work.Workshop.is_done", lambda *_: False)
+    for _ in range(2):
+        monkeypatch.setattr("workers.work.Workshop.do", die)
+        with pytest.raises(SystemExit):
+            one.worker(job)
+        one.site.redis.delete(f"tea:lease:{job}")
+    monkeypatch.setattr("workers.work.Workshop.do", hiccup)
+    now = one.site.redis.time()
+    assert isinstance(now, tuple)
+    pauses = []
+    for _ in range(4):
+        one.worker(job)
+        after = int(one.site.jobs.look(job).get("after", 0))
+        pauses.append(max(0, after - int(now[0])))
+        one.site.redis.hdel(f"tea:job:{job}", "after")
+    assert [True, True, False, False] == [pause <= 1 for pause in pauses]
+
+
 def test_redis_wiped_after_everything(lab: Lab, pushed: Callable[[], int]) -> None:
     """A settled branch is planned again from git alone and found settled: no run, no commit."""
     lab.settle()
