@@ -74,8 +74,13 @@ class Statuses:
         """Say beside a commit why its branch could not be planned."""
         text = sentences.status("blocked", {}, sentence)
         before = self._said(repository, commit)
+        context = f"{self._context}/plan"
         target = self._site.settings.web_url
-        self._tell(repository, commit, f"{self._context}/plan", ("error", text), target, before)
+        if context not in before:
+            # Noted before it is said: whether the forge took it may never be known, and what is
+            # not known of is not taken back.
+            self._runs.note_status(repository, commit, context, "")
+        self._tell(repository, commit, context, ("error", text), target, before)
 
     def _said(self, repository: str, commit: str) -> Mapping[str, str]:
         """Context to ``STATE SENTENCE`` of what the forge was told of a commit, as far as is known.

@@ -19,13 +19,16 @@ class Counting(Manners):
 
     def __init__(self) -> None:
         self.refuses = False
+        self.cuts = False
         self.posted = 0
         self.asked = 0
 
     def answer(self, method: str, path: str) -> Fault | None:
-        """503 for what is fetched, while it is wished."""
+        """503 for what is fetched, and no whole answer to a status, while it is wished."""
         self.posted += method == "POST" and "/statuses/" in path
         self.asked += method == "GET" and path.endswith("/status")
+        if self.cuts and method == "POST" and "/statuses/" in path:
+            return Fault(keep=9)
         return Fault(status=503) if self.refuses and "/git-upload-pack" in path else None
 
 
@@ -60,22 +63,22 @@ def hands(lab: Lab) -> Iterator[Hands]:
     with_hands.close()
 
 
-@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(("lost", "cut"), [(False, False), (True, False), (False, True)])
 def test_an_obstacle_that_is_gone_is_taken_back(
-    lab: Lab, hands: Hands, manners: Counting, lost: bool
+    lab: Lab, hands: Hands, manners: Counting, lost: bool, cut: bool
 ) -> None:
     """Fetching failed three times; the next plan gets through and turns that mark green, too.
 
-    It does so even if Redis has forgotten that there was one.
+    It does so even if Redis has forgotten that there was one, or the forge's answer never arrived.
     """
     pushed = lab.git("rev-parse", "HEAD").strip()
     hands.plan()
     forge = hands.site.forge
     assert {"tea-runner/up": ("pending", "1 to run")} == forge.statuses(lab.name, pushed)
 
-    manners.refuses = True
+    manners.refuses, manners.cuts = True, cut
     hands.plan()
-    manners.refuses = False
+    manners.refuses, manners.cuts = False, False
     assert "error" == forge.statuses(lab.name, pushed)["tea-runner/plan"][0]
     if lost:
         hands.site.redis.flushall()
