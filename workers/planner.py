@@ -44,6 +44,7 @@ class _Known:
     def close(self) -> None:
         """End the processes behind it."""
         self.repository.close()
+        self.memory.forget()
 
 
 class Planner:

@@ -40,7 +40,10 @@ class Reconciler:
 
     def _branches(self) -> list[str]:
         mended = []
-        for repository in self._site.watched():
+        watched = self._site.watched()
+        for gone in self._mirrors.keys() - set(watched):
+            del self._mirrors[gone]
+        for repository in watched:
             try:
                 refs = self._refs(repository)
             except TeaError as error:

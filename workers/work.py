@@ -234,6 +234,8 @@ class Workshop:
         """End the processes behind it."""
         self._attributes.close()
         self.repository.close()
+        self._memory.forget()
+        self._works.clear()
 
 
 def _tells(leak: Redactor, found: Found) -> bool:

@@ -47,10 +47,7 @@ class Mirror:
         self.environment = environment
         self._bounds = bounds or FetchBounds()
         self.objects = ObjectReader(git_dir, environment)
-        self._refs = Refs(
-            git_dir,
-            lambda prefix: self.git("for-each-ref", "--format=%(objectname) %(refname)", prefix),
-        )
+        self._refs = Refs(git_dir)
 
     def git(
         self,
@@ -203,7 +200,10 @@ class Mirror:
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Local refs below *prefix* with their ids."""
-        return self._refs.below(prefix)
+        return self._refs.below(prefix, self._read_refs)
+
+    def _read_refs(self, prefix: str) -> bytes:
+        return self.git("for-each-ref", "--format=%(objectname) %(refname)", prefix)
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch as last fetched; *branch* without ``refs/heads/``."""

@@ -17,20 +17,22 @@ _NAME = "tea-refs"
 class Refs:
     """All refs of one repository, as they were when somebody last said that they had moved."""
 
-    def __init__(self, git_dir: Path, read: Callable[[str], bytes]) -> None:
+    def __init__(self, git_dir: Path) -> None:
         self._place = git_dir / _NAME
-        self._read = read
         self._stamp = b""
         self._known: dict[str, str] = {}
 
-    def below(self, prefix: str) -> dict[str, str]:
-        """Refs whose names are *prefix*, or begin with it up to a slash, and their ids."""
+    def below(self, prefix: str, read: Callable[[str], bytes]) -> dict[str, str]:
+        """Refs whose names are *prefix*, or begin with it up to a slash, and their ids.
+
+        :param read: asks git for them.
+        """
         stamp = self._look()
         if not stamp:
             # Nobody says so here: a person's clone.
-            return _parse(self._read(prefix))
+            return _parse(read(prefix))
         if stamp != self._stamp:
-            self._known, self._stamp = _parse(self._read("refs/")), stamp
+            self._known, self._stamp = _parse(read("refs/")), stamp
         if prefix == "refs/":
             return self._known
         start = prefix if prefix.endswith("/") else prefix + "/"

@@ -283,6 +283,7 @@ class Repository:
             self.others.close()
         if self._fitting is not None:
             self._fitting.close()
+            self._fitting = None
         if self._index is not None:
             self._index.close()
             self._index = None

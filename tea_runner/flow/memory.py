@@ -42,6 +42,12 @@ class Memory:
     #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
     settled: dict[str, tuple[object, Manifest, PipelinePlan]] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Let go of everything: what is remembered refers back to this, and would go late."""
+        for each in vars(self).values():
+            if isinstance(each, dict):
+                each.clear()
+
     def keep_manifest(self, oid: str, manifest: Manifest) -> None:
         """Remember a manifest; old ones are let go, so that memory does not grow with the history."""
         self.manifests[oid] = manifest
