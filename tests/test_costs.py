@@ -12,6 +12,7 @@ import redis
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments.host import HostSandbox
+from tea_runner.adapters.environments.launcher import Launched, Launcher
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.planning import make_plan
 from tea_runner.flow.tip import Tip
@@ -30,15 +31,20 @@ transform:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """The commands of all processes that this process starts."""
+    """The commands of all processes that this process starts, or has started by its launchers."""
     commands: list[Sequence[str]] = []
-    start = process.start
+    start, launch = process.start, Launcher.start
 
     def counted(argv: Sequence[str], **how: Any) -> process.Process:
         commands.append(argv)
         return start(argv, **how)
 
+    def launched(launcher: Launcher, argv: Sequence[str], **how: Any) -> Launched:
+        commands.append(argv)
+        return launch(launcher, argv, **how)
+
     monkeypatch.setattr(process, "start", counted)
+    monkeypatch.setattr(Launcher, "start", launched)
     return commands
 
 
@@ -113,6 +119,21 @@ def test_a_datum_in_a_sandbox_starts_few_processes(
         assert len(started) - 60 <= 60
     finally:
         lab.close()
+
+
+def test_a_datum_without_a_sandbox_starts_its_command_and_little_else(
+    lab: Lab, started: list[Sequence[str]]
+) -> None:
+    """What ends it with the worker is there already: nothing but commands grows with their number."""
+    lab.write({"sums/spec.yml": SPEC % 1})
+    lab.save("pipeline")
+    lab.push()
+    started.clear()
+
+    lab.settle()
+
+    assert 12 == len([argv for argv in started if SPEC.partition("-c, '")[2][:20] in argv[-1]])
+    assert len([argv for argv in started if argv[0] == "/bin/sh"]) <= 1
 
 
 def test_results_are_pushed_once(lab: Lab, started: list[Sequence[str]]) -> None:

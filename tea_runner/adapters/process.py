@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess  # noqa: TID251 - this is the one place
-import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -148,26 +149,14 @@ class Pipe:
         except (BrokenPipeError, ValueError):
             raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from None
 
-    def line(self, timeout: float | None = None) -> bytes:
+    def line(self) -> bytes:
         """The next line of the answer, without its end.
 
-        :param timeout: seconds after which the process is killed.
         :raises CommandError: when the process has ended.
         """
-        if timeout is None:
-            return self._line("it ended early")
-        timer = threading.Timer(timeout, _kill_group, (self.process,))
-        timer.daemon = True
-        timer.start()
-        try:
-            return self._line(f"it ended early, or did not answer within {timeout:g} s")
-        finally:
-            timer.cancel()
-
-    def _line(self, why: str) -> bytes:
         line = self.stdout.readline()
         if not line:
-            raise CommandError(self.argv, self.process.poll() or 0, why=why)
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
         return line.removesuffix(b"\n")
 
     def read(self, size: int) -> bytes:
@@ -189,6 +178,42 @@ class Pipe:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=60)
         kill(self.process)
+
+
+class Dialog(Pipe):
+    """One that answers in pieces with an end, and in time; it is read by :meth:`answer` alone."""
+
+    _ahead = b""
+
+    def answer(self, end: bytes = b"\n", timeout: float | None = None) -> bytes:
+        """The next piece of what it says, without its end.
+
+        :param timeout: seconds after which the process is killed.
+        :raises CommandError: when it has ended, or was killed.
+        """
+        last = None if timeout is None else time.monotonic() + timeout
+        piece, found, rest = self._ahead.partition(end)
+        while not found:
+            more = self._more(last)
+            if not more:
+                late = f", or did not answer within {timeout:g} s" if timeout is not None else ""
+                raise CommandError(self.argv, self.process.poll() or 0, why=f"it ended early{late}")
+            piece, found, rest = (self._ahead + more).partition(end)
+            self._ahead += more
+        self._ahead = rest
+        return piece
+
+    def _more(self, last: float | None) -> bytes:
+        """Some bytes; none at its end, and none when it was too late and was killed."""
+        # The reader of the parent class would not say what it holds back.
+        descriptor = self.stdout.fileno()
+        if last is not None:
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            if not waiting.poll(max(0.0, last - time.monotonic()) * 1000):
+                _kill_group(self.process)
+                return b""
+        return os.read(descriptor, 65536)
 
 
 @contextlib.contextmanager

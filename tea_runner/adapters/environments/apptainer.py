@@ -33,6 +33,7 @@ from tea_runner.adapters.environments.supervise import (
     Watch,
     drain,
     end_group,
+    end_of,
     follow,
     open_stdin,
     outcome,
@@ -100,6 +101,7 @@ class Apptainer:
             stack.callback(end_group, client)
             watch = Watch(
                 ended=lambda: client.poll() is not None,
+                ended_fd=end_of(client, stack),
                 oom=limits.balloon(client.pid, execution.limits),
                 oom_tick=0.05,
                 overflow=overflow(execution.out, execution.limits),

@@ -5,23 +5,25 @@ needs a delegated group (systemd: ``Delegate=yes``, ``DelegateSubgroup=worker``)
 beside the worker's own.  Version 1 needs root.  Where neither is to be had, the sum is watched
 instead (``limits.memory_used``).
 
-A group is kept for the next command with the same limits: the kernel takes milliseconds to make one
-and to let go of it.  What a former command left in it is cache that gives way.  Groups go with the
-worker; those of workers that died are removed when the next one makes its first.
+A group is kept for the next command with the same limits, and with it the launcher that starts
+commands in it: the kernel takes milliseconds to make one, to join it and to let go of it.  What a
+former command left in it is cache that gives way.  Groups go with the worker; those of workers that
+died are removed when the next one makes its first.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import itertools
 import os
 import re
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from tea_runner.adapters.environments.launcher import Launcher
 from tea_runner.adapters.environments.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
@@ -29,35 +31,48 @@ _NAME = re.compile(r"tea-(\d+)-\d+")
 
 
 class Cgroup:
-    """One command's control group."""
+    """One command's control group at a time, and what starts it there."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._ended = self._count()
+        self._ended = 0
+        #: Where the kernel counts, in version 2 and in version 1.
+        self._counts: tuple[str, ...] = ("memory.events", "memory.oom_control")
+        self._launcher: Launcher | None = None
 
-    def add(self, pid: int) -> bool:
-        """Hold a process and all that it starts; False when the kernel will not."""
+    def ready(self) -> Launcher | None:
+        """What starts the next command in it; None when the kernel will not have it so."""
         self._ended = self._count()
-        try:
-            (self._directory / "cgroup.procs").write_text(str(pid))
-        except OSError:
-            return False
-        return True
+        if self._launcher is not None and not self._launcher.alive:
+            self._launcher.close()
+            self._launcher = None
+        if self._launcher is None:
+            launcher = Launcher()
+            try:
+                (self._directory / "cgroup.procs").write_text(str(launcher.pid))
+            except OSError:
+                launcher.close()
+                return None
+            self._launcher = launcher
+        return self._launcher
 
     def oom(self) -> bool:
-        """Whether the kernel has ended something in it for its memory since the last :meth:`add`."""
+        """Whether the kernel has ended something in it for its memory since :meth:`ready`."""
         return self._count() > self._ended
 
     def _count(self) -> int:
-        for name in ("memory.events", "memory.oom_control"):
+        for name in self._counts:
             with contextlib.suppress(OSError):
                 match = re.search(r"^oom_kill (\d+)", (self._directory / name).read_text(), re.M)
                 if match:
+                    self._counts = (name,)
                     return int(match[1])
         return 0
 
     def remove(self) -> None:
         """Remove it; the kernel lets go of the last process a little after its end."""
+        if self._launcher is not None:
+            self._launcher.close()
         for _ in range(50):
             try:
                 self._directory.rmdir()
@@ -76,25 +91,27 @@ class Cgroups:
         self._free: list[tuple[Limits, Cgroup]] = []
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._swept = False
+        weakref.finalize(self, _remove, self._free)
 
     @contextlib.contextmanager
-    def hold(self, limits: Limits, pid: int) -> Iterator[Cgroup | None]:
-        """A group that holds *pid* to the limits on memory and processes.
+    def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, Launcher] | None]:
+        """A group with the limits on memory and processes, and what starts a command in it.
 
         All that runs in it has ended when the block does.  None where there is no limit on memory,
         or no group can be made.
         """
         group = self._take(limits) if limits.memory is not None else None
-        if group is not None and not group.add(pid):
-            group.remove()
-            group = None
-        try:
-            yield group
-        finally:
+        launcher = group.ready() if group is not None else None
+        if group is None or launcher is None:
             if group is not None:
-                with self._lock:
-                    self._free.append((limits, group))
+                group.remove()
+            yield None
+            return
+        try:
+            yield group, launcher
+        finally:
+            with self._lock:
+                self._free.append((limits, group))
 
     def _take(self, limits: Limits) -> Cgroup | None:
         with self._lock:
@@ -102,9 +119,6 @@ class Cgroups:
                 if former == limits:
                     del self._free[place]
                     return group
-            if not self._swept:
-                self._swept = True
-                atexit.register(self.close)
         own = Path("/proc/self/cgroup").read_text("ascii")
         for found in (_second(limits, self._mount, own), _first(limits, self._mount, own)):
             if found is not None:
@@ -132,11 +146,14 @@ class Cgroups:
         return Cgroup(directory)
 
     def close(self) -> None:
-        """Remove those that no command is in."""
+        """Remove those that no command is in; it happens by itself when this object goes."""
         with self._lock:
-            groups, self._free = self._free, []
-        for _, group in groups:
-            group.remove()
+            _remove(self._free)
+
+
+def _remove(groups: list[tuple[Limits, Cgroup]]) -> None:
+    while groups:
+        groups.pop()[1].remove()
 
 
 def _sweep(parent: Path) -> None:
@@ -163,7 +180,8 @@ def _second(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]
         "memory.oom.group": "1",
     }
     if limits.processes is not None:
-        files["pids.max"] = str(limits.processes + 2)
+        # besides: the launcher, bwrap outside and inside, and one to spare
+        files["pids.max"] = str(limits.processes + 4)
     return parent, files
 
 

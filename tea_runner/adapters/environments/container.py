@@ -40,6 +40,7 @@ from tea_runner.adapters.environments.supervise import (
     Watch,
     drain,
     end_group,
+    end_of,
     follow,
     open_stdin,
     outcome,
@@ -156,6 +157,7 @@ class Engine:
         stack.callback(end_group, client)
         watch = Watch(
             ended=lambda: client.poll() is not None,
+            ended_fd=end_of(client, stack),
             overflow=overflow(execution.out, execution.limits),
         )
         end, sentence = follow(execution, reading, watch, began=began)

@@ -71,15 +71,21 @@ def _pieces(etc: Path, network: bool, changed: int) -> tuple[str, ...]:  # noqa:
 class EtcFolder:
     """Folders with copies of the pieces, below one place; processes may share it."""
 
-    def __init__(self, place: Path | None = None, etc: Path = Path("/etc")) -> None:
+    def __init__(
+        self, place: Path | None = None, etc: Path = Path("/etc"), *, fresh: float = 1.0
+    ) -> None:
         """A maker of folders.
 
         :param place: where they are kept; absent, a place of this process's own that goes with it.
+        :param fresh: seconds for which nobody looks whether a piece has changed.
         """
+        self._fresh = fresh
         self._place = place
         self._etc = etc
         #: With and without a network: how the pieces stood, and the folder with them.
         self._known: dict[bool, tuple[object, Path]] = {}
+        #: When they were last looked at, by the monotonic clock.
+        self._looked: dict[bool, float] = {}
 
     def binds(self, *, apart: bool, network: bool) -> tuple[Bind, ...]:
         """What shows them.
@@ -95,19 +101,24 @@ class EtcFolder:
         )
 
     def path(self, *, network: bool) -> Path:
-        """The folder with the pieces as they are now.
+        """The folder with the pieces as they are now, or were a moment ago.
 
         A file deep in one of them that was written in place is noticed by the next process only.
 
         :raises OutsideError: when it cannot be made.
         """
+        now = time.monotonic()
+        known = self._known.get(network)
+        there = known is not None and known[1].is_dir()
+        if known and there and now - self._looked[network] < self._fresh:
+            return known[1]
         stamp = [
             (name, found.st_ino, found.st_mtime_ns, found.st_size)
             for name in pieces(self._etc, network=network)
             if (found := _look(self._etc / name)) is not None
         ]
-        known = self._known.get(network)
-        if known is not None and known[0] == stamp and known[1].is_dir():
+        if known and there and known[0] == stamp:
+            self._looked[network] = now
             return known[1]
         try:
             made = self._make([name for name, *_ in stamp])
@@ -116,7 +127,7 @@ class EtcFolder:
                 f"what sandboxes see of {self._etc} cannot be copied to {self._place}: "
                 f"{error.strerror}; see that there is room, and who owns the folder"
             ) from None
-        self._known[network] = (stamp, made)
+        self._known[network], self._looked[network] = (stamp, made), now
         return made
 
     def _make(self, names: Iterable[str]) -> Path:

@@ -9,8 +9,9 @@ Started by root, the command is an ordinary user outside, too: we map one that n
 into the sandbox (the kernel's limit on processes does not hold for root, and root's files are
 root's to read), and ``setpriv`` becomes it before it turns into the command.
 
-``bwrap`` dies with the *thread* that started it (PDEATHSIG is per thread), so :meth:`run` stays in
-the calling thread until the end.
+``bwrap`` dies with whoever started it: the launcher of its control group, which dies with us; or,
+where there is no such group, our *thread* (PDEATHSIG is per thread), so :meth:`run` stays in the
+calling thread until the end.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pathlib import Path
 from tea_runner.adapters.environments import limits, machine, seccomp, users
 from tea_runner.adapters.environments.cgroup import Cgroups
 from tea_runner.adapters.environments.etc import EtcFolder
-from tea_runner.adapters.environments.launch import launch
+from tea_runner.adapters.environments.launch import begin, launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
@@ -113,9 +114,17 @@ class HostSandbox:
         heard, last = overhear(execution)
         began = time.monotonic()
         with (
-            launch(heard, user=user, extra=self._binds, path=self._path, etc=self._etc) as started,
-            self._groups.hold(execution.limits, started.first) as group,
+            self._groups.hold(execution.limits) as held,
+            launch(
+                heard,
+                user=user,
+                extra=self._binds,
+                path=self._path,
+                etc=self._etc,
+                begin=held[1].start if held else begin,
+            ) as started,
         ):
+            group = held[0] if held else None
             limits.apply(started.first, execution.limits, memory_held=group is not None)
             started.open_gate()
             watch = Watch(
@@ -129,7 +138,7 @@ class HostSandbox:
             code = started.finish()
             drain(heard, started.output)
             oom = end == "oom" or (group is not None and group.oom())
-        if end == "exited" and code is None:
+        if end == "exited" and code is None and not oom:
             code = _never_began(bytes(last))
         return outcome(end, code, sentence, began=began, oom=oom)
 

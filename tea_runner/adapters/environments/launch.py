@@ -14,8 +14,9 @@ import platform
 import select
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tea_runner.adapters import process
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp
@@ -114,9 +115,33 @@ class Started:
             os.close(descriptor)
 
 
+class Begin(Protocol):
+    """Starts a program; see :meth:`tea_runner.adapters.environments.launcher.Launcher.start`."""
+
+    def __call__(
+        self, argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]
+    ) -> Child:
+        """Start it."""
+        ...
+
+
+def begin(argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]) -> Child:
+    """Start a program as a child of this thread."""
+    return process.start(
+        argv, env={"LC_ALL": "C"}, cwd="/", stdin=stdin, stdout=output, stderr=output,
+        pass_fds=pass_fds,
+    )  # fmt: skip
+
+
 @contextlib.contextmanager
 def launch(
-    execution: Execution, *, user: int | None, extra: tuple[Path, ...], path: str, etc: EtcFolder
+    execution: Execution,
+    *,
+    user: int | None,
+    extra: tuple[Path, ...],
+    path: str,
+    etc: EtcFolder,
+    begin: Begin = begin,
 ) -> Iterator[Started]:
     """A started sandbox that is gone at the end, with all that runs in it.
 
@@ -124,6 +149,7 @@ def launch(
     :param extra: directories of the host shown read-only at their own paths.
     :param path: ``PATH`` where the execution names none.
     :param etc: what is shown of ``/etc``.
+    :param begin: what starts ``bwrap``.
     :raises OutsideError: when the sandbox cannot be made.
     """
     with contextlib.ExitStack() as ours:
@@ -136,7 +162,7 @@ def launch(
             for descriptor in (printed, status_in, gate_out):
                 theirs.callback(os.close, descriptor)
             bwrap = _start(
-                execution, theirs, user, extra, path, etc,
+                execution, theirs, user, extra, path, etc, begin,
                 printed=printed, status=status_in, gate=gate_out,
             )  # fmt: skip
         started = Started(bwrap, output=output, status=status, gate=gate)
@@ -155,6 +181,7 @@ def _start(
     extra: tuple[Path, ...],
     path: str,
     etc: EtcFolder,
+    begin: Begin,
     *,
     printed: int,
     status: int,
@@ -166,8 +193,8 @@ def _start(
         """A file in memory, to be read from its start."""
         descriptor = os.memfd_create("tea", os.MFD_CLOEXEC)
         stack.callback(os.close, descriptor)
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
+        while content:
+            content = content[os.write(descriptor, content) :]
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
@@ -206,15 +233,12 @@ def _start(
     options = held(b"".join(os.fsencode(o) + b"\0" for o in bubblewrap.options(sandbox)))
     # the command would inherit what bwrap does not read and close
     inherited = (options, sandbox.seccomp, status, gate, *((null,) if mapped else ()))
-    return process.start(
+    return begin(
         (
             shutil.which("bwrap") or "bwrap", "--args", str(options), "--",
             *bubblewrap.command(execution.argv, env, mapped=mapped),
         ),
-        env={"LC_ALL": "C"},
-        cwd="/",
         stdin=stdin,
-        stdout=printed,
-        stderr=printed,
+        output=printed,
         pass_fds=(*inherited, *(descriptor for descriptor, _ in sandbox.files)),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from tea_runner.adapters.environments.bubblewrap import Bind
 _LINKED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
+@functools.lru_cache(maxsize=8)
 def links(root: Path = Path("/")) -> tuple[tuple[str, str], ...]:
     """The links of the root directory into ``/usr``: name and target."""
     return tuple(

@@ -13,7 +13,6 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.adapters import process
@@ -25,10 +24,12 @@ from tea_runner.adapters.environments.supervise import (
     Watch,
     drain,
     end_group,
+    end_of,
     follow,
     open_stdin,
     outcome,
 )
+from tea_runner.adapters.environments.watchdog import Watchdogs
 from tea_runner.core.errors import OutsideError, Refused
 
 if sys.platform == "linux":
@@ -36,9 +37,6 @@ if sys.platform == "linux":
 
 #: Said in the log of every command that runs so.
 WARNING = "this command runs without a sandbox"
-
-#: Its input ends when the worker does, however that ends: then a process group is ended, too.
-_WATCH = 'read -r _; kill -s KILL -- "-$1"'
 
 
 class Plain:
@@ -48,6 +46,7 @@ class Plain:
 
     def __init__(self, *, path: str = "") -> None:
         self._path = path or default_path()
+        self._watchdogs = Watchdogs()
 
     def check(self) -> str | None:
         """Nothing can be missing."""
@@ -79,7 +78,8 @@ class Plain:
             if started is None:
                 return Outcome(code=127, seconds=time.monotonic() - began)
             stack.callback(end_group, started)
-            watched = stack.enter_context(_ends_with_us(started.pid))
+            watched = stack.enter_context(contextlib.ExitStack())
+            watched.enter_context(self._watchdogs.over(started.pid))
             oom = None
             if sys.platform == "linux":
                 with contextlib.suppress(ProcessLookupError):
@@ -87,13 +87,14 @@ class Plain:
                 oom = limits.balloon(started.pid, execution.limits)
             watch = Watch(
                 ended=lambda: started.poll() is not None,
+                ended_fd=end_of(started, stack),
                 oom=oom,
                 oom_tick=0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
             end, sentence = follow(execution, reading, watch, began=began)
             # First: what it would end is about to be no group of ours any more.
-            process.kill(watched)
+            watched.close()
             code = end_group(started)
             drain(execution, reading)
         return outcome(end, code, sentence, began=began)
@@ -108,19 +109,6 @@ class Plain:
         except (OutsideError, PermissionError) as error:
             execution.log(f"{error}\n".encode())
             return None
-
-
-@contextlib.contextmanager
-def _ends_with_us(group: int) -> Iterator[process.Process]:
-    """A process that ends the group when this process is killed; it is ended first when all is well."""
-    watching = process.start(
-        ["/bin/sh", "-c", _WATCH, "sh", str(group)], env={}, stdin=process.PIPE,
-        stdout=process.DEVNULL, stderr=process.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield watching
-    finally:
-        process.kill(watching)
 
 
 def _working_directory(execution: Execution) -> Path:

@@ -23,6 +23,7 @@ from tea_runner.adapters.environments.protocol import Execution, Outcome
 End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
 
 _CHUNK = 65536
+_SIGNALS = frozenset(map(int, signal.valid_signals()))
 #: Seconds between two looks at the cancellation.
 _TICK = 0.2
 
@@ -51,9 +52,18 @@ def end_group(child: Child) -> int:
     return child.wait()
 
 
+def end_of(child: Child, stack: contextlib.ExitStack) -> int | None:
+    """A descriptor that becomes readable at a process's end; None where the system has no such thing."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    descriptor = os.pidfd_open(child.pid)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
 def ended_by(code: int | None) -> int | None:
     """The signal that a shell's code stands for."""
-    return code - 128 if code is not None and code - 128 in signal.valid_signals() else None
+    return code - 128 if code is not None and code - 128 in _SIGNALS else None
 
 
 def overhear(execution: Execution) -> tuple[Execution, bytearray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import threading
@@ -26,7 +27,13 @@ def ordinary_user() -> int | None:
     """
     if os.geteuid() != 0:
         return None
-    return choose(Path("/proc/self/uid_map").read_text("ascii"), threading.get_native_id())
+    return choose(_own_map(), threading.get_native_id())
+
+
+@functools.cache
+def _own_map() -> str:
+    """The users that this process has; the kernel never changes a map that is written."""
+    return Path("/proc/self/uid_map").read_text("ascii")
 
 
 def known_user() -> int | None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
 from tea_runner.adapters.environments.cgroup import MOUNT, Cgroup, Cgroups, _second, _sweep
+from tea_runner.adapters.environments.launcher import Launcher
 from tea_runner.adapters.environments.protocol import Limits
+from tea_runner.core.errors import OutsideError
 
 
 def test_without_a_limit_there_is_no_group() -> None:
     """Nothing is made for a command that may use what there is."""
-    with Cgroups().hold(Limits(), os.getpid()) as group:
+    with Cgroups().hold(Limits()) as group:
         assert group is None
 
 
 def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
     """A machine without control groups is no error: the sum is watched instead."""
-    with Cgroups(tmp_path / "nothing").hold(Limits(memory=1), os.getpid()) as group:
+    with Cgroups(tmp_path / "nothing").hold(Limits(memory=1)) as group:
         assert group is None
 
 
@@ -29,40 +33,92 @@ def groups() -> list[Path]:
     return [path for path in MOUNT.glob(f"**/tea-{os.getpid()}-*") if path.is_dir()]
 
 
-def test_a_real_group_holds_one_process_after_the_other_and_is_gone_in_the_end() -> None:
-    """The kernel counts each in it; equal limits share it, others do not; nothing is left."""
-    made = Cgroups()
+def run(launcher: Launcher, *argv: str) -> tuple[int, str]:
+    """A program to its end: its code, and what it printed."""
+    reading, printed = os.pipe()
+    with open(os.devnull, "rb") as nothing:
+        child = launcher.start(argv, stdin=nothing.fileno(), output=printed, pass_fds=())
+    os.close(printed)
+    with open(reading, "rb") as file:
+        said = file.read().decode()
+    return child.wait(), said
+
+
+def own_group(text: str) -> str:
+    """The name of ours in ``/proc/self/cgroup``."""
+    mark = f"tea-{os.getpid()}-"
+    (name,) = {line.rpartition("/")[2] for line in text.splitlines() if mark in line}
+    return name
+
+
+@pytest.fixture
+def made() -> Iterator[Cgroups]:
+    """The groups of a worker, where the machine has such things."""
+    groups = Cgroups()
+    with groups.hold(Limits(memory=1 << 26)) as held:
+        if held is None:
+            pytest.skip("no control group can be made here")
+    yield groups
+    groups.close()
+
+
+def test_a_real_group_holds_one_command_after_the_other_and_is_gone_in_the_end(
+    made: Cgroups,
+) -> None:
+    """Each is in it from its first instruction; equal limits share it, others do not; nothing is left."""
     seen = []
     for size in (1 << 26, 1 << 26, 1 << 27):
-        child = process.start(("sleep", "60"), env={"PATH": "/usr/bin:/bin"})
-        try:
-            with made.hold(Limits(memory=size), child.pid) as group:
-                if group is None:
-                    pytest.skip("no control group can be made here")
-                (own,) = {
-                    line.rpartition("/")[2]
-                    for line in Path(f"/proc/{child.pid}/cgroup").read_text().splitlines()
-                    if f"tea-{os.getpid()}-" in line
-                }
-                seen.append(own)
-                assert not group.oom()
-                process.kill(child)
-        finally:
-            process.kill(child)
+        with made.hold(Limits(memory=size)) as held:
+            assert held is not None
+            group, launcher = held
+            code, said = run(launcher, "/bin/cat", "/proc/self/cgroup")
+            assert 0 == code
+            seen.append(own_group(said))
+            assert not group.oom()
     assert seen[0] == seen[1] != seen[2]
     made.close()
     assert {*seen}.isdisjoint(path.name for path in groups())
+
+
+def test_a_command_that_takes_too_much_is_ended_and_the_next_one_is_not(made: Cgroups) -> None:
+    """The kernel holds it, and says so of this command only."""
+    greedy = "x = bytearray(1 << 28)"
+    for program, ends in ((greedy, True), ("pass", False)):
+        with made.hold(Limits(memory=1 << 26)) as held:
+            assert held is not None
+            group, launcher = held
+            code, _ = run(launcher, sys.executable, "-c", program)
+            assert (ends, ends) == (code != 0, group.oom())
+
+
+def test_a_group_whose_launcher_was_killed_gets_another(made: Cgroups) -> None:
+    """Whoever dies first, the next command runs, and in the same group."""
+    seen = []
+    for _ in range(2):
+        with made.hold(Limits(memory=1 << 26)) as held:
+            assert held is not None
+            seen.append(own_group(run(held[1], "/bin/cat", "/proc/self/cgroup")[1]))
+            os.kill(held[1].pid, signal.SIGKILL)
+            with pytest.raises(OutsideError, match="launcher has died"):
+                run(held[1], "/bin/true")
+    assert seen[0] == seen[1]
 
 
 def test_only_what_happens_to_a_command_counts_for_it(tmp_path: Path) -> None:
     """A group in which an earlier command ran out of memory is as good as new."""
     (tmp_path / "memory.events").write_text("max 3\noom_kill 1\n")
     group = Cgroup(tmp_path)
-    assert group.add(77)
-    assert not group.oom()
-    (tmp_path / "memory.events").write_text("max 4\noom_kill 2\n")
-    assert group.oom()
-    assert "77" == (tmp_path / "cgroup.procs").read_text()
+    launcher = group.ready()
+    try:
+        assert launcher is not None
+        assert str(launcher.pid) == (tmp_path / "cgroup.procs").read_text()
+        assert not group.oom()
+        (tmp_path / "memory.events").write_text("max 4\noom_kill 2\n")
+        assert group.oom()
+        assert launcher is group.ready()
+        assert not group.oom()
+    finally:
+        group.remove()
 
 
 def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
@@ -79,7 +135,7 @@ def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
             "memory.max": "1000",
             "memory.swap.max": "0",
             "memory.oom.group": "1",
-            "pids.max": "10",
+            "pids.max": "12",
         },
     ) == found
 
