@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,32 @@ def zombies(pid: int) -> int:
     return found
 
 
+#: Seconds between two readings, and how many of them are looked at together: what is open or in use
+#: differs from moment to moment, as one repository is closed before the next is opened.
+PAUSE, TOGETHER = 2.0, 30
+
+
+@dataclass
+class Readings:
+    """What the processes of a world had in use, time after time."""
+
+    world: World
+    taken: list[dict[str, tuple[int, int]]] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        """Take readings for so long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(PAUSE)
+            pids = {name: role.pid for name, role in self.world.roles.items()}
+            self.taken.append({n: (memory(pid), descriptors(pid)) for n, pid in pids.items()})
+
+    def most(self, role: str, begin: int) -> tuple[int, int]:
+        """The most memory, and the most descriptors, of some readings in a row from this one."""
+        some = [each[role] for each in self.taken[begin:][:TOGETHER]]
+        return max(memory for memory, _ in some), max(number for _, number in some)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
@@ -54,29 +81,32 @@ def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
             person.start()
         began = calm = time.monotonic()
         pids: dict[str, int] = {}
-        first: dict[str, tuple[int, int]] = {}
+        readings = Readings(world)
+        first = 0
         while time.monotonic() - began < seconds and any(p.is_alive() for p in people):
-            time.sleep(20)
+            readings.wait(20)
             world.redis.flushall()
             wiped += 1
             calm = time.monotonic()
             # Planners keep 48 repositories open: until then there is something new in each.
             warm = sum(person.generation for person in people) > 120
-            if not first and warm and time.monotonic() - began > seconds / 5:
+            if not pids and warm and time.monotonic() - began > seconds / 5:
                 pids = {name: role.pid for name, role in world.roles.items()}
-                first = {name: (memory(pid), descriptors(pid)) for name, pid in pids.items()}
+                first = len(readings.taken)
         for person in people:
             person.finish()
         for person in people:
             person.join()
         recovered = time.monotonic() - calm
-        assert first, "it was too short for anything to be warm"
+        assert pids, "it was too short for anything to be warm"
         assert pids == {name: role.pid for name, role in world.roles.items()}
+        last = len(readings.taken) - TOGETHER
+        assert last >= first + TOGETHER
         time.sleep(2)
-        grown = {
-            name: (memory(pid) / first[name][0], descriptors(pid) - first[name][1], zombies(pid))
-            for name, pid in pids.items()
-        }
+        grown = {}
+        for name, pid in pids.items():
+            (before, opened), (after, open_now) = (readings.most(name, n) for n in (first, last))
+            grown[name] = (after / before, open_now - opened, zombies(pid))
         left = [path.name for path in world.root.glob("*/scratch/*/job-*")]
     seen = [person.seen for person in people]
     record("Redis wiped every 20 s", faults=wiped, seen=seen, seconds=seconds,
