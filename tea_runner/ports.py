@@ -322,8 +322,8 @@ class Forge(Protocol):
         """Branch names (without ``refs/heads/``) and their tips."""
         ...
 
-    def refs(self, repository: str, prefix: str) -> Mapping[str, str] | None:
-        """Refs below *prefix* with their ids, in one request; None when git has to ask itself."""
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
+        """Refs below the prefixes with their ids, in one request; None when git has to ask itself."""
         ...
 
     def set_status(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import secrets
@@ -30,7 +31,7 @@ from tea_runner.adapters.hooks import HookStore
 from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.links import ForgeLinks
 from tea_runner.adapters.logs import LogReader
-from tea_runner.adapters.mirror import Mirror, mirror_path
+from tea_runner.adapters.mirror import FETCHED, Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.pace import Paces
 from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
@@ -187,6 +188,7 @@ class Site:
             secret=self.secret,
         )
         made.sign = self.signer
+        made.listing = functools.partial(self.forge.refs, name, *FETCHED)
         made.links = ForgeLinks(
             name, self.forge_base, self.repository, allowed=self.settings.repositories
         )

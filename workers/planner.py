@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tea_runner.adapters.failpoints import reached, step
+from tea_runner.adapters.jobscripts import ENDED
 from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
@@ -70,14 +71,14 @@ class Planner:
                 self._site.work.enqueue("plan", json.dumps([repository, branch]))
                 return None
             reached("plan")
-            self._site.jobs.begin_plan(repository, branch)
+            why = self._site.jobs.begin_plan(repository, branch)
             if is_pull(branch) and not self._site.settings.pull_requests:
                 # Asked for before the setting was taken back, or by somebody who writes to the queue.
                 log.warning("plan %s %s: pull requests are not processed here", repository, branch)
                 return None
             for pause in (*_BACK_OFF, None):
                 try:
-                    return self._advance(repository, branch)
+                    return self._advance(repository, branch, pushed=why != ENDED)
                 except OutsideError as error:
                     log.warning("plan %s %s: %s", repository, branch, error.message)
                     if pause is None:
@@ -96,13 +97,14 @@ class Planner:
     def _memory(self) -> Memory:
         return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
 
-    def _advance(self, name: str, branch: str) -> Advance | None:
+    def _advance(self, name: str, branch: str, *, pushed: bool) -> Advance | None:
         known = self._repositories[name]
         repository, memory = known.repository, known.memory
         # Before the fetch: what it takes away stays known.
         repository.index.learn()
         with step("refresh"):
-            repository.refresh()
+            # What jobs of this host have pushed is here already.
+            repository.refresh(expected=pushed)
         advancer = Advancer(
             dataset=repository,
             queue=self._site.jobs,

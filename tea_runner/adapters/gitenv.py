@@ -7,6 +7,7 @@ line), which a repository cannot override (git-config(1), "Protected configurati
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,8 @@ def make_environment(
 ) -> GitEnvironment:
     """Write the configuration files below *directory* and return the environment that uses them.
 
-    The token stands in a file that only its owner can read; git asks its own ``credential-store``
-    for it, which answers for that host alone.  It is in no URL, argument or log.
+    The token stands in two files that only their owner can read: what git says to that host alone,
+    and where ``credential-store`` finds it for git-annex.  It is in no URL, argument or log.
 
     :param addresses: private addresses that git-annex may speak to, such as a store on the LAN.
     """
@@ -129,6 +130,12 @@ def make_environment(
         _write_private(store, f"{parts.scheme}://{_escape(user)}:{_escape(token)}@{parts.netloc}\n")
         text += f'[credential "{parts.scheme}://{parts.netloc}"]\n'
         text += f'\thelper = "store --file={store}"\n\tusername = "{user}"\n'
+        # Said at once: each command would be refused first and then start two helpers.
+        basic = b64encode(f"{user}:{token}".encode()).decode()
+        header = f'\textraHeader = "Authorization: Basic {basic}"\n'
+        said = home / "authorization"
+        _write_private(said, f'[http "{parts.scheme}://{parts.netloc}/"]\n{header}')
+        text += f'[include]\n\tpath = "{said}"\n'
     if addresses:
         text += f'[annex "security"]\n\tallowed-ip-addresses = {" ".join(addresses)}\n'
     if strict_hashes:

@@ -287,9 +287,12 @@ class Jobs:
         if answered(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
             answered(lambda: self._enqueue("plan", json.dumps([repository, branch])))
 
-    def begin_plan(self, repository: str, branch: str) -> None:
-        """From now on a push is a new request, and the branch counts as not planned."""
-        self._redis.delete(f"tea:plan:{repository}\n{branch}", f"tea:tip:{repository}\n{branch}")
+    def begin_plan(self, repository: str, branch: str) -> str:
+        """From now on a push is a new request, and the branch counts as not planned; returns why."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.get(f"tea:plan:{repository}\n{branch}")
+        pipe.delete(f"tea:plan:{repository}\n{branch}", f"tea:tip:{repository}\n{branch}")
+        return (pipe.execute()[0] or b"").decode("utf-8", "replace")
 
     def planned(
         self,

@@ -6,6 +6,9 @@ them.
 
 from __future__ import annotations
 
+#: Why a branch is planned when the jobs that it waited for have ended.
+ENDED = "its jobs have ended"
+
 # KEYS: job, wanted, pending   ARGV: id, body, wanter, now, keep, key names…
 # Answers 1 when the job is new and must be enqueued, 0 when somebody else has it in hand.
 WANT = """
@@ -61,13 +64,13 @@ local ready = {}
 for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
   if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
-  and redis.call('SET', 'tea:plan:' .. wanter, 'its jobs have ended', 'NX', 'EX', 86400) then
+  and redis.call('SET', 'tea:plan:' .. wanter, '@ENDED@', 'NX', 'EX', 86400) then
     table.insert(ready, wanter)
   end
 end
 redis.call('DEL', KEYS[3])
 return ready
-"""
+""".replace("@ENDED@", ENDED)
 
 # KEYS: job, lease   ARGV: token, what is added to the attempts, seconds to wait, error
 RELEASE = """
@@ -111,10 +114,10 @@ local answer = {'cancelled'}
 for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
   if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
-  and redis.call('SET', 'tea:plan:' .. wanter, 'its jobs have ended', 'NX', 'EX', 86400) then
+  and redis.call('SET', 'tea:plan:' .. wanter, '@ENDED@', 'NX', 'EX', 86400) then
     table.insert(answer, wanter)
   end
 end
 redis.call('DEL', KEYS[3])
 return answer
-"""
+""".replace("@ENDED@", ENDED)

@@ -29,6 +29,8 @@ _PARTIAL = (
 )  # fmt: skip
 #: What index-pack says of objects that fsck refuses.
 _DAMAGE = re.compile(r"(?m)object [0-9a-f]{40,64}: [A-Za-z]+: .*$")
+#: Beginnings of the refs that a fetch brings.
+FETCHED = ("refs/heads/", "refs/tea/")
 _REFSPECS = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tea/*:refs/tea/*")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.adapters.annex import Annex
@@ -57,6 +57,8 @@ class Repository:
         self._secret = secret
         #: Signs results commits; None leaves them unsigned.
         self.sign: Callable[[bytes], bytes] | None = None
+        #: All refs that a fetch brings, in one request; None where the forge has no such request.
+        self.listing: Callable[[], Mapping[str, str] | None] | None = None
         self.mirror = mirror
         self.annex = annex
         #: Where its subdatasets are.
@@ -82,14 +84,28 @@ class Repository:
             self._index = Index(self.mirror, self.branches, trusted=self._trusted, keep=self.keeps)
         return self._index
 
-    def refresh(self) -> None:
+    def refresh(self, *, expected: bool = True) -> None:
         """Learn what the forge has now.
 
+        :param expected: whether news is likely; otherwise a list of refs, which is a small part of a
+            fetch, may show that there is none.
         :raises OutsideError: when it does not answer.
         """
-        self.mirror.fetch()
+        if expected or not self._is_current():
+            self.mirror.fetch()
         if self.others is not None:
             self.others.forget()
+
+    def _is_current(self) -> bool:
+        there = self.listing() if self.listing is not None else None
+        if there is None:
+            return False
+        self.mirror.ensure()
+        here = self.mirror.refs("refs/")
+        ours = (self.branches, "refs/tea/")
+        return {ref: oid for ref, oid in here.items() if ref.startswith(ours)} == {
+            ref.replace("refs/heads/", self.branches, 1): oid for ref, oid in there.items()
+        }
 
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's end, None when there is no such branch."""

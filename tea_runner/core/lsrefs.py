@@ -20,19 +20,19 @@ _LENGTH = re.compile(rb"[0-9a-f]{4}")
 _DELIMITER, _END = b"0001", b"0000"
 
 
-def question(prefix: str) -> bytes:
+def question(*prefixes: str) -> bytes:
     """What is sent."""
     said = (
         _packet(b"command=ls-refs\n"),
         _DELIMITER,
-        _packet(f"ref-prefix {prefix}\n".encode()),
+        *(_packet(f"ref-prefix {prefix}\n".encode()) for prefix in prefixes),
         _END,
     )
     return b"".join(said)
 
 
-def answer(data: bytes, prefix: str) -> dict[str, str] | None:
-    """Refs below *prefix* with their ids; None when this is no whole answer, which is never "no refs"."""
+def answer(data: bytes, *prefixes: str) -> dict[str, str] | None:
+    """Refs below the prefixes with their ids; None when this is no whole answer, which is never "no refs"."""
     found = {}
     at = 0
     while (length := data[at : at + 4]) != _END:
@@ -43,7 +43,7 @@ def answer(data: bytes, prefix: str) -> dict[str, str] | None:
         if end > len(data) or row is None:
             return None
         name = row[2].decode("utf-8", "replace")
-        if name.startswith(prefix):
+        if name.startswith(prefixes):
             found[name] = row[1].decode()
         at = end
     return found if at + 4 == len(data) else None

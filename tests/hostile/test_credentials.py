@@ -67,7 +67,8 @@ class Planted:
         name = place.removeprefix(f"{self.lab.root}/")
         if name in ("queue.key", "hosts/host/tea-runner.toml") or name.startswith("canaries/"):
             return True
-        ours = name == "hosts/host/git/credentials" or name.startswith("hosts/host/hooks/")
+        files = ("hosts/host/git/credentials", "hosts/host/git/authorization")
+        ours = name in files or name.startswith("hosts/host/hooks/")
         return ours and not Path(place).stat().st_mode & 0o77
 
 

@@ -64,7 +64,7 @@ class Folder:
                     found[str(file.relative_to(heads))] = file.read_text().strip()
         return found
 
-    def refs(self, repository: str, prefix: str) -> Mapping[str, str] | None:  # noqa: ARG002
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:  # noqa: ARG002
         """Git asks: it costs no request here."""
         return None
 

@@ -100,8 +100,8 @@ class Gitea:
             for each in self._pages(f"/repos/{_path(repository)}/branches")
         }
 
-    def refs(self, repository: str, prefix: str) -> Mapping[str, str] | None:
-        """Refs below *prefix*, asked as git asks, in one request on a connection that is kept.
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
+        """Refs below the prefixes, asked as git asks, in one request on a connection that is kept.
 
         None when the answer is not what git would say: whoever asked lets git ask then, which has
         words for what is wrong.
@@ -109,7 +109,7 @@ class Gitea:
         try:
             with self._session.post(
                 f"{self.remote_url(repository)}/git-upload-pack",
-                data=lsrefs.question(prefix),
+                data=lsrefs.question(*prefixes),
                 headers=lsrefs.HEADERS,
                 # The name says nothing to a forge that is given a token.
                 auth=("tea-runner", self._token) if self._token else None,
@@ -125,7 +125,7 @@ class Gitea:
                 kind = answer.headers.get("Content-Type", "")
                 if answer.status_code != 200 or kind != lsrefs.HEADERS["Accept"]:
                     return None
-                return lsrefs.answer(self._whole(answer, repository), prefix)
+                return lsrefs.answer(self._whole(answer, repository), *prefixes)
         except (requests.RequestException, HTTPError, OSError) as error:
             why = _why(error) if isinstance(error, requests.RequestException) else "broke off"
             raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from None
