@@ -65,6 +65,16 @@ class Planner:
 
     def plan(self, repository: str, branch: str) -> Advance | None:
         """Advance a branch; what fails outside is tried again, then left to the reconciler."""
+        advance = self._plan(repository, branch)
+        if advance is not None:
+            # Now that nobody waits for it, what the next plan would have to learn before its fetch.
+            with contextlib.suppress(TeaError, OSError):
+                known = self._repositories[repository].repository
+                known.index.learn()
+                known.objects.rest()
+        return advance
+
+    def _plan(self, repository: str, branch: str) -> Advance | None:
         with turn(self._site.redis, f"tea:planning:{repository}\n{branch}") as mine:
             if not mine:
                 # Whoever is at it may have read the tip before the latest push.
@@ -124,9 +134,9 @@ class Planner:
         said = True
         if advance.pipelines or advance.problems:
             with step("remember"):
-                self._remember(repository, branch, advance)
+                run = self._remember(repository, branch, advance)
             with step("status"):
-                said = self._statuses.post(name, branch, advance)
+                said = self._statuses.post(run, advance)
         # Last of all: whatever ends this process before leaves the branch to the reconciler.
         self._site.jobs.planned(name, branch, advance.commit, advancer.starved, said=said)
         reached("plan.end")
@@ -155,7 +165,7 @@ class Planner:
                 )
         self._site.redis.set(place, commit)
 
-    def _remember(self, repository: Repository, branch: str, advance: Advance) -> None:
+    def _remember(self, repository: Repository, branch: str, advance: Advance) -> Run:
         commit = repository.objects.commit(advance.origin)
         upstream, homes = _drawing(advance)
         pipelines = []
@@ -175,7 +185,7 @@ class Planner:
                     datums=[[d.label, d.key, d.action, d.reason, d.detail] for d in datums],
                 )
             )
-        self._runs.save(
+        return self._runs.save(
             Run(
                 id=run_id(repository.name, branch, advance.origin),
                 repository=repository.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from tea_runner.adapters.runs import Runs, run_id
+from tea_runner.adapters.runs import Run, Runs
 from tea_runner.core.errors import TeaError
 from tea_runner.flow.advance import Advance
 from tea_runner.ports import StatusState
@@ -30,13 +30,14 @@ class Statuses:
         self._runs = runs
         self._context = site.settings.status.context
 
-    def post(self, repository: str, branch: str, advance: Advance) -> bool:
+    def post(self, run: Run, advance: Advance) -> bool:
         """Statuses of the pushed commit and of the branch's tip; whether the forge took them all.
 
+        :param run: as it is remembered: it knows what earlier plans did.
         :raises QueueError: when Redis does not answer.
         """
-        run = run_id(repository, branch, advance.origin)
-        target = f"{self._site.settings.web_url}/runs/{run}"
+        repository = run.repository
+        target = f"{self._site.settings.web_url}/runs/{run.id}"
         rows = self._rows(advance, run)
         taken = True
         for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
@@ -51,11 +52,10 @@ class Statuses:
                 taken &= self._tell(repository, commit, context, (state, text), target, before)
         return taken
 
-    def _rows(self, advance: Advance, run: str) -> dict[str, Row]:
+    def _rows(self, advance: Advance, run: Run) -> dict[str, Row]:
         """Context to state and sentence, of each pipeline and of the spec."""
-        saved = self._runs.get(run)
-        counted = {p.name: p.counts for p in saved.pipelines} if saved else {}
-        told = {p.name: p.detail for p in saved.pipelines if p.state == "settled"} if saved else {}
+        counted = {p.name: p.counts for p in run.pipelines}
+        told = {p.name: p.detail for p in run.pipelines if p.state == "settled"}
         rows: dict[str, Row] = {}
         for progress in advance.pipelines.values():
             numbers = counted.get(progress.pipeline, progress.counts)

@@ -43,8 +43,11 @@ class Runs:
     def __init__(self, connection: redis.Redis) -> None:
         self._redis = connection
 
-    def save(self, run: Run) -> None:
-        """Remember how a run stands; what a job or a results commit once said of it is kept."""
+    def save(self, run: Run) -> Run:
+        """Remember how a run stands; what a job or a results commit once said of it is kept.
+
+        :returns: the run as it is remembered.
+        """
         before = self.get(run.id)
         run = carried_on(run, before, time.time())
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
@@ -62,6 +65,7 @@ class Runs:
         pipe.expire(own, _KEEP)
         pipe.zadd("tea:repositories", {run.repository: run.started})
         answered(pipe.execute)
+        return run
 
     def get(self, run: str) -> Run | None:
         """One run by its id."""
