@@ -1,6 +1,6 @@
 """Object ids in, git objects out; and new objects in, their ids out, in one pack.
 
-Reading goes through one long-lived ``git cat-file --batch``; trees are remembered by id.  New objects
+Reading goes through one long-lived ``git cat-file``; trees are remembered by id.  New objects
 are encoded here and handed to git in one piece, so that a commit costs one process, however many
 files it has.
 """
@@ -21,8 +21,9 @@ from tea_runner.core.signature import join
 from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
-#: Requests sent before answers are read: their text fits into a pipe's buffer of 64 KiB.
-_CHUNK = 900
+#: Requests in one piece.  Two pieces are under way at once, so that git looks for the next while we
+#: read the last; their text fits into a pipe's buffer of 64 KiB, or both would wait for each other.
+_CHUNK = 300
 #: Trees after which those that were not used lately are let go of, work or not.
 _TREES = 10_000
 #: Names in trees that are remembered while nobody needs them; a thousand take some 200 kB.
@@ -64,7 +65,8 @@ class ObjectReader:
                 self._pipe.close()
             argv = ["git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=false"]
             self._pipe = process.Pipe(
-                [*argv, "cat-file", "--batch"], env=self._environment.variables
+                [*argv, "cat-file", "--batch-command", "--buffer"],
+                env=self._environment.variables,
             )
         return self._pipe
 
@@ -79,22 +81,30 @@ class ObjectReader:
         """
         wanted = list(dict.fromkeys(oids))
         found: dict[str, tuple[str, bytes] | None] = {}
+        chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
+        if not chunks:
+            return found
         with self._lock:
-            for start in range(0, len(wanted), _CHUNK):
-                chunk = wanted[start : start + _CHUNK]
-                pipe = self._open()
-                try:
-                    pipe.send("".join(oid + "\n" for oid in chunk).encode())
+            pipe = self._open()
+            try:
+                self._ask(pipe, chunks[0])
+                for chunk, following in zip(chunks, [*chunks[1:], []], strict=True):
+                    if following:
+                        self._ask(pipe, following)
                     for oid in chunk:
                         found[oid] = self._answer(pipe)
-                except BaseException:
-                    # A pipe that was left in the middle of an answer can never be asked again, and
-                    # does not end by itself while nobody reads that answer.
-                    process.kill(pipe.process)
-                    self._pipe = None
-                    raise
-                self.reads += len(chunk)
+            except BaseException:
+                # A pipe that was left in the middle of an answer can never be asked again, and
+                # does not end by itself while nobody reads that answer.
+                process.kill(pipe.process)
+                self._pipe = None
+                raise
+            self.reads += len(wanted)
         return found
+
+    @staticmethod
+    def _ask(pipe: process.Pipe, oids: Iterable[str]) -> None:
+        pipe.send("".join([*(f"contents {oid}\n" for oid in oids), "flush\n"]).encode())
 
     @staticmethod
     def _answer(pipe: process.Pipe) -> tuple[str, bytes] | None:

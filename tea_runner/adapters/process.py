@@ -127,7 +127,7 @@ def kill_descendants() -> None:
 
 
 class Pipe:
-    """One long-lived process that answers requests on its standard output, such as ``cat-file --batch``."""
+    """One long-lived process that answers on its standard output, such as ``git cat-file``."""
 
     def __init__(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
