@@ -27,7 +27,7 @@ from pathlib import Path
 from tea_runner.adapters.environments import limits, machine, seccomp, users
 from tea_runner.adapters.environments.cgroup import Cgroups
 from tea_runner.adapters.environments.etc import EtcFolder
-from tea_runner.adapters.environments.launch import begin, launch
+from tea_runner.adapters.environments.launch import ENDED, begin, launch
 from tea_runner.adapters.environments.mounts import writable
 from tea_runner.adapters.environments.overflow import overflow
 from tea_runner.adapters.environments.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
@@ -125,7 +125,10 @@ class HostSandbox:
             ) as started,
         ):
             group = held[0] if held else None
-            limits.apply(started.first, execution.limits, memory_held=group is not None)
+            try:
+                limits.apply(started.first, execution.limits, memory_held=group is not None)
+            except ProcessLookupError:
+                raise OutsideError(f"the sandbox could not be made: {ENDED}") from None
             started.open_gate()
             watch = Watch(
                 ended=started.ended,
@@ -154,5 +157,5 @@ def _never_began(last: bytes) -> int:
     match = _NOT_STARTED.search(last)
     if match is None:
         words = last.decode("utf-8", "replace").strip()
-        raise OutsideError(f"the sandbox could not be made: {words or 'bwrap was ended'}")
+        raise OutsideError(f"the sandbox could not be made: {words or ENDED}")
     return 127 if match[1] == b"No such file or directory" else 126

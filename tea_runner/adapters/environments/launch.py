@@ -27,6 +27,8 @@ from tea_runner.adapters.environments.protocol import Execution
 from tea_runner.adapters.environments.supervise import Child, end_group
 from tea_runner.core.errors import OutsideError
 
+#: What is said of a sandbox that somebody ended before its command began.
+ENDED = "bwrap was ended"
 #: Of the private /tmp where no limit is given.
 SCRATCH = 1 << 30
 
@@ -59,11 +61,14 @@ class Started:
             self._bwrap.wait()
             raise OutsideError(f"the sandbox could not be made: {self._said()}")
         self.first = line["child-pid"]
-        self._first = os.pidfd_open(self.first)
-        if user is not None:
-            for name in ("gid_map", "uid_map"):
-                text = f"0 0 1\n{USER} {user} 1\n"
-                Path(f"/proc/{self.first}/{name}").write_text(text, "ascii")
+        try:
+            self._first = os.pidfd_open(self.first)
+            if user is not None:
+                for name in ("gid_map", "uid_map"):
+                    text = f"0 0 1\n{USER} {user} 1\n"
+                    Path(f"/proc/{self.first}/{name}").write_text(text, "ascii")
+        except (ProcessLookupError, FileNotFoundError):
+            raise OutsideError(f"the sandbox could not be made: {ENDED}") from None
 
     def _line(self) -> dict[str, int] | None:
         """The next of bwrap's lines about itself; None when it has ended without another."""
@@ -79,8 +84,8 @@ class Started:
     def _said(self) -> str:
         os.set_blocking(self.output, False)
         with contextlib.suppress(BlockingIOError):
-            return os.read(self.output, 4096).decode("utf-8", "replace").strip()
-        return "bwrap ended without a word"
+            return os.read(self.output, 4096).decode("utf-8", "replace").strip() or ENDED
+        return ENDED
 
     def open_gate(self) -> None:
         """Let the command begin: one byte for the outer bwrap, one for the inner."""

@@ -7,6 +7,7 @@ once and starts what is to run there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -102,7 +103,10 @@ class Launcher:
         finally:
             os.close(words)
         if word == "pid":
-            return Launched(self, number)
+            # Somebody may have killed both by now.
+            with contextlib.suppress(ProcessLookupError):
+                return Launched(self, number)
+            number = 0
         why = os.strerror(number) if number else "its launcher has died"
         raise OutsideError(f"cannot start {argv[0]}: {why}")
 

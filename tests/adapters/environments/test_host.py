@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import random
+import signal
 import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tea_runner.adapters import process
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp, users
 from tea_runner.adapters.environments.bubblewrap import Bind, Sandbox
 from tea_runner.adapters.environments.etc import EtcFolder
@@ -220,6 +226,31 @@ def test_a_sandbox_that_cannot_be_made_is_no_commands_failure(bench: Bench) -> N
     """When bubblewrap fails, its own words are told as an outside error."""
     with pytest.raises(OutsideError, match="the sandbox could not be made"):
         bench.run("true", cwd="/nowhere")
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(memory=1 << 28)])
+def test_whatever_of_a_sandbox_is_killed_is_no_bug(bench: Bench, limits: Limits) -> None:
+    """Launcher, bwrap or command, at any moment: it ends, it could not be made, or nobody noticed."""
+    chance = random.Random(7)
+    seen = set()
+    others = set(process.descendants(os.getpid()))
+
+    def kill(after: float) -> None:
+        time.sleep(after)
+        below = sorted(set(process.descendants(os.getpid())) - others)
+        with contextlib.suppress(ProcessLookupError, IndexError):
+            os.kill(chance.choice(below), signal.SIGKILL)
+
+    for _ in range(60):
+        killer = threading.Thread(target=kill, args=(chance.uniform(0, 0.02),))
+        killer.start()
+        try:
+            seen.add(bench.run("true", limits=limits).code)
+        except OutsideError as error:
+            seen.add(str(error))
+        killer.join()
+    assert {0} < seen
+    assert 0 == bench.run("true", limits=limits).code
 
 
 def test_a_missing_bubblewrap_is_named_with_its_package(
