@@ -13,6 +13,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tea_runner.core.jsontext import indented
+
 _BEGIN = "=== Do not change lines below ==="
 _END = "^^^ Do not change lines above ^^^"
 _RECORD = re.compile(
@@ -66,7 +68,7 @@ def format_record(record: Record) -> str:
     }
     if record.dataset_id:
         document["dsid"] = record.dataset_id
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+    text = indented(document, by=1)
     title = " ".join(record.title.split())
     return f"[DATALAD RUNCMD] {title}\n\n{_BEGIN}\n{text}\n{_END}\n{_trailers(record.trailers)}"
 

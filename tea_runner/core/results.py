@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tea_runner.core.errors import TeaError
+from tea_runner.core.jsontext import indented
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN
 
 FORMAT = 1
@@ -76,7 +77,7 @@ def format_results(results: Iterable[Result]) -> bytes:
         for result in sorted(results, key=lambda result: result.key)
     ]
     document = {"format": FORMAT, "results": rows}
-    return json.dumps(document, indent=0, sort_keys=True, ensure_ascii=True).encode() + b"\n"
+    return indented(document, by=0, ascii_only=True).encode() + b"\n"
 
 
 def parse_results(data: bytes) -> tuple[Result, ...]:
