@@ -8,6 +8,10 @@ writes a record for each datum.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False).encode
+_ASCII = json.JSONEncoder().encode
 
 
 def indented(value: object, *, by: int, ascii_only: bool = False) -> str:
@@ -16,18 +20,20 @@ def indented(value: object, *, by: int, ascii_only: bool = False) -> str:
     :param value: dicts whose keys are texts, lists and tuples, and what ``json`` knows besides.
     :param ascii_only: write other characters as escapes.
     """
-    return _text(value, "\n", " " * by, ascii_only)
+    return _text(value, "\n", " " * by, _ASCII if ascii_only else _PLAIN)
 
 
-def _text(value: object, pad: str, step: str, ascii_only: bool) -> str:
+def _text(value: object, pad: str, step: str, encode: Callable[[object], str]) -> str:
+    if isinstance(value, str):
+        return encode(value)
     inner = pad + step
     if isinstance(value, dict) and value:
         rows = [
-            f"{json.dumps(key, ensure_ascii=ascii_only)}: {_text(each, inner, step, ascii_only)}"
+            f"{encode(key)}: {_text(each, inner, step, encode)}"
             for key, each in sorted(value.items())
         ]
         return f"{{{inner}{f',{inner}'.join(rows)}{pad}}}"
     if isinstance(value, list | tuple) and value:
-        rows = [_text(each, inner, step, ascii_only) for each in value]
+        rows = [_text(each, inner, step, encode) for each in value]
         return f"[{inner}{f',{inner}'.join(rows)}{pad}]"
-    return json.dumps(value, ensure_ascii=ascii_only)
+    return encode(value)
