@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -112,12 +114,20 @@ def _environment(
     return env
 
 
+@functools.cache
+def _backend(path: str) -> tuple[str, ...]:
+    """The program itself: by way of ``git`` each request would start one more."""
+    done = process.run(["git", "--exec-path"], env={"PATH": path})
+    program = Path(os.fsdecode(done.stdout.strip())) / "git-http-backend"
+    return (str(program),) if program.exists() else ("git", "http-backend")
+
+
 def _exchange(
     handler: BaseHTTPRequestHandler, env: dict[str, str], done: Callable[[], None]
 ) -> None:
     """Body to the program, its answer to the client; a client that leaves does not stop a push."""
     backend = process.start(
-        ["git", "http-backend"], env=env, stdin=process.PIPE, stderr=process.DEVNULL
+        _backend(env["PATH"]), env=env, stdin=process.PIPE, stderr=process.DEVNULL
     )
     assert backend.stdin is not None
     assert backend.stdout is not None
