@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 
 from tea_runner.adapters.runs import Run, Runs
-from tea_runner.core.errors import TeaError
+from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.flow.advance import Advance
 from tea_runner.ports import StatusState
 from tea_runner.present import sentences
@@ -42,6 +42,10 @@ class Statuses:
         taken = True
         for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
             before = self._said(repository, commit)
+            if before is None:
+                # Later, when it is known what may have to be taken back.
+                taken = False
+                continue
             # An obstacle that is gone does not leave a red mark for ever.
             gone: dict[str, Row] = {
                 context: ("success", "planned")
@@ -73,7 +77,7 @@ class Statuses:
     def obstacle(self, repository: str, commit: str, sentence: str) -> None:
         """Say beside a commit why its branch could not be planned."""
         text = sentences.status("blocked", {}, sentence)
-        before = self._said(repository, commit)
+        before = self._said(repository, commit) or {}
         context = f"{self._context}/plan"
         target = self._site.settings.web_url
         if context not in before:
@@ -82,8 +86,8 @@ class Statuses:
             self._runs.note_status(repository, commit, context, "")
         self._tell(repository, commit, context, ("error", text), target, before)
 
-    def _said(self, repository: str, commit: str) -> Mapping[str, str]:
-        """Context to ``STATE SENTENCE`` of what the forge was told of a commit, as far as is known.
+    def _said(self, repository: str, commit: str) -> Mapping[str, str] | None:
+        """Context to ``STATE SENTENCE`` of what the forge was told of a commit; None if it is silent.
 
         Only ``success`` where that is all that counts: who said it knew what had been done for it.
         """
@@ -92,9 +96,10 @@ class Statuses:
             return known
         try:
             found = self._site.forge.statuses(repository, commit)
-        except TeaError as error:
+        except ForgeError as error:
             log.warning("statuses of %s %s: %s", repository, commit[:12], error.message)
-            return {}
+            # Who is not allowed to look may still speak.
+            return {} if 400 <= error.status < 500 else None
         return {
             context: state if state == "success" else f"{state} {text}"
             for context, (state, text) in found.items()

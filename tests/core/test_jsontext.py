@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.jsontext import indented
+from tests.garbage import sweep
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -26,7 +27,7 @@ def test_the_text_is_pythons(value: object, by: int, ascii_only: bool) -> None:
 
 def test_no_cycle_is_left() -> None:
     """What was made for the text is gone with it."""
-    gc.collect()
+    sweep()
     gc.disable()
     try:
         before = len(gc.get_objects())

@@ -189,6 +189,9 @@ class Lab:
     def close(self) -> None:
         """End everything."""
         self._end()
+        for site in self._sites.values():
+            if "redis" in vars(site):
+                site.redis.close()
         self.broker.stop()
 
     def _end(self) -> None:

@@ -15,6 +15,7 @@ from tests.e2e.conftest import folder_lab
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
+from tests.garbage import sweep
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture
 def by_count_alone() -> Iterator[None]:
     """No collector looks for cycles: it does so seldom in a server."""
-    gc.collect()
+    sweep()
     gc.disable()
     yield
     gc.enable()
@@ -56,13 +57,13 @@ def test_a_repository_that_is_gone_is_forgotten_by_the_reconciler(lab: Lab) -> N
     """Its mirror was of use while it was watched."""
     lab.name = "lab/*"
     hands = Hands(lab)
-    gc.collect()
+    sweep()
     before = _mirrors()
     hands.reconciler.round()
     assert before + 1 == _mirrors()
     shutil.rmtree(lab.root / "forge" / "lab" / "data.git")
     hands.reconciler.round()
-    gc.collect()
+    sweep()
     assert before == _mirrors()
     hands.close()
 

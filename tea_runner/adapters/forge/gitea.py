@@ -158,8 +158,9 @@ class Gitea:
         self._ask("POST", f"/repos/{_path(repository)}/statuses/{commit}", said)
 
     def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
-        """Context to the latest (state, description) of a commit."""
-        said = self._ask("GET", f"/repos/{_path(repository)}/commits/{commit}/status").json()
+        """Context to the latest (state, description) of a commit; asked once, nothing depends on it."""
+        path = f"/repos/{_path(repository)}/commits/{commit}/status"
+        said = self._ask("GET", path, tries=1).json()
         return {
             str(each["context"]): (str(each["status"]), str(each["description"]))
             for each in said.get("statuses") or []
@@ -224,10 +225,16 @@ class Gitea:
         raise ForgeError(f"{self.url}{path}: the list does not end")
 
     def _ask(
-        self, method: str, path: str, body: object = None, *, allowed: Sequence[int] = ()
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        allowed: Sequence[int] = (),
+        tries: int = 0,
     ) -> requests.Response:
-        """One call; a GET is tried again while the forge is busy or silent."""
-        tries = _TRIES if method == "GET" else 1
+        """One call; a GET is tried again while the forge is busy or silent, unless *tries* is said."""
+        tries = tries or (_TRIES if method == "GET" else 1)
         for attempt in range(tries):
             last = attempt == tries - 1
             try:
