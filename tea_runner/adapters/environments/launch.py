@@ -22,6 +22,7 @@ from tea_runner.adapters import process
 from tea_runner.adapters.environments import bubblewrap, machine, seccomp
 from tea_runner.adapters.environments.bubblewrap import USER, Bind, Sandbox
 from tea_runner.adapters.environments.etc import FILES, EtcFolder
+from tea_runner.adapters.environments.launcher import in_memory
 from tea_runner.adapters.environments.mounts import mounts, working_directory
 from tea_runner.adapters.environments.protocol import Execution
 from tea_runner.adapters.environments.supervise import Child, end_group
@@ -195,12 +196,9 @@ def _start(
     """Start ``bwrap``; the descriptors on *stack* are only for it."""
 
     def held(content: bytes) -> int:
-        """A file in memory, to be read from its start."""
-        descriptor = os.memfd_create("tea", os.MFD_CLOEXEC)
+        """A file in memory that goes with *stack*."""
+        descriptor = in_memory(content)
         stack.callback(os.close, descriptor)
-        while content:
-            content = content[os.write(descriptor, content) :]
-        os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

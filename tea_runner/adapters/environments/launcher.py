@@ -23,6 +23,15 @@ _PROGRAM = Path(__file__).with_name("launcher_program.py")
 _PATIENCE = 60.0
 
 
+def in_memory(content: bytes) -> int:
+    """A descriptor of a file in memory, to be read from its start; whoever asks closes it."""
+    descriptor = os.memfd_create("tea", os.MFD_CLOEXEC)
+    while content:
+        content = content[os.write(descriptor, content) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
 class Launched:
     """A process that a launcher has started; as ``process.start`` would give it."""
 
@@ -90,12 +99,8 @@ class Launcher:
         :param pass_fds: descriptors that it finds at the same numbers.
         :raises OutsideError: when the program, or the launcher itself, is not there.
         """
-        words = os.memfd_create("argv", os.MFD_CLOEXEC)
+        words = in_memory(b"".join(os.fsencode(word) + b"\0" for word in argv))
         try:
-            text = b"".join(os.fsencode(word) + b"\0" for word in argv)
-            while text:
-                text = text[os.write(words, text) :]
-            os.lseek(words, 0, os.SEEK_SET)
             targets = " ".join(map(str, (0, 1, 2, *pass_fds)))
             word, number = self._ask(
                 f"start {targets}", (words, stdin, output, output, *pass_fds)

@@ -48,6 +48,10 @@ class Watchdogs:
         with self._lock:
             if self._free:
                 return self._free.pop()
+        return self._new()
+
+    @staticmethod
+    def _new() -> process.Pipe:
         return process.Pipe(["/bin/sh", "-c", _PROGRAM], env={})
 
     def _send(self, watchdog: process.Pipe, group: int) -> process.Pipe:
@@ -56,7 +60,7 @@ class Watchdogs:
         except CommandError:
             # Somebody has killed it meanwhile.
             process.kill(watchdog.process)
-            watchdog = process.Pipe(["/bin/sh", "-c", _PROGRAM], env={})
+            watchdog = self._new()
             watchdog.send(b"%d\n" % group)
         return watchdog
 
