@@ -13,6 +13,7 @@ import redis
 from tea_runner.adapters import process
 from tea_runner.adapters.environments.host import HostSandbox
 from tea_runner.adapters.environments.launcher import Launched, Launcher
+from tea_runner.core.plan import decide
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.planning import make_plan
 from tea_runner.flow.tip import Tip
@@ -193,6 +194,58 @@ def test_an_unchanged_push_starts_few_processes(lab: Lab, started: list[Sequence
     lab.settle()
 
     assert len(started) <= 5, started
+
+
+def test_one_changed_of_many_is_decided_and_written_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warm planner looks at the datum that changed, before and after; one piece of the manifest is new."""
+    monkeypatch.setattr("tea_runner.core.manifest.WHOLE", 4)
+    monkeypatch.setattr("tea_runner.core.manifest.PIECE", 2)
+    sizes: list[int] = []
+
+    def decided(pipeline: Any, keyed: Sequence[Any], *args: Any, **how: Any) -> Any:
+        sizes.append(len(keyed))
+        return decide(pipeline, keyed, *args, **how)
+
+    monkeypatch.setattr("tea_runner.flow.planning.decide", decided)
+    site = lab.site()
+    planner, worker = Planner(site), Worker(site, "one")
+
+    def settle(*changes: dict[str, str | None]) -> set[str]:
+        """What each results commit touches, and how many datums were decided one by one."""
+        for files in changes:
+            lab.write(files)
+        lab.save()
+        lab.push()
+        sizes.clear()
+        site.jobs.request_plan(lab.name, "refs/heads/main", why="test")
+        planner.plan(lab.name, "main")
+        for job in site.jobs.waiting():
+            worker(job)
+        planner.plan(lab.name, "main")
+        lab.pull()
+        return set(lab.git("diff", "--name-only", "HEAD^", "HEAD").split())
+
+    whole = settle({"sums/spec.yml": SPEC % 7})
+    assert len([path for path in whole if "/manifest.d/" in path]) > 3
+    assert max(sizes) == 12
+
+    for files in ({"in/003.txt": "x\n"}, {"in/new.txt": "n\n"}, {"in/003.txt": None}):
+        touched = settle(files)
+        assert 1 == len([path for path in touched if "/manifest.d/" in path]), touched
+        assert 3 == len(touched), touched
+        assert sizes
+        assert max(sizes) <= 1, sizes
+
+    # And what a planner knows that has seen none of it is the same.
+    other = Planner(lab.site("other"))
+    sizes.clear()
+    other.plan(lab.name, "main")
+    assert [12] == sizes
+    assert ["settled"] == [p.state for p in lab.site().runs.latest(1)[0].pipelines]
+    for each in (planner, worker, other):
+        each.close()
 
 
 def test_a_job_asks_redis_a_fixed_number_of_times(

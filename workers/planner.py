@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tea_runner.adapters.failpoints import reached, step
@@ -171,7 +172,9 @@ class Planner:
         pipelines = []
         for progress in advance.pipelines.values():
             order = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
-            datums = sorted(progress.decisions, key=lambda d: order.get(d.action, 5))[:_SHOWN]
+            datums = sorted(progress.moving, key=lambda d: order.get(d.action, 5))[:_SHOWN]
+            still = (d for d in progress.decisions if d.action == "current")
+            datums += islice(still, _SHOWN - len(datums))
             pipelines.append(
                 PipelineRun(
                     name=progress.pipeline,

@@ -13,7 +13,7 @@ from tea_runner.adapters import process
 from tea_runner.adapters.repository import Repository
 from tea_runner.core.results import Output, Result
 from tea_runner.flow.memory import Memory
-from tea_runner.flow.planning import make_plan
+from tea_runner.flow.planning import Planned, make_plan
 from tea_runner.flow.settle import finish, settle
 from tea_runner.flow.tip import Tip
 
@@ -62,14 +62,10 @@ class Commits:
             stdin=head + b"from refs/heads/main^0\n" + link(file_path(number), number),
         )
 
-    @staticmethod
-    def _settle(repository: Repository, memory: Memory) -> float:
+    def _settle(self, repository: Repository, memory: Memory) -> float:
         """Seconds from a plan in which all is known to the pushed commit."""
-        commit = repository.tip("main")
-        assert commit is not None
-        tip = Tip(repository.objects, commit, memory)
-        planned = make_plan(repository, tip, failures=lambda _: {})
-        plan = planned.plan.pipelines[0]
+        planned = self._plan(repository, memory)
+        tip, plan = planned.tip, planned.plan.pipelines[0]
         work = planned.works[plan.pipeline.name]
         results = {
             decision.key: Result(
@@ -83,19 +79,28 @@ class Commits:
                     ),
                 ),
             )
-            for decision in plan.decisions
+            for decision in plan.moving
         }
         began = time.perf_counter()
-        finished = finish(work, plan, tip, lambda decision: results[decision.key])
+        finished = finish(work, plan, lambda decision: results[decision.key])
         assert isinstance(finished, list)
         stored = {output.name for item in finished for output in item.result.outputs}
         done = settle(
-            repository, "main", tip, work, finished,
+            repository, "main", tip, work, finished, plan.gone(tip.manifest(plan.pipeline)),
             who="a <a@b>", storage_uuid=lambda: _UUID, stored=stored,
         )  # fmt: skip
         seconds = time.perf_counter() - began
         assert done is not None
+        # As a planner does: what it has published is what it begins with the next time.
+        repository.refresh()
+        assert self._plan(repository, memory).plan.pipelines[0].state == "settled"
         return seconds
+
+    @staticmethod
+    def _plan(repository: Repository, memory: Memory) -> Planned:
+        commit = repository.tip("main")
+        assert commit is not None
+        return make_plan(repository, Tip(repository.objects, commit, memory), failures=lambda _: {})
 
     def _floor(self, book: Book) -> None:
         """All and one more: by fast-import, and as a working tree with ``git add`` and ``commit``."""

@@ -10,7 +10,8 @@ from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
 from tea_runner.adapters import process
 from tea_runner.adapters.repository import Repository
-from tea_runner.core.manifest import Manifest, Row, format_manifest
+from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.manifesttext import edited_files
 from tea_runner.flow.inputs import derive
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.planning import Planned, make_plan
@@ -43,9 +44,15 @@ class Plans:
         tip = Tip(self.repository.objects, commit, Memory())
         work = derive(tip, tip.pipelines[0])
         rows = tuple(Row(item.label, item.key, item.place, ()) for item in work.keyed)
-        manifest = Manifest(rows=rows, parts=work.shared.parts, inputs_at=commit)
-        text = format_manifest(manifest)
-        self._commit(b"M 100644 inline sizes/manifest.tsv\ndata %d\n%s\n" % (len(text), text))
+        manifest = Manifest.of(rows, parts=work.shared.parts, inputs_at=commit)
+        files = edited_files(Manifest(), manifest, lambda: ())
+        self._commit(
+            b"".join(
+                b"M 100644 inline sizes/%s\ndata %d\n%s\n" % (path.encode(), len(text), text)
+                for path, text in files.items()
+                if text is not None
+            )
+        )
         self.repository.refresh()
         self.repository.close()
         self._changes = 0

@@ -15,16 +15,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tea_runner.adapters.mirror import Mirror
-from tea_runner.core import manifest as manifests
 from tea_runner.core.content import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.manifest import RECOMPUTED, ManifestError, parse_manifest
+from tea_runner.core.manifest import RECOMPUTED, Row
+from tea_runner.core.manifesttext import (
+    DIRECTORY,
+    NAME,
+    Head,
+    ManifestError,
+    parse_head,
+    parse_piece,
+    piece_number,
+)
 from tea_runner.core.results import Output, Result
 from tea_runner.core.scope import scope_of
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, lookup
 
 #: Changes when the same manifests would be learnt in another way.
-_FORMAT = 2
+_FORMAT = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (
     scope TEXT, key TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
@@ -33,6 +41,8 @@ CREATE TABLE IF NOT EXISTS known (
 CREATE TABLE IF NOT EXISTS learnt (scope TEXT, tip TEXT, PRIMARY KEY (scope, tip)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rules (trusted TEXT);
 """
+#: Files of manifests.
+_NAMES = (NAME, f"{DIRECTORY}/**/*.tsv")
 _TABLES = ("known", "learnt", "rules")
 #: The first commit that has a result counts, because nobody can have edited it; a recomputed result
 #: replaces all before it.  Equal ranks are told apart by what they are, never by who came first.
@@ -187,12 +197,12 @@ class Index:
         return lost
 
     def _manifests(self, fresh: set[str], below: set[str]) -> list[tuple[str, int, str, str]]:
-        """Commit, its time, blob and path of each manifest that these commits brought."""
+        """Commit, its time, blob and path of each file of a manifest that these commits brought."""
         lines = [*sorted(fresh), *(f"^{tip}" for tip in sorted(self._present(below)))]
         out = self._mirror.git(
             "log", "--stdin", "--reverse", "--format=C%H %ct", "--raw", "--no-abbrev", "--no-renames", "-z",
             "--diff-merges=first-parent", "--root", "--diff-filter=AM",
-            stdin="\n".join([*lines, "--", f":(glob)**/{manifests.NAME}"]).encode(),
+            stdin="\n".join([*lines, "--", *(f":(glob)**/{name}" for name in _NAMES)]).encode(),
             env=self._mirror.environment.with_(GIT_LITERAL_PATHSPECS="0"),
             why="reading manifests",
         )  # fmt: skip
@@ -205,15 +215,15 @@ class Index:
         return {oid for oid, value in found.items() if value is not None}
 
     def _learn(self, scope: str, commit: str, seconds: int, blob: str, path: str) -> int:
+        home, file = _place(path)
         try:
-            manifest = parse_manifest(self._mirror.objects.blob(blob) or b"")
-        except ManifestError:
+            head, found = self._rows(commit, blob, home, file)
+        except (ManifestError, OutsideError):
             return 0
-        home = path.rpartition("/")[0]
-        again = set(manifest.parts.get(RECOMPUTED, "").split(" "))
-        ranks = self._ranks(scope, [row.key for row in manifest.rows])
+        again = set(head.parts.get(RECOMPUTED, "").split(" "))
+        ranks = self._ranks(scope, [row.key for row in found])
         rows = []
-        for row in manifest.rows:
+        for row in found:
             rank = seconds if row.key in again else -seconds
             if row.key not in ranks or rank >= ranks[row.key]:
                 known = Known(commit, home, row.place, row.outputs)
@@ -222,7 +232,26 @@ class Index:
                         (scope, row.key, rank, commit, home, row.place, json.dumps(row.outputs))
                     )
         self._database.executemany(_LEARN, rows)
-        return 1
+        return int(file == NAME)
+
+    def _rows(self, commit: str, blob: str, home: str, file: str) -> tuple[Head, Sequence[Row]]:
+        """What a file of a manifest says, and what the head of that manifest does.
+
+        :raises ManifestError: when either cannot be read.
+        """
+        objects = self._mirror.objects
+        data = objects.blob(blob) or b""
+        if file == NAME:
+            head = parse_head(data)
+            return head, head.rows
+        entry = lookup(
+            objects.tree, objects.commit(commit).tree, "/".join(filter(None, (home, NAME)))
+        )
+        head = parse_head((objects.blob(entry.oid) if entry else None) or b"")
+        number = piece_number(file, head.pieces)
+        if number is None or head.pieces == 1:
+            return head, ()
+        return head, parse_piece(data, number, head.pieces).rows
 
     def _ranks(self, scope: str, keys: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -323,6 +352,15 @@ class Index:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The home of a file of a manifest, and which one it is: ``manifest.tsv``, or a piece's name."""
+    home, slash, name = f"/{path}".rpartition(f"/{DIRECTORY}/")
+    if slash and not path.endswith(f"/{NAME}"):
+        return home[1:], name
+    home, _, name = path.rpartition("/")
+    return home, name
 
 
 def _raw_rows(out: bytes) -> list[tuple[str, int, str, str]]:

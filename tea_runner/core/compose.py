@@ -1,18 +1,19 @@
-"""Results of all datums and the tree at the tip in, the commits that publish them out.
+"""Results of the datums that changed and the tree at the tip in, the commits that publish them out.
 
-Outputs replace the datum's former outputs as a whole; outputs of datums that are gone disappear; a
-path that two datums claim, or that is a user's own file, is an error that names both.
+Datums that stand as they are take no part in it, so that the work follows the change.  Outputs
+replace the datum's former outputs as a whole; outputs of datums that are gone disappear; a path that
+two datums claim, or that is a user's own file, is an error that names both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tea_runner.core import manifest as manifests
+from tea_runner.core import manifesttext
 from tea_runner.core.annexlink import link_target
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.manifest import RECOMPUTED, Manifest, Row
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.records import Record, exec_command, group_size
 from tea_runner.core.results import Output, Result
@@ -44,8 +45,6 @@ class Finished:
     inputs: tuple[str, ...]
     #: It was known, somebody asked for it all the same, and it gave other bytes.
     again: bool = False
-    #: Its outputs stand in the tree as this row of the manifest says: nothing is to be done for it.
-    stands: Row | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +84,7 @@ def compose(
     finished: Sequence[Finished],
     before: Manifest,
     *,
+    gone: Sequence[str] = (),
     parts: Mapping[str, str],
     tip: str,
     dataset_id: str,
@@ -93,9 +93,11 @@ def compose(
     below: Callable[[str], Iterable[str]],
     command: Callable[[Sequence[Finished]], str] | None = None,
 ) -> Composition:
-    """The commits that make the tree hold exactly these outputs.
+    """The commits that make the tree hold exactly these outputs, and those of the datums that stay.
 
+    :param finished: the datums whose outputs are to be set.
     :param before: the manifest at the tip.
+    :param gone: datums of *before* that have no outputs any more; all others stand in the tree.
     :param code: annexed files that the command sees besides its inputs, for the records.
     :param exists: what stands at a path of the dataset at the tip.
     :param below: paths of all files in a directory of the dataset at the tip.
@@ -106,47 +108,51 @@ def compose(
     again = sorted({item.key for item in finished if item.again})
     if again:
         # The index learns from the manifest that these results replace all that were before.
-        parts = {**parts, manifests.RECOMPUTED: " ".join(again)}
-    old_rows = before.by_datum
-    standing = {item.label: item.stands for item in finished if item.stands is not None}
-    # Paths that stay whose they are, and paths whose datums are gone or finished anew.
-    kept = {path: label for label, row in standing.items() for path in row.paths}
-    old = {path for row in before.rows if row.datum not in standing for path in row.paths}
-    moving = [item for item in finished if item.stands is None]
-    owners = _owners(moving)
-    _refuse_kept(home, owners, kept, exists, below)
+        parts = {**parts, RECOMPUTED: " ".join(again)}
+    find = before.finder(len(finished) + len(gone))
+    rows = {datum: find(datum) for datum in (*gone, *(item.label for item in finished))}
+    old = {path for row in rows.values() if row is not None for path in row.paths}
+    owners = _owners(finished)
+    _refuse_standing(home, owners, old, rows.keys(), before, exists, below)
     changed = [
         item
-        for item in moving
+        for item in finished
         if item.again
-        or _differs(item, old_rows.get(item.label))
+        or _differs(item, rows[item.label])
         # What somebody removed from the tree is put back.
         or any(exists(_join(home, path)) is None for path in _paths(item))
     ]
-    _refuse_foreign(home, changed, old, exists, below)
     steps = []
     size = group_size(len(changed))
     ordered = sorted(changed, key=lambda item: item.label)
     for start in range(0, len(ordered), size):
         steps.append(_step(pipeline, ordered[start : start + size], dataset_id, code, command))
-    rows = tuple(
-        item.stands
-        or Row(item.label, item.key, item.place, tuple(sorted(o.path for o in item.result.outputs)))
-        for item in sorted(finished, key=lambda item: item.label)
-    )
     # A former file that is a directory of results now is gone already.
-    gone = sorted(old - kept.keys() - owners.keys() - _directories(owners).keys())
-    rest: Changes = {_join(home, path): None for path in gone}
-    if rows != before.rows or dict(parts) != dict(before.parts):
-        after = Manifest(rows=rows, parts=parts, inputs_at=tip)
-        rest[_join(home, manifests.NAME)] = Put(PLAIN, data=manifests.format_manifest(after))
+    left = sorted(old - owners.keys() - _directories(owners).keys())
+    rest: Changes = {_join(home, path): None for path in left}
+    after = before.edited(map(_row, finished), gone, parts=parts, inputs_at=tip)
+    if after.pieces != before.pieces or dict(parts) != dict(before.parts):
+        for path, text in manifesttext.edited_files(
+            before, after, lambda: _pieces(home, below)
+        ).items():
+            rest[_join(home, path)] = None if text is None else Put(PLAIN, data=text)
     else:
         after = before
-    there = {item.label for item in finished}
-    removed = len([row for row in before.rows if row.datum not in there])
     return Composition(
-        steps=tuple(steps), rest=rest, manifest=after, changed=len(changed), removed=removed
-    )
+        steps=tuple(steps), rest=rest, manifest=after, changed=len(changed),
+        removed=len([datum for datum in gone if rows[datum] is not None]),
+    )  # fmt: skip
+
+
+def _row(item: Finished) -> Row:
+    outputs = tuple(sorted(output.path for output in item.result.outputs))
+    return Row(item.label, item.key, item.place, outputs)
+
+
+def _pieces(home: str, below: Callable[[str], Iterable[str]]) -> list[str]:
+    """Files in the directory of the manifest's pieces, below the home."""
+    start = len(home) + 1 if home else 0
+    return [path[start:] for path in below(_join(home, manifesttext.DIRECTORY))]
 
 
 def _join(home: str, path: str) -> str:
@@ -159,8 +165,7 @@ def _paths(item: Finished) -> list[str]:
 
 
 def _differs(item: Finished, row: Row | None) -> bool:
-    outputs = tuple(sorted(output.path for output in item.result.outputs))
-    return row is None or (row.key, row.place, row.outputs) != (item.key, item.place, outputs)
+    return row != _row(item)
 
 
 def _owners(finished: Sequence[Finished]) -> dict[str, str]:
@@ -168,7 +173,7 @@ def _owners(finished: Sequence[Finished]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for item in finished:
         for path in _paths(item):
-            if path == manifests.NAME:
+            if path == manifesttext.NAME or path.partition("/")[0] == manifesttext.DIRECTORY:
                 raise OutputRefused(
                     f"datum {item.label} wrote {path}, which tea-runner keeps for itself; "
                     f"let the command write another name"
@@ -183,26 +188,49 @@ def _owners(finished: Sequence[Finished]) -> dict[str, str]:
     return owners
 
 
-def _refuse_kept(
+def _refuse_standing(
     home: str,
     owners: Mapping[str, str],
-    kept: Mapping[str, str],
+    old: Collection[str],
+    moving: Collection[str],
+    before: Manifest,
     exists: Callable[[str], TreeEntry | None],
     below: Callable[[str], Iterable[str]],
 ) -> None:
-    """Say so when an output stands in the way of one that stays, which is in the tree already."""
+    """Say so when what stays stands where an output, or a directory of outputs, has to be.
+
+    :param old: paths of outputs that do not stay, because their datums, *moving*, are gone or anew.
+    """
     start = len(home) + 1 if home else 0
     for path, label in owners.items():
-        if path in kept:
-            raise _two_owners(path, kept[path], label)
         entry = exists(_join(home, path))
-        if entry is not None and entry.mode == TREE:
-            for inside in below(_join(home, path)):
-                if inside[start:] in kept:
-                    raise _file_and_directory(path, label, kept[inside[start:]])
+        if entry is None or path in old:
+            continue
+        inside = [path]
+        if entry.mode == TREE:
+            inside = [found[start:] for found in below(_join(home, path))]
+        for found in inside:
+            if found not in old:
+                raise _stands(home, path, label, found, moving, before)
     for path, label in _directories(owners).items():
-        if path in kept:
-            raise _file_and_directory(path, kept[path], label)
+        entry = exists(_join(home, path))
+        if entry is not None and entry.mode != TREE and path not in old:
+            output = next(each for each in owners if each.startswith(path + "/"))
+            raise _stands(home, output, label, path, moving, before)
+
+
+def _stands(
+    home: str, path: str, label: str, found: str, moving: Collection[str], before: Manifest
+) -> OutputRefused:
+    """What to say of a file that stands in an output's way: whose it is."""
+    for row in before.rows:
+        if row.datum not in moving and found in row.paths:
+            if found == path:
+                return _two_owners(path, row.datum, label)
+            if found.startswith(path + "/"):
+                return _file_and_directory(path, label, row.datum)
+            return _file_and_directory(found, row.datum, label)
+    return _foreign(label, _join(home, path), _join(home, found))
 
 
 def _two_owners(path: str, one: str, other: str) -> OutputRefused:
@@ -229,30 +257,6 @@ def _directories(owners: Mapping[str, str]) -> dict[str, str]:
                 break
             directories[path] = label
     return directories
-
-
-def _refuse_foreign(
-    home: str,
-    changed: Sequence[Finished],
-    old_paths: set[str],
-    exists: Callable[[str], TreeEntry | None],
-    below: Callable[[str], Iterable[str]],
-) -> None:
-    """Say so when a person's file stands where an output, or a directory of outputs, has to be."""
-    old = {_join(home, path) for path in old_paths}
-    owners = {_join(home, path): item.label for item in changed for path in _paths(item)}
-    for path, label in owners.items():
-        entry = exists(path)
-        if path in old or entry is None:
-            continue
-        mine = [path] if entry.mode != TREE else [one for one in below(path) if one not in old]
-        if mine:
-            raise _foreign(label, path, mine[0])
-    for path in _directories(owners):
-        entry = exists(path)
-        if entry is not None and entry.mode != TREE and path not in old:
-            inside = next(p for p, owner in owners.items() if p.startswith(path + "/"))
-            raise _foreign(owners[inside], inside, path)
 
 
 def _foreign(label: str, path: str, mine: str) -> OutputRefused:

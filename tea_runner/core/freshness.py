@@ -75,7 +75,7 @@ def stand(
 
     :param lost: datums some of whose outputs are not in the tree.
     """
-    rows = {row.datum: row for row in before.rows}
+    rows = before.by_datum
     changed = _changed_part(shared, before)
     found = []
     for item in keyed:

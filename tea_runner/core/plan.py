@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from tea_runner.core.keys import Base
@@ -56,6 +57,9 @@ class PipelinePlan:
     parts: Mapping[str, str] = field(default_factory=dict)
     #: The counts, where they are known already.
     counted: Mapping[str, int] | None = None
+    #: Where that is known already: all decisions that are not "current", and former datums that went.
+    moved: tuple[Decision, ...] | None = None
+    went: tuple[str, ...] | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -64,10 +68,25 @@ class PipelinePlan:
             return Counter(self.counted)
         return Counter(decision.action for decision in self.decisions)
 
+    @cached_property
+    def moving(self) -> tuple[Decision, ...]:
+        """The decisions of datums that do not just stay as they are."""
+        if self.moved is not None:
+            return self.moved
+        return tuple(d for d in self.decisions if d.action != "current")
+
     @property
     def to_run(self) -> tuple[Decision, ...]:
         """The datums that need a worker."""
-        return tuple(d for d in self.decisions if d.action == "run")
+        return tuple(d for d in self.moving if d.action == "run")
+
+    def gone(self, before: Manifest) -> tuple[str, ...]:
+        """Datums of the manifest at the tip that have no outputs any more when this is settled."""
+        failed = [d.label for d in self.moving if d.action == "failed"]
+        if self.went is not None:
+            return tuple(datum for datum in (*self.went, *failed) if before.row(datum) is not None)
+        stay = {d.label for d in self.decisions}.difference(failed)
+        return tuple(row.datum for row in before.rows if row.datum not in stay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +132,11 @@ def decide(
     :param fresh: such keys that were computed, to where the result is.
     """
     failures, missing, fresh = failures or {}, missing or {}, fresh or {}
-    rows = before.by_datum
+    find = before.finder(len(keyed))
     decisions = []
     first: dict[str, str] = {}
     for item in keyed:
-        row = rows.get(item.label)
+        row = find(item.label)
         action: Action
         reason: Reason
         if item.key in forced:
@@ -155,20 +174,24 @@ def decide_again(
     """A plan in which everything is settled, after a few of its datums changed.
 
     :param part: what was decided of those that are there now.
+    :param before: the manifest now; only rows of these datums may be others than then.
     """
     fresh = {decision.label: decision for decision in part.decisions}
     # What an edit brought and a later one took away again is in no plan.
     values = [fresh.get(edit.datum.label) for edit in edits if edit.kind != "delete"]
-    edited = apply(edits, [*settled.decisions], values)
-    decisions = [decision for decision in edited if decision is not None]
+    edited = apply(edits, settled.decisions, values)
+    decisions = tuple(filter(None, edited))
+    went = {edit.datum.label: None for edit in edits if edit.datum.label not in fresh}
     counted = part.counts
     counted["current"] += len(decisions) - len(part.decisions)
     return PipelinePlan(
         pipeline=settled.pipeline,
         state=_state(settled.pipeline, counted, before),
-        decisions=tuple(decisions),
+        decisions=decisions,
         parts=part.parts,
         counted=+counted,
+        moved=part.moving,
+        went=tuple(went),
     )
 
 
@@ -199,7 +222,7 @@ def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> State
     if counted["failed"] and pipeline.on_failure == "fail":
         return "failed"
     published = counted.total() - counted["failed"]
-    gone = published != len(before.rows)
+    gone = published != before.count
     if not gone and counted["current"] == published:
         return "failed" if counted["failed"] else "settled"
     return "ready"

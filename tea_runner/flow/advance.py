@@ -13,6 +13,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from tea_runner.core.command import Paths, declared_outputs, record_text
 from tea_runner.core.compose import Finished
@@ -46,7 +47,17 @@ class Progress:
     detail: str = ""
     commit: str = ""
     jobs: list[str] = field(default_factory=list)
-    decisions: tuple[Decision, ...] = ()
+    plan: PipelinePlan | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All that was decided, in the order of the datums."""
+        return self.plan.decisions if self.plan is not None else ()
+
+    @property
+    def moving(self) -> tuple[Decision, ...]:
+        """What was decided of datums that did not just stay as they were."""
+        return self.plan.moving if self.plan is not None else ()
 
 
 @dataclass
@@ -195,10 +206,8 @@ class Advancer:
             counts = Counter(failed=len(plan.decisions))
             progress[name] = Progress(name, "failed", counts, self._refused[name])
             return
-        failed = next((d.detail for d in plan.decisions if d.action in ("failed", "wait")), "")
-        progress[name] = Progress(
-            name, plan.state, plan.counts, plan.detail or failed, decisions=plan.decisions
-        )
+        failed = next((d.detail for d in plan.moving if d.action in ("failed", "wait")), "")
+        progress[name] = Progress(name, plan.state, plan.counts, plan.detail or failed, plan=plan)
 
     def _publish(
         self,
@@ -211,7 +220,7 @@ class Advancer:
         """Settle one pipeline; False when the branch moved meanwhile."""
         name = plan.pipeline.name
         work = planned.works[name]
-        finished = finish(work, plan, planned.tip, lambda d: self._result(planned, work, d))
+        finished = finish(work, plan, lambda d: self._result(planned, work, d))
         if isinstance(finished, Decision):
             if finished.key in planned.unsettled:
                 self._refused[name] = (
@@ -226,6 +235,7 @@ class Advancer:
         try:
             done = settle(
                 self.dataset, branch, planned.tip, work, finished,
+                plan.gone(planned.tip.manifest(plan.pipeline)),
                 who=self.who,
                 storage_uuid=self.dataset.storage_uuid,
                 stored=_stored(planned, plan),
@@ -244,20 +254,20 @@ class Advancer:
             return False
         composition, commit = done
         self._verdicts += verdicts
-        self._judged |= {d.key for d in plan.decisions if d.reason == "forced"}
+        self._judged |= {d.key for d in plan.moving if d.reason == "forced"}
         if self.wishes is not None and verdicts:
             salts = {planned.unsettled[v.key][1].salt for v in verdicts}
             self.wishes.note(max(salts), verdicts)
-        fresh = len({d.key for d in plan.decisions if d.detail.startswith("refs/tea/")})
-        counts: Counter[str] = Counter(done=fresh, reused=len(finished) - fresh)
-        counts["failed"] = plan.counts["failed"]
+        fresh = len({d.key for d in plan.moving if d.detail.startswith("refs/tea/")})
+        counts: Counter[str] = Counter(done=fresh, failed=plan.counts["failed"])
+        counts["reused"] = len(plan.decisions) - counts.total()
         progress[name] = Progress(
             name,
             "settled",
             +counts,
             again.sentence(verdicts),
             commit=commit,
-            decisions=plan.decisions,
+            plan=plan,
         )
         if not composition.empty:
             results.append(commit)
@@ -276,23 +286,26 @@ class Advancer:
 
     def _answer(self, planned: Planned, plan: PipelinePlan) -> None:
         """Wishes that this pipeline has fulfilled are done with."""
-        if self.wishes is None or any(d.action == "run" for d in plan.decisions):
+        if self.wishes is None or plan.to_run:
             return
         wished = self.wishes.forced()
         for wish, verdict in again.failures(plan, planned.tried):
             self._verdicts.append(verdict)
             self.wishes.note(wish, [verdict])
-        words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
-        self.wishes.answered(words & wished.keys())
+        if wished:
+            words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
+            self.wishes.answered(words & wished.keys())
 
     def _clean(self, planned: Planned, plan: PipelinePlan) -> None:
         """Refs of jobs whose results stand in a manifest now are not needed any more."""
-        settled = {decision.key for decision in plan.decisions}
         by_ref: dict[str, set[str]] = {}
         for key, (ref, _) in planned.unsettled.items():
             # What a trusted branch still waits for is not another branch's to remove.
             if ref.startswith(refs_of(self._scope)):
                 by_ref.setdefault(ref, set()).add(key)
+        settled = {decision.key for decision in plan.moving}
+        if not settled.issuperset(chain.from_iterable(by_ref.values())):
+            settled = {decision.key for decision in plan.decisions}
         self.dataset.discard([ref for ref, keys in by_ref.items() if keys <= settled])
 
     def _start(
@@ -327,7 +340,7 @@ class Advancer:
                 most=most,
                 pace=self.pace(plan.pipeline.name),
                 size_bytes=plan.pipeline.datum_set_bytes,
-                bytes_of=lambda decision: work.input_bytes(work.by_label[decision.label]),
+                bytes_of=lambda decision: work.input_bytes(work.datum(decision.label)),
             )
         ]
         for salt, group in sets:
@@ -365,7 +378,7 @@ def _record_text(work: Work, group: Sequence[Finished]) -> str:
     """``view: dataset``: plain shell that repeats these datums in a clone."""
     texts = []
     for item in group:
-        datum = work.by_label[item.label]
+        datum = work.datum(item.label)
         paths = Paths(inputs=item.inputs, outputs=declared_outputs(work.pipeline, datum))
         texts.append(record_text(work.pipeline, paths, work.view(datum).places))
     return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)
@@ -373,7 +386,7 @@ def _record_text(work: Work, group: Sequence[Finished]) -> str:
 
 def _stored(planned: Planned, plan: PipelinePlan) -> set[str]:
     """Annex keys that jobs of this plan have stored."""
-    results = (planned.unsettled.get(decision.key) for decision in plan.decisions)
+    results = (planned.unsettled.get(decision.key) for decision in plan.moving)
     return {
         output.name
         for found in results

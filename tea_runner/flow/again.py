@@ -16,13 +16,13 @@ def judge(
     tip: Tip, plan: PipelinePlan, finished: Sequence[Finished]
 ) -> tuple[list[Finished], list[Verdict]]:
     """What was computed again: the same bytes change nothing, others replace what stands."""
-    again = {decision.label for decision in plan.decisions if decision.reason == "forced"}
+    again = {decision.label for decision in plan.moving if decision.reason == "forced"}
     if not again:
         return list(finished), []
-    rows = {row.datum: row for row in tip.manifest(plan.pipeline).rows}
+    find = tip.manifest(plan.pipeline).finder(len(again))
     judged, verdicts = [], []
     for item in finished:
-        row = rows.get(item.label)
+        row = find(item.label)
         if item.label in again and row is not None and row.key == item.key:
             paths = list(compare.differing(tip, plan.pipeline, row, item.result.outputs))
             outcome: Outcome = "differs" if paths else "ok"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tea_runner.core import manifest as manifests
+from tea_runner.core import manifesttext
 from tea_runner.core.errors import UserError
 from tea_runner.core.freshness import Results, Standing, stand
-from tea_runner.core.manifest import Manifest, ManifestError, parse_manifest
+from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.tree import LINK, SUBMODULE, TREE, lookup, walk
 from tea_runner.flow.inputs import derive
@@ -62,11 +62,10 @@ def _strays(tip: Tip) -> list[Results]:
     found = []
     for path, entry in walk(tip.objects.tree, tip.root):
         home, _, name = path.rpartition("/")
-        if name != manifests.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
+        if name != manifesttext.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
             continue
-        try:
-            manifest = parse_manifest(tip.objects.blob(entry.oid) or b"")
-        except ManifestError:
+        manifest = tip.manifest_at(home)
+        if not manifest.inputs_at:
             continue
         rows = tuple(Standing(row.datum, "orphaned", "", row.paths) for row in manifest.rows)
         found.append(Results(name=home or ".", home=home, datums=rows, owned=False))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from tea_runner.core import manifest as manifests
+from tea_runner.core import manifesttext
 from tea_runner.core.containers import container_image, image_digest
 from tea_runner.core.datum import Datum
 from tea_runner.core.datums import enumerate_datums
@@ -65,6 +65,12 @@ class Work:
     def by_label(self) -> dict[str, Datum]:
         """The datums by their labels."""
         return {datum.label: datum for datum in self.datums}
+
+    def datum(self, label: str) -> Datum:
+        """The datum of a label; where few have changed, all are not looked through for them."""
+        if self.since is not None and label in self.since.fresh:
+            return next(e.datum for e in reversed(self.since.edits) if e.datum.label == label)
+        return self.by_label[label]
 
     def view(self, datum: Datum) -> View:
         """What the command sees of a datum."""
@@ -247,15 +253,17 @@ def _default_code(tip: Tip, pipeline: Pipeline) -> list[str]:
             f"{beside}/{name}"
             for name, entry in tip.objects.tree(home.oid).items()
             if entry.mode not in (TREE, SUBMODULE)
-            and not (name in SPEC_NAMES or name == manifests.NAME or name.startswith(".git"))
+            and not (name in SPEC_NAMES or name == manifesttext.NAME or name.startswith(".git"))
         ]
-        owned: set[str] = set()
+        left = set(found)
         for other in tip.pipelines if found else ():
             prefix = other.home + "/" if other.home else ""
             if beside.startswith(other.home):
-                owned.update(prefix + path for path in tip.manifest(other).paths)
+                below = (path[len(prefix) :] for path in left if path.startswith(prefix))
+                owned = tip.manifest(other).owned(below)
+                left.difference_update(prefix + path for path in owned)
         known = set(paths)
-        paths += [path for path in found if path not in owned and path not in known]
+        paths += [path for path in found if path in left and path not in known]
     return sorted(paths, key=_byte_order)
 
 

@@ -148,7 +148,7 @@ class Tracer:
         reached: set[str] = set()
         for pipeline in tip.pipelines:
             work = self._work(tip, pipeline.name)
-            rows = {row.datum: row for row in tip.manifest(pipeline).rows}
+            rows = tip.manifest(pipeline).by_datum
             keys = {item.label: item.key for item in work.keyed} if work else {}
             code = any(_holds(path, one) for one in work.code) if work else False
             for label, row in rows.items():

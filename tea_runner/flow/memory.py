@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tea_runner.core import content
-from tea_runner.core.manifest import Manifest
+from tea_runner.core.manifest import Manifest, Piece
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import PipelinePlan
 from tea_runner.core.problem import Problem
@@ -34,9 +35,16 @@ class Memory:
     )
     #: What is remembered of subdatasets, by their repositories.
     below: dict[str, Memory] = field(default_factory=dict)
-    manifests: dict[str, Manifest] = field(default_factory=dict)
+    #: Ids of ``manifest.tsv`` and of ``manifest.d`` to the manifest.
+    manifests: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    #: Blob id, number and count to the piece of a manifest, as long as somebody has it.
+    pieces: WeakValueDictionary[tuple[str, int, int], Piece] = field(
+        default_factory=WeakValueDictionary
+    )
     #: Home tree to the manifest in it and its datums whose outputs are gone.
     lost: dict[str, tuple[Manifest, tuple[str, ...]]] = field(default_factory=dict)
+    #: A pipeline's name to the home tree and the manifest whose outputs were last seen to be all there.
+    whole: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     #: A pipeline's name to the work that was derived of it last (:class:`~tea_runner.flow.inputs.Work`).
     works: dict[str, Any] = field(default_factory=dict)
     #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
@@ -45,14 +53,14 @@ class Memory:
     def forget(self) -> None:
         """Let go of everything: what is remembered refers back to this, and would go late."""
         for each in vars(self).values():
-            if isinstance(each, dict):
+            if isinstance(each, (dict, WeakValueDictionary)):
                 each.clear()
 
-    def keep_manifest(self, oid: str, manifest: Manifest) -> None:
+    def keep_manifest(self, name: tuple[str, str], manifest: Manifest) -> None:
         """Remember a manifest; old ones are let go, so that memory does not grow with the history."""
-        self.manifests[oid] = manifest
-        rows = sum(len(each.rows) for each in self.manifests.values())
+        self.manifests[name] = manifest
+        rows = sum(each.count for each in self.manifests.values())
         for old in list(self.manifests):
             if rows <= _ROWS or len(self.manifests) <= 2:
                 break
-            rows -= len(self.manifests.pop(old).rows)
+            rows -= self.manifests.pop(old).count

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from tea_runner.core.errors import TeaError, UserError
-from tea_runner.core.manifest import Manifest
+from tea_runner.core.errors import OutsideError, TeaError, UserError
+from tea_runner.core.manifest import Manifest, Row
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import Decision, Keyed, PipelinePlan, Plan, decide, decide_again
 from tea_runner.core.results import Result
 from tea_runner.core.scope import refs_of
-from tea_runner.core.tree import TREE, lookup
+from tea_runner.core.tree import TREE, differences, lookup
 from tea_runner.flow.inputs import Work, derive
 from tea_runner.flow.tip import Tip
 from tea_runner.ports import Dataset
@@ -20,6 +21,8 @@ from tea_runner.ports import Dataset
 Failures = Callable[[Sequence[str]], Mapping[str, str]]
 #: Homes whose outputs are remembered to be there.
 _HOMES = 256
+#: More changes of a home than these are not followed one by one.
+_FEW = 10_000
 
 
 @dataclass
@@ -192,14 +195,19 @@ def _followed(
 ) -> PipelinePlan | None:
     """The plan that was settled last, led on; None when it has too little to do with this one."""
     stamp, manifest, plan = tip.memory.settled.get(work.pipeline.name, (None, None, None))
-    if plan is None or manifest is not before or plan.pipeline != work.pipeline:
+    if plan is None or manifest is None or plan.pipeline != work.pipeline:
         return None
     if work.stamp is stamp:
-        return plan
-    if work.since is None or work.since.stamp is not stamp:
+        return plan if manifest is before else None
+    since = work.since
+    if since is None or since.stamp is not stamp:
         return None
-    part = decided(list(work.since.fresh.values()))
-    return decide_again(plan, work.since.edits, part, before)
+    if manifest is not before:
+        # What was settled meanwhile may be what those edits brought, and nothing else.
+        rows = before.differing(manifest)
+        if rows is None or not rows <= {edit.datum.label for edit in since.edits}:
+            return None
+    return decide_again(plan, since.edits, decided(list(since.fresh.values())), before)
 
 
 def _wished(
@@ -226,10 +234,10 @@ def _wished(
 def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:
     """Keys that the manifest at the tip does not answer."""
     # A datum that only moves to another place is known too, but has to be looked up to be moved.
-    rows, gone = before.by_datum, set(lost)
+    find, gone = before.finder(len(keyed)), set(lost)
     open_keys = []
     for label, key, place in keyed:
-        row = rows.get(label)
+        row = find(label)
         if row is None or row.key != key or row.place != place or label in gone:
             open_keys.append(key)
     return open_keys
@@ -237,17 +245,44 @@ def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) ->
 
 def _lost(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
+    memory = tip.memory
     home = tip.entry(pipeline.home)
-    tree = home.oid if home is not None and home.mode == TREE else None
-    manifest, known = tip.memory.lost.get(tree or "", (None, ()))
+    tree = home.oid if home is not None and home.mode == TREE else ""
+    manifest, known = memory.lost.get(tree, (None, ()))
     if manifest is not before:
-        read = tip.objects.tree
-        known = tuple(
-            row.datum
-            for row in before.rows
-            if any(tree is None or lookup(read, tree, path) is None for path in row.paths)
-        )
-        if len(tip.memory.lost) >= _HOMES:
-            tip.memory.lost.clear()
-        tip.memory.lost[tree or ""] = (before, known)
+        since = _lost_since(tip, before, tree, *memory.whole.get(pipeline.name, ("", before)))
+        known = _not_there(tip, tree, before.rows) if since is None else since
+        if len(memory.lost) >= _HOMES:
+            memory.lost.clear()
+        memory.lost[tree] = (before, known)
+    if not known:
+        memory.whole[pipeline.name] = (tree, before)
     return known
+
+
+def _not_there(tip: Tip, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
+    read = tip.objects.tree
+    return tuple(
+        row.datum
+        for row in rows
+        if any(not tree or lookup(read, tree, path) is None for path in row.paths)
+    )
+
+
+def _lost_since(
+    tip: Tip, before: Manifest, tree: str, old_tree: str, old: Manifest
+) -> tuple[str, ...] | None:
+    """The same, by what differs from a tree in which everything was there; None if it is too much."""
+    labels = before.differing(old) if tree and old_tree else None
+    if labels is None:
+        return None
+    try:
+        steps = list(islice(differences(tip.objects.tree, old_tree, tree), _FEW + 1))
+    except OutsideError:  # the former tree was pushed away, and its objects are gone
+        return None
+    old_rows = [old.row(label) for label in labels]
+    rows = [before.row(label) for label in sorted(labels)]
+    theirs = {path for row in (*old_rows, *rows) if row is not None for path in row.paths}
+    if len(steps) > _FEW or any(now is None and path not in theirs for path, _, now in steps):
+        return None
+    return _not_there(tip, tree, [row for row in rows if row is not None])

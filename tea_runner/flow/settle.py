@@ -34,33 +34,18 @@ class Settled:
     removed: int
 
 
-#: What is not looked at.
-_STANDING = Result("", ())
-
-
 def finish(
-    work: Work, plan: PipelinePlan, tip: Tip, result_of: Callable[[Decision], Result | None]
+    work: Work, plan: PipelinePlan, result_of: Callable[[Decision], Result | None]
 ) -> list[Finished] | Decision:
-    """All datums with their results, or the first decision whose result is not to be had."""
-    rows = tip.manifest(work.pipeline).by_datum
+    """The datums that do not stay as they are, with their results; or the first that has none."""
     finished = []
-    for decision in plan.decisions:
+    for decision in plan.moving:
         if decision.action == "failed":
-            continue
-        if decision.action == "current":
-            # What stands in the tree stays as it is: only its row matters.
-            row = rows[decision.label]
-            finished.append(
-                Finished(
-                    label=decision.label, key=decision.key, place=decision.place,
-                    result=_STANDING, inputs=(), stands=row,
-                )
-            )  # fmt: skip
             continue
         result = result_of(decision)
         if result is None:
             return decision
-        datum = work.by_label[decision.label]
+        datum = work.datum(decision.label)
         finished.append(
             Finished(
                 label=decision.label,
@@ -79,6 +64,7 @@ def settle(
     tip: Tip,
     work: Work,
     finished: Sequence[Finished],
+    gone: Sequence[str],
     *,
     who: str,
     storage_uuid: Callable[[], str],
@@ -87,6 +73,8 @@ def settle(
 ) -> tuple[Composition, str] | None:
     """Compose and push the results commit of one pipeline.
 
+    :param finished: the datums whose outputs are to be set.
+    :param gone: datums of the manifest at the tip that have no outputs any more.
     :param who: author and committer, ``Name <address>``.
     :param storage_uuid: where jobs store annexed outputs, for the location log.
     :param stored: annex keys that jobs have just stored and verified; others are looked for.
@@ -96,7 +84,7 @@ def settle(
     """
     store = dataset.writer()
     composition, commit = draft(
-        dataset.objects, store, tip, work, finished, who=who, command=command
+        dataset.objects, store, tip, work, finished, gone, who=who, command=command
     )
     if composition.empty:
         return composition, tip.commit
@@ -119,6 +107,7 @@ def draft(
     tip: Tip,
     work: Work,
     finished: Sequence[Finished],
+    gone: Sequence[str],
     *,
     who: str,
     command: Callable[[Sequence[Finished]], str] | None,
@@ -137,6 +126,7 @@ def draft(
         work.pipeline,
         finished,
         tip.manifest(work.pipeline),
+        gone=gone,
         parts=work.parts,
         tip=tip.commit,
         dataset_id=tip.dataset_id,
@@ -217,7 +207,7 @@ def _write(
         parent = store.commit(root, [parent], message, who=who, seconds=seconds)
     root = edited(root, composition.rest)
     title = (
-        f"{work.pipeline.name}: {composition.changed} of {len(composition.manifest.rows)} "
+        f"{work.pipeline.name}: {composition.changed} of {composition.manifest.count} "
         f"datums changed"
     )
     if composition.removed:

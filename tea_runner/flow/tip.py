@@ -12,18 +12,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from tea_runner.core import content
-from tea_runner.core import manifest as manifests
+from tea_runner.core import content, manifesttext
 from tea_runner.core.attributes import annex_backend
 from tea_runner.core.errors import OutsideError, SpecError, UserError
 from tea_runner.core.graph import order
-from tea_runner.core.manifest import Manifest, ManifestError, parse_manifest
+from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.records import parse_trailers
 from tea_runner.core.spec import Problem, parse_specs
 from tea_runner.core.submodules import Submodule, parse_gitmodules
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup, walk
 from tea_runner.core.view import FileFact
+from tea_runner.flow.manifests import read_manifest
 from tea_runner.flow.memory import Memory
 from tea_runner.ports import Linked, Links, Objects
 
@@ -263,19 +263,13 @@ class Tip:
 
     def manifest(self, pipeline: Pipeline) -> Manifest:
         """The pipeline's manifest; an empty one where there is none that can be read."""
-        path = f"{pipeline.home}/{manifests.NAME}" if pipeline.home else manifests.NAME
-        entry = self.entry(path)
-        if entry is None or entry.mode in (TREE, LINK, SUBMODULE):
-            return Manifest()
-        known = self.memory.manifests.get(entry.oid)
-        if known is None:
-            self.objects.bring([entry.oid])
-            try:
-                known = parse_manifest(self.objects.blob(entry.oid) or b"")
-            except ManifestError:
-                known = Manifest()
-            self.memory.keep_manifest(entry.oid, known)
-        return known
+        return self.manifest_at(pipeline.home)
+
+    def manifest_at(self, home: str) -> Manifest:
+        """As :meth:`manifest`, of any directory."""
+        prefix = home + "/" if home else ""
+        head, pieces = prefix + manifesttext.NAME, prefix + manifesttext.DIRECTORY
+        return read_manifest(self.objects, self.memory, self.entry(head), self.entry(pieces))
 
     def fact(self, path: str) -> FileFact:
         """What git knows of one file.

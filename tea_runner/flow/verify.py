@@ -76,7 +76,7 @@ def _compare(
     if verdict.problems:
         return
     exits = _exits(dataset, commit, tip.commit)
-    rows = {row.datum: row for row in manifest.rows}
+    rows = manifest.by_datum
     decisions = tuple(
         Decision(item.label, item.key, item.place, "reuse", "known")
         for item in work.keyed
@@ -88,7 +88,7 @@ def _compare(
         exit_code = exits.get(decision.key, 0)
         return Result(decision.key, results[decision.label], exit_code)
 
-    finished = finish(work, plan, tip, result_of)
+    finished = finish(work, plan, result_of)
     assert not isinstance(finished, Decision)
     again = manifest.parts.get(RECOMPUTED, "").split(" ")
     finished = [replace(item, again=item.key in again) for item in finished]
@@ -96,8 +96,9 @@ def _compare(
     store = dataset.writer()
     who = _who(payload)
     composition, made = draft(
-        dataset.objects, store, tip, work, finished, who=who, command=command_of(work)
-    )
+        dataset.objects, store, tip, work, finished, plan.gone(tip.manifest(pipeline)), who=who,
+        command=command_of(work),
+    )  # fmt: skip
     if composition.empty:
         verdict.problems.append("its inputs give no results commit at all")
     elif made != store.add("commit", payload):
@@ -135,7 +136,7 @@ def _check_keys(work: Work, manifest: Manifest, tip: Tip, verdict: Verdict) -> N
                 f"datum {row.datum}: the manifest says key {row.key[:12]} at {row.place or '.'}, "
                 f"its inputs give {item.key[:12]} at {item.place or '.'}"
             )
-    verdict.datums = len(manifest.rows)
+    verdict.datums = manifest.count
 
 
 def _results(

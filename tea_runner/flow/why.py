@@ -95,7 +95,7 @@ def explain(
     """Why this datum runs, waits or is known, and what made its results."""
     tip = planned.tip
     before = tip.manifest(pipeline)
-    row = next((row for row in before.rows if row.datum == label), None)
+    row = before.row(label)
     outputs = _outputs(pipeline, row) if row else ()
     there = [path for path in outputs if tip.entry(path) is not None]
     decision = _decision(planned, pipeline, label)

@@ -12,7 +12,8 @@ from tea_runner.adapters import process
 from tea_runner.adapters.gitenv import make_environment
 from tea_runner.adapters.index import Index
 from tea_runner.adapters.mirror import Mirror
-from tea_runner.core.manifest import Manifest, Row, format_manifest
+from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.manifesttext import format_head
 from tea_runner.core.results import Output
 from tests.clone import Clone
 
@@ -44,8 +45,8 @@ def settle(clone: Clone, home: str, *rows: tuple[str, str], text: str = "x") -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     clone.git("add", "-A")
-    manifest = Manifest(rows=tuple(Row(key, key, "", (path,)) for key, path in rows))
-    return clone.commit(f"{home}/manifest.tsv", format_manifest(manifest).decode())
+    manifest = Manifest.of(tuple(Row(key, key, "", (path,)) for key, path in rows))
+    return clone.commit(f"{home}/manifest.tsv", format_head(manifest).decode())
 
 
 def outputs(index: Index, key: str) -> tuple[Output, ...] | None:
@@ -114,8 +115,8 @@ def test_a_branch_that_was_rewritten_does_not_confuse_it(clone: Clone, mirror: M
 
 def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> None:
     """A manifest whose file is missing in its own commit names nothing that could be copied."""
-    manifest = Manifest(rows=(Row("d", "k1", "", ("gone",)),))
-    clone.commit("up/manifest.tsv", format_manifest(manifest).decode())
+    manifest = Manifest.of((Row("d", "k1", "", ("gone",)),))
+    clone.commit("up/manifest.tsv", format_head(manifest).decode())
     clone.push("main")
     mirror.fetch()
     index = Index(mirror)
@@ -127,7 +128,7 @@ def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> Non
 
 def test_a_key_that_came_whole_again_is_found_there(clone: Clone, mirror: Mirror) -> None:
     """The first commit lacks the file, a later one has it: the later one counts."""
-    manifest = format_manifest(Manifest(rows=(Row("k1", "k1", "", ("a",)),))).decode()
+    manifest = format_head(Manifest.of((Row("k1", "k1", "", ("a",)),))).decode()
     clone.commit("up/manifest.tsv", manifest)
     clone.push("main")
     mirror.fetch()

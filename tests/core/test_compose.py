@@ -29,17 +29,23 @@ def datum(label: str, *paths: str, key: str = "k", place: str = "") -> Finished:
 
 
 def put_together(
-    *finished: Finished, before: tuple[Row, ...] = (), tree: tuple[str, ...] = (), **more: Any
+    *finished: Finished,
+    before: tuple[Row, ...] = (),
+    stays: tuple[str, ...] = (),
+    tree: tuple[str, ...] = (),
+    **more: Any,
 ) -> Composition:
-    """Compose over a tree that holds these files."""
+    """Compose over a tree that holds these files; datums of *before* are gone, or among *stays*."""
 
     def exists(path: str) -> TreeEntry | None:
         if path in tree:
             return TreeEntry(PLAIN, "2" * 40)
         return TreeEntry(TREE, "3" * 40) if any(p.startswith(path + "/") for p in tree) else None
 
+    there = {item.label for item in finished}
+    gone = [row.datum for row in before if row.datum not in there and row.datum not in stays]
     return compose(
-        PIPELINE, finished, Manifest(rows=before), parts={}, tip="t" * 40, dataset_id="id", code=(),
+        PIPELINE, finished, Manifest.of(before), gone=gone, parts={}, tip="t" * 40, dataset_id="id", code=(),
         exists=exists, below=lambda path: [p for p in tree if p.startswith(path + "/")], **more,
     )  # fmt: skip
 
@@ -118,6 +124,7 @@ def test_outputs_may_change_their_shape() -> None:
         ([datum("a", "x"), datum("b", "x")], (), "two datums wrote x: a and b"),
         ([datum("a", "x"), datum("b", "x/y")], (), "x is a file of datum a and a directory of datum b"),
         ([datum("a", "manifest.tsv")], (), "datum a wrote manifest.tsv, which tea-runner keeps"),
+        ([datum("a", "manifest.d/x")], (), "datum a wrote manifest.d/x, which tea-runner keeps"),
         ([datum("a", "x")], ("up/x",), "datum a wrote up/x, but a file of yours stands there"),
         ([datum("a", "x/y/z")], ("up/x",), "datum a wrote up/x/y/z, but up/x is a file of yours"),
         ([datum("a", "x")], ("up/x/mine",), "datum a wrote up/x, but up/x/mine is a file of yours"),
@@ -131,6 +138,39 @@ def test_a_path_with_two_owners_is_refused_with_both_names(
         put_together(*finished, tree=tree)
 
     assert caught.value.message.startswith(said)
+
+
+def test_what_stays_is_not_touched_and_not_overwritten() -> None:
+    """A datum that stays keeps its row; whoever writes where it stands is told both names."""
+    before = (Row("a", "k", "", ("x",)), Row("b", "k", "", ("y",)))
+    tree = ("up/x", "up/y")
+    made = put_together(datum("b", "y", "z", key="n"), before=before, stays=("a",), tree=tree)
+
+    assert {"up/y": True, "up/z": True} == changes(made)
+    assert (before[0], Row("b", "n", "", ("y", "z"))) == made.manifest.rows
+    for path, said in (
+        ("x", "two datums wrote x: a and b"),
+        ("x/z", "x is a file of datum a and a directory of datum b"),
+    ):
+        with pytest.raises(OutputRefused, match=said):
+            put_together(datum("b", path), before=before, stays=("a",), tree=tree)
+    inside = (Row("a", "k", "", ("d/x",)),)
+    with pytest.raises(OutputRefused, match="d is a file of datum b and a directory of datum a"):
+        put_together(datum("b", "d"), before=inside, stays=("a",), tree=("up/d/x",))
+
+
+def test_a_manifest_of_many_rows_is_written_in_pieces() -> None:
+    """Its head, and those pieces that have changed; what stands where they were goes with them."""
+    rows = tuple(Row(f"{n:04}", "k", "", ()) for n in range(1100))
+    large = put_together(*(datum(row.datum) for row in rows))
+    files = {path for path in large.rest if path.startswith("up/manifest.d/")}
+    small = put_together(datum("0007"), before=rows, tree=tuple(files))
+    one = put_together(datum("0007", key="n"), before=rows, stays=tuple(row.datum for row in rows))
+
+    assert 16 == len(files)
+    assert {"up/manifest.tsv", *files} == small.rest.keys()
+    assert [None] * 16 == [small.rest[path] for path in files]
+    assert ["up/manifest.d/f.tsv", "up/manifest.tsv"] == sorted(one.rest)
 
 
 def test_many_datums_share_records() -> None:

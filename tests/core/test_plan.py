@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.keys import Base
-from tea_runner.core.manifest import Manifest, Row
+from tea_runner.core.manifest import Manifest, Piece, Row
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
 from tea_runner.core.plan import Keyed, PipelinePlan, Plan, decide
 from tea_runner.core.reasons import REASONS, SENTENCES
@@ -21,7 +21,7 @@ PIPELINE = Pipeline(
 )  # fmt: skip
 BASE = Base(command="c" * 64, parameters="p" * 64, environment="e" * 64, code="d" * 64)
 A, B = Keyed("a", "ka", ""), Keyed("b", "kb", "")
-ROWS = Manifest(rows=(Row("a", "ka", "", ("x",)), Row("b", "kb", "", ())), parts=BASE.parts)
+ROWS = Manifest.of((Row("a", "ka", "", ("x",)), Row("b", "kb", "", ())), parts=BASE.parts)
 
 
 def plan(*keyed: Keyed, before: Manifest = ROWS, shared: Base = BASE, **more: Any) -> PipelinePlan:
@@ -48,7 +48,10 @@ def test_what_stands_is_settled() -> None:
     ("more", "expected"),
     [
         ({"before": Manifest()}, ("run", "new")),
-        ({"before": replace(ROWS, rows=(Row("a", "old", "", ()),))}, ("run", "input-changed")),
+        (
+            {"before": replace(ROWS, pieces=(Piece((Row("a", "old", "", ()),)),))},
+            ("run", "input-changed"),
+        ),
         ({"known": {"ka": "refs/x"}, "before": Manifest()}, ("reuse", "known")),
         ({"known": {"ka": "refs/x"}}, ("current", "current")),
         ({"forced": ("ka",)}, ("run", "forced")),
@@ -67,7 +70,9 @@ def test_a_datum_has_one_reason(more: dict[str, Any], expected: tuple[str, str])
 @pytest.mark.parametrize("part", ["command", "code", "environment", "parameters"])
 def test_a_changed_part_is_named(part: str) -> None:
     """When all keys changed at once, the reason says which part of the key did it."""
-    before = replace(ROWS, parts={**BASE.parts, part: "0" * 16}, rows=(Row("a", "old", "", ()),))
+    before = replace(
+        ROWS, parts={**BASE.parts, part: "0" * 16}, pieces=(Piece((Row("a", "old", "", ()),)),)
+    )
     (decision,) = plan(A, before=before).decisions
 
     assert f"{part}-changed" == decision.reason
@@ -87,7 +92,7 @@ def test_equal_keys_are_computed_once() -> None:
 
 def test_states() -> None:
     """Settled, ready, running, failed: from the decisions and what the manifest has besides."""
-    failing = {"failures": {"kb": "why"}, "before": replace(ROWS, rows=ROWS.rows[:1])}
+    failing = {"failures": {"kb": "why"}, "before": replace(ROWS, pieces=(Piece(ROWS.rows[:1]),))}
     publish = replace(PIPELINE, on_failure="publish")
 
     assert "ready" == plan(A).state
@@ -120,7 +125,7 @@ def test_counts_add_up(
     lost: set[str],
 ) -> None:
     """Whatever is known: one decision per datum, a reason of the list, and at most one run per key."""
-    before = Manifest(rows=tuple(Row(k.label, k.key, k.place, ()) for k in then))
+    before = Manifest.of(tuple(Row(k.label, k.key, k.place, ()) for k in then))
     made = plan(*now, before=before, known=dict.fromkeys(known, "c"), lost=lost,
                 failures=dict.fromkeys(failed, "w"))  # fmt: skip
     running = [decision.key for decision in made.to_run]
