@@ -215,7 +215,9 @@ class Mirror:
     def writer(self) -> ObjectWriter:
         """Something that adds objects to this repository."""
         oid_hex = 64 if b"sha256" in (self.git_dir / "config").read_bytes() else 40
-        return ObjectWriter(self.git_dir, self.environment, oid_hex=oid_hex)
+        return ObjectWriter(
+            self.git_dir, self.environment, oid_hex=oid_hex, written=self.objects.keep
+        )
 
     def write_blob(self, oid: str, path: Path) -> None:
         """Write a file that is kept in git to *path*; a large one is fetched first.

@@ -26,6 +26,8 @@ _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _CHUNK = 300
 #: Trees after which those that were not used lately are let go of, work or not.
 _TREES = 10_000
+#: Trees up to which what is written stays in mind; a long chain of commits has many of each folder.
+_KEPT = 200
 #: Names in trees that are remembered while nobody needs them; a thousand take some 200 kB.
 _NAMES = 20_000
 _COMMITS = 200
@@ -53,8 +55,8 @@ class ObjectReader:
         self._pipe: process.Pipe | None = None
         self._lock = threading.RLock()
         #: Trees that were used since some were let go of, and those before.
-        self._trees: dict[str, dict[str, TreeEntry]] = {}
-        self._former: dict[str, dict[str, TreeEntry]] = {}
+        self._trees: dict[str, Entries] = {}
+        self._former: dict[str, Entries] = {}
         self._commits: dict[str, Commit] = {}
         #: How many objects were asked of git, for the tests of cost.
         self.reads = 0
@@ -134,10 +136,14 @@ class ObjectReader:
             if found is None or found[0] != "tree":
                 raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
             known = parse_tree(found[1], len(oid) // 2)
-        if len(self._trees) >= _TREES:
-            self._let_go()
-        self._trees[oid] = known
+        self.keep({oid: known})
         return known
+
+    def keep(self, trees: Mapping[str, Mapping[str, TreeEntry]]) -> None:
+        """Remember trees that are here now."""
+        if len(self._trees) + len(trees) > _TREES:
+            self._let_go()
+        self._trees.update(trees)
 
     def rest(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many.
@@ -255,8 +261,20 @@ class Commit:
 class ObjectWriter:
     """Collects new objects and gives them to a repository in one pack."""
 
-    def __init__(self, git_dir: Path, environment: GitEnvironment, *, oid_hex: int = 40) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        environment: GitEnvironment,
+        *,
+        oid_hex: int = 40,
+        written: Callable[[Mapping[str, Entries]], None] = lambda _: None,
+    ) -> None:
+        """A writer to a repository.
+
+        :param written: gets the trees that are in it after a :meth:`flush`.
+        """
         self._git_dir = git_dir
+        self._written = written
         self._environment = environment
         self._hash = "sha1" if oid_hex == 40 else "sha256"
         self._objects: dict[str, bytes] = {}
@@ -316,6 +334,8 @@ class ObjectWriter:
             why="writing objects",
         )
         self._objects.clear()
+        if len(self.trees) <= _KEPT:
+            self._written(self.trees)
         return count
 
 
