@@ -139,7 +139,7 @@ class ObjectReader:
         self.keep({oid: known})
         return known
 
-    def keep(self, trees: Mapping[str, Mapping[str, TreeEntry]]) -> None:
+    def keep(self, trees: Mapping[str, Entries]) -> None:
         """Remember trees that are here now."""
         if len(self._trees) + len(trees) > _TREES:
             self._let_go()

@@ -110,7 +110,8 @@ def compose(
         # The index learns from the manifest that these results replace all that were before.
         parts = {**parts, RECOMPUTED: " ".join(again)}
     find = before.finder(len(finished) + len(gone))
-    rows = {datum: find(datum) for datum in (*gone, *(item.label for item in finished))}
+    new = {item.label: _row(item) for item in finished}
+    rows = {datum: find(datum) for datum in (*gone, *new)}
     old = {path for row in rows.values() if row is not None for path in row.paths}
     owners = _owners(finished)
     _refuse_standing(home, owners, old, rows.keys(), before, exists, below)
@@ -118,7 +119,7 @@ def compose(
         item
         for item in finished
         if item.again
-        or _differs(item, rows[item.label])
+        or rows[item.label] != new[item.label]
         # What somebody removed from the tree is put back.
         or any(exists(_join(home, path)) is None for path in _paths(item))
     ]
@@ -130,11 +131,10 @@ def compose(
     # A former file that is a directory of results now is gone already.
     left = sorted(old - owners.keys() - _directories(owners).keys())
     rest: Changes = {_join(home, path): None for path in left}
-    after = before.edited(map(_row, finished), gone, parts=parts, inputs_at=tip)
+    after = before.edited(new.values(), gone, parts=parts, inputs_at=tip)
     if after.pieces != before.pieces or dict(parts) != dict(before.parts):
-        for path, text in manifesttext.edited_files(
-            before, after, lambda: _pieces(home, below)
-        ).items():
+        files = manifesttext.edited_files(before, after, lambda: _pieces(home, below))
+        for path, text in files.items():
             rest[_join(home, path)] = None if text is None else Put(PLAIN, data=text)
     else:
         after = before
@@ -162,10 +162,6 @@ def _join(home: str, path: str) -> str:
 def _paths(item: Finished) -> list[str]:
     prefix = item.place + "/" if item.place else ""
     return [prefix + output.path for output in item.result.outputs]
-
-
-def _differs(item: Finished, row: Row | None) -> bool:
-    return row != _row(item)
 
 
 def _owners(finished: Sequence[Finished]) -> dict[str, str]:

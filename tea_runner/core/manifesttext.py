@@ -98,8 +98,8 @@ def format_head(manifest: Manifest) -> bytes:
     lines.append(f"# inputs-at {manifest.inputs_at}")
     if not whole:
         lines.append(f"# {_PIECES} {len(manifest.pieces)}")
-        return "\n".join(lines).encode() + b"\n"
-    return "\n".join(lines).encode() + b"\n" + format_rows(manifest.rows)
+    text = "\n".join(lines).encode() + b"\n"
+    return text + format_rows(manifest.rows) if whole else text
 
 
 def format_rows(rows: Iterable[Row]) -> bytes:

@@ -9,8 +9,9 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.freshness import Results, Standing, stand
 from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.tree import LINK, SUBMODULE, TREE, lookup, walk
+from tea_runner.core.tree import LINK, SUBMODULE, walk
 from tea_runner.flow.inputs import derive
+from tea_runner.flow.planning import lost_datums
 from tea_runner.flow.tip import Tip
 
 
@@ -39,21 +40,8 @@ def _one(tip: Tip, pipeline: Pipeline, behind: tuple[str, ...]) -> Results:
     except UserError as error:
         return Results(name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message)
     before = tip.manifest(pipeline)
-    datums = stand(work.keyed, work.shared, before, lost(tip, pipeline.home, before))
+    datums = stand(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
     return Results(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
-
-
-def lost(tip: Tip, home: str, before: Manifest) -> frozenset[str]:
-    """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
-    entry = tip.entry(home)
-    if entry is None or entry.mode != TREE:
-        return frozenset(row.datum for row in before.rows)
-    read = tip.objects.tree
-    return frozenset(
-        row.datum
-        for row in before.rows
-        if any(lookup(read, entry.oid, path) is None for path in row.paths)
-    )
 
 
 def _strays(tip: Tip) -> list[Results]:
@@ -65,7 +53,7 @@ def _strays(tip: Tip) -> list[Results]:
         if name != manifesttext.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
             continue
         manifest = tip.manifest_at(home)
-        if not manifest.inputs_at:
+        if manifest == Manifest():
             continue
         rows = tuple(Standing(row.datum, "orphaned", "", row.paths) for row in manifest.rows)
         found.append(Results(name=home or ".", home=home, datums=rows, owned=False))

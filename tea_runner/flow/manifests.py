@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from tea_runner.core.manifest import EMPTY, Manifest, Piece
 from tea_runner.core.manifesttext import ManifestError, parse_head, parse_piece, piece_names
-from tea_runner.core.tree import EXECUTABLE, PLAIN, TREE, TreeEntry
+from tea_runner.core.tree import EXECUTABLE, PLAIN, TREE, TreeEntry, lookup
 from tea_runner.flow.memory import Memory
 from tea_runner.ports import Objects
 
@@ -40,7 +38,7 @@ def read_manifest(
 def _pieces(objects: Objects, memory: Memory, tree: str, count: int) -> list[Piece]:
     if count == 1:
         return []
-    entries = [_find(objects.tree, tree, name) for name in piece_names(count)] if tree else []
+    entries = [lookup(objects.tree, tree, name) for name in piece_names(count)] if tree else []
     oids = [entry.oid if entry and entry.mode in _FILES else "" for entry in entries]
     names = [(oid, number, count) for number, oid in enumerate(oids) if oid]
     wanted = [name for name in names if name not in memory.pieces]
@@ -51,14 +49,3 @@ def _pieces(objects: Objects, memory: Memory, tree: str, count: int) -> list[Pie
     memory.pieces.update(fresh)
     found = [memory.pieces[oid, number, count] if oid else EMPTY for number, oid in enumerate(oids)]
     return found or [EMPTY] * count
-
-
-def _find(read: Callable[[str], Mapping[str, TreeEntry]], tree: str, name: str) -> TreeEntry | None:
-    """What stands at a path of one or two parts."""
-    directory, slash, file = name.rpartition("/")
-    if slash:
-        entry = read(tree).get(directory)
-        if entry is None or entry.mode != TREE:
-            return None
-        tree = entry.oid
-    return read(tree).get(file)

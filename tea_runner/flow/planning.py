@@ -143,7 +143,7 @@ def _plan_one(
         )
     planned.works[pipeline.name] = work
     before = tip.manifest(pipeline)
-    lost = _lost(tip, pipeline, before)
+    lost = lost_datums(tip, pipeline, before)
     due, fresh = _wished(
         work, planned, {k: v for k, v in forced.items() if k not in judged}, failures, scope
     )
@@ -243,7 +243,7 @@ def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) ->
     return open_keys
 
 
-def _lost(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
+def lost_datums(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
     memory = tip.memory
     home = tip.entry(pipeline.home)
