@@ -37,12 +37,20 @@ class Objects(Protocol):
         """
         ...
 
+    def read_trees(self, oids: Iterable[str]) -> None:
+        """Read trees in one go, of which :meth:`tree` will be asked next."""
+        ...
+
     def blob(self, oid: str) -> bytes | None:
         """A blob's content; None when it is not at hand, which larger ones need not be."""
         ...
 
     def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
         """As :meth:`blob`, for many at once."""
+        ...
+
+    def ahead(self, oids: Iterable[str]) -> None:
+        """Begin to look for what :meth:`blobs` will be asked next."""
         ...
 
     def bring(self, oids: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from tea_runner.adapters.failpoints import reached, step
+from tea_runner.adapters.garbage import undisturbed
 from tea_runner.adapters.jobscripts import ENDED
 from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.repository import Repository
@@ -124,7 +125,7 @@ class Planner:
             pace=functools.partial(self._site.paces.of, name),
             wishes=self._site.wishes(name, branch),
         )
-        with step("advance"):
+        with step("advance"), undisturbed():
             advance = advancer.advance(branch)
         repository.objects.rest()
         if advance is None:

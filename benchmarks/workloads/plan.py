@@ -9,6 +9,7 @@ from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
 from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
 from tea_runner.adapters import process
+from tea_runner.adapters.garbage import undisturbed
 from tea_runner.adapters.repository import Repository
 from tea_runner.core.manifest import Manifest, Row
 from tea_runner.core.manifesttext import edited_files
@@ -104,7 +105,8 @@ class Plans:
         commit = repository.tip("main")
         assert commit is not None
         tip = Tip(repository.objects, commit, memory)
-        return make_plan(repository, tip, failures=lambda _: {})
+        with undisturbed():
+            return make_plan(repository, tip, failures=lambda _: {})
 
     def _floor(self, book: Book) -> None:
         env = PLAIN_ENV

@@ -9,30 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tea_runner.adapters import process
+from tea_runner.adapters.catfile import CatFile, Found
 from tea_runner.adapters.gitenv import GitEnvironment
-from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.adapters.trees import Trees
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.signature import join
-from tea_runner.core.tree import Entries, TreeEntry, format_tree, parse_tree
+from tea_runner.core.tree import Entries, TreeEntry, format_tree
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
-#: Requests in one piece.  Two pieces are under way at once, so that git looks for the next while we
-#: read the last; their text fits into a pipe's buffer of 64 KiB, or both would wait for each other.
-_CHUNK = 300
-#: Trees after which those that were not used lately are let go of, work or not.
-_TREES = 10_000
 #: Trees up to which what is written stays in mind; a long chain of commits has many of each folder.
 _KEPT = 200
-#: Names in trees that are remembered while nobody needs them; a thousand take some 200 kB.
-_NAMES = 20_000
 _COMMITS = 200
-#: Bytes of the largest tree that is read: some four million names in one folder.
-_LARGEST_TREE = 256 << 20
 #: Bytes of new objects up to which they become loose ones.
 _LOOSE = 1 << 20
 #: Bytes up to which compressing an object costs more than it saves.
@@ -52,98 +44,54 @@ class ObjectReader:
     def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
         self.git_dir = git_dir
         self._environment = environment
-        self._pipe: process.Pipe | None = None
-        self._lock = threading.RLock()
-        #: Trees that were used since some were let go of, and those before.
-        self._trees: dict[str, Entries] = {}
-        self._former: dict[str, Entries] = {}
+        self._cat = CatFile(git_dir, environment)
+        self._trees = Trees()
         self._commits: dict[str, Commit] = {}
-        #: How many objects were asked of git, for the tests of cost.
-        self.reads = 0
 
-    def _open(self) -> process.Pipe:
-        if self._pipe is None or not self._pipe.alive:
-            if self._pipe is not None:
-                self._pipe.close()
-            argv = ["git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=false"]
-            self._pipe = process.Pipe(
-                [*argv, "cat-file", "--batch-command", "--buffer"],
-                env=self._environment.variables,
-            )
-        return self._pipe
+    @property
+    def reads(self) -> int:
+        """How many objects were asked of git, for the tests of cost."""
+        return self._cat.reads
 
-    def read(self, oid: str) -> tuple[str, bytes] | None:
+    def read(self, oid: str) -> Found:
         """Type and content of an object, or None when it is not here."""
         return self.read_many([oid])[oid]
 
-    def read_many(self, oids: Iterable[str]) -> dict[str, tuple[str, bytes] | None]:
+    def read_many(self, oids: Iterable[str]) -> dict[str, Found]:
         """Several objects at once.
 
         :raises Refused: when one of them is a tree larger than any dataset's.
         """
-        wanted = list(dict.fromkeys(oids))
-        found: dict[str, tuple[str, bytes] | None] = {}
-        chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
-        if not chunks:
-            return found
-        with self._lock:
-            pipe = self._open()
-            try:
-                self._ask(pipe, chunks[0])
-                for chunk, following in zip(chunks, [*chunks[1:], []], strict=True):
-                    if following:
-                        self._ask(pipe, following)
-                    for oid in chunk:
-                        found[oid] = self._answer(pipe)
-            except BaseException:
-                # A pipe that was left in the middle of an answer can never be asked again, and
-                # does not end by itself while nobody reads that answer.
-                process.kill(pipe.process)
-                self._pipe = None
-                raise
-            self.reads += len(wanted)
-        return found
+        return self._cat.read_many(oids)
 
-    @staticmethod
-    def _ask(pipe: process.Pipe, oids: Iterable[str]) -> None:
-        pipe.send("".join([*(f"contents {oid}\n" for oid in oids), "flush\n"]).encode())
-
-    @staticmethod
-    def _answer(pipe: process.Pipe) -> tuple[str, bytes] | None:
-        header = pipe.line().split(b" ")
-        if header[-1] in (b"missing", b"ambiguous"):
-            return None
-        size = int(header[2])
-        if header[1] == b"tree" and size > _LARGEST_TREE:
-            raise Refused(
-                f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes in git, "
-                f"more than {_LARGEST_TREE >> 20} MiB; spread its files over several folders"
-            )
-        data = pipe.read(size + 1)[:-1]
-        return header[1].decode(), data
+    def ahead(self, oids: Iterable[str]) -> None:
+        """Have git look for objects that will be wanted next."""
+        self._cat.ahead(oids)
 
     def tree(self, oid: str) -> Entries:
         """The entries of a tree.
 
         :raises OutsideError: when it is not here.
         """
-        known = self._trees.get(oid)
-        if known is not None:
-            return known
-        known = self._former.get(oid)
+        known = self._trees.find(oid)
         if known is None:
             found = self.read(oid)
             if found is None or found[0] != "tree":
                 raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
-            known = parse_tree(found[1], len(oid) // 2)
-        self.keep({oid: known})
+            self.keep({oid: found[1]})
+            known = self._trees.find(oid)
+            assert known is not None
         return known
 
-    def keep(self, trees: Mapping[str, Entries]) -> None:
+    def read_trees(self, oids: Iterable[str]) -> None:
+        """Read trees in one go, of which :meth:`tree` will be asked next."""
+        unknown = [oid for oid in oids if not self._trees.has(oid)]
+        found = self._cat.read_many(unknown)
+        self.keep({oid: tree[1] for oid, tree in found.items() if tree and tree[0] == "tree"})
+
+    def keep(self, trees: Mapping[str, bytes]) -> None:
         """Remember trees that are here now."""
-        if len(self._trees) + len(trees) > _TREES:
-            self._let_go()
-        self._trees.update(trees)
+        self._trees.keep(trees)
 
     def rest(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many.
@@ -151,12 +99,7 @@ class ObjectReader:
         While work goes on all but very many stay, so that it reads nothing twice; afterwards memory
         does not grow with the history of a repository.
         """
-        if sum(map(len, self._trees.values())) > _NAMES:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Forget what was not used since the last time."""
-        self._former, self._trees = self._trees, {}
+        self._trees.rest()
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob, or None when it is not here."""
@@ -208,10 +151,7 @@ class ObjectReader:
 
     def close(self) -> None:
         """End the process behind it."""
-        with self._lock:
-            if self._pipe is not None:
-                self._pipe.close()
-                self._pipe = None
+        self._cat.close()
 
 
 class Commit:
@@ -267,7 +207,7 @@ class ObjectWriter:
         environment: GitEnvironment,
         *,
         oid_hex: int = 40,
-        written: Callable[[Mapping[str, Entries]], None] = lambda _: None,
+        written: Callable[[Mapping[str, bytes]], None] = lambda _: None,
     ) -> None:
         """A writer to a repository.
 
@@ -281,6 +221,7 @@ class ObjectWriter:
         #: Signs results commits, where the operator gave a key.
         self.sign: Callable[[bytes], bytes] | None = None
         self.trees: dict[str, Mapping[str, TreeEntry]] = {}
+        self._texts: dict[str, bytes] = {}
 
     def add(self, kind: str, data: bytes) -> str:
         """Keep an object for the next :meth:`flush` and return its id."""
@@ -292,8 +233,11 @@ class ObjectWriter:
 
     def tree(self, entries: Mapping[str, TreeEntry]) -> str:
         """Keep a tree and return its id."""
-        oid = self.add("tree", format_tree(entries))
+        text = format_tree(entries)
+        oid = self.add("tree", text)
         self.trees[oid] = entries
+        if len(self._texts) <= _KEPT:
+            self._texts[oid] = text
         return oid
 
     def commit(
@@ -334,8 +278,8 @@ class ObjectWriter:
             why="writing objects",
         )
         self._objects.clear()
-        if len(self.trees) <= _KEPT:
-            self._written(self.trees)
+        if len(self._texts) <= _KEPT:
+            self._written(self._texts)
         return count
 
 

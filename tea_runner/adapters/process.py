@@ -9,6 +9,7 @@ make every start a full fork, 60 ms from a large process).
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 import signal
@@ -184,6 +185,14 @@ class Pipe:
         """Exactly *size* bytes of the answer."""
         data = self.stdout.read(size)
         if len(data) != size:
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+        return data
+
+    def some(self) -> bytes:
+        """As much of the answer as is there, one byte at least."""
+        assert isinstance(self.stdout, io.BufferedReader)
+        data = self.stdout.read1(1 << 16)
+        if not data:
             raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
         return data
 

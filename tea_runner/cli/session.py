@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 
 from tea_runner.adapters.clone import Clone
+from tea_runner.adapters.garbage import undisturbed
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.flow.advance import Advancer
@@ -53,13 +54,14 @@ class Session:
 
         :param forced: keys, or pipelines' names, to compute although they are known.
         """
-        return make_plan(
-            self.clone,
-            self.tip(at),
-            failures=lambda keys: self.queue.failures("", keys),
-            only=only,
-            forced=forced,
-        )
+        with undisturbed():
+            return make_plan(
+                self.clone,
+                self.tip(at),
+                failures=lambda keys: self.queue.failures("", keys),
+                only=only,
+                forced=forced,
+            )
 
     def advancer(self, only: tuple[str, ...] = (), wishes: LocalWishes | None = None) -> Advancer:
         """Carries plans out, here."""

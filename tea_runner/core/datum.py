@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import string
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -25,7 +25,8 @@ class Entry(NamedTuple):
     name: str
     path: str
     is_dir: bool
-    #: ``$0`` (the whole path, with a leading slash), ``$1``, … as the glob captured them.
+    #: ``$0`` (the whole path, with a leading slash), ``$1``, … as the glob captured them; empty where
+    #: the pipeline names no outputs after them.
     captures: tuple[str, ...] = ()
     join_on: str = ""
     group_by: str = ""
@@ -40,11 +41,18 @@ class Entry(NamedTuple):
         return f"{self.name}:{text}{'/' if self.is_dir else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Datum:
-    """Entries that belong together, in the order of the pipeline's inputs."""
+class Datum(tuple[Entry, ...]):
+    """Entries that belong together, in the order of the pipeline's inputs.
 
-    entries: tuple[Entry, ...]
+    It is its entries, and nothing around them: there may be millions.
+    """
+
+    __slots__ = ()
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The entries."""
+        return self
 
     @property
     def label(self) -> str:

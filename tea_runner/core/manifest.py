@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 #: Rows up to which a manifest is one piece, in one file that a person can read.
 WHOLE = 1024
@@ -23,8 +24,7 @@ RECOMPUTED = "recomputed"
 _FEW = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One datum's outputs: paths below *place*, which lies below the pipeline's home."""
 
     datum: str

@@ -6,6 +6,8 @@ have equal ids, so a subtree that did not change is never read twice.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,6 +25,13 @@ class TreeEntry(NamedTuple):
     oid: str
 
 
+#: As ``TreeEntry(*pair)``, in a third of the time.
+_entry = functools.partial(tuple.__new__, TreeEntry)
+#: By bytes of an id: what finds mode, name and id of all rows of a tree.
+_ROWS = {
+    size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL).findall for size in (20, 32)
+}
+
 Entries = Mapping[str, TreeEntry]
 TreeReader = Callable[[str], Entries]
 #: Writes one tree's entries and returns its id.
@@ -30,17 +39,20 @@ TreeWriter = Callable[[Mapping[str, TreeEntry]], str]
 
 
 def parse_tree(data: bytes, oid_bytes: int = 20) -> dict[str, TreeEntry]:
-    """The entries of a raw tree object (gitformat-pack(5): mode, space, name, NUL, binary id)."""
-    entries: dict[str, TreeEntry] = {}
-    position, end = 0, len(data)
-    while position < end:
-        nul = data.index(b"\0", position)
-        mode, _, name = data[position:nul].partition(b" ")
-        position = nul + 1 + oid_bytes
-        entries[name.decode("utf-8", "surrogateescape")] = TreeEntry(
-            int(mode, 8), data[nul + 1 : position].hex()
-        )
-    return entries
+    """The entries of a raw tree object (gitformat-pack(5): mode, space, name, NUL, binary id).
+
+    :raises ValueError: when it is none.
+    """
+    rows = _ROWS[oid_bytes](data)
+    # Plans read hundreds of thousands of rows: what is done with each is done by built-in functions.
+    modes, names, oids = zip(*rows, strict=True) if rows else ((), (), ())
+    length = sum(map(len, modes)) + sum(map(len, names)) + len(rows) * (2 + oid_bytes)
+    if length != len(data):
+        raise ValueError("this is no tree of git")
+    numbers = {mode: int(mode, 8) for mode in set(modes)}
+    pairs = zip(map(numbers.__getitem__, modes), map(bytes.hex, oids), strict=True)
+    texts = [name.decode("utf-8", "surrogateescape") for name in names]
+    return dict(zip(texts, map(_entry, pairs), strict=True))
 
 
 def format_tree(entries: Mapping[str, TreeEntry]) -> bytes:

@@ -109,8 +109,16 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
     in_dataset = pipeline.view == "dataset"
     hidden = pipeline.output_path is not None and not in_dataset
     empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
+    plain = not hidden and not in_dataset
 
     def look(datum: Datum, shown: list[Shown] | None) -> tuple[SeenInput, ...]:
+        if plain and shown is None and len(datum.entries) == 1 and not datum.entries[0].is_dir:
+            # One file: what follows, written out, because nearly all large plans are of such datums.
+            number, name, root, is_dir, _, join_on, group_by = datum.entries[0]
+            at = f"{name}/{root}"
+            executable, identity, _, _ = sources[number].fact(root)
+            file = _new(SeenFile, (at, executable, None if empty[number] else identity))
+            return (_new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
         for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry
@@ -132,6 +140,10 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
         return tuple(inputs)
 
     return look
+
+
+#: As the class itself with the values one by one, in a third of the time.
+_new = tuple.__new__
 
 
 def _visible(file: SeenFile) -> str:

@@ -52,6 +52,11 @@ class Overlay:
             raise OutsideError(f"there is no tree {oid}")
         return self.below.tree(oid)
 
+    def read_trees(self, oids: Iterable[str]) -> None:
+        """Read trees that will be wanted next."""
+        if self.below is not None:
+            self.below.read_trees(oid for oid in oids if oid not in self.trees)
+
     def blob(self, oid: str) -> bytes | None:
         """A blob's content."""
         return self.blobs([oid])[oid]
@@ -64,6 +69,11 @@ class Overlay:
         return {
             oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in wanted
         }
+
+    def ahead(self, oids: Iterable[str]) -> None:
+        """Have git look for blobs that will be wanted next."""
+        if self.below is not None:
+            self.below.ahead(oid for oid in oids if oid not in self.contents)
 
     def bring(self, oids: Iterable[str]) -> None:
         """Have blobs at hand that are wanted for themselves."""

@@ -18,8 +18,9 @@ from tea_runner.core.listing import Listing
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.plan import Keyed
 from tea_runner.core.renew import Edit, apply, can_renew, renew
-from tea_runner.core.tree import SUBMODULE, TREE, TreeEntry, walk
+from tea_runner.core.tree import SUBMODULE, TREE, walk
 from tea_runner.core.view import Source, View, looker, see
+from tea_runner.flow.learning import learned
 from tea_runner.flow.spots import Spot, file_changes, find_spot, list_files, make_source
 from tea_runner.flow.tip import SPEC_NAMES, Tip
 
@@ -108,7 +109,7 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
         work = Work(
             pipeline=pipeline, shared=shared, spots=spots, sources=sources, datums=datums,
             keyed=tuple(_keyed(tip, pipeline, shared, datums, sources)),
-            trigger=_trigger(pipeline, datums, sources, shared),
+            trigger=_trigger(tip, pipeline, datums, sources, shared),
         )  # fmt: skip
     work = replace(work, code=tuple(path for path, _ in code), image=image)
     tip.memory.works[pipeline.name] = work
@@ -118,11 +119,19 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
 def _keyed(
     tip: Tip, pipeline: Pipeline, shared: Base, datums: Sequence[Datum], sources: Sequence[Source]
 ) -> list[Keyed]:
-    _prefetch(tip, datums, sources)
     key_of, look = key_maker(shared), looker(pipeline, sources)
-    return [
-        Keyed(datum.label, key_of(look(datum, None)), place(pipeline, datum)) for datum in datums
-    ]
+    placed = pipeline.output_path is not None
+    row_of = tip.manifest(pipeline).finder(len(datums))
+    keyed = []
+    for datum in learned(tip, datums, sources):
+        label, key = datum.label, key_of(look(datum, None))
+        row = row_of(label)
+        if row is not None and row.key == key:
+            # The manifest has the same text already, and once is enough.
+            label, key = row.datum, row.key
+        at = place(pipeline, datum) if placed else ""
+        keyed.append(tuple.__new__(Keyed, (label, key, at)))  # as the class does it, in less time
+    return keyed
 
 
 def _followed(tip: Tip, known: Work, spots: tuple[Spot, ...]) -> Work | None:
@@ -167,7 +176,7 @@ def _since(tip: Tip, known: Work, edits: tuple[Edit, ...], keyed: Sequence[Keyed
 
 
 def _trigger(
-    pipeline: Pipeline, datums: Sequence[Datum], sources: Sequence[Source], shared: Base
+    tip: Tip, pipeline: Pipeline, datums: Sequence[Datum], sources: Sequence[Source], shared: Base
 ) -> str:
     """A digest of all datums without those inputs whose change alone is to start nothing."""
     leaves = pfs_leaves(pipeline.input)
@@ -175,7 +184,10 @@ def _trigger(
         return ""
     silent = {leaf.name for leaf in leaves if leaf.propagation_never}
     key_of, look = key_maker(shared), looker(pipeline, sources)
-    keys = {key_of([i for i in look(datum, None) if i.name not in silent]) for datum in datums}
+    keys = {
+        key_of([seen for seen in look(datum, None) if seen.name not in silent])
+        for datum in learned(tip, datums, sources)
+    }
     return combined_digest(sorted(keys))
 
 
@@ -198,24 +210,6 @@ def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
             file=pipeline.spec_path, line=pipeline.spec_line, key="transform.image",
         )  # fmt: skip
     return path, ("image", str(tip.fact(path).content))
-
-
-def _prefetch(tip: Tip, datums: Sequence[Datum], sources: Sequence[Source]) -> None:
-    """Learn of all matched files in one go, instead of one after the other."""
-    entries: dict[str, list[TreeEntry]] = {}
-    tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
-    reads = [tips[source.dataset].reader() for source in sources]
-    lists = [entries.setdefault(source.dataset, []) for source in sources]
-    for datum in datums:
-        for item in datum.entries:
-            source, entry_of = sources[item.input], reads[item.input]
-            paths = source.listing.files_below(item.path) if item.is_dir else (item.path,)
-            for path in paths:
-                entry = entry_of(source.inner_path(path))
-                if entry is not None:
-                    lists[item.input].append(entry)
-    for dataset, found in entries.items():
-        tips[dataset].learn(found)
 
 
 def _code(tip: Tip, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from tea_runner.core import content
 from tea_runner.core.manifest import Manifest, Piece
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.plan import PipelinePlan
 from tea_runner.core.problem import Problem
+from tea_runner.core.recent import Recent
+from tea_runner.core.view import FileFact
 
+#: Facts of files that are remembered; a thousand take half a megabyte.
+_FACTS = 4_000
 #: Rows of manifests that are remembered.
 _ROWS = 500_000
 
@@ -29,9 +32,9 @@ class Memory:
     parsed: dict[tuple[str, str], tuple[tuple[Pipeline, ...], tuple[Problem, ...]]] = field(
         default_factory=dict
     )
-    #: (algorithm, is link, blob id) to identity and annex key; None where it is no usable input.
-    contents: dict[tuple[str, bool, str], tuple[content.Content, str | None] | None] = field(
-        default_factory=dict
+    #: (algorithm, mode, blob id) to what git knows of such a file; False where it is no usable input.
+    facts: Recent[tuple[str, int, str], FileFact | Literal[False]] = field(
+        default_factory=lambda: Recent(_FACTS)
     )
     #: What is remembered of subdatasets, by their repositories.
     below: dict[str, Memory] = field(default_factory=dict)
@@ -53,7 +56,7 @@ class Memory:
     def forget(self) -> None:
         """Let go of everything: what is remembered refers back to this, and would go late."""
         for each in vars(self).values():
-            if isinstance(each, (dict, WeakValueDictionary)):
+            if isinstance(each, (dict, Recent, WeakValueDictionary)):
                 each.clear()
 
     def keep_manifest(self, name: tuple[str, str], manifest: Manifest) -> None:

@@ -120,11 +120,12 @@ def _is_data(spot: Spot, path: str, entry: TreeEntry | None) -> bool:
 def make_source(spot: Spot, listing: Listing) -> Source:
     """The spot as a pipeline's input."""
     tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
-    entry_of = tip.reader()
+    entry_of, known, algorithm = tip.reader(), tip.memory.facts.find, spot.algorithm
 
     def fact(path: str) -> FileFact:
         full = inner + path
-        return tip.fact_of(full, entry_of(full))
+        entry = entry_of(full)
+        return (entry and known((algorithm, *entry))) or tip.fact_of(full, entry)
 
     return Source(
         prefix=spot.prefix, listing=listing, fact=fact, commit=tip.commit, dataset=tip.path

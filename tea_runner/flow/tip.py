@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from tea_runner.core import content, manifesttext
@@ -190,7 +190,10 @@ class Tip:
         known = self.memory.specs.get(tree)
         if known is None:
             found: list[str] = []
-            for name, entry in self.objects.tree(tree).items():
+            entries = self.objects.tree(tree)
+            below = (oid for mode, oid in entries.values() if mode == TREE)
+            self.objects.read_trees(oid for oid in below if oid not in self.memory.specs)
+            for name, entry in entries.items():
                 if entry.mode == TREE and not name.startswith(".git"):
                     found += (f"{name}/{path}" for path in self._spec_paths(entry.oid))
                 elif name in SPEC_NAMES and entry.mode != TREE:
@@ -282,14 +285,14 @@ class Tip:
         """As :meth:`fact`, for who has looked the path up."""
         if entry is None:
             raise UserError(f"{path} is not in commit {self.commit[:12]}")
-        name = (self.algorithm, entry.mode == LINK, entry.oid)
-        if name not in self.memory.contents:
-            self.learn([entry])
-        known = self.memory.contents[name]
+        name = (self.algorithm, *entry)
+        known = self.memory.facts.find(name)
         if known is None:
+            self.learn([entry])
+            known = self.memory.facts.find(name)
+        if not known:
             raise UserError(self._unusable(path, entry))
-        identity, key = known
-        return FileFact(entry.mode == EXECUTABLE, identity, key, entry.oid)
+        return known
 
     def _unusable(self, path: str, entry: TreeEntry) -> str:
         if entry.mode == LINK:
@@ -317,20 +320,24 @@ class Tip:
             f"give it one with: git annex migrate --backend=SHA256E {path}"
         )
 
+    def unknown(self, entries: Iterable[TreeEntry]) -> list[TreeEntry]:
+        """Those of the files, each once, of which :meth:`fact` would have to ask git."""
+        algorithm, find = self.algorithm, self.memory.facts.find
+        return [e for e in dict.fromkeys(entries) if find((algorithm, *e)) is None]
+
     def learn(self, entries: Sequence[TreeEntry]) -> None:
         """Read what these files point to, all in one go, for :meth:`fact` to know."""
-        algorithm, contents = self.algorithm, self.memory.contents
-        unknown = {
-            oid: mode == LINK
-            for mode, oid in entries
-            if (algorithm, mode == LINK, oid) not in contents
-        }
-        for oid, data in self.objects.blobs(unknown).items():
-            link = unknown[oid]
-            found = _identify(oid, data, algorithm, link=link)
-            if found and found[1] and self.memory.strict_hashes and found[0].is_weak:
-                found = None
-            self.memory.contents[algorithm, link, oid] = found
+        algorithm, keep = self.algorithm, self.memory.facts.keep
+        blobs = self.objects.blobs(oid for _, oid in entries)
+        strict = self.memory.strict_hashes
+        for mode, oid in entries:
+            found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
+            if not found or (strict and found[1] and found[0].is_weak):
+                keep((algorithm, mode, oid), False)
+            else:
+                identity, key = found
+                fact = tuple.__new__(FileFact, (mode == EXECUTABLE, identity, key, oid))
+                keep((algorithm, mode, oid), fact)
 
 
 def pipeline_of(leaf: Pfs, by_name: dict[str, Pipeline]) -> Pipeline | None:
@@ -345,7 +352,7 @@ def _identify(
     oid: str, data: bytes | None, algorithm: str, *, link: bool
 ) -> tuple[content.Content, str | None] | None:
     if data is not None:
-        if data.startswith(content.LFS) and not link:
+        if not link and data.startswith(content.LFS):
             return None
         key = content.pointer_key(LINK if link else PLAIN, data)
         if key is not None:

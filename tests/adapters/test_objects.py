@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import objects, process
+from tea_runner.adapters import process, trees
 from tea_runner.adapters.gitenv import GitEnvironment
 from tea_runner.adapters.objects import ObjectReader
 
@@ -31,6 +31,21 @@ def _tree(reader: ObjectReader, letter: str) -> str:
     return process.run([*git, "mktree"], env=env, stdin=rows.encode()).stdout.decode().strip()
 
 
+@pytest.fixture
+def tight(
+    reader: ObjectReader, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[ObjectReader]:
+    """One that has room for one and a half of the trees, by the bound that is named."""
+    found = reader.read(_tree(reader, "a"))
+    assert found is not None
+    monkeypatch.setattr(trees, request.param, len(found[1]) * 3 // 2)
+    monkeypatch.setattr(trees, "_NAMES", 0)
+    env = GitEnvironment(variables=dict(os.environ), home=reader.git_dir)
+    made = ObjectReader(reader.git_dir, env)
+    yield made
+    made.close()
+
+
 def test_what_a_piece_of_work_needs_is_read_once(reader: ObjectReader) -> None:
     """However much it is."""
     oids = [_tree(reader, letter) for letter in "abc"]
@@ -39,19 +54,19 @@ def test_what_a_piece_of_work_needs_is_read_once(reader: ObjectReader) -> None:
     assert 3 == reader.reads
 
 
-def test_trees_of_no_use_are_let_go(reader: ObjectReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the last two pieces of work needed stays; what neither needed is read again."""
-    monkeypatch.setattr(objects, "_NAMES", 15)
-    a, b, c = (_tree(reader, letter) for letter in "abc")
-    for needed in ((a, b), (a, b), (b, c), (b, c)):
+@pytest.mark.parametrize("tight", ["_REST"], indirect=True)
+def test_trees_of_no_use_are_let_go(tight: ObjectReader) -> None:
+    """What a piece of work needed stays during the next one; what neither needed is read again."""
+    a, b, c, d = (_tree(tight, letter) for letter in "abcd")
+    for needed in ((a, b), (c, d)):
         for oid in needed:
-            reader.tree(oid)
-        reader.rest()
-    assert 3 == reader.reads
-    reader.tree(b)
-    assert 3 == reader.reads
-    reader.tree(a)
-    assert 4 == reader.reads
+            tight.tree(oid)
+        tight.rest()
+    assert 4 == tight.reads
+    tight.tree(c)
+    assert 4 == tight.reads
+    tight.tree(a)
+    assert 5 == tight.reads
 
 
 def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
@@ -63,15 +78,14 @@ def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
     assert 1 == reader.reads
 
 
-def test_there_is_a_bound_while_work_goes_on(
-    reader: ObjectReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who never rests forgets, too: first what was not used for longest."""
-    monkeypatch.setattr(objects, "_TREES", 1)
-    a, b, c = (_tree(reader, letter) for letter in "abc")
-    for oid in (a, b, b, a):
-        reader.tree(oid)
-    assert 2 == reader.reads
-    for oid in (c, b):
-        reader.tree(oid)
-    assert 4 == reader.reads
+@pytest.mark.parametrize("tight", ["_WORK"], indirect=True)
+def test_there_is_a_bound_while_work_goes_on(tight: ObjectReader) -> None:
+    """Who never rests forgets, too: first what was read longest ago."""
+    a, *others = (_tree(tight, letter) for letter in "abcdef")
+    for oid in (a, *others):
+        tight.tree(oid)
+    assert 6 == tight.reads
+    tight.tree(others[-1])
+    assert 6 == tight.reads
+    tight.tree(a)
+    assert 7 == tight.reads
