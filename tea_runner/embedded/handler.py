@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 import socket
 import time
@@ -37,6 +38,8 @@ class Served(Protocol):
         ...
 
 
+_log = logging.getLogger(__name__)
+
 _GIT = re.compile(r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
 _PAGE = re.compile(r"/([^/]+)/([^/]+)")
 _LARGEST = 1 << 20
@@ -63,9 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
     # Small answers are not held back until the client acknowledges the headers.
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
+    #: Whether an answer to the request is under way.
+    _begun = False
 
     def do_GET(self) -> None:
         """Any method."""
+        self._begun = False
         fault = self.forge.manners.answer(self.command, self.path)
         if fault is not None:
             if fault.delay:
@@ -76,9 +82,23 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if fault.keep is not None:
                 self._break(fault)
-        self._answer()
+        try:
+            self._answer()
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            # What broke is said, here and to the client, who would otherwise see a connection end.
+            _log.exception("%s %s", self.command, urlsplit(self.path).path)
+            self.close_connection = True
+            if not self._begun:
+                self._json(Reply(status=500, body={"message": "the forge broke; see its log"}))
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer."""
+        self._begun = True
+        super().send_response(code, message)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """The log of requests is nobody's."""

@@ -14,7 +14,7 @@ from tea_runner.core.recent import Recent
 from tea_runner.core.view import FileFact
 
 #: Facts of files that are remembered; a thousand take half a megabyte.
-_FACTS = 4_000
+_FACTS = 2_000
 #: Rows of manifests that are remembered.
 _ROWS = 500_000
 

@@ -100,6 +100,25 @@ def test_statuses_set_at_once_are_all_kept(tmp_path: Path, forge: EmbeddedForge)
     assert "<b>" not in page
 
 
+def test_what_breaks_inside_is_an_answer_and_a_line_of_the_log(
+    tmp_path: Path, forge: EmbeddedForge, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that just ends tells nobody anything; the next request is none the worse."""
+    mine = Clone(tmp_path / "c", forge.push_url("ada/edges", "ada", "correct%20horse"))
+    tip = mine.commit("a")
+    mine.push()
+    path = f"/api/v1/repos/ada/edges/statuses/{tip}"
+    assert 201 == ask(forge, "POST", path, {"state": "success"}).status_code
+    (kept,) = forge.root.glob(f"**/status-{tip}.json")
+    kept.write_text("not JSON")
+
+    answer = ask(forge, "POST", path, {"state": "success"})
+
+    assert (500, "the forge broke; see its log") == (answer.status_code, answer.json()["message"])
+    assert [f"POST {path}"] == [record.getMessage() for record in caplog.records if record.exc_info]
+    assert 200 == ask(forge, "GET", "/api/v1/repos/ada/edges").status_code
+
+
 def test_passwords_and_tokens_are_not_in_the_file(tmp_path: Path) -> None:
     """Only hashes are, and only the owner reads the file."""
     accounts = Accounts(tmp_path / "accounts.json")
