@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -71,7 +72,6 @@ class Plans:
         n = self.count
         repository = self.stand.site().repository(self.stand.name)
         memory = Memory()
-        before = _reset_peak()
         began = time.perf_counter()
         planned = self._plan(repository, memory)
         seconds = time.perf_counter() - began
@@ -79,9 +79,8 @@ class Plans:
         goal = 1.6 * n / 100_000
         book.add(NOTHING.format(n=n), "tea-runner", seconds, goal=goal)
         if self._changes == 0:
-            # Later rounds find the memory of the first one free.
-            book.add(MEMORY.format(n=n), "tea-runner", (_peak() - before) / n, unit="kB", goal=1.0,
-                     note="growth of the peak")  # fmt: skip
+            book.add(MEMORY.format(n=n), "tea-runner", self._growth() / n, unit="kB", goal=1.0,
+                     note="growth of the peak of a process that does nothing else")  # fmt: skip
         for _ in range(3):
             self._changes += 1
             number = (self._changes * 7919) % n
@@ -128,20 +127,15 @@ class Plans:
         seconds = time.perf_counter() - began
         book.add(CHANGE.format(n=self.count), "floor: diff-tree", seconds)
 
+    def _growth(self) -> int:
+        """Kilobytes that a process takes for this plan."""
+        settings = self.stand.site().settings.state / "tea-runner.toml"
+        argv = [sys.executable, "-m", "benchmarks.workloads.peak", str(settings), self.stand.name]
+        return int(process.run(argv, env=self.stand.env, cwd=Path.cwd()).stdout)
+
     def close(self) -> None:
         """End it."""
         self.stand.close()
-
-
-def _reset_peak() -> int:
-    """Let the kernel begin to count the peak anew (proc_pid_clear_refs(5)); what is in use now, in kB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak() -> int:
-    text = Path("/proc/self/status").read_text()
-    return int(text.split("VmHWM:")[1].split()[0])
 
 
 def measure(root: Path, book: Book, plan: Plan) -> None:

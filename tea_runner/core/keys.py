@@ -168,16 +168,27 @@ def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
             first = names.get(name)
             if first is None:
                 first = names[name] = _text(name)
+            at = path.encode("utf-8", "surrogateescape")
+            file = files[0] if len(files) == 1 else None
+            if file is not None and file.path is path and file.content is not None:
+                # ``_file``, written out: the file is the entry, as nearly all are.
+                algorithm, size, hexadecimal = file.content
+                inside = b"F%d:%s%d %s %d %s;" % (
+                    len(at), at, file.executable, algorithm.encode(), size, hexadecimal.encode(),
+                )  # fmt: skip
+            else:
+                inside = b"".join(map(_file, files))
             digest.update(
-                b"l5:%s%s%s%s%sI%d:%s"
+                b"l5:%ss%d:%s%s%s%sI%d:%s"
                 % (
                     first,
-                    _text(path),
+                    len(at),
+                    at,
                     b"t" if is_dir else b"f",
                     _text(join_on) if join_on else b"s0:",
                     _text(group_by) if group_by else b"s0:",
                     len(files),
-                    _file(files[0]) if len(files) == 1 else b"".join(map(_file, files)),
+                    inside,
                 )
             )
         return digest.hexdigest()

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.manifest import EMPTY, Manifest, Piece, Row, piece_of
+from tea_runner.core.tuples import new
 
 #: Name of the manifest below a pipeline's home.
 NAME = "manifest.tsv"
@@ -164,7 +165,7 @@ def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
         datum, key, place, outputs = cells
         paths = tuple(map(_unquote, outputs.split(" "))) if outputs else ()
         row = (datum, key, _unquote(place) if place else "", paths)
-        rows.append(tuple.__new__(Row, row))  # as the class does it, in a third of the time
+        rows.append(new(Row, row))
     return tuple(rows)
 
 

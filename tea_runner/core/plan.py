@@ -16,6 +16,7 @@ from tea_runner.core.manifest import Manifest, Row
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.reasons import Reason
 from tea_runner.core.renew import Edit, apply
+from tea_runner.core.tuples import new
 
 Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
 
@@ -139,11 +140,11 @@ def decide(
         row = find(item.label)
         action: Action
         reason: Reason
-        if item.key in forced:
+        if forced and item.key in forced:
             action, reason, detail = "run", "forced", ""
-        elif item.key in fresh:
+        elif fresh and item.key in fresh:
             action, reason, detail = "reuse", "forced", fresh[item.key]
-        elif _stands(row, item) and item.label not in lost:
+        elif _stands(row, item) and not (lost and item.label in lost):
             action, reason, detail = "current", "current", ""
         elif item.key in known:
             action, reason, detail = "reuse", "known", known[item.key]
@@ -157,8 +158,7 @@ def decide(
             action = "run"
             reason, detail = _why(row, item, shared, before)
             first[item.key] = item.label
-        # As the class does it, in a third of the time.
-        decisions.append(tuple.__new__(Decision, (*item, action, reason, detail)))
+        decisions.append(new(Decision, (*item, action, reason, detail)))
     counted: Counter[str] = Counter(decision.action for decision in decisions)
     return PipelinePlan(
         pipeline=pipeline,

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from tea_runner.core.tuples import new
+
 LINK = 0o120000
 TREE = 0o040000
 SUBMODULE = 0o160000
@@ -25,8 +27,7 @@ class TreeEntry(NamedTuple):
     oid: str
 
 
-#: As ``TreeEntry(*pair)``, in a third of the time.
-_entry = functools.partial(tuple.__new__, TreeEntry)
+_entry = functools.partial(new, TreeEntry)
 #: By bytes of an id: what finds mode, name and id of all rows of a tree.
 _ROWS = {
     size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL).findall for size in (20, 32)

@@ -20,6 +20,7 @@ from tea_runner.core.datum import Datum, Entry
 from tea_runner.core.keys import SeenFile, SeenInput
 from tea_runner.core.listing import Listing
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.tuples import new
 
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
 
@@ -117,8 +118,8 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
             number, name, root, is_dir, _, join_on, group_by = datum.entries[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
-            file = _new(SeenFile, (at, executable, None if empty[number] else identity))
-            return (_new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
+            file = new(SeenFile, (at, executable, None if empty[number] else identity))
+            return (new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
         for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry
@@ -140,10 +141,6 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
         return tuple(inputs)
 
     return look
-
-
-#: As the class itself with the values one by one, in a third of the time.
-_new = tuple.__new__
 
 
 def _visible(file: SeenFile) -> str:

@@ -45,19 +45,20 @@ def _batches(
     tips: Mapping[str, Tip], datums: Iterable[Datum], sources: Sequence[Source]
 ) -> Iterator[_Batch]:
     reads = [tips[source.dataset].reader() for source in sources]
+    inner = [source.inner_path("x")[:-1] for source in sources]
     batch, count = _Batch(), 0
+    lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     for datum in datums:
         batch.datums.append(datum)
-        for item in datum.entries:
-            source, entry_of = sources[item.input], reads[item.input]
-            files = batch.files.setdefault(source.dataset, [])
-            paths = source.listing.files_below(item.path) if item.is_dir else (item.path,)
-            for path in paths:
-                entry = entry_of(source.inner_path(path))
+        for number, _, path, is_dir, *_ in datum:
+            below = sources[number].listing.files_below(path) if is_dir else (path,)
+            for each in below:
+                entry = reads[number](inner[number] + each)
                 if entry is not None:
-                    files.append(entry)
-            count += len(paths)
+                    lists[number].append(entry)
+            count += len(below)
         if count >= _FILES:
             yield batch
             batch, count = _Batch(), 0
+            lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     yield batch

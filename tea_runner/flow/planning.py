@@ -251,7 +251,11 @@ def lost_datums(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ..
     manifest, known = memory.lost.get(tree, (None, ()))
     if manifest is not before:
         since = _lost_since(tip, before, tree, *memory.whole.get(pipeline.name, ("", before)))
-        known = _not_there(tip, tree, before.rows) if since is None else since
+        if since is None:
+            # All rows, in no order: sorting them would take longer than looking.
+            rows = (row for piece in before.pieces for row in piece.rows)
+            since = tuple(sorted(_not_there(tip, tree, rows)))
+        known = since
         if len(memory.lost) >= _HOMES:
             memory.lost.clear()
         memory.lost[tree] = (before, known)
@@ -265,7 +269,7 @@ def _not_there(tip: Tip, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(
         row.datum
         for row in rows
-        if any(not tree or lookup(read, tree, path) is None for path in row.paths)
+        if row.outputs and any(not tree or lookup(read, tree, path) is None for path in row.paths)
     )
 
 

@@ -22,6 +22,7 @@ from tea_runner.core.records import parse_trailers
 from tea_runner.core.spec import Problem, parse_specs
 from tea_runner.core.submodules import Submodule, parse_gitmodules
 from tea_runner.core.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry, lookup, walk
+from tea_runner.core.tuples import new
 from tea_runner.core.view import FileFact
 from tea_runner.flow.manifests import read_manifest
 from tea_runner.flow.memory import Memory
@@ -336,7 +337,7 @@ class Tip:
                 keep((algorithm, mode, oid), False)
             else:
                 identity, key = found
-                fact = tuple.__new__(FileFact, (mode == EXECUTABLE, identity, key, oid))
+                fact = new(FileFact, (mode == EXECUTABLE, identity, key, oid))
                 keep((algorithm, mode, oid), fact)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters import objects
+from tea_runner.adapters import catfile
 from tea_runner.core.errors import Refused
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import TOLD, redis_of
@@ -214,7 +214,7 @@ def test_a_tree_larger_than_any_folder_is_refused(
     with contextlib.closing(HostileForge(tmp_path)) as forge:
         files = {f"wide/{number:05}": "" for number in range(5_000)}
         forge.make("tree", {"files": files})
-        monkeypatch.setattr(objects, "_LARGEST_TREE", 100_000)
+        monkeypatch.setattr(catfile, "_LARGEST_TREE", 100_000)
         tree = forge.git("tree", "rev-parse", "main:wide").decode().strip()
         forge.planner.plan("lab/tree", "main")
         mirror = forge.site.repository("lab/tree").mirror

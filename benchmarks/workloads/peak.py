@@ -1,0 +1,47 @@
+"""``python -m benchmarks.workloads.peak SETTINGS REPOSITORY``: how far one plan lets memory grow, in kB.
+
+A process of its own, which has done nothing before: what another plan has let go of would be used again
+and not be counted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tea_runner.adapters.garbage import collect_seldom, undisturbed
+from tea_runner.flow.memory import Memory
+from tea_runner.flow.planning import make_plan
+from tea_runner.flow.tip import Tip
+from tea_runner.settings import load_settings
+from tea_runner.wiring import Site
+
+
+def main(settings: str, name: str) -> None:
+    """Plan the repository's main branch, and print the growth."""
+    collect_seldom()
+    site = Site(load_settings(file=Path(settings), env={}, flags={}), dict(os.environ))
+    repository = site.repository(name)
+    commit = repository.tip("main")
+    assert commit is not None
+    # Let the kernel begin to count the peak anew (proc_pid_clear_refs(5)).
+    Path("/proc/self/clear_refs").write_text("5")
+    before, memory = _peak(), Memory()
+    with undisturbed():
+        planned = make_plan(
+            repository, Tip(repository.objects, commit, memory), failures=lambda _: {}
+        )
+    grown = _peak() - before
+    assert planned.plan.pipelines[0].state == "settled"
+    repository.close()
+    print(grown)
+
+
+def _peak() -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
