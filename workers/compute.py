@@ -75,11 +75,13 @@ class Bench:
         :raises OutsideError: when the world failed, or a key is not what the planner found.
         :raises Cancelled: when it was stopped.
         """
-        keyed = {item.label: item for item in work.keyed}
+        keyed: dict[str, Keyed] = {}
         for label, key in wanted:
-            if label not in keyed or key not in ("", keyed[label].key):
+            item = work.item(label)
+            if item is None or key not in ("", item.key):
                 raise OutsideError(f"datum {label} has another key here than the planner found")
-        datums = [work.by_label[label] for label, _ in wanted]
+            keyed[label] = item
+        datums = [work.datum(label) for label, _ in wanted]
         views = [work.view(datum) for datum in datums]
         content: dict[str, Path] = {}
         for dataset, keys in wanted_keys(work, views, tip).items():

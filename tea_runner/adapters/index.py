@@ -170,7 +170,8 @@ class Index:
         fresh = (tips | kept) - below
         rows = self._manifests(fresh, below) if fresh else []
         with self._database:
-            count = sum(self._learn(scope, *row) for row in rows)
+            heads: dict[str, Head] = {}
+            count = sum(self._learn(scope, *row, heads) for row in rows)
             self._database.execute("DELETE FROM learnt WHERE scope = ?", (scope,))
             self._database.executemany(
                 "INSERT OR IGNORE INTO learnt VALUES (?, ?)", [(scope, tip) for tip in tips | kept]
@@ -214,10 +215,17 @@ class Index:
         found = self._mirror.objects.read_many(oids)
         return {oid for oid, value in found.items() if value is not None}
 
-    def _learn(self, scope: str, commit: str, seconds: int, blob: str, path: str) -> int:
+    def _learn(
+        self, scope: str, commit: str, seconds: int, blob: str, path: str, heads: dict[str, Head]
+    ) -> int:
+        """Learn a file of a manifest; how many manifests that is.
+
+        :param heads: manifests' heads by their blobs, as far as they were read: a large manifest has
+            many files.
+        """
         home, file = _place(path)
         try:
-            head, found = self._rows(commit, blob, home, file)
+            head, found = self._rows(commit, blob, home, file, heads)
         except (ManifestError, OutsideError):
             return 0
         again = set(head.parts.get(RECOMPUTED, "").split(" "))
@@ -234,7 +242,9 @@ class Index:
         self._database.executemany(_LEARN, rows)
         return int(file == NAME)
 
-    def _rows(self, commit: str, blob: str, home: str, file: str) -> tuple[Head, Sequence[Row]]:
+    def _rows(
+        self, commit: str, blob: str, home: str, file: str, heads: dict[str, Head]
+    ) -> tuple[Head, Sequence[Row]]:
         """What a file of a manifest says, and what the head of that manifest does.
 
         :raises ManifestError: when either cannot be read.
@@ -247,7 +257,9 @@ class Index:
         entry = lookup(
             objects.tree, objects.commit(commit).tree, "/".join(filter(None, (home, NAME)))
         )
-        head = parse_head((objects.blob(entry.oid) if entry else None) or b"")
+        oid = entry.oid if entry else ""
+        head = heads.get(oid) or parse_head((objects.blob(oid) if entry else None) or b"")
+        heads[oid] = head
         number = piece_number(file, head.pieces)
         if number is None or head.pieces == 1:
             return head, ()

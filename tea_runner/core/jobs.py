@@ -26,6 +26,9 @@ _LARGEST_SET = 500
 _SINGLE = 64
 #: How long a job should take: queue, claim and push are shared, and not much is lost with a worker.
 _SECONDS = 2.0
+#: How long it should take for each worker besides: a job is a push, and a repository takes one at a
+#: time, of some 30 ms.  So no number of workers keeps it busy for more than a third of the time.
+_PUSH = 0.1
 
 
 class Pace(NamedTuple):
@@ -117,7 +120,8 @@ def cut(
 def _set_size(datums: int, pace: Pace | None) -> int:
     if pace is not None:
         workers = max(1, pace.workers)
-        size = max(1, min(_LARGEST_SET, int(_SECONDS / max(pace.seconds, 1e-6))))
+        seconds = max(_SECONDS, _PUSH * workers)
+        size = max(1, min(_LARGEST_SET, int(seconds / max(pace.seconds, 1e-6))))
         # Each worker gets as many sets as the others, so that none ends long before them.
         sets = workers * math.ceil(datums / size / workers)
         return math.ceil(datums / sets)

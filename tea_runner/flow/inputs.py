@@ -37,6 +37,17 @@ class Since(NamedTuple):
     fresh: Mapping[str, Keyed]
 
 
+class _Numbers:
+    """Where each label stands among keyed datums; made when it is asked first."""
+
+    def __init__(self, keyed: Sequence[Keyed]) -> None:
+        self.keyed = keyed
+
+    @cached_property
+    def by_label(self) -> dict[str, int]:
+        return {item.label: number for number, item in enumerate(self.keyed)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """One pipeline at one commit, ready to be decided: its datums and their keys."""
@@ -57,22 +68,35 @@ class Work:
     stamp: object = field(default_factory=object)
     #: The steps from the work that was settled last, where they are known.
     since: Since | None = None
+    #: Where each datum stands; the same as long as the datums are.
+    numbers: _Numbers = field(default_factory=lambda: _Numbers(()), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.numbers.keyed is not self.keyed:
+            object.__setattr__(self, "numbers", _Numbers(self.keyed))
 
     @property
     def parts(self) -> dict[str, str]:
         """What the manifest remembers of what all keys share, and of what may start work."""
         return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
 
-    @cached_property
-    def by_label(self) -> dict[str, Datum]:
-        """The datums by their labels."""
-        return {datum.label: datum for datum in self.datums}
+    # Where few datums have changed, all are not looked through for them.
+
+    def item(self, label: str) -> Keyed | None:
+        """The key of a label's datum; None where there is none."""
+        if self.since is not None and label in self.since.fresh:
+            return self.since.fresh[label]
+        number = self.numbers.by_label.get(label)
+        return self.keyed[number] if number is not None else None
 
     def datum(self, label: str) -> Datum:
-        """The datum of a label; where few have changed, all are not looked through for them."""
+        """The datum of a label.
+
+        :raises KeyError: when there is none.
+        """
         if self.since is not None and label in self.since.fresh:
             return next(e.datum for e in reversed(self.since.edits) if e.datum.label == label)
-        return self.by_label[label]
+        return self.datums[self.numbers.by_label[label]]
 
     def view(self, datum: Datum) -> View:
         """What the command sees of a datum."""

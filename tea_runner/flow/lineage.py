@@ -170,7 +170,7 @@ class Tracer:
 
 def _inputs(tip: Tip, work: Work, label: str) -> list[str]:
     """Paths in the tip's dataset of all files that a datum's command sees as inputs."""
-    files = [each.path for _, located in seen_files(work, work.by_label[label]) for each in located]
+    files = [each.path for _, located in seen_files(work, work.datum(label)) for each in located]
     # A subdataset's own pipelines are told with the paths of the dataset that was asked.
     return [path.removeprefix(f"{tip.path}/") for path in files] if tip.path else files
 

@@ -155,9 +155,9 @@ def _changes(old: Tip, now: Tip, work: Work, label: str) -> Iterator[Change]:
 
 
 def _files(work: Work, label: str) -> dict[str, str]:
-    datum = work.by_label.get(label)
-    if datum is None:
+    if work.item(label) is None:
         return {}
+    datum = work.datum(label)
     return {
         each.path: str(each.seen.content) if each.seen.content else "empty"
         for _, located in seen_files(work, datum)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.jobs import Job, cut, seal, unseal
+from tea_runner.core.jobs import Job, Pace, cut, seal, unseal
 from tea_runner.core.plan import Decision
 
 JOB = Job(
@@ -98,3 +98,24 @@ def test_where_all_room_is_taken_nothing_is_cut() -> None:
 def test_the_same_datums_are_cut_alike() -> None:
     """The order in which they come says nothing, so that two planners make the same jobs."""
     assert cut(decisions(200), number=None) == cut(decisions(200)[::-1], number=None)
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "workers", "expected"),
+    [
+        (12, 0.5, 1, [4, 4, 4]),
+        (48, 0.5, 4, [4] * 12),
+        (10, 0.5, 4, [3, 3, 3, 1]),
+        # One repository takes one push at a time: with many workers each job takes longer.
+        (768, 0.5, 64, [12] * 64),
+        (12_000, 0.5, 1000, [12] * 1000),
+        (128, 5.0, 64, [1] * 128),
+        (4000, 0.0001, 2, [500] * 8),
+    ],
+)
+def test_jobs_of_known_pace_take_a_while_and_every_worker_gets_as_many(
+    number: int, seconds: float, workers: int, expected: list[int]
+) -> None:
+    """Two seconds, or a tenth of a second for each worker where that is more."""
+    sets = cut(decisions(number), pace=Pace(seconds, workers))
+    assert expected == [len(each) for each in sets]
