@@ -78,9 +78,7 @@ class ObjectReader:
             found = self.read(oid)
             if found is None or found[0] != "tree":
                 raise OutsideError(f"tree {oid} is not in {self.git_dir}; the fetch was not whole")
-            self.keep({oid: found[1]})
-            known = self._trees.find(oid)
-            assert known is not None
+            known = self._trees.add(oid, found[1])
         return known
 
     def read_trees(self, oids: Iterable[str]) -> None:

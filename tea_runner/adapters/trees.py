@@ -31,11 +31,18 @@ class Trees:
         entries = self._open.find(oid)
         if entries is None:
             text = self._texts.find(oid)
-            if text is None:
-                return None
-            entries = parse_tree(text, len(oid) // 2)
-            self._open.rest()
-            self._open.keep(oid, entries)
+            return None if text is None else self._opened(oid, text)
+        return entries
+
+    def add(self, oid: str, text: bytes) -> Entries:
+        """Keep a tree that is wanted at once; its entries."""
+        self.keep({oid: text})
+        return self._opened(oid, text)
+
+    def _opened(self, oid: str, text: bytes) -> Entries:
+        entries = parse_tree(text, len(oid) // 2)
+        self._open.rest()
+        self._open.keep(oid, entries)
         return entries
 
     def has(self, oid: str) -> bool:

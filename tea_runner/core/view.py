@@ -113,9 +113,9 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
     plain = not hidden and not in_dataset
 
     def look(datum: Datum, shown: list[Shown] | None) -> tuple[SeenInput, ...]:
-        if plain and shown is None and len(datum.entries) == 1 and not datum.entries[0].is_dir:
+        if plain and shown is None and len(datum) == 1 and not datum[0].is_dir:
             # One file: what follows, written out, because nearly all large plans are of such datums.
-            number, name, root, is_dir, _, join_on, group_by = datum.entries[0]
+            number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
             file = new(SeenFile, (at, executable, None if empty[number] else identity))
