@@ -28,6 +28,8 @@ from tea_runner.adapters.environments.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
 _NAME = re.compile(r"tea-(\d+)-\d+")
+#: Of groups of this process: several things in it may make some, and a name is one group's.
+_numbers = itertools.count()
 
 
 class Cgroup:
@@ -90,7 +92,6 @@ class Cgroups:
         self._mount = mount
         self._free: list[tuple[Limits, Cgroup]] = []
         self._lock = threading.Lock()
-        self._numbers = itertools.count()
         weakref.finalize(self, _remove, self._free)
 
     @contextlib.contextmanager
@@ -128,7 +129,7 @@ class Cgroups:
 
     def _make(self, parent: Path, files: dict[str, str]) -> Cgroup | None:
         """A group with these settings, or None where that is not allowed."""
-        directory = parent / f"tea-{os.getpid()}-{next(self._numbers)}"
+        directory = parent / f"tea-{os.getpid()}-{next(_numbers)}"
         try:
             directory.mkdir()
         except OSError:

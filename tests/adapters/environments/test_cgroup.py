@@ -22,6 +22,16 @@ def test_without_a_limit_there_is_no_group() -> None:
         assert group is None
 
 
+def test_two_who_make_groups_in_one_process_do_not_take_each_others_names(made: Cgroups) -> None:
+    """The second one's command is held by a group as well, and not just watched."""
+    other = Cgroups()
+    with made.hold(Limits(memory=1 << 26)) as one, other.hold(Limits(memory=1 << 26)) as two:
+        assert one is not None
+        assert two is not None
+        assert one[0] is not two[0]
+    other.close()
+
+
 def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
     """A machine without control groups is no error: the sum is watched instead."""
     with Cgroups(tmp_path / "nothing").hold(Limits(memory=1)) as group:
