@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
@@ -49,9 +50,11 @@ class _Server(ThreadingHTTPServer):
         return client, address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say it in one line; most are clients that went away."""
+        """Clients that went away are no event; what else ends a connection is said."""
         del request
-        _log.debug("a request of %s broke off", client_address, exc_info=True)
+        gone = isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError))
+        level = logging.DEBUG if gone else logging.ERROR
+        _log.log(level, "a request of %s broke off", client_address, exc_info=True)
 
 
 class EmbeddedForge:
