@@ -26,6 +26,7 @@ WORKLOADS: dict[str, Callable[[Path, Book, Plan], None]] = {
     "latency": latency.measure,
     "receiver": receiver.measure,
     "workers": scale.measure_workers,
+    "pushes": scale.measure_pushes,
     "many": scale.measure_many,
 }
 

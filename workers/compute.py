@@ -25,6 +25,7 @@ from tea_runner.core.plan import Keyed
 from tea_runner.core.variables import variables
 from tea_runner.core.view import View
 from tea_runner.flow.inputs import Work
+from tea_runner.flow.learning import learned
 from tea_runner.flow.tip import Tip
 from workers.collect import collect, collect_declared
 from workers.execute import Ran, lines, run_datum
@@ -75,14 +76,14 @@ class Bench:
         :raises OutsideError: when the world failed, or a key is not what the planner found.
         :raises Cancelled: when it was stopped.
         """
-        keyed: dict[str, Keyed] = {}
+        chosen = []
         for label, key in wanted:
-            item = work.item(label)
-            if item is None or key not in ("", item.key):
+            each = work.find(label)
+            if each is None or key not in ("", each[1].key):
                 raise OutsideError(f"datum {label} has another key here than the planner found")
-            keyed[label] = item
-        datums = [work.datum(label) for label, _ in wanted]
-        views = [work.view(datum) for datum in datums]
+            chosen.append(each)
+        datums = [datum for datum, _ in chosen]
+        views = [work.view(datum) for datum in learned(tip, datums, work.sources)]
         content: dict[str, Path] = {}
         for dataset, keys in wanted_keys(work, views, tip).items():
             content.update(self.get(dataset, keys))
@@ -90,9 +91,8 @@ class Bench:
         prepare = self._in_dataset if work.pipeline.view == "dataset" else self._in_pfs
         limit = work.pipeline.job_timeout
         end = time.monotonic() + limit if limit is not None else None
-        for datum, view in zip(datums, views, strict=True):
-            item = keyed[datum.label]
-            if len(datums) > 1:
+        for (datum, item), view in zip(chosen, views, strict=True):
+            if len(chosen) > 1:
                 write(f"tea-runner: datum {datum.label}\n".encode("utf-8", "backslashreplace"))
             directory = "/".join(part for part in (work.pipeline.home, item.place) if part)
             try:

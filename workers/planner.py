@@ -44,6 +44,11 @@ class _Known:
     repository: Repository
     memory: Memory
 
+    def rest(self) -> None:
+        """Let go of what the last piece of work had no use for."""
+        self.repository.objects.rest()
+        self.memory.rest()
+
     def close(self) -> None:
         """End the processes behind it."""
         self.repository.close()
@@ -71,9 +76,9 @@ class Planner:
         if advance is not None:
             # Now that nobody waits for it, what the next plan would have to learn before its fetch.
             with contextlib.suppress(TeaError, OSError):
-                known = self._repositories[repository].repository
-                known.index.learn()
-                known.objects.rest()
+                known = self._repositories[repository]
+                known.repository.index.learn()
+                known.rest()
         return advance
 
     def _plan(self, repository: str, branch: str) -> Advance | None:
@@ -127,7 +132,7 @@ class Planner:
         )
         with step("advance"), undisturbed():
             advance = advancer.advance(branch)
-        repository.objects.rest()
+        known.rest()
         if advance is None:
             return None
         if advance.planned is not None:

@@ -230,6 +230,11 @@ class Workshop:
             with step("clean"):
                 remove_tree(base)
 
+    def rest(self) -> None:
+        """Let go of what the last job had no use for."""
+        self.repository.objects.rest()
+        self._memory.rest()
+
     def close(self) -> None:
         """End the processes behind it."""
         self._attributes.close()

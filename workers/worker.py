@@ -132,7 +132,7 @@ class Worker:
                             cancelled=cancelled,
                             mine=lambda: not beat.lost and jobs.holds(claim),
                         )
-                workshop.repository.objects.rest()
+                workshop.rest()
             except Cancelled:
                 jobs.release(claim)
                 return

@@ -10,10 +10,9 @@ import os
 import sys
 from pathlib import Path
 
-from tea_runner.adapters.garbage import collect_seldom, undisturbed
+from benchmarks.workloads.plan import make
+from tea_runner.adapters.garbage import collect_seldom
 from tea_runner.flow.memory import Memory
-from tea_runner.flow.planning import make_plan
-from tea_runner.flow.tip import Tip
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 
@@ -23,15 +22,10 @@ def main(settings: str, name: str) -> None:
     collect_seldom()
     site = Site(load_settings(file=Path(settings), env={}, flags={}), dict(os.environ))
     repository = site.repository(name)
-    commit = repository.tip("main")
-    assert commit is not None
     # Let the kernel begin to count the peak anew (proc_pid_clear_refs(5)).
     Path("/proc/self/clear_refs").write_text("5")
     before, memory = _peak(), Memory()
-    with undisturbed():
-        planned = make_plan(
-            repository, Tip(repository.objects, commit, memory), failures=lambda _: {}
-        )
+    planned = make(repository, memory)
     grown = _peak() - before
     assert planned.plan.pipelines[0].state == "settled"
     repository.close()

@@ -30,6 +30,15 @@ transform: {cmd: [sh, -c, "true"]}
 """
 
 
+def make(repository: Repository, memory: Memory) -> Planned:
+    """The plan of the main branch, made as the planner makes it."""
+    commit = repository.tip("main")
+    assert commit is not None
+    tip = Tip(repository.objects, commit, memory)
+    with undisturbed():
+        return make_plan(repository, tip, failures=lambda _: {})
+
+
 class Plans:
     """One repository of many annexed files and a manifest that knows them all."""
 
@@ -73,7 +82,7 @@ class Plans:
         repository = self.stand.site().repository(self.stand.name)
         memory = Memory()
         began = time.perf_counter()
-        planned = self._plan(repository, memory)
+        planned = make(repository, memory)
         seconds = time.perf_counter() - began
         assert planned.plan.pipelines[0].state == "settled"
         goal = 1.6 * n / 100_000
@@ -87,7 +96,7 @@ class Plans:
             self._commit(link(file_path(number), number + self._changes * n))
             repository.refresh()
             began = time.perf_counter()
-            planned = self._plan(repository, memory)
+            planned = make(repository, memory)
             book.add(
                 CHANGE.format(n=n), "tea-runner", time.perf_counter() - began, goal=0.1,
                 note="without the fetch",
@@ -95,17 +104,9 @@ class Plans:
             assert planned.plan.pipelines[0].counts["run"] == 1
             self._commit(link(file_path(number), number))
             repository.refresh()
-            self._plan(repository, memory)
+            make(repository, memory)
         repository.close()
         self._floor(book)
-
-    @staticmethod
-    def _plan(repository: Repository, memory: Memory) -> Planned:
-        commit = repository.tip("main")
-        assert commit is not None
-        tip = Tip(repository.objects, commit, memory)
-        with undisturbed():
-            return make_plan(repository, tip, failures=lambda _: {})
 
     def _floor(self, book: Book) -> None:
         env = PLAIN_ENV

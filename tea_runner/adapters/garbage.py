@@ -19,8 +19,6 @@ from collections.abc import Iterator
 
 #: New objects between two looks at the youngest, and how often the older ones are looked at.
 _THRESHOLDS = (20_000, 10, 10)
-
-
 #: New objects of a piece of work after which they are left alone.
 _MANY = 200_000
 #: Every so many times all is looked at once more, so that cycles among what was left alone go.

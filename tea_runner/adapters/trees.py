@@ -23,8 +23,8 @@ class Trees:
     """Trees of one repository that were of use lately."""
 
     def __init__(self) -> None:
-        self._texts: Recent[str, bytes] = Recent(_WORK, len)
-        self._open: Recent[str, Entries] = Recent(_NAMES, len)
+        self._texts: Recent[str, bytes] = Recent(len)
+        self._open: Recent[str, Entries] = Recent(len)
 
     def find(self, oid: str) -> Entries | None:
         """The entries of a tree, if it is kept."""
@@ -41,7 +41,7 @@ class Trees:
 
     def _opened(self, oid: str, text: bytes) -> Entries:
         entries = parse_tree(text, len(oid) // 2)
-        self._open.rest()
+        self._open.rest(_NAMES)
         self._open.keep(oid, entries)
         return entries
 
@@ -51,12 +51,10 @@ class Trees:
 
     def keep(self, texts: Mapping[str, bytes]) -> None:
         """Keep trees by their ids, each as git has it."""
-        self._texts.limit = _WORK
-        self._texts.rest()
+        self._texts.rest(_WORK)
         for oid, text in texts.items():
             self._texts.keep(oid, text)
 
     def rest(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many."""
-        self._texts.limit = _REST
-        self._texts.rest()
+        self._texts.rest(_REST)

@@ -13,9 +13,13 @@ from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress import watch
 from tea_runner.cli.resolvedfile import read_resolved
 from tea_runner.cli.session import check_pipelines, open_session, told
+from tea_runner.core.datum import Datum
 from tea_runner.core.errors import UserError
+from tea_runner.core.plan import Keyed
 from tea_runner.flow.inputs import Work, derive
+from tea_runner.flow.learning import learned
 from tea_runner.flow.resolve import seen_files
+from tea_runner.flow.tip import Tip
 from tea_runner.present.visible import visible
 
 
@@ -52,11 +56,11 @@ def command(
                 broken = True
                 click.echo(f"problem: {pipeline.name}: {visible(error.message)}", err=True)
     if context.as_json:
-        rows = [row for work in works for row in _rows(work, files=files)]
+        rows = [row for work in works for row in _rows(tip, work, files=files)]
         click.echo(json.dumps(rows, indent=1))
         return int(broken)
     for work in works:
-        lines = list(_lines(work, files=files))
+        lines = list(_lines(tip, work, files=files))
         if lines:
             click.echo("\n".join(lines))
         else:
@@ -74,9 +78,15 @@ def _say_none(context: Context, work: Work, upstream: list[str]) -> None:
     click.echo(f"{name} has no datums at this commit{rest}", err=True)
 
 
-def _lines(work: Work, *, files: bool) -> Iterator[str]:
+def _items(tip: Tip, work: Work, *, files: bool) -> Iterator[tuple[Datum, Keyed]]:
+    """All datums with their keys; where files are shown, they are asked for in one go."""
+    datums = learned(tip, work.datums, work.sources) if files else work.datums
+    return zip(datums, work.keyed, strict=True)
+
+
+def _lines(tip: Tip, work: Work, *, files: bool) -> Iterator[str]:
     name = work.pipeline.name
-    for datum, item in zip(work.datums, work.keyed, strict=True):
+    for datum, item in _items(tip, work, files=files):
         yield f"{name} {item.label} {item.key}"
         if not files:
             continue
@@ -86,8 +96,8 @@ def _lines(work: Work, *, files: bool) -> Iterator[str]:
                 yield f"  {visible(each.path)} {content or 'empty'}"
 
 
-def _rows(work: Work, *, files: bool) -> Iterator[dict[str, object]]:
-    for datum, item in zip(work.datums, work.keyed, strict=True):
+def _rows(tip: Tip, work: Work, *, files: bool) -> Iterator[dict[str, object]]:
+    for datum, item in _items(tip, work, files=files):
         row: dict[str, object] = {
             "pipeline": work.pipeline.name,
             "datum": item.label,

@@ -44,7 +44,7 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     pipeline = _pinned(session, tip, spec, name)
     pinned = _WithPipeline(tip, pipeline)
     work = derive(pinned, pipeline)
-    missing = [label for label in datums if work.item(label) is None]
+    missing = [label for label in datums if work.find(label) is None]
     if missing:
         raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
     environment = environment_for(context, pipeline)

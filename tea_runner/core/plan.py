@@ -140,11 +140,11 @@ def decide(
         row = find(item.label)
         action: Action
         reason: Reason
-        if forced and item.key in forced:
+        if item.key in forced:
             action, reason, detail = "run", "forced", ""
-        elif fresh and item.key in fresh:
+        elif item.key in fresh:
             action, reason, detail = "reuse", "forced", fresh[item.key]
-        elif _stands(row, item) and not (lost and item.label in lost):
+        elif _stands(row, item) and item.label not in lost:
             action, reason, detail = "current", "current", ""
         elif item.key in known:
             action, reason, detail = "reuse", "known", known[item.key]

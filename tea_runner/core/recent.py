@@ -15,13 +15,11 @@ _V = TypeVar("_V")
 
 
 class Recent(Generic[_K, _V]):
-    """Values of which about *limit* of weight are kept twice over, by what was of use last."""
+    """Values, each with a weight."""
 
-    __slots__ = ("_former", "_now", "_weigh", "limit", "weight")
+    __slots__ = ("_former", "_now", "_weigh", "weight")
 
-    def __init__(self, limit: int, weigh: Callable[[_V], int] = lambda _: 1) -> None:
-        #: Weight after which :meth:`rest` lets go.
-        self.limit = limit
+    def __init__(self, weigh: Callable[[_V], int] = lambda _: 1) -> None:
         #: Weight of what was kept or of use since the last time.
         self.weight = 0
         self._weigh = weigh
@@ -43,9 +41,9 @@ class Recent(Generic[_K, _V]):
             self.weight += self._weigh(value)
         self._now[key] = value
 
-    def rest(self) -> None:
-        """Let go of what was of no use since the last time, when what was is heavy."""
-        if self.weight > self.limit:
+    def rest(self, limit: int) -> None:
+        """Let go of what was of no use since the last time, when what was weighs more than *limit*."""
+        if self.weight > limit:
             self._former, self._now, self.weight = self._now, {}, 0
 
     def clear(self) -> None:

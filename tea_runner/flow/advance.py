@@ -24,7 +24,7 @@ from tea_runner.core.results import Result
 from tea_runner.core.scope import ledger, refs_of
 from tea_runner.core.verdict import Verdict
 from tea_runner.flow import again
-from tea_runner.flow.inputs import Work
+from tea_runner.flow.inputs import Work, input_bytes
 from tea_runner.flow.memory import Memory
 from tea_runner.flow.pins import moved
 from tea_runner.flow.planning import Planned, make_plan
@@ -331,6 +331,8 @@ class Advancer:
             # What an earlier push has under way counts; each job that ends has the branch planned
             # again, so what finds no room now has its turn then.
             most = max(0, most - len(ids))
+        weighed = chain.from_iterable(rest.values()) if plan.pipeline.datum_set_bytes else ()
+        sizes = input_bytes(planned.tip, work, (decision.label for decision in weighed))
         sets = [
             (salt, group)
             for salt, decisions in sorted(rest.items())
@@ -340,7 +342,7 @@ class Advancer:
                 most=most,
                 pace=self.pace(plan.pipeline.name),
                 size_bytes=plan.pipeline.datum_set_bytes,
-                bytes_of=lambda decision: work.input_bytes(work.datum(decision.label)),
+                bytes_of=lambda decision: sizes[decision.label],
             )
         ]
         for salt, group in sets:

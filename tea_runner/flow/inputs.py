@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.glob import Glob, expand
 from tea_runner.core.keys import Base, SeenFile, base, combined_digest, key_maker
 from tea_runner.core.listing import Listing
+from tea_runner.core.manifest import Manifest
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.plan import Keyed
 from tea_runner.core.renew import Edit, apply, can_renew, renew
@@ -25,6 +26,7 @@ from tea_runner.flow.learning import learned
 from tea_runner.flow.spots import Spot, file_changes, find_spot, list_files, make_source
 from tea_runner.flow.tip import SPEC_NAMES, Tip
 
+_NOTHING = Manifest()
 #: More steps than these are not followed one by one.
 _FEW = 1000
 
@@ -80,42 +82,48 @@ class Work:
         """What the manifest remembers of what all keys share, and of what may start work."""
         return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
 
-    # Where few datums have changed, all are not looked through for them.
-
-    def item(self, label: str) -> Keyed | None:
-        """The key of a label's datum; None where there is none."""
+    def find(self, label: str) -> tuple[Datum, Keyed] | None:
+        """The datum of a label and its key; where few have changed, all are not looked through."""
         if self.since is not None and label in self.since.fresh:
-            return self.since.fresh[label]
+            edits = reversed(self.since.edits)
+            datum = next(edit.datum for edit in edits if edit.datum.label == label)
+            return datum, self.since.fresh[label]
         number = self.numbers.by_label.get(label)
-        return self.keyed[number] if number is not None else None
+        return None if number is None else (self.datums[number], self.keyed[number])
 
     def datum(self, label: str) -> Datum:
         """The datum of a label.
 
         :raises KeyError: when there is none.
         """
-        if self.since is not None and label in self.since.fresh:
-            return next(e.datum for e in reversed(self.since.edits) if e.datum.label == label)
-        return self.datums[self.numbers.by_label[label]]
+        found = self.find(label)
+        if found is None:
+            raise KeyError(label)
+        return found[0]
 
     def view(self, datum: Datum) -> View:
         """What the command sees of a datum."""
         return see(self.pipeline, datum, self.sources)
-
-    def input_bytes(self, datum: Datum) -> int:
-        """Bytes of the datum's inputs, as far as git knows their sizes."""
-        view = self.view(datum)
-        facts = (self.sources[shown.input].fact(shown.path) for shown in view.files)
-        return sum(max(fact.content.size, 0) for fact in facts)
 
     def input_paths(self, datum: Datum) -> tuple[str, ...]:
         """Paths of the datum's entries in the dataset, for its record."""
         return tuple(self.sources[entry.input].path(entry.path) for entry in datum.entries)
 
 
-def derive(tip: Tip, pipeline: Pipeline) -> Work:
+def input_bytes(tip: Tip, work: Work, labels: Iterable[str]) -> dict[str, int]:
+    """Bytes of the inputs of each of the datums, as far as git knows their sizes."""
+    sizes = {}
+    for datum in learned(tip, map(work.datum, labels), work.sources):
+        files = work.view(datum).files
+        facts = (work.sources[shown.input].fact(shown.path) for shown in files)
+        sizes[datum.label] = sum(max(fact.content.size, 0) for fact in facts)
+    return sizes
+
+
+def derive(tip: Tip, pipeline: Pipeline, before: Manifest = _NOTHING) -> Work:
     """The pipeline's datums with their keys.
 
+    :param before: the manifest at the tip, where the caller has it: texts that it has are not kept twice.
     :raises UserError: when an input names nothing, or has content without a hash.
     """
     spots = tuple(find_spot(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
@@ -133,7 +141,7 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
         datums = enumerate_datums(pipeline, listings)
         work = Work(
             pipeline=pipeline, shared=shared, spots=spots, sources=sources, datums=datums,
-            keyed=tuple(_keyed(tip, pipeline, shared, datums, sources)),
+            keyed=tuple(_keyed(tip, pipeline, shared, datums, sources, before)),
             trigger=_trigger(tip, pipeline, datums, sources, shared),
         )  # fmt: skip
     work = replace(work, code=tuple(path for path, _ in code), image=image)
@@ -142,11 +150,16 @@ def derive(tip: Tip, pipeline: Pipeline) -> Work:
 
 
 def _keyed(
-    tip: Tip, pipeline: Pipeline, shared: Base, datums: Sequence[Datum], sources: Sequence[Source]
+    tip: Tip,
+    pipeline: Pipeline,
+    shared: Base,
+    datums: Sequence[Datum],
+    sources: Sequence[Source],
+    before: Manifest = _NOTHING,
 ) -> list[Keyed]:
     key_of, look = key_maker(shared), looker(pipeline, sources)
     placed = pipeline.output_path is not None
-    row_of = tip.manifest(pipeline).finder(len(datums))
+    row_of = before.finder(len(datums))
     keyed = []
     for datum in learned(tip, datums, sources):
         label, key = datum.label, key_of(look(datum, None))

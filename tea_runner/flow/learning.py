@@ -32,7 +32,6 @@ def learned(tip: Tip, datums: Iterable[Datum], sources: Sequence[Source]) -> Ite
     ready, unknown = _Batch(), dict[str, list[TreeEntry]]()
     for batch in chain(_batches(tips, datums, sources), [_Batch()]):
         for name, files in unknown.items():
-            tips[name].memory.facts.rest()
             tips[name].learn(files)
         unknown = {name: tips[name].unknown(files) for name, files in batch.files.items()}
         for name, files in unknown.items():

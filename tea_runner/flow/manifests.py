@@ -23,7 +23,7 @@ def read_manifest(
         return Manifest()
     tree = directory.oid if directory is not None and directory.mode == TREE else ""
     name = (head.oid, tree)
-    known = memory.manifests.get(name)
+    known = memory.manifests.find(name)
     if known is None:
         objects.bring([head.oid])
         try:
@@ -31,7 +31,7 @@ def read_manifest(
             known = said.manifest(_pieces(objects, memory, tree, said.pieces))
         except ManifestError:
             known = Manifest()
-        memory.keep_manifest(name, known)
+        memory.manifests.keep(name, known)
     return known
 
 

@@ -13,10 +13,8 @@ from tea_runner.core.problem import Problem
 from tea_runner.core.recent import Recent
 from tea_runner.core.view import FileFact
 
-#: Facts of files that are remembered; a thousand take half a megabyte.
-_FACTS = 2_000
-#: Rows of manifests that are remembered.
-_ROWS = 500_000
+#: Rows of manifests that are remembered while nobody needs them; a thousand take a megabyte at most.
+_ROWS = 20_000
 
 
 @dataclass
@@ -33,19 +31,21 @@ class Memory:
         default_factory=dict
     )
     #: (algorithm, mode, blob id) to what git knows of such a file; False where it is no usable input.
-    facts: Recent[tuple[str, int, str], FileFact | Literal[False]] = field(
-        default_factory=lambda: Recent(_FACTS)
-    )
+    facts: Recent[tuple[str, int, str], FileFact | Literal[False]] = field(default_factory=Recent)
     #: What is remembered of subdatasets, by their repositories.
     below: dict[str, Memory] = field(default_factory=dict)
     #: Ids of ``manifest.tsv`` and of ``manifest.d`` to the manifest.
-    manifests: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    manifests: Recent[tuple[str, str], Manifest] = field(
+        default_factory=lambda: Recent(lambda manifest: manifest.count + 1)
+    )
     #: Blob id, number and count to the piece of a manifest, as long as somebody has it.
     pieces: WeakValueDictionary[tuple[str, int, int], Piece] = field(
         default_factory=WeakValueDictionary
     )
     #: Home tree to the manifest in it and its datums whose outputs are gone.
-    lost: dict[str, tuple[Manifest, tuple[str, ...]]] = field(default_factory=dict)
+    lost: Recent[str, tuple[Manifest, tuple[str, ...]]] = field(
+        default_factory=lambda: Recent(lambda found: found[0].count + 1)
+    )
     #: A pipeline's name to the home tree and the manifest whose outputs were last seen to be all there.
     whole: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
     #: A pipeline's name to the work that was derived of it last (:class:`~tea_runner.flow.inputs.Work`).
@@ -59,11 +59,12 @@ class Memory:
             if isinstance(each, (dict, Recent, WeakValueDictionary)):
                 each.clear()
 
-    def keep_manifest(self, name: tuple[str, str], manifest: Manifest) -> None:
-        """Remember a manifest; old ones are let go, so that memory does not grow with the history."""
-        self.manifests[name] = manifest
-        rows = sum(each.count for each in self.manifests.values())
-        for old in list(self.manifests):
-            if rows <= _ROWS or len(self.manifests) <= 2:
-                break
-            rows -= self.manifests.pop(old).count
+    def rest(self) -> None:
+        """A piece of work is done: let go of manifests that it had no use for, when they are many.
+
+        Memory does not grow with the history of a branch then.
+        """
+        self.manifests.rest(_ROWS)
+        self.lost.rest(_ROWS)
+        for each in self.below.values():
+            each.rest()

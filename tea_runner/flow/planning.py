@@ -19,8 +19,6 @@ from tea_runner.ports import Dataset
 
 #: Keys that failed for good, with the sentence that says how.
 Failures = Callable[[Sequence[str]], Mapping[str, str]]
-#: Homes whose outputs are remembered to be there.
-_HOMES = 256
 #: More changes of a home than these are not followed one by one.
 _FEW = 10_000
 
@@ -129,8 +127,9 @@ def _plan_one(
     judged: Collection[str],
     scope: str,
 ) -> PipelinePlan:
+    before = tip.manifest(pipeline)
     try:
-        work = derive(tip, pipeline)
+        work = derive(tip, pipeline, before)
     except UserError as error:
         return PipelinePlan(
             pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message
@@ -142,7 +141,6 @@ def _plan_one(
             pipeline=pipeline, state="blocked", reason="spec-error", detail=error.message
         )
     planned.works[pipeline.name] = work
-    before = tip.manifest(pipeline)
     lost = lost_datums(tip, pipeline, before)
     due, fresh = _wished(
         work, planned, {k: v for k, v in forced.items() if k not in judged}, failures, scope
@@ -248,17 +246,13 @@ def lost_datums(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ..
     memory = tip.memory
     home = tip.entry(pipeline.home)
     tree = home.oid if home is not None and home.mode == TREE else ""
-    manifest, known = memory.lost.get(tree, (None, ()))
+    manifest, known = memory.lost.find(tree) or (None, ())
     if manifest is not before:
         since = _lost_since(tip, before, tree, *memory.whole.get(pipeline.name, ("", before)))
-        if since is None:
-            # All rows, in no order: sorting them would take longer than looking.
-            rows = (row for piece in before.pieces for row in piece.rows)
-            since = tuple(sorted(_not_there(tip, tree, rows)))
-        known = since
-        if len(memory.lost) >= _HOMES:
-            memory.lost.clear()
-        memory.lost[tree] = (before, known)
+        # All rows come in no order: sorting them would take longer than looking.
+        rows = (row for piece in before.pieces for row in piece.rows)
+        known = tuple(sorted(_not_there(tip, tree, rows))) if since is None else since
+        memory.lost.keep(tree, (before, known))
     if not known:
         memory.whole[pipeline.name] = (tree, before)
     return known
@@ -269,7 +263,7 @@ def _not_there(tip: Tip, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(
         row.datum
         for row in rows
-        if row.outputs and any(not tree or lookup(read, tree, path) is None for path in row.paths)
+        if any(not tree or lookup(read, tree, path) is None for path in row.paths)
     )
 
 

@@ -9,6 +9,7 @@ from tea_runner.core.keys import SeenFile, SeenInput
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.resolved import Located, Row, datum_row, pipeline_row
 from tea_runner.flow.inputs import Work, derive, environment_of
+from tea_runner.flow.learning import learned
 from tea_runner.flow.tip import Tip
 
 
@@ -24,7 +25,7 @@ def resolve(tip: Tip, pipeline: Pipeline) -> Row:
         code.append(_located(SeenFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
         datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))
-        for datum, item in zip(work.datums, work.keyed, strict=True)
+        for datum, item in zip(learned(tip, work.datums, work.sources), work.keyed, strict=True)
     ]
     return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
 

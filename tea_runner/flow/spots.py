@@ -120,12 +120,11 @@ def _is_data(spot: Spot, path: str, entry: TreeEntry | None) -> bool:
 def make_source(spot: Spot, listing: Listing) -> Source:
     """The spot as a pipeline's input."""
     tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
-    entry_of, known, algorithm = tip.reader(), tip.memory.facts.find, spot.algorithm
+    entry_of = tip.reader()
 
     def fact(path: str) -> FileFact:
         full = inner + path
-        entry = entry_of(full)
-        return (entry and known((algorithm, *entry))) or tip.fact_of(full, entry)
+        return tip.fact_of(full, entry_of(full))
 
     return Source(
         prefix=spot.prefix, listing=listing, fact=fact, commit=tip.commit, dataset=tip.path

@@ -155,12 +155,12 @@ def _changes(old: Tip, now: Tip, work: Work, label: str) -> Iterator[Change]:
 
 
 def _files(work: Work, label: str) -> dict[str, str]:
-    if work.item(label) is None:
+    found = work.find(label)
+    if found is None:
         return {}
-    datum = work.datum(label)
     return {
         each.path: str(each.seen.content) if each.seen.content else "empty"
-        for _, located in seen_files(work, datum)
+        for _, located in seen_files(work, found[0])
         for each in located
     }
 

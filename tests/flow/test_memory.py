@@ -1,0 +1,61 @@
+"""What is remembered of a branch does not grow with its history."""
+
+from __future__ import annotations
+
+import pytest
+
+from tea_runner.core.manifest import Manifest, Row
+from tea_runner.flow import memory
+from tea_runner.flow.memory import Memory
+
+
+def manifest(number: int) -> Manifest:
+    """Of ten rows."""
+    return Manifest.of([Row(f"in:{number}-{n}", "k", "", ("out",)) for n in range(10)])
+
+
+def push(known: Memory, number: int) -> None:
+    """A piece of work that needs one manifest, and one home that has all of its outputs."""
+    name = (f"head{number}", "")
+    known.manifests.keep(name, manifest(number))
+    known.lost.keep(f"tree{number}", (manifest(number), ()))
+    known.rest()
+
+
+def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the last pushes stay, so that going back to one of them reads nothing."""
+    monkeypatch.setattr(memory, "_ROWS", 25)
+    known = Memory()
+    for number in range(20):
+        push(known, number)
+
+    there = [n for n in range(20) if known.manifests.find((f"head{n}", "")) is not None]
+    homes = [n for n in range(20) if known.lost.find(f"tree{n}") is not None]
+    assert there == homes
+    assert 19 in there
+    assert 3 <= len(there) <= 6
+
+
+def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many manifests a dataset has: those in use are not read again with each push."""
+    monkeypatch.setattr(memory, "_ROWS", 5)
+    known = Memory()
+    names = [(f"head{number}", "") for number in range(10)]
+    for number, name in enumerate(names):
+        known.manifests.keep(name, manifest(number))
+    for _ in range(5):
+        known.rest()
+        assert [10] * 10 == [found.count for name in names if (found := known.manifests.find(name))]
+
+
+def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have manifests of their own."""
+    monkeypatch.setattr(memory, "_ROWS", 5)
+    known = Memory()
+    known.below["sub"] = Memory()
+    for number in range(3):
+        known.below["sub"].manifests.keep((f"head{number}", ""), manifest(number))
+        known.rest()
+
+    assert known.below["sub"].manifests.find(("head0", "")) is None
+    assert known.below["sub"].manifests.find(("head2", "")) is not None
