@@ -35,6 +35,7 @@ from tea_runner.adapters.mirror import FETCHED, Mirror, mirror_path
 from tea_runner.adapters.outputs import Bounds
 from tea_runner.adapters.pace import Paces
 from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
+from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.queue import Handler, Work
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import Runs
@@ -356,6 +357,11 @@ class Site:
             crashes=said.crashes,
             redact=self.redactor.text,
         )
+
+    @cached_property
+    def plans(self) -> Plans:
+        """What is to be planned, and what was."""
+        return Plans(self.redis, self.work.enqueue)
 
     @cached_property
     def paces(self) -> Paces:

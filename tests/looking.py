@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,12 @@ def make_site(broker: Broker, state: Path, **flags: object) -> Site:
     }
     given.update({name.replace("__", "."): value for name, value in flags.items()})
     return Site(load_settings(file=None, env=variables, flags=given), variables)
+
+
+def plan_to_end(site: Site, repository: str, tip: str, **more: Any) -> None:
+    """What a planner leaves behind that had nothing to do."""
+    with site.plans.turn(repository, "main") as mine:
+        assert site.plans.end(repository, "main", tip, mine, **more)
 
 
 def make_job(number: int = 1, *labels: str, pipeline: str = "edges") -> Job:

@@ -219,7 +219,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         lab.save()
         lab.push()
         sizes.clear()
-        site.jobs.request_plan(lab.name, "refs/heads/main", why="test")
+        site.plans.request_plan(lab.name, "refs/heads/main", why="test")
         planner.plan(lab.name, "main")
         for job in site.jobs.waiting():
             worker(job)
@@ -260,7 +260,7 @@ def test_a_job_asks_redis_a_fixed_number_of_times(
         lab.save()
         lab.push()
         site = lab.site()
-        site.jobs.request_plan(lab.name, "refs/heads/main", why="test")
+        site.plans.request_plan(lab.name, "refs/heads/main", why="test")
         planner = Planner(site)
         planner.plan(lab.name, "main")
         worker = Worker(site, "counted")

@@ -47,7 +47,7 @@ def test_each_process_can_do_its_work_as_its_user(forge: HostileForge) -> None:
     """Announced by the receiver's user, planned and done by the others': settled."""
     forge.make("mine", {})
     receiver = site(forge, "tea-receiver")
-    receiver.jobs.request_plan("lab/mine", "refs/heads/main", why="test")
+    receiver.plans.request_plan("lab/mine", "refs/heads/main", why="test")
     assert 1 == receiver.work.length("plan")
     forge.planner.close()
     forge.worker.close()

@@ -17,7 +17,6 @@ from tea_runner.adapters.jobscripts import ENDED
 from tea_runner.adapters.logfilter import be_discreet
 from tea_runner.adapters.repository import Repository
 from tea_runner.adapters.runs import PipelineRun, Run, Runs, run_id
-from tea_runner.adapters.turn import turn
 from tea_runner.core.branch import is_pull
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.flow.advance import Advance, Advancer
@@ -82,20 +81,20 @@ class Planner:
         return advance
 
     def _plan(self, repository: str, branch: str) -> Advance | None:
-        with turn(self._site.redis, f"tea:planning:{repository}\n{branch}") as mine:
+        with self._site.plans.turn(repository, branch) as mine:
             if not mine:
                 # Whoever is at it may have read the tip before the latest push.
                 self._site.work.enqueue("plan", json.dumps([repository, branch]))
                 return None
             reached("plan")
-            why = self._site.jobs.begin_plan(repository, branch)
+            why = self._site.plans.begin(repository, branch)
             if is_pull(branch) and not self._site.settings.pull_requests:
                 # Asked for before the setting was taken back, or by somebody who writes to the queue.
                 log.warning("plan %s %s: pull requests are not processed here", repository, branch)
                 return None
             for pause in (*_BACK_OFF, None):
                 try:
-                    return self._advance(repository, branch, pushed=why != ENDED)
+                    return self._advance(repository, branch, mine, pushed=why != ENDED)
                 except OutsideError as error:
                     log.warning("plan %s %s: %s", repository, branch, error.message)
                     if pause is None:
@@ -114,7 +113,7 @@ class Planner:
     def _memory(self) -> Memory:
         return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
 
-    def _advance(self, name: str, branch: str, *, pushed: bool) -> Advance | None:
+    def _advance(self, name: str, branch: str, mine: str, *, pushed: bool) -> Advance | None:
         known = self._repositories[name]
         repository, memory = known.repository, known.memory
         # Before the fetch: what it takes away stays known.
@@ -145,7 +144,12 @@ class Planner:
             with step("status"):
                 said = self._statuses.post(run, advance)
         # Last of all: whatever ends this process before leaves the branch to the reconciler.
-        self._site.jobs.planned(name, branch, advance.commit, advancer.starved, said=said)
+        plans, starved = self._site.plans, advancer.starved
+        waits = any(progress.jobs for progress in advance.pipelines.values())
+        if not plans.end(
+            name, branch, advance.commit, mine, starved=starved, said=said, waits=waits
+        ):
+            plans.request_plan(name, f"refs/heads/{branch}", why="Redis forgot what was planned")
         reached("plan.end")
         return advance
 
@@ -167,7 +171,7 @@ class Planner:
         for follower in followers:
             repository, _, branch = follower.decode().partition("\n")
             if repository != name:
-                self._site.jobs.request_plan(
+                self._site.plans.request_plan(
                     repository, f"refs/heads/{branch}", why=f"{name} has moved"
                 )
         self._site.redis.set(place, commit)

@@ -53,7 +53,7 @@ class Reconciler:
             self._lost.forget(repository, tips)
             wanted = filter(self._wanted, tips)
             for branch, why in self._lost.unplanned(repository, tips, wanted).items():
-                self._site.jobs.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+                self._site.plans.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
                 mended.append(f"planned {repository} {branch}: {why}")
         return mended
 
@@ -61,7 +61,7 @@ class Reconciler:
         """Branches of which the forge did not take all that was to be said; some in each round."""
         mended = []
         for repository, branch in self._lost.unsaid(20):
-            self._site.jobs.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+            self._site.plans.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
             mended.append(f"planned {repository} {branch}: the forge did not take a status")
         return mended
 

@@ -1,4 +1,4 @@
-"""Jobs and plan requests in Redis: who wants what, who is at it, what failed.
+"""Jobs in Redis: who wants what, who is at it, what failed.
 
 Everything here can be lost at any time: it is planned again from git.  Moves between states are Lua
 scripts, so that two processes never see half of one.
@@ -10,10 +10,7 @@ Keys (all below ``tea:``):
 ``key:<repo>\\n<key>``  id of the job that computes the key
 ``failed:<repo>\\n<key>``  why the key's last attempt failed for good
 ``pending:<repository>\\n<branch>``  set of jobs that have not ended
-``plan:<repository>\\n<branch>``   set while a plan request waits in the queue
-``tip:<repository>\\n<branch>``    the commit, once all that can be done for it was done
 ``missing:<repo>\\n<key>``  at which commit and ``git-annex`` tip content of its inputs was nowhere
-``starved``         hash: ``repository\\nbranch`` to the ``git-annex`` tips at which it lacked content
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -150,7 +147,7 @@ class Jobs:
                 args=[token, worker, _now(), self._lease, self._crashes],
             )
         )
-        attempt, age = map(int, answer)
+        attempt, age, *body = answer
         if attempt == 0:
             return None
         if attempt == -2:
@@ -158,9 +155,7 @@ class Jobs:
             with contextlib.suppress(NotFound):
                 self.cancel(job_id)
             return None
-        body = self._redis.hget(f"tea:job:{job_id}", "body")
-        assert isinstance(body, bytes)
-        job = unseal(body.decode(), self._secret)
+        job = unseal(body[0].decode("utf-8", "replace"), self._secret)
         if attempt < 0:
             sentence = (
                 f"its worker died {self._crashes} times in a row; "
@@ -276,48 +271,6 @@ class Jobs:
         word, *ready = answered(lambda: self._cancel(keys=keys, args=[*args, *names]))
         self._plan_again(ready)
         return str(word.decode())
-
-    # -- plan requests -----------------------------------------------------------------------
-
-    def request_plan(self, repository: str, ref: str, *, why: str) -> None:
-        """See :class:`tea_runner.ports.PlanRequests`."""
-        branch = ref.removeprefix("refs/heads/")
-        name = f"tea:plan:{repository}\n{branch}"
-        asked = ("SET", name, why, "EX", _DAY, "NX")
-        if answered(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
-            answered(lambda: self._enqueue("plan", json.dumps([repository, branch])))
-
-    def begin_plan(self, repository: str, branch: str) -> str:
-        """From now on a push is a new request, and the branch counts as not planned; returns why."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.get(f"tea:plan:{repository}\n{branch}")
-        pipe.delete(f"tea:plan:{repository}\n{branch}", f"tea:tip:{repository}\n{branch}")
-        return (pipe.execute()[0] or b"").decode("utf-8", "replace")
-
-    def planned(
-        self,
-        repository: str,
-        branch: str,
-        commit: str,
-        starved: Collection[str] = (),
-        *,
-        said: bool = True,
-    ) -> None:
-        """All that can be done now was done for a branch whose tip is this commit.
-
-        :param starved: tips of ``git-annex`` at which content was missing that the branch waits for.
-        :param said: False when the forge did not take all statuses: the reconciler comes back to it.
-        """
-        wanter = f"{repository}\n{branch}"
-        pipe = self._redis.pipeline(transaction=True)
-        if starved:
-            pipe.hset("tea:starved", wanter, json.dumps(sorted(starved)))
-        else:
-            pipe.hdel("tea:starved", wanter)
-        pipe.set(f"tea:tip:{wanter}", commit)
-        if not said:
-            pipe.sadd("tea:unsaid", wanter)
-        pipe.execute()
 
     # -- content that is not there yet -------------------------------------------------------
 

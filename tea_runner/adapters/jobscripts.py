@@ -28,8 +28,9 @@ return 1
 """
 
 # KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
-# Answers {attempt, seconds since it was wanted}; instead of an attempt 0 for "not to be had", -1 for
-# "killed too many workers", -2 for "cancelled".
+# Answers {attempt, seconds since it was wanted, body}; instead of an attempt 0 for "not to be had", -1
+# for "killed too many workers", -2 for "cancelled".  The body comes along: a question later, Redis may
+# know nothing of it.
 # Claims that were never given back count as deaths of workers; tries that the outside world made fail
 # do not.  Waiting times are kept by Redis's own clock, the only one that all hosts see.
 CLAIM = """
@@ -39,11 +40,29 @@ if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0} en
 if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0} end
 local now = tonumber(redis.call('TIME')[1])
 if tonumber(redis.call('HGET', KEYS[1], 'after') or 0) > now then return {0, 0} end
-if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0} end
+local body = redis.call('HGET', KEYS[1], 'body') or ''
+if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0, body} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
-return {attempt, now - tonumber(redis.call('HGET', KEYS[1], 'born') or 0)}
+return {attempt, now - tonumber(redis.call('HGET', KEYS[1], 'born') or 0), body}
+"""
+
+# KEYS: planning, tip, plan, pending, starved, unsaid   ARGV: token of the turn, commit, wanter, tips of
+# git-annex as JSON or '', 1 when a status was not taken, 1 when jobs are waited for
+# Answers 0 when what the plan left here is gone: the turn ends with a loss of all, and in an old copy
+# nobody has the jobs in hand nor asks for a plan because they have ended.
+PLANNED = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[6] == '1' and redis.call('EXISTS', KEYS[3], KEYS[4]) == 0 then return 0 end
+if ARGV[4] == '' then
+  redis.call('HDEL', KEYS[5], ARGV[3])
+else
+  redis.call('HSET', KEYS[5], ARGV[3], ARGV[4])
+end
+redis.call('SET', KEYS[2], ARGV[2])
+if ARGV[5] == '1' then redis.call('SADD', KEYS[6], ARGV[3]) end
+return 1
 """
 
 # KEYS: lease   ARGV: token, lease seconds

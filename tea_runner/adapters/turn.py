@@ -21,8 +21,8 @@ return 1
 
 
 @contextlib.contextmanager
-def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[bool]:
-    """Whether it is our turn; kept until the end of the block.
+def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[str]:
+    """The token that stands at *name* while it is our turn, until the end of the block; else nothing.
 
     It is no fence: what a process does that was stopped for long is safe by compare-and-swap alone.
 
@@ -33,7 +33,7 @@ def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterat
     end = time.monotonic() + patience
     while not connection.set(name, token, nx=True, ex=TTL):
         if time.monotonic() > end:
-            yield False
+            yield ""
             return
         time.sleep(0.05)
     stop = threading.Event()
@@ -45,7 +45,7 @@ def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterat
 
     threading.Thread(target=run, daemon=True, name="turn").start()
     try:
-        yield True
+        yield token
     finally:
         stop.set()
         with contextlib.suppress(redis.RedisError):

@@ -45,7 +45,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     scope = scope_of(branch, site.settings.trusted_branches)
     site.jobs.forget_failures(ledger(repository, scope), sorted(datums))
     site.wishes(repository, branch).want(wanted, new_wish())
-    site.jobs.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
+    site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "recompute": sorted(wanted)}
         click.echo(json.dumps(document, indent=1))

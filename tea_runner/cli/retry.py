@@ -26,10 +26,10 @@ def command(context: Context, name: str) -> None:
         repository, branch = found.job.repository, found.job.branch
     else:
         repository, branch = found.run.repository, found.run.branch
-    jobs = context.site.jobs
+    site = context.site
     scope = scope_of(branch, context.settings.trusted_branches)
-    forgotten = jobs.forget_failures(ledger(repository, scope), keys)
-    jobs.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
+    forgotten = site.jobs.forget_failures(ledger(repository, scope), keys)
+    site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}
         click.echo(json.dumps(document, indent=1))

@@ -31,7 +31,7 @@ def application() -> Flask:
         WebParts(
             settings=settings,
             hooks=site.hooks,
-            requests=site.jobs,
+            requests=site.plans,
             ready={"redis": site.jobs.problem},
             count=site.tally.count,
             blueprints=(pages_blueprint(site), metrics_blueprint(site)),

@@ -97,16 +97,6 @@ def test_a_branch_is_planned_when_its_last_job_has_ended(site: Site) -> None:
         assert (1 if number == 3 else 0) == plans(site)
 
 
-def test_many_announcements_are_one_request(site: Site) -> None:
-    """Until it is begun; a push that comes later is a request of its own."""
-    for _ in range(5):
-        site.jobs.request_plan("a/b", "refs/heads/main", why="push")
-    assert 1 == plans(site)
-    site.jobs.begin_plan("a/b", "main")
-    site.jobs.request_plan("a/b", "refs/heads/main", why="push")
-    assert 2 == plans(site)
-
-
 def test_failures_are_forgotten_when_somebody_asks(site: Site) -> None:
     """``retry``: the sentence is gone, and the key may run again."""
     job = make_job()

@@ -16,7 +16,7 @@ from tea_runner.adapters.connection import connect
 from tea_runner.adapters.lost import Lost
 from tea_runner.core.errors import QueueError
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, make_job
+from tests.looking import REPOSITORY, make_job, plan_to_end
 
 TIP = "1" * 40
 
@@ -85,7 +85,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: Lost) -
 
 def test_a_plan_request_in_no_queue_is_found(site: Site, lost: Lost) -> None:
     """The mark is there, the piece of work is not."""
-    site.jobs.request_plan(REPOSITORY, "refs/heads/main", why="push")
+    site.plans.request_plan(REPOSITORY, "refs/heads/main", why="push")
     assert [] == lost.requests()
 
     empty(site, "plan")
@@ -110,15 +110,15 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: Lost) -> None:
     """Another tip, a planner that died, and a job that Redis forgot are reasons to plan."""
     tips = {"main": TIP}
     assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
-    site.jobs.planned(REPOSITORY, "main", TIP)
+    plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
 
-    site.jobs.begin_plan(REPOSITORY, "main")
+    site.plans.begin(REPOSITORY, "main")
     assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
     job = make_job()
     site.jobs.want(job)
-    site.jobs.planned(REPOSITORY, "main", TIP)
+    plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
     site.redis.delete(f"tea:job:{job.id}")
     assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
@@ -132,7 +132,7 @@ def unplanned(lost: Lost, annex: str) -> dict[str, str]:
 def test_a_branch_without_content_is_planned_when_git_annex_moves(site: Site, lost: Lost) -> None:
     """And when what was missing is forgotten, because content may come without a word."""
     site.jobs.miss(make_job(), "a", "1 of 1 files have no content")
-    site.jobs.planned(REPOSITORY, "main", TIP, {"a"})
+    plan_to_end(site, REPOSITORY, TIP, starved={"a"})
     assert {} == unplanned(lost, "a")
 
     moved = unplanned(lost, "b")
@@ -147,7 +147,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(site: Site, lo
 
 def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: Lost) -> None:
     """Once each: what fails again is noted again."""
-    site.jobs.planned(REPOSITORY, "main", TIP, said=False)
+    plan_to_end(site, REPOSITORY, TIP, said=False)
 
     assert [(REPOSITORY, "main")] == lost.unsaid(10)
     assert [] == lost.unsaid(10)

@@ -154,7 +154,7 @@ class Lab:
     def settle(self, *hosts: str, branch: str = "main") -> Run | None:
         """Announce the branch and carry on until nothing waits; returns the latest run."""
         site = self.site()
-        site.jobs.request_plan(self.name, f"refs/heads/{branch}", why="test")
+        site.plans.request_plan(self.name, f"refs/heads/{branch}", why="test")
         self.work_off(*hosts)
         runs = Runs(site.redis).latest(1)
         return runs[0] if runs else None

@@ -71,8 +71,7 @@ class Group:
 
     def announce(self, name: str) -> None:
         """As a delivery would; then carry on until nothing waits."""
-        jobs = self.lab.site().jobs
-        jobs.request_plan(f"lab/{name}", "refs/heads/main", why="test")
+        self.lab.site().plans.request_plan(f"lab/{name}", "refs/heads/main", why="test")
         self.lab.work_off()
 
     def show(self, name: str, path: str) -> str:

@@ -21,7 +21,7 @@ from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.connection import connect
 from tea_runner.adapters.failpoints import VARIABLE
 from tea_runner.adapters.forge.folder import Folder
-from tea_runner.adapters.jobs import Jobs
+from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.queue import Work
 from tea_runner.core.errors import TeaError
 from tea_runner.wiring import tool_path
@@ -94,7 +94,7 @@ class World:
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self.redis = connect(self.broker.url, 2.0)
-        self.jobs = Jobs(self.redis, Work(self.redis).enqueue, secret=self.key.read_bytes())
+        self.plans = Plans(self.redis, Work(self.redis).enqueue)
 
     def settings(self, host: str) -> Path:
         """The settings file of a host."""
@@ -146,7 +146,7 @@ class World:
     def announce(self, name: str, before: str, after: str) -> None:
         """What the forge does after a push; it may get lost."""
         with contextlib.suppress(TeaError):
-            self.jobs.request_plan(f"lab/{name}", "refs/heads/main", why=f"{before} {after}")
+            self.plans.request_plan(f"lab/{name}", "refs/heads/main", why=f"{before} {after}")
 
     def unsaid(self, name: str, commit: str) -> str:
         """What the forge should say of a commit and does not; this one says nothing."""

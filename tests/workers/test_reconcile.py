@@ -12,7 +12,7 @@ from tea_runner.embedded import EmbeddedForge
 from tea_runner.embedded.manners import Fault, Manners
 from tea_runner.wiring import Site
 from tests.clone import Clone
-from tests.looking import broker, make_site
+from tests.looking import broker, make_site, plan_to_end
 from workers.reconcile import Reconciler
 
 __all__ = ["broker"]
@@ -59,7 +59,7 @@ def site(broker: Broker, forge: EmbeddedForge, tmp_path: Path) -> Iterator[Site]
     made.redis.flushall()
     for name in NAMES:
         tip = made.forge.branches(f"lab/{name}")["main"]
-        made.jobs.planned(f"lab/{name}", "main", tip)
+        plan_to_end(made, f"lab/{name}", tip)
     yield made
     made.redis.close()
 
