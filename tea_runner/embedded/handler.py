@@ -103,6 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """The log of requests is nobody's."""
 
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """What http.server itself answers, or ends a connection for."""
+        _log.debug(format, *args)
+
     def _answer(self) -> None:
         parts = urlsplit(self.path)
         path = unquote(parts.path)
