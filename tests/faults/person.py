@@ -93,7 +93,11 @@ class Person(threading.Thread):
                 self._complain(name, f"{tip} is no tip between {step.pushed} and {step.settled}")
                 return False
             if time.monotonic() - max(began, self._calm) > self._patience:
-                self._complain(name, f"{step.pushed} led to {tip} only, not to {step.settled}")
+                self._complain(
+                    name,
+                    f"{step.pushed} led to {tip} only, not to {step.settled}; now {int(time.time())}, "
+                    f"{self._world.standing(name)}",
+                )
                 return False
             time.sleep(0.05)
         self.seen.waited.append(time.monotonic() - began)

@@ -15,12 +15,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from tea_runner.adapters import process
 from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.connection import connect
 from tea_runner.adapters.failpoints import VARIABLE
 from tea_runner.adapters.forge.folder import Folder
+from tea_runner.adapters.jobs import Jobs
 from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.queue import Work
 from tea_runner.core.errors import TeaError
@@ -94,7 +98,9 @@ class World:
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self.redis = connect(self.broker.url, 2.0)
-        self.plans = Plans(self.redis, Work(self.redis).enqueue)
+        queue = Work(self.redis).enqueue
+        self.plans = Plans(self.redis, queue)
+        self.jobs = Jobs(self.redis, queue, secret=self.key.read_bytes())
 
     def settings(self, host: str) -> Path:
         """The settings file of a host."""
@@ -152,6 +158,25 @@ class World:
         """What the forge should say of a commit and does not; this one says nothing."""
         del name, commit
         return ""
+
+    def standing(self, name: str) -> str:
+        """What Redis says of a repository's branch and of jobs that have not ended, for who looks why."""
+        try:
+            marks: list[str] = []
+            for kind in ("plan", "planning", "tip", "pending"):
+                place = f"tea:{kind}:lab/{name}\nmain"
+                held: Any = (
+                    self.redis.smembers(place) if kind == "pending" else self.redis.get(place)
+                )
+                marks.append(f"{kind} {held}")
+            for job, facts in self.jobs.unended().items():
+                if facts.job is not None and facts.job.repository == f"lab/{name}":
+                    raw = self.jobs.look(job)
+                    raw.pop("body", "")
+                    marks.append(f"job {job[:12]} {raw} lease {self.redis.ttl(f'tea:lease:{job}')}")
+            return "; ".join(marks)
+        except (redis.RedisError, TeaError) as error:
+            return str(error)
 
     # -- processes ---------------------------------------------------------------------------
 
