@@ -14,7 +14,7 @@ import pytest
 from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.connection import connect
 from tea_runner.adapters.hooks import HookStore
-from tea_runner.adapters.jobs import Jobs
+from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.lost import Lost
 from tea_runner.adapters.queue import Work
 from tea_runner.settings import load_settings
@@ -176,7 +176,7 @@ def test_the_receiver_says_503_within_a_second(tmp_path: Path, how: str) -> None
     hooks = HookStore(tmp_path / "hooks")
     hook = hooks.new("gitea", "lab/edges")
     hooks.keep(hook)
-    requests = Jobs(connection, Work(connection).enqueue, secret=b"key")
+    requests = Plans(connection, Work(connection).enqueue)
     app = create_app(WebParts(settings=settings, hooks=hooks, requests=requests, ready={}))
     row = Row(row="0", name="a correct push", status=202, secret=hook.secrets[0])
     client = app.test_client()
