@@ -14,8 +14,8 @@ import pytest
 from tea_runner.adapters.broker import Broker
 from tea_runner.adapters.connection import connect
 from tea_runner.adapters.hooks import HookStore
-from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.lost import Lost
+from tea_runner.adapters.plans import Plans
 from tea_runner.adapters.queue import Work
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
