@@ -32,13 +32,17 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._over = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="proxy", daemon=True)
 
     def __enter__(self) -> Proxy:
-        threading.Thread(target=self._listen, name="proxy", daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        # Who still waits there would wait at the number of a descriptor that is another's by then.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self._listener.close()
 
     def _listen(self) -> None:

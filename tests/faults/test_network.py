@@ -56,9 +56,12 @@ def test_a_connection_passes_and_then_meets_each_mood() -> None:
     """What the proxy is told is what its client sees."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-        threading.Thread(target=_echo, args=(server,), daemon=True).start()
+        thread = threading.Thread(target=_echo, args=(server,), daemon=True)
+        thread.start()
         with Proxy(lambda: socket.create_connection(address, 5)) as proxy:
             seen = {mood: _ask(proxy, mood) for mood in get_args(Mood)}
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
     assert {
         "pass": "0123456789",
         "refuse": "reset",

@@ -95,6 +95,7 @@ def things() -> Iterator[dict[str, Any]]:
         os.waitpid(process, 0)
         libc.shmctl(segment, 0, None)
         for listener in listeners:
+            listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         remove_tree(place)
 

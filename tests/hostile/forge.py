@@ -39,7 +39,8 @@ class Sink:
         self.heard: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def _listen(self) -> None:
         while True:
@@ -51,7 +52,13 @@ class Sink:
                 self.heard.append(connection.recv(200) or b"(a connection)")
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening.
+
+        A thread that still waits at a closed socket may wake up with its number, which is another's by
+        then, and take that one's clients.
+        """
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self._socket.close()
 
 
