@@ -147,7 +147,7 @@ class Jobs:
                 args=[token, worker, _now(), self._lease, self._crashes],
             )
         )
-        attempt, age, *body = answer
+        attempt, age, body = answer
         if attempt == 0:
             return None
         if attempt == -2:
@@ -155,7 +155,7 @@ class Jobs:
             with contextlib.suppress(NotFound):
                 self.cancel(job_id)
             return None
-        job = unseal(body[0].decode("utf-8", "replace"), self._secret)
+        job = unseal(body.decode("utf-8", "replace"), self._secret)
         if attempt < 0:
             sentence = (
                 f"its worker died {self._crashes} times in a row; "

@@ -36,10 +36,10 @@ return 1
 CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
 local idle = redis.call('EXISTS', KEYS[2]) == 0
-if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0} end
-if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0} end
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0, ''} end
+if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0, ''} end
 local now = tonumber(redis.call('TIME')[1])
-if tonumber(redis.call('HGET', KEYS[1], 'after') or 0) > now then return {0, 0} end
+if tonumber(redis.call('HGET', KEYS[1], 'after') or 0) > now then return {0, 0, ''} end
 local body = redis.call('HGET', KEYS[1], 'body') or ''
 if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0, body} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)

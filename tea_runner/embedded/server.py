@@ -45,13 +45,8 @@ class _Server(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """The next client; reading from it may wait."""
-        try:
-            client, address = super().get_request()
-            client.setblocking(True)
-        except OSError:
-            # socketserver says nothing of it.
-            _log.debug("a client was not taken", exc_info=True)
-            raise
+        client, address = super().get_request()
+        client.setblocking(True)
         return client, address
 
     def handle_error(self, request: object, client_address: object) -> None:

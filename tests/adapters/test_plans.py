@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tea_runner.adapters.jobs import Jobs
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, make_job
+from tests.looking import REPOSITORY, begin, make_job
 
 TIP = "1" * 40
 PLANNED = f"tea:tip:{REPOSITORY}\nmain"
@@ -48,13 +47,6 @@ def test_jobs_that_an_old_copy_does_not_know_are_missed(site: Site) -> None:
         job = make_job()
         site.jobs.want(job)
         assert site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
-        end(site.jobs, job.id)
+        site.jobs.end(begin(site, job), "done")
         assert site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
     assert TIP.encode() == site.redis.get(PLANNED)
-
-
-def end(jobs: Jobs, job: str) -> None:
-    """A worker does it."""
-    claim = jobs.claim(job, "worker", "token")
-    assert claim is not None
-    jobs.end(claim, "done")

@@ -80,11 +80,8 @@ def test_calls_that_make_no_sense_get_giteas_status(
     assert len(list(forge.store.all())) == 1
 
 
-def test_statuses_set_at_once_are_all_kept(
-    tmp_path: Path, forge: EmbeddedForge, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_statuses_set_at_once_are_all_kept(tmp_path: Path, forge: EmbeddedForge) -> None:
     """Each call adds a row; the worst of the latest decides."""
-    caplog.set_level("DEBUG", "tea_runner.embedded")
     mine = Clone(tmp_path / "c", forge.push_url("ada/edges", "ada", "correct%20horse"))
     tip = mine.commit("a")
     mine.push()

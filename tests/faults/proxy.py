@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from tests import listening
+
 Mood = Literal["pass", "refuse", "hang", "cut", "slow"]
 
 #: Sends no goodbye when it is closed: the other side sees a reset.
@@ -40,10 +42,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        # Who still waits there would wait at the number of a descriptor that is another's by then.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
-        self._listener.close()
+        listening.end(self._listener, self._thread)
 
     def _listen(self) -> None:
         while not self._over.is_set():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from tea_runner.embedded.manners import Manners
+from tests import listening
 from tests.faults.embedded import EmbeddedWorld
 from tests.faults.oracle import Lineage
 from tests.faults.person import Person
@@ -54,14 +55,13 @@ class FarWorld(EmbeddedWorld):
 
 def test_a_connection_passes_and_then_meets_each_mood() -> None:
     """What the proxy is told is what its client sees."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-        thread = threading.Thread(target=_echo, args=(server,), daemon=True)
-        thread.start()
-        with Proxy(lambda: socket.create_connection(address, 5)) as proxy:
-            seen = {mood: _ask(proxy, mood) for mood in get_args(Mood)}
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+    server = socket.create_server(("127.0.0.1", 0))
+    address = server.getsockname()
+    thread = threading.Thread(target=_echo, args=(server,), daemon=True)
+    thread.start()
+    with Proxy(lambda: socket.create_connection(address, 5)) as proxy:
+        seen = {mood: _ask(proxy, mood) for mood in get_args(Mood)}
+    listening.end(server, thread)
     assert {
         "pass": "0123456789",
         "refuse": "reset",

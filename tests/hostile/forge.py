@@ -20,6 +20,7 @@ from tea_runner.adapters.broker import Broker
 from tea_runner.core.annexlink import link_target
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site, tool_path
+from tests import listening
 from tests.e2e.pipelines import COPY, spec
 from workers.tasks import Planner, Worker
 
@@ -52,14 +53,8 @@ class Sink:
                 self.heard.append(connection.recv(200) or b"(a connection)")
 
     def close(self) -> None:
-        """Stop listening.
-
-        A thread that still waits at a closed socket may wake up with its number, which is another's by
-        then, and take that one's clients.
-        """
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
-        self._socket.close()
+        """Stop listening."""
+        listening.end(self._socket, self._thread)
 
 
 @dataclass
