@@ -14,9 +14,9 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.figure import Book, Plan
 from benchmarks.workloads import commit, fetch, latency, plan, receiver, scale, small
-from tea_runner.adapters import process
-from tea_runner.adapters.garbage import collect_seldom
-from tea_runner.wiring import tool_path
+from tea_runner.host import process
+from tea_runner.host.gc_tuning import collect_seldom
+from tea_runner.host.tool_path import tool_path
 
 WORKLOADS: dict[str, Callable[[Path, Book, Plan], None]] = {
     "small": small.measure,

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from tea_runner.adapters import process
-from tea_runner.core.annexlink import link_target
+from tea_runner.core.git.annex_paths import link_target
+from tea_runner.host import process
 
 PLAIN_ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
 

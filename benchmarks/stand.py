@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tests.e2e.lab import Lab
 
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
+from tea_runner.core.git.submodules import Submodule
+from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.hook import ForgeHook
-from tea_runner.core.jobs import Job
-from tea_runner.core.results import Result
-from tea_runner.core.submodules import Submodule
-from tea_runner.core.tree import TreeEntry
-from tea_runner.core.verdict import Verdict
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.recompute_verdict import Verdict
+from tea_runner.core.results.result import Result
 
 
 class PlanRequests(Protocol):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,52 +14,42 @@ from urllib.parse import urlsplit
 
 import redis
 
-from tea_runner.adapters.annex import Annex
-from tea_runner.adapters.broker import Policy
-from tea_runner.adapters.clone import Clone, open_clone
-from tea_runner.adapters.connection import connect
-from tea_runner.adapters.elsewhere import Elsewhere
-from tea_runner.adapters.environments.kinds import KINDS, Choice, choose
-from tea_runner.adapters.environments.protocol import Environment, Limits
-from tea_runner.adapters.fetchbounds import FetchBounds
-from tea_runner.adapters.fleet import Fleet, look_at_fleet
-from tea_runner.adapters.forge.kinds import Reach, make_forge
-from tea_runner.adapters.gitenv import GitEnvironment, make_environment
-from tea_runner.adapters.hooks import HookStore
-from tea_runner.adapters.jobs import Jobs
-from tea_runner.adapters.links import ForgeLinks
-from tea_runner.adapters.logs import LogReader
-from tea_runner.adapters.mirror import FETCHED, Mirror, mirror_path
-from tea_runner.adapters.outputs import Bounds
-from tea_runner.adapters.pace import Paces
-from tea_runner.adapters.pipelinesecrets import Given, PipelineSecret, give
-from tea_runner.adapters.plans import Plans
-from tea_runner.adapters.queue import Handler, Work
-from tea_runner.adapters.repository import Repository
-from tea_runner.adapters.runs import Runs
-from tea_runner.adapters.serving import Service
-from tea_runner.adapters.signing import Signer
-from tea_runner.adapters.storage import Storage
-from tea_runner.adapters.tally import Tally
-from tea_runner.adapters.versions import tool_versions
-from tea_runner.adapters.wishes import BranchWishes
+from tea_runner.broker.connection import connect
+from tea_runner.broker.delivery_counts import Tally
+from tea_runner.broker.fleet import Fleet, look_at_fleet
+from tea_runner.broker.job_logs import LogReader
+from tea_runner.broker.job_store import Jobs
+from tea_runner.broker.plan_requests import Plans
+from tea_runner.broker.recompute_requests import BranchWishes
+from tea_runner.broker.redis_server import Policy, ServerFacts, server_facts
+from tea_runner.broker.rq_consumer import Service
+from tea_runner.broker.rq_queues import Handler, Work
+from tea_runner.broker.run_store import Runs
+from tea_runner.broker.throughput import Paces
 from tea_runner.core.errors import Refused, SettingsError
-from tea_runner.core.jobs import Job
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
+from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.fetch_limits import FetchBounds
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_subdatasets import ForgeLinks
+from tea_runner.dataset.git_environment import GitEnvironment, make_environment
+from tea_runner.dataset.local_clone import Clone, open_clone
+from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
+from tea_runner.dataset.shared_results import Elsewhere
+from tea_runner.dataset.special_remotes import Storage
+from tea_runner.dataset.ssh_signature import Signer
+from tea_runner.forge.forge_kinds import Reach, make_forge
+from tea_runner.forge.hook_store import HookStore
+from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_versions import tool_versions
 from tea_runner.ports import Forge
+from tea_runner.sandbox.kinds import KINDS, Choice, choose
+from tea_runner.sandbox.pipeline_secrets import Given, PipelineSecret, give
+from tea_runner.sandbox.protocol import Environment, Limits
+from tea_runner.sandbox.scan_outputs import Bounds
 from tea_runner.settings import Settings
-
-
-def tool_path(variables: Mapping[str, str]) -> str:
-    """``PATH`` for git and git-annex: the wheel's program itself before its slower start script."""
-    parts = []
-    found = importlib.util.find_spec("git_annex")
-    if found is not None and found.origin and (Path(found.origin).parent / "git-annex").exists():
-        parts.append(str(Path(found.origin).parent))
-    parts.append(str(Path(sys.executable).parent))
-    parts += variables.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
-    return ":".join(dict.fromkeys(parts))
 
 
 @dataclass(frozen=True)
@@ -282,6 +270,14 @@ class Site:
         :raises SettingsError: when no address is known.
         """
         return connect(self.redis_url, self.patience)
+
+    def redis_facts(self) -> ServerFacts:
+        """What Redis answers about itself.
+
+        :raises QueueError: when it does not answer.
+        :raises SettingsError: when no address is known.
+        """
+        return server_facts(self.redis)
 
     @property
     def redis_url(self) -> str:

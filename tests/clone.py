@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 
 
 class Clone:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 
 _INI = """\
 APP_NAME = test

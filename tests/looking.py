@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.jobs import Claim
-from tea_runner.adapters.logs import JobLog
-from tea_runner.core.jobs import Job
-from tea_runner.core.runs import PipelineRun, Run, run_id
+from tea_runner.broker.job_logs import JobLog
+from tea_runner.broker.job_store import Claim
+from tea_runner.broker.redis_server import Broker
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 

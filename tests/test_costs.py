@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import redis
 
-from tea_runner.adapters import process
-from tea_runner.adapters.environments.host import HostSandbox
-from tea_runner.adapters.environments.launcher import Launched, Launcher
-from tea_runner.core.plan import decide
-from tea_runner.flow.memory import Memory
-from tea_runner.flow.planning import make_plan
-from tea_runner.flow.tip import Tip
+from tea_runner.core.planning.plan import decide
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.make_plan import make_plan
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.host import process
+from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.cgroup_launcher import Launched, Launcher
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
-from workers.tasks import Planner, Worker
+from workers.branch_planner import Planner
+from workers.job_worker import Worker
 
 SPEC = """\
 pipeline: {name: sums}
@@ -200,15 +201,15 @@ def test_one_changed_of_many_is_decided_and_written_alone(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warm planner looks at the datum that changed, before and after; one piece of the manifest is new."""
-    monkeypatch.setattr("tea_runner.core.manifest.WHOLE", 4)
-    monkeypatch.setattr("tea_runner.core.manifest.PIECE", 2)
+    monkeypatch.setattr("tea_runner.core.results.manifest.WHOLE", 4)
+    monkeypatch.setattr("tea_runner.core.results.manifest.PIECE", 2)
     sizes: list[int] = []
 
     def decided(pipeline: Any, keyed: Sequence[Any], *args: Any, **how: Any) -> Any:
         sizes.append(len(keyed))
         return decide(pipeline, keyed, *args, **how)
 
-    monkeypatch.setattr("tea_runner.flow.planning.decide", decided)
+    monkeypatch.setattr("tea_runner.flow.make_plan.decide", decided)
     site = lab.site()
     planner, worker = Planner(site), Worker(site, "one")
 
@@ -253,7 +254,7 @@ def test_a_job_asks_redis_a_fixed_number_of_times(
 ) -> None:
     """Claim, log, end: round trips are per job; its datums add a line to the log, no more."""
     # What a slow machine sends of the log while the job goes on is its time, not the job's cost.
-    monkeypatch.setattr("workers.worker._LOG_PAUSE", 3600.0)
+    monkeypatch.setattr("workers.job_worker._LOG_PAUSE", 3600.0)
 
     def cost(number: int, count: int) -> int:
         lab.write({"sums/spec.yml": (SPEC % number) + f"datum_set_spec: {{number: {count}}}\n"})

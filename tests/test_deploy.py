@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from tea_runner.adapters.broker import Broker
+from tea_runner.broker.redis_server import Broker
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.hostile.forge import HostileForge
-from workers.planner import Planner
-from workers.worker import Worker
+from workers.branch_planner import Planner
+from workers.job_worker import Worker
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 

@@ -40,7 +40,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_only_one_module_starts_processes() -> None:
-    """Nothing but adapters/process.py imports subprocess."""
+    """Nothing but host/process.py imports subprocess."""
     importers = []
     for path, text in _files("tea_runner", "workers"):
         for node in ast.walk(ast.parse(text)):
@@ -51,7 +51,7 @@ def test_only_one_module_starts_processes() -> None:
                 names = [node.module or ""]
             if "subprocess" in names:
                 importers.append(path)
-    assert ["tea_runner/adapters/process.py"] == importers
+    assert ["tea_runner/host/process.py"] == importers
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.process import run
+from tea_runner.host.process import run
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 
 _TESTS = """
 import pytest

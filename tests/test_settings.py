@@ -10,7 +10,7 @@ import pytest
 from tea_runner.core.errors import SettingsError
 from tea_runner.settings import Settings, load_settings
 from tea_runner.settings.load import known
-from tea_runner.settings.text import generate, reference, show
+from tea_runner.settings.settings_text import generate, reference, show
 
 HOME = {"HOME": "/home/ada"}
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tea_runner.core.datums.view import FileFact, View
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.core.view import FileFact, View
-from tea_runner.flow.inputs import Work
-from tea_runner.flow.tip import Tip
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work
 
 #: A dataset (a path of subdatasets; empty for the one that is planned) and annex keys of it, to
-#: files that hold their content; see :meth:`tea_runner.adapters.annex.Annex.get`.
+#: files that hold their content; see :meth:`tea_runner.dataset.annex.Annex.get`.
 GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
 #: A dataset, a blob of it, and the path to write it to.
 WriteBlob = Callable[[str, str, Path], None]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.peers.peer import Peer
-from tea_runner.core.annexlink import link_target
+from tea_runner.core.git.annex_paths import link_target
 
 _COMMAND = "sha256sum < {source} > {target}"
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tea_runner.adapters import process
-from tea_runner.wiring import tool_path
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 
 #: Where the peers' own environments are made; kept between runs.
 VENVS = Path(__file__).parents[2] / "build" / "peers"

@@ -10,13 +10,13 @@ from pathlib import Path
 from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
 from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
-from tea_runner.adapters import process
-from tea_runner.adapters.repository import Repository
-from tea_runner.core.results import Output, Result
-from tea_runner.flow.memory import Memory
-from tea_runner.flow.planning import Planned, make_plan
+from tea_runner.core.results.result import Output, Result
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.make_plan import Planned, make_plan
+from tea_runner.flow.planning_cache import Memory
 from tea_runner.flow.settle import finish, settle
-from tea_runner.flow.tip import Tip
+from tea_runner.host import process
 
 ALL = "results commit with {n:,} outputs"
 ONE = "1 new output among {n:,}"

@@ -10,9 +10,9 @@ from benchmarks.datasets import annexed_tree
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
-from tea_runner.flow.inputs import derive
-from tea_runner.flow.memory import Memory
-from tea_runner.flow.tip import Tip
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import derive
+from tea_runner.flow.planning_cache import Memory
 from workers.provision import wanted_keys
 
 SEEN = "10 of 10,000 files, dataset seen before"

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from benchmarks.figure import Book, Plan
-from tea_runner.adapters import process
-from tea_runner.adapters.connection import connect
+from tea_runner.broker.connection import connect
+from tea_runner.cli.local_stack import Stack, free_port
 from tea_runner.cli.main import Context
-from tea_runner.cli.stack import Stack, free_port
-from tea_runner.wiring import tool_path
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 
 START = "push to the first job's start, p50"
 RESULTS = "push to the results commit of one trivial datum, p50"

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.workloads.plan import make
-from tea_runner.adapters.garbage import collect_seldom
-from tea_runner.flow.memory import Memory
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.host.gc_tuning import collect_seldom
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
 from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
-from tea_runner.adapters import process
-from tea_runner.adapters.garbage import undisturbed
-from tea_runner.adapters.repository import Repository
-from tea_runner.core.manifest import Manifest, Row
-from tea_runner.core.manifesttext import edited_files
-from tea_runner.flow.inputs import derive
-from tea_runner.flow.memory import Memory
-from tea_runner.flow.planning import Planned, make_plan
-from tea_runner.flow.tip import Tip
+from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.manifest_text import edited_files
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.make_plan import Planned, make_plan
+from tea_runner.flow.pipeline_inputs import derive
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.host import process
+from tea_runner.host.gc_tuning import undisturbed
 
 NOTHING = "plan from nothing, {n:,} annexed files, all known"
 CHANGE = "plan after 1 change among {n:,} files"

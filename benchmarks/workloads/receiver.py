@@ -15,12 +15,12 @@ from pathlib import Path
 import requests
 
 from benchmarks.figure import Book, Plan
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.hooks import HookStore
-from tea_runner.cli.stack import free_port
+from tea_runner.broker.redis_server import Broker
+from tea_runner.cli.local_stack import free_port
 from tea_runner.core.hook import Hook
-from tea_runner.wiring import tool_path
+from tea_runner.forge.hook_store import HookStore
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 
 RATE = "signed deliveries, deduplicated and enqueued"
 SLOWEST = "the same, p99 of an answer"

@@ -6,9 +6,9 @@ import json
 
 import click
 
-from tea_runner.cli.looking import find
+from tea_runner.cli.find_runs import find
 from tea_runner.cli.main import Context
-from tea_runner.core.standing import JobFacts
+from tea_runner.core.planning.run_status import JobFacts
 
 
 @click.command("cancel")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import click
 
-from tea_runner.adapters.doctor import (
+from tea_runner.cli.installation_checks import (
+    Finding,
     check_annex,
     check_datalad,
     check_fleet,
@@ -19,8 +20,7 @@ from tea_runner.adapters.doctor import (
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import TeaError
-from tea_runner.core.finding import Finding
-from tea_runner.wiring import tool_path
+from tea_runner.host.tool_path import tool_path
 
 
 @click.command("check")
@@ -60,7 +60,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     if state[0].state == "error":
         return
     yield from check_sandbox(context.site.choice, settings.environments)
-    queue = check_redis(lambda: context.site.redis, wanted=bool(settings.redis.url))
+    queue = check_redis(context.site.redis_facts, wanted=bool(settings.redis.url))
     yield from queue
     if queue[0].state == "ok":
         yield from check_fleet(context.site.fleet)

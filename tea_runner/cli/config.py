@@ -12,7 +12,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound, UserError
-from tea_runner.settings import text
+from tea_runner.settings import settings_text
 
 
 @click.group("config")
@@ -30,7 +30,7 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
 
     NAMES are settings (forge.url) or groups (forge).
     """
-    rows = list(text.show(context.settings))
+    rows = list(settings_text.show(context.settings))
     known = [name for name, _, _ in rows]
     for name in names:
         if name not in known and not any(each.startswith(name + ".") for each in known):
@@ -54,7 +54,7 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
 @command.command("generate")
 def generate() -> None:
     """Print a commented settings file that changes nothing until something is uncommented."""
-    click.echo(text.generate().rstrip("\n"))
+    click.echo(settings_text.generate().rstrip("\n"))
 
 
 @command.command("init")
@@ -66,7 +66,7 @@ def init(context: Context) -> None:
         raise UserError(f"{path} exists; edit it, or compare it with: tea-runner config generate")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.generate(), encoding="utf-8")
+        path.write_text(settings_text.generate(), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from None
     click.echo(f"write(ok): {path}")

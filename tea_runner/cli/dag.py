@@ -8,15 +8,15 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import open_session, told
+from tea_runner.cli.progress_line import watch
 from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.flow.draft import Draft
-from tea_runner.flow.freshness import look
-from tea_runner.flow.tip import Tip, pipeline_of
-from tea_runner.present.pictures import Box, dag_dot, dag_mermaid, dag_svg, dag_text
+from tea_runner.flow.check_freshness import look
+from tea_runner.flow.commit_view import Tip, pipeline_of
+from tea_runner.flow.unsaved_commit import Draft
+from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg, dag_text
 
 
 @click.command("dag")

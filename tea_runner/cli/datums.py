@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import check_pipelines, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.resolvedfile import read_resolved
-from tea_runner.cli.session import check_pipelines, open_session, told
-from tea_runner.core.datum import Datum
+from tea_runner.cli.progress_line import watch
+from tea_runner.cli.resolved_file import read_resolved
+from tea_runner.core.datums.datum import Datum
 from tea_runner.core.errors import UserError
-from tea_runner.core.plan import Keyed
-from tea_runner.flow.inputs import Work, derive
-from tea_runner.flow.learning import learned
-from tea_runner.flow.resolve import seen_files
-from tea_runner.flow.tip import Tip
-from tea_runner.present.visible import visible
+from tea_runner.core.planning.plan import Keyed
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.prefetch_facts import learned
+from tea_runner.flow.resolve_spec import seen_files
+from tea_runner.present.visible_text import visible
 
 
 @click.command("datums")

@@ -12,18 +12,19 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import find_server
-from tea_runner.adapters.connection import connect
-from tea_runner.adapters.openat import remove_tree
-from tea_runner.adapters.runs import Run, Runs
+from tea_runner.broker.connection import connect
+from tea_runner.broker.redis_server import find_server
+from tea_runner.broker.run_store import Run, Runs
+from tea_runner.cli.local_stack import Stack, free_port
 from tea_runner.cli.main import Context
-from tea_runner.cli.preflight import alone
-from tea_runner.cli.stack import Stack, free_port
+from tea_runner.cli.start_checks import alone
 from tea_runner.core.errors import OutsideError, UserError
-from tea_runner.core.reasons import SENTENCES
-from tea_runner.present import sentences
-from tea_runner.wiring import Site, tool_path
+from tea_runner.core.planning.reasons import SENTENCES
+from tea_runner.host import process
+from tea_runner.host.openat import remove_tree
+from tea_runner.host.tool_path import tool_path
+from tea_runner.present import status_text
+from tea_runner.wiring import Site
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _WAIT = 180.0
@@ -160,7 +161,7 @@ class Demo:
                 if run is not None:
                     status.update(
                         "; ".join(
-                            f"{p.name}: {sentences.status(p.state, p.counts, p.detail)}"
+                            f"{p.name}: {status_text.status(p.state, p.counts, p.detail)}"
                             for p in run.pipelines
                         )
                     )
@@ -180,7 +181,7 @@ class Demo:
         self._do("git", "fetch", "-q", "origin", "git-annex")
         self._do("git", "annex", "merge", "--quiet")
         for pipeline in run.pipelines:
-            counts = sentences.counts(pipeline.counts)
+            counts = status_text.counts(pipeline.counts)
             self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
             for label, _, action, reason, _ in pipeline.datums:
                 word = "done" if action == "done" else "reused"

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.environments.plain import Plain
-from tea_runner.adapters.environments.protocol import Environment
-from tea_runner.adapters.openat import remove_tree
-from tea_runner.adapters.repository import Repository
-from tea_runner.adapters.save import Found
 from tea_runner.cli.main import Context
-from tea_runner.cli.session import Session, open_session
+from tea_runner.cli.open_dataset import Session, open_session
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.spec import parse_specs
-from tea_runner.flow.inputs import Work, derive
-from tea_runner.flow.tip import Tip
-from workers.compute import Bench
+from tea_runner.core.spec.parse import parse_specs
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.save_outputs import Found
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.protocol import Environment
+from tea_runner.sandbox.unsandboxed import Plain
+from workers.run_datums import Bench
 
 
 @click.command("exec")

@@ -10,8 +10,8 @@ from typing import TextIO
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.embedded import EmbeddedForge
-from tea_runner.embedded.accounts import Accounts
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.embedded.accounts import Accounts
 
 _ROOT = click.option(
     "--root", type=click.Path(path_type=Path), default=None, metavar="DIR",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import click
 
-from tea_runner.adapters.repository import Repository
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import open_session
 from tea_runner.cli.options import json_option
-from tea_runner.cli.session import open_session
+from tea_runner.dataset.forge_dataset import Repository
 
 _server = click.option(
     "--server", is_flag=True, help="Those of the repositories that this host looks after."

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.worktree import annexed
 from tea_runner.cli.main import Context
-from tea_runner.cli.session import Session, open_session
+from tea_runner.cli.open_dataset import Session, open_session
 from tea_runner.core.errors import NotFound, UsageError, UserError
-from tea_runner.core.records import parse_record
-from tea_runner.core.starter import TEMPLATES, attributes, fill, from_record
-from tea_runner.core.tree import TREE
+from tea_runner.core.git.tree import TREE
+from tea_runner.core.results.run_record import parse_record
+from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill, from_record
+from tea_runner.dataset.worktree import annexed
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 #: Names that folders of data often have.

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.provenance import write_prov
-from tea_runner.adapters.repository import Repository
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import Session, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import Session, open_session, told
+from tea_runner.cli.progress_line import watch
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.core.explanation import Made
-from tea_runner.core.tree import SUBMODULE, TREE
-from tea_runner.flow.lineage import Tracer
-from tea_runner.flow.tip import Tip
-from tea_runner.present.lineage import down_lines, lineage_row, up_lines
+from tea_runner.core.git.tree import SUBMODULE, TREE
+from tea_runner.core.planning.explanation import Made
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.prov_document import write_prov
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.trace_lineage import Tracer
+from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
 @click.command("lineage")

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.clone import CloneMirror, clone_environment, find_clone
-from tea_runner.adapters.worktree import annexed, everything, unsaved
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.cli.progress import watch
+from tea_runner.cli.progress_line import watch
 from tea_runner.core.errors import NotFound, OutsideError, UsageError
-from tea_runner.core.problem import Problem
-from tea_runner.core.spec import parse_specs
-from tea_runner.flow.draft import Draft, Unsaved, make_draft
-from tea_runner.flow.lint import examine
-from tea_runner.present.problems import problem_lines, problem_rows
-from tea_runner.wiring import tool_path
+from tea_runner.core.spec.parse import parse_specs
+from tea_runner.core.spec.problem import Problem
+from tea_runner.dataset.local_clone import CloneMirror, clone_environment, find_clone
+from tea_runner.dataset.worktree import annexed, everything, unsaved
+from tea_runner.flow.lint_pipelines import examine
+from tea_runner.flow.unsaved_commit import Draft, Unsaved, make_draft
+from tea_runner.host.tool_path import tool_path
+from tea_runner.present.problem_text import problem_lines, problem_rows
 
 
 @click.command("lint")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import click
 
-from tea_runner.cli.looking import need_job
+from tea_runner.cli.find_runs import need_job
 from tea_runner.cli.main import Context
-from tea_runner.present.visible import visible_lines
+from tea_runner.present.visible_text import visible_lines
 
 _PAUSE = 0.5
 

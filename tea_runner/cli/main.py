@@ -21,8 +21,8 @@ from typing import Any
 import click
 
 from tea_runner import __version__
-from tea_runner.adapters.garbage import collect_seldom
 from tea_runner.core.errors import TeaError, UsageError
+from tea_runner.host.gc_tuning import collect_seldom
 from tea_runner.settings import Settings, load_settings
 
 #: Verb to the file that holds it; loaded when it is used, so that each verb starts quickly.

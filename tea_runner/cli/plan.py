@@ -7,10 +7,10 @@ import json
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import check_names, open_session
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import check_names, open_session
-from tea_runner.present.text import plan_json, plan_lines
+from tea_runner.cli.progress_line import watch
+from tea_runner.present.plan_text import plan_json, plan_lines
 
 
 @click.command("plan")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
-from workers.tasks import Planner, worker_name
+from workers.branch_planner import Planner
+from workers.job_worker import worker_name
 
 
 @click.command("planner")

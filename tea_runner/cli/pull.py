@@ -9,7 +9,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.hook import is_repository
-from tea_runner.flow import pulls
+from tea_runner.flow import pull_requests
 from tea_runner.wiring import Site
 
 
@@ -24,7 +24,7 @@ def command() -> None:
 def list_(context: Context, repository: str) -> None:
     """Show pull requests, and whether their newest commit was approved."""
     refs = _mirror(context, repository)
-    found = pulls.pulls(refs)
+    found = pull_requests.pulls(refs)
     if context.as_json:
         rows = [
             {"number": pull.number, "head": pull.head, "branch": pull.branch,
@@ -58,7 +58,9 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
             "pull requests are not processed here; set pull_requests = true in the settings to "
             "let commits of them be approved, one by one"
         )
-    done = pulls.approve(_mirror(context, repository), number, commit, branches=settings.branches)
+    done = pull_requests.approve(
+        _mirror(context, repository), number, commit, branches=settings.branches
+    )
     # The push is announced as any other is; this way it is found without a hook, too.
     context.site.plans.request_plan(
         repository, f"refs/heads/{done.branch}", why=f"pull request {number} approved"
@@ -69,7 +71,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
     click.echo(f"{done.head[:12]} is now branch {done.branch} of {repository} and is processed")
 
 
-def _mirror(context: Context, repository: str) -> pulls.Refs:
+def _mirror(context: Context, repository: str) -> pull_requests.Refs:
     if not is_repository(repository):
         raise UsageError(f"{repository!r} is no repository; write OWNER/REPO")
     site: Site = context.site

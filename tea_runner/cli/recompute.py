@@ -8,12 +8,12 @@ import uuid
 
 import click
 
-from tea_runner.cli.looking import find
+from tea_runner.cli.find_runs import find
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.runs import Run
-from tea_runner.core.scope import ledger, scope_of
-from tea_runner.core.standing import JobFacts
+from tea_runner.core.git.scope import ledger, scope_of
+from tea_runner.core.planning.run import Run
+from tea_runner.core.planning.run_status import JobFacts
 
 
 def new_wish() -> str:

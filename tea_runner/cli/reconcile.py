@@ -9,7 +9,7 @@ import threading
 import click
 
 from tea_runner.cli.main import Context
-from workers.reconcile import Reconciler
+from workers.reconciler import Reconciler
 
 
 @click.command("reconcile")

@@ -8,11 +8,11 @@ import click
 import yaml
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import check_pipelines, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import check_pipelines, open_session, told
-from tea_runner.core.resolved import Row, document
-from tea_runner.flow.resolve import resolve
+from tea_runner.cli.progress_line import watch
+from tea_runner.core.planning.resolved_spec import Row, document
+from tea_runner.flow.resolve_spec import resolve
 
 #: libyaml's, where PyYAML was built with it.
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

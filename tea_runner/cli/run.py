@@ -7,19 +7,19 @@ import sys
 
 import click
 
-from tea_runner.adapters.ledger import Ledger
-from tea_runner.cli.carryout import carry_out
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import check_names, open_session
 from tea_runner.cli.recompute import new_wish
-from tea_runner.cli.resolvedfile import Pinned
-from tea_runner.cli.session import check_names, open_session
+from tea_runner.cli.resolved_file import Pinned
+from tea_runner.cli.run_locally import carry_out
 from tea_runner.core.errors import NotFound, UsageError
-from tea_runner.flow.advance import Advance
-from tea_runner.flow.local import LocalWishes
-from tea_runner.flow.planning import Planned
-from tea_runner.present import sentences
-from tea_runner.present.text import plan_lines
-from tea_runner.present.visible import visible
+from tea_runner.dataset.reproducibility_ledger import Ledger
+from tea_runner.flow.advance_branch import Advance
+from tea_runner.flow.local_queue import LocalWishes
+from tea_runner.flow.make_plan import Planned
+from tea_runner.present import status_text
+from tea_runner.present.plan_text import plan_lines
+from tea_runner.present.visible_text import visible
 
 
 @click.command("run")
@@ -157,7 +157,7 @@ def _tell(context: Context, advance: Advance) -> int:
         return 1 if failed else 0
     for progress in advance.pipelines.values():
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
-        text = sentences.status(progress.state, progress.counts, progress.detail)
+        text = status_text.status(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
             # What there is to do next stands at the end; only a forge's line has to be short.
             text = " ".join(progress.detail.split())

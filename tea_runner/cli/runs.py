@@ -7,12 +7,12 @@ import time
 
 import click
 
-from tea_runner.cli.looking import listed, word
+from tea_runner.cli.find_runs import listed, word
 from tea_runner.cli.main import Context
-from tea_runner.core.standing import STATES
-from tea_runner.present import amounts, states
-from tea_runner.present.documents import run_head
-from tea_runner.present.visible import visible
+from tea_runner.core.planning.run_status import STATES
+from tea_runner.present import human_units, state_words
+from tea_runner.present.json_documents import run_head
+from tea_runner.present.visible_text import visible
 
 _ALL = 2000
 
@@ -45,6 +45,7 @@ def command(context: Context, repository: str, state: str | None, number: int) -
         took = row.seconds if row.ended else now - run.started
         click.echo(
             f"{word(row.state)}  {run.id}  {visible(run.repository)}  {visible(run.branch)}  "
-            f"{run.commit[:10]}  {states.numbers(row.numbers) or 'no datums'}  "
-            f"{amounts.ago(run.started, now)}, {amounts.duration(took)}  {visible(run.title)}".rstrip()
+            f"{run.commit[:10]}  {state_words.numbers(row.numbers) or 'no datums'}  "
+            f"{human_units.ago(run.started, now)}, {human_units.duration(took)}  "
+            f"{visible(run.title)}".rstrip()
         )

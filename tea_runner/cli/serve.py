@@ -9,9 +9,9 @@ import sys
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.preflight import require_port, require_queue
+from tea_runner.cli.start_checks import require_port, require_queue
 from tea_runner.web.gunicorn_config import arguments
-from tea_runner.web.main import FLAGS
+from tea_runner.web.wsgi import FLAGS
 
 
 @click.command("serve")

@@ -7,14 +7,14 @@ import time
 
 import click
 
-from tea_runner.cli.looking import find, say, word
+from tea_runner.cli.find_runs import find, say, word
 from tea_runner.cli.main import Context
-from tea_runner.core.standing import STATES, JobFacts, RunStanding, standing
-from tea_runner.present import amounts, states
-from tea_runner.present.documents import job_document, run_document
-from tea_runner.present.links import forge_page
-from tea_runner.present.pictures import Box, dag_text
-from tea_runner.present.visible import visible
+from tea_runner.core.planning.run_status import STATES, JobFacts, RunStanding, standing
+from tea_runner.present import human_units, state_words
+from tea_runner.present.forge_links import forge_page
+from tea_runner.present.json_documents import job_document, run_document
+from tea_runner.present.pipeline_graph import Box, dag_text
+from tea_runner.present.visible_text import visible
 
 _SHOWN = 40
 
@@ -37,16 +37,18 @@ def _show_run(context: Context, row: RunStanding, everything: bool) -> None:
         click.echo(json.dumps(run_document(row), indent=1))
         return
     run = row.run
-    click.echo(f"{word(row.state).rstrip()}  {states.sentence(row)}")
+    click.echo(f"{word(row.state).rstrip()}  {state_words.sentence(row)}")
     say(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
     say(
-        f"began {amounts.moment(run.started)}" + (f", pushed by {run.author}" if run.author else "")
+        f"began {human_units.moment(run.started)}"
+        + (f", pushed by {run.author}" if run.author else "")
     )
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
         say(f"problem: {problem}")
     boxes = [
-        Box(name=each.name, state=each.state, note=states.progress(each)) for each in row.pipelines
+        Box(name=each.name, state=each.state, note=state_words.progress(each))
+        for each in row.pipelines
     ]
     click.echo()
     for line in dag_text(boxes, {each.name: each.upstream for each in row.pipelines}):
@@ -56,8 +58,8 @@ def _show_run(context: Context, row: RunStanding, everything: bool) -> None:
         if each.commit:
             page = forge_page(forge.kind, forge.url, run.repository, each.commit)
             say(f"results({each.name}): {page or each.commit}")
-        if states.remark(each):
-            say(f"{each.state}({each.name}): {states.remark(each)}")
+        if state_words.remark(each):
+            say(f"{each.state}({each.name}): {state_words.remark(each)}")
     _show_datums(row, everything)
 
 
@@ -100,10 +102,10 @@ def _show_job(context: Context, facts: JobFacts) -> None:
         ("pipeline", document["pipeline"]),
         ("attempt", str(facts.attempt or "none yet")),
         ("worker", facts.worker),
-        ("asked for", amounts.moment(facts.created)),
-        ("began", amounts.moment(facts.started)),
-        ("took", amounts.duration(took)),
-        ("fetched", amounts.size(facts.fetched)),
+        ("asked for", human_units.moment(facts.created)),
+        ("began", human_units.moment(facts.started)),
+        ("took", human_units.duration(took)),
+        ("fetched", human_units.size(facts.fetched)),
         ("error", facts.error),
     ):
         if value.strip():

@@ -7,11 +7,11 @@ import json
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import check_pipelines, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import check_pipelines, open_session, told
-from tea_runner.flow.freshness import look
-from tea_runner.present.freshness import results_lines, results_rows
+from tea_runner.cli.progress_line import watch
+from tea_runner.flow.check_freshness import look
+from tea_runner.present.freshness_text import results_lines, results_rows
 
 
 @click.command("status")

@@ -7,8 +7,8 @@ import threading
 
 import click
 
+from tea_runner.cli.local_stack import Stack
 from tea_runner.cli.main import Context
-from tea_runner.cli.stack import Stack
 
 
 @click.command("up")

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.ledger import Ledger
-from tea_runner.adapters.openat import remove_tree
-from tea_runner.adapters.save import Found
 from tea_runner.cli.exec import bench, environment_for
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import Session, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.session import Session, open_session, told
-from tea_runner.core.content import GIT, HASHLIB
+from tea_runner.core.datums.content_identity import GIT, HASHLIB
 from tea_runner.core.errors import JobError, NotFound, UserError
-from tea_runner.core.manifest import Row
-from tea_runner.core.tree import EXECUTABLE, LINK
-from tea_runner.core.verdict import Outcome, Verdict, differing
-from tea_runner.flow.inputs import Work, derive
-from tea_runner.flow.tip import Tip
-from tea_runner.present.visible import visible
-from workers.compute import Computed
+from tea_runner.core.git.tree import EXECUTABLE, LINK
+from tea_runner.core.planning.recompute_verdict import Outcome, Verdict, differing
+from tea_runner.core.results.manifest import Row
+from tea_runner.dataset.reproducibility_ledger import Ledger
+from tea_runner.dataset.save_outputs import Found
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.host.openat import remove_tree
+from tea_runner.present.visible_text import visible
+from workers.run_datums import Computed
 
 
 @click.command("verify")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from tea_runner.adapters.signing import check_signature
 from tea_runner.cli.main import Context
-from tea_runner.cli.session import Session, open_session
+from tea_runner.cli.open_dataset import Session, open_session
 from tea_runner.core.errors import Refused, UsageError
-from tea_runner.core.signature import split
-from tea_runner.flow.verify import verify
+from tea_runner.core.git.commit_signature import split
+from tea_runner.dataset.ssh_signature import check_signature
+from tea_runner.flow.check_commit import verify
 
 
 @click.command("verify-commit")

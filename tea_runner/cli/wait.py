@@ -8,12 +8,12 @@ import time
 
 import click
 
-from tea_runner.cli.looking import say, stands
+from tea_runner.cli.find_runs import say, stands
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.standing import RunStanding
-from tea_runner.present import states
-from tea_runner.present.documents import run_head
+from tea_runner.core.planning.run_status import RunStanding
+from tea_runner.present import state_words
+from tea_runner.present.json_documents import run_head
 
 _PAUSE = 0.5
 _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -39,7 +39,9 @@ def command(context: Context, run: str, timeout: float | None) -> int:
         if row is not None and row.ended:
             break
         line = (
-            f"{row.state}: {states.sentence(row)}" if row else "no run of this commit is known yet"
+            f"{row.state}: {state_words.sentence(row)}"
+            if row
+            else "no run of this commit is known yet"
         )
         if line != told and not context.quiet and not context.as_json:
             click.echo(line, err=True)
@@ -65,4 +67,4 @@ def _tell(context: Context, row: RunStanding | None) -> None:
     if context.as_json:
         click.echo(json.dumps(run_head(row) if row else None, indent=1))
     elif row is not None:
-        say(f"{row.state}: {states.sentence(row)}  {row.run.id}")
+        say(f"{row.state}: {state_words.sentence(row)}  {row.run.id}")

@@ -10,16 +10,16 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.open_dataset import Session, open_session, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress import watch
-from tea_runner.cli.session import Session, open_session, told
+from tea_runner.cli.progress_line import watch
 from tea_runner.core.errors import NotFound
-from tea_runner.core.explanation import Made
-from tea_runner.flow.planning import Planned
-from tea_runner.flow.tip import Tip
-from tea_runner.flow.why import explain, find
-from tea_runner.present.visible import visible
-from tea_runner.present.why import why_lines, why_row
+from tea_runner.core.planning.explanation import Made
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.explain import explain, find
+from tea_runner.flow.make_plan import Planned
+from tea_runner.present.visible_text import visible
+from tea_runner.present.why_text import why_lines, why_row
 
 _SHOWN = 20
 #: Names that a mistyped one is compared with, of each pipeline.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.preflight import require_sandbox
-from workers.tasks import Worker, worker_name
+from tea_runner.cli.start_checks import require_sandbox
+from workers.job_worker import Worker, worker_name
 
 
 @click.command("worker")

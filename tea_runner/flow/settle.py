@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tea_runner.core import annexlink
-from tea_runner.core.compose import Changes, Composition, Finished, Put, compose
-from tea_runner.core.content import pointer_key
+from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import ContentMissing
-from tea_runner.core.plan import Decision, PipelinePlan
-from tea_runner.core.records import format_record, format_summary
-from tea_runner.core.results import Result
-from tea_runner.core.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
-from tea_runner.flow.inputs import Work
-from tea_runner.flow.pins import HOPS, hops, used
-from tea_runner.flow.tip import Tip
+from tea_runner.core.git import annex_paths
+from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
+from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.results.compose import Changes, Composition, Finished, Put, compose
+from tea_runner.core.results.result import Result
+from tea_runner.core.results.run_record import format_record, format_summary
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work
+from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.ports import Dataset, Objects, TreeStore
 
 
@@ -259,7 +259,7 @@ def _logged(dataset: Dataset, annex_tip: str | None, key: str) -> bool:
     if annex_tip is None:
         return False
     root = dataset.objects.commit(annex_tip).tree
-    entry = lookup(dataset.objects.tree, root, annexlink.log_path(key))
+    entry = lookup(dataset.objects.tree, root, annex_paths.log_path(key))
     log = (dataset.objects.blob(entry.oid) or b"") if entry else b""
     return any(line.split(b" ")[1:2] == [b"1"] for line in log.splitlines())
 
@@ -274,13 +274,13 @@ def _log_presence(
 ) -> str | None:
     """A commit for the ``git-annex`` branch that says where the content is; None if it says so."""
     root = dataset.objects.commit(annex_tip).tree if annex_tip else None
-    paths = {annexlink.log_path(key): uuid for key, uuid in places.items()}
+    paths = {annex_paths.log_path(key): uuid for key, uuid in places.items()}
     entries = {path: lookup(dataset.objects.tree, root, path) if root else None for path in paths}
     blobs = dataset.objects.blobs(entry.oid for entry in entries.values() if entry)
     changes: dict[str, TreeEntry | None] = {}
     for path, entry in entries.items():
         before = (blobs[entry.oid] or b"") if entry else b""
-        after = annexlink.merge_location(before, paths[path], seconds)
+        after = annex_paths.merge_location(before, paths[path], seconds)
         if after != before:
             changes[path] = TreeEntry(PLAIN, store.add("blob", after))
     if not changes:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from tea_runner.core.errors import SettingsError
 from tea_runner.settings.options import Options, Secret
-from tea_runner.settings.values import ExpectedError, read_value
+from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
 CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"

@@ -9,10 +9,10 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
+from tea_runner.web.deliveries import hooks_blueprint
 from tea_runner.web.health import health_blueprint
-from tea_runner.web.hooks import hooks_blueprint
-from tea_runner.web.parts import WebParts
-from tea_runner.web.prefix import Prefix
+from tea_runner.web.url_prefix import Prefix
+from tea_runner.web.web_dependencies import WebParts
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tea_runner.settings import Settings
 
 #: Name of the callable that gunicorn loads; the wiring makes the application from the settings.
-APPLICATION = "tea_runner.web.main:application()"
+APPLICATION = "tea_runner.web.wsgi:application()"
 
 
 def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
@@ -17,7 +17,7 @@ def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
         "--bind", f"{host}:{settings.web.port}",
-        "--worker-class", "tea_runner.web.arrivals.Arrivals",
+        "--worker-class", "tea_runner.web.gunicorn_worker.Arrivals",
         "--workers", str(settings.web.processes),
         "--threads", str(settings.web.threads),
         "--timeout", "30",

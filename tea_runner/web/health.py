@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from tea_runner.web.parts import WebParts
+from tea_runner.web.web_dependencies import WebParts
 
 
 def health_blueprint(parts: WebParts) -> Blueprint:

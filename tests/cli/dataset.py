@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tea_runner.adapters import process
-from tea_runner.wiring import tool_path
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 
 #: One datum per entry of ``raw``; each result is the input in capitals.
 SHOUT = """\

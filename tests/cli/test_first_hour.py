@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.supervisor import Supervisor
-from tea_runner.cli.preflight import alone
-from tea_runner.cli.stack import free_port
+from tea_runner.cli.local_stack import free_port
+from tea_runner.cli.start_checks import alone
+from tea_runner.host.supervisor import Supervisor
 from tests.cli.dataset import FILES, SHOUT, Dataset, Said, tea
 
 Where = Callable[[Path], Path]

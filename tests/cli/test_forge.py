@@ -13,8 +13,8 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from tea_runner.adapters import process
 from tea_runner.cli.main import cli
+from tea_runner.host import process
 from tests.clone import Clone
 
 

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
-from tea_runner.adapters.hooks import HookStore
 from tea_runner.cli.main import cli
+from tea_runner.core.delivery import Ignored, PushEvent, parse, signed
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.events import Ignored, PushEvent, parse, signed
-from tea_runner.embedded import EmbeddedForge
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.hook_store import HookStore
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder

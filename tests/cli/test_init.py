@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
-from tea_runner.adapters.environments.container import Engine
-from tea_runner.core.starter import TEMPLATES
-from tests.adapters.environments.engines import engine
+from tea_runner.core.spec.scaffold import TEMPLATES
+from tea_runner.host import process
+from tea_runner.sandbox.container_engine import Engine
 from tests.cli.dataset import Dataset
+from tests.sandbox.engines import engine
 
 _SUBJECTS = {
     "raw/sub-01_T1w.txt": "1\n",

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.logs import JobLog
+from tea_runner.broker.job_logs import JobLog
+from tea_runner.broker.redis_server import Broker
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
-from tea_runner.core.scope import scope_of
+from tea_runner.core.git.scope import scope_of
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.broker import Broker
-from tea_runner.cli.reference import reference
+from tea_runner.broker.redis_server import Broker
+from tea_runner.cli.cli_reference import reference
 from tests.cli.dataset import tea
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def test_the_page_of_commands_is_current() -> None:
-    """Write it anew with: python -m tea_runner.cli.reference >docs/reference/cli.md."""
+    """Write it anew with: python -m tea_runner.cli.cli_reference >docs/reference/cli.md."""
     assert reference() == _PAGE.read_text(encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tests.e2e.lab import Lab
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance import Advance
+from tea_runner.flow.advance_branch import Advance
 from tests.e2e.lab import Lab
-from workers.reconcile import Reconciler
-from workers.tasks import Planner, Worker, worker_name
+from workers.branch_planner import Planner
+from workers.job_worker import Worker, worker_name
+from workers.reconciler import Reconciler
 
 
 class Hands:

@@ -11,13 +11,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.runs import Run, Runs
-from tea_runner.adapters.serving import serve
+from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.rq_consumer import serve
+from tea_runner.broker.run_store import Run, Runs
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 from tea_runner.settings import load_settings
-from tea_runner.wiring import Site, tool_path
-from workers.tasks import Planner, Worker, worker_name
+from tea_runner.wiring import Site
+from workers.branch_planner import Planner
+from workers.job_worker import Worker, worker_name
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tests.e2e.lab import Lab
 
 Count = tuple[str, Callable[[], int]]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tea_runner.adapters.runs import Runs
+from tea_runner.broker.run_store import Runs
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, push, spec

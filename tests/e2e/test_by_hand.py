@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tea_runner.adapters.runs import Runs
+from tea_runner.broker.run_store import Runs
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, push, spec

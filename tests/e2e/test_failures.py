@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tea_runner.adapters.runs import Runs
+from tea_runner.broker.run_store import Runs
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 
-from tea_runner.adapters.repository import Repository
+from tea_runner.dataset.forge_dataset import Repository
 from tests.cli.conftest import dataset, settled  # noqa: F401 - fixtures
 from tests.cli.dataset import Dataset, tea
 from tests.e2e.lab import Lab

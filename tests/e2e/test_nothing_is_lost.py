@@ -106,15 +106,15 @@ def test_a_bug_is_not_the_end_of_a_job_that_the_world_held_up(
     (job, *_) = sorted(one.site.jobs.waiting())
     errors: list[Exception] = [OutsideError("the forge is away"), OutsideError("again")]
     errors += [RuntimeError("a bug")] * 3
-    monkeypatch.setattr("workers.worker._LONGEST_WAIT", 0)
-    monkeypatch.setattr("workers.work.Workshop.is_done", lambda *_: False)
+    monkeypatch.setattr("workers.job_worker._LONGEST_WAIT", 0)
+    monkeypatch.setattr("workers.job_runner.Workshop.is_done", lambda *_: False)
     for number, error in enumerate(errors):
         assert "waiting" == one.site.jobs.look(job)["state"], number
 
         def do(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr("workers.work.Workshop.do", do)
+        monkeypatch.setattr("workers.job_runner.Workshop.do", do)
         one.worker(job)
     assert "failed" == one.site.jobs.look(job)["state"]
 
@@ -133,13 +133,13 @@ def test_deaths_make_no_pause_longer(
     def hiccup(*_: object, **__: object) -> None:
         raise OutsideError("the forge is away")
 
-    monkeypatch.setattr("workers.work.Workshop.is_done", lambda *_: False)
+    monkeypatch.setattr("workers.job_runner.Workshop.is_done", lambda *_: False)
     for _ in range(2):
-        monkeypatch.setattr("workers.work.Workshop.do", die)
+        monkeypatch.setattr("workers.job_runner.Workshop.do", die)
         with pytest.raises(SystemExit):
             one.worker(job)
         one.site.redis.delete(f"tea:lease:{job}")
-    monkeypatch.setattr("workers.work.Workshop.do", hiccup)
+    monkeypatch.setattr("workers.job_runner.Workshop.do", hiccup)
     now = one.site.redis.time()
     assert isinstance(now, tuple)
     pauses = []

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.adapters.environments.host import HostSandbox
-from tea_runner.core.branch import is_processed
 from tea_runner.core.errors import NotFound, Refused, UsageError
-from tea_runner.core.scope import scope_of
-from tea_runner.flow import pulls
+from tea_runner.core.git.branch import is_processed
+from tea_runner.core.git.scope import scope_of
+from tea_runner.flow import pull_requests
+from tea_runner.sandbox.bubblewrap import HostSandbox
 from tests.cli.dataset import tea
 from tests.e2e.conftest import folder_lab
 from tests.e2e.hands import Hands
@@ -53,17 +53,19 @@ def propose(lab: Lab, text: str) -> str:
     return commit
 
 
-def approve(lab: Lab, commit: str, number: int = 1, branches: tuple[str, ...] = ALL) -> pulls.Pull:
+def approve(
+    lab: Lab, commit: str, number: int = 1, branches: tuple[str, ...] = ALL
+) -> pull_requests.Pull:
     """As a maintainer does."""
     mirror = lab.site().repository(lab.name).mirror
-    return pulls.approve(mirror, number, commit, branches=branches)
+    return pull_requests.approve(mirror, number, commit, branches=branches)
 
 
 def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
     """No branch, no job, no command, until somebody approves it; it is listed all the same."""
     tip = lab.tip()
     lab.settle()
-    (pull,) = pulls.pulls(lab.site().repository(lab.name).mirror)
+    (pull,) = pull_requests.pulls(lab.site().repository(lab.name).mirror)
     assert (1, proposed, "") == (pull.number, pull.head, pull.branch_tip)
     assert (tip, "", 0) == (lab.tip(), lab.tip("pull/1"), counted[1]())
 

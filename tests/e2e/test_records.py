@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.records import parse_record
+from tea_runner.core.results.run_record import parse_record
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
 

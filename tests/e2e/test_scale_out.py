@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
-from tea_runner.adapters.fleet import look_at_fleet
+from tea_runner.broker.fleet import look_at_fleet
+from tea_runner.host import process
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.test_fetches import content

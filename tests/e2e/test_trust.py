@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tea_runner.core.scope import scope_of
+from tea_runner.core.git.scope import scope_of
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree
@@ -60,7 +60,7 @@ class Target:
         return git("commit-tree", "-m", message, made).strip()
 
     def _run(self, env: dict[str, str], *arguments: str) -> str:
-        from tea_runner.adapters import process
+        from tea_runner.host import process
 
         return process.run(["git", *arguments], env=env, cwd=self.lab.dataset).stdout.decode()
 

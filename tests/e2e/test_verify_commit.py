@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tea_runner.adapters import process
-from tea_runner.adapters.signing import Signer
 from tea_runner.cli.main import Context
 from tea_runner.cli.verify_commit import command
 from tea_runner.core.errors import SettingsError, TeaError
-from tea_runner.core.signature import join, split
+from tea_runner.core.git.commit_signature import join, split
+from tea_runner.dataset.ssh_signature import Signer
+from tea_runner.host import process
 from tests.hostile.forge import HostileForge
 
 

@@ -15,10 +15,10 @@ import cv2
 import pytest
 import requests
 
-from tea_runner.adapters import process
-from tea_runner.adapters.forge.gitea import Gitea as Client
 from tea_runner.core.errors import ForgeError
-from tea_runner.embedded import EmbeddedForge
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.gitea import Gitea as Client
+from tea_runner.host import process
 from tests.e2e.lab import EXAMPLES, Lab
 from tests.gitea import Gitea
 

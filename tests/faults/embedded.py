@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tea_runner.adapters.hooks import HookStore
-from tea_runner.embedded import EmbeddedForge
-from tea_runner.embedded.manners import Manners
-from tea_runner.embedded.payload import Moved
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.embedded.manners import Manners
+from tea_runner.forge.embedded.webhook_payload import Moved
+from tea_runner.forge.hook_store import HookStore
 from tests.e2e.test_whole_way import free_port
 from tests.faults.world import World
 

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tests.faults.oracle import Lineage, Step, give
 from tests.faults.world import World
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.embedded.manners import BadManners, Fault, Manners
+from tea_runner.forge.embedded.manners import BadManners, Fault, Manners
 from tests.faults.embedded import ROLES, EmbeddedWorld
 from tests.faults.killer import PROCESSES, Killer
 from tests.faults.oracle import Lineage

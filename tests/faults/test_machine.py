@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tests.e2e.pipelines import ATTRIBUTES
 from tests.faults.test_processes import dataset, wait_for
 from tests.faults.test_races import Hasty

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from tea_runner.embedded.manners import Manners
+from tea_runner.forge.embedded.manners import Manners
 from tests import listening
 from tests.faults.embedded import EmbeddedWorld
 from tests.faults.oracle import Lineage

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.connection import connect
-from tea_runner.adapters.hooks import HookStore
-from tea_runner.adapters.lost import Lost
-from tea_runner.adapters.plans import Plans
-from tea_runner.adapters.queue import Work
+from tea_runner.broker.connection import connect
+from tea_runner.broker.orphans import Lost
+from tea_runner.broker.plan_requests import Plans
+from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.rq_queues import Work
+from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
 from tests.e2e.conftest import folder_lab

@@ -7,8 +7,8 @@ import random
 import time
 from pathlib import Path
 
-from tea_runner.adapters import process
 from tea_runner.core.errors import CommandError
+from tea_runner.host import process
 from tests.e2e.pipelines import ATTRIBUTES
 from tests.faults.person import Seen
 from tests.faults.report import record

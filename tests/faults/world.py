@@ -19,16 +19,16 @@ from typing import Any
 
 import redis
 
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import Broker
-from tea_runner.adapters.connection import connect
-from tea_runner.adapters.failpoints import VARIABLE
-from tea_runner.adapters.forge.folder import Folder
-from tea_runner.adapters.jobs import Jobs
-from tea_runner.adapters.plans import Plans
-from tea_runner.adapters.queue import Work
+from tea_runner.broker.connection import connect
+from tea_runner.broker.job_store import Jobs
+from tea_runner.broker.plan_requests import Plans
+from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.rq_queues import Work
 from tea_runner.core.errors import TeaError
-from tea_runner.wiring import tool_path
+from tea_runner.forge.folder import Folder
+from tea_runner.host import process
+from tea_runner.host.failpoints import VARIABLE
+from tea_runner.host.tool_path import tool_path
 
 LEASE = 5
 GRACE = 6

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.manifest import Manifest, Row
-from tea_runner.flow import memory
-from tea_runner.flow.memory import Memory
+from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.flow import planning_cache
+from tea_runner.flow.planning_cache import Memory
 
 
 def manifest(number: int) -> Manifest:
@@ -24,7 +24,7 @@ def push(known: Memory, number: int) -> None:
 
 def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the last pushes stay, so that going back to one of them reads nothing."""
-    monkeypatch.setattr(memory, "_ROWS", 25)
+    monkeypatch.setattr(planning_cache, "_ROWS", 25)
     known = Memory()
     for number in range(20):
         push(known, number)
@@ -38,7 +38,7 @@ def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.Mon
 
 def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many manifests a dataset has: those in use are not read again with each push."""
-    monkeypatch.setattr(memory, "_ROWS", 5)
+    monkeypatch.setattr(planning_cache, "_ROWS", 5)
     known = Memory()
     names = [(f"head{number}", "") for number in range(10)]
     for number, name in enumerate(names):
@@ -50,7 +50,7 @@ def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have manifests of their own."""
-    monkeypatch.setattr(memory, "_ROWS", 5)
+    monkeypatch.setattr(planning_cache, "_ROWS", 5)
     known = Memory()
     known.below["sub"] = Memory()
     for number in range(3):

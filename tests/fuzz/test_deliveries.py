@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.hook import Hook
-from tea_runner.flow.receive import receive
+from tea_runner.flow.receive_delivery import receive
 from tests.fuzz import runs
 
 _SECRET = "a secret of this test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.glob import Glob, GlobError, expand
+from tea_runner.core.glob.matcher import Glob, GlobError, expand
 from tests.fuzz import runs
 
 _SIGNS = st.text(alphabet="ab./*?[]!-^{},()@+|\\$1\n\0é\udcff", max_size=40)

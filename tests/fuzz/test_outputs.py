@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.adapters.openat import remove_tree
-from tea_runner.adapters.outputs import Bounds, examine
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.scan_outputs import Bounds, examine
 from tests.fuzz import runs
 
 _NAMES = st.sampled_from(

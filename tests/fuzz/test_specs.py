@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.spec import parse_specs
+from tea_runner.core.spec.parse import parse_specs
 from tests.fuzz import runs
 
 _SEEDS = [

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tea_runner.adapters.environments.host import HostSandbox
-from tea_runner.adapters.environments.machine import interpreters
-from tea_runner.adapters.environments.protocol import Environment, Execution, Limits
-from tea_runner.adapters.openat import remove_tree
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.protocol import Environment, Execution, Limits
+from tea_runner.sandbox.system_mounts import interpreters
 
 _PROBES = Path(__file__).with_name("probes.py")
 _LIMITS = Limits(memory=1 << 30, processes=64, file_size=1 << 30, open_files=256, scratch=16 << 20)

@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import Broker
-from tea_runner.core.annexlink import link_target
+from tea_runner.broker.redis_server import Broker
+from tea_runner.core.git.annex_paths import link_target
+from tea_runner.host import process
+from tea_runner.host.tool_path import tool_path
 from tea_runner.settings import load_settings
-from tea_runner.wiring import Site, tool_path
+from tea_runner.wiring import Site
 from tests import listening
 from tests.e2e.pipelines import COPY, spec
-from workers.tasks import Planner, Worker
+from workers.branch_planner import Planner
+from workers.job_worker import Worker
 
 UUID = "2a3b4c5d-0000-4000-8000-00000000f00d"
 _ORDINARY: dict[str, Any] = {
@@ -249,7 +251,7 @@ class HostileForge:
     def store(self, data: bytes) -> str:
         """Put content where the storage keeps it; its key."""
         key = f"SHA256E-s{len(data)}--{hashlib.sha256(data).hexdigest()}"
-        from tea_runner.core.annexlink import lower_directory
+        from tea_runner.core.git.annex_paths import lower_directory
 
         place = self.root / "store" / lower_directory(key) / key / key
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from tea_runner.adapters import process
-from tea_runner.adapters.broker import Broker
+from tea_runner.broker.redis_server import Broker
 from tea_runner.core.hook import Hook
-from tea_runner.embedded import EmbeddedForge
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.host import process
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
 from tests.hostile.written import tellers

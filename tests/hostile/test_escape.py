@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters import process
-from tea_runner.adapters.environments.host import HostSandbox
-from tea_runner.adapters.environments.plain import Plain
-from tea_runner.adapters.openat import remove_tree
+from tea_runner.host import process
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.unsandboxed import Plain
 from tests.hostile import escape
 
 _ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters.openat import remove_tree
-from tea_runner.adapters.outputs import Bounds, examine
-from tea_runner.core.outputs import Rules
+from tea_runner.core.results.output_policy import Rules
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.scan_outputs import Bounds, examine
 from tests.hostile.forge import HostileForge
 from tests.hostile.litter import make
 from tests.hostile.unchanged import redis_of, refs_of

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tea_runner.adapters import catfile
 from tea_runner.core.errors import Refused
+from tea_runner.dataset import cat_file
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import TOLD, redis_of
 
@@ -43,7 +43,7 @@ def _with_branch(row: dict[str, Any], uuid: str = "99999999-0000-4000-8000-00000
     if "storage" in row:
         branch["remote.log"] = f"@UUID@ name=store {row['storage']} timestamp=9s\n"
     if "web" in row:
-        from tea_runner.core.annexlink import log_path
+        from tea_runner.core.git.annex_paths import log_path
 
         (key,) = row["annexed"].values()
         branch[log_path(key)] = (
@@ -214,7 +214,7 @@ def test_a_tree_larger_than_any_folder_is_refused(
     with contextlib.closing(HostileForge(tmp_path)) as forge:
         files = {f"wide/{number:05}": "" for number in range(5_000)}
         forge.make("tree", {"files": files})
-        monkeypatch.setattr(catfile, "_LARGEST_TREE", 100_000)
+        monkeypatch.setattr(cat_file, "_LARGEST_TREE", 100_000)
         tree = forge.git("tree", "rev-parse", "main:wide").decode().strip()
         forge.planner.plan("lab/tree", "main")
         mirror = forge.site.repository("lab/tree").mirror

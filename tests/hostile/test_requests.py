@@ -15,7 +15,7 @@ import requests
 
 from tea_runner.core.hook import Hook
 from tea_runner.web.gunicorn_config import APPLICATION
-from tea_runner.web.main import FLAGS
+from tea_runner.web.wsgi import FLAGS
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import files_of, redis_of, refs_of
 from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, WIRE, Row, WireRow

@@ -121,8 +121,8 @@ def test_a_secret_is_not_in_the_key(forge: HostileForge) -> None:
 
 def test_a_secret_that_cannot_be_hidden_is_not_used(forge: HostileForge) -> None:
     """Shorter than eight bytes: the operator is told."""
-    from tea_runner.adapters.pipelinesecrets import PipelineSecret
     from tea_runner.core.errors import SettingsError
+    from tea_runner.sandbox.pipeline_secrets import PipelineSecret
 
     short = forge.root / "short"
     short.write_text("abc\n")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.core.spec import parse_specs
+from tea_runner.core.spec.parse import parse_specs
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import TOLD, files_of, redis_of, refs_of
 

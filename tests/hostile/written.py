@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tea_runner.adapters import process
 from tea_runner.core.redact import spellings
+from tea_runner.host import process
 from tests.hostile.unchanged import content
 
 

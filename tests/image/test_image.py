@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from tea_runner import __version__
-from tea_runner.adapters.process import run
 from tea_runner.core.errors import OutsideError
+from tea_runner.host.process import run
 
 pytestmark = pytest.mark.engine
 

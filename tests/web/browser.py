@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tea_runner.web.app import WebParts, create_app
-from tea_runner.web.pages import pages_blueprint
+from tea_runner.web.repository_pages import pages_blueprint
 from tea_runner.wiring import Site
 
 

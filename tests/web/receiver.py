@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from tea_runner.adapters.hooks import HookStore
+from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
 

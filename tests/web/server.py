@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tea_runner.settings import load_settings
 from tea_runner.web.gunicorn_config import arguments
 from tests.web.deliveries import PATH, sign

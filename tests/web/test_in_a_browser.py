@@ -11,7 +11,7 @@ import cv2
 import pytest
 from werkzeug.serving import make_server
 
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import RUN, make_job, save
 from tests.web.browser import make_client

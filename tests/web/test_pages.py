@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tea_runner.adapters.broker import Broker
-from tea_runner.core.runs import run_id
+from tea_runner.broker.redis_server import Broker
+from tea_runner.core.planning.run import run_id
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, make_site, save
 from tests.web.browser import data, make_client, see

@@ -8,8 +8,8 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from tea_runner.core.jobs import Job
-from tea_runner.core.runs import PipelineRun, Run
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
 from tests.web.browser import data, see

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.embedded import EmbeddedForge
-from tea_runner.embedded.manners import Fault, Manners
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.embedded.manners import Fault, Manners
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec

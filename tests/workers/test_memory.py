@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.adapters.mirror import Mirror
+from tea_runner.dataset.mirror import Mirror
 from tests.e2e.conftest import folder_lab
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab

@@ -1,1 +1,0 @@
-"""Environments: where a command runs, one file per kind."""

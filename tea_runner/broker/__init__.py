@@ -1,0 +1,1 @@
+"""Redis and RQ: jobs, plan requests, runs, logs and locks."""

@@ -1,0 +1,186 @@
+"""A ``PATH``, folders and connections in, how each thing that tea-runner needs is doing out.
+
+Nothing here raises: what cannot be tried is a finding, too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tea_runner.broker.fleet import Fleet
+from tea_runner.broker.redis_server import ServerFacts
+from tea_runner.core.errors import TeaError
+from tea_runner.host import process
+from tea_runner.sandbox.kinds import KINDS, Choice
+
+#: git 2.36 knows ``safe.bareRepository`` and ``--filter`` in all the forms that are used.
+GIT = (2, 36)
+ANNEX = (10, 20230626)
+#: Seconds by which two clocks may differ before leases and dates become wrong.
+_APART = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check: the thing, its state, and what to do."""
+
+    name: str
+    #: warning: something does not work, and may not be needed; error: it must be fixed.
+    state: Literal["ok", "warning", "error"]
+    text: str
+
+
+def check_git(variables: Mapping[str, str]) -> list[Finding]:
+    """git and its version, and whether commits can be made."""
+    said = _said(["git", "version"], variables)
+    if said is None:
+        return [_bad("git", "git is not on PATH; install git 2.36 or newer (apt install git)")]
+    text = said.removeprefix("git version ")
+    if _number(text)[: len(GIT)] < GIT:
+        return [_bad("git", f"{text} is too old; install git 2.36 or newer")]
+    found = [_ok("git", text)]
+    missing = [n for n in ("user.name", "user.email") if not _said(["git", "config", n], variables)]
+    if missing:
+        hint = f"git config --global {missing[0]} …"
+        found.append(_weak("git user", f"{' and '.join(missing)} is not set; {hint}"))
+    return found
+
+
+def check_annex(variables: Mapping[str, str]) -> list[Finding]:
+    """git-annex, its version, and the commands that are relied on."""
+    said = _said(["git-annex", "version", "--raw"], variables)
+    if said is None:
+        return [_bad("git-annex", "git-annex is not on PATH; pip install git-annex")]
+    if _number(said)[: len(ANNEX)] < ANNEX:
+        return [_bad("git-annex", f"{said} is too old; pip install -U git-annex")]
+    if _said(["git-annex", "verifyremote", "--help"], variables) is None:
+        text = f"{said} has no verifyremote: special remotes of others cannot be told safe"
+        return [_weak("git-annex", f"{text}; pip install -U git-annex")]
+    return [_ok("git-annex", f"{said}, verifyremote")]
+
+
+def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
+    """DataLad, and the programs that run records call."""
+    found = []
+    if importlib.util.find_spec("datalad") is None:
+        found.append(_bad("datalad", "it cannot be imported; pip install datalad"))
+    else:
+        found.append(_ok("datalad", importlib.metadata.version("datalad")))
+    if shutil.which("tea-runner", path=variables.get("PATH", os.defpath)) is None:
+        text = "it is not on PATH, and datalad rerun calls it; add its folder to PATH"
+        found.append(_weak("tea-runner", text))
+    return found
+
+
+def check_sandbox(choice: Choice, kinds: Sequence[str]) -> list[Finding]:
+    """The environments of commands, each found out by trying it."""
+    found = []
+    for kind in dict.fromkeys(choice.sandbox if each == "host" else each for each in kinds):
+        name = "sandbox" if kind in ("host", "off") else kind
+        if kind == "off":
+            text = 'commands run with all your rights; sandbox.kind = "bwrap" is safer'
+            found.append(_weak(name, text))
+            continue
+        try:
+            wrong = KINDS[kind](choice).check()
+        except TeaError as error:
+            wrong = error.message
+        found.append(_bad(name, wrong) if wrong else _ok(name, "a trial command ran"))
+    return found
+
+
+def check_redis(facts: Callable[[], ServerFacts], *, wanted: bool) -> list[Finding]:
+    """The queue: whether it answers, keeps what it is given, and has the same time.
+
+    :param wanted: whether an address was set; without one, a missing server is only a warning.
+    """
+    began = time.time()
+    try:
+        server = facts()
+    except TeaError as error:
+        return [(_bad if wanted else _weak)("redis", error.message)]
+    found = [
+        _bad("redis", server.problem)
+        if server.problem
+        else _ok("redis", f"{server.version}, keeps what it is given")
+    ]
+    return [*found, *_clock("redis", server.seconds - began)]
+
+
+def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
+    """Whether anybody plans what is pushed, and does the jobs; asked of a queue that answers."""
+    try:
+        heard = [each.kind for each in fleet().workers if each.state != "silent"]
+    except TeaError as error:
+        return [_weak("processes", error.message)]
+    found = []
+    for name, kind, lacking in (
+        ("planner", "plan", "pushes wait; start one with: tea-runner planner"),
+        ("workers", "work", "jobs wait; start one with: tea-runner worker"),
+    ):
+        number = heard.count(kind)
+        found.append(_ok(name, str(number)) if number else _weak(name, f"none runs, so {lacking}"))
+    return found
+
+
+def check_state(state: Path) -> list[Finding]:
+    """The state folder: writable, with room, and with this machine's time."""
+    probe = state / f".tea-check.{os.getpid()}"
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe.write_bytes(b"x")
+        written = probe.stat().st_mtime
+        probe.unlink()
+        free = shutil.disk_usage(state).free
+    except OSError as error:
+        text = f"{state} cannot be written: {error.strerror}; set state, or mend its permissions"
+        return [_bad("state folder", text)]
+    apart = _clock("state folder", written - time.time())
+    if free < 1 << 30:
+        return [_weak("state folder", f"{state} has {free >> 20} MiB left; make room"), *apart]
+    return [_ok("state folder", f"{state}, {free >> 30} GiB free"), *apart]
+
+
+def _clock(whose: str, apart: float) -> list[Finding]:
+    if abs(apart) < _APART:
+        return [_ok("clock", f"agrees with that of {whose}")]
+    text = (
+        f"it differs by {abs(apart):.0f} s from that of {whose}; let both ask a time server (NTP)"
+    )
+    return [_weak("clock", text)]
+
+
+def _said(argv: Sequence[str], variables: Mapping[str, str]) -> str | None:
+    """What a program says in one line, or None when it cannot or will not."""
+    try:
+        done = process.run(argv, env=variables, timeout=20, check=False)
+    except TeaError:
+        return None
+    text = done.stdout.decode("utf-8", "replace").strip()
+    return text if done.returncode == 0 else None
+
+
+def _number(text: str) -> tuple[int, ...]:
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def _ok(name: str, text: str) -> Finding:
+    return Finding(name, "ok", text)
+
+
+def _weak(name: str, text: str) -> Finding:
+    return Finding(name, "warning", text)
+
+
+def _bad(name: str, text: str) -> Finding:
+    return Finding(name, "error", text)

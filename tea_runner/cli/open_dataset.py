@@ -1,0 +1,125 @@
+"""A folder in, what the verbs of a dataset work with out: the clone, its tip, its plan."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from tea_runner.cli.main import Context
+from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.dataset.local_clone import Clone
+from tea_runner.flow.advance_branch import Advancer
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.local_queue import LocalQueue, LocalWishes
+from tea_runner.flow.make_plan import Planned, make_plan
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.host.gc_tuning import undisturbed
+from tea_runner.present.visible_text import visible
+
+
+@dataclass
+class Session:
+    """One dataset, seen from its folder."""
+
+    context: Context
+    clone: Clone
+    queue: LocalQueue
+    memory: Memory
+
+    def tip(self, at: str = "HEAD") -> Tip:
+        """The commit that *at* names.
+
+        :raises NotFound: when it names none.
+        """
+        mirror = self.clone.mirror
+        raw = mirror.git(
+            "rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False
+        )
+        commit = raw.decode().strip()
+        if not commit:
+            if at == "HEAD":
+                raise NotFound("this dataset has no commit yet; save something: datalad save")
+            raise NotFound(f"there is no commit {at}; git log --oneline lists them")
+        return Tip(self.clone.objects, commit, self.memory, links=self.clone.links)
+
+    def plan(
+        self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
+    ) -> Planned:
+        """What the commit means.
+
+        :param forced: keys, or pipelines' names, to compute although they are known.
+        """
+        with undisturbed():
+            return make_plan(
+                self.clone,
+                self.tip(at),
+                failures=lambda keys: self.queue.failures("", keys),
+                only=only,
+                forced=forced,
+            )
+
+    def advancer(self, only: tuple[str, ...] = (), wishes: LocalWishes | None = None) -> Advancer:
+        """Carries plans out, here."""
+        return Advancer(
+            dataset=self.clone,
+            queue=self.queue,
+            who=self.context.site.who,
+            memory=self.memory,
+            only=only,
+            wishes=wishes,
+        )
+
+
+def open_session(context: Context) -> Session:
+    """The dataset that the command line works in.
+
+    :raises UsageError: when there is no such folder.
+    :raises NotFound: when it works in none, or git is missing.
+    """
+    if not context.directory.is_dir():
+        raise UsageError(f"-C {context.directory}: there is no such directory")
+    if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
+        raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
+    return Session(context, context.site.clone(context.directory), LocalQueue(), Memory())
+
+
+def check_names(planned: Planned, names: tuple[str, ...]) -> None:
+    """See that each name is a pipeline's.
+
+    :raises NotFound: with the nearest name that is.
+    """
+    if names and not planned.plan.problems:
+        check_pipelines(planned.tip, names)
+
+
+def check_pipelines(tip: Tip, names: tuple[str, ...]) -> None:
+    """See that each name is a pipeline's.
+
+    :raises NotFound: with the nearest name that is.
+    :raises UserError: when the pipelines are at odds with one another.
+    """
+    known = [pipeline.name for pipeline in tip.pipelines]
+    for name in names:
+        if name in known:
+            continue
+        broken = [problem for problem in tip.problems if problem.is_error]
+        if broken:
+            raise NotFound(f"there is no pipeline {name} that can be used; {broken[0]}")
+        near = difflib.get_close_matches(name, known, 1)
+        rest = f"there are {', '.join(known[:10])}" if known else "tea-runner init writes one"
+        raise NotFound(
+            f"there is no pipeline {name}; " + (f"did you mean {near[0]}?" if near else rest)
+        )
+
+
+def told(tip: Tip) -> bool:
+    """Whether pipeline files have errors; each is told on stderr, because what follows lacks them."""
+    broken = [problem for problem in tip.problems if problem.is_error]
+    for problem in broken:
+        click.echo(f"problem: {visible(str(problem))}", err=True)
+    return bool(broken)

@@ -1,0 +1,122 @@
+"""A dataset's pipelines in, all their jobs done by threads of this process and settled out."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tea_runner.cli.open_dataset import Session
+from tea_runner.core.planning.job import Job
+from tea_runner.flow.advance_branch import Advance
+from tea_runner.flow.advance_branch import Progress as Reached
+from tea_runner.flow.local_queue import LocalWishes
+from workers.job_runner import Workshop
+from workers.job_worker import means
+
+
+def carry_out(
+    session: Session,
+    only: tuple[str, ...],
+    workers: int,
+    wishes: LocalWishes | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Advance:
+    """Plan, do the jobs, settle, until nothing is left to do.
+
+    :param check: raises when what is planned now may not run.
+    """
+    branch = session.clone.clone.head()
+    advancer = session.advancer(only, wishes)
+    quiet = session.context.quiet or session.context.as_json
+    published: dict[str, Reached] = {}
+    results: list[str] = []
+    with _progress(quiet) as progress:
+        while True:
+            advance = advancer.advance(branch)
+            assert advance is not None
+            published.update((n, p) for n, p in advance.pipelines.items() if p.commit)
+            results += advance.results
+            jobs = session.queue.take()
+            if not jobs:
+                # What was published in an earlier round says what was done.
+                advance.pipelines.update(published)
+                advance.results = results
+                return advance
+            check()
+            _do_all(session, jobs, workers, progress)
+
+
+def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress) -> None:
+    """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
+    names = dict.fromkeys(job.pipeline for job in jobs)
+    bars = {
+        name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
+        for name in names
+    }
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    stop = threading.Event()
+    broken: list[BaseException] = []
+
+    def work() -> None:
+        site = session.context.site
+        shop = Workshop(site.clone(session.context.directory), means(site))
+        try:
+            while not stop.is_set():
+                try:
+                    job = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                lines: list[bytes] = []
+                report = shop.do(job, lines.append, stop.is_set)
+                session.queue.failed.update(report.failures)
+                if report.failures:
+                    _keep_log(session, job, lines, progress.console)
+                progress.advance(bars[job.pipeline], len(job.datums))
+        except BaseException as error:
+            broken.append(error)
+            stop.set()
+        finally:
+            shop.close()
+
+    threads = [threading.Thread(target=work) for _ in range(min(workers, len(jobs)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except KeyboardInterrupt:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        raise
+    if broken:
+        raise broken[0]
+
+
+def _keep_log(session: Session, job: Job, lines: list[bytes], console: Console) -> None:
+    folder = Path(session.context.settings.state).expanduser() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{job.id}.log"
+    path.write_bytes(b"".join(lines))
+    said = f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=quiet or not sys.stderr.isatty(),
+    )

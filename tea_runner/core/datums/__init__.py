@@ -1,0 +1,1 @@
+"""Datums: enumerate them, describe what their commands see, compute their keys."""

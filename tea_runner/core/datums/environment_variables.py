@@ -1,0 +1,56 @@
+"""A datum's view and its places in, the command's environment variables out.
+
+Names are Pachyderm's (``src/server/worker/driver``, ``UserCodeEnv``).  Ids of commits and jobs are
+there for logs; they are not in the key, so a result must not depend on them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.view import Source, View
+from tea_runner.core.pipeline import Pipeline
+
+
+def variables(
+    pipeline: Pipeline,
+    datum: Datum,
+    view: View,
+    sources: Sequence[Source],
+    *,
+    key: str,
+    job: str,
+    commit: str,
+    pfs: str,
+    dataset: str,
+) -> dict[str, str]:
+    """The complete environment of the command but for ``PATH``."""
+    hidden = pipeline.output_path is not None
+    found = {
+        "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+        "LANG": "C.UTF-8",
+        "PFS": pfs,
+        "TEA_DATASET": dataset,
+        "PPS_PIPELINE_NAME": pipeline.name,
+        "PACH_JOB_ID": job,
+        "PACH_OUTPUT_COMMIT_ID": commit,
+        # Where names are hidden, the id must not tell them either.
+        "PACH_DATUM_ID": key if hidden else datum.id,
+    }
+    for name, place in view.places.items():
+        # In the dataset itself paths are relative to its root, so that a record can say them.
+        if pipeline.view == "dataset":
+            found[name] = place or "."
+        else:
+            found[name] = posixpath.join(pfs, place) if place else pfs
+    for entry in datum.entries:
+        found[f"{entry.name}_COMMIT"] = sources[entry.input].commit
+    found.update(view.variables)
+    found.update(_declared(pipeline.transform.env))
+    return found
+
+
+def _declared(env: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    return dict(env)

@@ -1,0 +1,201 @@
+"""A datum's view and its pipeline's settings in, the content key out; the only place that hashes for keys.
+
+The key is SHA-256 over a canonical form of everything that the command can observe, and of nothing
+else.  Every field carries its type and its length, so that no two different inputs share a form.
+Not in the key: repository, branch, commit, pipeline name, place of the outputs, resources, timeouts,
+tries, priorities.  ``docs/explanation/what-is-in-a-key.md`` lists the fields; ``tests/core/datums/vectors``
+holds golden keys: a change of this file that changes one of them is a new ``FORMAT``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.pipeline import Pipeline
+
+#: Version of the canonical form, the first field of each key.
+FORMAT = 1
+
+
+class SeenFile(NamedTuple):
+    """A file as the command sees it: the path within its view and what it holds.
+
+    *content* is None for the empty stand-ins of ``empty_files``.
+    """
+
+    path: str
+    executable: bool
+    content: Content | None
+
+
+class SeenInput(NamedTuple):
+    """One entry as the command sees it: the input's name, the entry's path, its files."""
+
+    name: str
+    path: str
+    is_dir: bool
+    join_on: str
+    group_by: str
+    files: tuple[SeenFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What all datums of a pipeline share, hashed once, in four parts so that a change can be named."""
+
+    command: str
+    parameters: str
+    environment: str
+    code: str
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The four digests by name, shortened to 16 hex digits."""
+        return {
+            "command": self.command[:16],
+            "parameters": self.parameters[:16],
+            "environment": self.environment[:16],
+            "code": self.code[:16],
+        }
+
+
+def canonical(value: object) -> bytes:
+    """Type, length, then the value: injective over nested tuples of text, bytes and whole numbers.
+
+    :raises TypeError: for a value of another type.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bytes):
+        return b"b%d:%s" % (len(value), value)
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, int):
+        return b"i%d;" % value
+    if value is None:
+        return b"n"
+    if isinstance(value, (tuple, list)):
+        return b"l%d:%s" % (len(value), b"".join(map(canonical, value)))
+    raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8", "surrogateescape")
+    return b"s%d:%s" % (len(data), data)
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(canonical(values)).hexdigest()
+
+
+def _file(file: SeenFile) -> bytes:
+    name, executable, content = file
+    path = name.encode("utf-8", "surrogateescape")
+    if content is None:
+        return b"F%d:%s%d e" % (len(path), path, executable)
+    algorithm, size, digest = content
+    return b"F%d:%s%d %s %d %s;" % (
+        len(path), path, executable, algorithm.encode(), size, digest.encode(),
+    )  # fmt: skip
+
+
+def base(
+    pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile], *, push: str = ""
+) -> Base:
+    """The part of the key that does not depend on the datum.
+
+    :param environment: identity of what the command runs in, such as ``("host",)`` or
+        ``("image", "sha256:…")``.
+    :param push: ``reprocess_spec: every_job``: the commit that was pushed, so that each push is new.
+    :param code: the declared files that the command sees besides its inputs.
+    """
+    transform = pipeline.transform
+    return Base(
+        command=_digest(
+            transform.cmd,
+            transform.stdin,
+            transform.working_dir,
+            tuple(sorted(transform.accept_return_code)),
+            transform.err_cmd,
+            transform.err_stdin,
+            pipeline.view,
+            pipeline.outputs if pipeline.view == "dataset" else (),
+        ),
+        parameters=_digest(
+            tuple(sorted(transform.env)),
+            transform.user,
+            transform.network,
+            pipeline.salt,
+            pipeline.output_path is not None,
+            *((push,) if push else ()),
+        ),
+        environment=_digest(tuple(environment)),
+        code=_digest(b"".join(map(_file, sorted(code, key=lambda file: file.path)))),
+    )
+
+
+def combined_digest(keys: Sequence[str]) -> str:
+    """16 hex digits that stand for several keys."""
+    return _digest(tuple(keys))[:16]
+
+
+def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
+    """What makes the keys of one pipeline: how they all begin is hashed once.
+
+    64 hex digits: same key, same result, in any repository, branch, path or year.
+    """
+    begun = hashlib.sha256(
+        b"tea-key %d\0%s\0%s\0%s\0%s\0"
+        % (
+            FORMAT,
+            shared.command.encode(),
+            shared.parameters.encode(),
+            shared.environment.encode(),
+            shared.code.encode(),
+        )
+    )
+
+    names: dict[str, bytes] = {}
+
+    def make(inputs: Sequence[SeenInput]) -> str:
+        digest = begun.copy()
+        for name, path, is_dir, join_on, group_by, files in inputs:
+            # ``canonical`` of the five, written out: this runs once for each datum.
+            first = names.get(name)
+            if first is None:
+                first = names[name] = _text(name)
+            at = path.encode("utf-8", "surrogateescape")
+            file = files[0] if len(files) == 1 else None
+            if file is not None and file.path is path and file.content is not None:
+                # ``_file``, written out: the file is the entry, as nearly all are.
+                algorithm, size, hexadecimal = file.content
+                inside = b"F%d:%s%d %s %d %s;" % (
+                    len(at), at, file.executable, algorithm.encode(), size, hexadecimal.encode(),
+                )  # fmt: skip
+            else:
+                inside = b"".join(map(_file, files))
+            digest.update(
+                b"l5:%ss%d:%s%s%s%sI%d:%s"
+                % (
+                    first,
+                    len(at),
+                    at,
+                    b"t" if is_dir else b"f",
+                    _text(join_on) if join_on else b"s0:",
+                    _text(group_by) if group_by else b"s0:",
+                    len(files),
+                    inside,
+                )
+            )
+        return digest.hexdigest()
+
+    return make
+
+
+def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
+    """One key; see :func:`key_maker`."""
+    return key_maker(shared)(inputs)

@@ -1,0 +1,1 @@
+"""git and git-annex formats: trees, .gitmodules, branch names, annex paths."""

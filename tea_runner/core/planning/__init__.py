@@ -1,0 +1,1 @@
+"""Plans and runs as values: decisions, reasons, jobs, states."""

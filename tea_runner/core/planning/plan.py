@@ -1,0 +1,229 @@
+"""Datums with their keys and what is known in, a decision with its reason for each out.
+
+Nothing here acts: the plan says what to run, what to wait for, and whether a pipeline can be settled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from tea_runner.core.datums.datum_edits import Edit, apply
+from tea_runner.core.datums.keys import Base
+from tea_runner.core.fast_tuple import new
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.reasons import Reason
+from tea_runner.core.results.manifest import Manifest, Row
+
+Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
+
+#: settled: the tree is as it should be; ready: everything is known, a results commit is due;
+#: running: jobs are needed or under way; waiting: for an upstream pipeline; failed: a datum failed;
+#: blocked: cannot be planned.
+State = Literal["settled", "ready", "running", "waiting", "failed", "blocked"]
+
+
+class Keyed(NamedTuple):
+    """A datum by its label, its key, and the directory of its outputs below the home."""
+
+    label: str
+    key: str
+    place: str
+
+
+class Decision(NamedTuple):
+    """What happens to one datum, and why."""
+
+    label: str
+    key: str
+    place: str
+    action: Action
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinePlan:
+    """All decisions of one pipeline."""
+
+    pipeline: Pipeline
+    state: State
+    decisions: tuple[Decision, ...] = ()
+    #: Why the pipeline as a whole waits or is blocked.
+    reason: Reason | None = None
+    detail: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    #: The counts, where they are known already.
+    counted: Mapping[str, int] | None = None
+    #: Where that is known already: all decisions that are not "current", and former datums that went.
+    moved: tuple[Decision, ...] | None = None
+    went: tuple[str, ...] | None = None
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many datums have each action; they add up to the number of datums."""
+        if self.counted is not None:
+            return Counter(self.counted)
+        return Counter(decision.action for decision in self.decisions)
+
+    @cached_property
+    def moving(self) -> tuple[Decision, ...]:
+        """The decisions of datums that do not just stay as they are."""
+        if self.moved is not None:
+            return self.moved
+        return tuple(d for d in self.decisions if d.action != "current")
+
+    @property
+    def to_run(self) -> tuple[Decision, ...]:
+        """The datums that need a worker."""
+        return tuple(d for d in self.moving if d.action == "run")
+
+    def gone(self, before: Manifest) -> tuple[str, ...]:
+        """Datums of the manifest at the tip that have no outputs any more when this is settled."""
+        failed = [d.label for d in self.moving if d.action == "failed"]
+        if self.went is not None:
+            return tuple(datum for datum in (*self.went, *failed) if before.row(datum) is not None)
+        stay = {d.label for d in self.decisions}.difference(failed)
+        return tuple(row.datum for row in before.rows if row.datum not in stay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one commit means: every pipeline's plan, in the order of the graph."""
+
+    commit: str
+    pipelines: tuple[PipelinePlan, ...]
+    #: Problems of pipeline files that keep pipelines from being planned.
+    problems: tuple[str, ...] = ()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a push of this commit would run or publish anything."""
+        return any(plan.state not in ("settled", "blocked") for plan in self.pipelines)
+
+    def find(self, name: str) -> PipelinePlan | None:
+        """The plan of the pipeline of that name."""
+        return next((plan for plan in self.pipelines if plan.pipeline.name == name), None)
+
+
+def decide(
+    pipeline: Pipeline,
+    keyed: Sequence[Keyed],
+    shared: Base,
+    before: Manifest,
+    *,
+    known: Mapping[str, str],
+    lost: Collection[str] = (),
+    failures: Mapping[str, str] | None = None,
+    missing: Mapping[str, str] | None = None,
+    forced: Collection[str] = (),
+    fresh: Mapping[str, str] | None = None,
+) -> PipelinePlan:
+    """The plan of one pipeline whose inputs are all known.
+
+    :param before: the manifest at the commit.
+    :param known: key to where its result is known from, such as ``refs/tea/…`` or a commit.
+    :param lost: labels whose outputs, in spite of the manifest, are not in the tree.
+    :param failures: key to the sentence with which its last attempt failed for good.
+    :param missing: key to the sentence that says that its inputs have no content anywhere yet.
+    :param forced: keys to compute although they are known.
+    :param fresh: such keys that were computed, to where the result is.
+    """
+    failures, missing, fresh = failures or {}, missing or {}, fresh or {}
+    find = before.finder(len(keyed))
+    decisions = []
+    first: dict[str, str] = {}
+    for item in keyed:
+        row = find(item.label)
+        action: Action
+        reason: Reason
+        if item.key in forced:
+            action, reason, detail = "run", "forced", ""
+        elif item.key in fresh:
+            action, reason, detail = "reuse", "forced", fresh[item.key]
+        elif _stands(row, item) and item.label not in lost:
+            action, reason, detail = "current", "current", ""
+        elif item.key in known:
+            action, reason, detail = "reuse", "known", known[item.key]
+        elif item.key in failures:
+            action, reason, detail = "failed", "failed", failures[item.key]
+        elif item.key in missing:
+            action, reason, detail = "wait", "content-missing", missing[item.key]
+        elif item.key in first:
+            action, reason, detail = "reuse", "same-content", first[item.key]
+        else:
+            action = "run"
+            reason, detail = _why(row, item, shared, before)
+            first[item.key] = item.label
+        decisions.append(new(Decision, (*item, action, reason, detail)))
+    counted: Counter[str] = Counter(decision.action for decision in decisions)
+    return PipelinePlan(
+        pipeline=pipeline,
+        state=_state(pipeline, counted, before),
+        decisions=tuple(decisions),
+        parts=shared.parts,
+        counted=counted,
+    )
+
+
+def decide_again(
+    settled: PipelinePlan, edits: Sequence[Edit], part: PipelinePlan, before: Manifest
+) -> PipelinePlan:
+    """A plan in which everything is settled, after a few of its datums changed.
+
+    :param part: what was decided of those that are there now.
+    :param before: the manifest now; only rows of these datums may be others than then.
+    """
+    fresh = {decision.label: decision for decision in part.decisions}
+    # What an edit brought and a later one took away again is in no plan.
+    values = [fresh.get(edit.datum.label) for edit in edits if edit.kind != "delete"]
+    edited = apply(edits, settled.decisions, values)
+    decisions = tuple(filter(None, edited))
+    went = {edit.datum.label: None for edit in edits if edit.datum.label not in fresh}
+    counted = part.counts
+    counted["current"] += len(decisions) - len(part.decisions)
+    return PipelinePlan(
+        pipeline=settled.pipeline,
+        state=_state(settled.pipeline, counted, before),
+        decisions=decisions,
+        parts=part.parts,
+        counted=+counted,
+        moved=part.moving,
+        went=tuple(went),
+    )
+
+
+def _why(row: Row | None, item: Keyed, shared: Base, before: Manifest) -> tuple[Reason, str]:
+    if row is None:
+        return "new", ""
+    if _stands(row, item):
+        return "result-missing", ""
+    for name, value in shared.parts.items():
+        if before.parts.get(name, value) != value:
+            names: dict[str, Reason] = {
+                "command": "command-changed",
+                "code": "code-changed",
+                "environment": "environment-changed",
+                "parameters": "parameters-changed",
+            }
+            return names[name], f"{before.parts[name][:8]} → {value[:8]}"
+    return "input-changed", ""
+
+
+def _stands(row: Row | None, item: Keyed) -> bool:
+    return row is not None and row.key == item.key and row.place == item.place
+
+
+def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> State:
+    if counted["run"] or counted["wait"]:
+        return "running"
+    if counted["failed"] and pipeline.on_failure == "fail":
+        return "failed"
+    published = counted.total() - counted["failed"]
+    gone = published != before.count
+    if not gone and counted["current"] == published:
+        return "failed" if counted["failed"] else "settled"
+    return "ready"

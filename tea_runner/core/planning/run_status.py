@@ -1,0 +1,261 @@
+"""A run and what is known of its jobs in, each datum's state and reason out; counts that add up.
+
+Plans speak of actions, jobs of sets of datums; people want to know how each datum stands.  The seven
+states are those of the glossary, the same on pages, in the terminal and in JSON.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.reasons import SENTENCES
+from tea_runner.core.planning.run import ENDED, PipelineRun, Run
+
+State = Literal["failed", "cancelled", "blocked", "running", "waiting", "done", "reused"]
+
+#: In the order in which people want to see them: what needs a person first.
+STATES: tuple[State, ...] = get_args(State)
+
+#: Action of a plan, or a word of its counts, to the state of the datums it speaks of.
+_OF_ACTION: dict[str, State] = {
+    "done": "done",
+    "reused": "reused",
+    "reuse": "reused",
+    "current": "reused",
+    "run": "waiting",
+    "wait": "waiting",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "blocked": "blocked",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFacts:
+    """One job, as the queue knows it; times are seconds since 1970, 0 where there was none yet."""
+
+    id: str
+    state: State
+    #: What it is to do; None when that was not written by the planner.
+    job: Job | None = None
+    attempt: int = 0
+    worker: str = ""
+    created: float = 0.0
+    started: float = 0.0
+    ended: float = 0.0
+    error: str = ""
+    #: Seconds of work, and bytes of inputs that were fetched, once they are known.
+    seconds: float | None = None
+    fetched: int | None = None
+    #: Somebody wants it to stop.
+    stopping: bool = False
+
+    @property
+    def datums(self) -> tuple[tuple[str, str], ...]:
+        """(label, key) of each datum."""
+        return self.job.datums if self.job else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatumStanding:
+    """One datum of a run."""
+
+    label: str
+    key: str
+    state: State
+    reason: str
+    #: The reason as a sentence.
+    why: str
+    #: Id of the job that has it in hand, if one has.
+    job: str = ""
+    #: What went wrong, if something did.
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineStanding:
+    """One pipeline of a run."""
+
+    name: str
+    state: State
+    #: How many datums are in each state; they add up to the number of datums.
+    numbers: Mapping[State, int] = field(default_factory=dict)
+    detail: str = ""
+    commit: str = ""
+    upstream: tuple[str, ...] = ()
+    home: str = ""
+    jobs: tuple[str, ...] = ()
+    datums: tuple[DatumStanding, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many datums it has, as far as that is known."""
+        return sum(self.numbers.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStanding:
+    """A run as people see it."""
+
+    run: Run
+    state: State
+    pipelines: tuple[PipelineStanding, ...]
+
+    @property
+    def numbers(self) -> Mapping[State, int]:
+        """How many datums of all pipelines are in each state."""
+        total: Counter[State] = Counter()
+        for pipeline in self.pipelines:
+            total.update(pipeline.numbers)
+        return {state: total[state] for state in STATES if total[state]}
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.run.state in ENDED
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it goes on."""
+        return self.run.ended - self.run.started if self.run.ended else None
+
+
+def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFacts:
+    """What the queue keeps of a job, as values; nonsense counts as unknown.
+
+    :param known: what the queue keeps, as text.
+    :param job: the job in it, None when it cannot be believed.
+    """
+    state = known.get("state", "")
+    seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
+    return JobFacts(
+        id=job_id,
+        state=next((each for each in STATES if each == state), "waiting"),
+        job=job,
+        attempt=max(0, int(_number(known.get("attempt")) or 0)),
+        worker=known.get("worker", ""),
+        created=_number(known.get("created")) or 0.0,
+        started=_number(known.get("started")) or 0.0,
+        ended=_number(known.get("ended")) or 0.0,
+        error=known.get("error", ""),
+        seconds=seconds,
+        fetched=None if fetched is None else int(fetched),
+        stopping=state == "running" and bool(known.get("cancel")),
+    )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    # Neither NaN nor a time that no calendar has.
+    return value if value is not None and -1.0 <= value < 1e12 else None
+
+
+def standing(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStanding:
+    """How a run stands.
+
+    :param jobs: what is known of its jobs, by id; those that are missing count as waiting.
+    """
+    pipelines = tuple(_pipeline(pipeline, jobs or {}) for pipeline in run.pipelines)
+    return RunStanding(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
+
+
+def _verdict(run: Run, pipelines: Sequence[PipelineStanding]) -> State:
+    states = {pipeline.state for pipeline in pipelines}
+    if run.state not in ENDED:
+        return "running" if states - {"waiting", "reused"} else "waiting"
+    for state in ("failed", "cancelled", "blocked"):
+        if state in states:
+            return state
+    if run.problems:
+        return "failed"
+    return "reused" if states == {"reused"} else "done"
+
+
+def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStanding:
+    mine = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
+    by_key = {key: facts for facts in mine for _, key in facts.datums}
+    datums = tuple(_datum(datum, by_key) for datum in row.datums if len(datum) == 5)
+    numbers = _numbers(row, datums, mine)
+    return PipelineStanding(
+        name=row.name,
+        state=_state(row, numbers),
+        numbers={state: numbers[state] for state in STATES if numbers[state]},
+        detail=row.detail,
+        commit=row.commit,
+        upstream=tuple(row.upstream),
+        home=row.home,
+        jobs=tuple(row.jobs),
+        datums=datums,
+    )
+
+
+def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStanding:
+    label, key, action, reason, detail = row
+    facts = by_key.get(key)
+    state = _OF_ACTION.get(action, "waiting")
+    if action == "run" and facts is not None:
+        state = facts.state
+    elif action == "failed" and facts is not None and facts.state == "cancelled":
+        state = "cancelled"
+    elif action == "reuse" and detail.startswith("refs/tea/"):
+        state = "done"
+    why = detail or SENTENCES.get(reason, reason)  # type: ignore[call-overload]
+    if state == "done" and reason in ("known", "current"):
+        why = "a job of this run computed it"
+    elif action == "reuse":
+        why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
+    error = ""
+    if state in ("failed", "cancelled"):
+        # A job of many datums keeps one error; the plan, each datum's own.
+        error = detail if action == "failed" else facts.error if facts else ""
+    return DatumStanding(
+        label=label,
+        key=key,
+        state=state,
+        reason=reason,
+        why=SENTENCES["failed"] if action == "failed" else why,
+        job=facts.id if facts else "",
+        error=error,
+    )
+
+
+def _numbers(
+    row: PipelineRun, datums: Sequence[DatumStanding], jobs: Sequence[JobFacts]
+) -> Counter[State]:
+    total = sum(row.counts.values())
+    if row.state != "settled" and len(datums) == total:
+        return Counter(datum.state for datum in datums)
+    numbers: Counter[State] = Counter()
+    for word, number in row.counts.items():
+        numbers[_OF_ACTION.get(word, "waiting")] += number
+    # Not all datums are remembered: what is to run is told apart by the sizes of the jobs.
+    left = row.counts.get("run", 0)
+    for state in ("done", "failed", "cancelled", "running"):
+        here = min(left, sum(len(job.datums) for job in jobs if job.state == state))
+        left -= here
+        numbers["waiting"] -= here
+        numbers[state] += here
+    stopped = min(numbers["failed"], sum(datum.state == "cancelled" for datum in datums))
+    numbers["failed"] -= stopped
+    numbers["cancelled"] += stopped
+    return numbers
+
+
+def _state(row: PipelineRun, numbers: Mapping[State, int]) -> State:
+    if row.state == "blocked":
+        return "blocked"
+    if row.state == "failed":
+        return "cancelled" if numbers.get("cancelled") and not numbers.get("failed") else "failed"
+    if row.state == "settled":
+        return "reused" if numbers.get("reused") and not numbers.get("done") else "done"
+    if row.state == "waiting":
+        return "waiting"
+    begun = numbers.get("running") or numbers.get("done") or row.state == "ready"
+    return "running" if begun else "waiting"

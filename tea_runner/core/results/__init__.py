@@ -1,0 +1,1 @@
+"""Results as values: manifests, run records, results commits."""

@@ -1,0 +1,104 @@
+"""``view: dataset``: a datum's paths in; the command with its placeholders filled, and as one text, out.
+
+The text is what stands in the run record: plain shell that does the same in a clone, without us.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tea_runner.core.datums.datum import Datum
+from tea_runner.core.errors import UserError
+from tea_runner.core.glob.matcher import expand
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.results.run_record import escape
+
+_PLACEHOLDER = re.compile(r"\{(inputs|outputs|pwd|dspath)(?:\[(\d+)\])?\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """A datum's paths in the dataset."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def declared_outputs(pipeline: Pipeline, datum: Datum) -> tuple[str, ...]:
+    """Paths of the dataset that the datum's command is to write.
+
+    :raises UserError: when a template gives no path inside the home.
+    """
+    captures = next((entry.captures for entry in datum.entries if len(entry.captures) > 1), ())
+    captures = captures or (datum.entries[0].captures if datum.entries else ())
+    found = []
+    for template in pipeline.outputs:
+        text = expand(template, captures).strip("/")
+        if any(part in ("", ".", "..") for part in text.split("/")):
+            raise UserError(
+                f"{pipeline.spec_path}: outputs: {template} gives {text or 'nothing'} for datum "
+                f"{datum.label}; use captures that the glob makes, such as $1"
+            )
+        found.append(f"{pipeline.home}/{text}" if pipeline.home else text)
+    return tuple(found)
+
+
+def fill(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
+    """The command with its placeholders replaced.
+
+    A word that is nothing but ``{inputs}`` or ``{outputs}`` becomes one word for each path; inside
+    a longer word they become shell text, quoted where that is needed.
+
+    :raises UserError: for a number that no path has.
+    """
+    lists = {"inputs": paths.inputs, "outputs": paths.outputs}
+    filled: list[str] = []
+    for word in words:
+        if word in ("{inputs}", "{outputs}"):
+            filled += lists[word[1:-1]]
+            continue
+
+        def replace(match: re.Match[str], word: str = word) -> str:
+            name, number = match[1], match[2]
+            if name in ("pwd", "dspath"):
+                return "."
+            values = lists[name]
+            if number is None:
+                return shlex.join(values)
+            if int(number) >= len(values):
+                raise UserError(f"{word}: there is no {name}[{number}], only {len(values)} {name}")
+            whole = match[0] == word
+            return values[int(number)] if whole else shlex.quote(values[int(number)])
+
+        filled.append(_PLACEHOLDER.sub(replace, word))
+    return tuple(filled)
+
+
+def record_text(pipeline: Pipeline, paths: Paths, variables: Mapping[str, str]) -> str:
+    """Shell text that does what the datum's command does, from the dataset's root.
+
+    :param variables: all that the command is given; those that its text mentions are set in it.
+    """
+    transform = pipeline.transform
+    words = fill(transform.cmd, paths)
+    lines = fill(transform.stdin, paths)
+    mentioned = " ".join([*words, *lines])
+    chosen = dict(transform.env)
+    for name, value in variables.items():
+        if re.search(rf"\$(?:\{{)?{re.escape(name)}\b", mentioned):
+            chosen.setdefault(name, value)
+    text = shlex.join(words)
+    if chosen:
+        text = (
+            shlex.join(["env", *(f"{name}={value}" for name, value in sorted(chosen.items()))])
+            + " "
+            + text
+        )
+    if lines:
+        text = f"printf '%s\\n' {shlex.join(lines)} | {text}"
+    if transform.working_dir:
+        text = f"cd {shlex.quote(transform.working_dir)} && {text}"
+    return escape(text)

@@ -1,0 +1,1 @@
+"""Pipeline files: parse, check and describe them."""

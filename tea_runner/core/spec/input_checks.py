@@ -1,0 +1,186 @@
+"""The inputs of a pipeline file in, what is wrong with them out: kinds, names, globs, templates."""
+
+from __future__ import annotations
+
+import re
+
+from tea_runner.core.glob.matcher import Glob, GlobError, references
+from tea_runner.core.spec.fields import INPUT
+from tea_runner.core.spec.forbidden_variables import forbidden_variable
+from tea_runner.core.spec.reader import Filled, Form
+
+MOST_GLOBS = 50
+MOST_INPUTS = 200
+
+_KINDS = tuple(known.name for known in INPUT if known.standing not in ("refused", "renamed"))
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+
+def default_name(repo: str) -> str:
+    """The name of an input that was given none: the last part of its repo."""
+    last = repo.strip("/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", last) if last.strip(".") else "dataset"
+
+
+def check_input(form: Form, filled: Filled) -> dict[str, Filled]:
+    """Say what is wrong with an input and all below it.
+
+    :returns: the names below it, for their uniqueness, each with the input that has it.
+    """
+    given = [kind for kind in _KINDS if kind in filled.marks]
+    if len(given) != 1:
+        refused = any(problem.key.startswith(filled.path) for problem in form.problems)
+        if given or not refused:
+            got = f"got {' and '.join(given)}" if given else "got none"
+            form.say(
+                "error", filled.mark, filled.path, f"expected exactly one kind of input, {got}",
+                f"write one of {', '.join(_KINDS)}; put several inputs into cross, union, join or "
+                "group",
+            )  # fmt: skip
+    found: dict[str, Filled] = {}
+    for kind in given:
+        found |= _check_kind(form, filled, kind)
+    return found
+
+
+def _check_kind(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
+    if kind not in filled.values:
+        if not any(problem.key == filled.key(kind) for problem in form.problems):
+            form.say("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
+        return {}
+    if kind == "pfs":
+        return _check_pfs(form, filled.inner("pfs"))
+    if kind == "cron":
+        cron = filled.inner("cron")
+        return {cron.text("name"): cron} if cron.text("name") else {}
+    return _check_combined(form, filled, kind)
+
+
+def _check_combined(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
+    children = filled.inners(kind)
+    mark, key = filled.place(kind), filled.key(kind)
+    if not children:
+        form.say("error", mark, key, f"{kind} has no inputs", "list at least one")
+    names: dict[str, Filled] = {}
+    for child in children:
+        for name, leaf in check_input(form, child).items():
+            other = names.setdefault(name, leaf)
+            if other is not leaf and kind != "union":
+                form.say(
+                    "error", leaf.place("name" if "name" in leaf.marks else "repo"),
+                    leaf.key("name"),
+                    f"two inputs of this {kind} are called {name}, the other is in line "
+                    f"{other.mark.line}",
+                    "give each a name of its own",
+                )  # fmt: skip
+    template = {"join": "join_on", "group": "group_by"}.get(kind)
+    leaves = [child.inner("pfs") for child in children if "pfs" in child.values]
+    if template and leaves and len(leaves) == len(children):
+        _check_template_given(form, leaves, kind, template)
+    return names
+
+
+def _check_template_given(form: Form, leaves: list[Filled], kind: str, template: str) -> None:
+    lacking = [leaf for leaf in leaves if not leaf.text(template)]
+    if len(lacking) == len(leaves) and kind == "group":
+        return  # Everything in one datum: may well be meant.
+    effect = (
+        "its files go with every file that has no join_on either"
+        if kind == "join"
+        else "its files are one group of their own"
+    )
+    for leaf in lacking:
+        form.say(
+            "bad habit", leaf.mark, leaf.key(template), f"no {template}: {effect}",
+            f'write {template}: "$1" and a capture in the glob',
+        )  # fmt: skip
+
+
+def _check_pfs(form: Form, filled: Filled) -> dict[str, Filled]:
+    glob = _check_glob(form, filled)
+    for template in ("join_on", "group_by"):
+        missing = [n for n in references(filled.text(template)) if glob and n > glob.captures]
+        for number in missing[:1]:
+            assert glob is not None
+            form.say(
+                "bad habit", filled.place(template), filled.key(template),
+                f"${number} is always empty: the glob has {_counted(glob.captures)}",
+                f"put what ${number} is to be into ( ) in the glob",
+            )  # fmt: skip
+    repo = filled.text("repo")
+    _check_repo(form, filled, repo)
+    branch = filled.text("branch")
+    if branch not in ("", "master", "main"):
+        form.say(
+            "ignored", filled.place("branch"), filled.key("branch"),
+            f"branch {branch} is not looked up",
+            "files are read from the commit that was pushed, on whatever branch",
+        )  # fmt: skip
+    name = filled.text("name") or (default_name(repo) if repo else "")
+    if not name:
+        return {}
+    where = "name" if "name" in filled.values else "repo"
+    if problem := _name_problem(name):
+        form.say(
+            "error", filled.place(where), filled.key("name"), problem, "give the input another name"
+        )
+    elif not name.isidentifier():
+        form.say(
+            "bad habit", filled.place(where), filled.key("name"),
+            f"a shell cannot read a variable called ${name}",
+            f"write name: {re.sub('[^A-Za-z0-9_]', '_', name)}",
+        )  # fmt: skip
+    return {name: filled}
+
+
+def _name_problem(name: str) -> str:
+    if name == "out":
+        return "an input cannot be called out: that is where the results go"
+    if not _NAME.fullmatch(name):
+        return f"a name has 1 to 63 of A-Z a-z 0-9 _ -, got {name!r}"
+    return forbidden_variable(name)
+
+
+def _counted(captures: int) -> str:
+    return "no capture" if captures == 0 else f"{captures} capture{'s' if captures > 1 else ''}"
+
+
+def count_inputs(filled: Filled) -> tuple[int, int]:
+    """How many nodes an input has, and how many of them are globs."""
+    nodes, globs = 1, int("pfs" in filled.values)
+    for kind in ("cross", "union", "join", "group"):
+        for child in filled.inners(kind):
+            inner = count_inputs(child)
+            nodes, globs = nodes + inner[0], globs + inner[1]
+    return nodes, globs
+
+
+def _check_glob(form: Form, filled: Filled) -> Glob | None:
+    if "glob" not in filled.values:
+        return None
+    text = filled.text("glob")
+    try:
+        if not text:
+            raise GlobError("glob is empty; write '/*' for one datum per entry, or '/' for all")
+        return Glob(text)
+    except GlobError as error:
+        form.say("error", filled.place("glob"), filled.key("glob"), error.message)
+        return None
+
+
+def _check_repo(form: Form, filled: Filled, repo: str) -> None:
+    if not repo:
+        if "repo" in filled.values:
+            form.say(
+                "error", filled.place("repo"), filled.key("repo"), "repo is empty",
+                "write a path in this dataset, a pipeline's name, or . for all of it",
+            )  # fmt: skip
+        return
+    parts = repo.strip("/").split("/")
+    inner = parts[1:] if parts[0] in (".", "") else parts
+    if any(part in ("", ".", "..", ".git") for part in inner) or "\n" in repo:
+        form.say(
+            "error", filled.place("repo"), filled.key("repo"),
+            f"{repo!r} is no path in this dataset",
+            "write it from the dataset's top, such as raw/t1",
+        )  # fmt: skip

@@ -1,0 +1,207 @@
+"""The table of fields in; a JSON Schema for editors and the reference table for people, out.
+
+Both are checked in (``docs/reference/pipeline.schema.json``, ``docs/reference/spec.md``); a test
+compares them with what is made here, and says how to write them anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tea_runner.core.glob.bounded_matcher import BUDGET
+from tea_runner.core.glob.matcher import LONGEST
+from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
+
+_TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+_SHAPES: dict[str, dict[str, Any]] = {
+    "text": _TEXT,
+    "texts": {"type": "array", "items": _TEXT},
+    "named texts": {"type": "object", "additionalProperties": _TEXT},
+    "number": {"type": "integer", "minimum": 0},
+    "numbers": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+    "cpu": {"type": ["number", "string"]},
+    "boolean": {"type": "boolean"},
+    "duration": {"type": "string", "pattern": "^([0-9]+(\\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$"},
+    "bytes": {"type": ["string", "integer"]},
+    "inputs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/input"}},
+    "anything": {},
+}
+
+
+def json_schema() -> str:
+    """The JSON Schema of one document of a pipeline file."""
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A pipeline of tea-runner",
+        "$comment": "Made from tea_runner/core/spec/fields.py; do not edit.",
+        **_object(TOP, input_by_reference=True),
+        "$defs": {"input": {**_object(INPUT), "minProperties": 1, "maxProperties": 1}},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _object(fields: Sequence[Field], *, input_by_reference: bool = False) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    spellings = []
+    for known in fields:
+        if known.standing == "refused":
+            continue
+        made = _property(known)
+        if input_by_reference and known.name == "input":
+            made = {"description": known.about, "$ref": "#/$defs/input"}
+        properties[known.name] = made
+        if known.camel != known.name:
+            # Pachyderm's JSON spells it so; editors need not offer both.
+            properties[known.camel] = {**made, "doNotSuggest": True}
+        if known.required:
+            spellings.append(known)
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    if spellings:
+        found["required"] = [known.name for known in spellings]
+    return found
+
+
+def _property(known: Field) -> dict[str, Any]:
+    about = known.about
+    if known.note and known.standing != "renamed":
+        about += f" ({known.note})"
+    if known.standing == "renamed":
+        about = f"an older name of {known.note}"
+    made: dict[str, Any] = {"description": about}
+    if known.standing in ("ignored", "renamed"):
+        made["deprecated"] = True
+    if known.choices:
+        return {**made, "enum": list(known.choices)}
+    if known.name == "glob":
+        return {**made, "type": "string", "minLength": 1, "maxLength": LONGEST}
+    if known.shape == "mapping":
+        return {**made, **(_object(known.fields) if known.fields else {"type": "object"})}
+    if known.shape == "mappings":
+        return {**made, "type": "array", "items": _object(known.fields)}
+    return {**made, **_SHAPES[known.shape]}
+
+
+_STANDINGS = {
+    "works": "works",
+    "differs": "works, with a difference",
+    "ignored": "accepted with a warning",
+    "refused": "refused",
+    "renamed": "accepted with a warning",
+}
+
+
+_GLOBS = (
+    ("/", "everything, as one datum"),
+    ("*", "any characters but `/`, also none"),
+    ("**", "any characters, also `/`"),
+    ("?", "one character but `/`"),
+    ("[a-z]", "one of these; `[!a-z]` or `[^a-z]` one that is none of them, also `/`"),
+    ("[[:digit:]]", "a class by name, as in POSIX"),
+    ("{a,b*}", "one of these"),
+    ("(a|b)", "one of these, captured; also `@(a|b)`"),
+    ("*(a|b)", "any number of them, captured as a whole; `+( )` at least one, `?( )` at most one"),
+    ("!(a|b)", "anything but these, captured"),
+    ("\\*", "the character itself"),
+)
+
+
+def reference() -> str:
+    """Every field with its standing, as a page."""
+    rows = list(_rows(TOP, ""))
+    ours = [row for row in rows if row[1].ours]
+    theirs = [row for row in rows if not row[1].ours]
+    lines = [
+        "# Fields of a pipeline file",
+        "",
+        "Made from `tea_runner/core/spec/fields.py` by a test; do not edit.",
+        "",
+        "A pipeline file is called `spec.yml`, `spec.yaml` or `spec.json`.",
+        "Names may be written as here or as in Pachyderm's JSON (`datumTries`).",
+        "Editors complete and check it with [pipeline.schema.json](pipeline.schema.json).",
+        "",
+        "## Pachyderm's fields",
+        "",
+        "| Field | Written as | Meaning | Default | Here |",
+        "| --- | --- | --- | --- | --- |",
+        *(_line(path, known) for path, known in theirs),
+        "",
+        "## Fields of tea-runner's own",
+        "",
+        "| Field | Written as | Meaning | Default |",
+        "| --- | --- | --- | --- |",
+        *(_line(path, known, standing=False) for path, known in ours),
+        "",
+        "## How values are written",
+        "",
+        "| Kind | Written as |",
+        "| --- | --- |",
+        "| text | anything; unquoted `no`, `017` and `12:30:45` are text here, but quote them |",
+        "| number | a whole number without leading zeros |",
+        "| boolean | `true` or `false` |",
+        "| duration | numbers with units: `90s`, `1h30m`, `500ms` |",
+        "| bytes | a number with a suffix: `512M` (1000s), `2Gi` (1024s) |",
+        "| cpu | `2`, `0.5`, or `500m` for thousandths |",
+        "",
+        "Anchors, aliases, tags and keys given twice are refused, as is a file over 64 KiB.",
+        "",
+        "## How globs are written",
+        "",
+        "A glob is matched against each file and each directory below the input's `repo`.",
+        "It must match the whole path; a directory that matches is a datum with all below it.",
+        "",
+        "| Written | Matches |",
+        "| --- | --- |",
+        *(_row(f"`{written}`", matches) for written, matches in _GLOBS),
+        "",
+        "`join_on`, `group_by`, `output.path` and `outputs` are templates: `$1` or `${1}` is the",
+        "first capture, counted by opening parentheses, `$0` the whole path, `$$` a dollar sign.",
+        "",
+        f"A glob has at most {LONGEST} characters.",
+        "It takes time in proportion to the paths; one that would take more than "
+        f"{BUDGET:,} steps is refused.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(
+    fields: Sequence[Field], path: str, within: Field | None = None
+) -> Iterator[tuple[str, Field]]:
+    """Dotted path and field, depth first; what is within a field without effect has none."""
+    for known in fields:
+        here = f"{path}.{known.name}" if path else known.name
+        if known.shape == "mappings":
+            here += "[]"
+        if within is not None and known.standing == "works":
+            known = replace(known, standing="ignored", note=within.note)
+        if not (known.fields and known.standing == "works" and known.shape == "mapping"):
+            yield here, known
+        idle = known if known.standing == "ignored" else None
+        yield from _rows(known.fields, here, within or idle)
+
+
+def _line(path: str, known: Field, *, standing: bool = True) -> str:
+    kind = " or ".join(f"`{choice}`" for choice in known.choices) or known.shape
+    if known.shape in ("inputs", "mapping", "mappings", "anything"):
+        kind = {"inputs": "list of inputs", "mapping": "fields", "mappings": "list of fields"}.get(
+            known.shape, "anything"
+        )
+    default = "required" if known.required else known.default
+    cells = [f"`{path}`", kind, known.about, default]
+    if standing:
+        said = _STANDINGS[known.standing]
+        note = f"write `{known.note}`" if known.standing == "renamed" else known.note
+        old = " (old)" if path in OLD or known.standing == "renamed" else ""
+        cells.append(f"{said}{old}{': ' + note if note else ''}")
+    return _row(*cells)
+
+
+def _row(*cells: str) -> str:
+    escaped = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+    return f"| {' | '.join(escaped)} |"

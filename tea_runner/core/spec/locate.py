@@ -1,0 +1,50 @@
+"""A pipeline file and a field's dotted path in, the line and column where it stands out."""
+
+from __future__ import annotations
+
+import re
+
+from tea_runner.core.pipeline import Cron, Input, Pfs
+from tea_runner.core.spec.yaml_nodes import Items, Keyed, Mark, read_documents
+
+_PART = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
+
+
+def locate(data: bytes, document: int, key: str) -> Mark:
+    """The place of *key* (such as ``input.join[0].pfs.glob``), or of the nearest that is written.
+
+    :param document: counted from 0.
+    """
+    documents = read_documents(data).documents
+    if document >= len(documents):
+        return Mark(1)
+    node, mark = documents[document].root, documents[document].mark
+    for name, index in _PART.findall(key):
+        if index and isinstance(node, Items) and int(index) < len(node.items):
+            node = node.items[int(index)]
+            mark = node.mark
+            continue
+        written = [n for n in node.values if _plain(n) == name] if isinstance(node, Keyed) else []
+        if not written:
+            break
+        assert isinstance(node, Keyed)
+        mark, node = node.marks[written[0]], node.values[written[0]]
+    return mark
+
+
+def input_keys(node: Input, key: str = "input") -> tuple[str, ...]:
+    """The dotted path of each pfs input, in the order of :func:`~tea_runner.core.pipeline.pfs_leaves`."""
+    if isinstance(node, Pfs):
+        return (f"{key}.pfs",)
+    if isinstance(node, Cron):
+        return ()
+    return tuple(
+        found
+        for number, child in enumerate(node.inputs)
+        for found in input_keys(child, f"{key}.{node.kind}[{number}]")
+    )
+
+
+def _plain(name: str) -> str:
+    """A field's name without the capitals of Pachyderm's JSON."""
+    return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)

@@ -1,0 +1,186 @@
+"""The bytes of a pipeline file in; its pipelines, and everything that is to be said about it, out.
+
+This is the only reader of pipeline files: the planner, ``lint`` and the pages say the same words.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from tea_runner.core.pipeline import (
+    Combined,
+    Cron,
+    Input,
+    Pfs,
+    Pipeline,
+    Resources,
+    Secret,
+    Transform,
+    View,
+)
+from tea_runner.core.spec.document_checks import check_document, check_file
+from tea_runner.core.spec.fields import INPUT, TOP
+from tea_runner.core.spec.input_checks import default_name
+from tea_runner.core.spec.problem import Problem
+from tea_runner.core.spec.reader import Filled, Form
+from tea_runner.core.spec.yaml_nodes import Document, Keyed, read_documents
+
+__all__ = ["Parsed", "Problem", "parse_specs"]
+
+_KINDS = tuple(known.name for known in INPUT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """What a pipeline file says; *pipelines* holds those without an error."""
+
+    pipelines: tuple[Pipeline, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep something from running."""
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+
+def parse_specs(path: str, data: bytes, blob: str = "") -> Parsed:
+    """All pipelines of a file, and all of its problems, in the order of their lines.
+
+    :param path: of the file in the dataset.
+    :param blob: id of the file's git blob, kept for records.
+    """
+    form = Form(path)
+    found = read_documents(data)
+    for fault in found.faults:
+        form.say("error", fault.mark, fault.key, fault.message, fault.hint)
+    many = len(found.documents) > 1
+    pipelines = []
+    for number, document in enumerate(found.documents):
+        before = len(form.problems)
+        filled = form.fill(document.root, TOP)
+        if isinstance(document.root, Keyed):
+            check_document(form, filled)
+        if any(problem.is_error for problem in form.problems[before:]) or found.faults:
+            continue
+        home = posixpath.dirname(path)
+        if many:
+            home = posixpath.join(home, _name(filled))
+        pipelines.append(_pipeline(filled, document, path, blob, number, home))
+    pipelines = check_file(form, found.documents, pipelines, broken=bool(found.faults))
+    problems = sorted(form.problems, key=lambda problem: (problem.line, problem.column))
+    return Parsed(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
+
+
+def _name(filled: Filled) -> str:
+    return filled.inner("pipeline").text("name")
+
+
+def _pipeline(
+    filled: Filled, document: Document, path: str, blob: str, number: int, home: str
+) -> Pipeline:
+    sets = filled.inner("datum_set_spec")
+    output = filled.inner("output")
+    return Pipeline(
+        name=_name(filled),
+        home=home,
+        spec_path=path,
+        spec_blob=blob,
+        spec_document=number,
+        spec_line=document.mark.line,
+        description=filled.text("description"),
+        transform=_transform(filled.inner("transform")),
+        input=_input(filled.inner("input")),
+        view=cast(View, filled.text("view", "pfs")),
+        outputs=filled.texts("outputs"),
+        output_path=output.text("path") if "path" in output.values else None,
+        on_failure=cast(Literal["fail", "publish"], filled.text("on_failure", "fail")),
+        datum_tries=filled.whole("datum_tries") or 3,
+        datum_timeout=filled.real("datum_timeout"),
+        job_timeout=filled.real("job_timeout"),
+        datum_set_number=sets.whole("number") or None,
+        datum_set_bytes=sets.whole("size_bytes") or None,
+        parallelism=filled.inner("parallelism_spec").whole("constant") or None,
+        reprocess=cast(
+            Literal["until_success", "every_job"], filled.text("reprocess_spec", "until_success")
+        ),
+        salt=filled.text("salt"),
+        output_branch=filled.text("output_branch"),
+        requests=_resources(filled.inner("resource_requests")),
+        limits=_resources(filled.inner("resource_limits")),
+    )
+
+
+def _transform(filled: Filled) -> Transform:
+    env = filled.values.get("env", {})
+    assert isinstance(env, dict)
+    codes = cast(tuple[int, ...], filled.values.get("accept_return_code", ()))
+    return Transform(
+        cmd=filled.texts("cmd"),
+        stdin=filled.texts("stdin"),
+        err_cmd=filled.texts("err_cmd"),
+        err_stdin=filled.texts("err_stdin"),
+        accept_return_code=codes,
+        env=tuple(sorted(env.items())),
+        working_dir=filled.text("working_dir"),
+        user=filled.text("user"),
+        image=filled.text("image"),
+        code=filled.texts("code") if "code" in filled.values else None,
+        secrets=tuple(
+            Secret(
+                name=secret.text("name"),
+                key=secret.text("key"),
+                mount_path=secret.text("mount_path"),
+                env_var=secret.text("env_var"),
+            )
+            for secret in filled.inners("secrets")
+        ),
+        network=filled.flag("network"),
+    )
+
+
+def _resources(filled: Filled) -> Resources:
+    gpu = filled.inner("gpu")
+    return Resources(
+        cpu=filled.real("cpu"),
+        memory=filled.whole("memory"),
+        disk=filled.whole("disk"),
+        gpu_type=gpu.text("type"),
+        gpu_number=gpu.whole("number") or 0,
+    )
+
+
+def _input(filled: Filled) -> Input:
+    kind = next(name for name in _KINDS if name in filled.values)
+    if kind == "pfs":
+        return _pfs(filled.inner("pfs"))
+    if kind == "cron":
+        cron = filled.inner("cron")
+        return Cron(
+            name=cron.text("name"),
+            spec=cron.text("spec"),
+            repo=cron.text("repo"),
+            start=cron.text("start"),
+            overwrite=cron.flag("overwrite"),
+        )
+    return Combined(
+        kind=cast(Literal["cross", "union", "join", "group"], kind),
+        inputs=tuple(_input(child) for child in filled.inners(kind)),
+    )
+
+
+def _pfs(filled: Filled) -> Pfs:
+    repo = filled.text("repo")
+    return Pfs(
+        name=filled.text("name") or default_name(repo),
+        repo="/".join(part for part in repo.split("/") if part not in ("", ".")) or ".",
+        branch=filled.text("branch") or "master",
+        glob=filled.text("glob"),
+        join_on=filled.text("join_on"),
+        outer_join=filled.flag("outer_join"),
+        group_by=filled.text("group_by"),
+        empty_files=filled.flag("empty_files"),
+        track=filled.flag("track"),
+        propagation_never=filled.inner("propagation_spec").flag("never"),
+    )

@@ -1,0 +1,308 @@
+"""A node and the table of fields in, typed values with their places out; problems are collected.
+
+Nothing here knows what a pipeline is; it knows how values are written, and what becomes of a field
+that this system does not carry out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from tea_runner.core.spec import scalars
+from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
+from tea_runner.core.spec.problem import Kind, Problem
+from tea_runner.core.spec.scalars import Unreadable
+from tea_runner.core.spec.yaml_nodes import Items, Keyed, Mark, Node, Scalar
+
+MOST_SUGGESTIONS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A mapping of the file as its fields' types read it; fields that were not given are absent."""
+
+    path: str
+    mark: Mark
+    values: dict[str, object] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+
+    def key(self, name: str) -> str:
+        """Dotted path of one of its fields."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def place(self, name: str) -> Mark:
+        """Where a field stands, or where it would have to."""
+        return self.marks.get(name, self.mark)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A text, or the default where it was not given."""
+        found = self.values.get(name, default)
+        assert isinstance(found, str)
+        return found
+
+    def flag(self, name: str) -> bool:
+        """A boolean; false where it was not given."""
+        return bool(self.values.get(name, False))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of text; empty where it was not given."""
+        found = self.values.get(name, ())
+        assert isinstance(found, tuple)
+        return found
+
+    def whole(self, name: str) -> int | None:
+        """A whole number, or None."""
+        found = self.values.get(name)
+        assert found is None or isinstance(found, int)
+        return found
+
+    def real(self, name: str) -> float | None:
+        """Seconds or processors, or None."""
+        found = self.values.get(name)
+        assert found is None or isinstance(found, (int, float))
+        return found
+
+    def inner(self, name: str) -> Filled:
+        """A mapping; an empty one where it was not given."""
+        found = self.values.get(name)
+        return found if isinstance(found, Filled) else Filled(self.key(name), self.place(name))
+
+    def inners(self, name: str) -> tuple[Filled, ...]:
+        """A list of mappings."""
+        found = self.values.get(name, ())
+        assert isinstance(found, tuple)
+        return found
+
+
+class Form:
+    """Reads nodes by the table and keeps all problems."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.unknown = 0
+
+    def say(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
+        """Keep a problem."""
+        self.problems.append(
+            Problem(
+                kind=kind, file=self.file, line=mark.line, column=mark.column, key=key,
+                message=message, hint=hint,
+            )
+        )  # fmt: skip
+
+    def fill(self, node: Node, fields: Sequence[Field], path: str = "") -> Filled:
+        """The fields of a mapping."""
+        filled = Filled(path, node.mark)
+        if not isinstance(node, Keyed):
+            self.say("error", node.mark, path, _expected("a mapping of fields", node))
+            return filled
+        table = _table(tuple(fields))
+        for written, value in node.values.items():
+            mark = node.marks[written]
+            known = table.get(written)
+            if known is None:
+                self._unknown(written, mark, filled, table)
+                continue
+            if known.standing == "renamed":
+                target = table[known.note]
+                self.say(
+                    "deprecation", mark, filled.key(written),
+                    f"{written} is an older name of {target.name}", f"write {target.name}",
+                )  # fmt: skip
+                known = replace(target, standing="works")
+            if known.name in filled.marks:
+                first = filled.marks[known.name].line
+                self.say(
+                    "error", mark, filled.key(written),
+                    f"{known.name} is given twice, first in line {first}", "keep one",
+                )  # fmt: skip
+                continue
+            filled.marks[known.name] = mark
+            if not _is_nothing(value):
+                self._take(filled, known, value, mark)
+            elif known.required:
+                self.say(
+                    "error", mark, filled.key(known.name),
+                    f"{known.name} is empty", f"fill it in: {known.about}",
+                )  # fmt: skip
+        for known in fields:
+            if known.required and known.name not in filled.marks and known.standing != "refused":
+                self.say(
+                    "error", node.mark, filled.key(known.name),
+                    f"{known.name} is missing", f"add {known.name}: ({known.about})",
+                )  # fmt: skip
+        return filled
+
+    def _unknown(self, written: str, mark: Mark, filled: Filled, table: dict[str, Field]) -> None:
+        if written == "<<":
+            return  # said already: merge keys are refused
+        self.unknown += 1
+        if self.unknown > MOST_SUGGESTIONS or len(written) > 64:
+            # Suggestions cost time, and nobody reads so many.
+            self.say("error", mark, filled.path, f"unknown key {written[:64]!r}")
+            return
+        useful = [name for name, known in table.items() if known.standing in ("works", "differs")]
+        near = difflib.get_close_matches(written, useful, 1, 0.55)
+        places = _places().get(written, ())
+        if places:
+            hint = f"it belongs {_where(places[0])}"
+        elif near:
+            hint = f"did you mean {near[0]!r}?"
+        elif elsewhere := difflib.get_close_matches(written, _places(), 1, 0.65):
+            hint = f"did you mean {elsewhere[0]!r} {_where(_places()[elsewhere[0]][0])}?"
+        else:
+            hint = f"known here are {', '.join(_names(table))}"
+        self.say("error", mark, filled.key(written), f"unknown key {written!r}", hint)
+
+    def _take(self, filled: Filled, known: Field, node: Node, mark: Mark) -> None:
+        key = filled.key(known.name)
+        if known.standing in ("refused", "ignored") and _is_off(node):
+            return
+        if known.standing == "refused":
+            self.say("error", mark, key, f"{known.name} is not available", known.note)
+            return
+        if known.standing == "ignored":
+            kind: Kind = "deprecation" if key in OLD else "ignored"
+            self.say(kind, mark, key, f"{known.name} has no effect", known.note)
+            if not known.fields:
+                return
+        value = self._value(known, node, key)
+        if value is not None:
+            filled.values[known.name] = value
+
+    def _value(self, known: Field, node: Node, key: str) -> object:
+        shape = known.shape
+        if shape == "mapping":
+            return self.fill(node, known.fields, key)
+        if shape == "inputs":
+            return self._list(node, key, lambda item, at: self.fill(item, INPUT, at))
+        if shape == "mappings":
+            return self._list(node, key, lambda item, at: self.fill(item, known.fields, at))
+        if shape == "texts":
+            return self._list(node, key, self._text)
+        if shape == "numbers":
+            return self._list(node, key, lambda item, at: self._scalar(scalars.number, item, at))
+        if shape == "named texts":
+            return self._named(node, key)
+        if shape == "text":
+            text = self._text(node, key)
+            if text is not None and known.choices and text not in known.choices:
+                near = difflib.get_close_matches(text, known.choices, 1)
+                hint = f"did you mean {near[0]!r}?" if near else ""
+                expected = f"expected {' or '.join(known.choices)}, got {text!r}"
+                self.say("error", node.mark, key, expected, hint)
+                return None
+            return text
+        reader: dict[str, Callable[[str], object]] = {
+            "number": scalars.number, "boolean": scalars.boolean,
+            "cpu": scalars.processors, "duration": scalars.duration, "bytes": scalars.amount,
+        }  # fmt: skip
+        return self._scalar(reader[shape], node, key)
+
+    def _scalar(self, read: Callable[[str], object], node: Node, key: str) -> object:
+        if not isinstance(node, Scalar):
+            self.say("error", node.mark, key, _expected("one value", node))
+            return None
+        try:
+            return read(node.text)
+        except Unreadable as error:
+            self.say("error", node.mark, key, str(error))
+            return None
+
+    def _text(self, node: Node, key: str) -> str | None:
+        if not isinstance(node, Scalar):
+            self.say("error", node.mark, key, _expected("text", node))
+            return None
+        if "\0" in node.text:
+            self.say("error", node.mark, key, "a NUL character in the text", "remove it")
+            return None
+        if node.plain and not node.text:
+            self.say("error", node.mark, key, "an empty item", 'write "" for empty text')
+            return None
+        if node.plain and scalars.is_pitfall(node.text):
+            self.say(
+                "bad habit", node.mark, key,
+                f"{node.text} is read as text here, but not by every reader of YAML",
+                f'write "{node.text}"',
+            )  # fmt: skip
+        return node.text
+
+    def _list(
+        self, node: Node, key: str, read: Callable[[Node, str], object]
+    ) -> tuple[object, ...] | None:
+        if not isinstance(node, Items):
+            hint = _as_list(node.text, key) if isinstance(node, Scalar) and node.text else ""
+            self.say("error", node.mark, key, _expected("a list", node), hint)
+            return None
+        values = [read(item, f"{key}[{index}]") for index, item in enumerate(node.items)]
+        return tuple(value for value in values if value is not None)
+
+    def _named(self, node: Node, key: str) -> dict[str, str] | None:
+        if not isinstance(node, Keyed):
+            self.say("error", node.mark, key, _expected("a mapping of names to text", node))
+            return None
+        found = {}
+        for name, value in node.values.items():
+            text = "" if _is_nothing(value) else self._text(value, f"{key}.{name}")
+            if text is not None:
+                found[name] = text
+        return found
+
+
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.is_null
+
+
+def _is_off(node: Node) -> bool:
+    """Whether a value says that the field is not used."""
+    if isinstance(node, Scalar):
+        return node.text in ("", "0", "false")
+    return not (node.items if isinstance(node, Items) else node.values)
+
+
+def _where(path: str) -> str:
+    return f"in {path}" if path else "at the top level"
+
+
+def _as_list(text: str, key: str) -> str:
+    words = text.split() if key.endswith("cmd") else text.splitlines()
+    return f"write {json.dumps(words[:10], ensure_ascii=False)}" if len(words) <= 10 else ""
+
+
+def _expected(what: str, node: Node) -> str:
+    got = {Scalar: "text", Items: "a list", Keyed: "a mapping"}[type(node)]
+    if isinstance(node, Scalar):
+        got = repr(node.text[:40]) if node.text else "nothing"
+    return f"expected {what}, got {got}"
+
+
+@cache
+def _table(fields: tuple[Field, ...]) -> dict[str, Field]:
+    """Fields by both spellings."""
+    return {name: known for known in fields for name in (known.camel, known.name)}
+
+
+def _names(table: dict[str, Field]) -> list[str]:
+    useful = ("works", "differs")
+    return list(dict.fromkeys(k.name for k in table.values() if k.standing in useful))
+
+
+@cache
+def _places() -> dict[str, tuple[str, ...]]:
+    """Each field's name with the mappings that have it."""
+    found: dict[str, list[str]] = {}
+
+    def walk(fields: Iterable[Field], path: str) -> None:
+        for known in fields:
+            if known.standing in ("works", "differs"):
+                found.setdefault(known.name, []).append(path)
+                found.setdefault(known.camel, []).append(path)
+            walk(known.fields, f"{path}.{known.name}" if path else known.name)
+
+    walk(TOP, "")
+    return {name: tuple(dict.fromkeys(paths)) for name, paths in found.items()}

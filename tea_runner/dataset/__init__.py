@@ -1,0 +1,1 @@
+"""git and git-annex: read datasets, find results, publish commits."""

@@ -1,0 +1,89 @@
+"""A subdataset's address and pin in, the dataset that it is on the forge out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.git.submodules import Submodule, repository_of
+from tea_runner.core.hook import names
+from tea_runner.dataset.forge_dataset import Repository
+
+
+class ForgeLinks:
+    """Subdatasets that are repositories of the same forge; no other address is ever contacted."""
+
+    def __init__(
+        self,
+        own: str,
+        base: str,
+        open_repository: Callable[[str], Repository],
+        *,
+        allowed: Sequence[str] = (),
+    ) -> None:
+        """Subdatasets of one dataset.
+
+        :param allowed: patterns of repositories of other owners that may be read.  The bot may read
+            more than who pushed: without them a .gitmodules could name anybody's data.
+        """
+        self._allowed = tuple(allowed)
+        self._own = own
+        self._base = base.rstrip("/")
+        self._open = open_repository
+        self._opened: dict[str, Repository] = {}
+
+    def name(self, submodule: Submodule) -> str:
+        """``owner/name`` of the repository.
+
+        :raises UserError: when it is none of this forge.
+        """
+        found = repository_of(submodule.url, self._base, self._own)
+        if found is None:
+            raise UserError(
+                f"subdataset {submodule.path} comes from {submodule.url}, which is no repository of "
+                f"this forge; push it there and point .gitmodules to it"
+            )
+        same = found.partition("/")[0] == self._own.partition("/")[0]
+        if not same and not any(names(pattern, found) for pattern in self._allowed):
+            raise UserError(
+                f"subdataset {submodule.path} is {found}, of another owner; the operator allows that "
+                f"by listing it under repositories in the settings"
+            )
+        return found
+
+    def _repository(self, submodule: Submodule) -> Repository:
+        name = self.name(submodule)
+        if name not in self._opened:
+            self._opened[name] = self._open(name)
+            self._opened[name].mirror.ensure()
+        return self._opened[name]
+
+    def dataset(self, submodule: Submodule, commit: str) -> Repository:
+        """The subdataset with this commit at hand.
+
+        :raises OutsideError: when its repository does not have the commit (yet).
+        """
+        repository = self._repository(submodule)
+        if repository.objects.read(commit) is None:
+            repository.refresh()
+            if repository.objects.read(commit) is None:
+                raise OutsideError(
+                    f"subdataset {submodule.path} is pinned at {commit[:12]}, which "
+                    f"{self.name(submodule)} does not have; push it there"
+                )
+        return repository
+
+    def tip(self, submodule: Submodule, branch: str) -> str | None:
+        """Where the subdataset's own branch is now."""
+        repository = self._repository(submodule)
+        repository.refresh()
+        for name in dict.fromkeys((submodule.branch, branch, "main", "master")):
+            found = repository.tip(name) if name else None
+            if found:
+                return found
+        return None
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        for repository in self._opened.values():
+            repository.close()

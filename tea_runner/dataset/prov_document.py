@@ -1,0 +1,74 @@
+"""A lineage in, a W3C PROV document out, written by the ``prov`` library."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.core.results.lineage import Lineage
+
+_SPACE = "https://tea-runner.invalid/prov#"
+#: A file name's ending to the library's name of the format.
+FORMATS = {".json": "json", ".provn": "provn", ".xml": "xml", ".ttl": "rdf"}
+
+
+def write_prov(lineage: Lineage, file: Path) -> None:
+    """Write the document; the file's name says in which form.
+
+    :raises NotFound: when the library is not installed.
+    :raises UsageError: for a form that is not known, or for which the library lacks something.
+    """
+    kind = FORMATS.get(file.suffix)
+    if kind is None:
+        raise UsageError(f"--prov {file}: the name has to end in {', '.join(FORMATS)}")
+    try:
+        model: Any = importlib.import_module("prov.model")
+    except ImportError:
+        raise NotFound(
+            "W3C PROV needs the prov library; install it: pip install 'tea-runner[provenance]'"
+        ) from None
+    document = _document(model, lineage)
+    options: dict[str, object] = {"rdf_format": "ttl"} if kind == "rdf" else {}
+    try:
+        document.serialize(str(file), format=kind, **options)
+    except (ImportError, model.ProvException) as error:
+        raise UsageError(f"--prov {file}: {error}; .json and .provn need nothing more") from None
+
+
+def _document(model: Any, lineage: Lineage) -> Any:
+    document = model.ProvDocument()
+    tea = document.add_namespace("tea", _SPACE)
+    files = {}
+    for file in lineage.files.values():
+        facts = {
+            "prov:label": _text(file.path), tea["path"]: _text(file.path),
+            tea["content"]: file.content, tea["commit"]: file.commit,
+        }  # fmt: skip
+        if file.dataset:
+            facts[tea["dataset"]] = _text(file.dataset)
+        files[file.id] = document.entity(tea[f"file-{file.id}"], facts)
+    for step in lineage.steps.values():
+        facts = {
+            "prov:label": _text(f"{step.pipeline} {step.datum}"),
+            tea["pipeline"]: step.pipeline, tea["datum"]: _text(step.datum),
+            tea["key"]: step.key, tea["command"]: _text(shlex.join(step.command)),
+            tea["environment"]: " ".join(step.environment), tea["record"]: step.record,
+            tea["inputsAt"]: step.at,
+        }  # fmt: skip
+        facts = {name: value for name, value in facts.items() if value}
+        activity = document.activity(tea[f"step-{step.id}"], None, None, facts)
+        for name in dict.fromkeys((*step.inputs, *step.code)):
+            document.used(activity, files[name])
+        for name in step.outputs:
+            document.wasGeneratedBy(files[name], activity)
+            for source in step.inputs:
+                document.wasDerivedFrom(files[name], files[source], activity)
+    return document
+
+
+def _text(value: str) -> str:
+    """Names that are no UTF-8 can be in no document; their bytes are shown."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

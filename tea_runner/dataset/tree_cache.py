@@ -1,0 +1,60 @@
+"""Ids of trees that were read in, their entries out: as git has them for many, as mappings for few.
+
+Git's own form takes some fifty bytes a name, a mapping six times that; and a mapping is made of it in
+a fraction of the time that reading it again takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tea_runner.core.generational_cache import Recent
+from tea_runner.core.git.tree import Entries, parse_tree
+
+#: Bytes of trees that are kept as long as work goes on; a million names take some 50 MB.
+_WORK = 64 << 20
+#: Bytes that are kept while nobody needs them; twenty thousand names take one million.
+_REST = 1 << 20
+#: Names that are kept in mappings.
+_NAMES = 4_000
+
+
+class Trees:
+    """Trees of one repository that were of use lately."""
+
+    def __init__(self) -> None:
+        self._texts: Recent[str, bytes] = Recent(len)
+        self._open: Recent[str, Entries] = Recent(len)
+
+    def find(self, oid: str) -> Entries | None:
+        """The entries of a tree, if it is kept."""
+        entries = self._open.find(oid)
+        if entries is None:
+            text = self._texts.find(oid)
+            return None if text is None else self._opened(oid, text)
+        return entries
+
+    def add(self, oid: str, text: bytes) -> Entries:
+        """Keep a tree that is wanted at once; its entries."""
+        self.keep({oid: text})
+        return self._opened(oid, text)
+
+    def _opened(self, oid: str, text: bytes) -> Entries:
+        entries = parse_tree(text, len(oid) // 2)
+        self._open.rest(_NAMES)
+        self._open.keep(oid, entries)
+        return entries
+
+    def has(self, oid: str) -> bool:
+        """Whether a tree is kept."""
+        return self._texts.find(oid) is not None or self._open.find(oid) is not None
+
+    def keep(self, texts: Mapping[str, bytes]) -> None:
+        """Keep trees by their ids, each as git has it."""
+        self._texts.rest(_WORK)
+        for oid, text in texts.items():
+            self._texts.keep(oid, text)
+
+    def rest(self) -> None:
+        """A piece of work is done: let go of trees that it had no use for, when there are many."""
+        self._texts.rest(_REST)

@@ -1,6 +1,0 @@
-"""The embedded forge: git over HTTP, deliveries and a small API, for people without a Gitea."""
-
-from tea_runner.embedded.manners import BadManners, Fault, Manners
-from tea_runner.embedded.server import EmbeddedForge
-
-__all__ = ["BadManners", "EmbeddedForge", "Fault", "Manners"]

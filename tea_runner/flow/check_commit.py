@@ -1,0 +1,190 @@
+"""A results commit in; whether it is what its inputs and its outputs make, and nothing else, out.
+
+The commit is made again: keys from the pushed commit, outputs from the tree, records, message and
+dates by the rules by which results commits are made.  Whatever was changed by hand gives another id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from tea_runner.core.datums.content_identity import pointer_key
+from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
+from tea_runner.core.git.commit_signature import split
+from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk
+from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
+from tea_runner.core.results.result import Output, Result
+from tea_runner.core.results.run_record import parse_record, parse_trailers
+from tea_runner.flow.advance_branch import command_of
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.settle import draft, finish
+from tea_runner.ports import Dataset, Links
+
+
+@dataclass
+class Verdict:
+    """What was found out about one commit."""
+
+    commit: str
+    pipeline: str = ""
+    datums: int = 0
+    outputs: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(dataset: Dataset, commit: str, raw: bytes, *, links: Links | None = None) -> Verdict:
+    """Make the commit again and compare.
+
+    :param raw: the commit object, as git has it.
+    """
+    verdict = Verdict(commit)
+    facts = dataset.objects.commit(commit)
+    verdict.pipeline = parse_trailers(facts.message).get("Tea-Pipeline", "")
+    if not verdict.pipeline or not facts.parents:
+        verdict.problems.append("it is no results commit: it names no pipeline, or has no parent")
+        return verdict
+    try:
+        _compare(dataset, commit, raw, verdict, links)
+    except OutsideError as error:
+        verdict.problems.append(f"it cannot be checked here: {error.message}")
+    except (OutputRefused, TeaError) as error:
+        verdict.problems.append(error.message)
+    return verdict
+
+
+def _compare(
+    dataset: Dataset, commit: str, raw: bytes, verdict: Verdict, links: Links | None
+) -> None:
+    facts = dataset.objects.commit(commit)
+    before = Tip(dataset.objects, facts.parents[0], Memory())
+    pins = _pins(dataset, before.root, facts.tree)
+    tip = Tip(dataset.objects, facts.parents[0], Memory(), links=links, pins=pins)
+    after = Tip(dataset.objects, commit, Memory())
+    pipeline = next((p for p in tip.pipelines if p.name == verdict.pipeline), None)
+    if pipeline is None:
+        verdict.problems.append(
+            f"commit {tip.commit[:12]}, on which it builds, has no pipeline {verdict.pipeline}"
+        )
+        return
+    work = derive(tip, pipeline)
+    manifest = after.manifest(pipeline)
+    _check_keys(work, manifest, tip, verdict)
+    results = _results(dataset, after, work, manifest, verdict)
+    if verdict.problems:
+        return
+    exits = _exits(dataset, commit, tip.commit)
+    rows = manifest.by_datum
+    decisions = tuple(
+        Decision(item.label, item.key, item.place, "reuse", "known")
+        for item in work.keyed
+        if item.label in rows
+    )
+    plan = PipelinePlan(pipeline=pipeline, state="ready", decisions=decisions)
+
+    def result_of(decision: Decision) -> Result:
+        exit_code = exits.get(decision.key, 0)
+        return Result(decision.key, results[decision.label], exit_code)
+
+    finished = finish(work, plan, result_of)
+    assert not isinstance(finished, Decision)
+    again = manifest.parts.get(RECOMPUTED, "").split(" ")
+    finished = [replace(item, again=item.key in again) for item in finished]
+    payload, _ = split(raw)
+    store = dataset.writer()
+    who = _who(payload)
+    composition, made = draft(
+        dataset.objects, store, tip, work, finished, plan.gone(tip.manifest(pipeline)), who=who,
+        command=command_of(work),
+    )  # fmt: skip
+    if composition.empty:
+        verdict.problems.append("its inputs give no results commit at all")
+    elif made != store.add("commit", payload):
+        verdict.problems.append(
+            "it is not the commit that these inputs and outputs make: its message, author, dates, "
+            "parents, or files beside the results are others"
+        )
+
+
+def _who(payload: bytes) -> str:
+    for line in payload.split(b"\n"):
+        if line.startswith(b"author "):
+            return line[7:].rsplit(b" ", 2)[0].decode("utf-8", "surrogateescape")
+    return ""
+
+
+def _pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
+    """Subdatasets whose pin this commit moved."""
+    read = dataset.objects.tree
+    old = {path: e.oid for path, e in walk(read, before) if e.mode == SUBMODULE}
+    new = {path: e.oid for path, e in walk(read, after) if e.mode == SUBMODULE}
+    return {path: oid for path, oid in new.items() if path in old and old[path] != oid}
+
+
+def _check_keys(work: Work, manifest: Manifest, tip: Tip, verdict: Verdict) -> None:
+    keys = {item.label: item for item in work.keyed}
+    for row in manifest.rows:
+        item = keys.get(row.datum)
+        if item is None:
+            verdict.problems.append(
+                f"datum {row.datum} is in the manifest, but not in commit {tip.commit[:12]}"
+            )
+        elif (item.key, item.place) != (row.key, row.place):
+            verdict.problems.append(
+                f"datum {row.datum}: the manifest says key {row.key[:12]} at {row.place or '.'}, "
+                f"its inputs give {item.key[:12]} at {item.place or '.'}"
+            )
+    verdict.datums = manifest.count
+
+
+def _results(
+    dataset: Dataset, after: Tip, work: Work, manifest: Manifest, verdict: Verdict
+) -> dict[str, tuple[Output, ...]]:
+    found = {}
+    for row in manifest.rows:
+        outputs = []
+        for path in row.outputs:
+            output = _output(dataset, after, work.pipeline.home, row, path)
+            if output is None:
+                verdict.problems.append(f"output {path} of datum {row.datum} is not in its tree")
+            else:
+                outputs.append(output)
+        found[row.datum] = tuple(outputs)
+        verdict.outputs += len(outputs)
+    return found
+
+
+def _output(dataset: Dataset, after: Tip, home: str, row: Row, path: str) -> Output | None:
+    full = "/".join(part for part in (home, row.place, path) if part)
+    entry = lookup(dataset.objects.tree, after.root, full)
+    if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
+        return None
+    data = dataset.objects.blob(entry.oid) if entry.mode == LINK else None
+    key = pointer_key(LINK, data) if data is not None else None
+    if key is not None:
+        return Output(path, "annex", key, 0)
+    if entry.mode == LINK:
+        return Output(path, "link", entry.oid, 0)
+    return Output(path, "git", entry.oid, 0, entry.mode == EXECUTABLE)
+
+
+def _exits(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:
+    """Key to exit code, of the records that this commit brings."""
+    found: dict[str, int] = {}
+    oid = commit
+    facts = dataset.objects.commit(oid)
+    if len(facts.parents) > 1:
+        oid = facts.parents[1]
+    while oid != stop:
+        facts = dataset.objects.commit(oid)
+        record = parse_record(facts.message) or {}
+        key = parse_trailers(facts.message).get("Tea-Key")
+        code = record.get("exit", 0)
+        if key and isinstance(code, int):
+            found[key] = code
+        if not facts.parents:
+            break
+        oid = facts.parents[0]
+    return found

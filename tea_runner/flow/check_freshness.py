@@ -1,0 +1,60 @@
+"""A tip in, how the results in its tree stand out: pipeline by pipeline, and those that belong to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tea_runner.core.errors import UserError
+from tea_runner.core.git.tree import LINK, SUBMODULE, walk
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.result_freshness import Results, Standing, stand
+from tea_runner.core.results import manifest_text
+from tea_runner.core.results.manifest import Manifest
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.make_plan import lost_datums
+from tea_runner.flow.pipeline_inputs import derive
+
+
+def look(
+    tip: Tip, only: Sequence[str] = (), *, begin: Callable[[str], None] = lambda _: None
+) -> list[Results]:
+    """All results of the tree.
+
+    :param begin: told the name of each pipeline before it is looked at.
+    :raises UserError: when the pipelines are at odds with one another.
+    """
+    found: dict[str, Results] = {}
+    for pipeline in tip.pipelines:
+        begin(pipeline.name)
+        behind = tuple(
+            other.name for other in tip.upstream(pipeline) if not found[other.name].current
+        )
+        found[pipeline.name] = _one(tip, pipeline, behind)
+    results = [each for each in found.values() if not only or each.name in only]
+    return results if only else [*results, *_strays(tip)]
+
+
+def _one(tip: Tip, pipeline: Pipeline, behind: tuple[str, ...]) -> Results:
+    try:
+        work = derive(tip, pipeline)
+    except UserError as error:
+        return Results(name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message)
+    before = tip.manifest(pipeline)
+    datums = stand(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
+    return Results(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
+
+
+def _strays(tip: Tip) -> list[Results]:
+    """Manifests that no pipeline's home holds: their pipeline was removed, or moved."""
+    homes = {pipeline.home for pipeline in tip.pipelines}
+    found = []
+    for path, entry in walk(tip.objects.tree, tip.root):
+        home, _, name = path.rpartition("/")
+        if name != manifest_text.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
+            continue
+        manifest = tip.manifest_at(home)
+        if manifest == Manifest():
+            continue
+        rows = tuple(Standing(row.datum, "orphaned", "", row.paths) for row in manifest.rows)
+        found.append(Results(name=home or ".", home=home, datums=rows, owned=False))
+    return found

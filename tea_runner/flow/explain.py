@@ -1,0 +1,195 @@
+"""A plan and a person's word for a path or a datum in, why that datum runs or is known out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+
+from tea_runner.core.errors import TeaError
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.explanation import Change, Explanation, Made
+from tea_runner.core.planning.plan import Action, Decision
+from tea_runner.core.results.manifest import Row
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.make_plan import Planned
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.resolve_spec import seen_files
+
+#: A commit to the tip it is, or None when the clone has no such commit.
+OpenTip = Callable[[str], Tip | None]
+#: A path to the commit that last wrote it.
+LastCommit = Callable[[str], Made | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meant:
+    """What a word stands for: datums, and how they have to do with it."""
+
+    #: result: the path is one; input, code: their commands see it; datum: named themselves.
+    how: str
+    datums: tuple[tuple[Pipeline, str], ...]
+
+
+def find(planned: Planned, word: str, path: str) -> Meant | None:
+    """The datums that a label, the beginning of a key, or a path means; None when it means none.
+
+    :param word: as the person wrote it, such as ``edges images:a.jpg``.
+    :param path: the same read as a path in the dataset.
+    """
+    tip = planned.tip
+    labelled = tuple(_labelled(planned, word))
+    if labelled:
+        return Meant(how="datum", datums=labelled)
+    made = tuple(
+        (pipeline, row.datum)
+        for pipeline in tip.pipelines
+        for row in tip.manifest(pipeline).rows
+        if path in _outputs(pipeline, row)
+    )
+    if made:
+        return Meant(how="result", datums=made)
+    read = tuple(
+        (work.pipeline, datum.label)
+        for work in planned.works.values()
+        for datum in work.datums
+        if any(_holds(p, path) for p in work.input_paths(datum))
+    )
+    if read:
+        return Meant(how="input", datums=read)
+    code = tuple(
+        (work.pipeline, datum.label)
+        for work in planned.works.values()
+        for datum in work.datums
+        if path in work.code
+    )
+    return Meant(how="code", datums=code) if code else None
+
+
+def _labelled(planned: Planned, word: str) -> Iterator[tuple[Pipeline, str]]:
+    for pipeline in planned.tip.pipelines:
+        work = planned.works.get(pipeline.name)
+        keys = {item.label: item.key for item in work.keyed} if work else {}
+        keys.update(
+            (row.datum, row.key)
+            for row in planned.tip.manifest(pipeline).rows
+            if row.datum not in keys
+        )
+        for label, key in keys.items():
+            begins = len(word) >= 8 and key.startswith(word)
+            if word in (label, f"{pipeline.name} {label}", pipeline.name) or begins:
+                yield pipeline, label
+
+
+def _holds(place: str, path: str) -> bool:
+    """Whether a path is a place, or lies below it."""
+    return place in ("", path) or path.startswith(place + "/")
+
+
+def _outputs(pipeline: Pipeline, row: Row) -> tuple[str, ...]:
+    return tuple(f"{pipeline.home}/{p}" if pipeline.home else p for p in row.paths)
+
+
+def explain(
+    planned: Planned, pipeline: Pipeline, label: str, open_tip: OpenTip, last_commit: LastCommit
+) -> Explanation:
+    """Why this datum runs, waits or is known, and what made its results."""
+    tip = planned.tip
+    before = tip.manifest(pipeline)
+    row = before.row(label)
+    outputs = _outputs(pipeline, row) if row else ()
+    there = [path for path in outputs if tip.entry(path) is not None]
+    decision = _decision(planned, pipeline, label)
+    changes: tuple[Change, ...] = ()
+    unknown = ""
+    work = planned.works.get(pipeline.name)
+    if row is not None and work is not None and decision.key and decision.key != row.key:
+        old = open_tip(before.inputs_at) if before.inputs_at else None
+        if old is None:
+            at = before.inputs_at[:12] or "unknown"
+            unknown = f"the results were made from commit {at}, which this clone does not have"
+        else:
+            changes = tuple(_changes(old, tip, work, label))
+    return Explanation(
+        pipeline=pipeline.name,
+        datum=label,
+        key=decision.key,
+        action=decision.action,
+        reason=decision.reason,
+        detail=decision.detail,
+        inputs_at=before.inputs_at if row else "",
+        key_before=row.key if row else "",
+        changes=changes,
+        unknown=unknown,
+        outputs=tuple(there),
+        made=last_commit(there[0]) if there else None,
+        readers=tuple(other.name for other in tip.pipelines if pipeline in tip.upstream(other)),
+    )
+
+
+def _decision(planned: Planned, pipeline: Pipeline, label: str) -> Decision:
+    plan = planned.plan.find(pipeline.name)
+    assert plan is not None
+    for decision in plan.decisions:
+        if decision.label == label:
+            return decision
+    if plan.state in ("waiting", "blocked"):
+        action: Action = "wait" if plan.state == "waiting" else "blocked"
+        work = planned.works.get(pipeline.name)
+        keys = {item.label: item.key for item in work.keyed} if work else {}
+        reason = plan.reason or "upstream"
+        return Decision(label, keys.get(label, ""), "", action, reason, plan.detail)
+    return Decision(label, "", "", "blocked", "missing-input", "there is no such datum any more")
+
+
+def _changes(old: Tip, now: Tip, work: Work, label: str) -> Iterator[Change]:
+    """What a datum's command sees now and did not see then, and the other way round."""
+    pipeline = work.pipeline
+    try:
+        former = next((p for p in old.pipelines if p.name == pipeline.name), pipeline)
+        then = derive(old, former)
+    except TeaError:
+        return
+    yield from _fields(former, pipeline)
+    yield from _differences("code", _code(old, then), _code(now, work))
+    yield from _differences("input", _files(then, label), _files(work, label))
+
+
+def _files(work: Work, label: str) -> dict[str, str]:
+    found = work.find(label)
+    if found is None:
+        return {}
+    return {
+        each.path: str(each.seen.content) if each.seen.content else "empty"
+        for _, located in seen_files(work, found[0])
+        for each in located
+    }
+
+
+def _code(tip: Tip, work: Work) -> dict[str, str]:
+    return {path: str(tip.fact(path).content) for path in work.code}
+
+
+def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterator[Change]:
+    for path in sorted({*then, *now}):
+        if then.get(path) != now.get(path):
+            yield Change(kind, path, then.get(path, ""), now.get(path, ""))  # type: ignore[arg-type]
+
+
+def _fields(then: Pipeline, now: Pipeline) -> Iterator[Change]:
+    """Fields of the pipeline file that are in keys and have another value."""
+    for each in fields(then.transform):
+        if each.name in ("code", "secrets"):
+            continue
+        a, b = getattr(then.transform, each.name), getattr(now.transform, each.name)
+        if a != b:
+            yield Change("field", f"transform.{each.name}", _shown(a), _shown(b))
+    for name in ("view", "outputs", "output_path", "salt"):
+        a, b = getattr(then, name), getattr(now, name)
+        if a != b:
+            yield Change("field", name.replace("output_path", "output.path"), _shown(a), _shown(b))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    return "none" if value is None else repr(value)

@@ -1,0 +1,161 @@
+"""An input's name and a tip in; where in the dataset it is, and the files that lie there, out."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypedDict
+
+from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.view import FileFact, Source
+from tea_runner.core.errors import OutsideError, SpecError, UserError
+from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, differences, lookup, walk
+from tea_runner.core.pipeline import Pfs, Pipeline
+from tea_runner.flow.commit_view import Tip, pipeline_of
+
+_HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
+#: More changes than these are not followed one by one.
+_FEW = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """What an input names.  Equal spots hold the same files with the same facts."""
+
+    #: Path in the dataset that the files belong to, empty for its root; that dataset's own path.
+    prefix: str
+    dataset: str
+    #: Id of the tree that stands there; empty where nothing does.
+    tree: str
+    #: Beginnings of paths that are left out: pipelines' homes, which hold results.
+    skip: tuple[str, ...] = ()
+    #: The pipeline whose results these are; empty for plain files.
+    pipeline: str = ""
+    #: What tells one content from another there.
+    algorithm: str
+    tip: Tip = field(compare=False, repr=False)
+
+
+class Changes(TypedDict):
+    """Files of a spot that went, came, or have other content."""
+
+    gone: list[str]
+    come: list[str]
+    changed: list[str]
+
+
+def find_spot(tip: Tip, pipeline: Pipeline, leaf: Pfs) -> Spot:
+    """Where an input is.
+
+    :raises UserError: when it names nothing, with what it may have meant.
+    """
+    other = pipeline_of(leaf, {other.name: other for other in tip.pipelines})
+    if other is not None:
+        home = tip.entry(other.home)
+        return Spot(
+            prefix=other.home, dataset=tip.path, pipeline=other.name,
+            tree=home.oid if home and home.mode == TREE else "",
+            algorithm=tip.algorithm, tip=tip,
+        )  # fmt: skip
+    tip, prefix = tip.reach(place_of(tip, leaf))
+    found = tip.entry(prefix)
+    if found is None or found.mode != TREE:
+        raise _no_such_place(tip, pipeline, leaf, found)
+    base = prefix + "/" if prefix else ""
+    homes = [p.home for p in tip.pipelines if p.home not in ("", prefix)]
+    skip = [f"{home[len(base) :]}/" for home in homes if home.startswith(base)]
+    if not prefix:
+        skip.append(".datalad/")
+    return Spot(
+        prefix=prefix, dataset=tip.path, tree=found.oid, skip=tuple(skip),
+        algorithm=tip.algorithm, tip=tip,
+    )  # fmt: skip
+
+
+def list_files(spot: Spot) -> list[str]:
+    """Paths below the spot of all that is data, in order."""
+    read = spot.tip.objects.tree
+    if spot.pipeline:
+        pipeline = next(p for p in spot.tip.pipelines if p.name == spot.pipeline)
+        names = sorted(spot.tip.manifest(pipeline).paths, key=_byte_order)
+        return [name for name in names if spot.tree and lookup(read, spot.tree, name)]
+    return [path for path, entry in walk(read, spot.tree) if _is_data(spot, path, entry)]
+
+
+def file_changes(before: Spot, after: Spot) -> Changes | None:
+    """What differs between two spots; None where they are not the same place, or it is too much."""
+    same_objects = before.tip.objects is after.tip.objects
+    if before.pipeline or _place(before) != _place(after) or not same_objects:
+        return None
+    try:
+        different = list(
+            islice(differences(after.tip.objects.tree, before.tree, after.tree), _FEW + 1)
+        )
+    except OutsideError:  # the former tree was pushed away, and its objects are gone
+        return None
+    if len(different) > _FEW:
+        return None
+    found = Changes(gone=[], come=[], changed=[])
+    for path, old, new in different:
+        was, lives = _is_data(before, path, old), _is_data(after, path, new)
+        if was and lives:
+            found["changed"].append(path)
+        elif was or lives:
+            found["gone" if was else "come"].append(path)
+    return found
+
+
+def _place(spot: Spot) -> tuple[str, str, tuple[str, ...], str, str]:
+    return spot.prefix, spot.dataset, spot.skip, spot.pipeline, spot.algorithm
+
+
+def _is_data(spot: Spot, path: str, entry: TreeEntry | None) -> bool:
+    """Not files of git itself, which are nobody's data, nor another pipeline's results."""
+    if entry is None or entry.mode == SUBMODULE:
+        return False
+    return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(spot.skip)
+
+
+def make_source(spot: Spot, listing: Listing) -> Source:
+    """The spot as a pipeline's input."""
+    tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
+    entry_of = tip.reader()
+
+    def fact(path: str) -> FileFact:
+        full = inner + path
+        return tip.fact_of(full, entry_of(full))
+
+    return Source(
+        prefix=spot.prefix, listing=listing, fact=fact, commit=tip.commit, dataset=tip.path
+    )
+
+
+def place_of(tip: Tip, leaf: Pfs) -> str:
+    """Path in the dataset of what an input names: a directory, or a linked repository."""
+    prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
+    if tip.links is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
+        for path, submodule in tip.submodules.items():
+            try:
+                name = tip.links.name(submodule)
+            except UserError:
+                continue
+            if prefix in (name, name.rpartition("/")[2]):
+                return path
+    return prefix
+
+
+def _no_such_place(tip: Tip, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None) -> UserError:
+    names = [other.name for other in tip.pipelines]
+    names += [name for name, entry in tip.objects.tree(tip.root).items() if entry.mode == TREE]
+    near = difflib.get_close_matches(leaf.repo, names, 1)
+    text = f"there is no pipeline or directory {leaf.repo} in this dataset"
+    if found is not None:
+        text = f"{leaf.repo} is not a directory of this dataset"
+    if near:
+        text += f"; did you mean {near[0]}?"
+    return SpecError(text, file=pipeline.spec_path, line=pipeline.spec_line, key="input.pfs.repo")
+
+
+def _byte_order(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

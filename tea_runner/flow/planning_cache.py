@@ -1,0 +1,70 @@
+"""What is remembered between commits of one repository, by object id: it can never be stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from weakref import WeakValueDictionary
+
+from tea_runner.core.datums.view import FileFact
+from tea_runner.core.generational_cache import Recent
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.plan import PipelinePlan
+from tea_runner.core.results.manifest import Manifest, Piece
+from tea_runner.core.spec.problem import Problem
+
+#: Rows of manifests that are remembered while nobody needs them; a thousand take a megabyte at most.
+_ROWS = 20_000
+
+
+@dataclass
+class Memory:
+    """What is remembered between commits of one repository, by object id."""
+
+    #: Whether annexed inputs need a cryptographically safe hash.
+    strict_hashes: bool = False
+
+    #: Tree id to the paths of pipeline files below it.
+    specs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Blob id and path to what the file says.
+    parsed: dict[tuple[str, str], tuple[tuple[Pipeline, ...], tuple[Problem, ...]]] = field(
+        default_factory=dict
+    )
+    #: (algorithm, mode, blob id) to what git knows of such a file; False where it is no usable input.
+    facts: Recent[tuple[str, int, str], FileFact | Literal[False]] = field(default_factory=Recent)
+    #: What is remembered of subdatasets, by their repositories.
+    below: dict[str, Memory] = field(default_factory=dict)
+    #: Ids of ``manifest.tsv`` and of ``manifest.d`` to the manifest.
+    manifests: Recent[tuple[str, str], Manifest] = field(
+        default_factory=lambda: Recent(lambda manifest: manifest.count + 1)
+    )
+    #: Blob id, number and count to the piece of a manifest, as long as somebody has it.
+    pieces: WeakValueDictionary[tuple[str, int, int], Piece] = field(
+        default_factory=WeakValueDictionary
+    )
+    #: Home tree to the manifest in it and its datums whose outputs are gone.
+    lost: Recent[str, tuple[Manifest, tuple[str, ...]]] = field(
+        default_factory=lambda: Recent(lambda found: found[0].count + 1)
+    )
+    #: A pipeline's name to the home tree and the manifest whose outputs were last seen to be all there.
+    whole: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
+    #: A pipeline's name to the work that was derived of it last (:class:`Work`).
+    works: dict[str, Any] = field(default_factory=dict)
+    #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
+    settled: dict[str, tuple[object, Manifest, PipelinePlan]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Let go of everything: what is remembered refers back to this, and would go late."""
+        for each in vars(self).values():
+            if isinstance(each, (dict, Recent, WeakValueDictionary)):
+                each.clear()
+
+    def rest(self) -> None:
+        """A piece of work is done: let go of manifests that it had no use for, when they are many.
+
+        Memory does not grow with the history of a branch then.
+        """
+        self.manifests.rest(_ROWS)
+        self.lost.rest(_ROWS)
+        for each in self.below.values():
+            each.rest()

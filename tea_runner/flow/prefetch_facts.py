@@ -1,0 +1,63 @@
+"""Datums in; the same datums out, after git was asked what the files of many of them are, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.view import Source
+from tea_runner.core.git.tree import TreeEntry
+from tea_runner.flow.commit_view import Tip
+
+#: Files that git is asked for in one go.
+_FILES = 2000
+
+
+@dataclass
+class _Batch:
+    """Some datums, and their files by the dataset that these are of."""
+
+    datums: list[Datum] = field(default_factory=list)
+    files: dict[str, list[TreeEntry]] = field(default_factory=dict)
+
+
+def learned(tip: Tip, datums: Iterable[Datum], sources: Sequence[Source]) -> Iterator[Datum]:
+    """The datums in their order; ``Tip.fact`` knows their files when they come.
+
+    While the caller looks at some datums, git looks for the files of the next.
+    """
+    tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
+    ready, unknown = _Batch(), dict[str, list[TreeEntry]]()
+    for batch in chain(_batches(tips, datums, sources), [_Batch()]):
+        for name, files in unknown.items():
+            tips[name].learn(files)
+        unknown = {name: tips[name].unknown(files) for name, files in batch.files.items()}
+        for name, files in unknown.items():
+            tips[name].objects.ahead(oid for _, oid in files)
+        yield from ready.datums
+        ready = batch
+
+
+def _batches(
+    tips: Mapping[str, Tip], datums: Iterable[Datum], sources: Sequence[Source]
+) -> Iterator[_Batch]:
+    reads = [tips[source.dataset].reader() for source in sources]
+    inner = [source.inner_path("x")[:-1] for source in sources]
+    batch, count = _Batch(), 0
+    lists = [batch.files.setdefault(source.dataset, []) for source in sources]
+    for datum in datums:
+        batch.datums.append(datum)
+        for number, _, path, is_dir, *_ in datum:
+            below = sources[number].listing.files_below(path) if is_dir else (path,)
+            for each in below:
+                entry = reads[number](inner[number] + each)
+                if entry is not None:
+                    lists[number].append(entry)
+            count += len(below)
+        if count >= _FILES:
+            yield batch
+            batch, count = _Batch(), 0
+            lists = [batch.files.setdefault(source.dataset, []) for source in sources]
+    yield batch

@@ -1,0 +1,47 @@
+"""A tip and one of its pipelines in, the row of a resolved specification out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.keys import SeenFile, SeenInput
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.resolved_spec import Located, Row, datum_row, pipeline_row
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive, environment_of
+from tea_runner.flow.prefetch_facts import learned
+
+
+def resolve(tip: Tip, pipeline: Pipeline) -> Row:
+    """Everything that a run of this pipeline at this commit depends on.
+
+    :raises UserError: when an input names nothing, or has content without a hash.
+    """
+    work = derive(tip, pipeline)
+    code = []
+    for path in work.code:
+        fact = tip.fact(path)
+        code.append(_located(SeenFile(path, fact.executable, fact.content), path, fact.key))
+    datums = [
+        datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))
+        for datum, item in zip(learned(tip, work.datums, work.sources), work.keyed, strict=True)
+    ]
+    return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
+
+
+def seen_files(work: Work, datum: Datum) -> Iterator[tuple[SeenInput, list[Located]]]:
+    """Each input of a datum with its files: how they are seen, and where they lie."""
+    view = work.view(datum)
+    behind = {shown.visible: shown for shown in view.files}
+    for seen in view.inputs:
+        located = []
+        for file in seen.files:
+            shown = behind[file.path]
+            source = work.sources[shown.input]
+            located.append(_located(file, source.path(shown.path), source.fact(shown.path).key))
+        yield seen, located
+
+
+def _located(seen: SeenFile, path: str, key: str | None) -> Located:
+    return Located(seen=seen, path=path, key=key or "")

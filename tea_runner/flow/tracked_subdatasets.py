@@ -1,0 +1,84 @@
+"""A tip in; the subdatasets whose pins are to move with their own repositories out.
+
+The downstream dataset's spec is the subscription (``input.pfs.track``); upstream knows nothing of it.
+The pin moves in the results commit that the move makes necessary, and not otherwise: an upstream
+change that leaves all keys as they are makes no commit.
+"""
+
+from __future__ import annotations
+
+from tea_runner.core.errors import UserError
+from tea_runner.core.git.submodules import Submodule
+from tea_runner.core.git.tree import SUBMODULE
+from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
+from tea_runner.core.results.run_record import parse_trailers
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.input_location import place_of
+
+#: Results commits that may follow from one another through several repositories.
+MOST_HOPS = 16
+HOPS = "Tea-Hops"
+
+
+def tracked(tip: Tip) -> dict[str, tuple[Submodule, str]]:
+    """Path of each subdataset that some pipeline tracks, with the branch that its spec names."""
+    found: dict[str, tuple[Submodule, str]] = {}
+    for pipeline in tip.pipelines:
+        for leaf in pfs_leaves(pipeline.input):
+            path = _subdataset(tip, leaf) if leaf.track else None
+            if path is not None:
+                found[path] = (tip.submodules[path], leaf.branch)
+    return found
+
+
+def used(tip: Tip, pipeline: Pipeline) -> set[str]:
+    """Paths of the subdatasets that a pipeline tracks."""
+    paths = (_subdataset(tip, leaf) for leaf in pfs_leaves(pipeline.input) if leaf.track)
+    return {path for path in paths if path is not None}
+
+
+def _subdataset(tip: Tip, leaf: Pfs) -> str | None:
+    """The subdataset of the dataset itself that an input lies in, if it lies in one."""
+    place = place_of(tip, leaf)
+    for path in tip.submodules:
+        if place == path or place.startswith(path + "/"):
+            return path
+    return None
+
+
+def moved(tip: Tip) -> dict[str, str]:
+    """Subdatasets whose own branch is elsewhere than their pin, with the commit it is at.
+
+    :raises UserError: when datasets follow one another round and round.
+    :raises OutsideError: when a repository does not answer.
+    """
+    if tip.links is None:
+        return {}
+    found = {}
+    for path, (submodule, branch) in tracked(tip).items():
+        entry = tip.entry(path)
+        upstream = tip.links.tip(submodule, branch)
+        if entry is None or entry.mode != SUBMODULE or upstream in (None, entry.oid):
+            continue
+        assert upstream is not None
+        found[path] = upstream
+    return found
+
+
+def hops(tip: Tip, paths: set[str]) -> int:
+    """How many repositories a results commit that moves these pins is away from a person's push.
+
+    :raises UserError: beyond :data:`MOST_HOPS`.
+    """
+    most = 0
+    for path in paths:
+        below = tip.below(path)
+        message = below.objects.commit(below.commit).message
+        said = parse_trailers(message).get(HOPS, "0")
+        most = max(most, int(said) if said.isdigit() else 0)
+    if most + 1 > MOST_HOPS:
+        raise UserError(
+            f"datasets follow one another in a circle: {', '.join(sorted(paths))} moved for the "
+            f"{MOST_HOPS}th time without a push by a person; take track out of one of them"
+        )
+    return most + 1

@@ -1,0 +1,142 @@
+"""A commit and files that are not committed in, the tip that they would make out; nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.ports import CommitFacts, Objects
+
+#: The commit that is none.
+NOWHERE = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A file as it lies there: its mode, and its content, None where that is too large to look at."""
+
+    mode: int
+    data: bytes | None
+
+
+@dataclass
+class _Facts:
+    oid: str
+    message: str
+    tree: str
+    parents: tuple[str, ...] = ()
+    committed: int = 0
+
+
+@dataclass
+class Overlay:
+    """Objects that exist in memory only, before those of a repository, if there is one."""
+
+    below: Objects | None
+    root: str = ""
+    trees: dict[str, Mapping[str, TreeEntry]] = field(default_factory=dict)
+    contents: dict[str, bytes | None] = field(default_factory=dict)
+
+    def tree(self, oid: str) -> Mapping[str, TreeEntry]:
+        """The entries of a tree."""
+        known = self.trees.get(oid)
+        if known is not None:
+            return known
+        if self.below is None:
+            raise OutsideError(f"there is no tree {oid}")
+        return self.below.tree(oid)
+
+    def read_trees(self, oids: Iterable[str]) -> None:
+        """Read trees that will be wanted next."""
+        if self.below is not None:
+            self.below.read_trees(oid for oid in oids if oid not in self.trees)
+
+    def blob(self, oid: str) -> bytes | None:
+        """A blob's content."""
+        return self.blobs([oid])[oid]
+
+    def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """Several blobs' content."""
+        wanted = list(oids)
+        asked = [oid for oid in wanted if oid not in self.contents]
+        below = self.below.blobs(asked) if self.below is not None and asked else {}
+        return {
+            oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in wanted
+        }
+
+    def ahead(self, oids: Iterable[str]) -> None:
+        """Have git look for blobs that will be wanted next."""
+        if self.below is not None:
+            self.below.ahead(oid for oid in oids if oid not in self.contents)
+
+    def bring(self, oids: Iterable[str]) -> None:
+        """Have blobs at hand that are wanted for themselves."""
+        asked = [oid for oid in oids if oid not in self.contents]
+        if self.below is not None and asked:
+            self.below.bring(asked)
+
+    def commit(self, oid: str) -> CommitFacts:
+        """The commit that would be made."""
+        if oid != NOWHERE and self.below is not None:
+            return self.below.commit(oid)
+        return _Facts(NOWHERE, "", self.root)
+
+    def add(self, entry: Unsaved, path: str) -> TreeEntry:
+        """Keep a file."""
+        if entry.data is None:
+            # Its name is what counts; the identity is not looked at.
+            oid = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        else:
+            oid = _id(b"blob", entry.data)
+        self.contents[oid] = entry.data
+        return TreeEntry(entry.mode, oid)
+
+    def write(self, entries: Mapping[str, TreeEntry]) -> str:
+        """Keep a tree and return its id."""
+        oid = _id(b"tree", format_tree(entries))
+        self.trees[oid] = entries
+        return oid
+
+
+def _id(kind: bytes, data: bytes) -> str:
+    header = b"%s %d\0" % (kind, len(data))
+    return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
+
+
+class Draft(Tip):
+    """A tip that can be looked at although its pipelines are at odds with one another."""
+
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """The first pipeline of each name, in the order of their files."""
+        found: dict[str, Pipeline] = {}
+        for pipeline in self.written:
+            found.setdefault(pipeline.name, pipeline)
+        return tuple(found.values())
+
+    @property
+    def written(self) -> tuple[Pipeline, ...]:
+        """Every pipeline of every file, also those that share a name."""
+        return self._parsed[0]
+
+
+def make_draft(
+    objects: Objects | None, root: str | None, files: Mapping[str, Unsaved | None]
+) -> Draft:
+    """The tip that a commit of these files on top of the tree *root* would be.
+
+    :param files: path to what lies there; None where nothing lies there any more.
+    """
+    overlay = Overlay(objects)
+    changes = {
+        path: None if entry is None else overlay.add(entry, path) for path, entry in files.items()
+    }
+    tree = edit_tree(overlay.tree, overlay.write, root, changes)
+    overlay.root = tree or overlay.write({})
+    return Draft(overlay, NOWHERE, Memory())

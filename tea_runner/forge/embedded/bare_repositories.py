@@ -1,0 +1,196 @@
+"""Names in, bare repositories below one folder out, with what the forge keeps beside each.
+
+``ROOT/owner/name.git`` is a plain bare repository; hooks and statuses are files in its folder
+``forge/``, which git does not look at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch import belongs_to_annex
+from tea_runner.core.hook import is_repository
+from tea_runner.host import process
+
+#: Of git's global configuration, which repositories cannot override where it matters.
+_CONFIG = """\
+[core]
+	hooksPath = {hooks}
+	fsmonitor = false
+	quotePath = false
+[safe]
+	directory = *
+[http]
+	receivepack = true
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[receive]
+	fsckObjects = true
+	autogc = false
+	advertiseAtomic = true
+[init]
+	defaultBranch = main
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+"""
+
+#: What moved is what git says that moved, whoever else pushes at the same time.
+_POST_RECEIVE = """\
+#!/bin/sh
+# Written by tea-runner's embedded forge at start; changes are lost.
+if [ -n "$TEA_PUSH_REPORT" ]; then exec cat >> "$TEA_PUSH_REPORT"; fi
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """One bare repository."""
+
+    owner: str
+    name: str
+    path: Path
+    number: int
+
+    @property
+    def full_name(self) -> str:
+        """``owner/name``."""
+        return f"{self.owner}/{self.name}"
+
+
+class Repositories:
+    """All repositories below *root*.
+
+    :param path: PATH that git is found on.
+    """
+
+    def __init__(self, root: Path, *, path: str = "/usr/local/bin:/usr/bin:/bin") -> None:
+        self.root = root
+        self.own = root / ".forge"
+        self._path = path
+        self._lock = threading.Lock()
+        hooks = self.own / "hooks"
+        hooks.mkdir(parents=True, exist_ok=True)
+        _write(hooks / "post-receive", _POST_RECEIVE, 0o755)
+        _write(self.own / "gitconfig", _CONFIG.format(hooks=json.dumps(str(hooks))), 0o644)
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of git."""
+        return {
+            "PATH": self._path,
+            "HOME": str(self.own),
+            "LC_ALL": "C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(self.own / "gitconfig"),
+            "GIT_TERMINAL_PROMPT": "0",
+        }
+
+    def get(self, owner: str, name: str) -> Repository | None:
+        """The repository of this name, None when there is none."""
+        name = name.removesuffix(".git")
+        path = self.root / owner / f"{name}.git"
+        if not is_repository(f"{owner}/{name}") or not (path / "HEAD").is_file():
+            return None
+        number = int(self.read(path, "number", 0))
+        return Repository(owner=owner, name=name, path=path, number=number)
+
+    def create(self, owner: str, name: str) -> Repository:
+        """Make an empty repository; one that is there already is left as it is.
+
+        :raises ForgeError: for a name that cannot be part of an address.
+        """
+        if not is_repository(f"{owner}/{name}") or name.endswith(".git"):
+            raise ForgeError(
+                f"{owner}/{name} cannot be a repository: use letters, digits, dot, dash",
+                422,
+            )
+        with self._lock:
+            there = self.get(owner, name)
+            if there is not None:
+                return there
+            path = self.root / owner / f"{name}.git"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.own, prefix="new-") as made:
+                new = Path(made) / "new.git"
+                self.git("init", "-q", "--bare", "--initial-branch=main", "--template=", str(new))
+                (new / "forge").mkdir()
+                _write(new / "forge" / "number.json", str(self._next_number()), 0o600)
+                os.rename(new, path)
+        made_one = self.get(owner, name)
+        assert made_one is not None
+        return made_one
+
+    def all(self) -> Iterator[Repository]:
+        """Every repository, by name."""
+        for head in sorted(self.root.glob("*/*.git/HEAD")):
+            found = self.get(head.parent.parent.name, head.parent.name)
+            if found is not None:
+                yield found
+
+    def branches(self, repository: Repository) -> dict[str, str]:
+        """Branch names and tips."""
+        out = self.git("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads",
+                       at=repository)  # fmt: skip
+        pairs = (line.partition(" ") for line in out.decode("utf-8", "replace").splitlines())
+        return {name: tip for tip, _, name in pairs}
+
+    def default_branch(self, repository: Repository) -> str:
+        """The branch that clones check out, whether it is there yet or not."""
+        return self.git("symbolic-ref", "--short", "HEAD", at=repository).decode().strip()
+
+    def point_head(self, repository: Repository, made: list[str]) -> None:
+        """Where the default branch is not there, take one that was just made, as Gitea does."""
+        names = [name for name in made if not belongs_to_annex(name)]
+        if names and self.default_branch(repository) not in self.branches(repository):
+            self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
+
+    def commit_of(self, repository: Repository, name: str) -> str | None:
+        """The full id behind a branch, tag or id; None when there is no such commit."""
+        for tried in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+            out = self.git("rev-parse", "--verify", "-q", "--end-of-options", f"{tried}^{{commit}}",
+                           at=repository, check=False)  # fmt: skip
+            if out.strip():
+                return out.decode().strip()
+        return None
+
+    def git(self, *arguments: str, at: Repository | None = None, check: bool = True) -> bytes:
+        """Run git and return what it wrote."""
+        where = ["--git-dir", str(at.path)] if at is not None else []
+        done = process.run(["git", *where, *arguments], env=self.environment(), check=check)
+        return done.stdout
+
+    def read(self, path: Path, name: str, default: Any) -> Any:
+        """What is kept beside a repository under a name."""
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads((path / "forge" / f"{name}.json").read_text(encoding="utf-8"))
+        return default
+
+    def keep(self, path: Path, name: str, value: object) -> None:
+        """Keep something beside a repository."""
+        folder = path / "forge"
+        folder.mkdir(exist_ok=True)
+        _write(folder / f"{name}.json", json.dumps(value), 0o600)
+
+    def _next_number(self) -> int:
+        number = int(self.read(self.own, "numbers", 0)) + 1
+        self.keep(self.own, "numbers", number)
+        return number
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    made, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    with os.fdopen(made, "w", encoding="utf-8") as written:
+        written.write(text)
+    os.chmod(name, mode)
+    os.replace(name, path)

@@ -1,0 +1,254 @@
+"""One HTTP request in: who it is, what it wants, and the part of the forge that answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+import socket
+import time
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tea_runner.forge.embedded import forge_pages, smart_http
+from tea_runner.forge.embedded.accounts import Account, Accounts
+from tea_runner.forge.embedded.api import VERSION, Api, Call, Reply, may_write
+from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.manners import Fault, Manners
+from tea_runner.forge.embedded.webhook_payload import Moved
+
+
+class Served(Protocol):
+    """The forge whose requests these are."""
+
+    accounts: Accounts
+    store: Repositories
+    api: Api
+    url: str
+
+    @property
+    def manners(self) -> Manners:
+        """How it behaves."""
+        ...
+
+    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        """What follows a push."""
+        ...
+
+
+_log = logging.getLogger(__name__)
+
+_GIT = re.compile(r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
+_PAGE = re.compile(r"/([^/]+)/([^/]+)")
+_LARGEST = 1 << 20
+
+
+def make_handler(forge: Served) -> type[BaseHTTPRequestHandler]:
+    """The class that the server makes an object of for each connection."""
+
+    class Handler(_Handler):
+        pass
+
+    Handler.forge = forge
+    return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection, one request after the other."""
+
+    forge: Served
+    protocol_version = "HTTP/1.1"
+    server_version = "tea-runner-forge"
+    sys_version = ""
+    timeout = 60
+    # Small answers are not held back until the client acknowledges the headers.
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    #: Whether an answer to the request is under way.
+    _begun = False
+
+    def do_GET(self) -> None:
+        """Any method."""
+        self._begun = False
+        fault = self.forge.manners.answer(self.command, self.path)
+        if fault is not None:
+            if fault.delay:
+                time.sleep(fault.delay)
+            if fault.status:
+                self.close_connection = True
+                self._json(Reply(status=fault.status, body={"message": "busy"}))
+                return
+            if fault.keep is not None:
+                self._break(fault)
+        try:
+            self._answer()
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            # What broke is said, here and to the client, who would otherwise see a connection end.
+            _log.exception("%s %s", self.command, urlsplit(self.path).path)
+            self.close_connection = True
+            if not self._begun:
+                self._json(Reply(status=500, body={"message": "the forge broke; see its log"}))
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer."""
+        self._begun = True
+        super().send_response(code, message)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """The log of requests is nobody's."""
+
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """What http.server itself answers, or ends a connection for."""
+        _log.debug(format, *args)
+
+    def _answer(self) -> None:
+        parts = urlsplit(self.path)
+        path = unquote(parts.path)
+        if path in ("/healthz", "/api/healthz"):
+            return self._json(Reply(status=200, body={"status": "pass"}))
+        if path == "/api/v1/version":
+            return self._json(Reply(status=200, body={"version": VERSION}))
+        account = self.forge.accounts.who(self.headers.get("Authorization", ""))
+        if account is None:
+            return self._unknown()
+        git = _GIT.fullmatch(path)
+        if git:
+            return self._git(account, *git.groups(), query=parts.query)
+        query = dict(parse_qsl(parts.query))
+        if path.startswith("/api/v1/"):
+            return self._api(account, path.removeprefix("/api/v1"), query)
+        return self._page(account, path)
+
+    def _git(self, account: Account, owner: str, name: str, service: str, *, query: str) -> None:
+        asked = dict(parse_qsl(query)).get("service", "")
+        pushing = "git-receive-pack" in (service, asked)
+        if (self.command, service) not in smart_http.SERVICES or (
+            service == "info/refs" and asked not in ("git-upload-pack", "git-receive-pack")
+        ):
+            return self._refuse(404, "only git's smart protocol is spoken here")
+        repository = self.forge.store.get(owner, name)
+        if repository is None and pushing and owner == account.name:
+            repository = self.forge.store.create(owner, name)
+        if repository is None:
+            return self._refuse(404, f"there is no repository {owner}/{name}")
+        if pushing and not may_write(account, repository):
+            return self._refuse(403, f"{account.name} may not push to {owner}/{name}")
+        found = repository
+        smart_http.serve(
+            self, self.forge.store, found, account, service, query,
+            lambda moved: self.forge.pushed(found, account, moved),
+        )  # fmt: skip
+        return None
+
+    def _api(self, account: Account, path: str, query: dict[str, str]) -> None:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) > _LARGEST:
+            return self._refuse(413, "the body is too large")
+        raw = self.rfile.read(int(length))
+        try:
+            body = json.loads(raw) if raw else None
+        except (ValueError, RecursionError):
+            return self._json(Reply(status=422, body={"message": "the body is not JSON"}))
+        call = Call(account=account, method=self.command, query=query, body=body,
+                    url=self.forge.url)  # fmt: skip
+        return self._json(self.forge.api.call(path, call))
+
+    def _page(self, account: Account, path: str) -> None:
+        match = _PAGE.fullmatch(path)
+        repository = self.forge.store.get(*match.groups()) if match else None
+        if self.command not in ("GET", "HEAD"):
+            return self._refuse(405, "pages can only be read")
+        if path == "/":
+            return self._send(
+                200, "text/html; charset=utf-8", forge_pages.index(self.forge.store, account)
+            )
+        if repository is None:
+            return self._refuse(404, "there is no such page")
+        page = forge_pages.repository(self.forge.store, repository)
+        return self._send(200, "text/html; charset=utf-8", page)
+
+    def _unknown(self) -> None:
+        self._drain()
+        body = json.dumps({"message": "user does not exist or password is wrong"}).encode()
+        self._send(401, "application/json", body, {"WWW-Authenticate": 'Basic realm="tea-runner"'})
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """git shows text of a refusal to who pushes."""
+        self._drain()
+        self._send(status, "text/plain; charset=utf-8", f"{sentence}\n".encode())
+
+    def _drain(self) -> None:
+        """Read what is left of a body, so that the client reads the answer; not without end."""
+        read = 0
+        try:
+            for piece in smart_http.body(self):
+                read += len(piece)
+                if read > _LARGEST:
+                    self.close_connection = True
+                    return
+        except (smart_http.BodyError, OSError, ValueError):
+            self.close_connection = True
+
+    def _json(self, reply: Reply) -> None:
+        body = b"" if reply.body is None else json.dumps(reply.body).encode()
+        self._send(reply.status, "application/json", body, reply.headers)
+
+    def _send(
+        self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and status != 204:
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def _break(self, fault: Fault) -> None:
+        """Let the work be done, and the connection break under the answer."""
+        self.close_connection = True
+        self.wfile = _Broken(self.wfile, fault.keep or 0, self.connection)  # type: ignore[assignment]
+
+
+class _Broken:
+    """A stream that takes so many bytes and then breaks."""
+
+    closed = False
+
+    def __init__(self, stream: Any, left: int, connection: socket.socket) -> None:
+        self._stream = stream
+        self._left = left
+        self._connection = connection
+
+    def write(self, data: bytes) -> int:
+        """Pass on what is left."""
+        if self._left <= 0:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError("bad manners")
+        piece = data[: self._left]
+        self._left -= len(piece)
+        self._stream.write(piece)
+        self._stream.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The connection is closed by its owner."""
+        with contextlib.suppress(OSError):
+            self._stream.close()

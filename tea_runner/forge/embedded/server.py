@@ -1,0 +1,180 @@
+"""A folder and a port in, a small forge out.
+
+It speaks git's smart HTTP, a part of Gitea's API, and sends deliveries with Gitea's format and
+manners.  Everything but the version and the health check asks who you are.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.forge.embedded.accounts import Account, Accounts
+from tea_runner.forge.embedded.api import Api
+from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.manners import Manners
+from tea_runner.forge.embedded.request_handler import make_handler
+from tea_runner.forge.embedded.webhook_payload import Moved, events
+from tea_runner.forge.embedded.webhook_sender import Delivery, Sender, make
+
+_log = logging.getLogger(__name__)
+
+
+class _Server(ThreadingHTTPServer):
+    """Many workers push at once, and a client that breaks off is no event."""
+
+    daemon_threads = True
+    request_queue_size = 256
+    allow_reuse_address = True
+
+    def server_activate(self) -> None:
+        """Listen, but never wait for a client that was there a moment ago.
+
+        Whoever breaks off between ``select`` and ``accept`` would stop the server until the next
+        one comes, and :meth:`EmbeddedForge.stop` for ever.
+        """
+        super().server_activate()
+        self.socket.setblocking(False)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next client; reading from it may wait."""
+        client, address = super().get_request()
+        client.setblocking(True)
+        return client, address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that went away are no event; what else ends a connection is said."""
+        del request
+        gone = isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError))
+        level = logging.DEBUG if gone else logging.ERROR
+        _log.log(level, "a request of %s broke off", client_address, exc_info=True)
+
+
+class EmbeddedForge:
+    """Bare repositories below *root*, served on *host* and *port* (0 takes a free one).
+
+    :param url: the address that clients use, when it is not ``http://host:port``.
+    :param path: PATH that git is found on.
+    :param manners: how it behaves; tests give it bad ones.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        url: str = "",
+        path: str = "/usr/local/bin:/usr/bin:/bin",
+        manners: Manners | None = None,
+    ) -> None:
+        self.root = root
+        try:
+            self.store = Repositories(root, path=path)
+        except OSError as error:
+            raise OutsideError(f"{root}: cannot be written: {error.strerror}") from None
+        self.accounts = Accounts(root / "accounts.json")
+        self.sender = Sender(manners or Manners())
+        self.api = Api(self.store, self.sender)
+        try:
+            self._server = _Server((host, port), make_handler(self))
+        except OSError as error:
+            raise OutsideError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
+            ) from None
+        self.host = host
+        self.port = int(self._server.server_address[1])
+        shown = f"[{host}]" if ":" in host else host
+        self.url = url.rstrip("/") or f"http://{shown}:{self.port}"
+        self._thread: threading.Thread | None = None
+
+    @property
+    def manners(self) -> Manners:
+        """How it behaves."""
+        return self.sender.manners
+
+    @manners.setter
+    def manners(self, manners: Manners) -> None:
+        self.sender.manners = manners
+
+    def add_user(self, name: str, password: str, *, admin: bool = False) -> Account:
+        """Make a user, or change one's password; an administrator may write everywhere."""
+        return self.accounts.add(name, password, admin=admin)
+
+    def add_token(self, name: str) -> str:
+        """A token of a user, good for git and the API."""
+        return self.accounts.add_token(name)
+
+    def hook_everything(self, url: str, secret: str) -> None:
+        """One hook for all repositories, those to come as well (Gitea's system webhook)."""
+        config = {"url": url, "secret": secret, "content_type": "json"}
+        hook = {"id": 0, "type": "gitea", "config": config, "events": ["push"], "active": True}
+        self.store.keep(self.store.own, "hooks", [hook])
+
+    def create_repository(self, owner: str, name: str) -> Repository:
+        """An empty repository; one that is there stays as it is."""
+        return self.store.create(owner, name)
+
+    def push_url(self, repository: str, name: str, password: str) -> str:
+        """An address with a name and password in it, for people to copy; never for settings."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
+
+    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        """Send, in the background, what hooks want to know of a push."""
+        heads = [each.ref for each in moved if each.made and each.ref.startswith("refs/heads/")]
+        if heads:
+            self.store.point_head(repository, [ref.removeprefix("refs/heads/") for ref in heads])
+        if moved:
+            self.sender.later(lambda: self._announce(repository, account, moved))
+
+    def _announce(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+        kept = [
+            *self.store.read(self.store.own, "hooks", []),
+            *self.store.read(repository.path, "hooks", []),
+        ]
+        hooks = [hook for hook in kept if hook["active"]]
+        due: list[Delivery] = []
+        for each in moved if hooks else []:
+            for event, said in events(self.store, repository, account, each, self.url):
+                due += [make(hook, event, said) for hook in hooks if event in hook["events"]]
+        self.sender.send(due)
+
+    def start(self) -> EmbeddedForge:
+        """Serve from a thread of this process."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def serve_forever(self, started: Callable[[], None] | None = None) -> None:
+        """Serve until :meth:`stop` is called from another thread, or a signal ends the process."""
+        if started is not None:
+            started()
+        try:
+            self._server.serve_forever()
+        finally:
+            self._server.server_close()
+            self.sender.stop()
+
+    def stop(self) -> None:
+        """Stop serving and delivering."""
+        self._server.shutdown()
+        self._server.server_close()
+        self.sender.stop()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def __enter__(self) -> EmbeddedForge:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

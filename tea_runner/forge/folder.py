@@ -1,0 +1,181 @@
+"""A folder of bare repositories in, a forge without any server out.
+
+``ROOT/owner/name.git``, reached by path, on this machine or on a shared file system.  There is
+nowhere to show statuses; pushes are announced by a ``post-receive`` hook if there is a receiver,
+and found by the reconciler if there is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from tea_runner.core.delivery import not_a_work_branch
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.hook import ForgeHook, is_repository, names
+from tea_runner.forge import post_receive
+from tea_runner.ports import StatusState
+
+_log = logging.getLogger(__name__)
+_MARK = "tea-runner post-receive"
+_CONFIG = "tea-runner.json"
+
+
+class Folder:
+    """Bare repositories below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def remote_url(self, repository: str) -> str:
+        """Where git finds the repository."""
+        return f"file://{quote(str(self._path(repository)))}"
+
+    def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
+        """The repositories that the patterns name."""
+        return sorted(
+            name for name in self._all() if any(names(pattern, name) for pattern in patterns)
+        )
+
+    def repository_id(self, repository: str) -> int | None:
+        """Folders have no numbers."""
+        self._path(repository)
+        return None
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Branches and their tips, from the files that git keeps them in."""
+        path = self._path(repository)
+        found: dict[str, str] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (path / "packed-refs").read_text("utf-8", "surrogateescape").splitlines():
+                tip, _, ref = line.partition(" ")
+                if ref.startswith("refs/heads/") and not tip.startswith(("#", "^")):
+                    found[ref.removeprefix("refs/heads/")] = tip
+        heads = path / "refs" / "heads"
+        for file in heads.rglob("*"):
+            if file.is_file() and not file.name.endswith(".lock"):
+                with contextlib.suppress(FileNotFoundError):
+                    found[str(file.relative_to(heads))] = file.read_text().strip()
+        return found
+
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:  # noqa: ARG002
+        """Git asks: it costs no request here."""
+        return None
+
+    def set_status(
+        self,
+        repository: str,
+        commit: str,
+        state: StatusState,
+        *,
+        description: str,
+        context: str,
+        target_url: str = "",
+    ) -> None:
+        """Nobody shows it here; it goes to the log."""
+        _log.info(
+            "%s %s %s: %s: %s %s", repository, commit, context, state, description, target_url
+        )
+
+    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+        """Nothing stands anywhere."""
+        return {}
+
+    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+        """Install a ``post-receive`` hook that sends deliveries as Gitea does.
+
+        :raises ForgeError: when the repository has a hook of somebody else, or cannot be written.
+        """
+        folder = self._path(repository) / "hooks"
+        hook = folder / "post-receive"
+        if hook.exists() and _MARK not in hook.read_text("utf-8", "replace"):
+            raise ForgeError(
+                f"{hook} is there already and not ours; call {post_receive.__name__} from it, "
+                "or take it away and add the hook again"
+            )
+        script = Path(post_receive.__file__).read_text(encoding="utf-8")
+        said = json.dumps({"url": url, "secret": secret, "repository": repository}, indent=1)
+        try:
+            folder.mkdir(exist_ok=True)
+            # Whoever may push must be able to read it, and whoever may push may announce a push.
+            _write(folder / _CONFIG, said, 0o640)
+            _write(hook, f"#!/usr/bin/env python3\n# {_MARK}\n{script}", 0o755)
+        except OSError as error:
+            raise ForgeError(f"{hook}: cannot be written: {error.strerror}") from None
+        return "post-receive"
+
+    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+        """Our hook, when it is installed."""
+        folder = self._path(repository) / "hooks"
+        try:
+            url = str(json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["url"])
+        except (OSError, ValueError, KeyError):
+            return []
+        hook = folder / "post-receive"
+        active = hook.exists() and bool(hook.stat().st_mode & stat.S_IXUSR)
+        return [ForgeHook(id="post-receive", url=url, active=active)]
+
+    def test_hook(self, repository: str, hook: str) -> None:
+        """Send a delivery of nothing.
+
+        :raises ForgeError: with what the receiver said.
+        """
+        folder = self._path(repository) / "hooks"
+        # A delivery of git-annex's own branches is ignored before it is seen to be a test.
+        tips = sorted(self.branches(repository).items())
+        work = [tip for tip in tips if not not_a_work_branch(f"refs/heads/{tip[0]}")]
+        if not work:
+            raise ForgeError(f"{repository} has no branch yet; push something first")
+        name, commit = work[0]
+        problem = post_receive.send(folder / _CONFIG, commit, commit, f"refs/heads/{name}")
+        if problem:
+            raise ForgeError(f"{repository}: the hook {hook}: {problem}")
+
+    def remove_hook(self, repository: str, hook: str) -> None:
+        """Take our hook away, and nobody else's."""
+        folder = self._path(repository) / "hooks"
+        script = folder / hook
+        if script.exists() and _MARK in script.read_text("utf-8", "replace"):
+            script.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            (folder / _CONFIG).unlink()
+
+    def check(self) -> Sequence[str]:
+        """Whether the folder is there and can be written."""
+        if not self.root.is_dir():
+            return [f"{self.root} is no folder; make it, or change forge.url"]
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            return [f"{self.root} cannot be written by this user; results are pushed there"]
+        return []
+
+    def _path(self, repository: str) -> Path:
+        path = self.root / f"{repository}.git"
+        if not is_repository(repository) or not (path / "HEAD").is_file():
+            raise ForgeError(
+                f"there is no repository {repository} below {self.root}; "
+                f"make it with `git init --bare {path}`",
+                404,
+            )
+        return path
+
+    def _all(self) -> Iterator[str]:
+        try:
+            for head in self.root.glob("*/*.git/HEAD"):
+                name = f"{head.parent.parent.name}/{head.parent.name.removesuffix('.git')}"
+                if is_repository(name):
+                    yield name
+        except OSError as error:
+            raise ForgeError(f"{self.root}: cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    made = path.with_name(path.name + ".new")
+    made.write_text(text, encoding="utf-8")
+    made.chmod(mode)
+    os.replace(made, path)

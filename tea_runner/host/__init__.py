@@ -1,0 +1,1 @@
+"""This machine: processes, directories opened without following links, supervision."""

@@ -1,0 +1,83 @@
+"""How results stand in, the lines of a terminal or rows for programs out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tea_runner.core.planning.result_freshness import CAUSES, Results, State
+from tea_runner.present.visible_text import visible
+
+_TOLD: tuple[State, ...] = ("current", "stale", "missing", "orphaned")
+_SHOWN = 40
+
+
+def results_lines(results: Sequence[Results], *, everything: bool = False) -> Iterator[str]:
+    """A table of counts, then everything that is not as it should be, one line each."""
+    width = max((len(each.name) for each in results if each.owned), default=0)
+    for each in results:
+        if not each.owned:
+            continue
+        if each.problem:
+            yield f"{each.name:{width}}  blocked: {visible(each.problem)}"
+            continue
+        counts = Counter(datum.state for datum in each.datums)
+        yield f"{each.name:{width}}  " + " ".join(f"{counts[s]:>6} {s}" for s in _TOLD)
+    shown = 0
+    for each in results:
+        if each.behind:
+            yield f"stale(upstream): {each.name}  {', '.join(each.behind)} is not current"
+        for datum in each.datums:
+            if datum.state == "current" and not everything:
+                continue
+            shown += 1
+            if shown > _SHOWN and not everything:
+                continue
+            yield visible(_line(each, datum.datum, datum.state, datum.cause, datum.outputs))
+    if shown > _SHOWN and not everything:
+        yield f"… and {shown - _SHOWN} more; --all shows them"
+    yield _summary(results)
+
+
+def _line(each: Results, datum: str, state: State, cause: str, outputs: Sequence[str]) -> str:
+    if state == "orphaned":
+        paths = [f"{each.home}/{path}" if each.home else path for path in outputs]
+        why = "no such datum any more" if each.owned else "no pipeline has this home"
+        shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+        return f"orphaned: {each.name} {datum}  {why}: {shown or 'no files'}"
+    if state == "stale":
+        return f"stale({cause}): {each.name} {datum}  {CAUSES[cause]}"  # type: ignore[index]
+    return f"{state}: {each.name} {datum}"
+
+
+def _summary(results: Sequence[Results]) -> str:
+    counts = Counter(datum.state for each in results for datum in each.datums)
+    if all(each.current for each in results):
+        return f"Everything is current: {counts['current']} datums."
+    told = ", ".join(f"{counts[state]} {state}" for state in _TOLD if counts[state])
+    return f"{told or 'no datums'}. tea-runner why DATUM tells more."
+
+
+def results_rows(results: Sequence[Results]) -> list[dict[str, object]]:
+    """One mapping for each home, with stable names."""
+    return [
+        {
+            "name": each.name,
+            "home": each.home,
+            "pipeline": each.owned,
+            "current": each.current,
+            "behind": list(each.behind),
+            "problem": each.problem,
+            "counts": dict(Counter(datum.state for datum in each.datums)),
+            "datums": [
+                {
+                    "datum": datum.datum,
+                    "state": datum.state,
+                    "cause": datum.cause,
+                    "outputs": list(datum.outputs),
+                }
+                for datum in each.datums
+            ],
+        }
+        for each in results
+    ]

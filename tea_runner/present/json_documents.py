@@ -1,0 +1,104 @@
+"""Runs, jobs and workers in, documents for programs out: the same from pages and terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tea_runner.core.planning.run_status import (
+    DatumStanding,
+    JobFacts,
+    PipelineStanding,
+    RunStanding,
+)
+from tea_runner.present.human_units import instant
+
+
+def run_head(standing: RunStanding) -> dict[str, Any]:
+    """One line of a list of runs."""
+    run = standing.run
+    return {
+        "id": run.id,
+        "repository": run.repository,
+        "branch": run.branch,
+        "commit": run.commit,
+        "title": run.title,
+        "author": run.author,
+        "state": standing.state,
+        "ended": standing.ended,
+        "counts": dict(standing.numbers),
+        "started_at": instant(run.started),
+        "ended_at": instant(run.ended),
+        "seconds": None if standing.seconds is None else round(standing.seconds, 3),
+    }
+
+
+def run_document(standing: RunStanding) -> dict[str, Any]:
+    """A run in full."""
+    return {
+        **run_head(standing),
+        "problems": list(standing.run.problems),
+        "pipelines": [_pipeline(pipeline) for pipeline in standing.pipelines],
+    }
+
+
+def _pipeline(pipeline: PipelineStanding) -> dict[str, Any]:
+    return {
+        "name": pipeline.name,
+        "state": pipeline.state,
+        "counts": dict(pipeline.numbers),
+        "detail": pipeline.detail,
+        "results_commit": pipeline.commit,
+        "upstream": list(pipeline.upstream),
+        "jobs": list(pipeline.jobs),
+        "datums": [datum_document(datum) for datum in pipeline.datums],
+    }
+
+
+def datum_document(datum: DatumStanding) -> dict[str, Any]:
+    """One datum."""
+    return {
+        "datum": datum.label,
+        "key": datum.key,
+        "state": datum.state,
+        "reason": datum.reason,
+        "why": datum.why,
+        "job": datum.job,
+        "error": datum.error,
+    }
+
+
+def job_document(facts: JobFacts, run: RunStanding | None) -> dict[str, Any]:
+    """One job in full."""
+    job = facts.job
+    reasons = {
+        datum.key: (datum.reason, datum.why)
+        for pipeline in (run.pipelines if run else ())
+        for datum in pipeline.datums
+    }
+    return {
+        "id": facts.id,
+        "state": facts.state,
+        "stopping": facts.stopping,
+        "repository": job.repository if job else "",
+        "branch": job.branch if job else "",
+        "commit": job.commit if job else "",
+        "pipeline": job.pipeline if job else "",
+        "run": run.run.id if run else "",
+        "attempt": facts.attempt,
+        "worker": facts.worker,
+        "error": facts.error,
+        "created_at": instant(facts.created),
+        "started_at": instant(facts.started),
+        "ended_at": instant(facts.ended),
+        "seconds": facts.seconds,
+        "fetched_bytes": facts.fetched,
+        "datums": [
+            {
+                "datum": label,
+                "key": key,
+                "reason": reasons.get(key, ("", ""))[0],
+                "why": reasons.get(key, ("", ""))[1],
+            }
+            for label, key in facts.datums
+        ],
+    }

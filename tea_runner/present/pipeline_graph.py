@@ -1,0 +1,167 @@
+"""Names, what each reads, and perhaps their states in; the graph as text, Mermaid, DOT or SVG out.
+
+Names are whatever people wrote into pipeline files: each form quotes them by its own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+from tea_runner.core.planning.run_status import State
+from tea_runner.present.state_words import SHAPES
+from tea_runner.present.visible_text import visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One pipeline of the picture."""
+
+    name: str
+    state: State | None = None
+    #: A second line, such as ``12 done + 116 reused / 128``.
+    note: str = ""
+    #: Where it leads, in pictures that can be clicked.
+    link: str = ""
+
+
+Upstream = Mapping[str, Sequence[str]]
+
+_WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 196, 44, 44, 14, 4
+#: Characters of a name that fit into a box; a note is set smaller.
+_SHOWN = 22
+
+
+def layers(names: Iterable[str], upstream: Upstream) -> list[list[str]]:
+    """The names in columns, each behind all that it reads; a circle is cut where it is met."""
+    known = list(dict.fromkeys(names))
+    place: dict[str, int] = {}
+    for _ in known:
+        moved = False
+        for name in known:
+            above = [place.get(each, 0) for each in upstream.get(name, ()) if each in known]
+            here = min(max((each + 1 for each in above), default=0), len(known) - 1)
+            if place.get(name, -1) < here:
+                place[name] = here
+                moved = True
+        if not moved:
+            break
+    columns = sorted(set(place.values()))
+    return [[name for name in known if place[name] == column] for column in columns]
+
+
+def _edges(boxes: Sequence[Box], upstream: Upstream) -> list[tuple[str, str]]:
+    names = {box.name for box in boxes}
+    return [
+        (other, box.name)
+        for box in boxes
+        for other in dict.fromkeys(upstream.get(box.name, ()))
+        if other in names
+    ]
+
+
+def dag_text(boxes: Sequence[Box], upstream: Upstream) -> list[str]:
+    """One line each, after all that it reads: ``✓ montage ← edges, prep   1 done / 1``."""
+    by_name = {box.name: box for box in boxes}
+    rows = []
+    for column in layers(by_name, upstream):
+        for name in column:
+            box = by_name[name]
+            above = [visible(each) for each in dict.fromkeys(upstream.get(name, ()))]
+            left = f"{SHAPES[box.state]} " if box.state else ""
+            left += visible(name) + (f" ← {', '.join(above)}" if above else "")
+            rows.append((left, visible(box.note)))
+    width = max((len(left) for left, _ in rows), default=0)
+    return [f"{left:{width}}  {note}".rstrip() for left, note in rows]
+
+
+def dag_mermaid(boxes: Sequence[Box], upstream: Upstream) -> str:
+    """For Markdown on a forge."""
+    ids = {box.name: f"p{number}" for number, box in enumerate(boxes)}
+    lines = ["flowchart LR"]
+    for box in boxes:
+        shape = f"{SHAPES[box.state]} " if box.state else ""
+        label = _mermaid(shape + box.name) + (f"<br>{_mermaid(box.note)}" if box.note else "")
+        lines.append(f'  {ids[box.name]}["{label}"]' + (f":::{box.state}" if box.state else ""))
+    lines += [f"  {ids[a]} --> {ids[b]}" for a, b in _edges(boxes, upstream)]
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid(text: str) -> str:
+    """Mermaid knows no backslash: what it might read as its own stands as a number."""
+    return "".join(
+        each if each.isalnum() or each in " _-.,:/+✗⊘■▶○✓↻" else f"#{ord(each)};"
+        for each in visible(text)
+    )
+
+
+def dag_dot(boxes: Sequence[Box], upstream: Upstream) -> str:
+    """For Graphviz."""
+    lines = ["digraph pipelines {", "  rankdir=LR;", "  node [shape=box];"]
+    for box in boxes:
+        shape = f"{SHAPES[box.state]} " if box.state else ""
+        label = shape + visible(box.name) + (f"\n{visible(box.note)}" if box.note else "")
+        lines.append(f"  {_dot(box.name)} [label={_dot(label)}];")
+    lines += [f"  {_dot(a)} -> {_dot(b)};" for a, b in _edges(boxes, upstream)]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _dot(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{visible(quoted)}"'
+
+
+def dag_svg(boxes: Sequence[Box], upstream: Upstream) -> str:
+    """For pages: no style of its own (a page's sheet has the classes), no script, all text escaped."""
+    columns = layers([box.name for box in boxes], upstream)
+    by_name = {box.name: box for box in boxes}
+    tallest = max((len(column) for column in columns), default=0)
+    wide = len(columns) * (_WIDE + _GAP_X) - _GAP_X + 2 * _EDGE if columns else 2 * _EDGE
+    high = tallest * (_HIGH + _GAP_Y) - _GAP_Y + 2 * _EDGE if columns else 2 * _EDGE
+    at: dict[str, tuple[int, int]] = {}
+    for number, column in enumerate(columns):
+        down = (tallest - len(column)) * (_HIGH + _GAP_Y) // 2
+        for row, name in enumerate(column):
+            x = _EDGE + number * (_WIDE + _GAP_X)
+            at[name] = (x, _EDGE + down + row * (_HIGH + _GAP_Y))
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" role="img" width="{wide}" '
+        f'height="{high}" viewBox="0 0 {wide} {high}">',
+        f"<title>{escape('; '.join(dag_text(boxes, upstream)))}</title>",
+    ]
+    lines += [_arrow(at[a], at[b]) for a, b in _edges(boxes, upstream)]
+    lines += [_rectangle(by_name[name], *at[name]) for name in at]
+    return "\n".join([*lines, "</svg>"])
+
+
+def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x1, y1 = start[0] + _WIDE, start[1] + _HIGH // 2
+    x2, y2 = end[0], end[1] + _HIGH // 2
+    bend = max(20, (x2 - x1) // 2)
+    return (
+        f'<path class="arrow" d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2 - 6} {y2}"/>'
+        f'<path class="tip" d="M{x2} {y2} l-7 -4 v8 z"/>'
+    )
+
+
+def _rectangle(box: Box, x: int, y: int) -> str:
+    state = box.state or "plain"
+    shape = f"{SHAPES[box.state]} " if box.state else ""
+    middle = y + (18 if box.note else 27)
+    parts = [
+        f'<g class="box {state}">',
+        f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="4"/>',
+        f'<rect class="edge" x="{x}" y="{y}" width="4" height="{_HIGH}"/>',
+        f'<text x="{x + 14}" y="{middle}">{escape(shape + _short(box.name, _SHOWN))}</text>',
+    ]
+    if box.note:
+        note = escape(_short(box.note, _SHOWN + 8))
+        parts.append(f'<text class="note" x="{x + 14}" y="{y + 35}">{note}</text>')
+    drawn = "".join([*parts, "</g>"])
+    return f"<a href={quoteattr(visible(box.link))}>{drawn}</a>" if box.link else drawn
+
+
+def _short(text: str, most: int) -> str:
+    text = visible(text)
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,111 @@
+"""A plan in, the lines of a terminal out, in DataLad's manner: ``action(status): path``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
+from tea_runner.core.planning.reasons import SENTENCES
+
+_SHOWN = 40
+
+
+def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
+    """The plan as people read it: a table of counts, what runs and why, a summary of reasons."""
+    width = max((len(p.pipeline.name) for p in plan.pipelines), default=0)
+    for row in plan.pipelines:
+        yield f"{row.pipeline.name:{width}}  {_numbers(row)}"
+    shown = 0
+    for row in plan.pipelines:
+        for decision in row.decisions:
+            if not everything and decision.action in ("current", "reuse"):
+                continue
+            shown += 1
+            if shown > _SHOWN and not everything:
+                continue
+            yield decision_line(row.pipeline.name, decision)
+        if row.state in ("waiting", "blocked"):
+            reason = row.reason or "upstream"
+            detail = row.detail or SENTENCES[reason]
+            word = "wait" if row.state == "waiting" else "blocked"
+            yield f"{word}({reason}): {row.pipeline.name}  {detail}"
+    if shown > _SHOWN and not everything:
+        yield f"… and {shown - _SHOWN} more; --all shows them"
+    for problem in plan.problems:
+        yield f"problem: {problem}"
+    yield summary(plan)
+
+
+def decision_line(pipeline: str, decision: Decision) -> str:
+    """``run(new): edges images:a.jpg  no result is known for this datum``."""
+    why = decision.detail or SENTENCES[decision.reason]
+    return f"{decision.action}({decision.reason}): {pipeline} {decision.label}  {why}"
+
+
+def _numbers(row: PipelinePlan) -> str:
+    numbers = row.counts
+    cells = [
+        f"{numbers['run']:>6} run",
+        f"{numbers['reuse']:>6} reuse",
+        f"{numbers['current']:>6} current",
+        f"{numbers['wait']:>6} wait",
+    ]
+    if numbers["failed"]:
+        cells.append(f"{numbers['failed']:>6} failed")
+    if row.state in ("waiting", "blocked"):
+        return f"{row.state}: {row.detail or row.reason}"
+    return " ".join(cells)
+
+
+def summary(plan: Plan) -> str:
+    """The last line: how much there is to do."""
+    numbers: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    waiting = 0
+    for row in plan.pipelines:
+        numbers.update(row.counts)
+        reasons.update(d.reason for d in row.decisions if d.action == "run")
+        waiting += row.state == "waiting"
+    known = numbers["current"] + numbers["reuse"]
+    if not plan.has_work and not plan.problems:
+        return f"Nothing to do: {_datums(known)} known."
+    text = f"{_datums(numbers['run'])} to run now"
+    if waiting:
+        text += f", {waiting} pipelines after them"
+    text += f"; {known} known."
+    if reasons:
+        text += " Reasons: " + ", ".join(f"{name} {n}" for name, n in sorted(reasons.items())) + "."
+    return text + " Nothing was written."
+
+
+def _datums(number: int) -> str:
+    return "1 datum" if number == 1 else f"{number} datums"
+
+
+def plan_json(plan: Plan) -> dict[str, object]:
+    """The plan for programs."""
+    return {
+        "commit": plan.commit,
+        "problems": list(plan.problems),
+        "pipelines": [
+            {
+                "name": row.pipeline.name,
+                "state": row.state,
+                "reason": row.reason,
+                "detail": row.detail,
+                "counts": dict(row.counts),
+                "datums": [
+                    {
+                        "datum": d.label,
+                        "key": d.key,
+                        "action": d.action,
+                        "reason": d.reason,
+                        "detail": d.detail,
+                    }
+                    for d in row.decisions
+                ],
+            }
+            for row in plan.pipelines
+        ],
+    }

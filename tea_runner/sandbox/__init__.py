@@ -1,0 +1,1 @@
+"""Run a datum's command in a sandbox or a container and collect its outputs."""

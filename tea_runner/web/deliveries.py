@@ -1,0 +1,68 @@
+"""Deliveries of forges in, plan requests out: ``POST /hooks/<forge>/<hook id>``."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from flask import Blueprint, Response, jsonify, request
+
+from tea_runner.core.delivery import DIALECTS
+from tea_runner.core.errors import TeaError
+from tea_runner.flow.receive_delivery import Answer, receive, refuse
+from tea_runner.web.request_body import read_body
+from tea_runner.web.web_dependencies import WebParts
+
+_log = logging.getLogger(__name__)
+
+
+def hooks_blueprint(parts: WebParts) -> Blueprint:
+    """The one route that forges use."""
+    routes = Blueprint("hooks", __name__)
+    turns = threading.BoundedSemaphore(max(1, parts.settings.web.threads // 2))
+
+    def deliver(forge: str, hook_id: str) -> Response:
+        answer = _judge(parts, forge, hook_id, turns)
+        if answer.word == "tested":
+            parts.hooks.note_test(hook_id)
+        parts.count(answer.word)
+        _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
+        response = jsonify(dict(answer.body))
+        response.status_code = answer.status
+        return response
+
+    routes.add_url_rule(
+        "/hooks/<forge>/<hook_id>",
+        "deliver",
+        deliver,
+        methods=["POST"],
+        provide_automatic_options=False,
+    )
+    return routes
+
+
+def _judge(parts: WebParts, forge: str, hook_id: str, turns: threading.BoundedSemaphore) -> Answer:
+    """The checks before anything of the delivery is believed."""
+    sent = str(request.environ.get("RAW_URI", request.path))
+    if sent.partition("?")[0] != request.path:
+        # gunicorn tidies paths (// at the front, escapes) before it hands them on.
+        return refuse(404, "no such hook")
+    try:
+        hook = parts.hooks.get(hook_id) if forge in DIALECTS else None
+    except TeaError as error:
+        _log.error("%s", error.message)
+        return Answer(status=503, word="failed", body={"error": "the hooks cannot be read"})
+    if hook is None or hook.forge != forge:
+        return refuse(404, "no such hook")
+    body = read_body(request, parts.settings.web.max_body, turns)
+    if isinstance(body, Answer):
+        return body
+    return receive(
+        hook,
+        request.headers,
+        body,
+        parts.requests,
+        repositories=parts.settings.repositories,
+        branches=parts.settings.branches,
+        pull_requests=parts.settings.pull_requests,
+    )

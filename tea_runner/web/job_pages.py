@@ -1,0 +1,114 @@
+"""A job's id in, its page and its raw log out."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, request
+
+from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.run import Run
+from tea_runner.core.planning.run_status import JobFacts, PipelineStanding, RunStanding, standing
+from tea_runner.core.results.run_record import group_size
+from tea_runner.present.forge_links import repeat
+from tea_runner.present.json_documents import job_document
+from tea_runner.web.page_context import Desk, twin
+
+#: Bytes of the log that the page shows; the rest is a click away.
+_TAIL = 64 * 1024
+#: Datums that the page lists.
+_DATUMS = 200
+
+
+def add_job_pages(routes: Blueprint, desk: Desk) -> None:
+    """``/jobs/<id>``, its twin and ``/jobs/<id>/log``."""
+    routes.add_url_rule("/jobs/<job>", "job", lambda job: _job(desk, job))
+    routes.add_url_rule("/jobs/<job>/log", "log", lambda job: _log(desk, job))
+
+
+def _job(desk: Desk, name: str) -> Response:
+    name, as_json = twin(name)
+    facts = desk.job(name)
+    found = desk.site.runs.of_job(name)
+    run = standing(found, {name: facts}) if found is not None else None
+    if as_json:
+        return desk.answer("job.html", job_document(facts, run), as_json=True)
+    row = _row(run, facts)
+    whys = {datum.key: datum.why for datum in row.datums} if row else {}
+    log = desk.site.log(name)
+    size = log.size()
+    tail = b"".join(log.read(max(0, size - _TAIL), size))
+    if size > _TAIL:
+        tail = tail.partition(b"\n")[2]
+    until = facts.ended or (time.time() if facts.state == "running" else 0.0)
+    return desk.answer(
+        "job.html",
+        {},
+        as_json=False,
+        live=facts.state in ("waiting", "running"),
+        facts=facts,
+        job=facts.job,
+        run=run,
+        results=row.commit if row and facts.state == "done" else "",
+        datums=[(label, key, whys.get(key, "")) for label, key in facts.datums[:_DATUMS]],
+        took=until - facts.started if facts.started and until else None,
+        waited=facts.started - facts.created if facts.started and facts.created else None,
+        log=tail.decode("utf-8", "replace"),
+        log_size=size,
+        cut=size > _TAIL,
+        again=_again(desk, facts, row, found),
+        forge=lambda commit: desk.forge(facts.job.repository, commit) if facts.job else "",
+        command=f"tea-runner show {name}",
+    )
+
+
+def _row(run: RunStanding | None, facts: JobFacts) -> PipelineStanding | None:
+    rows = run.pipelines if run else ()
+    return next((row for row in rows if facts.id in row.jobs), None)
+
+
+def _again(desk: Desk, facts: JobFacts, row: PipelineStanding | None, run: Run | None) -> list[str]:
+    """The commands that repeat it on any computer."""
+    job = facts.job
+    if job is None:
+        return []
+    results = row.commit if row is not None and facts.state == "done" else ""
+    # Up to a number of datums each has a record of its own, which its key finds.
+    alone = results and row is not None and group_size(max(1, row.total)) == 1
+    return repeat(
+        remote=desk.site.forge.remote_url(job.repository),
+        repository=job.repository,
+        commit=run.commit if run else job.commit,
+        pipeline=job.pipeline,
+        results=results,
+        home=row.home if row is not None else "",
+        key=job.datums[0][1] if alone and job.datums else "",
+    )
+
+
+def _log(desk: Desk, name: str) -> Response:
+    """The bytes as they were printed: all, the last of them (``?tail=4096``), or a range."""
+    log = desk.site.log(name)
+    size = log.size()
+    if not size:
+        desk.job(name)
+    start, stop, status = 0, size, 200
+    last = request.args.get("tail", type=int)
+    asked = request.range
+    if asked is not None and asked.units == "bytes":
+        part = asked.range_for_length(size)
+        if part is None or part[1] is None or part[0] >= part[1]:
+            refusal = Response(f"the log has {size} bytes\n", 416, mimetype="text/plain")
+            refusal.headers["Content-Range"] = f"bytes */{size}"
+            return refusal
+        start, stop, status = part[0], part[1], 206
+    elif last is not None:
+        if last < 0:
+            raise NotFound("tail is the number of bytes to show")
+        start = max(0, size - last)
+    response = Response(log.read(start, stop), status, mimetype="text/plain")
+    if status == 206:
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,140 @@
+"""A site in, what all its pages share out: how things stand now, and one answer for both readers.
+
+What stands in Redis is asked for at most once a second and process, however many people watch.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from flask import Response, jsonify, make_response, render_template
+
+from tea_runner.core.errors import NotFound
+from tea_runner.core.hook import is_repository
+from tea_runner.core.planning.run import ENDED, Run
+from tea_runner.core.planning.run_status import JobFacts, RunStanding, standing
+from tea_runner.present.forge_links import forge_page
+from tea_runner.wiring import Site
+
+T = TypeVar("T")
+
+#: Jobs of one run that are looked at; the others count as waiting until they have ended.
+MOST_JOBS = 5000
+#: Rows of one page of a table.
+ROWS = 100
+_FRESH = 1.0
+_RUN = re.compile(r"[0-9a-f]{12}")
+_JOB = re.compile(r"[0-9a-f]{32}")
+
+
+class Desk:
+    """Where pages get what they show."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._fresh: dict[object, tuple[float, object]] = {}
+
+    # -- how things stand --------------------------------------------------------------------
+
+    def lately(self, name: object, ask: Callable[[], T]) -> T:
+        """What *ask* answers, or has answered within the last second."""
+        now = time.monotonic()
+        known = self._fresh.get(name)
+        if known is not None and now - known[0] < _FRESH:
+            return known[1]  # type: ignore[return-value]
+        answer = ask()
+        if len(self._fresh) > 200:
+            self._fresh.clear()
+        self._fresh[name] = (now, answer)
+        return answer
+
+    def run(self, run: str) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+        """A run as it stands, with its jobs.
+
+        :raises NotFound: when it is not remembered.
+        """
+        if not _RUN.fullmatch(run):
+            raise NotFound("there is no such run")
+        return self.lately(("run", run), lambda: self._run(run))
+
+    def _run(self, name: str) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+        run = self.site.runs.get(name)
+        if run is None:
+            raise NotFound(f"there is no run {name} (any more); runs are remembered for two weeks")
+        return self._stands(run)
+
+    def _stands(self, run: Run) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+        ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
+        facts = self.site.jobs.facts(ids[:MOST_JOBS])
+        return standing(run, facts), facts
+
+    def listed(self, heads: list[Run]) -> list[RunStanding]:
+        """Runs of a list; the newest ones that are under way with all that is known of them."""
+        found = []
+        looked = 0
+        for head in heads:
+            if head.state not in ENDED and looked < 5:
+                looked += 1
+                found.append(self.run(head.id)[0])
+            else:
+                found.append(standing(head))
+        return found
+
+    def job(self, job: str) -> JobFacts:
+        """A job as it stands.
+
+        :raises NotFound: when it is not remembered.
+        """
+        facts = self.site.jobs.facts([job]).get(job) if _JOB.fullmatch(job) else None
+        if facts is None:
+            raise NotFound("there is no such job (any more); jobs are remembered for two weeks")
+        return facts
+
+    def repositories(self) -> list[str]:
+        """What has runs, the latest first, and what only has a hook."""
+        said = [*self.site.settings.repositories, *(h.repository for h in self.site.hooks.all())]
+        names = [*self.site.runs.repositories(), *sorted(said)]
+        return [name for name in dict.fromkeys(names) if is_repository(name)]
+
+    def forge(self, repository: str, commit: str = "") -> str:
+        """A repository's or a commit's page on the forge; empty where there is none."""
+        said = self.site.settings.forge
+        return forge_page(said.kind, said.url, repository, commit)
+
+    # -- answers -----------------------------------------------------------------------------
+
+    def answer(
+        self,
+        template: str,
+        document: Mapping[str, Any],
+        *,
+        as_json: bool,
+        live: bool = False,
+        **words: Any,
+    ) -> Response:
+        """The page, or its twin for programs; neither is kept by anybody on the way.
+
+        :param live: the page asks to be loaded again every five seconds.
+        """
+        if as_json:
+            response = jsonify(document)
+        else:
+            html = render_template(template, live=live, now=time.time(), **words)
+            response = make_response(html)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def twin(name: str) -> tuple[str, bool]:
+    """A name without ``.json`` at its end, and whether that stood there."""
+    return name.removesuffix(".json"), name.endswith(".json")
+
+
+def page_of(rows: list[T], number: int) -> tuple[list[T], int, int]:
+    """The rows of one page, its number, and how many pages there are."""
+    pages = max(1, -(-len(rows) // ROWS))
+    number = min(max(1, number), pages)
+    return rows[(number - 1) * ROWS : number * ROWS], number, pages

@@ -1,0 +1,169 @@
+"""A site in, the pages that look at it out: repositories here, the rest in the files beside.
+
+Everything is made on the server and works without scripts.  All text is somebody else's: the templates
+escape it, and what cannot be seen is shown as an escape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
+from markupsafe import Markup, escape
+
+from tea_runner.core.errors import NotFound, TeaError
+from tea_runner.core.hook import is_repository
+from tea_runner.core.planning.run_status import STATES, RunStanding
+from tea_runner.present import human_units, state_words
+from tea_runner.present.json_documents import run_head
+from tea_runner.present.visible_text import visible, visible_lines
+from tea_runner.web.job_pages import add_job_pages
+from tea_runner.web.page_context import Desk, page_of, twin
+from tea_runner.web.run_pages import add_run_pages
+from tea_runner.web.service_pages import add_host_pages
+from tea_runner.wiring import Site
+
+_STRIP = 10
+_MOST_REPOSITORIES = 500
+_MOST_RUNS = 2000
+
+
+def pages_blueprint(site: Site) -> Blueprint:
+    """All pages."""
+    routes = Blueprint("pages", __name__)
+    desk = Desk(site)
+    routes.record_once(_prepare)
+    routes.add_url_rule("/", "home", lambda: _home(desk, False))
+    routes.add_url_rule("/index.json", "home_json", lambda: _home(desk, True))
+    routes.add_url_rule(
+        "/repos/<owner>/<name>",
+        "repository",
+        lambda owner, name: _repository(desk, owner, name),
+    )
+    add_run_pages(routes, desk)
+    add_job_pages(routes, desk)
+    add_host_pages(routes, desk)
+    routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
+    return routes
+
+
+def _prepare(state: BlueprintSetupState) -> None:
+    environment = state.app.jinja_env
+    environment.finalize = _shown
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.filters.update(
+        ago=human_units.ago,
+        duration=human_units.duration,
+        moment=human_units.moment,
+        instant=human_units.instant,
+        size=human_units.size,
+        numbers=state_words.numbers,
+        progress=state_words.progress,
+        sentence=state_words.sentence,
+        remark=state_words.remark,
+        ordered=state_words.ordered,
+        lines=lambda text: Markup(escape(visible_lines(text))),  # noqa: S704 - escaped just here
+    )
+    environment.globals.update(shapes=state_words.SHAPES, states=STATES)
+
+
+def _shown(value: Any) -> Any:
+    """What a template writes: nothing that cannot be seen, and nothing that cannot be sent."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible(value)
+    return value
+
+
+def _home(desk: Desk, as_json: bool) -> Response:
+    def ask() -> list[tuple[str, list[RunStanding]]]:
+        names = desk.repositories()[:_MOST_REPOSITORIES]
+        return [(name, desk.listed(desk.site.runs.recent(_STRIP, name))) for name in names]
+
+    rows = desk.lately("home", ask)
+    wanted = request.args.get("q", "")[:100]
+    rows = [row for row in rows if wanted.casefold() in row[0].casefold()]
+    document = {
+        "repositories": [
+            {"name": name, "runs": [run_head(standing) for standing in runs]} for name, runs in rows
+        ]
+    }
+    return desk.answer(
+        "home.html",
+        document,
+        as_json=as_json,
+        live=any(not run.ended for _, runs in rows for run in runs),
+        rows=rows,
+        wanted=wanted,
+        command="tea-runner runs",
+        example=_example(desk),
+    )
+
+
+def _example(desk: Desk) -> list[str]:
+    """The three commands that connect the first repository."""
+    remote = "http://FORGE/OWNER/REPO.git"
+    said = desk.site.settings.forge
+    if said.kind == "gitea" and desk.site.settings.source("forge.url") != "default":
+        remote = f"{said.url.rstrip('/')}/OWNER/REPO.git"
+    elif said.kind == "folder":
+        remote = f"{said.url}/OWNER/REPO.git"
+    return [
+        "tea-runner hook add OWNER/REPO",
+        f"git remote add origin {remote}",
+        "git push origin HEAD git-annex",
+    ]
+
+
+def _repository(desk: Desk, owner: str, name: str) -> Response:
+    full = f"{owner}/{name}"
+    known = desk.lately("repositories", desk.repositories)
+    as_json = False
+    if full not in known:
+        full, as_json = twin(full)
+    if not is_repository(full) or full not in known:
+        raise NotFound("there is no such repository here; tea-runner hook add connects one")
+    wanted = request.args.get("state", "")
+    number = request.args.get("page", 1, type=int)
+    # One state's runs are looked for among all that are remembered, else a page is enough.
+    heads = desk.lately(("heads", full), lambda: desk.site.runs.recent(_MOST_RUNS, full))
+    if wanted in STATES:
+        rows = [row for row in desk.listed(heads) if row.state == wanted]
+        shown, number, pages = page_of(rows, number)
+    else:
+        part, number, pages = page_of(heads, number)
+        shown = desk.listed(part)
+    document = {
+        "repository": full,
+        "page": number,
+        "pages": pages,
+        "runs": [run_head(standing) for standing in shown],
+    }
+    return desk.answer(
+        "repository.html",
+        document,
+        as_json=as_json,
+        live=any(not standing.ended for standing in shown),
+        repository=full,
+        forge=desk.forge(full),
+        rows=shown,
+        wanted=wanted if wanted in STATES else "",
+        page=number,
+        pages=pages,
+        command=f"tea-runner runs {full}",
+    )
+
+
+def _sorry(desk: Desk, error: TeaError) -> Response:
+    response = desk.answer(
+        "error.html",
+        {"error": error.message},
+        as_json=request.path.endswith(".json"),
+        sentence_of_error=error.message,
+        command="tea-runner check",
+        title="Not here" if error.http_status == 404 else "Not now",
+    )
+    response.status_code = error.http_status
+    return response

@@ -1,0 +1,106 @@
+"""A run's id in, its page out: pipelines, their picture, datums with reasons, jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, request, url_for
+from markupsafe import Markup
+
+from tea_runner.core.planning.run_status import STATES, DatumStanding, JobFacts, RunStanding
+from tea_runner.present import state_words
+from tea_runner.present.json_documents import run_document
+from tea_runner.present.pipeline_graph import Box, dag_svg
+from tea_runner.web.page_context import Desk, page_of, twin
+
+#: Pipelines that a picture is drawn of; more would be a wall.
+_DRAWN = 60
+#: Jobs that a page lists; those that need a person first.
+_JOBS = 50
+
+
+def add_run_pages(routes: Blueprint, desk: Desk) -> None:
+    """``/runs/<id>`` and its twin."""
+    routes.add_url_rule("/runs/<run>", "run", lambda run: _run(desk, run))
+
+
+def _run(desk: Desk, name: str) -> Response:
+    name, as_json = twin(name)
+    standing, facts = desk.run(name)
+    # By number: a name may hold bytes that an address cannot.
+    pipeline, state = request.args.get("pipeline", 0, type=int), request.args.get("state", "")
+    rows = _datums(standing, pipeline, state)
+    shown, number, pages = page_of(rows, request.args.get("page", 1, type=int))
+    return desk.answer(
+        "run.html",
+        run_document(standing) if as_json else {},
+        as_json=as_json,
+        live=not standing.ended,
+        standing=standing,
+        run=standing.run,
+        picture=_picture(standing),
+        jobs=_jobs(facts),
+        jobs_in_all=sum(len(row.jobs) for row in standing.pipelines),
+        datums=shown,
+        datums_in_all=len(rows),
+        causes=_causes(standing),
+        pipeline=pipeline,
+        chosen=next(
+            (row.name for row in standing.pipelines[pipeline - 1 :][:1] if pipeline > 0), ""
+        ),
+        state=state,
+        page=number,
+        pages=pages,
+        forge=lambda commit: desk.forge(standing.run.repository, commit),
+        command=f"tea-runner show {name}",
+    )
+
+
+def _datums(standing: RunStanding, pipeline: int, state: str) -> list[tuple[str, DatumStanding]]:
+    """(pipeline, datum) of those that were asked for, what needs a person first."""
+    rows = [
+        (row.name, datum)
+        for number, row in enumerate(standing.pipelines, 1)
+        if pipeline in (0, number)
+        for datum in row.datums
+        if state in ("", datum.state)
+    ]
+    return sorted(rows, key=lambda row: STATES.index(row[1].state))
+
+
+def _jobs(facts: Mapping[str, JobFacts]) -> list[JobFacts]:
+    order = sorted(
+        facts.values(),
+        key=lambda each: (STATES.index(each.state), -each.started, each.id),
+    )
+    return order[:_JOBS]
+
+
+def _causes(standing: RunStanding) -> list[tuple[str, int]]:
+    """What datums failed of, the most frequent first."""
+    counted = Counter(
+        datum.error or "no reason is known"
+        for row in standing.pipelines
+        for datum in row.datums
+        if datum.state in ("failed", "cancelled")
+    )
+    return counted.most_common(10)
+
+
+def _picture(standing: RunStanding) -> Markup:
+    rows = standing.pipelines[:_DRAWN]
+    upstream = {row.name: row.upstream for row in rows}
+    if len(rows) < 2 or not any(upstream.values()):
+        return Markup()
+    address = url_for("pages.run", run=standing.run.id)
+    boxes = [
+        Box(
+            name=row.name,
+            state=row.state,
+            note=state_words.progress(row),
+            link=f"{address}#pipeline-{number}",
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+    return Markup(dag_svg(boxes, upstream))  # noqa: S704 - dag_svg escapes all names

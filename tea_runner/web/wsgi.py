@@ -1,0 +1,39 @@
+"""The process's environment in, the application that gunicorn serves out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from tea_runner.settings import load_settings
+from tea_runner.web.app import create_app
+from tea_runner.web.metrics import metrics_blueprint
+from tea_runner.web.repository_pages import pages_blueprint
+from tea_runner.web.web_dependencies import WebParts
+from tea_runner.wiring import Site
+
+#: Variable in which ``tea-runner serve`` hands its command line's settings to gunicorn's processes.
+FLAGS = "TEA_RUNNER_SERVE"
+
+
+def application() -> Flask:
+    """What ``tea_runner.web.wsgi:application()`` stands for."""
+    handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}}')
+    variables = {name: value for name, value in os.environ.items() if name != FLAGS}
+    config = Path(handed["config"]) if handed["config"] else None
+    settings = load_settings(file=config, env=variables, flags=handed["flags"])
+    # The forge waits for its answer: a Redis that hangs is one that is not there.
+    site = Site(settings, variables, patience=0.8)
+    return create_app(
+        WebParts(
+            settings=settings,
+            hooks=site.hooks,
+            requests=site.plans,
+            ready={"redis": site.jobs.problem},
+            count=site.tally.count,
+            blueprints=(pages_blueprint(site), metrics_blueprint(site)),
+        )
+    )

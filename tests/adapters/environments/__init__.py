@@ -1,1 +1,0 @@
-"""Environments: one conformance suite, and what is particular to each."""

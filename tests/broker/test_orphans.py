@@ -1,0 +1,211 @@
+"""What contradicts itself in Redis is found, and what lives is not disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from redis.exceptions import NoPermissionError
+
+from tea_runner.broker.connection import connect
+from tea_runner.broker.orphans import Lost
+from tea_runner.broker.redis_server import Broker, Policy, check_policy
+from tea_runner.core.errors import QueueError
+from tea_runner.host import process
+from tea_runner.wiring import Site
+from tests.looking import REPOSITORY, make_job, plan_to_end
+
+TIP = "1" * 40
+
+
+@pytest.fixture
+def lost(site: Site) -> Lost:
+    """Looks at the site's Redis."""
+    return Lost(site.redis, site.work)
+
+
+def empty(site: Site, queue: str) -> None:
+    """The queue forgets; the jobs stay."""
+    site.redis.delete(f"rq:queue:tea-{queue}")
+
+
+def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: Lost) -> None:
+    """Waiting in the queue, then claimed: nothing to mend."""
+    job = make_job()
+    site.jobs.want(job)
+    assert {} == lost.jobs()
+
+    empty(site, "work")
+    assert site.jobs.claim(job.id, "worker", "token") is not None
+    assert {} == lost.jobs()
+
+
+def test_a_job_in_no_queue_is_found(site: Site, lost: Lost) -> None:
+    """Its worker died between taking it from the queue and claiming it."""
+    job = make_job()
+    site.jobs.want(job)
+    empty(site, "work")
+
+    assert {job.id: "it was in no queue"} == lost.jobs()
+    lost.enqueue("work", job.id)
+    assert {} == lost.jobs()
+
+
+def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: Lost) -> None:
+    """Its lease ran out."""
+    job = make_job()
+    site.jobs.want(job)
+    empty(site, "work")
+    site.jobs.claim(job.id, "worker", "token")
+    site.redis.delete(f"tea:lease:{job.id}")
+
+    assert {job.id: "its worker is silent"} == lost.jobs()
+
+
+def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: Lost) -> None:
+    """Nobody may claim it before its time, and nobody queues it."""
+    job = make_job()
+    site.jobs.want(job)
+    empty(site, "work")
+    claim = site.jobs.claim(job.id, "worker", "token")
+    assert claim is not None
+    site.jobs.put_back(claim, "the forge is away", wait=60)
+
+    assert {} == lost.jobs()
+    assert site.jobs.claim(job.id, "another", "other token") is None
+    site.redis.hset(f"tea:job:{job.id}", "after", 1)
+    assert {job.id: "it was in no queue"} == lost.jobs()
+    again = site.jobs.claim(job.id, "another", "other token")
+    assert again is not None
+    assert (2, True) == (again.attempt, again.doubtful)
+
+
+def test_a_plan_request_in_no_queue_is_found(site: Site, lost: Lost) -> None:
+    """The mark is there, the piece of work is not."""
+    site.plans.request_plan(REPOSITORY, "refs/heads/main", why="push")
+    assert [] == lost.requests()
+
+    empty(site, "plan")
+    assert [(REPOSITORY, "main")] == lost.requests()
+    lost.enqueue("plan", json.dumps([REPOSITORY, "main"]))
+    assert [] == lost.requests()
+
+
+def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(site: Site, lost: Lost) -> None:
+    """Even when the worker dies before it can queue it."""
+    job = make_job()
+    site.jobs.want(job)
+    claim = site.jobs.claim(job.id, "worker", "token")
+    assert claim is not None
+    site.jobs.end(claim, "done")
+    empty(site, "plan")
+
+    assert [(REPOSITORY, "main")] == lost.requests()
+
+
+def test_a_planned_tip_is_left_alone(site: Site, lost: Lost) -> None:
+    """Another tip, a planner that died, and a job that Redis forgot are reasons to plan."""
+    tips = {"main": TIP}
+    assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
+    plan_to_end(site, REPOSITORY, TIP)
+    assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
+
+    site.plans.begin(REPOSITORY, "main")
+    assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
+
+    job = make_job()
+    site.jobs.want(job)
+    plan_to_end(site, REPOSITORY, TIP)
+    assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
+    site.redis.delete(f"tea:job:{job.id}")
+    assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
+
+
+def unplanned(lost: Lost, annex: str) -> dict[str, str]:
+    """Whether main is to be planned, while git-annex is there."""
+    return lost.unplanned(REPOSITORY, {"main": TIP, "git-annex": annex}, ["main"])
+
+
+def test_a_branch_without_content_is_planned_when_git_annex_moves(site: Site, lost: Lost) -> None:
+    """And when what was missing is forgotten, because content may come without a word."""
+    site.jobs.miss(make_job(), "a", "1 of 1 files have no content")
+    plan_to_end(site, REPOSITORY, TIP, starved={"a"})
+    assert {} == unplanned(lost, "a")
+
+    moved = unplanned(lost, "b")
+    assert {"main": "its git-annex branch moved, so content may have come"} == {
+        "main": moved["main"]
+    }
+    for name in site.redis.scan_iter("tea:missing:*"):
+        site.redis.delete(name)
+    later = unplanned(lost, "a")
+    assert {"main": "content that was missing may have come by now"} == later
+
+
+def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: Lost) -> None:
+    """Once each: what fails again is noted again."""
+    plan_to_end(site, REPOSITORY, TIP, said=False)
+
+    assert [(REPOSITORY, "main")] == lost.unsaid(10)
+    assert [] == lost.unsaid(10)
+
+
+def test_a_redis_that_is_away_is_an_error_that_is_known(site: Site) -> None:
+    """The reconciler says so and goes on."""
+    away = Lost(connect("unix:///nonexistent/redis.sock"), site.work)
+
+    with pytest.raises(QueueError, match="Redis does not answer"):
+        away.jobs()
+
+
+def test_a_redis_that_begins_to_evict_is_noticed(broker: Broker, site: Site) -> None:
+    """The question is asked again and again; the answer names the setting."""
+    policy = Policy(site.redis, every=0.0)
+    assert "" == policy.problem()
+    site.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert "set maxmemory-policy noeviction" in policy.problem()
+    finally:
+        site.redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_forbids_config_is_asked_all_the_same(broker: Broker, site: Site) -> None:
+    """Who may not read settings still learns that keys are evicted."""
+    site.redis.execute_command(
+        "ACL", "SETUSER", "guest", "on", ">word", "~*", "&*", "+@all", "-config"
+    )
+    guest = connect(broker.url.replace("unix://", "unix://guest:word@"))
+    try:
+        with pytest.raises(NoPermissionError):
+            guest.config_get("maxmemory-policy")
+        assert check_policy(guest) is None
+        site.redis.config_set("maxmemory-policy", "volatile-lru")
+        assert "maxmemory-policy volatile-lru" in (check_policy(guest) or "")
+    finally:
+        site.redis.config_set("maxmemory-policy", "noeviction")
+        site.redis.execute_command("ACL", "DELUSER", "guest")
+        guest.close()
+
+
+@pytest.mark.parametrize("role", ["planner", "worker"])
+def test_nothing_works_on_a_redis_that_evicts(
+    broker: Broker, site: Site, tmp_path: Path, role: str
+) -> None:
+    """The process ends at once, and its only line says what to set."""
+    site.redis.config_set("maxmemory-policy", "allkeys-lru")
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "TEA_RUNNER_STATE": str(tmp_path / "s"),
+        "TEA_RUNNER_REDIS__URL": broker.url, "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
+        "TEA_RUNNER_SANDBOX__KIND": "off", "PYTHONPATH": os.pathsep.join(sys.path),
+    }  # fmt: skip
+    try:
+        ended = process.run([sys.executable, "-m", "tea_runner", role], env=env, check=False)
+    finally:
+        site.redis.config_set("maxmemory-policy", "noeviction")
+    said = ended.stderr.decode()
+    assert ended.returncode not in (0, None)
+    assert "set maxmemory-policy noeviction" in said
+    assert 1 == len(said.splitlines()), said

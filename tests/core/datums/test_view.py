@@ -1,0 +1,117 @@
+"""What a command sees: its files where it expects them, and no names where they are hidden."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.datums.datum import Datum, Entry
+from tea_runner.core.datums.environment_variables import variables
+from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.view import FileFact, Source, View, see
+from tea_runner.core.pipeline import Combined, Pfs, Pipeline, Transform
+
+FILES = {"s1/t1.nii.gz": "1", "s1/log": "2", "s2/t1.nii.gz": "1", "s2/log": "2", "one.nii.gz": "3"}
+LEAF = Pfs(name="in", repo="raw", glob="/*")
+PIPELINE = Pipeline(
+    name="up", home="up", spec_path="up/spec.yml", transform=Transform(cmd=("x",), env=(("A", "1"),)),
+    input=LEAF,
+)  # fmt: skip
+HIDDEN = replace(PIPELINE, output_path="$1")
+
+
+def fact(path: str) -> FileFact:
+    """What git knows of a file."""
+    return FileFact(False, Content("MD5", 1, FILES[path] * 32), None, "0" * 40)
+
+
+SOURCE = Source(prefix="raw", listing=Listing(sorted(FILES)), fact=fact, commit="c" * 40)
+
+
+def entry(path: str, *, is_dir: bool = False, number: int = 0, name: str = "in") -> Entry:
+    """A match."""
+    return Entry(number, name, path, is_dir, ("/" + path, path), join_on="j", group_by="g")
+
+
+def view(pipeline: Pipeline, *entries: Entry) -> View:
+    """What the datum's command sees."""
+    return see(pipeline, Datum(entries), (SOURCE, SOURCE))
+
+
+def test_a_file_stands_at_its_own_path_below_its_input() -> None:
+    """Names are visible: path, variables of join and group."""
+    seen = view(PIPELINE, entry("one.nii.gz"))
+
+    assert ["in/one.nii.gz"] == [shown.visible for shown in seen.files]
+    assert {"in": "in/one.nii.gz"} == seen.places
+    assert {"PACH_DATUM_in_JOIN_ON": "j", "PACH_DATUM_in_GROUP_BY": "g"} == seen.variables
+
+
+def test_a_directory_comes_with_all_below_it() -> None:
+    """Every file of the directory, in byte order, and the directory itself as the place."""
+    seen = view(PIPELINE, entry("s1", is_dir=True))
+
+    assert ["in/s1/log", "in/s1/t1.nii.gz"] == [shown.visible for shown in seen.files]
+    assert {"in": "in/s1"} == seen.places
+
+
+def test_hidden_names_leave_the_extension_alone() -> None:
+    """``datum.nii.gz`` for a file, ``datum/…`` for a directory; nothing tells the subject."""
+    file, folder = view(HIDDEN, entry("one.nii.gz")), view(HIDDEN, entry("s1", is_dir=True))
+
+    assert ["in/datum.nii.gz"] == [shown.visible for shown in file.files]
+    assert ["in/datum/log", "in/datum/t1.nii.gz"] == [shown.visible for shown in folder.files]
+    assert {} == file.variables
+    assert folder.inputs == view(HIDDEN, entry("s2", is_dir=True)).inputs
+
+
+def test_several_hidden_entries_are_counted_in_the_order_of_their_content() -> None:
+    """The same contents under other names, in another order, are the same view."""
+    group = replace(HIDDEN, input=Combined(kind="group", inputs=(LEAF,)))
+    one = view(group, entry("s1/log"), entry("s1/t1.nii.gz"))
+    two = view(group, entry("s2/t1.nii.gz"), entry("s2/log"))
+
+    assert one.inputs == two.inputs
+    assert {"in/datum-1.nii.gz", "in/datum-2"} == {shown.visible for shown in one.files}
+
+
+def test_view_dataset_keeps_the_datasets_paths() -> None:
+    """DataLad style: files stand where they stand in the dataset."""
+    seen = view(replace(PIPELINE, view="dataset"), entry("s1", is_dir=True))
+
+    assert ["raw/s1/log", "raw/s1/t1.nii.gz"] == [shown.visible for shown in seen.files]
+
+
+def test_empty_files_have_no_content() -> None:
+    """Names only: the content is not in the view, so it is not in the key."""
+    seen = view(replace(PIPELINE, input=replace(LEAF, empty_files=True)), entry("s1/log"))
+
+    assert [None] == [file.content for file in seen.inputs[0].files]
+
+
+def environment(pipeline: Pipeline, path: str) -> dict[str, str]:
+    """The command's variables."""
+    datum = Datum((entry(path),))
+    return variables(
+        pipeline, datum, see(pipeline, datum, (SOURCE,)), (SOURCE,),
+        key="k" * 64, job="j", commit="c", pfs="/pfs", dataset="/dataset",
+    )  # fmt: skip
+
+
+def test_variables_have_pachyderms_names() -> None:
+    """Inputs by name, their commits, the datum's id, and what the pipeline declares, last."""
+    found = environment(PIPELINE, "one.nii.gz")
+
+    assert "/pfs/in/one.nii.gz" == found["in"]
+    assert ("c" * 40, "up", "j", "1") == (
+        found["in_COMMIT"], found["PPS_PIPELINE_NAME"], found["PACH_JOB_ID"], found["A"]
+    )  # fmt: skip
+    assert Datum((entry("one.nii.gz"),)).id == found["PACH_DATUM_ID"]
+    home = replace(PIPELINE, transform=Transform(cmd=("x",), env=(("HOME", "/x"),)))
+    assert "/x" == environment(home, "one.nii.gz")["HOME"]
+
+
+def test_variables_do_not_tell_hidden_names() -> None:
+    """Two subjects with the same content have the same variables, down to the last."""
+    assert environment(HIDDEN, "s1/log") == environment(HIDDEN, "s2/log")
+    assert not [value for value in environment(HIDDEN, "s1/log").values() if "s1" in value]

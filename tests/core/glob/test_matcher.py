@@ -1,0 +1,290 @@
+"""Globs: each rule of the language with what it selects, written out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from tea_runner.core.datums.listing import Listing
+from tea_runner.core.glob.bounded_matcher import Bounded
+from tea_runner.core.glob.instructions import Program
+from tea_runner.core.glob.matcher import Glob, GlobError, clean, expand, quote, references
+from tea_runner.core.glob.syntax import parse
+
+TREE = Listing(
+    [
+        "foo-1/nope2.txt",
+        "foo-1/test2.txt",
+        "foo-2/foo-2_1/anothertest.txt",
+        "foo-2/foo-2_1/nope3.txt",
+        "foo-2/foo-2_1/test3.txt",
+        "nope1.txt",
+        "test1.txt",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("glob", "expected"),
+    [
+        ("/", ["/"]),
+        ("", ["/"]),
+        (".", ["/"]),
+        ("/*", ["/foo-1/", "/foo-2/", "/nope1.txt", "/test1.txt"]),
+        ("*", ["/foo-1/", "/foo-2/", "/nope1.txt", "/test1.txt"]),
+        ("/*/", ["/foo-1/", "/foo-2/", "/nope1.txt", "/test1.txt"]),
+        ("/*/*", ["/foo-1/nope2.txt", "/foo-1/test2.txt", "/foo-2/foo-2_1/"]),
+        (
+            "/**",
+            [
+                "/foo-1/",
+                "/foo-1/nope2.txt",
+                "/foo-1/test2.txt",
+                "/foo-2/",
+                "/foo-2/foo-2_1/",
+                "/foo-2/foo-2_1/anothertest.txt",
+                "/foo-2/foo-2_1/nope3.txt",
+                "/foo-2/foo-2_1/test3.txt",
+                "/nope1.txt",
+                "/test1.txt",
+            ],
+        ),
+        (
+            "/**test*.txt",
+            [
+                "/foo-1/test2.txt",
+                "/foo-2/foo-2_1/anothertest.txt",
+                "/foo-2/foo-2_1/test3.txt",
+                "/test1.txt",
+            ],
+        ),
+        ("!(foo)*", ["/nope1.txt", "/test1.txt"]),
+        ("/!(foo*|nope*)", ["/test1.txt"]),
+        ("/[!n]*", ["/foo-1/", "/foo-2/", "/test1.txt"]),
+        ("!(**)", []),
+        ("/foo-?", ["/foo-1/", "/foo-2/"]),
+        ("/{foo-1,test1.txt}", ["/foo-1/", "/test1.txt"]),
+        ("/foo-1/test2.txt", ["/foo-1/test2.txt"]),
+    ],
+)
+def test_a_glob_selects_files_and_directories(glob: str, expected: list[str]) -> None:
+    """Every file and every directory is a candidate; the root is matched by / only."""
+    compiled = Glob(glob)
+    assert expected == [
+        "/" + path + ("/" if is_dir and path else "")
+        for path, is_dir in TREE.candidates()
+        if compiled.match("/" + path) is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "expected"),
+    [
+        ("/(*)", "/foo/", ("foo",)),
+        ("/(*)", "/foo/bar", None),
+        ("/*/bar-(*)", "/foo/bar-123/", ("123",)),
+        ("/(*)/*/(??)*.txt", "/foo/bar-123/ABC.txt", ("foo", "AB")),
+        ("/*/(bar-(123))/*", "/foo/bar-123/ABC.txt", ("bar-123", "123")),
+        ("/@(a|b)c", "/bc", ("b",)),
+        ("/@(a|b)c", "/cc", None),
+        ("/*(ab)", "/abab", ("abab",)),
+        ("/x*(ab)", "/x", ("",)),
+        ("/+(ab)", "/abab", ("abab",)),
+        ("/x+(ab)", "/x", None),
+        ("/x?(ab)", "/x", ("",)),
+        ("/x?(ab)", "/xab", ("ab",)),
+        ("/x?(ab)", "/xabab", None),
+        ("/!(ab)", "/abc", ("abc",)),
+        ("/!(ab)", "/ab", None),
+        ("/!(ab)c", "/abc", None),
+        ("/!(ab)", "/a/b", None),
+        ("/foo*(x)", "/fooxx", ("xx",)),
+        ("/foo*(x)", "/fooyx", None),
+        ("/foo**(x)", "/fooyx", ("",)),
+        ("/((a)(b))(c)", "/abc", ("ab", "a", "b", "c")),
+        ("/(*)_(*)", "/a_b_c", ("a_b", "c")),
+        ("/(a|(b))", "/a", ("a", "")),
+        ("/{a,b*}c", "/bxc", ()),
+        ("/{a,{b,c}d}", "/cd", ()),
+        ("/{a,b}", "/a,b", None),
+        ("/a,b", "/a,b", ()),
+        ("/a|b", "/a|b", ()),
+        ("/a)b}c", "/a)b}c", ()),
+        ("/[abc]", "/b", ()),
+        ("/[a-c]x", "/bx", ()),
+        ("/[a-c]x", "/dx", None),
+        ("/[!a]", "/b", ()),
+        ("/[^a]", "/a", None),
+        ("/a[!b]c", "/a/c", ()),
+        ("/[[:digit:]]", "/7", ()),
+        ("/[[:digit:]]", "/x", None),
+        ("/[[:^digit:]]", "/x", ()),
+        ("/[^[:alpha:]]", "/x", None),
+        ("/[[:alpha:][:digit:]_]", "/_", ()),
+        ("/[[:digit:]]", "/]", ()),
+        (r"/[\]\-a]", "/-", ()),
+        (r"/\*", "/*", ()),
+        (r"/\*", "/a", None),
+        ("/a?c", "/a/c", None),
+        ("/a?c", "/aüc", ()),
+        ("/*", "/a\udcffb", ()),
+        ("/**", "/a\nb/c", ()),
+        ("/*.txt", "/a.txt\n", None),
+        ("a//b/./c", "/a/b/c", ()),
+        ("/", "/a", None),
+        ("/**", "/", None),
+    ],
+)
+def test_a_match_has_captures(glob: str, path: str, expected: tuple[str, ...] | None) -> None:
+    """Captures are counted by opening parentheses, and $0 is the path without a trailing slash."""
+    found = Glob(glob).match(path)
+    whole = path.rstrip("/") or "/"
+    assert (None if expected is None else (whole, *expected)) == found
+
+
+@pytest.mark.parametrize(
+    ("glob", "problem"),
+    [
+        ("/(a", "glob '/(a', character 2: '(' is never closed"),
+        ("/{a", "glob '/{a', character 2: '{' is never closed"),
+        ("/[a", "glob '/[a', character 2: '[' is never closed"),
+        ("/[]", "glob '/[]', character 2: an empty class matches nothing"),
+        ("/[z-a]", "glob '/[z-a]', character 2: the range z-a is empty"),
+        ("/[[:letter:]]", "glob '/[[:letter:]]', character 3: there is no class [:letter:]"),
+        ("/[a!]", "glob '/[a!]', character 4: '!' within a class"),
+        ("/[a[b]", "glob '/[a[b]', character 4: a '[' within a class"),
+        ("/a\\", "glob '/a\\\\', character 3: a backslash at the end"),
+        ("/^(a)", "glob '/^(a)', character 2: '^(' means nothing"),
+        ("../**", "glob '../**' must stay inside the dataset"),
+        ("a/../b", "glob 'a/../b' must stay inside the dataset"),
+        (".git/**", "glob '.git/**' must stay inside the dataset"),
+        ("~/*", "glob '~/*' must stay inside the dataset"),
+        ("a" * 513, "glob 'aaaaaaaaaaaaaaaaaaaa'… has 513 characters"),
+        ("(" * 30 + ")" * 30, "groups are nested deeper than 20"),
+    ],
+)
+def test_a_malformed_glob_is_refused(glob: str, problem: str) -> None:
+    """The refusal names the character and what to write."""
+    with pytest.raises(GlobError) as caught:
+        Glob(glob)
+    assert problem in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("$1", "one"),
+        ("${1}x", "onex"),
+        ("$1x", "onex"),
+        ("$0", "/p"),
+        ("$$1", "$1"),
+        ("$7", ""),
+        ("$", "$"),
+        ("$a", "$a"),
+        ("${1", "${1"),
+        ("a-$2-$1", "a-two-one"),
+        ("$12", ""),
+        ("$99999999999", ""),
+    ],
+)
+def test_templates_name_captures(template: str, expected: str) -> None:
+    """$n and ${n} are captures, $$ is a dollar sign, and what is missing is empty."""
+    assert expected == expand(template, ("/p", "one", "two"))
+
+
+def test_references_of_a_template() -> None:
+    """The numbers of all captures that a template uses, without $$."""
+    assert (1, 20) == references("$1-$$3-${20}")
+
+
+@pytest.mark.parametrize(
+    ("glob", "expected"),
+    [("", "/"), ("/", "/"), (".", "/"), ("foo*", "/foo*"), ("/foo/", "/foo"), ("a//b", "/a/b")],
+)
+def test_cleaning(glob: str, expected: str) -> None:
+    """A leading slash is added, a trailing one removed."""
+    assert expected == clean(glob)
+
+
+@pytest.mark.parametrize(
+    ("glob", "prefix", "depth"),
+    [
+        ("/", "/", 1),
+        ("/*", "/", 1),
+        ("/raw/sub-*/x.txt", "/raw/sub-", 3),
+        ("/a/**", "/a/", None),
+        ("/a[!b]c", "/a", 2),
+        ("/{a/b/c,d}", "/", 3),
+        ("/*(a/)b", "/", None),
+        ("/!(a/b/c)", "/", 1),
+        (r"/a\*b*", "/a*b", 1),
+    ],
+)
+def test_pruning(glob: str, prefix: str, depth: int | None) -> None:
+    """What every match begins with, and how deep matches lie, is known before matching."""
+    compiled = Glob(glob)
+    assert (prefix, depth) == (compiled.literal_prefix, compiled.max_depth)
+
+
+def test_a_quoted_path_matches_itself() -> None:
+    """Names that look like globs can be given literally."""
+    path = r"/a*b?[c]{d,e}(f|g)!@+^\h"
+    assert (path,) == Glob(quote(path)).match(path)
+    assert Glob(quote(path)).match("/axb") is None
+
+
+NAMES = [
+    f"/sub-{number:05d}/{'a' * (1 + number % 40)}/scan_T{1 + number % 2}w.nii.gz"
+    for number in range(100_000)
+]
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "/*/*/(*)_T1w.nii.gz",
+        "a*a*a*a*a*a*a*a*b",
+        "/*/a*a*a*a*a*a*a*b*",
+        "/**a**a**a**a**a**b",
+        "/**/*(*(a))b",
+        "/**/+(+(+(a|aa)|a))b/**",
+        "/**/!(*(a)b)*(*(a))x",
+        "/**" + "{a,aa}" * 40 + "b",
+        "/**/" + "?(a)" * 60 + "b",
+        "/**/*(!(a)|!(b)|!(c))x",
+        "/*/" + "!(b)" * 60 + "/x",
+        "/**" + "[!b]" * 100 + "c",
+    ],
+)
+def test_no_glob_takes_long(glob: str) -> None:
+    """100,000 paths are done, or the glob is refused with a reason, within a bound."""
+    compiled = Glob(glob)
+    began = time.process_time()
+    # A glob that is refused stops here, with its reason; any other error would fail the test.
+    with contextlib.suppress(GlobError):
+        for name in NAMES:
+            compiled.match(name)
+    assert time.process_time() - began < 30
+
+
+def test_a_usual_glob_is_fast() -> None:
+    """100,000 paths take a fraction of a second."""
+    compiled = Glob("/*/*/(*)_T1w.nii.gz")
+    began = time.process_time()
+    found = sum(compiled.match(name) is not None for name in NAMES)
+    assert 50_000 == found
+    assert time.process_time() - began < 1
+
+
+def test_a_glob_beyond_its_budget_is_refused_with_a_reason() -> None:
+    """The refusal names the glob and what makes it dear."""
+    text = "/**+(+(a)b)"
+    bounded = Bounded(Program(parse(text)), text, budget=50)
+    with pytest.raises(GlobError) as caught:
+        bounded.captures("/" + "ab" * 100)
+    assert (
+        "glob '/**+(+(a)b)' is too intricate for so many paths; "
+        "use fewer stars and no groups repeated within groups"
+    ) == caught.value.message

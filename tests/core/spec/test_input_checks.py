@@ -1,0 +1,182 @@
+"""Inputs in pipeline files: Pachyderm's own rules, and what is probably not meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tea_runner.core.spec.input_checks import default_name
+from tea_runner.core.spec.parse import parse_specs
+
+
+def said(text: str) -> list[tuple[str, str, str]]:
+    """Kind, key and message of each problem of an input."""
+    whole = f"pipeline: {{name: p}}\ntransform: {{cmd: [a]}}\ninput: {text}\n"
+    return [(p.kind, p.key, p.message) for p in parse_specs("p/spec.yml", whole.encode()).problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{pfs: {glob: /*}}", ("error", "input.pfs.repo", "repo is missing")),
+        ("{pfs: {repo: a}}", ("error", "input.pfs.glob", "glob is missing")),
+        ("{pfs: {repo: a, glob: }}", ("error", "input.pfs.glob", "glob is empty")),
+        (
+            "{pfs: {repo: a, glob: ''}}",
+            (
+                "error",
+                "input.pfs.glob",
+                "glob is empty; write '/*' for one datum per entry, or '/' for all",
+            ),
+        ),
+        (
+            "{pfs: {repo: out, glob: /}}",
+            (
+                "error",
+                "input.pfs.name",
+                "an input cannot be called out: that is where the results go",
+            ),
+        ),
+        ("{pfs: {repo: out, name: in, glob: /}}", None),
+        (
+            "{pfs: {repo: a, name: 'b c', glob: /}}",
+            ("error", "input.pfs.name", "a name has 1 to 63 of A-Z a-z 0-9 _ -, got 'b c'"),
+        ),
+        (
+            "{pfs: {repo: a, name: GIT_DIR, glob: /}}",
+            (
+                "error",
+                "input.pfs.name",
+                "variable GIT_DIR is not allowed: it is the system's own",
+            ),
+        ),
+        (
+            "{pfs: {repo: sub-01, glob: /}}",
+            ("bad habit", "input.pfs.name", "a shell cannot read a variable called $sub-01"),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, commit: abc}}",
+            ("error", "input.pfs.commit", "commit is not available"),
+        ),
+        ("{pfs: {repo: a, glob: /, s3: true}}", ("error", "input.pfs.s3", "s3 is not available")),
+        (
+            "{pfs: {repo: a, glob: /, lazy: true}}",
+            ("ignored", "input.pfs.lazy", "lazy has no effect"),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, trigger: {size: 1G}}}",
+            ("ignored", "input.pfs.trigger", "trigger has no effect"),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, branch: dev}}",
+            ("ignored", "input.pfs.branch", "branch dev is not looked up"),
+        ),
+        ("{pfs: {repo: a, glob: /, branch: main}}", None),
+        (
+            "{pfs: {repo: a, glob: '/*', join_on: $1}}",
+            ("bad habit", "input.pfs.join_on", "$1 is always empty: the glob has no capture"),
+        ),
+        (
+            "{pfs: {repo: a, glob: '/(*)', group_by: $1-$2}}",
+            ("bad habit", "input.pfs.group_by", "$2 is always empty: the glob has 1 capture"),
+        ),
+        (
+            "{pfs: {repo: ../b, glob: /}}",
+            ("error", "input.pfs.repo", "'../b' is no path in this dataset"),
+        ),
+        (
+            "{pfs: {repo: a//b, glob: /}}",
+            ("error", "input.pfs.repo", "'a//b' is no path in this dataset"),
+        ),
+        (
+            "{pfs: {repo: .git/x, glob: /}}",
+            ("error", "input.pfs.repo", "'.git/x' is no path in this dataset"),
+        ),
+        ("{pfs: {repo: ./a, glob: /}}", None),
+        ("{pfs: {repo: ., glob: /}}", None),
+        (
+            "{pfs: {repo: a, glob: '/../x'}}",
+            (
+                "error",
+                "input.pfs.glob",
+                "glob '/../x' must stay inside the dataset; "
+                "write it from the input's top, such as '/*'",
+            ),
+        ),
+        ("{}", ("error", "input", "expected exactly one kind of input, got none")),
+        (
+            "{pfs: {repo: a, glob: /}, cross: [{pfs: {repo: b, glob: /}}]}",
+            ("error", "input", "expected exactly one kind of input, got pfs and cross"),
+        ),
+        ("{cross: []}", ("error", "input.cross", "cross has no inputs")),
+        (
+            "{cross: [{}]}",
+            ("error", "input.cross[0]", "expected exactly one kind of input, got none"),
+        ),
+        ("{cross: {a: b}}", ("error", "input.cross", "expected a list, got a mapping")),
+        ("{git: {url: x}}", ("error", "input.git", "git is not available")),
+        (
+            "{atom: {repo: a, glob: /}}",
+            ("deprecation", "input.atom", "atom is an older name of pfs"),
+        ),
+        ("{cron: {spec: x}}", ("error", "input.cron.name", "name is missing")),
+        ("{glob: /}", ("error", "input.glob", "unknown key 'glob'")),
+        (
+            "{group: [{pfs: {repo: a, glob: /}}]}",
+            None,
+        ),
+        (
+            "{join: [{pfs: {repo: a, glob: '/(*)', join_on: $1}}, {pfs: {repo: b, glob: /*}}]}",
+            (
+                "bad habit",
+                "input.join[1].pfs.join_on",
+                "no join_on: its files go with every file that has no join_on either",
+            ),
+        ),
+    ],
+)
+def test_rules_of_inputs(text: str, expected: tuple[str, str, str] | None) -> None:
+    """What is said of an input, first; nothing where it is in order."""
+    found = said(text)
+    if expected is None:
+        assert [] == found
+    else:
+        assert expected in found
+
+
+@pytest.mark.parametrize("kind", ["cross", "join", "group"])
+def test_names_must_differ(kind: str) -> None:
+    """Within cross, join and group, also when one of them is nested."""
+    one = "{pfs: {repo: a, glob: '/(*)', join_on: $1, group_by: $1}}"
+    keys = ["input.%s[1].pfs.name", "input.%s[1].union[0].pfs.name"]
+    for other, key in zip([one, f"{{union: [{one}]}}"], keys, strict=True):
+        found = said(f"{{{kind}: [{one}, {other}]}}")
+        expected = f"two inputs of this {kind} are called a, the other is in line 3"
+        assert [("error", key % kind, expected)] == found
+
+
+def test_siblings_of_a_union_may_share_a_name() -> None:
+    """Their datums are of the same kind."""
+    assert [] == said("{union: [{pfs: {repo: a, glob: /x}}, {pfs: {repo: a, glob: /y}}]}")
+
+
+def test_too_many_globs() -> None:
+    """More than fifty are refused with their number."""
+    one = "{pfs: {repo: a, glob: /}}"
+    expected = ("error", "input", "more than 50 globs (51)")
+    assert [] == said(f"{{union: [{', '.join([one] * 50)}]}}")
+    assert [expected] == said(f"{{union: [{', '.join([one] * 51)}]}}")
+
+
+@pytest.mark.parametrize(
+    ("repo", "name"),
+    [
+        ("raw/t1", "t1"),
+        ("images/", "images"),
+        (".", "dataset"),
+        ("/", "dataset"),
+        ("a b/c d", "c_d"),
+    ],
+)
+def test_an_input_without_a_name_has_its_repos(repo: str, name: str) -> None:
+    """The last part, with what a name cannot hold replaced."""
+    assert name == default_name(repo)

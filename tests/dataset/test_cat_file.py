@@ -1,0 +1,94 @@
+"""Many objects are read at once, ahead of time or not; what is not there is said to be missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.errors import CommandError
+from tea_runner.dataset import cat_file
+from tea_runner.dataset.cat_file import CatFile
+from tea_runner.dataset.git_environment import GitEnvironment
+from tea_runner.host import process
+
+ENV = dict(os.environ)
+ABSENT = "1" * 40
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[CatFile]:
+    """An empty repository."""
+    process.run(["git", "init", "-q", "--bare", str(tmp_path)], env=ENV)
+    made = CatFile(tmp_path, GitEnvironment(variables=ENV, home=tmp_path))
+    yield made
+    made.close()
+
+
+def blobs(root: Path, *contents: bytes) -> list[str]:
+    """Ids of new blobs."""
+    stream = b"".join(
+        b"blob\nmark :%d\ndata %d\n%s\n" % (n, len(c), c) for n, c in enumerate(contents, 1)
+    )
+    asked = b"".join(b"get-mark :%d\n" % n for n in range(1, len(contents) + 1))
+    done = process.run(
+        ["git", f"--git-dir={root}", "fast-import", "--quiet"], env=ENV, stdin=stream + asked
+    )
+    return done.stdout.decode().split()
+
+
+@pytest.mark.parametrize("pipe", [1 << 20, 1 << 16, 1 << 12])
+def test_any_contents_come_as_they_are(
+    tmp_path: Path, cat: CatFile, monkeypatch: pytest.MonkeyPatch, pipe: int
+) -> None:
+    """Empty ones, such with line ends and headers in them, and such that no pipe holds."""
+    monkeypatch.setattr(cat_file, "_PIPE", pipe)
+    contents = [b"", b"\n", b"x" * 300_000, b"a blob 7\nb", *(b"%d" % n for n in range(5000))]
+    oids = blobs(tmp_path, *contents)
+
+    found = cat.read_many([*oids[:2000], ABSENT, *oids])
+
+    expected = dict(zip(oids, (("blob", content) for content in contents), strict=True))
+    assert {**expected, ABSENT: None} == found
+    assert len(contents) + 1 == cat.reads
+
+
+def test_what_was_asked_ahead_of_time_is_not_asked_again(tmp_path: Path, cat: CatFile) -> None:
+    """The answers wait, also when others are wanted first."""
+    one, two, three = blobs(tmp_path, b"one", b"two", b"three")
+    cat.ahead([one, two, ABSENT])
+
+    assert {three: ("blob", b"three")} == cat.read_many([three])
+    found = cat.read_many([two, ABSENT, one])
+    assert {two: ("blob", b"two"), one: ("blob", b"one"), ABSENT: None} == found
+    assert 4 == cat.reads
+
+
+def test_more_than_a_pipe_holds_can_be_asked_ahead(tmp_path: Path, cat: CatFile) -> None:
+    """What there is no room for is asked when it is wanted."""
+    contents = [b"%d" % number * 100 for number in range(9000)]
+    oids = blobs(tmp_path, *contents)
+    cat.ahead(oids)
+
+    found = cat.read_many(oids)
+
+    assert contents == [each[1] for oid in oids if (each := found[oid])]
+    assert len(contents) == cat.reads
+
+
+def test_after_a_failure_it_begins_anew(
+    tmp_path: Path, cat: CatFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the half of an answer nothing is left, nor of what was asked ahead."""
+    one, two = blobs(tmp_path, b"one", b"two")
+    cat.ahead([one])
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            process.Pipe, "some", lambda _: (_ for _ in ()).throw(CommandError(("git",), 1))
+        )
+        with pytest.raises(CommandError):
+            cat.read_many([two])
+
+    assert {one: ("blob", b"one"), two: ("blob", b"two")} == cat.read_many([one, two])

@@ -1,0 +1,158 @@
+"""The index of known results: quick, and no more than git says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.manifest_text import format_head
+from tea_runner.core.results.result import Output
+from tea_runner.dataset.git_environment import make_environment
+from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.result_index import Index
+from tea_runner.host import process
+from tests.clone import Clone
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """Somebody's clone of an empty forge."""
+    bare = tmp_path / "forge.git"
+    process.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], env=dict(os.environ))
+    process.run(
+        ["git", "-C", str(bare), "config", "uploadpack.allowFilter", "true"], env=dict(os.environ)
+    )
+    return Clone(tmp_path / "clone", bare.as_uri())
+
+
+@pytest.fixture
+def mirror(clone: Clone, tmp_path: Path) -> Iterator[Mirror]:
+    """A mirror of that forge."""
+    environment = make_environment(tmp_path, path=os.environ["PATH"], protocols=["file"])
+    made = Mirror(tmp_path / "mirror.git", clone.url, environment)
+    yield made
+    made.close()
+
+
+def settle(clone: Clone, home: str, *rows: tuple[str, str], text: str = "x") -> str:
+    """Commit a manifest with rows (key, path), and their files, in one commit."""
+    for _, path in rows:
+        file = clone.path / home / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    clone.git("add", "-A")
+    manifest = Manifest.of(tuple(Row(key, key, "", (path,)) for key, path in rows))
+    return clone.commit(f"{home}/manifest.tsv", format_head(manifest).decode())
+
+
+def outputs(index: Index, key: str) -> tuple[Output, ...] | None:
+    """What the index has for a key."""
+    result = index.result(key)
+    return result.outputs if result else None
+
+
+def test_results_of_all_branches_and_of_the_past_are_known(clone: Clone, mirror: Mirror) -> None:
+    """A key of an older manifest, of another branch, and of a nested home; unknown ones are not."""
+    settle(clone, "up", ("k1", "a"), text="one")
+    settle(clone, "up", ("k2", "a"), text="two")
+    clone.git("switch", "-q", "-c", "other")
+    settle(clone, "deep/er/down", ("k3", "b"), text="three")
+    clone.push("main", "other")
+    mirror.fetch()
+    index = Index(mirror)
+    index.update()
+
+    assert {"k1", "k2", "k3"} == index.known(["k1", "k2", "k3", "k4"]).keys()
+    blobs = [outputs(index, key)[0].name for key in ("k1", "k2", "k3")]  # type: ignore[index]
+    assert [b"one", b"two", b"three"] == [mirror.objects.blob(blob) for blob in blobs]
+    assert outputs(index, "k4") is None
+    index.close()
+
+
+def test_a_deleted_index_gives_the_same_answers(clone: Clone, mirror: Mirror) -> None:
+    """Learned bit by bit, rebuilt, and made from an empty file: equal."""
+    mirror.fetch()
+    index = Index(mirror)
+    for number in range(3):
+        settle(clone, "up", (f"k{number}", "a"), text=str(number))
+        clone.push("main")
+        mirror.fetch()
+        assert 1 == index.update()
+        assert 0 == index.update()
+    keys = [f"k{number}" for number in range(4)]
+    learned = [outputs(index, key) for key in keys]
+    index.rebuild()
+    rebuilt = [outputs(index, key) for key in keys]
+    index.close()
+    index.path.unlink()
+    new = Index(mirror)
+    new.update()
+
+    assert learned == rebuilt == [outputs(new, key) for key in keys]
+    new.close()
+
+
+def test_a_branch_that_was_rewritten_does_not_confuse_it(clone: Clone, mirror: Mirror) -> None:
+    """After a forced push new manifests are learned; what the old ones said is harmless."""
+    settle(clone, "up", ("k1", "a"))
+    clone.push("main")
+    mirror.fetch()
+    index = Index(mirror)
+    index.update()
+    clone.git("commit", "-q", "--amend", "-m", "other words")
+    settle(clone, "up", ("k2", "a"), text="two")
+    clone.push("+main")
+    mirror.fetch()
+    index.update()
+
+    assert {"k1", "k2"} == index.known(["k1", "k2"]).keys()
+    index.close()
+
+
+def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> None:
+    """A manifest whose file is missing in its own commit names nothing that could be copied."""
+    manifest = Manifest.of((Row("d", "k1", "", ("gone",)),))
+    clone.commit("up/manifest.tsv", format_head(manifest).decode())
+    clone.push("main")
+    mirror.fetch()
+    index = Index(mirror)
+    index.update()
+
+    assert outputs(index, "k1") is None
+    index.close()
+
+
+def test_a_key_that_came_whole_again_is_found_there(clone: Clone, mirror: Mirror) -> None:
+    """The first commit lacks the file, a later one has it: the later one counts."""
+    manifest = format_head(Manifest.of((Row("k1", "k1", "", ("a",)),))).decode()
+    clone.commit("up/manifest.tsv", manifest)
+    clone.push("main")
+    mirror.fetch()
+    index = Index(mirror)
+    index.update()
+    settle(clone, "up", ("k1", "a"), ("k2", "b"))
+    clone.push("main")
+    mirror.fetch()
+    index.update()
+
+    assert outputs(index, "k1") is not None
+    index.close()
+
+
+def test_a_large_manifest_is_fetched_for_itself(clone: Clone, mirror: Mirror) -> None:
+    """A partial mirror lacks blobs of 32 KiB and more; those of manifests are brought, others not."""
+    rows = [(f"{number:064}", f"f{number}") for number in range(500)]
+    (clone.path / "big").write_text("x" * 40_000)
+    settle(clone, "up", *rows)
+    clone.push("main")
+    mirror.fetch()
+    index = Index(mirror)
+    index.update()
+
+    assert 500 == len(index.known([key for key, _ in rows]))
+    assert mirror.objects.blob(clone.git("rev-parse", "HEAD:big")) is None
+    index.close()

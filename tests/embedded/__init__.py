@@ -1,1 +1,0 @@
-"""Tests of tea_runner/embedded."""

@@ -1,0 +1,20 @@
+"""An embedded forge with an owner and a bot that may write everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.forge.embedded import EmbeddedForge
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+    """Serving on a free port."""
+    with EmbeddedForge(tmp_path / "forge") as running:
+        running.add_user("ada", "correct horse")
+        running.add_user("eve", "battery staple")
+        running.add_user("bot", "paper clip", admin=True)
+        yield running

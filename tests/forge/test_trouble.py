@@ -1,0 +1,101 @@
+"""A forge that is busy, away or rude: what the client tries again, and what it says."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.errors import ForgeError
+from tea_runner.forge.embedded import EmbeddedForge, Fault, Manners
+from tea_runner.forge.gitea import Gitea
+
+
+class Script(Manners):
+    """Answers by a list of faults, then well."""
+
+    def __init__(self, *faults: Fault | None) -> None:
+        self.faults = list(faults)
+        self.asked = 0
+
+    def answer(self, method: str, path: str) -> Fault | None:
+        """The next fault."""
+        self.asked += 1
+        return self.faults.pop(0) if self.faults else None
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+    """A forge with a user."""
+    with EmbeddedForge(tmp_path / "forge") as running:
+        running.add_user("bot", "horse", admin=True)
+        running.create_repository("bot", "edges")
+        yield running
+
+
+def client(forge: EmbeddedForge, naps: list[float]) -> Gitea:
+    """A client that does not really sleep."""
+    return Gitea(forge.url, forge.add_token("bot"), timeout=2, sleep=naps.append)
+
+
+def test_a_busy_forge_is_asked_again(forge: EmbeddedForge) -> None:
+    """Three times, each after a longer pause; then it answers."""
+    naps: list[float] = []
+    forge.manners = Script(Fault(status=503), Fault(status=429), Fault(keep=0))
+    assert client(forge, naps).whoami() == "bot"
+    assert len(naps) == 3
+    assert naps[0] < 0.7 < naps[2]
+
+
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(status=429), Fault(keep=2)])
+def test_refs_of_a_forge_in_trouble_are_an_error(forge: EmbeddedForge, fault: Fault) -> None:
+    """Never "no refs": that would look as if all branches were deleted; the next question is answered."""
+    asking = client(forge, [])
+    forge.manners = script = Script(fault)
+    with pytest.raises(ForgeError, match="listing refs of bot/edges"):
+        asking.refs("bot/edges", "refs/heads/")
+    assert 1 == script.asked
+    assert {} == asking.refs("bot/edges", "refs/heads/")
+
+
+def test_a_post_is_not_sent_twice(forge: EmbeddedForge) -> None:
+    """It may have been carried out; who called decides."""
+    forge.manners = script = Script(Fault(status=503))
+    with pytest.raises(ForgeError) as busy:
+        client(forge, []).add_hook("bot/edges", url="http://x", secret="s")
+    assert busy.value.status == 503
+    assert script.asked == 1
+
+
+def test_a_refusal_is_not_tried_again(forge: EmbeddedForge) -> None:
+    """403 stays 403."""
+    forge.manners = script = Script(Fault(status=403))
+    with pytest.raises(ForgeError, match="403"):
+        client(forge, []).whoami()
+    assert script.asked == 1
+
+
+def test_a_redirect_is_not_followed(forge: EmbeddedForge) -> None:
+    """The token goes to the configured address and nowhere else."""
+    forge.manners = Script(Fault(status=302))
+    with pytest.raises(ForgeError, match="it has moved"):
+        client(forge, []).whoami()
+
+
+def test_a_slow_forge_is_given_up(forge: EmbeddedForge) -> None:
+    """After the time that the settings give."""
+    forge.manners = Script(*(Fault(delay=1.5) for _ in range(4)))
+    slow = Gitea(forge.url, forge.add_token("bot"), timeout=0.2, sleep=lambda _: None)
+    with pytest.raises(ForgeError, match="no answer in time"):
+        slow.whoami()
+
+
+def test_an_absent_forge_is_said_in_words() -> None:
+    """No class names, no memory addresses; which setting to look at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    away = Gitea(f"http://127.0.0.1:{port}", "t", sleep=lambda _: None)
+    assert away.check() == [f"http://127.0.0.1:{port}: nothing listens there; check forge.url"]

@@ -1,0 +1,166 @@
+"""A control group where one can be made, and none where it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _second, _sweep
+from tea_runner.sandbox.cgroup_launcher import Launcher
+from tea_runner.sandbox.protocol import Limits
+
+
+def test_without_a_limit_there_is_no_group() -> None:
+    """Nothing is made for a command that may use what there is."""
+    with Cgroups().hold(Limits()) as group:
+        assert group is None
+
+
+def test_two_who_make_groups_in_one_process_do_not_take_each_others_names(made: Cgroups) -> None:
+    """The second one's command is held by a group as well, and not just watched."""
+    other = Cgroups()
+    with made.hold(Limits(memory=1 << 26)) as one, other.hold(Limits(memory=1 << 26)) as two:
+        assert one is not None
+        assert two is not None
+        assert one[0] is not two[0]
+    other.close()
+
+
+def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
+    """A machine without control groups is no error: the sum is watched instead."""
+    with Cgroups(tmp_path / "nothing").hold(Limits(memory=1)) as group:
+        assert group is None
+
+
+def groups() -> list[Path]:
+    """Ours, of this process."""
+    return [path for path in MOUNT.glob(f"**/tea-{os.getpid()}-*") if path.is_dir()]
+
+
+def run(launcher: Launcher, *argv: str) -> tuple[int, str]:
+    """A program to its end: its code, and what it printed."""
+    reading, printed = os.pipe()
+    with open(os.devnull, "rb") as nothing:
+        child = launcher.start(argv, stdin=nothing.fileno(), output=printed, pass_fds=())
+    os.close(printed)
+    with open(reading, "rb") as file:
+        said = file.read().decode()
+    return child.wait(), said
+
+
+def own_group(text: str) -> str:
+    """The name of ours in ``/proc/self/cgroup``."""
+    mark = f"tea-{os.getpid()}-"
+    (name,) = {line.rpartition("/")[2] for line in text.splitlines() if mark in line}
+    return name
+
+
+@pytest.fixture
+def made() -> Iterator[Cgroups]:
+    """The groups of a worker, where the machine has such things."""
+    groups = Cgroups()
+    with groups.hold(Limits(memory=1 << 26)) as held:
+        if held is None:
+            own = Path("/proc/self/cgroup").read_text("ascii")
+            pytest.skip(f"no control group can be made here, in {own.split()}")
+    yield groups
+    groups.close()
+
+
+def test_a_real_group_holds_one_command_after_the_other_and_is_gone_in_the_end(
+    made: Cgroups,
+) -> None:
+    """Each is in it from its first instruction; equal limits share it, others do not; nothing is left."""
+    seen = []
+    for size in (1 << 26, 1 << 26, 1 << 27):
+        with made.hold(Limits(memory=size)) as held:
+            assert held is not None
+            group, launcher = held
+            code, said = run(launcher, "/bin/cat", "/proc/self/cgroup")
+            assert 0 == code
+            seen.append(own_group(said))
+            assert not group.oom()
+    assert seen[0] == seen[1] != seen[2]
+    made.close()
+    assert {*seen}.isdisjoint(path.name for path in groups())
+
+
+def test_a_command_that_takes_too_much_is_ended_and_the_next_one_is_not(made: Cgroups) -> None:
+    """The kernel holds it, and says so of this command only."""
+    greedy = "x = bytearray(1 << 28)"
+    for program, ends in ((greedy, True), ("pass", False)):
+        with made.hold(Limits(memory=1 << 26)) as held:
+            assert held is not None
+            group, launcher = held
+            code, _ = run(launcher, sys.executable, "-c", program)
+            assert (ends, ends) == (code != 0, group.oom())
+
+
+def test_a_group_whose_launcher_was_killed_gets_another(made: Cgroups) -> None:
+    """Whoever dies first, the next command runs, and in the same group."""
+    seen = []
+    for _ in range(2):
+        with made.hold(Limits(memory=1 << 26)) as held:
+            assert held is not None
+            seen.append(own_group(run(held[1], "/bin/cat", "/proc/self/cgroup")[1]))
+            os.kill(held[1].pid, signal.SIGKILL)
+            with pytest.raises(OutsideError, match="launcher has died"):
+                run(held[1], "/bin/true")
+    assert seen[0] == seen[1]
+
+
+def test_only_what_happens_to_a_command_counts_for_it(tmp_path: Path) -> None:
+    """A group in which an earlier command ran out of memory is as good as new."""
+    (tmp_path / "memory.events").write_text("max 3\noom_kill 1\n")
+    group = Cgroup(tmp_path)
+    launcher = group.ready()
+    try:
+        assert launcher is not None
+        assert str(launcher.pid) == (tmp_path / "cgroup.procs").read_text()
+        assert not group.oom()
+        (tmp_path / "memory.events").write_text("max 4\noom_kill 2\n")
+        assert group.oom()
+        assert launcher is group.ready()
+        assert not group.oom()
+    finally:
+        group.remove()
+
+
+def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
+    """The new group has the limits, no swap, and ends as a whole."""
+    (tmp_path / "cgroup.controllers").touch()
+    service = tmp_path / "system.slice" / "tea.service"
+    (service / "worker").mkdir(parents=True)
+    found = _second(
+        Limits(memory=1000, processes=8), tmp_path, "0::/system.slice/tea.service/worker\n"
+    )
+    assert (
+        service,
+        {
+            "memory.max": "1000",
+            "memory.swap.max": "0",
+            "memory.oom.group": "1",
+            "pids.max": "12",
+        },
+    ) == found
+
+
+def test_a_worker_at_the_top_makes_no_group_outside(tmp_path: Path) -> None:
+    """A worker in the root group has nothing beside it."""
+    (tmp_path / "cgroup.controllers").touch()
+    assert _second(Limits(memory=1), tmp_path, "0::/\n") is None
+
+
+def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
+    """Those of the living, and directories of others, stay."""
+    alive, dead, other = f"tea-{os.getpid()}-0", "tea-999999999-3", "tea-time"
+    for name in (alive, dead, other):
+        (tmp_path / name).mkdir()
+    _sweep(tmp_path)
+    assert {alive, other} == {path.name for path in tmp_path.iterdir()}

@@ -1,0 +1,117 @@
+"""What is particular to containers: which image, who made them, what is left behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess  # noqa: TID251 - a worker that dies, outside of the one place that starts processes
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.errors import Refused
+from tea_runner.sandbox import container_engine
+from tea_runner.sandbox.container_engine import Engine
+from tea_runner.sandbox.mounts import bind_option
+from tea_runner.sandbox.protocol import Environment, Limits, Mount
+
+from .conftest import Bench
+
+_DIGEST = "sha256:" + "a" * 64
+
+
+def test_an_image_is_known_by_its_digest_only() -> None:
+    """The same digest is the same environment, whatever the registry, name and engine."""
+    podman, docker = (Engine(name, variables={}) for name in ("podman", "docker"))
+    assert ("image", _DIGEST) == podman.identity(f"registry.example.org/a/b:1@{_DIGEST}")
+    assert podman.identity(_DIGEST) == docker.identity(f"other/name@{_DIGEST}")
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["python:3.12", "python", "", "python@sha256:12", "--privileged", f"a b@{_DIGEST}", "a;id"],
+)
+def test_an_image_that_may_change_is_refused(image: str) -> None:
+    """A tag may be another image tomorrow; anything that is no digest is refused."""
+    with pytest.raises(Refused, match="has no digest"):
+        Engine("podman", variables={}).identity(image)
+
+
+def test_any_path_can_be_shown(tmp_path: Path) -> None:
+    """A path with commas and quotes is one field of the option."""
+    option = bind_option(Mount(source=tmp_path / 'a,b"c', target="/pfs/x"))
+    assert option.startswith("type=bind,")
+    assert '"source=' in option
+    assert option.endswith(",target=/pfs/x,ro")
+
+
+def test_a_missing_engine_is_named(tmp_path: Path) -> None:
+    """Without the program there is a sentence."""
+    assert "podman is missing" in (
+        Engine("podman", variables={"PATH": str(tmp_path)}).check() or ""
+    )
+
+
+@pytest.fixture
+def podman(engines: Callable[[str], tuple[Environment, str]], tmp_path: Path) -> Bench:
+    """A bench with podman."""
+    engine, image = engines("podman")
+    made = Bench(engine, tmp_path / "job", image)
+    for directory in (made.view / "in", made.out, made.code):
+        directory.mkdir(parents=True)
+    return made
+
+
+@pytest.mark.engine
+def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
+    """What a killed worker left behind is removed, what a living one runs is not."""
+    engine = podman.environment
+    assert isinstance(engine, Engine)
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    labels = {
+        "dead": f"{socket.gethostname()}/{dead.pid}/1",
+        "used-again": f"{socket.gethostname()}/{os.getpid()}/1",
+        "alive": container_engine._worker(),
+        "elsewhere": "other-host/1/1",
+    }
+    for name, label in labels.items():
+        engine._ask("create", "--name", name, "--label", f"{container_engine._LABEL}={label}",
+                    "--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000",
+                    podman.image, "true")  # fmt: skip
+    try:
+        assert {"dead", "used-again"} == set(engine.sweep())
+    finally:
+        for name in labels:
+            engine._remove(name)
+
+
+@pytest.mark.engine
+def test_nothing_of_a_container_is_left(podman: Bench) -> None:
+    """After a run there is no container of ours."""
+    engine = podman.environment
+    assert isinstance(engine, Engine)
+    podman.shell("exit 3")
+    podman.shell("sleep 60", timeout=0.5)
+    assert b"" == engine._ask("ps", "--all", "--quiet").strip()
+
+
+@pytest.mark.engine
+def test_an_image_that_is_not_there_is_not_fetched(podman: Bench) -> None:
+    """An image that nobody has pulled is refused, with what to do."""
+    with pytest.raises(Refused, match="is not on this machine"):
+        podman.run("true", image=_DIGEST)
+
+
+@pytest.mark.engine
+def test_a_container_is_nobody_with_no_rights(podman: Bench) -> None:
+    """The command has no capability, no new privileges, and its root is read-only."""
+    podman.shell(
+        "cat /proc/self/status; touch /x; touch /bin/x; id -u", limits=Limits(processes=64)
+    )
+    assert "CapEff:\t0000000000000000" in podman.text
+    assert "NoNewPrivs:\t1" in podman.text
+    assert "Seccomp:\t2" in podman.text
+    assert 2 == podman.text.count("Read-only file system")
+    assert "0" != podman.text.splitlines()[-1]

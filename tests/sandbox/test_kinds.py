@@ -1,0 +1,54 @@
+"""Which environment is taken, and that none is taken in another's place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.sandbox.kinds import Choice, choose
+
+_IMAGE = "name@sha256:" + "a" * 64
+
+
+def test_a_command_without_an_image_has_the_sandbox_that_is_set() -> None:
+    """The setting names the environment; without a sandbox one has to say so."""
+    assert "off" == choose("", Choice(sandbox="off")).name
+
+
+def test_a_sandbox_that_cannot_be_had_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A missing sandbox is never replaced by none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refused, match=r"apt install bubblewrap.*sandbox.kind"):
+        choose("", Choice())
+
+
+def test_an_image_without_a_container_engine_is_refused() -> None:
+    """A command with an image is not run on the host."""
+    with pytest.raises(Refused, match="add one on the worker"):
+        choose(_IMAGE, Choice())
+
+
+def test_a_missing_engine_is_refused(tmp_path: Path) -> None:
+    """The engine that was named is the one that is used, or none."""
+    choice = Choice(container="docker", variables={"PATH": str(tmp_path)})
+    with pytest.raises(Refused, match="docker is missing"):
+        choose(_IMAGE, choice)
+
+
+@pytest.mark.parametrize(
+    ("image", "choice"),
+    [
+        ("", Choice(sandbox="none")),
+        ("", Choice(sandbox="docker")),
+        (_IMAGE, Choice(container="host")),
+        (_IMAGE, Choice(container="rkt")),
+    ],
+)
+def test_an_unknown_kind_is_named_with_those_that_are_known(image: str, choice: Choice) -> None:
+    """A word that is no kind is an error of the settings."""
+    with pytest.raises(SettingsError, match="choose one of"):
+        choose(image, choice)

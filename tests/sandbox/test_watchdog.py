@@ -1,0 +1,85 @@
+"""A watched group ends with whoever watches it, and no other group does."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+from tea_runner.host import process
+from tea_runner.sandbox.watchdog import Watchdogs
+
+#: Watches one sleeping process after the other, says their numbers, and dies over the last one.
+_WORKER = """
+import os, time
+from tea_runner.adapters import process
+from tea_runner.sandbox.watchdog import Watchdogs
+dogs = Watchdogs()
+sleeping = [process.start(("/bin/sleep", "60"), env={}) for _ in range(3)]
+for each in sleeping[:2]:
+    with dogs.over(each.pid):
+        pass
+print(*(each.pid for each in sleeping), flush=True)
+with dogs.over(sleeping[2].pid):
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_only_the_group_in_hand_ends_with_the_worker() -> None:
+    """Those that it was done with live on: their numbers could be anybody's by then."""
+    done = process.run([sys.executable, "-c", _WORKER], env=dict(os.environ), check=False)
+    first, second, third = (int(word) for word in done.stdout.split())
+    ends = [os.pidfd_open(pid) for pid in (first, second)]
+    try:
+        _gone(third)
+        for pid in (first, second):
+            os.kill(pid, 0)
+    finally:
+        for descriptor in ends:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+
+
+def _gone(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([descriptor], [], [], 20)
+        assert [descriptor] == ended
+    finally:
+        os.close(descriptor)
+
+
+def test_one_watchdog_serves_one_command_after_the_other() -> None:
+    """A second command costs no process; two at once have one each."""
+    dogs = Watchdogs()
+    before = set(process.descendants(os.getpid()))
+    sleeping = [process.start(("/bin/sleep", "60"), env={}) for _ in range(2)]
+    try:
+        for each in sleeping:
+            with dogs.over(each.pid):
+                pass
+        own = {each.pid for each in sleeping}
+        assert 1 == len(set(process.descendants(os.getpid())) - before - own)
+        with dogs.over(sleeping[0].pid), dogs.over(sleeping[1].pid):
+            assert 2 == len(set(process.descendants(os.getpid())) - before - own)
+        assert [None, None] == [each.poll() for each in sleeping]
+    finally:
+        for each in sleeping:
+            process.kill(each)
+
+
+def test_a_watchdog_that_was_killed_is_replaced() -> None:
+    """The command after it is watched all the same."""
+    dogs = Watchdogs()
+    before = set(process.descendants(os.getpid()))
+    with dogs.over(1 << 30):
+        (first,) = set(process.descendants(os.getpid())) - before
+        os.kill(first, signal.SIGKILL)
+        _gone(first)
+    with dogs.over(1 << 30):
+        (second,) = set(process.descendants(os.getpid())) - before
+    assert first != second

@@ -1,0 +1,91 @@
+"""What a round of the reconciler costs the forge, and what it does when the forge is in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.broker.redis_server import Broker
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.embedded.manners import Fault, Manners
+from tea_runner.wiring import Site
+from tests.clone import Clone
+from tests.looking import broker, make_site, plan_to_end
+from workers.reconciler import Reconciler
+
+__all__ = ["broker"]
+
+NAMES = ("bees", "cows", "dogs")
+
+
+class Counting(Manners):
+    """Good manners, or one bad answer to git; counts what is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.bad: Fault | None = None
+
+    def answer(self, method: str, path: str) -> Fault | None:
+        """Keep the question."""
+        self.asked.append(f"{method} {path.partition('?')[0]}")
+        return self.bad if "/git-upload-pack" in path else None
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+    """Three repositories with a commit each."""
+    with EmbeddedForge(tmp_path / "forge", manners=Counting()) as running:
+        running.add_user("lab", "secret")
+        running.add_user("bot", "another secret", admin=True)
+        for name in NAMES:
+            running.create_repository("lab", name)
+            clone = Clone(tmp_path / name, running.push_url(f"lab/{name}", "lab", "secret"))
+            clone.commit(name)
+            clone.push()
+        yield running
+
+
+@pytest.fixture
+def site(broker: Broker, forge: EmbeddedForge, tmp_path: Path) -> Iterator[Site]:
+    """A server that watches them; all tips are planned."""
+    token = tmp_path / "token"
+    token.write_text(forge.add_token("bot"))
+    made = make_site(
+        broker, tmp_path, forge__url=forge.url, forge__kind="gitea", forge__user="bot",
+        forge__token_file=str(token), repositories=",".join(f"lab/{name}" for name in NAMES),
+    )  # fmt: skip
+    made.redis.flushall()
+    for name in NAMES:
+        tip = made.forge.branches(f"lab/{name}")["main"]
+        plan_to_end(made, f"lab/{name}", tip)
+    yield made
+    made.redis.close()
+
+
+def test_an_idle_round_is_one_request_for_each_repository(forge: EmbeddedForge, site: Site) -> None:
+    """Nothing has moved, nothing is mended, and nobody was asked twice."""
+    reconciler = Reconciler(site)
+    assert [] == reconciler.round()
+    manners = forge.manners
+    assert isinstance(manners, Counting)
+    manners.asked.clear()
+
+    assert [] == reconciler.round()
+    assert [f"POST /lab/{name}.git/git-upload-pack" for name in NAMES] == sorted(manners.asked)
+
+
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(keep=30)])
+def test_a_forge_in_trouble_has_no_branch_deleted(
+    forge: EmbeddedForge, site: Site, fault: Fault
+) -> None:
+    """What was planned stays known; the next round with a whole answer finds nothing to do."""
+    manners = forge.manners
+    assert isinstance(manners, Counting)
+    reconciler = Reconciler(site)
+    manners.bad = fault
+    assert [] == reconciler.round()
+    manners.bad = None
+    assert len(NAMES) == len(list(site.redis.scan_iter("tea:tip:*")))
+    assert [] == reconciler.round()

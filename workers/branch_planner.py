@@ -1,0 +1,234 @@
+"""A repository and a branch in; its tip planned, settled as far as can be, and spoken about."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from tea_runner.broker.job_scripts import ENDED
+from tea_runner.broker.run_store import PipelineRun, Run, Runs, run_id
+from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.core.git.branch import is_pull
+from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.flow.advance_branch import Advance, Advancer
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.tracked_subdatasets import tracked
+from tea_runner.host.failpoints import reached, step
+from tea_runner.host.gc_tuning import undisturbed
+from tea_runner.host.log_redaction import be_discreet
+from tea_runner.wiring import Site
+from workers.commit_statuses import Statuses
+from workers.resource_pool import Warm
+
+log = logging.getLogger(__name__)
+
+#: Seconds before a plan that the outside world made fail is tried again; the reconciler goes on.
+_BACK_OFF = (0.2, 1.0)
+_SHOWN = 500
+#: Repositories that are kept open.
+_WARM = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A repository, and what was learned of its commits."""
+
+    repository: Repository
+    memory: Memory
+
+    def rest(self) -> None:
+        """Let go of what the last piece of work had no use for."""
+        self.repository.objects.rest()
+        self.memory.rest()
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        self.repository.close()
+        self.memory.forget()
+
+
+class Planner:
+    """Plans branches and settles what is finished."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._repositories = Warm(self._open, _WARM)
+        self._runs = Runs(site.redis)
+        self._statuses = Statuses(site, self._runs)
+        be_discreet(site.redactor.text)
+
+    def __call__(self, argument: str) -> None:
+        """One request: ``["owner/name", "branch"]``."""
+        repository, branch = json.loads(argument)
+        self.plan(str(repository), str(branch))
+
+    def plan(self, repository: str, branch: str) -> Advance | None:
+        """Advance a branch; what fails outside is tried again, then left to the reconciler."""
+        advance = self._plan(repository, branch)
+        if advance is not None:
+            # Now that nobody waits for it, what the next plan would have to learn before its fetch.
+            with contextlib.suppress(TeaError, OSError):
+                known = self._repositories[repository]
+                known.repository.index.learn()
+                known.rest()
+        return advance
+
+    def _plan(self, repository: str, branch: str) -> Advance | None:
+        with self._site.plans.turn(repository, branch) as mine:
+            if not mine:
+                # Whoever is at it may have read the tip before the latest push.
+                self._site.work.enqueue("plan", json.dumps([repository, branch]))
+                return None
+            reached("plan")
+            why = self._site.plans.begin(repository, branch)
+            if is_pull(branch) and not self._site.settings.pull_requests:
+                # Asked for before the setting was taken back, or by somebody who writes to the queue.
+                log.warning("plan %s %s: pull requests are not processed here", repository, branch)
+                return None
+            for pause in (*_BACK_OFF, None):
+                try:
+                    return self._advance(repository, branch, mine, pushed=why != ENDED)
+                except OutsideError as error:
+                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    if pause is None:
+                        self._say(repository, branch, error.message)
+                        return None
+                    time.sleep(pause)
+                except TeaError as error:
+                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    self._say(repository, branch, error.message)
+                    return None
+        return None
+
+    def _open(self, name: str) -> _Known:
+        return _Known(repository=self._site.repository(name), memory=self._memory())
+
+    def _memory(self) -> Memory:
+        return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
+
+    def _advance(self, name: str, branch: str, mine: str, *, pushed: bool) -> Advance | None:
+        known = self._repositories[name]
+        repository, memory = known.repository, known.memory
+        # Before the fetch: what it takes away stays known.
+        repository.index.learn()
+        with step("refresh"):
+            # What jobs of this host have pushed is here already.
+            repository.refresh(expected=pushed)
+        advancer = Advancer(
+            dataset=repository,
+            queue=self._site.jobs,
+            who=self._site.who,
+            memory=memory,
+            pace=functools.partial(self._site.paces.of, name),
+            wishes=self._site.wishes(name, branch),
+        )
+        with step("advance"), undisturbed():
+            advance = advancer.advance(branch)
+        known.rest()
+        if advance is None:
+            return None
+        if advance.planned is not None:
+            self._subscribe(name, branch, advance.planned.tip)
+            self._tell_subscribers(name, branch, advance.commit)
+        said = True
+        if advance.pipelines or advance.problems:
+            with step("remember"):
+                run = self._remember(repository, branch, advance)
+            with step("status"):
+                said = self._statuses.post(run, advance)
+        # Last of all: whatever ends this process before leaves the branch to the reconciler.
+        plans, starved = self._site.plans, advancer.starved
+        waits = any(progress.jobs for progress in advance.pipelines.values())
+        if not plans.end(
+            name, branch, advance.commit, mine, starved=starved, said=said, waits=waits
+        ):
+            plans.request_plan(name, f"refs/heads/{branch}", why="Redis forgot what was planned")
+        reached("plan.end")
+        return advance
+
+    def _subscribe(self, name: str, branch: str, tip: Tip) -> None:
+        """Remember which repositories this branch follows; the next plan after a loss says it anew."""
+        with contextlib.suppress(TeaError):
+            links = tip.links
+            for submodule, _ in tracked(tip).values() if links is not None else ():
+                assert links is not None
+                upstream = links.name(submodule)
+                self._site.redis.sadd(f"tea:subscribers:{upstream}", f"{name}\n{branch}")
+
+    def _tell_subscribers(self, name: str, branch: str, commit: str) -> None:
+        """Branches that follow this repository are planned again when its tip has moved."""
+        place = f"tea:told:{name}\n{branch}"
+        if self._site.redis.get(place) == commit.encode():
+            return
+        followers: Any = self._site.redis.smembers(f"tea:subscribers:{name}")
+        for follower in followers:
+            repository, _, branch = follower.decode().partition("\n")
+            if repository != name:
+                self._site.plans.request_plan(
+                    repository, f"refs/heads/{branch}", why=f"{name} has moved"
+                )
+        self._site.redis.set(place, commit)
+
+    def _remember(self, repository: Repository, branch: str, advance: Advance) -> Run:
+        commit = repository.objects.commit(advance.origin)
+        upstream, homes = _drawing(advance)
+        pipelines = []
+        for progress in advance.pipelines.values():
+            order = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
+            datums = sorted(progress.moving, key=lambda d: order.get(d.action, 5))[:_SHOWN]
+            still = (d for d in progress.decisions if d.action == "current")
+            datums += islice(still, _SHOWN - len(datums))
+            pipelines.append(
+                PipelineRun(
+                    name=progress.pipeline,
+                    upstream=upstream.get(progress.pipeline, []),
+                    home=homes.get(progress.pipeline, ""),
+                    state=progress.state,
+                    counts=dict(progress.counts),
+                    detail=progress.detail,
+                    commit=progress.commit,
+                    jobs=progress.jobs,
+                    datums=[[d.label, d.key, d.action, d.reason, d.detail] for d in datums],
+                )
+            )
+        return self._runs.save(
+            Run(
+                id=run_id(repository.name, branch, advance.origin),
+                repository=repository.name,
+                branch=branch,
+                commit=advance.origin,
+                title=commit.subject,
+                author=commit.author,
+                pipelines=pipelines,
+                problems=list(advance.problems),
+            )
+        )
+
+    def _say(self, repository: str, branch: str, sentence: str) -> None:
+        with contextlib.suppress(TeaError, OSError):
+            mirror = self._repositories[repository].repository.mirror
+            # What was never fetched, because it is refused, still has a commit to say it beside.
+            ref = f"refs/heads/{branch}"
+            commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
+            if commit:
+                self._statuses.obstacle(repository, commit, sentence)
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        self._repositories.close()
+
+
+def _drawing(advance: Advance) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """What a picture of the run needs: who reads whom, and where each has its home."""
+    if advance.planned is None or advance.planned.plan.problems:
+        return {}, {}
+    tip = advance.planned.tip
+    above = {p.name: [other.name for other in tip.upstream(p)] for p in tip.pipelines}
+    return above, {p.name: p.home for p in tip.pipelines}

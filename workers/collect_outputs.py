@@ -1,0 +1,79 @@
+"""A command's output folder in, checked files ready to be saved out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tea_runner.core.errors import OutputRefused
+from tea_runner.core.results.output_policy import Output, Rules, require
+from tea_runner.dataset.save_outputs import Found
+from tea_runner.sandbox.scan_outputs import Bounds, examine
+
+_BARE = Rules()
+
+
+def collect(
+    out: Path,
+    view: Path,
+    home: str,
+    *,
+    bounds: Bounds,
+    taken: frozenset[str] = frozenset(),
+    pfs: str = "/pfs",
+    out_at: str = "/pfs/out",
+) -> list[Found]:
+    """All files below *out*, which nobody writes to any more.
+
+    :param view: the command's inputs, for links into them: those are copied.
+    :param home: where in the dataset the outputs go.
+    :param taken: paths of the dataset that are not results: the pipeline's file and its code.
+    :param pfs: how the command sees *view*; *out_at* how it sees *out*.
+    :raises OutputRefused: naming what may not become a result.
+    """
+    rules = Rules(taken=taken)
+    examination = examine(out, home=home, rules=rules, bounds=bounds, pfs=pfs, out_at=out_at)
+    require(examination.refused)
+    return [_found(output, out, view) for output in examination.outputs]
+
+
+def collect_declared(
+    tree: Path, home: str, declared: Sequence[str], *, bounds: Bounds
+) -> list[Found]:
+    """``view: dataset``: what the command wrote of what it was to write, relative to the home.
+
+    :param tree: the dataset as the command left it.
+    :param declared: paths of the dataset; a directory stands for all that is in it.
+    :raises OutputRefused: when one was not made, or may not become a result.
+    """
+    place = tree
+    for part in home.split("/") if home else ():
+        place = place / part
+        if place.is_symlink() or not place.is_dir():
+            raise OutputRefused(f"the command replaced the folder {home} by something else")
+    examination = examine(place, home=home, rules=_BARE, bounds=bounds)
+    wanted = [path[len(home) :].lstrip("/") for path in declared]
+    inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
+    require(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
+    for path, full in zip(wanted, declared, strict=True):
+        if not any(_is_below(output.path, [path]) for output in inside):
+            raise OutputRefused(f"declared output {full} was not made")
+    return [_found(output, place, tree) for output in inside]
+
+
+def _is_below(path: str, places: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(place + "/") for place in places)
+
+
+def _found(output: Output, out: Path, view: Path) -> Found:
+    if output.kind == "symlink":
+        return Found(output.path, out / output.path, 0, False, link=output.target)
+    if output.kind == "input link":
+        file = view / output.target
+        if not file.is_file() or not file.resolve().is_relative_to(view.resolve()):
+            raise OutputRefused(
+                f"output {output.path} is a link to input {output.target}, which is no file; "
+                f"write a copy instead"
+            )
+        return Found(output.path, file, file.stat().st_size, False)
+    return Found(output.path, out / output.path, output.size, output.executable)

@@ -1,0 +1,258 @@
+"""One job in, its results under a private ref of the forge out: from then on they cannot be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
+from tea_runner.core.git.annex_backend import annex_backend
+from tea_runner.core.git.branch import is_pull
+from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.job import Job
+from tea_runner.core.redact import Redactor
+from tea_runner.core.results.result import Result, format_results
+from tea_runner.dataset.attributes import Attributes
+from tea_runner.dataset.forge_dataset import RESULTS, Repository
+from tea_runner.dataset.save_outputs import Found, Saver
+from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.planning_cache import Memory
+from tea_runner.host.failpoints import reached, step
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.pipeline_secrets import Given
+from tea_runner.sandbox.protocol import Environment, Limits
+from tea_runner.sandbox.scan_outputs import Bounds
+from tea_runner.sandbox.scratch_folder import Scratch
+from workers.run_datums import Bench
+
+#: Commits whose datums are remembered: jobs of one push need not derive them again.
+_REMEMBERED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a worker works with."""
+
+    scratch: Scratch
+    environment: Callable[[Pipeline], Environment]
+    limits: Limits
+    bounds: Bounds
+    network: bool
+    who: str
+    #: What a pipeline's command gets of the operator's secrets: the job, the pipeline, a folder.
+    secrets: Callable[[Job, Pipeline, Path], Given] = lambda *_: Given()
+    redactor: Redactor = field(default_factory=Redactor)
+
+
+@dataclass
+class Report:
+    """How a job ended, datum by datum."""
+
+    results: list[Result] = field(default_factory=list)
+    #: Key to the sentence that says how it failed.
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    #: The commit that holds the results.
+    commit: str = ""
+
+
+class Workshop:
+    """Does jobs of one repository, with warm mirrors and pipes."""
+
+    def __init__(self, repository: Repository, means: Means) -> None:
+        self.repository = repository
+        self.means = means
+        self._memory = Memory()
+        self._works: dict[tuple[str, str, object], Work] = {}
+        self._attributes = Attributes(repository.mirror, means.scratch.path)
+
+    def do(
+        self,
+        job: Job,
+        write: Callable[[bytes], None],
+        cancelled: Callable[[], bool] = lambda: False,
+        mine: Callable[[], bool] = lambda: True,
+    ) -> Report:
+        """Compute what the job asks for and publish it; datums that fail do not harm the others.
+
+        :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
+            again.
+        :raises Superseded: when its commit is not on the forge any more.
+        :raises Cancelled: when it was stopped, or another worker has it by now.
+        """
+        began = time.monotonic()
+        tip, work = self._work(job)
+        annex = self.repository.prepared_annex()
+        backend = annex_backend(tip.blob_at(".gitattributes") or b"")
+        saver = Saver(annex, self._attributes, self.repository.writer(), backend)
+        bench = Bench(
+            environment=self.means.environment(work.pipeline),
+            limits=self.means.limits,
+            bounds=self.means.bounds,
+            # What came from anybody may read the dataset, so it may not speak to anybody.
+            network=self.means.network and not is_pull(job.branch),
+            get=lambda dataset, keys: self._get(self._dataset(tip, dataset), keys),
+            write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
+                oid, path
+            ),
+        )
+        report = Report()
+        stream = self.means.redactor.stream(write)
+        with self._room() as base, contextlib.ExitStack() as stack:
+            stack.callback(stream.flush)
+            given = self.means.secrets(job, work.pipeline, base / "secrets")
+            leak = Redactor(given.values)
+            for computed in bench.compute(
+                tip, work, job.datums, base, job=job.id, write=stream.write, cancelled=cancelled,
+                given=given,
+            ):  # fmt: skip
+                key = computed.item.key
+                if computed.error is not None or computed.ran is None:
+                    report.failures[key] = str(computed.error)
+                    continue
+                told = next((f.path for f in computed.found if _tells(leak, f)), "")
+                if told:
+                    report.failures[key] = (
+                        f"output {told} holds one of the pipeline's secrets; results are for "
+                        f"everybody who may read the repository"
+                    )
+                    continue
+                with step("save"):
+                    outputs = saver.save(computed.found, tip.root, computed.directory)
+                recovered = computed.ran.how == "recovered"
+                result = Result(key, outputs, computed.ran.code, recovered, saver.rule, job.salt)
+                report.results.append(result)
+        if report.results:
+            with step("store"):
+                saver.finish()
+            if not mine():
+                raise Cancelled("another worker has the job by now")
+            report.commit = self._publish(job, saver, report.results)
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _get(self, repository: Repository, keys: Iterable[str]) -> dict[str, Path]:
+        """Content of these keys; where some is missing, the forge is asked for news once."""
+        wanted = list(keys)
+        with step("get"):
+            try:
+                return repository.prepared_annex().get(wanted)
+            except ContentMissing:
+                repository.refresh()
+            return repository.prepared_annex().get(wanted)
+
+    @property
+    def annex_tip(self) -> str:
+        """The tip of ``git-annex`` as last seen."""
+        return self.repository.annex_tip() or ""
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the results of all of its datums are known on the forge by now."""
+        self.repository.refresh()
+        keys = [key for _, key in job.datums]
+        unsettled = self.repository.unsettled(job.scope)
+        if job.salt:
+            return all(key in unsettled and unsettled[key][1].salt == job.salt for key in keys)
+        rest = [key for key in keys if key not in unsettled]
+        return not rest or len(self.repository.known(rest, job.scope)) == len(set(rest))
+
+    def _dataset(self, tip: Tip, path: str) -> Repository:
+        """The dataset itself, or a subdataset of it."""
+        linked = tip.reach(path)[0].linked if path else None
+        return linked if isinstance(linked, Repository) else self.repository
+
+    def _work(self, job: Job) -> tuple[Tip, Work]:
+        tip = self._tip(job)
+        reached("derive")
+        known = self._works.get((job.commit, job.pipeline, job.pins))
+        if known is None:
+            pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
+            if pipeline is None:
+                raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
+            known = derive(tip, pipeline)
+            if len(self._works) >= _REMEMBERED:
+                self._works.clear()
+            self._works[job.commit, job.pipeline, job.pins] = known
+        return tip, known
+
+    def _tip(self, job: Job) -> Tip:
+        self.repository.mirror.ensure()
+        try:
+            return self._at(job)
+        except OutsideError:
+            with step("fetch"):
+                self.repository.refresh()
+        try:
+            return self._at(job)
+        except OutsideError:
+            raise Superseded(
+                f"commit {job.commit[:12]} was pushed away before this job began"
+            ) from None
+
+    def _at(self, job: Job) -> Tip:
+        return Tip(
+            self.repository.objects,
+            job.commit,
+            self._memory,
+            links=self.repository.links,
+            pins=dict(job.pins),
+        )
+
+    def _publish(self, job: Job, saver: Saver, results: Sequence[Result]) -> str:
+        """Push the results under the job's ref; whoever was there first has the same results."""
+        writer = saver.writer
+        data = format_results(results)
+        entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", data))}
+        if saver.blobs:
+            blobs = {oid: TreeEntry(PLAIN, oid) for oid in saver.blobs}
+            entries["blobs"] = TreeEntry(TREE, writer.tree(blobs))
+        title = f"tea-runner: results of job {job.id}"
+        message = self.repository.results_message(job.ref, title, data)
+        commit = writer.commit(writer.tree(entries), [], message, who=self.means.who, seconds=0)
+        writer.flush()
+        with step("publish"):
+            self.repository.put_results(job.ref, commit)
+        return commit
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[Path]:
+        base = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self.means.scratch.path))
+        try:
+            yield base
+        finally:
+            with step("clean"):
+                remove_tree(base)
+
+    def rest(self) -> None:
+        """Let go of what the last job had no use for."""
+        self.repository.objects.rest()
+        self._memory.rest()
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        self._attributes.close()
+        self.repository.close()
+        self._memory.forget()
+        self._works.clear()
+
+
+def _tells(leak: Redactor, found: Found) -> bool:
+    """Whether a file that a command left holds a secret, in its name or in its content."""
+    if leak.tells(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
+        return True
+    if found.link or not leak.known:
+        return False
+    with found.file.open("rb") as file:
+        before = b""
+        while chunk := file.read(1 << 20):
+            if leak.tells(before + chunk):
+                return True
+            before = (before + chunk)[-leak.longest :]
+    return False

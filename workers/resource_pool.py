@@ -1,0 +1,48 @@
+"""Names in, things that are costly to open out: the latest few stay open, the others are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from tea_runner.host.gc_tuning import give_back
+
+#: How many are closed before their memory is given back to the machine.
+_CLOSED = 16
+
+
+class Closable(Protocol):
+    """Something with processes and descriptors behind it."""
+
+    def close(self) -> None:
+        """End them."""
+        ...
+
+
+T = TypeVar("T", bound=Closable)
+
+
+class Warm(Generic[T]):
+    """At most *most* of them are open at once: each repository has several processes of git."""
+
+    def __init__(self, open_one: Callable[[str], T], most: int) -> None:
+        self._open = open_one
+        self._most = most
+        self._held: dict[str, T] = {}
+        self._closed = 0
+
+    def __getitem__(self, name: str) -> T:
+        """The one of this name, opened when it is not."""
+        held = self._held.pop(name, None)
+        while held is None and len(self._held) >= self._most:
+            self._held.pop(next(iter(self._held))).close()
+            self._closed += 1
+            if self._closed % _CLOSED == 0:
+                give_back()
+        self._held[name] = held or self._open(name)
+        return self._held[name]
+
+    def close(self) -> None:
+        """Close all of them."""
+        while self._held:
+            self._held.popitem()[1].close()

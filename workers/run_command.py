@@ -1,0 +1,110 @@
+"""A provisioned datum in, how its command ended out: tries, time limits, error handlers, log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tea_runner.core.errors import Cancelled, CommandFailed, TimedOut
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.sandbox.protocol import Environment, Execution, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A command that ended as the pipeline accepts."""
+
+    code: int
+    how: Literal["done", "recovered"]
+    seconds: float
+    attempts: int
+
+
+def run_datum(
+    pipeline: Pipeline,
+    execution: Execution,
+    environment: Environment,
+    *,
+    clear: Callable[[], None],
+    deadline: float | None = None,
+) -> Ran:
+    """Run the pipeline's command on one datum, as often as it may be tried.
+
+    :param execution: what to run and where; time limits and error handlers come from the pipeline.
+    :param clear: empties the outputs between two tries, so that none begins with half of another's.
+    :param deadline: seconds that are left of the pipeline's ``job_timeout``; for all tries and
+        the error handler together, while ``datum_timeout`` is for each.
+    :raises CommandFailed: when the last try ended with a code that is not accepted.
+    :raises TimedOut: when it took too long.
+    :raises Cancelled: when somebody stopped it.
+    """
+    transform = pipeline.transform
+    end = None if deadline is None else time.monotonic() + deadline
+    log = execution.log
+    accepted = {0, *transform.accept_return_code}
+    tries = max(1, pipeline.datum_tries)
+    for attempt in range(1, tries + 1):
+        if attempt > 1:
+            clear()
+            log(f"tea-runner: try {attempt} of {tries}\n".encode())
+        outcome = environment.run(replace(execution, timeout=_limit(pipeline, end)))
+        if outcome.cancelled:
+            raise Cancelled("it was stopped")
+        if outcome.code in accepted and not outcome.timed_out:
+            return Ran(
+                code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
+            )
+        if _over(end):
+            break
+    if _over(end):
+        raise TimedOut(
+            f"the job took longer than its job_timeout of {pipeline.job_timeout or 0:g} s"
+        )
+    if transform.err_cmd:
+        clear()
+        log(b"tea-runner: the command failed; running err_cmd\n")
+        handler = replace(execution, argv=transform.err_cmd, stdin=lines(transform.err_stdin))
+        after = environment.run(replace(handler, timeout=_limit(pipeline, end)))
+        if after.cancelled:
+            raise Cancelled("it was stopped")
+        if after.code == 0 and not after.timed_out:
+            return Ran(code=0, how="recovered", seconds=after.seconds, attempts=tries)
+    raise _failure(outcome, pipeline.datum_timeout, tries)
+
+
+def _limit(pipeline: Pipeline, end: float | None) -> float | None:
+    """Seconds that the next command may take."""
+    left = None if end is None else max(0.0, end - time.monotonic())
+    return min((t for t in (pipeline.datum_timeout, left) if t is not None), default=None)
+
+
+def _over(end: float | None) -> bool:
+    return end is not None and time.monotonic() >= end
+
+
+def lines(lines: tuple[str, ...]) -> bytes | None:
+    """Standard input of a command: its lines, each with its end; None is none."""
+    if not lines:
+        return None
+    return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _failure(outcome: Outcome, limit: float | None, tries: int) -> Exception:
+    after = f" ({tries} tries)" if tries > 1 else ""
+    if outcome.timed_out:
+        return TimedOut(
+            f"the command took longer than its datum_timeout of {limit or 0:g} s{after}"
+        )
+    if outcome.overflow:
+        return CommandFailed(f"{outcome.overflow}{after}", 1)
+    if outcome.oom:
+        return CommandFailed(f"the command used more memory than its limit{after}", 137)
+    if outcome.code == 127:
+        return CommandFailed(
+            f"the command was not found{after}; see the log, and the PATH of the sandbox", 127
+        )
+    if outcome.signal:
+        return CommandFailed(f"the command was ended by signal {outcome.signal}{after}", 1)
+    return CommandFailed(f"the command exited {outcome.code}{after}", outcome.code or 1)
