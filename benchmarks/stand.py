@@ -47,7 +47,7 @@ class Stand(Lab):
             log = (self.root / f"{verb}-{len(self._children)}.log").open("wb")
             argv = [sys.executable, "-m", "tea_runner", "--config", str(config), verb]
             self._children.append(
-                process.start(argv, env=self.env, cwd=self.root, stdout=log, stderr=log)
+                process.start_process(argv, env=self.env, cwd=self.root, stdout=log, stderr=log)
             )
 
     @property

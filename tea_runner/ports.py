@@ -10,7 +10,7 @@ from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.hook import ForgeHook
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.recompute_verdict import Verdict
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.result import Result
 
 
@@ -121,10 +121,10 @@ class TreeStore(Protocol):
         ...
 
 
-class Linked(Protocol):
+class Subdataset(Protocol):
     """A subdataset that can be read and fetched from."""
 
-    links: Links | None
+    links: Subdatasets | None
 
     @property
     def objects(self) -> Objects:
@@ -132,7 +132,7 @@ class Linked(Protocol):
         ...
 
 
-class Links(Protocol):
+class Subdatasets(Protocol):
     """Where a dataset's subdatasets are."""
 
     def name(self, submodule: Submodule) -> str:
@@ -142,7 +142,7 @@ class Links(Protocol):
         """
         ...
 
-    def dataset(self, submodule: Submodule, commit: str) -> Linked:
+    def dataset(self, submodule: Submodule, commit: str) -> Subdataset:
         """The subdataset with this commit at hand.
 
         :raises UserError: when it cannot be had here.
@@ -163,7 +163,7 @@ class Dataset(Protocol):
     """A dataset, on a forge or in a clone: its tips, its objects, its results."""
 
     name: str
-    links: Links | None
+    links: Subdatasets | None
     #: Whether it is a person's clone, which need not have all content itself.
     borrowed: bool
 
@@ -257,7 +257,7 @@ class Dataset(Protocol):
 Missed = tuple[tuple[str, str], str]
 
 
-class Wishes(Protocol):
+class RecomputeRequests(Protocol):
     """What people want of one branch beyond what its commits say, and what came of it."""
 
     def forced(self) -> Mapping[str, str]:
@@ -268,7 +268,7 @@ class Wishes(Protocol):
         """These are done."""
         ...
 
-    def note(self, salt: str, verdicts: Sequence[Verdict]) -> None:
+    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Remember what came of it; the same wish is counted once."""
         ...
 

@@ -15,40 +15,40 @@ from urllib.parse import urlsplit
 import redis
 
 from tea_runner.broker.connection import connect
-from tea_runner.broker.delivery_counts import Tally
-from tea_runner.broker.fleet import Fleet, look_at_fleet
+from tea_runner.broker.delivery_counts import DeliveryCounts
+from tea_runner.broker.fleet import Fleet, read_fleet
 from tea_runner.broker.job_logs import LogReader
-from tea_runner.broker.job_store import Jobs
-from tea_runner.broker.plan_requests import Plans
-from tea_runner.broker.recompute_requests import BranchWishes
-from tea_runner.broker.redis_server import Policy, ServerFacts, server_facts
-from tea_runner.broker.rq_consumer import Service
-from tea_runner.broker.rq_queues import Handler, Work
-from tea_runner.broker.run_store import Runs
-from tea_runner.broker.throughput import Paces
+from tea_runner.broker.job_store import JobStore
+from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.recompute_requests import BranchRecomputeRequests
+from tea_runner.broker.redis_server import EvictionPolicy, ServerFacts, server_facts
+from tea_runner.broker.rq_consumer import QueueConsumer
+from tea_runner.broker.rq_queues import Handler, Queues
+from tea_runner.broker.run_store import RunStore
+from tea_runner.broker.throughput import ThroughputStore
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.annex import Annex
-from tea_runner.dataset.fetch_limits import FetchBounds
-from tea_runner.dataset.forge_dataset import Repository
-from tea_runner.dataset.forge_subdatasets import ForgeLinks
+from tea_runner.dataset.fetch_limits import FetchLimits
+from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
 from tea_runner.dataset.git_environment import GitEnvironment, make_environment
 from tea_runner.dataset.local_clone import Clone, open_clone
 from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
-from tea_runner.dataset.shared_results import Elsewhere
+from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remotes import Storage
 from tea_runner.dataset.ssh_signature import Signer
-from tea_runner.forge.forge_kinds import Reach, make_forge
+from tea_runner.forge.forge_kinds import ForgeConnection, make_forge
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.host.tool_path import tool_path
 from tea_runner.host.tool_versions import tool_versions
 from tea_runner.ports import Forge
-from tea_runner.sandbox.kinds import KINDS, Choice, choose
-from tea_runner.sandbox.pipeline_secrets import Given, PipelineSecret, give
+from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice, choose_environment
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret, give_secrets
 from tea_runner.sandbox.protocol import Environment, Limits
-from tea_runner.sandbox.scan_outputs import Bounds
+from tea_runner.sandbox.scan_outputs import OutputLimits
 from tea_runner.settings import Settings
 
 
@@ -65,12 +65,12 @@ class Site:
     # -- environments of commands ------------------------------------------------------------
 
     @cached_property
-    def choice(self) -> Choice:
+    def choice(self) -> EnvironmentChoice:
         """What the operator decided about environments."""
         sandbox = self.settings.sandbox
         engines = [kind for kind in self.settings.environments if kind != "host"]
         said = self.settings.source("sandbox.path") != "default"
-        return Choice(
+        return EnvironmentChoice(
             sandbox="off" if sandbox.kind == "off" else "host",
             container=engines[0] if engines else "",
             binds=tuple(sandbox.binds),
@@ -91,7 +91,7 @@ class Site:
         """
         kind = bool(pipeline.transform.image)
         if kind not in self._environments:
-            self._environments[kind] = choose(pipeline.transform.image, self.choice)
+            self._environments[kind] = choose_environment(pipeline.transform.image, self.choice)
         return self._environments[kind]
 
     @cached_property
@@ -111,10 +111,10 @@ class Site:
         )
 
     @property
-    def bounds(self) -> Bounds:
+    def bounds(self) -> OutputLimits:
         """How much a command may leave as results."""
         sandbox = self.settings.sandbox
-        return Bounds(size=sandbox.output_bytes, files=sandbox.output_files)
+        return OutputLimits(size=sandbox.output_bytes, files=sandbox.output_files)
 
     # -- datasets ----------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Site:
     def forge(self) -> Forge:
         """The forge's client."""
         said = self.settings.forge
-        reach = Reach(
+        reach = ForgeConnection(
             url=said.url,
             token=said.token.reveal(),
             timeout=said.timeout,
@@ -162,14 +162,14 @@ class Site:
         found = list(self.forge.repositories(wild)) if wild else []
         return sorted({*plain, *found})
 
-    def repository(self, name: str) -> Repository:
+    def repository(self, name: str) -> ForgeDataset:
         """A dataset on the forge, with this host's mirror of it."""
         trusted = self.settings.trusted_repositories
         path = mirror_path(_folder(self.settings.state) / "mirrors", name)
         forge = self.settings.forge
-        bounds = FetchBounds(size=forge.max_fetch, refs=forge.max_refs)
+        bounds = FetchLimits(size=forge.max_fetch, refs=forge.max_refs)
         mirror = Mirror(path, self.forge.remote_url(name), self.git, bounds)
-        made = Repository(
+        made = ForgeDataset(
             name,
             mirror,
             Annex(path, self.git, self.storages),
@@ -178,11 +178,11 @@ class Site:
         )
         made.sign = self.signer
         made.listing = functools.partial(self.forge.refs, name, *FETCHED)
-        made.links = ForgeLinks(
+        made.links = ForgeSubdatasets(
             name, self.forge_base, self.repository, allowed=self.settings.repositories
         )
         if self.settings.trusted_repositories:
-            made.others = Elsewhere(name, lambda: self._named(trusted), self.repository)
+            made.others = SharedResults(name, lambda: self._named(trusted), self.repository)
         return made
 
     def _named(self, patterns: Sequence[str]) -> list[str]:
@@ -237,12 +237,12 @@ class Site:
             for said in self.settings.secrets
         ]
 
-    def give_secrets(self, job: Job, pipeline: Pipeline, folder: Path) -> Given:
+    def give_secrets(self, job: Job, pipeline: Pipeline, folder: Path) -> GivenSecrets:
         """What a pipeline's command gets.
 
         :raises Refused: when it asks for what it may not have.
         """
-        return give(
+        return give_secrets(
             pipeline.transform.secrets,
             self.pipeline_secrets,
             repository=job.repository,
@@ -293,20 +293,26 @@ class Site:
             )
         return url
 
-    def service(self, kind: str, handler: Handler, **more: Any) -> Service:
-        """This process, carrying out one kind of work; see :class:`Service`.
+    def service(self, kind: str, handler: Handler, **more: Any) -> QueueConsumer:
+        """This process, carrying out one kind of work; see :class:`QueueConsumer`.
 
         :raises Refused: when Redis may throw work away.
         """
         # RQ waits for work on its connection: it must not be the one that fails soon.
         connection = connect(self.redis_url, None)
-        policy = Policy(self.redis)
+        policy = EvictionPolicy(self.redis)
         refusal = policy.problem()
         if refusal:
             raise Refused(refusal)
         ready = more.pop("ready", lambda: "")
-        return Service(connection, kind, handler, ready=lambda: policy.problem() or ready(),
-                       grace=self.settings.worker.grace, **more)  # fmt: skip
+        return QueueConsumer(
+            connection,
+            kind,
+            handler,
+            ready=lambda: policy.problem() or ready(),
+            grace=self.settings.worker.grace,
+            **more,
+        )
 
     @property
     def embedded_redis_url(self) -> str:
@@ -332,20 +338,20 @@ class Site:
         return path.read_bytes().strip()
 
     @cached_property
-    def tally(self) -> Tally:
+    def tally(self) -> DeliveryCounts:
         """Deliveries by what became of them."""
-        return Tally(self.redis)
+        return DeliveryCounts(self.redis)
 
     @cached_property
-    def work(self) -> Work:
+    def work(self) -> Queues:
         """The queues, to put work in."""
-        return Work(self.redis)
+        return Queues(self.redis)
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def jobs(self) -> JobStore:
         """The state of all jobs."""
         said = self.settings.worker
-        return Jobs(
+        return JobStore(
             self.redis,
             self.work.enqueue,
             secret=self.secret,
@@ -355,25 +361,25 @@ class Site:
         )
 
     @cached_property
-    def plans(self) -> Plans:
+    def plans(self) -> PlanRequestStore:
         """What is to be planned, and what was."""
-        return Plans(self.redis, self.work.enqueue)
+        return PlanRequestStore(self.redis, self.work.enqueue)
 
     @cached_property
-    def paces(self) -> Paces:
+    def paces(self) -> ThroughputStore:
         """How fast pipelines are."""
-        return Paces(self.redis)
+        return ThroughputStore(self.redis)
 
-    def wishes(self, repository: str, branch: str) -> BranchWishes:
+    def wishes(self, repository: str, branch: str) -> BranchRecomputeRequests:
         """What people want of a branch beyond what its commits say."""
-        return BranchWishes(self.redis, repository, branch, self.jobs.facts)
+        return BranchRecomputeRequests(self.redis, repository, branch, self.jobs.facts)
 
     # -- looking -----------------------------------------------------------------------------
 
     @cached_property
-    def runs(self) -> Runs:
+    def runs(self) -> RunStore:
         """How runs stand."""
-        return Runs(self.redis)
+        return RunStore(self.redis)
 
     def log(self, job_id: str) -> LogReader:
         """What a job printed."""
@@ -381,7 +387,7 @@ class Site:
 
     def fleet(self) -> Fleet:
         """The workers, and what waits for them."""
-        return look_at_fleet(self.redis, self.jobs.unended().values())
+        return read_fleet(self.redis, self.jobs.unended().values())
 
     @cached_property
     def versions(self) -> Mapping[str, str]:

@@ -131,8 +131,19 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
     assert made.returncode == 0, made.stderr
     admin = [*command, "admin", "user"]
     create = [*admin, "create", "--email"]
-    process.run([*create, "lab@example.org", "--username", "lab", "--admin", "--password",
-                 secrets.token_hex(12), "--must-change-password=false"], env=env)  # fmt: skip
+    process.run(
+        [
+            *create,
+            "lab@example.org",
+            "--username",
+            "lab",
+            "--admin",
+            "--password",
+            secrets.token_hex(12),
+            "--must-change-password=false",
+        ],
+        env=env,
+    )
     bot = [*create, "bot@example.org", "--username", "teabot"]
     if process.run([*bot, "--user-type", "bot"], env=env, check=False).returncode:
         # Forgejo has no such accounts, nor has an older Gitea: an ordinary one does as well.
@@ -143,13 +154,25 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
         process.run([*admin, "must-change-password", "--unset", "teabot"], env=env)
 
     def token(name: str, scopes: str) -> str:
-        made = process.run([*admin, "generate-access-token", "-u", name, "-t", "tests", "--raw",
-                            "--scopes", scopes], env=env)  # fmt: skip
+        made = process.run(
+            [
+                *admin,
+                "generate-access-token",
+                "-u",
+                name,
+                "-t",
+                "tests",
+                "--raw",
+                "--scopes",
+                scopes,
+            ],
+            env=env,
+        )
         return made.stdout.decode().split()[-1]
 
     log = root / "web.log"
     with log.open("wb") as written:
-        running = process.start([*command, "web"], env=env, stdout=written, stderr=written)
+        running = process.start_process([*command, "web"], env=env, stdout=written, stderr=written)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(f"{url}/api/healthz", log, running)

@@ -12,7 +12,7 @@ import pytest
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.settings import load_settings
@@ -25,17 +25,17 @@ RUN = run_id(REPOSITORY, "main", COMMIT)
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[Broker]:
+def broker() -> Iterator[RedisServer]:
     """One Redis server for all tests of a process."""
     with tempfile.TemporaryDirectory(prefix="tea-") as folder:
-        server = Broker(Path(folder), {"PATH": os.environ["PATH"]})
+        server = RedisServer(Path(folder), {"PATH": os.environ["PATH"]})
         server.start()
         yield server
         server.stop()
 
 
 @pytest.fixture
-def site(broker: Broker, tmp_path: Path) -> Iterator[Site]:
+def site(broker: RedisServer, tmp_path: Path) -> Iterator[Site]:
     """The parts, with nothing in Redis yet."""
     site = make_site(broker, tmp_path)
     site.redis.flushall()
@@ -43,7 +43,7 @@ def site(broker: Broker, tmp_path: Path) -> Iterator[Site]:
     site.redis.close()
 
 
-def make_site(broker: Broker, state: Path, **flags: object) -> Site:
+def make_site(broker: RedisServer, state: Path, **flags: object) -> Site:
     """A site on this Redis; *flags* with ``__`` for the dot."""
     variables = {"PATH": os.environ["PATH"], "HOME": str(state)}
     given: dict[str, object] = {
@@ -57,7 +57,7 @@ def make_site(broker: Broker, state: Path, **flags: object) -> Site:
 
 def plan_to_end(site: Site, repository: str, tip: str, **more: Any) -> None:
     """What a planner leaves behind that had nothing to do."""
-    with site.plans.turn(repository, "main") as mine:
+    with site.plans.lock(repository, "main") as mine:
         assert site.plans.end(repository, "main", tip, mine, **more)
 
 

@@ -11,16 +11,16 @@ import pytest
 import redis
 
 from tea_runner.core.planning.plan import decide
-from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import make_plan
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host import process
-from tea_runner.sandbox.bubblewrap import HostSandbox
-from tea_runner.sandbox.cgroup_launcher import Launched, Launcher
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
-from workers.branch_planner import Planner
-from workers.job_worker import Worker
+from workers.branch_planner import BranchPlanner
+from workers.job_worker import JobWorker
 
 SPEC = """\
 pipeline: {name: sums}
@@ -35,18 +35,18 @@ transform:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands of all processes that this process starts, or has started by its launchers."""
     commands: list[Sequence[str]] = []
-    start, launch = process.start, Launcher.start
+    start, launch = process.start_process, CgroupLauncher.start
 
     def counted(argv: Sequence[str], **how: Any) -> process.Process:
         commands.append(argv)
         return start(argv, **how)
 
-    def launched(launcher: Launcher, argv: Sequence[str], **how: Any) -> Launched:
+    def launched(launcher: CgroupLauncher, argv: Sequence[str], **how: Any) -> LaunchedProcess:
         commands.append(argv)
         return launch(launcher, argv, **how)
 
     monkeypatch.setattr(process, "start", counted)
-    monkeypatch.setattr(Launcher, "start", launched)
+    monkeypatch.setattr(CgroupLauncher, "start", launched)
     return commands
 
 
@@ -99,7 +99,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.mark.skipif(
-    HostSandbox().check() is not None, reason=f"no sandbox here: {HostSandbox().check()}"
+    BubblewrapSandbox().check() is not None,
+    reason=f"no sandbox here: {BubblewrapSandbox().check()}",
 )
 def test_a_datum_in_a_sandbox_starts_few_processes(
     tmp_path: Path, started: list[Sequence[str]]
@@ -159,13 +160,13 @@ def test_an_unchanged_tree_is_not_read_again(lab: Lab) -> None:
     """A commit that touches nothing matched costs the commit and the trees on the way to the change."""
     repository = lab.site().repository(lab.name)
     repository.refresh()
-    memory = Memory()
+    memory = PlanningCache()
 
     def reads() -> int:
         before = repository.objects.reads
         commit = repository.tip("main")
         assert commit is not None
-        tip = Tip(repository.objects, commit, memory)
+        tip = CommitView(repository.objects, commit, memory)
         planned = make_plan(repository, tip, failures=lambda _: {})
         assert ["settled"] == [plan.state for plan in planned.plan.pipelines]
         return repository.objects.reads - before
@@ -211,7 +212,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
 
     monkeypatch.setattr("tea_runner.flow.make_plan.decide", decided)
     site = lab.site()
-    planner, worker = Planner(site), Worker(site, "one")
+    planner, worker = BranchPlanner(site), JobWorker(site, "one")
 
     def settle(*changes: dict[str, str | None]) -> set[str]:
         """What each results commit touches, and how many datums were decided one by one."""
@@ -240,7 +241,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         assert max(sizes) <= 1, sizes
 
     # And what a planner knows that has seen none of it is the same.
-    other = Planner(lab.site("other"))
+    other = BranchPlanner(lab.site("other"))
     sizes.clear()
     other.plan(lab.name, "main")
     assert [12] == sizes
@@ -262,9 +263,9 @@ def test_a_job_asks_redis_a_fixed_number_of_times(
         lab.push()
         site = lab.site()
         site.plans.request_plan(lab.name, "refs/heads/main", why="test")
-        planner = Planner(site)
+        planner = BranchPlanner(site)
         planner.plan(lab.name, "main")
-        worker = Worker(site, "counted")
+        worker = JobWorker(site, "counted")
         jobs = site.jobs.waiting()
         assert 12 // count == len(jobs)
         trips()

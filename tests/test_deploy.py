@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.hostile.forge import HostileForge
-from workers.branch_planner import Planner
-from workers.job_worker import Worker
+from workers.branch_planner import BranchPlanner
+from workers.job_worker import JobWorker
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -51,8 +51,8 @@ def test_each_process_can_do_its_work_as_its_user(forge: HostileForge) -> None:
     assert 1 == receiver.work.length("plan")
     forge.planner.close()
     forge.worker.close()
-    forge.planner = Planner(site(forge, "tea-planner"))
-    forge.worker = Worker(site(forge, "tea-worker"), "worker-acl")
+    forge.planner = BranchPlanner(site(forge, "tea-planner"))
+    forge.worker = JobWorker(site(forge, "tea-worker"), "worker-acl")
     assert "settled" == forge.meet("mine").state
 
 
@@ -61,10 +61,18 @@ def test_no_user_can_change_the_server(forge: HostileForge, user: str) -> None:
     """Configuration, other keys, the list of all keys, modules, replication: refused."""
     connection = site(forge, user).redis
     for command in (
-        ("CONFIG", "SET", "dir", "/tmp"), ("FLUSHALL",), ("KEYS", "*"),
-        ("MODULE", "LIST"), ("REPLICAOF", "127.0.0.1", "1"), ("SHUTDOWN",), ("SAVE",),
-        ("ACL", "LIST"), ("SET", "other", "x"), ("GET", "other"), ("MONITOR",),
-    ):  # fmt: skip
+        ("CONFIG", "SET", "dir", "/tmp"),
+        ("FLUSHALL",),
+        ("KEYS", "*"),
+        ("MODULE", "LIST"),
+        ("REPLICAOF", "127.0.0.1", "1"),
+        ("SHUTDOWN",),
+        ("SAVE",),
+        ("ACL", "LIST"),
+        ("SET", "other", "x"),
+        ("GET", "other"),
+        ("MONITOR",),
+    ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             connection.execute_command(*command)
 
@@ -73,16 +81,19 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
     """It announces and reads; it runs no script and writes no job."""
     connection = site(forge, "tea-receiver").redis
     for command in (
-        ("HSET", "tea:job:x", "state", "waiting"), ("EVAL", "return 1", "0"),
-        ("SCRIPT", "LOAD", "return 1"), ("RPUSH", "rq:queue:tea-work", "x"), ("DEL", "tea:job:x"),
-    ):  # fmt: skip
+        ("HSET", "tea:job:x", "state", "waiting"),
+        ("EVAL", "return 1", "0"),
+        ("SCRIPT", "LOAD", "return 1"),
+        ("RPUSH", "rq:queue:tea-work", "x"),
+        ("DEL", "tea:job:x"),
+    ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             connection.execute_command(*command)
 
 
 def test_the_server_starts_with_the_shipped_configuration(tmp_path: Path) -> None:
     """redis.conf is accepted; nothing is evicted, and no port is open."""
-    broker = Broker(tmp_path, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    broker = RedisServer(tmp_path, {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     text = (DEPLOY / "redis" / "redis.conf").read_text()
     words = {}
     for line in text.splitlines():
@@ -90,8 +101,10 @@ def test_the_server_starts_with_the_shipped_configuration(tmp_path: Path) -> Non
         if name and not name.startswith("#"):
             words[name] = value
     assert ("noeviction", "0", "yes") == (
-        words["maxmemory-policy"], words["port"], words["protected-mode"],
-    )  # fmt: skip
+        words["maxmemory-policy"],
+        words["port"],
+        words["protected-mode"],
+    )
     broker.start()
     connection = redis.Redis.from_url(broker.url)
     known = {str(name) for name in connection.config_get("*")}

@@ -34,7 +34,9 @@ def test_a_test_that_lacks_a_required_program_fails(
 
     done = process.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:datalad", "-p", "no:cacheprovider", "."],
-        env=env, cwd=tmp_path, check=False,
-    )  # fmt: skip
+        env=env,
+        cwd=tmp_path,
+        check=False,
+    )
 
     assert expected in done.stdout.decode()

@@ -10,7 +10,7 @@ import pytest
 from tea_runner.core.errors import SettingsError
 from tea_runner.settings import Settings, load_settings
 from tea_runner.settings.load import known
-from tea_runner.settings.settings_text import generate, reference, show
+from tea_runner.settings.settings_text import settings_file, settings_reference, show_settings
 
 HOME = {"HOME": "/home/ada"}
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
@@ -90,7 +90,7 @@ def test_token_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
     file = written(tmp_path, '[forge]\ntoken_file = "token"\n')
     settings = load(file, env={"TEA_RUNNER_REDIS__URL": "redis://u:canary-2@h:6379/0"})
     assert settings.forge.token.reveal() == "canary-1"
-    told = f"{settings.forge!r} {settings.forge.token} {list(show(settings))}"
+    told = f"{settings.forge!r} {settings.forge.token} {list(show_settings(settings))}"
     assert "canary" not in told
     assert "***" in told
 
@@ -114,7 +114,7 @@ REFUSED = [
     ("[web]\nmax_body = '5 miles'", {}, "expected a size such as 64 MiB"),
     ("[worker]\ncount = 0", {}, "expected a whole number, at least 1"),
     ("[forge]\ntoken = 'abc'", {}, "name that with forge.token_file"),
-    ("[forge]\nkind = 'git'", {}, 'expected one of gitea, folder'),
+    ("[forge]\nkind = 'git'", {}, "expected one of gitea, folder"),
     ("[forge]\nurl = 'ftp://x'", {}, "expected an address such as http://forge.example:3000"),
     ("[forge]\nurl = 'http://a:b@x'", {}, "does not belong in the address"),
     ("[forge]\nkind = 'folder'\nurl = 'srv'", {}, "expected a folder, written from / on"),
@@ -129,7 +129,7 @@ REFUSED = [
     ("", {"TEA_RUNNER_WEB__URL": "tea.example"}, "(from TEA_RUNNER_WEB__URL): expected an address"),
     ("", {"HOME": ""}, "HOME is not set"),
     ("", {"TEA_RUNNER_BOT__NAME": "a\nb"}, "expected one line of text"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "env", "said"), REFUSED)
@@ -163,7 +163,7 @@ def test_the_settings_file_of_the_user_is_found(tmp_path: Path) -> None:
 
 def test_the_generated_file_changes_nothing(tmp_path: Path) -> None:
     """As it is, the generated file gives the defaults; uncommented, its examples are TOML."""
-    text = generate()
+    text = settings_file()
     changed = load(written(tmp_path, text))
     assert changed.sources == {}
     assert {name.partition(".")[0] for name in tomllib.loads(text)} <= {
@@ -177,4 +177,4 @@ def test_the_generated_file_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_page_of_settings_is_current() -> None:
     """docs/reference/settings.md is what the options say; write it again when this fails."""
-    assert reference() == PAGE.read_text(encoding="utf-8")
+    assert settings_reference() == PAGE.read_text(encoding="utf-8")

@@ -12,20 +12,20 @@ from itertools import islice
 from typing import Any
 
 from tea_runner.broker.job_scripts import ENDED
-from tea_runner.broker.run_store import PipelineRun, Run, Runs, run_id
+from tea_runner.broker.run_store import PipelineRun, Run, RunStore, run_id
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.branch import is_pull
-from tea_runner.dataset.forge_dataset import Repository
-from tea_runner.flow.advance_branch import Advance, Advancer
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.flow.advance_branch import AdvanceResult, BranchAdvancer
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.host.failpoints import reached, step
-from tea_runner.host.gc_tuning import undisturbed
-from tea_runner.host.log_redaction import be_discreet
+from tea_runner.host.gc_tuning import gc_paused
+from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
-from workers.commit_statuses import Statuses
-from workers.resource_pool import Warm
+from workers.commit_statuses import CommitStatuses
+from workers.resource_pool import ResourcePool
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ _WARM = 48
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Known:
+class _OpenDataset:
     """A repository, and what was learned of its commits."""
 
-    repository: Repository
-    memory: Memory
+    repository: ForgeDataset
+    memory: PlanningCache
 
     def rest(self) -> None:
         """Let go of what the last piece of work had no use for."""
@@ -54,22 +54,22 @@ class _Known:
         self.memory.forget()
 
 
-class Planner:
+class BranchPlanner:
     """Plans branches and settles what is finished."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._repositories = Warm(self._open, _WARM)
-        self._runs = Runs(site.redis)
-        self._statuses = Statuses(site, self._runs)
-        be_discreet(site.redactor.text)
+        self._repositories = ResourcePool(self._open, _WARM)
+        self._runs = RunStore(site.redis)
+        self._statuses = CommitStatuses(site, self._runs)
+        redact_logs(site.redactor.text)
 
     def __call__(self, argument: str) -> None:
         """One request: ``["owner/name", "branch"]``."""
         repository, branch = json.loads(argument)
         self.plan(str(repository), str(branch))
 
-    def plan(self, repository: str, branch: str) -> Advance | None:
+    def plan(self, repository: str, branch: str) -> AdvanceResult | None:
         """Advance a branch; what fails outside is tried again, then left to the reconciler."""
         advance = self._plan(repository, branch)
         if advance is not None:
@@ -80,8 +80,8 @@ class Planner:
                 known.rest()
         return advance
 
-    def _plan(self, repository: str, branch: str) -> Advance | None:
-        with self._site.plans.turn(repository, branch) as mine:
+    def _plan(self, repository: str, branch: str) -> AdvanceResult | None:
+        with self._site.plans.lock(repository, branch) as mine:
             if not mine:
                 # Whoever is at it may have read the tip before the latest push.
                 self._site.work.enqueue("plan", json.dumps([repository, branch]))
@@ -107,13 +107,13 @@ class Planner:
                     return None
         return None
 
-    def _open(self, name: str) -> _Known:
-        return _Known(repository=self._site.repository(name), memory=self._memory())
+    def _open(self, name: str) -> _OpenDataset:
+        return _OpenDataset(repository=self._site.repository(name), memory=self._memory())
 
-    def _memory(self) -> Memory:
-        return Memory(strict_hashes=self._site.settings.annex.strict_hashes)
+    def _memory(self) -> PlanningCache:
+        return PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
 
-    def _advance(self, name: str, branch: str, mine: str, *, pushed: bool) -> Advance | None:
+    def _advance(self, name: str, branch: str, mine: str, *, pushed: bool) -> AdvanceResult | None:
         known = self._repositories[name]
         repository, memory = known.repository, known.memory
         # Before the fetch: what it takes away stays known.
@@ -121,7 +121,7 @@ class Planner:
         with step("refresh"):
             # What jobs of this host have pushed is here already.
             repository.refresh(expected=pushed)
-        advancer = Advancer(
+        advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,
             who=self._site.who,
@@ -129,7 +129,7 @@ class Planner:
             pace=functools.partial(self._site.paces.of, name),
             wishes=self._site.wishes(name, branch),
         )
-        with step("advance"), undisturbed():
+        with step("advance"), gc_paused():
             advance = advancer.advance(branch)
         known.rest()
         if advance is None:
@@ -153,7 +153,7 @@ class Planner:
         reached("plan.end")
         return advance
 
-    def _subscribe(self, name: str, branch: str, tip: Tip) -> None:
+    def _subscribe(self, name: str, branch: str, tip: CommitView) -> None:
         """Remember which repositories this branch follows; the next plan after a loss says it anew."""
         with contextlib.suppress(TeaError):
             links = tip.links
@@ -176,7 +176,7 @@ class Planner:
                 )
         self._site.redis.set(place, commit)
 
-    def _remember(self, repository: Repository, branch: str, advance: Advance) -> Run:
+    def _remember(self, repository: ForgeDataset, branch: str, advance: AdvanceResult) -> Run:
         commit = repository.objects.commit(advance.origin)
         upstream, homes = _drawing(advance)
         pipelines = []
@@ -225,7 +225,7 @@ class Planner:
         self._repositories.close()
 
 
-def _drawing(advance: Advance) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _drawing(advance: AdvanceResult) -> tuple[dict[str, list[str]], dict[str, str]]:
     """What a picture of the run needs: who reads whom, and where each has its home."""
     if advance.planned is None or advance.planned.plan.problems:
         return {}, {}

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import Output, Rules, require
-from tea_runner.dataset.save_outputs import Found
-from tea_runner.sandbox.scan_outputs import Bounds, examine
+from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, require
+from tea_runner.dataset.save_outputs import FileToSave
+from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 
-_BARE = Rules()
+_BARE = OutputNameRules()
 
 
 def collect(
@@ -18,11 +18,11 @@ def collect(
     view: Path,
     home: str,
     *,
-    bounds: Bounds,
+    bounds: OutputLimits,
     taken: frozenset[str] = frozenset(),
     pfs: str = "/pfs",
     out_at: str = "/pfs/out",
-) -> list[Found]:
+) -> list[FileToSave]:
     """All files below *out*, which nobody writes to any more.
 
     :param view: the command's inputs, for links into them: those are copied.
@@ -31,15 +31,15 @@ def collect(
     :param pfs: how the command sees *view*; *out_at* how it sees *out*.
     :raises OutputRefused: naming what may not become a result.
     """
-    rules = Rules(taken=taken)
-    examination = examine(out, home=home, rules=rules, bounds=bounds, pfs=pfs, out_at=out_at)
+    rules = OutputNameRules(taken=taken)
+    examination = scan_outputs(out, home=home, rules=rules, bounds=bounds, pfs=pfs, out_at=out_at)
     require(examination.refused)
     return [_found(output, out, view) for output in examination.outputs]
 
 
 def collect_declared(
-    tree: Path, home: str, declared: Sequence[str], *, bounds: Bounds
-) -> list[Found]:
+    tree: Path, home: str, declared: Sequence[str], *, bounds: OutputLimits
+) -> list[FileToSave]:
     """``view: dataset``: what the command wrote of what it was to write, relative to the home.
 
     :param tree: the dataset as the command left it.
@@ -51,7 +51,7 @@ def collect_declared(
         place = place / part
         if place.is_symlink() or not place.is_dir():
             raise OutputRefused(f"the command replaced the folder {home} by something else")
-    examination = examine(place, home=home, rules=_BARE, bounds=bounds)
+    examination = scan_outputs(place, home=home, rules=_BARE, bounds=bounds)
     wanted = [path[len(home) :].lstrip("/") for path in declared]
     inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
     require(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
@@ -65,9 +65,9 @@ def _is_below(path: str, places: Sequence[str]) -> bool:
     return any(path == place or path.startswith(place + "/") for place in places)
 
 
-def _found(output: Output, out: Path, view: Path) -> Found:
+def _found(output: WrittenFile, out: Path, view: Path) -> FileToSave:
     if output.kind == "symlink":
-        return Found(output.path, out / output.path, 0, False, link=output.target)
+        return FileToSave(output.path, out / output.path, 0, False, link=output.target)
     if output.kind == "input link":
         file = view / output.target
         if not file.is_file() or not file.resolve().is_relative_to(view.resolve()):
@@ -75,5 +75,5 @@ def _found(output: Output, out: Path, view: Path) -> Found:
                 f"output {output.path} is a link to input {output.target}, which is no file; "
                 f"write a copy instead"
             )
-        return Found(output.path, file, file.stat().st_size, False)
-    return Found(output.path, out / output.path, output.size, output.executable)
+        return FileToSave(output.path, file, file.stat().st_size, False)
+    return FileToSave(output.path, out / output.path, output.size, output.executable)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from tea_runner.broker.run_store import Run, Runs
+from tea_runner.broker.run_store import Run, RunStore
 from tea_runner.core.errors import ForgeError, TeaError
-from tea_runner.flow.advance_branch import Advance
+from tea_runner.flow.advance_branch import AdvanceResult
 from tea_runner.ports import StatusState
 from tea_runner.present import status_text
 from tea_runner.wiring import Site
@@ -22,15 +22,15 @@ log = logging.getLogger(__name__)
 Row = tuple[StatusState, str]
 
 
-class Statuses:
+class CommitStatuses:
     """Speaks to the forge about commits."""
 
-    def __init__(self, site: Site, runs: Runs) -> None:
+    def __init__(self, site: Site, runs: RunStore) -> None:
         self._site = site
         self._runs = runs
         self._context = site.settings.status.context
 
-    def post(self, run: Run, advance: Advance) -> bool:
+    def post(self, run: Run, advance: AdvanceResult) -> bool:
         """Statuses of the pushed commit and of the branch's tip; whether the forge took them all.
 
         :param run: as it is remembered: it knows what earlier plans did.
@@ -56,7 +56,7 @@ class Statuses:
                 taken &= self._tell(repository, commit, context, (state, text), target, before)
         return taken
 
-    def _rows(self, advance: Advance, run: Run) -> dict[str, Row]:
+    def _rows(self, advance: AdvanceResult, run: Run) -> dict[str, Row]:
         """Context to state and sentence, of each pipeline and of the spec."""
         counted = {p.name: p.counts for p in run.pipelines}
         told = {p.name: p.detail for p in run.pipelines if p.state == "settled"}

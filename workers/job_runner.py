@@ -19,40 +19,40 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.dataset.attributes import Attributes
-from tea_runner.dataset.forge_dataset import RESULTS, Repository
-from tea_runner.dataset.save_outputs import Found, Saver
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.dataset.forge_dataset import RESULTS, ForgeDataset
+from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.failpoints import reached, step
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.pipeline_secrets import Given
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
-from tea_runner.sandbox.scan_outputs import Bounds
-from tea_runner.sandbox.scratch_folder import Scratch
-from workers.run_datums import Bench
+from tea_runner.sandbox.scan_outputs import OutputLimits
+from tea_runner.sandbox.scratch_folder import ScratchFolder
+from workers.run_datums import DatumRunner
 
 #: Commits whose datums are remembered: jobs of one push need not derive them again.
 _REMEMBERED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class WorkerDependencies:
     """What a worker works with."""
 
-    scratch: Scratch
+    scratch: ScratchFolder
     environment: Callable[[Pipeline], Environment]
     limits: Limits
-    bounds: Bounds
+    bounds: OutputLimits
     network: bool
     who: str
     #: What a pipeline's command gets of the operator's secrets: the job, the pipeline, a folder.
-    secrets: Callable[[Job, Pipeline, Path], Given] = lambda *_: Given()
+    secrets: Callable[[Job, Pipeline, Path], GivenSecrets] = lambda *_: GivenSecrets()
     redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass
-class Report:
+class JobReport:
     """How a job ended, datum by datum."""
 
     results: list[Result] = field(default_factory=list)
@@ -63,14 +63,14 @@ class Report:
     commit: str = ""
 
 
-class Workshop:
+class JobRunner:
     """Does jobs of one repository, with warm mirrors and pipes."""
 
-    def __init__(self, repository: Repository, means: Means) -> None:
+    def __init__(self, repository: ForgeDataset, means: WorkerDependencies) -> None:
         self.repository = repository
         self.means = means
-        self._memory = Memory()
-        self._works: dict[tuple[str, str, object], Work] = {}
+        self._memory = PlanningCache()
+        self._works: dict[tuple[str, str, object], PipelineInputs] = {}
         self._attributes = Attributes(repository.mirror, means.scratch.path)
 
     def do(
@@ -79,7 +79,7 @@ class Workshop:
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
         mine: Callable[[], bool] = lambda: True,
-    ) -> Report:
+    ) -> JobReport:
         """Compute what the job asks for and publish it; datums that fail do not harm the others.
 
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
@@ -91,8 +91,8 @@ class Workshop:
         tip, work = self._work(job)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.blob_at(".gitattributes") or b"")
-        saver = Saver(annex, self._attributes, self.repository.writer(), backend)
-        bench = Bench(
+        saver = OutputSaver(annex, self._attributes, self.repository.writer(), backend)
+        bench = DatumRunner(
             environment=self.means.environment(work.pipeline),
             limits=self.means.limits,
             bounds=self.means.bounds,
@@ -103,16 +103,22 @@ class Workshop:
                 oid, path
             ),
         )
-        report = Report()
+        report = JobReport()
         stream = self.means.redactor.stream(write)
         with self._room() as base, contextlib.ExitStack() as stack:
             stack.callback(stream.flush)
             given = self.means.secrets(job, work.pipeline, base / "secrets")
             leak = Redactor(given.values)
             for computed in bench.compute(
-                tip, work, job.datums, base, job=job.id, write=stream.write, cancelled=cancelled,
+                tip,
+                work,
+                job.datums,
+                base,
+                job=job.id,
+                write=stream.write,
+                cancelled=cancelled,
                 given=given,
-            ):  # fmt: skip
+            ):
                 key = computed.item.key
                 if computed.error is not None or computed.ran is None:
                     report.failures[key] = str(computed.error)
@@ -138,7 +144,7 @@ class Workshop:
         report.seconds = time.monotonic() - began
         return report
 
-    def _get(self, repository: Repository, keys: Iterable[str]) -> dict[str, Path]:
+    def _get(self, repository: ForgeDataset, keys: Iterable[str]) -> dict[str, Path]:
         """Content of these keys; where some is missing, the forge is asked for news once."""
         wanted = list(keys)
         with step("get"):
@@ -163,12 +169,12 @@ class Workshop:
         rest = [key for key in keys if key not in unsettled]
         return not rest or len(self.repository.known(rest, job.scope)) == len(set(rest))
 
-    def _dataset(self, tip: Tip, path: str) -> Repository:
+    def _dataset(self, tip: CommitView, path: str) -> ForgeDataset:
         """The dataset itself, or a subdataset of it."""
         linked = tip.reach(path)[0].linked if path else None
-        return linked if isinstance(linked, Repository) else self.repository
+        return linked if isinstance(linked, ForgeDataset) else self.repository
 
-    def _work(self, job: Job) -> tuple[Tip, Work]:
+    def _work(self, job: Job) -> tuple[CommitView, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
         known = self._works.get((job.commit, job.pipeline, job.pins))
@@ -176,13 +182,13 @@ class Workshop:
             pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            known = derive(tip, pipeline)
+            known = derive_inputs(tip, pipeline)
             if len(self._works) >= _REMEMBERED:
                 self._works.clear()
             self._works[job.commit, job.pipeline, job.pins] = known
         return tip, known
 
-    def _tip(self, job: Job) -> Tip:
+    def _tip(self, job: Job) -> CommitView:
         self.repository.mirror.ensure()
         try:
             return self._at(job)
@@ -191,13 +197,13 @@ class Workshop:
                 self.repository.refresh()
         try:
             return self._at(job)
-        except OutsideError:
+        except OutsideError as error:
             raise Superseded(
                 f"commit {job.commit[:12]} was pushed away before this job began"
-            ) from None
+            ) from error
 
-    def _at(self, job: Job) -> Tip:
-        return Tip(
+    def _at(self, job: Job) -> CommitView:
+        return CommitView(
             self.repository.objects,
             job.commit,
             self._memory,
@@ -205,7 +211,7 @@ class Workshop:
             pins=dict(job.pins),
         )
 
-    def _publish(self, job: Job, saver: Saver, results: Sequence[Result]) -> str:
+    def _publish(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
         """Push the results under the job's ref; whoever was there first has the same results."""
         writer = saver.writer
         data = format_results(results)
@@ -243,7 +249,7 @@ class Workshop:
         self._works.clear()
 
 
-def _tells(leak: Redactor, found: Found) -> bool:
+def _tells(leak: Redactor, found: FileToSave) -> bool:
     """Whether a file that a command left holds a secret, in its name or in its content."""
     if leak.tells(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
         return True

@@ -23,12 +23,12 @@ from tea_runner.core.errors import (
     TeaError,
 )
 from tea_runner.host.failpoints import reached
-from tea_runner.host.log_redaction import be_discreet
-from tea_runner.sandbox.scratch_folder import Scratch, is_of_the_machine
+from tea_runner.host.log_redaction import redact_logs
+from tea_runner.sandbox.scratch_folder import ScratchFolder, is_of_the_machine
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
-from workers.job_runner import Means, Workshop
-from workers.resource_pool import Warm
+from workers.job_runner import JobRunner, WorkerDependencies
+from workers.resource_pool import ResourcePool
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +57,18 @@ def worker_name(kind: str) -> str:
     return f"{kind}-{socket.gethostname()}-{os.getpid()}-{new_token()[:4]}"
 
 
-class Worker:
+class JobWorker:
     """Does jobs, one after the other, until it is told to stop."""
 
     def __init__(self, site: Site, name: str) -> None:
         self._site = site
         self.name = name
-        self._workshops = Warm(self._open, _WARM)
+        self._workshops = ResourcePool(self._open, _WARM)
         self._stopping: float | None = None
         self._claim: Claim | None = None
-        self.scratch = Scratch(site.settings.scratch.expanduser(), site.settings.worker.free)
+        self.scratch = ScratchFolder(site.settings.scratch.expanduser(), site.settings.worker.free)
         self.scratch.sweep()
-        be_discreet(site.redactor.text)
+        redact_logs(site.redactor.text)
 
     def stop(self) -> None:
         """Take no more jobs; the one in hand may go on for most of the time of grace."""
@@ -212,8 +212,10 @@ class Worker:
         wait *= random.uniform(0.75, 1.0)  # noqa: S311 - not a secret
         jobs.put_back(claim, sentence, wait=math.ceil(wait))
 
-    def _open(self, repository: str) -> Workshop:
-        return Workshop(self._site.repository(repository), means(self._site, self.scratch))
+    def _open(self, repository: str) -> JobRunner:
+        return JobRunner(
+            self._site.repository(repository), worker_dependencies(self._site, self.scratch)
+        )
 
     def close(self) -> None:
         """End the processes behind it."""
@@ -221,13 +223,13 @@ class Worker:
         self.scratch.close()
 
 
-def means(site: Site, scratch: Scratch | None = None) -> Means:
+def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> WorkerDependencies:
     """What a worker of this host works with; without *scratch* a room until this process ends."""
     if scratch is None:
-        scratch = Scratch(site.settings.scratch.expanduser())
+        scratch = ScratchFolder(site.settings.scratch.expanduser())
         scratch.sweep()
         atexit.register(scratch.close)
-    return Means(
+    return WorkerDependencies(
         scratch=scratch,
         environment=site.environment,
         limits=site.limits,

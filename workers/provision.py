@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tea_runner.core.datums.view import FileFact, View
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 #: A dataset (a path of subdatasets; empty for the one that is planned) and annex keys of it, to
 #: files that hold their content; see :meth:`tea_runner.dataset.annex.Annex.get`.
@@ -25,7 +25,7 @@ WriteBlob = Callable[[str, str, Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class DatumFolders:
     """The folders that one datum's command gets."""
 
     view: Path
@@ -33,7 +33,9 @@ class Room:
     code: Path
 
 
-def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> dict[str, list[str]]:
+def wanted_keys(
+    work: PipelineInputs, views: Iterable[View], tip: CommitView
+) -> dict[str, list[str]]:
     """Annex keys of all that these views show, each once, by the dataset that has them."""
     keys: dict[str, dict[str, None]] = {}
     leaves = pfs_leaves(work.pipeline.input)
@@ -52,7 +54,7 @@ def wanted_keys(work: Work, views: Iterable[View], tip: Tip) -> dict[str, list[s
 
 
 def make_code(
-    room: Path, work: Work, tip: Tip, content: Mapping[str, Path], blob: WriteBlob
+    room: Path, work: PipelineInputs, tip: CommitView, content: Mapping[str, Path], blob: WriteBlob
 ) -> None:
     """The dataset as the command sees it besides its inputs: the declared code files."""
     room.mkdir(mode=0o755, exist_ok=True)
@@ -61,7 +63,7 @@ def make_code(
 
 
 def make_view(
-    room: Path, work: Work, view: View, content: Mapping[str, Path], blob: WriteBlob
+    room: Path, work: PipelineInputs, view: View, content: Mapping[str, Path], blob: WriteBlob
 ) -> None:
     """The inputs of one datum below *room*."""
     leaves = pfs_leaves(work.pipeline.input)

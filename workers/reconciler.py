@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from tea_runner.broker.orphans import Lost
+from tea_runner.broker.orphans import OrphanScanner
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch import belongs_to_annex, is_processed
 from tea_runner.dataset.mirror import Mirror
@@ -25,7 +25,7 @@ class Reconciler:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._lost = Lost(site.redis, site.work)
+        self._lost = OrphanScanner(site.redis, site.work)
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:

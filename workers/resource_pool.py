@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from tea_runner.host.gc_tuning import give_back
+from tea_runner.host.gc_tuning import release_free_memory
 
 #: How many are closed before their memory is given back to the machine.
 _CLOSED = 16
@@ -22,7 +22,7 @@ class Closable(Protocol):
 T = TypeVar("T", bound=Closable)
 
 
-class Warm(Generic[T]):
+class ResourcePool(Generic[T]):
     """At most *most* of them are open at once: each repository has several processes of git."""
 
     def __init__(self, open_one: Callable[[str], T], most: int) -> None:
@@ -38,7 +38,7 @@ class Warm(Generic[T]):
             self._held.pop(next(iter(self._held))).close()
             self._closed += 1
             if self._closed % _CLOSED == 0:
-                give_back()
+                release_free_memory()
         self._held[name] = held or self._open(name)
         return self._held[name]
 

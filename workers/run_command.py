@@ -13,7 +13,7 @@ from tea_runner.sandbox.protocol import Environment, Execution, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ran:
+class CommandRun:
     """A command that ended as the pipeline accepts."""
 
     code: int
@@ -29,7 +29,7 @@ def run_datum(
     *,
     clear: Callable[[], None],
     deadline: float | None = None,
-) -> Ran:
+) -> CommandRun:
     """Run the pipeline's command on one datum, as often as it may be tried.
 
     :param execution: what to run and where; time limits and error handlers come from the pipeline.
@@ -53,7 +53,7 @@ def run_datum(
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
-            return Ran(
+            return CommandRun(
                 code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
             )
         if _over(end):
@@ -70,7 +70,7 @@ def run_datum(
         if after.cancelled:
             raise Cancelled("it was stopped")
         if after.code == 0 and not after.timed_out:
-            return Ran(code=0, how="recovered", seconds=after.seconds, attempts=tries)
+            return CommandRun(code=0, how="recovered", seconds=after.seconds, attempts=tries)
     raise _failure(outcome, pipeline.datum_timeout, tries)
 
 

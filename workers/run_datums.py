@@ -16,59 +16,59 @@ from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.plan import Keyed
-from tea_runner.core.results.dataset_command import Paths, declared_outputs, fill
-from tea_runner.dataset.save_outputs import Found
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work
-from tea_runner.flow.prefetch_facts import learned
+from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.core.results.dataset_command import Paths, declared_outputs, fill_placeholders
+from tea_runner.dataset.save_outputs import FileToSave
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.failpoints import step
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.pipeline_secrets import Given
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, Places
-from tea_runner.sandbox.scan_outputs import Bounds
+from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.collect_outputs import collect, collect_declared
-from workers.provision import GetContent, Room, WriteBlob, make_code, make_view, wanted_keys
-from workers.run_command import Ran, lines, run_datum
+from workers.provision import DatumFolders, GetContent, WriteBlob, make_code, make_view, wanted_keys
+from workers.run_command import CommandRun, lines, run_datum
 
-_NOTHING = Given()
+_NOTHING = GivenSecrets()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Computed:
+class ComputedDatum:
     """How one datum ended: with files, or with the error that says why not."""
 
-    item: Keyed
+    item: KeyedDatum
     #: Where in the dataset its outputs go.
     directory: str
-    ran: Ran | None = None
-    found: Sequence[Found] = ()
+    ran: CommandRun | None = None
+    found: Sequence[FileToSave] = ()
     error: JobError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class DatumRunner:
     """Where datums of one dataset are computed, and within which limits."""
 
     environment: Environment
     limits: Limits
-    bounds: Bounds
+    bounds: OutputLimits
     network: bool
     get: GetContent
     write_blob: WriteBlob
 
     def compute(
         self,
-        tip: Tip,
-        work: Work,
+        tip: CommitView,
+        work: PipelineInputs,
         wanted: Sequence[tuple[str, str]],
         base: Path,
         *,
         job: str,
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
-        given: Given = _NOTHING,
-    ) -> Iterator[Computed]:
+        given: GivenSecrets = _NOTHING,
+    ) -> Iterator[ComputedDatum]:
         """Compute datums below the empty folder *base*.
 
         :param wanted: (label, key) of each; an empty key is not compared.
@@ -83,11 +83,11 @@ class Bench:
                 raise OutsideError(f"datum {label} has another key here than the planner found")
             chosen.append(each)
         datums = [datum for datum, _ in chosen]
-        views = [work.view(datum) for datum in learned(tip, datums, work.sources)]
+        views = [work.view(datum) for datum in prefetch_facts(tip, datums, work.sources)]
         content: dict[str, Path] = {}
         for dataset, keys in wanted_keys(work, views, tip).items():
             content.update(self.get(dataset, keys))
-        batch = _Batch(tip, work, base, content, job, write, cancelled, given)
+        batch = _DatumBatch(tip, work, base, content, job, write, cancelled, given)
         prepare = self._in_dataset if work.pipeline.view == "dataset" else self._in_pfs
         limit = work.pipeline.job_timeout
         end = time.monotonic() + limit if limit is not None else None
@@ -103,23 +103,28 @@ class Bench:
                     ready = prepare(batch, datum, view, item)
                 with step("run"):
                     ran = run_datum(
-                        work.pipeline, ready.execution, self.environment,
-                        clear=ready.clear, deadline=left,
-                    )  # fmt: skip
+                        work.pipeline,
+                        ready.execution,
+                        self.environment,
+                        clear=ready.clear,
+                        deadline=left,
+                    )
                 with step("collect"):
                     found = ready.collect() if ran.how == "done" else []
             except Cancelled:
                 raise
             except JobError as error:
                 write(f"tea-runner: {error.message}\n".encode("utf-8", "backslashreplace"))
-                yield Computed(item=item, directory=directory, error=error)
+                yield ComputedDatum(item=item, directory=directory, error=error)
             else:
-                yield Computed(item=item, directory=directory, ran=ran, found=found)
+                yield ComputedDatum(item=item, directory=directory, ran=ran, found=found)
 
-    def _in_pfs(self, batch: _Batch, datum: Datum, view: View, item: Keyed) -> _Ready:
+    def _in_pfs(self, batch: _DatumBatch, datum: Datum, view: View, item: KeyedDatum) -> _Ready:
         """``view: pfs``: inputs below ``/pfs``, outputs in ``/pfs/out``, code at ``/dataset``."""
         work = batch.work
-        room = Room(view=batch.base / "pfs", out=batch.base / "out", code=batch.base / "dataset")
+        room = DatumFolders(
+            view=batch.base / "pfs", out=batch.base / "out", code=batch.base / "dataset"
+        )
         for path in (room.view, room.out):
             remove_tree(path)
             path.mkdir(mode=0o755)
@@ -137,14 +142,18 @@ class Bench:
             execution=execution,
             clear=functools.partial(_empty, room.out),
             collect=functools.partial(
-                collect, room.out, room.view, home,
+                collect,
+                room.out,
+                room.view,
+                home,
                 bounds=self.bounds,
                 taken=frozenset({work.pipeline.spec_path, *work.code}),
-                pfs=places.pfs, out_at=places.out,
+                pfs=places.pfs,
+                out_at=places.out,
             ),
-        )  # fmt: skip
+        )
 
-    def _in_dataset(self, batch: _Batch, datum: Datum, view: View, item: Keyed) -> _Ready:
+    def _in_dataset(self, batch: _DatumBatch, datum: Datum, view: View, item: KeyedDatum) -> _Ready:
         """``view: dataset``: code and inputs at their own paths, declared outputs beside them."""
         work, pipeline = batch.work, batch.work.pipeline
         tree = batch.base / "dataset"
@@ -160,8 +169,8 @@ class Bench:
         places = self.environment.places(None, None, tree)
         execution = replace(
             self._execution(batch, datum, view, item, places, code=tree),
-            argv=fill(pipeline.transform.cmd, paths),
-            stdin=lines(fill(pipeline.transform.stdin, paths)),
+            argv=fill_placeholders(pipeline.transform.cmd, paths),
+            stdin=lines(fill_placeholders(pipeline.transform.stdin, paths)),
             code_writable=True,
         )
         return _Ready(
@@ -172,7 +181,7 @@ class Bench:
             ),
         )
 
-    def _image(self, batch: _Batch) -> str:
+    def _image(self, batch: _DatumBatch) -> str:
         """What the environment is given: an image's name, or the file that it is."""
         work = batch.work
         if not work.image:
@@ -186,13 +195,27 @@ class Bench:
         return str(file)
 
     def _execution(
-        self, batch: _Batch, datum: Datum, view: View, item: Keyed, places: Places, *, code: Path
+        self,
+        batch: _DatumBatch,
+        datum: Datum,
+        view: View,
+        item: KeyedDatum,
+        places: Places,
+        *,
+        code: Path,
     ) -> Execution:
         pipeline = batch.work.pipeline
         env = variables(
-            pipeline, datum, view, batch.work.sources, key=item.key, job=batch.job,
-            commit=batch.tip.commit, pfs=places.pfs, dataset=places.dataset,
-        )  # fmt: skip
+            pipeline,
+            datum,
+            view,
+            batch.work.sources,
+            key=item.key,
+            job=batch.job,
+            commit=batch.tip.commit,
+            pfs=places.pfs,
+            dataset=places.dataset,
+        )
         return Execution(
             argv=pipeline.transform.cmd,
             stdin=lines(pipeline.transform.stdin),
@@ -211,17 +234,17 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _DatumBatch:
     """What all datums of one call share."""
 
-    tip: Tip
-    work: Work
+    tip: CommitView
+    work: PipelineInputs
     base: Path
     content: Mapping[str, Path]
     job: str
     write: Callable[[bytes], None]
     cancelled: Callable[[], bool]
-    given: Given
+    given: GivenSecrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +253,7 @@ class _Ready:
 
     execution: Execution
     clear: Callable[[], None]
-    collect: Callable[[], list[Found]]
+    collect: Callable[[], list[FileToSave]]
 
 
 def _tightened(limits: Limits, pipeline: Pipeline) -> Limits:

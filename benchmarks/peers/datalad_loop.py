@@ -20,6 +20,15 @@ class DataladLoop(Peer):
         """Some of the results."""
         for name in self.names():
             self.do(
-                "datalad", "-l", "error", "run", "-m", "x", "-i", f"in/{name}.txt",
-                "-o", f"out/{name}.sum", "mkdir -p out; sha256sum < {inputs} > {outputs}",
-            )  # fmt: skip
+                "datalad",
+                "-l",
+                "error",
+                "run",
+                "-m",
+                "x",
+                "-i",
+                f"in/{name}.txt",
+                "-o",
+                f"out/{name}.sum",
+                "mkdir -p out; sha256sum < {inputs} > {outputs}",
+            )

@@ -79,6 +79,17 @@ class SandboxedFloor(Floor):
         """The least that shuts a command in."""
         inner = super().argv(source, target)
         return (
-            "bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev",
-            "--bind", str(self.room), str(self.room), *inner,
-        )  # fmt: skip
+            "bwrap",
+            "--unshare-all",
+            "--ro-bind",
+            "/",
+            "/",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--bind",
+            str(self.room),
+            str(self.room),
+            *inner,
+        )

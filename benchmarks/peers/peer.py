@@ -33,9 +33,14 @@ class Peer:
         if self.packages:
             path = f"{self.venv / 'bin'}:{path}"
         self.env = {
-            **os.environ, "PATH": path, "HOME": str(room), "GIT_AUTHOR_NAME": "a",
-            "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
-        }  # fmt: skip
+            **os.environ,
+            "PATH": path,
+            "HOME": str(room),
+            "GIT_AUTHOR_NAME": "a",
+            "GIT_AUTHOR_EMAIL": "a@b",
+            "GIT_COMMITTER_NAME": "a",
+            "GIT_COMMITTER_EMAIL": "a@b",
+        }
 
     @property
     def venv(self) -> Path:

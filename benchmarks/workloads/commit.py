@@ -10,11 +10,11 @@ from pathlib import Path
 from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
 from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
-from tea_runner.core.results.result import Output, Result
-from tea_runner.dataset.forge_dataset import Repository
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.make_plan import Planned, make_plan
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.settle import finish, settle
 from tea_runner.host import process
 
@@ -45,7 +45,7 @@ class Commits:
         annexed_tree(self.stand.bare, n, extra={"sizes/spec.yml": SPEC})
         repository = self.stand.site().repository(self.stand.name)
         repository.refresh()
-        memory = Memory()
+        memory = PlanningCache()
         self._ours(book, ALL.format(n=n), repository, memory, goal=2 * floor)
         for _ in range(3):
             self._add(self.stand.bare, self._next())
@@ -67,15 +67,20 @@ class Commits:
         )
 
     def _ours(
-        self, book: Book, work: str, repository: Repository, memory: Memory, *, goal: float
+        self, book: Book, work: str, repository: ForgeDataset, memory: PlanningCache, *, goal: float
     ) -> None:
         written, pushed = self._settle(repository, memory)
-        book.add(work, "tea-runner", written, goal=goal,
-                 note="compose, write, with git-annex branch")  # fmt: skip
-        book.add(work, "tea-runner and git push", pushed,
-                 note="both branches, checked by the forge's git")  # fmt: skip
+        book.add(
+            work, "tea-runner", written, goal=goal, note="compose, write, with git-annex branch"
+        )
+        book.add(
+            work,
+            "tea-runner and git push",
+            pushed,
+            note="both branches, checked by the forge's git",
+        )
 
-    def _settle(self, repository: Repository, memory: Memory) -> tuple[float, float]:
+    def _settle(self, repository: ForgeDataset, memory: PlanningCache) -> tuple[float, float]:
         """Seconds from a plan in which all is known to the commit, and until it is pushed."""
         planned = self._plan(repository, memory)
         tip, plan = planned.tip, planned.plan.pipelines[0]
@@ -84,7 +89,7 @@ class Commits:
             decision.key: Result(
                 decision.key,
                 (
-                    Output(
+                    ResultFile(
                         f"{decision.key[:12]}.size",
                         "annex",
                         f"SHA256E-s{len(decision.key)}--{decision.key}",
@@ -108,9 +113,16 @@ class Commits:
         assert isinstance(finished, list)
         stored = {output.name for item in finished for output in item.result.outputs}
         done = settle(
-            repository, "main", tip, work, finished, plan.gone(tip.manifest(plan.pipeline)),
-            who="a <a@b>", storage_uuid=lambda: _UUID, stored=stored,
-        )  # fmt: skip
+            repository,
+            "main",
+            tip,
+            work,
+            finished,
+            plan.gone(tip.manifest(plan.pipeline)),
+            who="a <a@b>",
+            storage_uuid=lambda: _UUID,
+            stored=stored,
+        )
         seconds = time.perf_counter() - began
         assert done is not None
         repository.publish = publish  # type: ignore[method-assign]
@@ -120,10 +132,12 @@ class Commits:
         return written, seconds
 
     @staticmethod
-    def _plan(repository: Repository, memory: Memory) -> Planned:
+    def _plan(repository: ForgeDataset, memory: PlanningCache) -> PlannedCommit:
         commit = repository.tip("main")
         assert commit is not None
-        return make_plan(repository, Tip(repository.objects, commit, memory), failures=lambda _: {})
+        return make_plan(
+            repository, CommitView(repository.objects, commit, memory), failures=lambda _: {}
+        )
 
     def _floor(self, book: Book) -> float:
         """All and one more: by fast-import, and as a working tree with ``git add`` and ``commit``.
@@ -137,12 +151,15 @@ class Commits:
         began = time.perf_counter()
         annexed_tree(bare, n, extra={})
         floor = time.perf_counter() - began
-        book.add(ALL.format(n=n), "floor: fast-import", floor,
-                 note="links only, nothing pushed")  # fmt: skip
+        book.add(ALL.format(n=n), "floor: fast-import", floor, note="links only, nothing pushed")
         began = time.perf_counter()
         self._add(bare, n)
-        book.add(ONE.format(n=n), "floor: fast-import", time.perf_counter() - began,
-                 note="links only, nothing pushed")  # fmt: skip
+        book.add(
+            ONE.format(n=n),
+            "floor: fast-import",
+            time.perf_counter() - began,
+            note="links only, nothing pushed",
+        )
         tree = self.stand.root / "floor"
         shutil.rmtree(tree, ignore_errors=True)
         process.run(["git", "init", "-q", str(tree)], env=PLAIN_ENV)
@@ -154,13 +171,21 @@ class Commits:
                 path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target % (index, index))
         self._save(tree)
-        book.add(ALL.format(n=n), "git add + commit", time.perf_counter() - began,
-                 note="working tree of links, nothing pushed")  # fmt: skip
+        book.add(
+            ALL.format(n=n),
+            "git add + commit",
+            time.perf_counter() - began,
+            note="working tree of links, nothing pushed",
+        )
         (tree / "data" / "new").symlink_to(target % (n, n))
         began = time.perf_counter()
         self._save(tree)
-        book.add(ONE.format(n=n), "git add + commit", time.perf_counter() - began,
-                 note="working tree of links, nothing pushed")  # fmt: skip
+        book.add(
+            ONE.format(n=n),
+            "git add + commit",
+            time.perf_counter() - began,
+            note="working tree of links, nothing pushed",
+        )
         return floor
 
     @staticmethod

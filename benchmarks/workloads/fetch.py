@@ -10,9 +10,9 @@ from benchmarks.datasets import annexed_tree
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import derive
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.planning_cache import PlanningCache
 from workers.provision import wanted_keys
 
 SEEN = "10 of 10,000 files, dataset seen before"
@@ -54,21 +54,25 @@ class Fetches:
             if work == UNSEEN:
                 shutil.rmtree(state / "mirrors", ignore_errors=True)
                 repository = self.stand.site(host).repository(self.stand.name)
-                memory = Memory()
+                memory = PlanningCache()
             commit = self.stand.head()
             before = _size(state)
             began = time.perf_counter()
             repository.refresh()
-            tip = Tip(repository.objects, commit, memory)
+            tip = CommitView(repository.objects, commit, memory)
             pipeline = next(p for p in tip.pipelines if p.home == f"s{self.group}")
-            found = derive(tip, pipeline)
+            found = derive_inputs(tip, pipeline)
             views = [found.view(datum) for datum in found.datums]
             keys = wanted_keys(found, views, tip)[""]
             places = repository.prepared_annex().get(keys)
             book.add(work, "tea-runner", time.perf_counter() - began, goal=goal)
             assert len(places) == 10
-            book.add(f"{MOVED}, {work.partition(', ')[2]}", "tea-runner", (_size(state) - before) / 1000,
-                     unit="kB")  # fmt: skip
+            book.add(
+                f"{MOVED}, {work.partition(', ')[2]}",
+                "tea-runner",
+                (_size(state) - before) / 1000,
+                unit="kB",
+            )
             self.group = (self.group + 1) % _GROUPS
         repository.close()
 

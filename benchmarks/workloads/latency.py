@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.figure import Book, Plan
 from tea_runner.broker.connection import connect
-from tea_runner.cli.local_stack import Stack, free_port
+from tea_runner.cli.local_stack import LocalStack, free_port
 from tea_runner.cli.main import Context
 from tea_runner.host import process
 from tea_runner.host.tool_path import tool_path
@@ -27,10 +27,12 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     """One dataset with one datum, pushed again and again."""
     root.mkdir(parents=True, exist_ok=True)
     flags: dict[str, object] = {
-        "state": str(root / "state"), "web.port": str(free_port()), "sandbox.kind": "off",
-    }  # fmt: skip
+        "state": str(root / "state"),
+        "web.port": str(free_port()),
+        "sandbox.kind": "off",
+    }
     context = Context(directory=root, config=None, flags=flags, variables=dict(os.environ))
-    with Stack(context, workers=1) as stack:
+    with LocalStack(context, workers=1) as stack:
         person = _Person(stack, root / "dataset")
         person.push("first")
         for number in range(max(10, 10 * plan.rounds)):
@@ -41,7 +43,7 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
 
 
 class _Person:
-    def __init__(self, stack: Stack, dataset: Path) -> None:
+    def __init__(self, stack: LocalStack, dataset: Path) -> None:
         self.stack, self.dataset = stack, dataset
         config = {"init.defaultBranch": "main", "user.name": "a", "user.email": "a@b"}
         self.env = {**os.environ, "PATH": tool_path(os.environ)}
@@ -60,9 +62,15 @@ class _Person:
         self.do("git", "remote", "add", "origin", self.url)
         self.do("git", "config", "remote.origin.annex-ignore", "true")
         self.do(
-            "git", "annex", "initremote", "store", "type=directory",
-            f"directory={access.store}", "encryption=none", "autoenable=true",
-        )  # fmt: skip
+            "git",
+            "annex",
+            "initremote",
+            "store",
+            "type=directory",
+            f"directory={access.store}",
+            "encryption=none",
+            "autoenable=true",
+        )
         self.do("git", "add", "-A")
         self.do("git", "commit", "-q", "-m", "begin")
         self.redis = connect(f"unix://{stack.state / 'redis.sock'}")

@@ -11,20 +11,20 @@ import sys
 from pathlib import Path
 
 from benchmarks.workloads.plan import make
-from tea_runner.flow.planning_cache import Memory
-from tea_runner.host.gc_tuning import collect_seldom
+from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 
 
 def main(settings: str, name: str) -> None:
     """Plan the repository's main branch, and print the growth."""
-    collect_seldom()
+    raise_gc_thresholds()
     site = Site(load_settings(file=Path(settings), env={}, flags={}), dict(os.environ))
     repository = site.repository(name)
     # Let the kernel begin to count the peak anew (proc_pid_clear_refs(5)).
     Path("/proc/self/clear_refs").write_text("5")
-    before, memory = _peak(), Memory()
+    before, memory = _peak(), PlanningCache()
     planned = make(repository, memory)
     grown = _peak() - before
     assert planned.plan.pipelines[0].state == "settled"

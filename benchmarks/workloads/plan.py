@@ -11,13 +11,13 @@ from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import edited_files
-from tea_runner.dataset.forge_dataset import Repository
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.make_plan import Planned, make_plan
-from tea_runner.flow.pipeline_inputs import derive
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host import process
-from tea_runner.host.gc_tuning import undisturbed
+from tea_runner.host.gc_tuning import gc_paused
 
 NOTHING = "plan from nothing, {n:,} annexed files, all known"
 CHANGE = "plan after 1 change among {n:,} files"
@@ -30,12 +30,12 @@ transform: {cmd: [sh, -c, "true"]}
 """
 
 
-def make(repository: Repository, memory: Memory) -> Planned:
+def make(repository: ForgeDataset, memory: PlanningCache) -> PlannedCommit:
     """The plan of the main branch, made as the planner makes it."""
     commit = repository.tip("main")
     assert commit is not None
-    tip = Tip(repository.objects, commit, memory)
-    with undisturbed():
+    tip = CommitView(repository.objects, commit, memory)
+    with gc_paused():
         return make_plan(repository, tip, failures=lambda _: {})
 
 
@@ -52,8 +52,8 @@ class Plans:
         self.repository.refresh()
         commit = self.repository.tip("main")
         assert commit is not None
-        tip = Tip(self.repository.objects, commit, Memory())
-        work = derive(tip, tip.pipelines[0])
+        tip = CommitView(self.repository.objects, commit, PlanningCache())
+        work = derive_inputs(tip, tip.pipelines[0])
         rows = tuple(Row(item.label, item.key, item.place, ()) for item in work.keyed)
         manifest = Manifest.of(rows, parts=work.shared.parts, inputs_at=commit)
         files = edited_files(Manifest(), manifest, lambda: ())
@@ -80,7 +80,7 @@ class Plans:
         """From nothing, then after a change, then the floor of both."""
         n = self.count
         repository = self.stand.site().repository(self.stand.name)
-        memory = Memory()
+        memory = PlanningCache()
         began = time.perf_counter()
         planned = make(repository, memory)
         seconds = time.perf_counter() - began
@@ -88,8 +88,14 @@ class Plans:
         goal = 1.6 * n / 100_000
         book.add(NOTHING.format(n=n), "tea-runner", seconds, goal=goal)
         if self._changes == 0:
-            book.add(MEMORY.format(n=n), "tea-runner", self._growth() / n, unit="kB", goal=1.0,
-                     note="growth of the peak of a process that does nothing else")  # fmt: skip
+            book.add(
+                MEMORY.format(n=n),
+                "tea-runner",
+                self._growth() / n,
+                unit="kB",
+                goal=1.0,
+                note="growth of the peak of a process that does nothing else",
+            )
         for _ in range(3):
             self._changes += 1
             number = (self._changes * 7919) % n
@@ -98,9 +104,12 @@ class Plans:
             began = time.perf_counter()
             planned = make(repository, memory)
             book.add(
-                CHANGE.format(n=n), "tea-runner", time.perf_counter() - began, goal=0.1,
+                CHANGE.format(n=n),
+                "tea-runner",
+                time.perf_counter() - began,
+                goal=0.1,
                 note="without the fetch",
-            )  # fmt: skip
+            )
             assert planned.plan.pipelines[0].counts["run"] == 1
             self._commit(link(file_path(number), number))
             repository.refresh()

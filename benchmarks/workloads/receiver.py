@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from benchmarks.figure import Book, Plan
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.local_stack import free_port
 from tea_runner.core.hook import Hook
 from tea_runner.forge.hook_store import HookStore
@@ -32,7 +32,7 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     """A few seconds of deliveries over eight connections."""
     root.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "PATH": tool_path(os.environ)}
-    broker = Broker(root, env)
+    broker = RedisServer(root, env)
     broker.start()
     hook = Hook(id=_ID, forge="gitea", repository="lab/edges", repository_id=7, secrets=(_SECRET,))
     HookStore(root / "hooks").keep(hook)
@@ -42,7 +42,7 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     for name, value in flags.items():
         argv += ["-c", f"{name}={value}"]
     with (root / "log").open("wb") as log:
-        server = process.start([*argv, "serve"], env=env, cwd=root, stdout=log, stderr=log)
+        server = process.start_process([*argv, "serve"], env=env, cwd=root, stdout=log, stderr=log)
     try:
         _wait(port)
         for _ in range(plan.rounds):
@@ -76,7 +76,7 @@ def _floor(root: Path, env: dict[str, str], book: Book, plan: Plan) -> None:
     argv = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
     argv += ["--worker-class", "gthread", "--threads", "4", "bare:app"]
     with (root / "bare.log").open("wb") as log:
-        server = process.start(argv, env=env, cwd=root, stdout=log, stderr=log)
+        server = process.start_process(argv, env=env, cwd=root, stdout=log, stderr=log)
     try:
         _wait(port)
         for _ in range(plan.rounds):
@@ -136,9 +136,13 @@ def _answer(stream: socket.socket) -> bytes:
         answer += stream.recv(65536)
     head, _, body = answer.partition(b"\r\n\r\n")
     size = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n")
-         if line.lower().startswith(b"content-length:")), 0,
-    )  # fmt: skip
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        ),
+        0,
+    )
     while len(body) < size:
         body += stream.recv(65536)
     return head
@@ -148,10 +152,13 @@ def _delivery(branch: str) -> bytes:
     commits = [{"id": f"{n:040x}", "message": "x" * 1000} for n in range(5)]
     body = json.dumps(
         {
-            "ref": f"refs/heads/{branch}", "before": "1" * 40, "after": "2" * 40,
-            "commits": commits, "repository": {"id": 7, "full_name": "lab/edges"},
+            "ref": f"refs/heads/{branch}",
+            "before": "1" * 40,
+            "after": "2" * 40,
+            "commits": commits,
+            "repository": {"id": 7, "full_name": "lab/edges"},
         }
-    ).encode()  # fmt: skip
+    ).encode()
     signature = hmac.new(_SECRET.encode(), body, hashlib.sha256).hexdigest()
     head = (
         f"POST /hooks/gitea/{_ID} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

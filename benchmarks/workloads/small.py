@@ -131,8 +131,14 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     ours = [Ours(root / f"ours-{kind}", n, kind) for kind in ("bwrap", "off")]
     contenders: list[Ours | Theirs] = [*ours]
     peers: Sequence[type[Peer]] = (
-        Floor, SandboxedFloor, Make, Snakemake, Dvc, DataladRun, DataladLoop,
-    )  # fmt: skip
+        Floor,
+        SandboxedFloor,
+        Make,
+        Snakemake,
+        Dvc,
+        DataladRun,
+        DataladLoop,
+    )
     for kind in peers:
         peer = kind(root / kind.__name__)
         if plan.long:

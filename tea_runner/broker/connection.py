@@ -38,7 +38,7 @@ def answered(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except redis.RedisError as error:
-        raise unanswered(error) from None
+        raise unanswered(error) from error
 
 
 def unanswered(error: redis.RedisError) -> QueueError:

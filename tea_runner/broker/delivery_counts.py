@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 
-class Tally:
+class DeliveryCounts:
     """How many deliveries were judged how.
 
     A delivery does not wait for its count: what was counted here goes to Redis together, a moment later

@@ -45,7 +45,7 @@ class Fleet:
     oldest: float = 0.0
 
 
-def look_at_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
+def read_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
     """Who is there, and what they are at.
 
     :param jobs: all jobs that wait or run.
@@ -62,7 +62,7 @@ def look_at_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
             pipe.llen(f"rq:queue:{queue}")
         answers: list[Any] = pipe.execute()
     except redis.RedisError as error:
-        raise unanswered(error) from None
+        raise unanswered(error) from error
     workers = [
         _worker(name.removeprefix("rq:worker:"), notes, at)
         for name, notes in zip(names, answers, strict=False)

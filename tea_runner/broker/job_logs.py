@@ -155,7 +155,7 @@ class LogReader:
             pipe.strlen(self._tail)
             head, cut, tail = pipe.execute()
         except redis.RedisError as error:
-            raise unanswered(error) from None
+            raise unanswered(error) from error
         return int(head), int(cut or 0), int(tail)
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[bytes]:
@@ -164,7 +164,7 @@ class LogReader:
             try:
                 piece: Any = self._redis.getrange(name, start, last)
             except redis.RedisError as error:
-                raise unanswered(error) from None
+                raise unanswered(error) from error
             if not piece:
                 return
             yield piece

@@ -28,7 +28,7 @@ import redis
 from tea_runner.broker.connection import answered
 from tea_runner.broker.job_scripts import CANCEL, CANCELLED, CLAIM, END, EXTEND, RELEASE, WANT
 from tea_runner.core.errors import NotFound, Refused
-from tea_runner.core.planning.job import Job, seal, unseal
+from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.core.planning.run_status import JobFacts, job_facts
 from tea_runner.ports import Missed
 
@@ -47,7 +47,7 @@ class Claim:
     doubtful: bool = False
 
 
-class Jobs:
+class JobStore:
     """The state of all jobs."""
 
     def __init__(
@@ -112,11 +112,11 @@ class Jobs:
     def want(self, job: Job) -> bool:
         """Ask for a job; returns whether it had to be enqueued."""
         wanter = f"{job.repository}\n{job.branch}"
-        names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
+        names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
         new = answered(
             lambda: self._want(
                 keys=[f"tea:job:{job.id}", f"tea:wanted:{job.id}", f"tea:pending:{wanter}"],
-                args=[job.id, seal(job, self._secret), wanter, _now(), _KEEP, *names],
+                args=[job.id, seal_job(job, self._secret), wanter, _now(), _KEEP, *names],
             )
         )
         if new:
@@ -155,7 +155,7 @@ class Jobs:
             with contextlib.suppress(NotFound):
                 self.cancel(job_id)
             return None
-        job = unseal(body.decode("utf-8", "replace"), self._secret)
+        job = unseal_job(body.decode("utf-8", "replace"), self._secret)
         if attempt < 0:
             sentence = (
                 f"its worker died {self._crashes} times in a row; "
@@ -222,13 +222,15 @@ class Jobs:
         """Remember why keys failed for good."""
         pipe = self._redis.pipeline(transaction=False)
         for key, sentence in sentences.items():
-            pipe.set(f"tea:failed:{job.ledger}\n{key}", self._redact(sentence), ex=30 * _DAY)
+            pipe.set(
+                f"tea:failed:{job.queue_namespace}\n{key}", self._redact(sentence), ex=30 * _DAY
+            )
         pipe.execute()
 
     def end(self, claim: Claim, state: str, error: str = "") -> None:
         """The job has ended; branches that waited for it alone are planned again."""
         job = claim.job
-        names = [f"tea:key:{job.ledger}\n{key}" for _, key in job.datums]
+        names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
         ready: Any = self._end(
             keys=[f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"],
             args=[job.id, claim.token, state, _now(), self._redact(error)],
@@ -266,7 +268,7 @@ class Jobs:
     def _stop(self, job: Job, token: str) -> str:
         sentence = CANCELLED.format(job=job.id)
         keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
-        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.ledger]
+        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.queue_namespace]
         names = [key for _, key in job.datums]
         word, *ready = answered(lambda: self._cancel(keys=keys, args=[*args, *names]))
         self._plan_again(ready)
@@ -282,7 +284,7 @@ class Jobs:
         pipe = self._redis.pipeline(transaction=False)
         for _, key in job.datums:
             value = json.dumps([[job.commit, annex_tip], self._redact(sentence)])
-            pipe.set(f"tea:missing:{job.ledger}\n{key}", value, ex=600)
+            pipe.set(f"tea:missing:{job.queue_namespace}\n{key}", value, ex=600)
         pipe.execute()
 
     def missing(self, repository: str, keys: Sequence[str]) -> dict[str, Missed]:
@@ -319,7 +321,7 @@ class Jobs:
 
     def _body(self, known: Mapping[str, str]) -> Job | None:
         try:
-            return unseal(known.get("body", ""), self._secret)
+            return unseal_job(known.get("body", ""), self._secret)
         except Refused:
             return None
 

@@ -14,13 +14,13 @@ from typing import Any
 import redis
 
 from tea_runner.broker.connection import answered
-from tea_runner.broker.rq_queues import Work
+from tea_runner.broker.rq_queues import Queues
 
 
-class Lost:
+class OrphanScanner:
     """Looks for what was lost.  Every method raises QueueError when Redis does not answer."""
 
-    def __init__(self, connection: redis.Redis, work: Work) -> None:
+    def __init__(self, connection: redis.Redis, work: Queues) -> None:
         self._redis = connection
         self._work = work
 

@@ -21,12 +21,12 @@ import redis
 
 from tea_runner.broker.connection import answered
 from tea_runner.broker.job_scripts import PLANNED
-from tea_runner.broker.redis_lock import turn
+from tea_runner.broker.redis_lock import redis_lock
 
 _DAY = 86_400
 
 
-class Plans:
+class PlanRequestStore:
     """What is to be planned, and what was."""
 
     def __init__(self, connection: redis.Redis, enqueue: Callable[[str, str], None]) -> None:
@@ -42,9 +42,9 @@ class Plans:
         if answered(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
             answered(lambda: self._enqueue("plan", json.dumps([repository, branch])))
 
-    def turn(self, repository: str, branch: str) -> AbstractContextManager[str]:
+    def lock(self, repository: str, branch: str) -> AbstractContextManager[str]:
         """The turn to plan a branch: its token, or nothing when another planner is at it."""
-        return turn(self._redis, f"tea:planning:{repository}\n{branch}")
+        return redis_lock(self._redis, f"tea:planning:{repository}\n{branch}")
 
     def begin(self, repository: str, branch: str) -> str:
         """From now on a push is a new request, and the branch counts as not planned; returns why."""

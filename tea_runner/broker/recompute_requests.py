@@ -19,8 +19,8 @@ from typing import Any
 import redis
 
 from tea_runner.broker.connection import unanswered
-from tea_runner.broker.redis_lock import turn
-from tea_runner.core.planning.recompute_verdict import Verdict, add
+from tea_runner.broker.redis_lock import redis_lock
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict, add_verdict
 from tea_runner.core.planning.run_status import JobFacts
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ return 1
 """
 
 
-class BranchWishes:
+class BranchRecomputeRequests:
     """The wishes of one branch."""
 
     def __init__(
@@ -88,7 +88,7 @@ class BranchWishes:
             with _answered():
                 self._redis.hdel(f"tea:forced:{self._wanter}", *done)
 
-    def note(self, salt: str, verdicts: Sequence[Verdict]) -> None:
+    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Write verdicts into the ledger, each wish's once, and differences into the log."""
         new = []
         with _answered():
@@ -96,8 +96,8 @@ class BranchWishes:
                 name = f"tea:judged:{self._repository}\n{salt}\n{verdict.pipeline}\n{verdict.key}"
                 if self._redis.set(name, "1", nx=True, ex=_DAY):
                     new.append(verdict)
-            with turn(self._redis, f"tea:ledging:{self._repository}"):
-                after = add(self.ledger(), new)
+            with redis_lock(self._redis, f"tea:ledging:{self._repository}"):
+                after = add_verdict(self.ledger(), new)
                 self._redis.set(f"tea:ledger:{self._repository}", json.dumps(after))
         for verdict in new:
             if verdict.outcome != "ok":
@@ -120,7 +120,9 @@ class BranchWishes:
             for job, facts in self._facts(gone).items() if gone else ():
                 names = []
                 if facts.job is not None:
-                    names = [f"tea:key:{facts.job.ledger}\n{key}" for _, key in facts.job.datums]
+                    names = [
+                        f"tea:key:{facts.job.queue_namespace}\n{key}" for _, key in facts.job.datums
+                    ]
                 self._let_go(
                     keys=[f"tea:job:{job}", f"tea:wanted:{job}", f"tea:pending:{self._wanter}"],
                     args=[job, self._wanter, f"{time.time():.3f}", _NEEDLESS, *names],
@@ -128,7 +130,7 @@ class BranchWishes:
 
     def alone(self) -> AbstractContextManager[object]:
         """No other planner asks for jobs meanwhile."""
-        return turn(self._redis, "tea:starting", patience=10.0)
+        return redis_lock(self._redis, "tea:starting", patience=10.0)
 
 
 @contextlib.contextmanager
@@ -136,4 +138,4 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise unanswered(error) from None
+        raise unanswered(error) from error

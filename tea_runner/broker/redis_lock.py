@@ -21,7 +21,7 @@ return 1
 
 
 @contextlib.contextmanager
-def turn(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[str]:
+def redis_lock(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[str]:
     """The token that stands at *name* while it is our turn, until the end of the block; else nothing.
 
     It is no fence: what a process does that was stopped for long is safe by compare-and-swap alone.

@@ -36,7 +36,7 @@ def find_server(path: str) -> str:
     )
 
 
-class Broker:
+class RedisServer:
     """A server of our own; it keeps what it holds in the state folder."""
 
     def __init__(self, state: Path, variables: Mapping[str, str]) -> None:
@@ -60,14 +60,33 @@ class Broker:
         program = find_server(self._variables.get("PATH", os.defpath))
         # A socket's path may have 107 bytes: the server is started in its folder and given the name.
         argv = [
-            program, "--port", "0", "--unixsocket", self.socket.name, "--unixsocketperm", "700",
-            "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-            "--maxmemory-policy", "noeviction", "--appenddirname", "redis",
-            "--logfile", "redis.log", "--daemonize", "no",
-        ]  # fmt: skip
+            program,
+            "--port",
+            "0",
+            "--unixsocket",
+            self.socket.name,
+            "--unixsocketperm",
+            "700",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+            "--save",
+            "",
+            "--maxmemory-policy",
+            "noeviction",
+            "--appenddirname",
+            "redis",
+            "--logfile",
+            "redis.log",
+            "--daemonize",
+            "no",
+        ]
         self.socket.unlink(missing_ok=True)
         env = {"PATH": self._variables.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
-        self._process = process.start(argv, env=env, cwd=self._state, stdout=None, stderr=None)
+        self._process = process.start_process(
+            argv, env=env, cwd=self._state, stdout=None, stderr=None
+        )
         for _ in range(200):
             if self._process.poll() is not None:
                 break
@@ -100,7 +119,7 @@ class Broker:
         self.socket.unlink(missing_ok=True)
 
 
-class Policy:
+class EvictionPolicy:
     """Whether a server may throw queued work away; asked once a minute, for it can be changed."""
 
     def __init__(self, connection: redis.Redis, every: float = 60.0) -> None:

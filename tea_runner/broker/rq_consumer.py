@@ -38,14 +38,14 @@ class _NoPenalty(BaseDeathPenalty):
     def cancel_death_penalty(self) -> None: ...
 
 
-class Worker(SimpleWorker):
+class RqWorker(SimpleWorker):
     """Takes work from one queue in this very process, which keeps its mirrors and pipes warm."""
 
     death_penalty_class = _NoPenalty
     job_class = ListedJob
     queue_class = Queue
 
-    service: Service
+    service: QueueConsumer
     busy = False
     #: Nothing was left to do, or a signal came; else the loop ended because of Redis.
     done = False
@@ -87,7 +87,7 @@ class Worker(SimpleWorker):
         log.error("work failed: %s", job.id, exc_info=exc_info)
 
 
-class Service:
+class QueueConsumer:
     """One kind of work, carried out by this process.
 
     :param on_stop: called when a signal says stop, while the work in hand goes on.
@@ -182,14 +182,14 @@ class Service:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _worker(self) -> Worker:
+    def _worker(self) -> RqWorker:
         job_class = type("OurJob", (ListedJob,), {"handlers": self._handlers})
         queue = Queue(
             QUEUES[self._kind], connection=self._redis, serializer=Serializer, job_class=job_class
         )
         # The name is ours alone; what is left of it is from before Redis went away.
         self._redis.delete(f"rq:worker:{self._name}")
-        worker = Worker(
+        worker = RqWorker(
             [queue],
             name=self._name,
             connection=self._redis,
@@ -211,7 +211,7 @@ def _nothing_more(signum: int, frame: object) -> None:
     """A signal to a process that is ending already."""
 
 
-def serve(
+def run_until_signalled(
     connection: redis.Redis,
     kind: str,
     handler: Handler,
@@ -220,4 +220,4 @@ def serve(
     burst: bool = False,
 ) -> None:
     """Carry out one kind of work until a signal says stop (or, with *burst*, nothing is left)."""
-    Service(connection, kind, handler, name=name).run(burst=burst)
+    QueueConsumer(connection, kind, handler, name=name).run(burst=burst)

@@ -74,7 +74,7 @@ class Serializer:
             return [None, None, [], {}]
 
 
-class Work:
+class Queues:
     """The queues, seen by who fills them."""
 
     def __init__(self, connection: redis.Redis) -> None:

@@ -26,7 +26,7 @@ from tea_runner.broker.connection import answered
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import PipelineRun, Run, carried_on, run_id
 
-__all__ = ["PipelineRun", "Run", "Runs", "run_id"]
+__all__ = ["PipelineRun", "Run", "RunStore", "run_id"]
 
 _KEEP = 14 * 86_400
 _MOST = 2000
@@ -34,7 +34,7 @@ _RUN = re.compile(r"[0-9a-f]{12}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-class Runs:
+class RunStore:
     """All runs that are remembered.
 
     Every method raises QueueError when Redis does not answer.

@@ -11,12 +11,12 @@ from typing import Any
 import redis
 
 from tea_runner.broker.rq_queues import QUEUES
-from tea_runner.core.planning.job import Pace
+from tea_runner.core.planning.job import Throughput
 
 _KEEP = 90 * 86_400
 
 
-class Paces:
+class ThroughputStore:
     """What Redis knows of the speed of pipelines."""
 
     def __init__(self, connection: redis.Redis) -> None:
@@ -34,7 +34,7 @@ class Paces:
             pipe.expire(name, _KEEP)
             pipe.execute()
 
-    def of(self, repository: str, pipeline: str) -> Pace | None:
+    def of(self, repository: str, pipeline: str) -> Throughput | None:
         """What is known; None for a pipeline that never ran."""
         with contextlib.suppress(redis.RedisError, ValueError):
             pipe = self._redis.pipeline(transaction=False)
@@ -42,5 +42,5 @@ class Paces:
             pipe.scard(f"rq:workers:{QUEUES['work']}")
             raw, workers = pipe.execute()
             if raw is not None:
-                return Pace(float(raw), int(workers))
+                return Throughput(float(raw), int(workers))
         return None

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli.find_runs import find
+from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.planning.run_status import JobFacts
 
@@ -16,7 +16,7 @@ from tea_runner.core.planning.run_status import JobFacts
 @click.pass_obj
 def command(context: Context, name: str) -> None:
     """Stop a job, or all jobs of a run. What is done already stays; retry runs the rest after all."""
-    found = find(context, name)
+    found = find_run(context, name)
     if isinstance(found, JobFacts):
         ids = [found.id]
     else:

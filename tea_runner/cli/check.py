@@ -83,7 +83,8 @@ def _forge(context: Context) -> Iterator[Finding]:
         yield Finding("storage", "ok", ", ".join(storage.name for storage in settings.storage))
     else:
         yield Finding(
-            "storage", "warning",
+            "storage",
+            "warning",
             "none is listed, so workers of a server cannot keep annexed results; list one under "
             "[[storage]] (tea-runner config generate shows how)",
-        )  # fmt: skip
+        )

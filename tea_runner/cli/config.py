@@ -30,7 +30,7 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
 
     NAMES are settings (forge.url) or groups (forge).
     """
-    rows = list(settings_text.show(context.settings))
+    rows = list(settings_text.show_settings(context.settings))
     known = [name for name, _, _ in rows]
     for name in names:
         if name not in known and not any(each.startswith(name + ".") for each in known):
@@ -54,7 +54,7 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
 @command.command("generate")
 def generate() -> None:
     """Print a commented settings file that changes nothing until something is uncommented."""
-    click.echo(settings_text.generate().rstrip("\n"))
+    click.echo(settings_text.settings_file().rstrip("\n"))
 
 
 @command.command("init")
@@ -66,9 +66,9 @@ def init(context: Context) -> None:
         raise UserError(f"{path} exists; edit it, or compare it with: tea-runner config generate")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(settings_text.generate(), encoding="utf-8")
+        path.write_text(settings_text.settings_file(), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from None
+        raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from error
     click.echo(f"write(ok): {path}")
     click.echo("Everything in it is commented out; uncomment what you want to change.")
 

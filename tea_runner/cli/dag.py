@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import open_session, told
+from tea_runner.cli.open_dataset import open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.flow.check_freshness import look
-from tea_runner.flow.commit_view import Tip, pipeline_of
-from tea_runner.flow.unsaved_commit import Draft
+from tea_runner.flow.check_freshness import check_freshness
+from tea_runner.flow.commit_view import CommitView, pipeline_of
+from tea_runner.flow.unsaved_commit import UnsavedCommit
 from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg, dag_text
 
 
@@ -31,12 +31,12 @@ from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg
 @click.pass_obj
 def command(context: Context, form: str | None, files: bool, counts: bool, at: str) -> int:
     """Draw the pipelines and what each reads."""
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip(at)
     broken = told(tip)
-    draft = Draft(tip.objects, tip.commit, session.memory)
+    draft = UnsavedCommit(tip.objects, tip.commit, session.memory)
     upstream = _upstream(draft, files=files)
-    with watch(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.mirror.objects.reads):
         notes = _notes(tip) if counts else {}
     if not draft.pipelines:
         if broken:
@@ -63,7 +63,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     return int(broken)
 
 
-def _upstream(tip: Draft, *, files: bool) -> dict[str, list[str]]:
+def _upstream(tip: UnsavedCommit, *, files: bool) -> dict[str, list[str]]:
     """What each pipeline reads: pipelines, and folders with a slash at their end."""
     by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     found: dict[str, list[str]] = {}
@@ -77,9 +77,9 @@ def _upstream(tip: Draft, *, files: bool) -> dict[str, list[str]]:
     return found
 
 
-def _notes(tip: Tip) -> dict[str, str]:
+def _notes(tip: CommitView) -> dict[str, str]:
     notes = {}
-    for each in look(tip):
+    for each in check_freshness(tip):
         current = sum(datum.state == "current" for datum in each.datums)
         total = sum(datum.state != "orphaned" for datum in each.datums)
         notes[each.name] = each.problem or f"{current} current / {total}"

@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_session, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.resolved_file import read_resolved
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.errors import UserError
-from tea_runner.core.planning.plan import Keyed
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
-from tea_runner.flow.prefetch_facts import learned
+from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_spec import seen_files
 from tea_runner.present.visible_text import visible
 
@@ -27,8 +27,12 @@ from tea_runner.present.visible_text import visible
 @click.argument("pipelines", nargs=-1)
 @at_option
 @click.option("--files", is_flag=True, help="Also list each datum's files with their content.")
-@click.option("--from", "source", metavar="FILE",
-              help="Compute the keys from a file of tea-runner resolve, and from it alone.")  # fmt: skip
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Compute the keys from a file of tea-runner resolve, and from it alone.",
+)
 @json_option
 @click.pass_obj
 def command(
@@ -40,18 +44,18 @@ def command(
     """
     if source is not None:
         return _from_file(context, context.directory / source, pipelines)
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
     broken = told(tip)
     works = []
-    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
         for pipeline in tip.pipelines:
             if pipelines and pipeline.name not in pipelines:
                 continue
             watched.say(pipeline.name)
             try:
-                works.append(derive(tip, pipeline))
+                works.append(derive_inputs(tip, pipeline))
             except UserError as error:
                 broken = True
                 click.echo(f"problem: {pipeline.name}: {visible(error.message)}", err=True)
@@ -70,7 +74,7 @@ def command(
     return int(broken)
 
 
-def _say_none(context: Context, work: Work, upstream: list[str]) -> None:
+def _say_none(context: Context, work: PipelineInputs, upstream: list[str]) -> None:
     name = work.pipeline.name
     if context.quiet:
         return
@@ -78,13 +82,15 @@ def _say_none(context: Context, work: Work, upstream: list[str]) -> None:
     click.echo(f"{name} has no datums at this commit{rest}", err=True)
 
 
-def _items(tip: Tip, work: Work, *, files: bool) -> Iterator[tuple[Datum, Keyed]]:
+def _items(
+    tip: CommitView, work: PipelineInputs, *, files: bool
+) -> Iterator[tuple[Datum, KeyedDatum]]:
     """All datums with their keys; where files are shown, they are asked for in one go."""
-    datums = learned(tip, work.datums, work.sources) if files else work.datums
+    datums = prefetch_facts(tip, work.datums, work.sources) if files else work.datums
     return zip(datums, work.keyed, strict=True)
 
 
-def _lines(tip: Tip, work: Work, *, files: bool) -> Iterator[str]:
+def _lines(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[str]:
     name = work.pipeline.name
     for datum, item in _items(tip, work, files=files):
         yield f"{name} {item.label} {item.key}"
@@ -96,7 +102,7 @@ def _lines(tip: Tip, work: Work, *, files: bool) -> Iterator[str]:
                 yield f"  {visible(each.path)} {content or 'empty'}"
 
 
-def _rows(tip: Tip, work: Work, *, files: bool) -> Iterator[dict[str, object]]:
+def _rows(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[dict[str, object]]:
     for datum, item in _items(tip, work, files=files):
         row: dict[str, object] = {
             "pipeline": work.pipeline.name,

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from tea_runner.broker.connection import connect
 from tea_runner.broker.redis_server import find_server
-from tea_runner.broker.run_store import Run, Runs
-from tea_runner.cli.local_stack import Stack, free_port
+from tea_runner.broker.run_store import Run, RunStore
+from tea_runner.cli.local_stack import LocalStack, free_port
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import alone
 from tea_runner.core.errors import OutsideError, UserError
@@ -49,7 +49,7 @@ def command(context: Context, keep: bool) -> None:
     _choose_port(context)
     _choose_sandbox(context)
     try:
-        with Stack(context) as stack:
+        with LocalStack(context) as stack:
             Demo(stack, example, folder / "edges").run()
     finally:
         if not keep:
@@ -77,7 +77,7 @@ def _choose_sandbox(context: Context) -> None:
 class Demo:
     """What the demo does, step by step."""
 
-    def __init__(self, stack: Stack, example: Path, dataset: Path) -> None:
+    def __init__(self, stack: LocalStack, example: Path, dataset: Path) -> None:
         self.stack = stack
         self.example = example
         self.dataset = dataset
@@ -88,12 +88,15 @@ class Demo:
             # DataLad keeps a cache in the home; the demo writes nothing there.
             "XDG_CACHE_HOME": str(stack.state / "cache"),
             "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main",
-            "GIT_AUTHOR_NAME": "Demo", "GIT_AUTHOR_EMAIL": "demo@example.org",
-            "GIT_COMMITTER_NAME": "Demo", "GIT_COMMITTER_EMAIL": "demo@example.org",
-        }  # fmt: skip
+            "GIT_CONFIG_KEY_0": "init.defaultBranch",
+            "GIT_CONFIG_VALUE_0": "main",
+            "GIT_AUTHOR_NAME": "Demo",
+            "GIT_AUTHOR_EMAIL": "demo@example.org",
+            "GIT_COMMITTER_NAME": "Demo",
+            "GIT_COMMITTER_EMAIL": "demo@example.org",
+        }
         self.console = Console(highlight=False, soft_wrap=True)
-        self.runs = Runs(connect(f"unix://{stack.state / 'redis.sock'}"))
+        self.runs = RunStore(connect(f"unix://{stack.state / 'redis.sock'}"))
 
     def run(self) -> None:
         """All of it."""
@@ -127,9 +130,15 @@ class Demo:
             self._copy("dataset")
             self._do("datalad", "-l", "error", "save", "-m", "photographs and pipelines")
             self._do(
-                "git", "annex", "initremote", "store", "type=directory",
-                f"directory={access.store}", "encryption=none", "autoenable=true",
-            )  # fmt: skip
+                "git",
+                "annex",
+                "initremote",
+                "store",
+                "type=directory",
+                f"directory={access.store}",
+                "encryption=none",
+                "autoenable=true",
+            )
             plain = access.url.removeprefix("http://")
             url = f"http://{access.user}:{access.password}@{plain}/{access.user}/edges.git"
             self._do("git", "remote", "add", "origin", url)
@@ -190,9 +199,13 @@ class Demo:
         for pipeline in run.pipelines:
             if pipeline.commit:
                 shown = self._do(
-                    "git", "show", "--stat=78", "--first-parent", "--format=%h %an: %s",
+                    "git",
+                    "show",
+                    "--stat=78",
+                    "--first-parent",
+                    "--format=%h %an: %s",
                     pipeline.commit,
-                )  # fmt: skip
+                )
                 self.console.print(shown.rstrip(), markup=False)
         self.console.print(f"page: {self.stack.web_url}/runs/{run.id}", markup=False)
 

@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.parse import parse_specs
-from tea_runner.dataset.forge_dataset import Repository
-from tea_runner.dataset.save_outputs import Found
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.save_outputs import FileToSave
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.protocol import Environment
-from tea_runner.sandbox.unsandboxed import Plain
-from workers.run_datums import Bench
+from tea_runner.sandbox.unsandboxed import Unsandboxed
+from workers.run_datums import DatumRunner
 
 
 @click.command("exec")
@@ -39,11 +39,11 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
 
     This is the command in the run records of results commits; datalad rerun calls it.
     """
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
     pinned = _WithPipeline(tip, pipeline)
-    work = derive(pinned, pipeline)
+    work = derive_inputs(pinned, pipeline)
     missing = [label for label in datums if work.find(label) is None]
     if missing:
         raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
@@ -58,13 +58,17 @@ def environment_for(context: Context, pipeline: Pipeline) -> Environment:
         lacking = context.site.host.check()
         if lacking:
             click.echo(f"tea-runner: without a sandbox: {lacking}", err=True)
-            return Plain()
+            return Unsandboxed()
     environment: Environment = context.site.environment(pipeline)
     return environment
 
 
 def _run_all(
-    session: Session, tip: Tip, work: Work, datums: tuple[str, ...], environment: Environment
+    session: OpenDataset,
+    tip: CommitView,
+    work: PipelineInputs,
+    datums: tuple[str, ...],
+    environment: Environment,
 ) -> None:
     made = bench(session, tip, environment)
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
@@ -79,10 +83,10 @@ def _run_all(
         remove_tree(base)
 
 
-def bench(session: Session, tip: Tip, environment: Environment) -> Bench:
+def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> DatumRunner:
     """Where datums of the dataset are computed, here."""
     site = session.context.site
-    return Bench(
+    return DatumRunner(
         environment=environment,
         limits=site.limits,
         bounds=site.bounds,
@@ -94,9 +98,9 @@ def bench(session: Session, tip: Tip, environment: Environment) -> Bench:
     )
 
 
-def _dataset(session: Session, tip: Tip, path: str) -> Repository:
+def _dataset(session: OpenDataset, tip: CommitView, path: str) -> ForgeDataset:
     linked = tip.reach(path)[0].linked if path else None
-    return linked if isinstance(linked, Repository) else session.clone
+    return linked if isinstance(linked, ForgeDataset) else session.clone
 
 
 def _to_stderr(data: bytes) -> None:
@@ -104,7 +108,7 @@ def _to_stderr(data: bytes) -> None:
     sys.stderr.flush()
 
 
-def _put(target: Path, item: Found) -> None:
+def _put(target: Path, item: FileToSave) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     if item.link:
@@ -114,7 +118,7 @@ def _put(target: Path, item: Found) -> None:
         target.chmod(0o755 if item.executable else 0o644)
 
 
-def _pinned(session: Session, tip: Tip, spec: str, name: str) -> Pipeline:
+def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipeline:
     blob, colon, number = spec.partition(":")
     if not colon or not number.isdigit():
         raise UsageError(f"--spec {spec}: expected BLOB:N as a run record writes it")
@@ -129,10 +133,10 @@ def _pinned(session: Session, tip: Tip, spec: str, name: str) -> Pipeline:
     raise NotFound(f"document {number} of pipeline file {blob[:12]} is no pipeline")
 
 
-class _WithPipeline(Tip):
+class _WithPipeline(CommitView):
     """A tip in which one pipeline is as it was recorded."""
 
-    def __init__(self, tip: Tip, pipeline: Pipeline) -> None:
+    def __init__(self, tip: CommitView, pipeline: Pipeline) -> None:
         super().__init__(tip.objects, tip.commit, tip.memory, links=tip.links)
         self._pinned = pipeline
         self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)

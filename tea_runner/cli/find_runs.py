@@ -9,7 +9,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.planning.run import ENDED, Run
-from tea_runner.core.planning.run_status import JobFacts, RunStanding, State, standing
+from tea_runner.core.planning.run_status import JobFacts, RunStatus, State, run_status
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 
@@ -24,16 +24,16 @@ _COLOURS: dict[State, str] = {
 }
 
 
-def stands(context: Context, run: Run) -> RunStanding:
+def stands(context: Context, run: Run) -> RunStatus:
     """A run with what is known of its jobs."""
     ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
-    return standing(run, context.site.jobs.facts(ids))
+    return run_status(run, context.site.jobs.facts(ids))
 
 
-def listed(context: Context, head: Run) -> RunStanding:
+def listed(context: Context, head: Run) -> RunStatus:
     """A run of a list; one that is under way with what is known of its jobs."""
     run = context.site.runs.get(head.id) if head.state not in ENDED else None
-    return stands(context, run) if run is not None else standing(head)
+    return stands(context, run) if run is not None else run_status(head)
 
 
 def find_job(context: Context, name: str) -> JobFacts | None:
@@ -61,19 +61,19 @@ def need_job(context: Context, name: str) -> JobFacts:
     return facts
 
 
-def find(context: Context, name: str) -> RunStanding | JobFacts:
+def find_run(context: Context, name: str) -> RunStatus | JobFacts:
     """The run or job that somebody means: an id or its beginning, a commit, a repository.
 
     :raises NotFound: when there is neither.
     """
     try:
         run: Run = context.site.runs.find(name)
-    except NotFound:
+    except NotFound as error:
         facts = find_job(context, name)
         if facts is None:
             raise NotFound(
                 f"there is no run or job {name}; tea-runner runs lists what is remembered"
-            ) from None
+            ) from error
         return facts
     return stands(context, run)
 

@@ -14,9 +14,12 @@ from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.embedded.accounts import Accounts
 
 _ROOT = click.option(
-    "--root", type=click.Path(path_type=Path), default=None, metavar="DIR",
+    "--root",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DIR",
     help="Folder of the repositories (default: forge in the state folder).",
-)  # fmt: skip
+)
 
 
 @click.group("forge")
@@ -27,8 +30,13 @@ def command() -> None:
 @command.command("serve")
 @_ROOT
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
-              help="Port to listen on.")  # fmt: skip
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option("--url", default="", metavar="URL", help="Address that clients use, if another.")
 @click.pass_obj
 def serve(context: Context, root: Path | None, host: str, port: int, url: str) -> None:
@@ -52,8 +60,12 @@ def serve(context: Context, root: Path | None, host: str, port: int, url: str) -
 @_ROOT
 @click.option("--admin", is_flag=True, help="May write to every repository; for the bot.")
 @click.option("--token", is_flag=True, help="Print a token for git and the API.")
-@click.option("--password-file", type=click.File(), metavar="FILE",
-              help="File with the password (- is standard input); asked for otherwise.")  # fmt: skip
+@click.option(
+    "--password-file",
+    type=click.File(),
+    metavar="FILE",
+    help="File with the password (- is standard input); asked for otherwise.",
+)
 @click.pass_obj
 def user(
     context: Context,

@@ -23,8 +23,12 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("repository", metavar="OWNER/REPO")
-@click.option("--url", default="", metavar="URL",
-              help="Address of the receiver as the forge reaches it (default: web.url).")  # fmt: skip
+@click.option(
+    "--url",
+    default="",
+    metavar="URL",
+    help="Address of the receiver as the forge reaches it (default: web.url).",
+)
 @click.pass_obj
 def add(context: Context, repository: str, url: str) -> None:
     """Create the webhook on the forge, with a fresh secret."""
@@ -78,8 +82,9 @@ def list_(context: Context) -> None:
     """Show the hooks, and whether the forge still has them."""
     rows = [(hook, _state(context, hook)) for hook in context.site.hooks.all()]
     if context.as_json:
-        said = [{"repository": hook.repository, "id": hook.id, "state": state}
-                for hook, state in rows]  # fmt: skip
+        said = [
+            {"repository": hook.repository, "id": hook.id, "state": state} for hook, state in rows
+        ]
         click.echo(json.dumps(said))
         return
     if not rows:
@@ -90,8 +95,13 @@ def list_(context: Context) -> None:
 
 @command.command("test")
 @click.argument("repository", metavar="OWNER/REPO")
-@click.option("--wait", default=10.0, show_default=True, metavar="SECONDS",
-              help="How long to wait for it; 0 does not wait.")  # fmt: skip
+@click.option(
+    "--wait",
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for it; 0 does not wait.",
+)
 @click.pass_obj
 def test(context: Context, repository: str, wait: float) -> None:
     """Have the forge send a delivery of nothing, and wait until the receiver has it."""

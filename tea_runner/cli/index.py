@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import open_session
+from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
-from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_dataset import ForgeDataset
 
 _server = click.option(
     "--server", is_flag=True, help="Those of the repositories that this host looks after."
@@ -55,21 +55,21 @@ def rebuild(context: Context, repositories: tuple[str, ...], server: bool) -> No
     _tell(context, rows)
 
 
-def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterator[Repository]:
+def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterator[ForgeDataset]:
     """The dataset here, or the mirrors that are meant, one after the other."""
     if not server and not names:
-        clone = open_session(context).clone
+        clone = open_dataset(context).clone
         yield clone
         clone.close()
         return
     for name in names or context.site.watched():
-        repository: Repository = context.site.repository(name)
+        repository: ForgeDataset = context.site.repository(name)
         repository.refresh()
         yield repository
         repository.close()
 
 
-def _row(repository: Repository) -> dict[str, object]:
+def _row(repository: ForgeDataset) -> dict[str, object]:
     counts = repository.index.counts()
     others = sum((count for scope, count in counts.items() if scope), Counter[str]())
     return {

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.run_record import parse_record
-from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill, from_record
+from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, from_record
 from tea_runner.dataset.worktree import annexed
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -24,11 +24,20 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
 
 @click.command("init")
 @click.argument("name", required=False)
-@click.option("-t", "--template", type=click.Choice(TEMPLATES),
-              show_default="NAME if it is one of these, else per-file", help="What a datum is.")  # fmt: skip
+@click.option(
+    "-t",
+    "--template",
+    type=click.Choice(TEMPLATES),
+    show_default="NAME if it is one of these, else per-file",
+    help="What a datum is.",
+)
 @click.option("--input", "place", metavar="DIR", help="The folder whose files it reads.")
-@click.option("--from-record", "record", metavar="COMMIT",
-              help="Make the pipeline from a datalad run record of this dataset.")  # fmt: skip
+@click.option(
+    "--from-record",
+    "record",
+    metavar="COMMIT",
+    help="Make the pipeline from a datalad run record of this dataset.",
+)
 @click.pass_obj
 def command(
     context: Context, name: str | None, template: str | None, place: str | None, record: str | None
@@ -43,7 +52,7 @@ def command(
     two-steps    two pipelines, of which the second reads the first one's results
     container    per-file, in a container
     """
-    session = open_session(context)
+    session = open_dataset(context)
     top = session.clone.clone.worktree
     if record is not None:
         written, notes = _from_record(session, record, name or "")
@@ -95,7 +104,7 @@ def _from_template(
     }
     notes.append(hints[template])
     notes.append(f"the command is in {name}/; write what you want to compute")
-    return fill(ordered, name=name, place=place), notes
+    return fill_template(ordered, name=name, place=place), notes
 
 
 def _guess(top: Path) -> str:
@@ -111,7 +120,7 @@ def _guess(top: Path) -> str:
     return next((name for name in _DATA if name in names), names[0] if len(names) == 1 else "")
 
 
-def _from_record(session: Session, commit: str, home: str) -> tuple[dict[str, str], list[str]]:
+def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str, str], list[str]]:
     tip = session.tip(commit)
     record = parse_record(session.clone.objects.commit(tip.commit).message)
     if record is None:
@@ -129,7 +138,7 @@ def _from_record(session: Session, commit: str, home: str) -> tuple[dict[str, st
     return from_record(record, home=home.strip("/"), commit=tip.commit, look=look)
 
 
-def _write(session: Session, top: Path, written: dict[str, str]) -> None:
+def _write(session: OpenDataset, top: Path, written: dict[str, str]) -> None:
     """Write all of the files or none; with rules that keep them in git where they are needed."""
     there = [path for path in written if (top / path).exists() or (top / path).is_symlink()]
     if there:

@@ -20,7 +20,7 @@ from tea_runner.broker.fleet import Fleet
 from tea_runner.broker.redis_server import ServerFacts
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
-from tea_runner.sandbox.kinds import KINDS, Choice
+from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice
 
 #: git 2.36 knows ``safe.bareRepository`` and ``--filter`` in all the forms that are used.
 GIT = (2, 36)
@@ -81,7 +81,7 @@ def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def check_sandbox(choice: Choice, kinds: Sequence[str]) -> list[Finding]:
+def check_sandbox(choice: EnvironmentChoice, kinds: Sequence[str]) -> list[Finding]:
     """The environments of commands, each found out by trying it."""
     found = []
     for kind in dict.fromkeys(choice.sandbox if each == "host" else each for each in kinds):

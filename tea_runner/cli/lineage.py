@@ -10,16 +10,16 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError
 from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
-from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.prov_document import write_prov
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.trace_lineage import Tracer
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
@@ -27,8 +27,12 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 @click.argument("path")
 @at_option
 @click.option("--downstream", is_flag=True, help="What was made from it, instead.")
-@click.option("--prov", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write W3C PROV: .json or .provn, with extras .xml or .ttl.")  # fmt: skip
+@click.option(
+    "--prov",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write W3C PROV: .json or .provn, with extras .xml or .ttl.",
+)
 @json_option
 @click.pass_obj
 def command(context: Context, path: str, at: str, downstream: bool, prov: Path | None) -> int:
@@ -37,15 +41,15 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
     Each step says its datum, command, environment, inputs with their content and commits, and the
     commit whose record repeats it. It goes on through pipelines and subdatasets.
     """
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip(at)
     broken = told(tip)
     place = _path(session, context.directory, path)
-    tracer = Tracer(
+    tracer = LineageTracer(
         lambda where, home: _records(session, where, home),
         lambda where, commit: _open(where, commit),
     )
-    with watch(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.mirror.objects.reads):
         paths = _files(tip, place)
         found = tracer.down(tip, place) if downstream else tracer.up(tip, paths)
     if prov is not None:
@@ -58,7 +62,7 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
     return int(broken)
 
 
-def _path(session: Session, directory: Path, word: str) -> str:
+def _path(session: OpenDataset, directory: Path, word: str) -> str:
     """The word as a path in the dataset, seen from the folder in which the person is."""
     top = session.clone.clone.worktree.resolve()
     full = Path(os.path.normpath(directory.resolve() / word))
@@ -68,7 +72,7 @@ def _path(session: Session, directory: Path, word: str) -> str:
     return "" if place == "." else place
 
 
-def _files(tip: Tip, path: str) -> list[str]:
+def _files(tip: CommitView, path: str) -> list[str]:
     """The file, or all files below the directory.
 
     :raises NotFound: when there is neither at this commit.
@@ -84,14 +88,21 @@ def _files(tip: Tip, path: str) -> list[str]:
     return found
 
 
-def _records(session: Session, tip: Tip, home: str) -> Mapping[str, Made]:
+def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, Made]:
     """Path to the commit that last wrote it, for everything below a directory."""
     linked = tip.linked
-    repository = linked if isinstance(linked, Repository) else session.clone
+    repository = linked if isinstance(linked, ForgeDataset) else session.clone
     out = repository.mirror.git(
-        "log", "--topo-order", "--format=%x01%H %s", "--name-only", "-z", tip.commit, "--",
-        home or ".", check=False,
-    ).decode("utf-8", "surrogateescape")  # fmt: skip
+        "log",
+        "--topo-order",
+        "--format=%x01%H %s",
+        "--name-only",
+        "-z",
+        tip.commit,
+        "--",
+        home or ".",
+        check=False,
+    ).decode("utf-8", "surrogateescape")
     found: dict[str, Made] = {}
     for block in out.split("\x01")[1:]:
         head, _, names = block.partition("\0")
@@ -102,10 +113,10 @@ def _records(session: Session, tip: Tip, home: str) -> Mapping[str, Made]:
     return found
 
 
-def _open(tip: Tip, commit: str) -> Tip | None:
+def _open(tip: CommitView, commit: str) -> CommitView | None:
     """Another commit of the same dataset, None when it is not at hand."""
     try:
-        return Tip(
+        return CommitView(
             tip.objects, commit, tip.memory, links=tip.links, path=tip.path, linked=tip.linked
         )
     except OutsideError:

@@ -9,14 +9,14 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError, UsageError
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
 from tea_runner.dataset.local_clone import CloneMirror, clone_environment, find_clone
 from tea_runner.dataset.worktree import annexed, everything, unsaved
-from tea_runner.flow.lint_pipelines import examine
-from tea_runner.flow.unsaved_commit import Draft, Unsaved, make_draft
+from tea_runner.flow.lint_pipelines import lint_pipelines
+from tea_runner.flow.unsaved_commit import UnsavedCommit, UnsavedFiles, unsaved_commit
 from tea_runner.host.tool_path import tool_path
 from tea_runner.present.problem_text import problem_lines, problem_rows
 
@@ -64,17 +64,17 @@ def _look(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
         top, git_dir = find_clone(context.directory, variables)
     except (NotFound, OutsideError):
         top = context.directory.resolve()
-        draft = make_draft(None, None, _files(everything(top)))
-        return top, list(examine(draft)), _specs(draft)
+        draft = unsaved_commit(None, None, _files(everything(top)))
+        return top, list(lint_pipelines(draft)), _specs(draft)
     environment = clone_environment(variables, top)
     mirror = CloneMirror(top, git_dir, environment)
     try:
-        with watch(context, lambda: mirror.objects.reads):
+        with progress_line(context, lambda: mirror.objects.reads):
             head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)
             root = head.decode().strip() or None
             changed = unsaved(top, environment.variables)
-            draft = make_draft(mirror.objects, root, _files(changed))
-            problems = list(examine(draft))
+            draft = unsaved_commit(mirror.objects, root, _files(changed))
+            problems = list(lint_pipelines(draft))
             fresh = [path for path in _specs(draft) if changed.get(path) is not None]
             problems += [_would_be_annexed(path) for path in annexed(mirror, top, fresh)]
     finally:
@@ -85,18 +85,20 @@ def _look(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
 def _would_be_annexed(path: str) -> Problem:
     name = path.rpartition("/")[2]
     return Problem(
-        kind="bad habit", file=path, line=1,
+        kind="bad habit",
+        file=path,
+        line=1,
         message="the dataset's rules put this file into the annex, and planning reads git only",
         hint=f"write into {path.removesuffix(name)}.gitattributes: "
         f"/{name} annex.largefiles=nothing",
-    )  # fmt: skip
+    )
 
 
-def _files(found: dict[str, tuple[int, bytes | None] | None]) -> dict[str, Unsaved | None]:
-    return {path: Unsaved(*entry) if entry else None for path, entry in found.items()}
+def _files(found: dict[str, tuple[int, bytes | None] | None]) -> dict[str, UnsavedFiles | None]:
+    return {path: UnsavedFiles(*entry) if entry else None for path, entry in found.items()}
 
 
-def _specs(draft: Draft) -> tuple[str, ...]:
+def _specs(draft: UnsavedCommit) -> tuple[str, ...]:
     names = {pipeline.spec_path for pipeline in draft.written}
     names |= {problem.file for problem in draft.problems}
     return tuple(sorted(names))

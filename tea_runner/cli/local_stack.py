@@ -18,7 +18,7 @@ from pathlib import Path
 
 import requests
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import alone, require_port, require_sandbox
 from tea_runner.core.errors import OutsideError
@@ -43,7 +43,7 @@ class EmbeddedAccess:
     store: Path
 
 
-class Stack:
+class LocalStack:
     """Everything of one host; use it as a context manager."""
 
     def __init__(self, context: Context, *, workers: int | None = None) -> None:
@@ -53,11 +53,11 @@ class Stack:
         self.workers = workers or self.settings.worker.count
         self.embedded: EmbeddedAccess | None = None
         self._supervisor = Supervisor()
-        self._broker: Broker | None = None
+        self._broker: RedisServer | None = None
         self._config = context.config
         self._alone = contextlib.ExitStack()
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> LocalStack:
         try:
             self._start()
         except BaseException:
@@ -77,14 +77,23 @@ class Stack:
         if self.settings.source("forge.url") == "default":
             self._embed()
         if not self.settings.redis.url:
-            self._broker = Broker(self.state, self.context.variables)
+            self._broker = RedisServer(self.state, self.context.variables)
             self._broker.start()
         if self.embedded is not None:
             _, port = _address(self.embedded.url)
             # Whoever lets others reach the pages lets them reach the forge, too: in a container.
             host = self.settings.web.host
-            self._child("forge", "serve", "--root", str(self.state / "forge"),
-                        "--host", host, "--port", str(port), name="forge")  # fmt: skip
+            self._child(
+                "forge",
+                "serve",
+                "--root",
+                str(self.state / "forge"),
+                "--host",
+                host,
+                "--port",
+                str(port),
+                name="forge",
+            )
             self._wait(f"{self.embedded.url}/api/v1/version", "the embedded forge")
         self._child("serve")
         self._child("planner")

@@ -22,7 +22,7 @@ import click
 
 from tea_runner import __version__
 from tea_runner.core.errors import TeaError, UsageError
-from tea_runner.host.gc_tuning import collect_seldom
+from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import Settings, load_settings
 
 #: Verb to the file that holds it; loaded when it is used, so that each verb starts quickly.
@@ -120,12 +120,27 @@ def _exists(name: str) -> bool:
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tea-runner")
-@click.option("-C", "directory", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
-              help="Work as if started in DIR.")  # fmt: skip
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
-              help="Settings file (TEA_RUNNER_CONFIG).")  # fmt: skip
-@click.option("-c", "flags", multiple=True, metavar="NAME=VALUE",
-              help="One setting, such as -c web.port=8080.")  # fmt: skip
+@click.option(
+    "-C",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Work as if started in DIR.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings file (TEA_RUNNER_CONFIG).",
+)
+@click.option(
+    "-c",
+    "flags",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One setting, such as -c web.port=8080.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON, for programs.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
@@ -163,7 +178,7 @@ def cli(
 
 def main() -> None:
     """Run the command line; the one place where errors become lines and exit codes."""
-    collect_seldom()
+    raise_gc_thresholds()
     try:
         code = cli.main(prog_name="tea-runner", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -13,25 +13,25 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import Clone
-from tea_runner.flow.advance_branch import Advancer
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.local_queue import LocalQueue, LocalWishes
-from tea_runner.flow.make_plan import Planned, make_plan
-from tea_runner.flow.planning_cache import Memory
-from tea_runner.host.gc_tuning import undisturbed
+from tea_runner.flow.advance_branch import BranchAdvancer
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
+from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
 
 
 @dataclass
-class Session:
+class OpenDataset:
     """One dataset, seen from its folder."""
 
     context: Context
     clone: Clone
     queue: LocalQueue
-    memory: Memory
+    memory: PlanningCache
 
-    def tip(self, at: str = "HEAD") -> Tip:
+    def tip(self, at: str = "HEAD") -> CommitView:
         """The commit that *at* names.
 
         :raises NotFound: when it names none.
@@ -45,16 +45,16 @@ class Session:
             if at == "HEAD":
                 raise NotFound("this dataset has no commit yet; save something: datalad save")
             raise NotFound(f"there is no commit {at}; git log --oneline lists them")
-        return Tip(self.clone.objects, commit, self.memory, links=self.clone.links)
+        return CommitView(self.clone.objects, commit, self.memory, links=self.clone.links)
 
     def plan(
         self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
-    ) -> Planned:
+    ) -> PlannedCommit:
         """What the commit means.
 
         :param forced: keys, or pipelines' names, to compute although they are known.
         """
-        with undisturbed():
+        with gc_paused():
             return make_plan(
                 self.clone,
                 self.tip(at),
@@ -63,9 +63,11 @@ class Session:
                 forced=forced,
             )
 
-    def advancer(self, only: tuple[str, ...] = (), wishes: LocalWishes | None = None) -> Advancer:
+    def advancer(
+        self, only: tuple[str, ...] = (), wishes: LocalRecomputeRequests | None = None
+    ) -> BranchAdvancer:
         """Carries plans out, here."""
-        return Advancer(
+        return BranchAdvancer(
             dataset=self.clone,
             queue=self.queue,
             who=self.context.site.who,
@@ -75,7 +77,7 @@ class Session:
         )
 
 
-def open_session(context: Context) -> Session:
+def open_dataset(context: Context) -> OpenDataset:
     """The dataset that the command line works in.
 
     :raises UsageError: when there is no such folder.
@@ -85,10 +87,12 @@ def open_session(context: Context) -> Session:
         raise UsageError(f"-C {context.directory}: there is no such directory")
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
         raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
-    return Session(context, context.site.clone(context.directory), LocalQueue(), Memory())
+    return OpenDataset(
+        context, context.site.clone(context.directory), LocalQueue(), PlanningCache()
+    )
 
 
-def check_names(planned: Planned, names: tuple[str, ...]) -> None:
+def check_names(planned: PlannedCommit, names: tuple[str, ...]) -> None:
     """See that each name is a pipeline's.
 
     :raises NotFound: with the nearest name that is.
@@ -97,7 +101,7 @@ def check_names(planned: Planned, names: tuple[str, ...]) -> None:
         check_pipelines(planned.tip, names)
 
 
-def check_pipelines(tip: Tip, names: tuple[str, ...]) -> None:
+def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
     """See that each name is a pipeline's.
 
     :raises NotFound: with the nearest name that is.
@@ -117,7 +121,7 @@ def check_pipelines(tip: Tip, names: tuple[str, ...]) -> None:
         )
 
 
-def told(tip: Tip) -> bool:
+def told(tip: CommitView) -> bool:
     """Whether pipeline files have errors; each is told on stderr, because what follows lacks them."""
     broken = [problem for problem in tip.problems if problem.is_error]
     for problem in broken:

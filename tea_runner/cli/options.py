@@ -14,9 +14,12 @@ def _set_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 #: ``tea-runner lint --json`` means the same as ``tea-runner --json lint``.
 json_option = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_set_json,
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_json,
     help="Results as JSON, for programs.",
-)  # fmt: skip
+)
 at_option = click.option(
     "--at", default="HEAD", metavar="COMMIT", help="Look at this commit instead of HEAD."
 )

@@ -7,9 +7,9 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_session
+from tea_runner.cli.open_dataset import check_names, open_dataset
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.present.plan_text import plan_json, plan_lines
 
 
@@ -24,8 +24,8 @@ def command(
     context: Context, pipelines: tuple[str, ...], at: str, exit_code: bool, everything: bool
 ) -> int:
     """Show what a push would run, reuse or block, and why. Writes nothing, fetches nothing."""
-    session = open_session(context)
-    with watch(context, lambda: session.clone.mirror.objects.reads):
+    session = open_dataset(context)
+    with progress_line(context, lambda: session.clone.mirror.objects.reads):
         planned = session.plan(at, pipelines)
     check_names(planned, pipelines)
     if context.as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
-from workers.branch_planner import Planner
+from workers.branch_planner import BranchPlanner
 from workers.job_worker import worker_name
 
 
@@ -15,7 +15,7 @@ from workers.job_worker import worker_name
 def command(context: Context, burst: bool) -> None:
     """Plan pushed branches and publish results commits, until told to stop."""
     site = context.site
-    planner = Planner(site)
+    planner = BranchPlanner(site)
     try:
         site.service("plan", planner, name=worker_name("planner")).run(burst=burst)
     finally:

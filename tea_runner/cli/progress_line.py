@@ -25,7 +25,7 @@ class _Count(ProgressColumn):
         return Text(f"{self._count()} objects of git read")
 
 
-class Watch:
+class ProgressLine:
     """What is being read right now."""
 
     def __init__(self, progress: Progress) -> None:
@@ -38,7 +38,7 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watch(context: Context, count: Callable[[], int]) -> Iterator[Watch]:
+def progress_line(context: Context, count: Callable[[], int]) -> Iterator[ProgressLine]:
     """A line on stderr while the block runs, where stderr is a terminal and nobody asked for quiet.
 
     :param count: how many objects were read so far.
@@ -48,4 +48,4 @@ def watch(context: Context, count: Callable[[], int]) -> Iterator[Watch]:
     with Progress(
         *columns, console=Console(stderr=True), transient=True, disable=not shown
     ) as progress:
-        yield Watch(progress)
+        yield ProgressLine(progress)

@@ -24,13 +24,17 @@ def command() -> None:
 def list_(context: Context, repository: str) -> None:
     """Show pull requests, and whether their newest commit was approved."""
     refs = _mirror(context, repository)
-    found = pull_requests.pulls(refs)
+    found = pull_requests.pull_requests(refs)
     if context.as_json:
         rows = [
-            {"number": pull.number, "head": pull.head, "branch": pull.branch,
-             "branch_tip": pull.branch_tip}
+            {
+                "number": pull.number,
+                "head": pull.head,
+                "branch": pull.branch,
+                "branch_tip": pull.branch_tip,
+            }
             for pull in found
-        ]  # fmt: skip
+        ]
         click.echo(json.dumps(rows, indent=1))
         return
     for pull in found:
@@ -58,7 +62,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
             "pull requests are not processed here; set pull_requests = true in the settings to "
             "let commits of them be approved, one by one"
         )
-    done = pull_requests.approve(
+    done = pull_requests.approve_pull(
         _mirror(context, repository), number, commit, branches=settings.branches
     )
     # The push is announced as any other is; this way it is found without a hook, too.
@@ -71,7 +75,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
     click.echo(f"{done.head[:12]} is now branch {done.branch} of {repository} and is processed")
 
 
-def _mirror(context: Context, repository: str) -> pull_requests.Refs:
+def _mirror(context: Context, repository: str) -> pull_requests.PullRefs:
     if not is_repository(repository):
         raise UsageError(f"{repository!r} is no repository; write OWNER/REPO")
     site: Site = context.site

@@ -8,10 +8,10 @@ import uuid
 
 import click
 
-from tea_runner.cli.find_runs import find
+from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.git.scope import ledger, scope_of
+from tea_runner.core.git.scope import queue_namespace, scope_of
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts
 
@@ -31,7 +31,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     A datum is named by its label or the beginning of its key. The same bytes change nothing; other
     bytes replace the result, the record says so, and the pipeline is reported as not reproducible.
     """
-    found = find(context, name)
+    found = find_run(context, name)
     if isinstance(found, JobFacts):
         if found.job is None:
             raise NotFound(f"what job {found.id} was to do is not known any more; name its run")
@@ -43,7 +43,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
         wanted, datums = _meant(found.run, words)
     site = context.site
     scope = scope_of(branch, site.settings.trusted_branches)
-    site.jobs.forget_failures(ledger(repository, scope), sorted(datums))
+    site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
     site.wishes(repository, branch).want(wanted, new_wish())
     site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
     if context.as_json:

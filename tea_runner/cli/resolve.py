@@ -8,11 +8,11 @@ import click
 import yaml
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_session, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.planning.resolved_spec import Row, document
-from tea_runner.flow.resolve_spec import resolve
+from tea_runner.flow.resolve_spec import resolve_spec
 
 #: libyaml's, where PyYAML was built with it.
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -30,16 +30,16 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
     which is faster for very many files). The keys follow from the file alone:
     tea-runner datums --from FILE computes them again.
     """
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
     broken = told(tip)
     rows = []
-    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
         for pipeline in tip.pipelines:
             if not pipelines or pipeline.name in pipelines:
                 watched.say(pipeline.name)
-                rows.append(resolve(tip, pipeline))
+                rows.append(resolve_spec(tip, pipeline))
         whole = document(tip.commit, tip.dataset_id, rows)
         text = json.dumps(whole, indent=1) if context.as_json else _yaml(whole).rstrip()
     click.echo(text)

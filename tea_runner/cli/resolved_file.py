@@ -11,7 +11,7 @@ import yaml
 
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.planning.resolved_spec import ResolvedError, recompute
-from tea_runner.flow.pipeline_inputs import Work
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.present.visible_text import visible
 
 
@@ -35,11 +35,11 @@ def read_resolved(path: Path) -> list[Stated]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from error
     try:
         return [Stated(*row) for row in recompute(_load(data))]
     except ResolvedError as error:
-        raise ResolvedError(f"{path}: {error.message}") from None
+        raise ResolvedError(f"{path}: {error.message}") from error
 
 
 def _load(data: bytes) -> Any:
@@ -54,8 +54,8 @@ def _load(data: bytes) -> Any:
     try:
         # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
         return yaml.safe_load(data)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise ResolvedError("it is neither JSON nor YAML") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ResolvedError("it is neither JSON nor YAML") from error
 
 
 class Pinned:
@@ -84,7 +84,7 @@ class Pinned:
             for name in self.pipelines
         }
 
-    def check(self, work: Work) -> None:
+    def check(self, work: PipelineInputs) -> None:
         """See that a pipeline's datums here are exactly those of the file.
 
         :raises UserError: with the first that is not, and how to go on.

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from tea_runner.cli.find_runs import find
+from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.git.scope import ledger, scope_of
-from tea_runner.core.planning.run_status import JobFacts, RunStanding
+from tea_runner.core.git.scope import queue_namespace, scope_of
+from tea_runner.core.planning.run_status import JobFacts, RunStatus
 
 
 @click.command("retry")
@@ -18,7 +18,7 @@ from tea_runner.core.planning.run_status import JobFacts, RunStanding
 @click.pass_obj
 def command(context: Context, name: str) -> None:
     """Try again what failed or was cancelled in a run or a job; what is known stays."""
-    found = find(context, name)
+    found = find_run(context, name)
     keys = _keys(context, found)
     if isinstance(found, JobFacts):
         if found.job is None:
@@ -28,7 +28,7 @@ def command(context: Context, name: str) -> None:
         repository, branch = found.run.repository, found.run.branch
     site = context.site
     scope = scope_of(branch, context.settings.trusted_branches)
-    forgotten = site.jobs.forget_failures(ledger(repository, scope), keys)
+    forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
     site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}
@@ -40,7 +40,7 @@ def command(context: Context, name: str) -> None:
         click.echo(f"No datum has failed for good; {repository} {branch} is planned again")
 
 
-def _keys(context: Context, found: RunStanding | JobFacts) -> list[str]:
+def _keys(context: Context, found: RunStatus | JobFacts) -> list[str]:
     """The datums that did not succeed, as far as anybody remembers."""
     if isinstance(found, JobFacts):
         return [key for _, key in found.datums]

@@ -8,15 +8,15 @@ import sys
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_session
+from tea_runner.cli.open_dataset import check_names, open_dataset
 from tea_runner.cli.recompute import new_wish
 from tea_runner.cli.resolved_file import Pinned
-from tea_runner.cli.run_locally import carry_out
+from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
-from tea_runner.dataset.reproducibility_ledger import Ledger
-from tea_runner.flow.advance_branch import Advance
-from tea_runner.flow.local_queue import LocalWishes
-from tea_runner.flow.make_plan import Planned
+from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
+from tea_runner.flow.advance_branch import AdvanceResult
+from tea_runner.flow.local_queue import LocalRecomputeRequests
+from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present import status_text
 from tea_runner.present.plan_text import plan_lines
 from tea_runner.present.visible_text import visible
@@ -25,14 +25,30 @@ from tea_runner.present.visible_text import visible
 @click.command("run")
 @click.argument("pipelines", nargs=-1)
 @click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("-j", "--jobs", "workers", type=click.IntRange(1), default=None, metavar="N",
-              help="Jobs at once (worker.count).")  # fmt: skip
-@click.option("--sandbox", type=click.Choice(["bwrap", "off"]), default=None,
-              help="Where commands run; off gives them all your rights (sandbox.kind).")  # fmt: skip
-@click.option("--recompute", is_flag=True,
-              help="Compute these pipelines or datums although they are known.")  # fmt: skip
-@click.option("--from", "source", metavar="FILE",
-              help="Run what a file of tea-runner resolve states, and nothing else.")  # fmt: skip
+@click.option(
+    "-j",
+    "--jobs",
+    "workers",
+    type=click.IntRange(1),
+    default=None,
+    metavar="N",
+    help="Jobs at once (worker.count).",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["bwrap", "off"]),
+    default=None,
+    help="Where commands run; off gives them all your rights (sandbox.kind).",
+)
+@click.option(
+    "--recompute", is_flag=True, help="Compute these pipelines or datums although they are known."
+)
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Run what a file of tea-runner resolve states, and nothing else.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def command(
@@ -57,15 +73,15 @@ def command(
         raise UsageError("--from and --recompute: only one of them; a file states known keys too")
     if sandbox:
         context.flags["sandbox.kind"] = sandbox
-    session = open_session(context)
+    session = open_dataset(context)
     wishes = None
     pinned = Pinned(context.directory / source, pipelines) if source is not None else None
     if pinned is not None:
         pipelines = pinned.pipelines
     if recompute:
         words, pipelines = wished(session.plan("HEAD"), pipelines)
-        ledger = Ledger(session.clone.mirror.git_dir)
-        wishes = LocalWishes(words, new_wish(), ledger.add)
+        ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
+        wishes = LocalRecomputeRequests(words, new_wish(), ledger.add_verdict)
     planned = session.plan("HEAD", pipelines, wishes.forced() if wishes else None)
     check_names(planned, pipelines)
     if planned.plan.problems:
@@ -84,7 +100,7 @@ def command(
         for line in plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
-    advance = carry_out(
+    advance = run_locally(
         session,
         pipelines,
         workers or context.settings.worker.count,
@@ -98,7 +114,7 @@ def command(
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
 
 
-def _check(pinned: Pinned | None, planned: Planned) -> None:
+def _check(pinned: Pinned | None, planned: PlannedCommit) -> None:
     """See that what is about to run is what the file states.
 
     A pipeline that waits for another's results has its turn once those are there.
@@ -111,7 +127,7 @@ def _check(pinned: Pinned | None, planned: Planned) -> None:
             pinned.check(work)
 
 
-def wished(planned: Planned, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+def wished(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
     """Keys and pipelines' names that the words stand for, and the pipelines that they concern.
 
     :raises NotFound: when a word is neither.
@@ -140,7 +156,7 @@ def wished(planned: Planned, names: tuple[str, ...]) -> tuple[list[str], tuple[s
     return words, tuple(dict.fromkeys(concerned))
 
 
-def _tell(context: Context, advance: Advance) -> int:
+def _tell(context: Context, advance: AdvanceResult) -> int:
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [

@@ -11,22 +11,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tea_runner.cli.open_dataset import Session
+from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.planning.job import Job
-from tea_runner.flow.advance_branch import Advance
-from tea_runner.flow.advance_branch import Progress as Reached
-from tea_runner.flow.local_queue import LocalWishes
-from workers.job_runner import Workshop
-from workers.job_worker import means
+from tea_runner.flow.advance_branch import AdvanceResult, PipelineProgress
+from tea_runner.flow.local_queue import LocalRecomputeRequests
+from workers.job_runner import JobRunner
+from workers.job_worker import worker_dependencies
 
 
-def carry_out(
-    session: Session,
+def run_locally(
+    session: OpenDataset,
     only: tuple[str, ...],
     workers: int,
-    wishes: LocalWishes | None = None,
+    wishes: LocalRecomputeRequests | None = None,
     check: Callable[[], None] = lambda: None,
-) -> Advance:
+) -> AdvanceResult:
     """Plan, do the jobs, settle, until nothing is left to do.
 
     :param check: raises when what is planned now may not run.
@@ -34,7 +33,7 @@ def carry_out(
     branch = session.clone.clone.head()
     advancer = session.advancer(only, wishes)
     quiet = session.context.quiet or session.context.as_json
-    published: dict[str, Reached] = {}
+    published: dict[str, PipelineProgress] = {}
     results: list[str] = []
     with _progress(quiet) as progress:
         while True:
@@ -52,7 +51,7 @@ def carry_out(
             _do_all(session, jobs, workers, progress)
 
 
-def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress) -> None:
+def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progress) -> None:
     """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
     names = dict.fromkeys(job.pipeline for job in jobs)
     bars = {
@@ -67,7 +66,7 @@ def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress)
 
     def work() -> None:
         site = session.context.site
-        shop = Workshop(site.clone(session.context.directory), means(site))
+        shop = JobRunner(site.clone(session.context.directory), worker_dependencies(site))
         try:
             while not stop.is_set():
                 try:
@@ -102,7 +101,7 @@ def _do_all(session: Session, jobs: list[Job], workers: int, progress: Progress)
         raise broken[0]
 
 
-def _keep_log(session: Session, job: Job, lines: list[bytes], console: Console) -> None:
+def _keep_log(session: OpenDataset, job: Job, lines: list[bytes], console: Console) -> None:
     folder = Path(session.context.settings.state).expanduser() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.id}.log"

@@ -20,8 +20,9 @@ _ALL = 2000
 @click.command("runs")
 @click.argument("repository", default="")
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
-@click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True,
-              help="At most so many.")  # fmt: skip
+@click.option(
+    "-n", "number", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
+)
 @click.pass_obj
 def command(context: Context, repository: str, state: str | None, number: int) -> None:
     """List runs, of one REPOSITORY (owner/name) or of all."""
@@ -45,7 +46,7 @@ def command(context: Context, repository: str, state: str | None, number: int) -
         took = row.seconds if row.ended else now - run.started
         click.echo(
             f"{word(row.state)}  {run.id}  {visible(run.repository)}  {visible(run.branch)}  "
-            f"{run.commit[:10]}  {state_words.numbers(row.numbers) or 'no datums'}  "
+            f"{run.commit[:10]}  {state_words.counts_text(row.numbers) or 'no datums'}  "
             f"{human_units.ago(run.started, now)}, {human_units.duration(took)}  "
             f"{visible(run.title)}".rstrip()
         )

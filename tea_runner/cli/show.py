@@ -7,9 +7,9 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import find, say, word
+from tea_runner.cli.find_runs import find_run, say, word
 from tea_runner.cli.main import Context
-from tea_runner.core.planning.run_status import STATES, JobFacts, RunStanding, standing
+from tea_runner.core.planning.run_status import STATES, JobFacts, RunStatus, run_status
 from tea_runner.present import human_units, state_words
 from tea_runner.present.forge_links import forge_page
 from tea_runner.present.json_documents import job_document, run_document
@@ -25,19 +25,19 @@ _SHOWN = 40
 @click.pass_obj
 def command(context: Context, name: str, everything: bool) -> None:
     """Show one run or job in full. A run may be named by its id, its commit or its repository."""
-    found = find(context, name)
+    found = find_run(context, name)
     if isinstance(found, JobFacts):
         _show_job(context, found)
     else:
         _show_run(context, found, everything)
 
 
-def _show_run(context: Context, row: RunStanding, everything: bool) -> None:
+def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     if context.as_json:
         click.echo(json.dumps(run_document(row), indent=1))
         return
     run = row.run
-    click.echo(f"{word(row.state).rstrip()}  {state_words.sentence(row)}")
+    click.echo(f"{word(row.state).rstrip()}  {state_words.run_sentence(row)}")
     say(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
     say(
         f"began {human_units.moment(run.started)}"
@@ -58,12 +58,12 @@ def _show_run(context: Context, row: RunStanding, everything: bool) -> None:
         if each.commit:
             page = forge_page(forge.kind, forge.url, run.repository, each.commit)
             say(f"results({each.name}): {page or each.commit}")
-        if state_words.remark(each):
-            say(f"{each.state}({each.name}): {state_words.remark(each)}")
+        if state_words.pipeline_remark(each):
+            say(f"{each.state}({each.name}): {state_words.pipeline_remark(each)}")
     _show_datums(row, everything)
 
 
-def _show_datums(row: RunStanding, everything: bool) -> None:
+def _show_datums(row: RunStatus, everything: bool) -> None:
     rows = [
         (each.name, datum)
         for each in row.pipelines
@@ -86,7 +86,7 @@ def _show_datums(row: RunStanding, everything: bool) -> None:
 
 def _show_job(context: Context, facts: JobFacts) -> None:
     run = context.site.runs.of_job(facts.id)
-    row = standing(run, {facts.id: facts}) if run is not None else None
+    row = run_status(run, {facts.id: facts}) if run is not None else None
     document = job_document(facts, row)
     if context.as_json:
         click.echo(json.dumps(document, indent=1))

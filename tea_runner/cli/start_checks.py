@@ -55,14 +55,14 @@ def require_port(context: Context) -> None:
         with socket.socket(family, kind, number) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except socket.gaierror:
+    except socket.gaierror as error:
         text = f"web.host: {web.host} is no address of this machine; 127.0.0.1 is, and 0.0.0.0"
-        raise SettingsError(text) from None
+        raise SettingsError(text) from error
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         what = "somebody else listens there" if taken else str(error.strerror)
         step = "stop that, or choose another port: -c web.port=PORT" if taken else "see web.host"
-        raise OutsideError(f"{web.host}:{web.port}: {what}; {step}") from None
+        raise OutsideError(f"{web.host}:{web.port}: {what}; {step}") from error
 
 
 @contextlib.contextmanager
@@ -75,9 +75,9 @@ def alone(state: Path) -> Iterator[None]:
     with (state / "up.lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             raise OutsideError(
                 f"{state}: another tea-runner runs its servers on this folder; end that one with "
                 "Ctrl-C, or take another folder: -c state=DIR"
-            ) from None
+            ) from error
         yield

@@ -7,10 +7,10 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_session, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
-from tea_runner.flow.check_freshness import look
+from tea_runner.cli.progress_line import progress_line
+from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.present.freshness_text import results_lines, results_rows
 
 
@@ -29,11 +29,11 @@ def command(
     From keys alone: nothing is fetched, nothing is run. Orphaned results belong to a datum that is
     gone (the next run removes them) or to a pipeline that is gone (remove them with git rm).
     """
-    session = open_session(context)
+    session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
-    with watch(context, lambda: session.clone.mirror.objects.reads) as watched:
-        results = look(tip, pipelines, begin=watched.say)
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
+        results = check_freshness(tip, pipelines, begin=watched.say)
     broken = told(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)

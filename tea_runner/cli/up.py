@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from tea_runner.cli.local_stack import Stack
+from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 
 
@@ -22,7 +22,7 @@ def command(context: Context, workers: int | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Stack(context, workers=workers) as stack:
+    with LocalStack(context, workers=workers) as stack:
         click.echo(f"pages:   {stack.web_url}")
         click.echo(f"logs:    {stack.state / 'logs'}")
         if stack.embedded is not None:

@@ -13,20 +13,20 @@ import click
 
 from tea_runner.cli.exec import bench, environment_for
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.core.datums.content_identity import GIT, HASHLIB
 from tea_runner.core.errors import JobError, NotFound, UserError
 from tea_runner.core.git.tree import EXECUTABLE, LINK
-from tea_runner.core.planning.recompute_verdict import Outcome, Verdict, differing
+from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
 from tea_runner.core.results.manifest import Row
-from tea_runner.dataset.reproducibility_ledger import Ledger
-from tea_runner.dataset.save_outputs import Found
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
+from tea_runner.dataset.save_outputs import FileToSave
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.present.visible_text import visible
-from workers.run_datums import Computed
+from workers.run_datums import ComputedDatum
 
 
 @click.command("verify")
@@ -41,8 +41,8 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
     Nothing is written into the dataset; .git/tea-ledger.json counts which pipelines give the same
     bytes. Ends with 1 when something differs or fails.
     """
-    session = open_session(context)
-    ledger = Ledger(session.clone.mirror.git_dir)
+    session = open_dataset(context)
+    ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
     if only_ledger:
         _show(context, ledger)
         return 0
@@ -51,26 +51,33 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
     verdicts = []
     for verdict in _verify(session, tip, words):
         verdicts.append(verdict)
-        ledger.add([verdict])
+        ledger.add_verdict([verdict])
         if not context.as_json:
             click.echo(visible(str(verdict)))
     if context.as_json:
         rows = [
-            {"pipeline": v.pipeline, "datum": v.datum, "key": v.key, "outcome": v.outcome,
-             "detail": v.detail}
+            {
+                "pipeline": v.pipeline,
+                "datum": v.datum,
+                "key": v.key,
+                "outcome": v.outcome,
+                "detail": v.detail,
+            }
             for v in verdicts
-        ]  # fmt: skip
+        ]
         click.echo(json.dumps(rows, indent=1))
     elif not verdicts and not broken:
         click.echo("There is no result to verify; tea-runner run makes some.")
     return 1 if broken or any(v.outcome in ("differs", "failed") for v in verdicts) else 0
 
 
-def _verify(session: Session, tip: Tip, words: tuple[str, ...]) -> Iterator[Verdict]:
-    todo: list[tuple[Work, list[tuple[Row, str]]]] = []
+def _verify(
+    session: OpenDataset, tip: CommitView, words: tuple[str, ...]
+) -> Iterator[RecomputeVerdict]:
+    todo: list[tuple[PipelineInputs, list[tuple[Row, str]]]] = []
     met: set[str] = set()
     for pipeline in tip.pipelines:
-        rows = [(row, key) for row, key in _rows(tip, derive(tip, pipeline))]
+        rows = [(row, key) for row, key in _rows(tip, derive_inputs(tip, pipeline))]
         chosen = []
         for row, key in rows:
             names = {pipeline.name, row.datum, f"{pipeline.name} {row.datum}"}
@@ -78,7 +85,7 @@ def _verify(session: Session, tip: Tip, words: tuple[str, ...]) -> Iterator[Verd
             met |= hits
             if hits or not words:
                 chosen.append((row, key))
-        todo.append((derive(tip, pipeline), chosen))
+        todo.append((derive_inputs(tip, pipeline), chosen))
     missing = [word for word in words if word not in met]
     if missing:
         raise NotFound(
@@ -89,7 +96,7 @@ def _verify(session: Session, tip: Tip, words: tuple[str, ...]) -> Iterator[Verd
         yield from _verify_one(session, tip, work, chosen)
 
 
-def _rows(tip: Tip, work: Work) -> Iterator[tuple[Row, str]]:
+def _rows(tip: CommitView, work: PipelineInputs) -> Iterator[tuple[Row, str]]:
     """Each row of the manifest, with the key that its datum has now."""
     keys = {item.label: item.key for item in work.keyed}
     for row in tip.manifest(work.pipeline).rows:
@@ -97,12 +104,14 @@ def _rows(tip: Tip, work: Work) -> Iterator[tuple[Row, str]]:
 
 
 def _verify_one(
-    session: Session, tip: Tip, work: Work, chosen: list[tuple[Row, str]]
-) -> Iterator[Verdict]:
+    session: OpenDataset, tip: CommitView, work: PipelineInputs, chosen: list[tuple[Row, str]]
+) -> Iterator[RecomputeVerdict]:
     name = work.pipeline.name
 
-    def said(row: Row, outcome: Outcome, detail: str = "") -> Verdict:
-        return Verdict(pipeline=name, datum=row.datum, key=row.key, outcome=outcome, detail=detail)
+    def said(row: Row, outcome: Outcome, detail: str = "") -> RecomputeVerdict:
+        return RecomputeVerdict(
+            pipeline=name, datum=row.datum, key=row.key, outcome=outcome, detail=detail
+        )
 
     current = {row.datum: row for row, key in chosen if key == row.key}
     for row, key in chosen:
@@ -121,7 +130,7 @@ def _verify_one(
                 yield said(row, "failed", _sentence(computed.error))
                 continue
             paths = list(_differing(tip, row, computed))
-            yield said(row, "differs" if paths else "ok", differing(paths))
+            yield said(row, "differs" if paths else "ok", differing_datums(paths))
     finally:
         remove_tree(base)
 
@@ -130,7 +139,7 @@ def _sentence(error: JobError) -> str:
     return " ".join(error.message.split())
 
 
-def _differing(tip: Tip, row: Row, computed: Computed) -> Iterator[str]:
+def _differing(tip: CommitView, row: Row, computed: ComputedDatum) -> Iterator[str]:
     """Paths in the dataset at which the command left something else than what stands there."""
     before = f"{computed.directory}/" if computed.directory else ""
     made = {found.path: found for found in computed.found}
@@ -140,7 +149,7 @@ def _differing(tip: Tip, row: Row, computed: Computed) -> Iterator[str]:
             yield before + path
 
 
-def _same(tip: Tip, full: str, found: Found) -> bool:
+def _same(tip: CommitView, full: str, found: FileToSave) -> bool:
     entry = tip.entry(full)
     if entry is None:
         return False
@@ -170,7 +179,7 @@ def _digest(kind: str, file: Path, head: bytes = b"") -> str:
     return digest.hexdigest()
 
 
-def _show(context: Context, ledger: Ledger) -> None:
+def _show(context: Context, ledger: ReproducibilityLedger) -> None:
     document = ledger.read()
     if context.as_json:
         click.echo(json.dumps(document, indent=1))

@@ -8,18 +8,22 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import Refused, UsageError
-from tea_runner.core.git.commit_signature import split
+from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
-from tea_runner.flow.check_commit import verify
+from tea_runner.flow.check_commit import check_commit
 
 
 @click.command("verify-commit")
 @click.argument("commit", default="HEAD")
-@click.option("--signers", type=click.Path(path_type=Path), metavar="FILE",
-              help="Whose signatures count: a list as ssh-keygen(1) describes it under ALLOWED "
-              "SIGNERS, kept outside of the dataset (bot.allowed_signers).")  # fmt: skip
+@click.option(
+    "--signers",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Whose signatures count: a list as ssh-keygen(1) describes it under ALLOWED "
+    "SIGNERS, kept outside of the dataset (bot.allowed_signers).",
+)
 @click.option("--unsigned", is_flag=True, help="Do not ask for a signature.")
 @click.pass_obj
 def command(context: Context, commit: str, signers: Path | None, unsigned: bool) -> int:
@@ -28,7 +32,7 @@ def command(context: Context, commit: str, signers: Path | None, unsigned: bool)
     The commit is made again from the commit it builds on and from its own outputs; everything that
     was changed by hand gives another one. Ends with 1 when something is wrong.
     """
-    session = open_session(context)
+    session = open_dataset(context)
     try:
         return _check(context, session, commit, signers, unsigned)
     finally:
@@ -36,7 +40,7 @@ def command(context: Context, commit: str, signers: Path | None, unsigned: bool)
 
 
 def _check(
-    context: Context, session: Session, commit: str, signers: Path | None, unsigned: bool
+    context: Context, session: OpenDataset, commit: str, signers: Path | None, unsigned: bool
 ) -> int:
     tip = session.tip(commit)
     found = session.clone.objects.read(tip.commit)
@@ -48,11 +52,17 @@ def _check(
             who = _signer(context, raw, signers, session.clone.clone.worktree)
         except Refused as error:
             problems.append(error.message)
-    verdict = verify(session.clone, tip.commit, raw, links=session.clone.links)
+    verdict = check_commit(session.clone, tip.commit, raw, links=session.clone.links)
     problems += verdict.problems
     if context.as_json:
-        said = {"commit": tip.commit, "pipeline": verdict.pipeline, "signer": who,
-                "datums": verdict.datums, "outputs": verdict.outputs, "problems": problems}  # fmt: skip
+        said = {
+            "commit": tip.commit,
+            "pipeline": verdict.pipeline,
+            "signer": who,
+            "datums": verdict.datums,
+            "outputs": verdict.outputs,
+            "problems": problems,
+        }
         click.echo(json.dumps(said, indent=1))
         return 1 if problems else 0
     for problem in problems:
@@ -81,7 +91,7 @@ def _signer(context: Context, raw: bytes, signers: Path | None, worktree: Path) 
             f"--signers {signers} lies in the dataset, where whoever may push may change it; "
             f"keep it elsewhere"
         )
-    payload, signature = split(raw)
+    payload, signature = split_signature(raw)
     if signature is None:
         raise Refused("it is not signed")
     return check_signature(payload, signature, signers, context.variables)

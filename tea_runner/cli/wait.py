@@ -11,7 +11,7 @@ import click
 from tea_runner.cli.find_runs import say, stands
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.run_status import RunStanding
+from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_head
 
@@ -39,7 +39,7 @@ def command(context: Context, run: str, timeout: float | None) -> int:
         if row is not None and row.ended:
             break
         line = (
-            f"{row.state}: {state_words.sentence(row)}"
+            f"{row.state}: {state_words.run_sentence(row)}"
             if row
             else "no run of this commit is known yet"
         )
@@ -54,7 +54,7 @@ def command(context: Context, run: str, timeout: float | None) -> int:
     return 0 if row.state in ("done", "reused") else 1
 
 
-def _look(context: Context, name: str) -> RunStanding | None:
+def _look(context: Context, name: str) -> RunStatus | None:
     try:
         return stands(context, context.site.runs.find(name))
     except NotFound:
@@ -63,8 +63,8 @@ def _look(context: Context, name: str) -> RunStanding | None:
         raise
 
 
-def _tell(context: Context, row: RunStanding | None) -> None:
+def _tell(context: Context, row: RunStatus | None) -> None:
     if context.as_json:
         click.echo(json.dumps(run_head(row) if row else None, indent=1))
     elif row is not None:
-        say(f"{row.state}: {state_words.sentence(row)}  {row.run.id}")
+        say(f"{row.state}: {state_words.run_sentence(row)}  {row.run.id}")

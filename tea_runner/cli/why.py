@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import Session, open_session, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
-from tea_runner.cli.progress_line import watch
+from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.explanation import Made
-from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.explain import explain, find
-from tea_runner.flow.make_plan import Planned
+from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present.visible_text import visible
 from tea_runner.present.why_text import why_lines, why_row
 
@@ -37,8 +37,8 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     A datum is named as tea-runner datums lists it (with or without its pipeline), or by the
     beginning of its key; a path may be a result, an input, or code.
     """
-    session = open_session(context)
-    with watch(context, lambda: session.clone.mirror.objects.reads):
+    session = open_dataset(context)
+    with progress_line(context, lambda: session.clone.mirror.objects.reads):
         planned = session.plan(at)
         broken = bool(planned.plan.problems) and told(planned.tip)
         word = " ".join(words)
@@ -48,12 +48,14 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
             raise NotFound(_unknown(planned, word, path))
         said = [
             explain(
-                planned, pipeline, label,
+                planned,
+                pipeline,
+                label,
                 lambda commit: _open(session, commit),
                 lambda output: _made(session, planned.tip.commit, output),
             )
             for pipeline, label in meant.datums[: None if context.as_json else _SHOWN]
-        ]  # fmt: skip
+        ]
     if context.as_json:
         rows = [why_row(each) for each in said]
         click.echo(json.dumps({"path": path, "how": meant.how, "datums": rows}, indent=1))
@@ -71,28 +73,28 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     return int(broken)
 
 
-def _path(session: Session, directory: Path, word: str) -> str:
+def _path(session: OpenDataset, directory: Path, word: str) -> str:
     """The word as a path in the dataset, seen from the folder in which the person is."""
     top = session.clone.clone.worktree.resolve()
     full = Path(os.path.normpath(directory.resolve() / word))
     return full.relative_to(top).as_posix() if full.is_relative_to(top) else word
 
 
-def _open(session: Session, commit: str) -> Tip | None:
+def _open(session: OpenDataset, commit: str) -> CommitView | None:
     try:
         return session.tip(commit)
     except NotFound:
         return None
 
 
-def _made(session: Session, commit: str, path: str) -> Made | None:
+def _made(session: OpenDataset, commit: str, path: str) -> Made | None:
     """The commit that last wrote a path: for results, the one with the run record."""
     out = session.clone.mirror.git("log", "-1", "--format=%H %s", commit, "--", path, check=False)
     found, _, subject = out.decode("utf-8", "replace").strip().partition(" ")
     return Made(found, subject) if found else None
 
 
-def _unknown(planned: Planned, word: str, path: str) -> str:
+def _unknown(planned: PlannedCommit, word: str, path: str) -> str:
     """What to say when the word means nothing."""
     specs = [each.name for each in planned.tip.pipelines if each.spec_path == path]
     if specs:

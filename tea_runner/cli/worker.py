@@ -6,7 +6,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_sandbox
-from workers.job_worker import Worker, worker_name
+from workers.job_worker import JobWorker, worker_name
 
 
 @click.command("worker")
@@ -17,11 +17,15 @@ def command(context: Context, burst: bool) -> None:
     site = context.site
     require_sandbox(context)
     name = worker_name("worker")
-    worker = Worker(site, name)
+    worker = JobWorker(site, name)
     try:
         site.service(
-            "work", worker, name=name, on_stop=worker.stop, at_last=worker.give_up,
+            "work",
+            worker,
+            name=name,
+            on_stop=worker.stop,
+            at_last=worker.give_up,
             ready=worker.scratch.problem,
-        ).run(burst=burst)  # fmt: skip
+        ).run(burst=burst)
     finally:
         worker.close()

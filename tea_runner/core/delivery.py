@@ -102,7 +102,7 @@ def dialect(forge: str, headers: Headers) -> Dialect:
     return next((each for each in spoken if each.signature in headers), spoken[-1])
 
 
-def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
+def is_signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
     """Whether the signature is that of one active secret over exactly these bytes.
 
     Every secret is tried, whatever the others gave, in constant time.  An empty secret signs
@@ -121,7 +121,7 @@ def signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
     return found and well_formed
 
 
-def parse(event: str, body: bytes) -> PushEvent | Ignored:
+def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
     """What a correctly signed delivery says.
 
     :param event: the forge's name of the event, from the header.
@@ -186,16 +186,16 @@ def _read(body: bytes) -> object:
     """JSON in UTF-8, without what two readers could read differently."""
     try:
         text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise DeliveryError(400, "not a push event: the body is not UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise DeliveryError(400, "not a push event: the body is not UTF-8") from error
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except DeliveryError:
         raise
-    except RecursionError:
-        raise DeliveryError(400, "not a push event: nested too deeply") from None
-    except ValueError:
-        raise DeliveryError(400, "not a push event: the body is not JSON") from None
+    except RecursionError as error:
+        raise DeliveryError(400, "not a push event: nested too deeply") from error
+    except ValueError as error:
+        raise DeliveryError(400, "not a push event: the body is not JSON") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -217,8 +217,8 @@ def _text(said: Mapping[str, Any], name: str, longest: int) -> str:
         raise DeliveryError(400, f"{name}: longer than {longest} characters")
     try:
         value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise DeliveryError(400, f"{name}: not valid Unicode") from None
+    except UnicodeEncodeError as error:
+        raise DeliveryError(400, f"{name}: not valid Unicode") from error
     return value
 
 

@@ -6,4 +6,4 @@ such values each.  For places that run once for each file of a plan, and nowhere
 
 from __future__ import annotations
 
-new = tuple.__new__
+fast_new = tuple.__new__

@@ -14,7 +14,7 @@ _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 
-class Recent(Generic[_K, _V]):
+class GenerationalCache(Generic[_K, _V]):
     """Values, each with a weight."""
 
     __slots__ = ("_former", "_now", "_weigh", "weight")

@@ -57,7 +57,7 @@ Input = Pfs | Cron | Combined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Secret:
+class SecretReference:
     """A value that the operator gives to commands on the worker; never in keys or records."""
 
     name: str
@@ -94,7 +94,7 @@ class Transform:
     image: str = ""
     #: Globs over the dataset of the files that the command may see; None is the default.
     code: tuple[str, ...] | None = None
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[SecretReference, ...] = ()
     network: bool = False
 
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 from tea_runner.core.datums.content_identity import key_size
 from tea_runner.core.errors import CommandError, ContentMissing, OutsideError, Refused, UserError
 from tea_runner.core.git.annex_paths import file_name, lower_directory, mixed_directory
-from tea_runner.dataset.checksum_verifier import Checked, deadline, quarantine
+from tea_runner.dataset.checksum_verifier import ChecksumVerifier, deadline, quarantine
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.special_remotes import BUILT_IN, BY_NAME, Storage, parse_remote_log
 from tea_runner.host import process
@@ -55,7 +55,7 @@ class Annex:
         self._pipes: dict[tuple[str, ...], process.Dialog] = {}
         self._remotes: dict[str, str] = {}
         self._prepared_for = ""
-        self._checked = Checked()
+        self._checked = ChecksumVerifier()
 
     # -- remotes -----------------------------------------------------------------------------
 
@@ -280,13 +280,20 @@ class Annex:
         """
         done = process.run(
             [
-                "git-annex", "matchexpression", "--largefiles", f"--file={path}", f"--size={size}",
+                "git-annex",
+                "matchexpression",
+                "--largefiles",
+                f"--file={path}",
+                f"--size={size}",
                 f"--mimeencoding={encoding}",
                 f"--mimetype={'application/octet-stream' if encoding == 'binary' else 'text/plain'}",
-                "--", expression,
+                "--",
+                expression,
             ],
-            env=self._env, cwd=self._cwd, check=False,
-        )  # fmt: skip
+            env=self._env,
+            cwd=self._cwd,
+            check=False,
+        )
         if done.returncode in (0, 1):
             return done.returncode == 0
         words = done.stderr.decode("utf-8", "replace").strip()
@@ -348,9 +355,12 @@ class Annex:
 
     def _annex(self, *arguments: str, check: bool = True) -> bytes:
         done = process.run(
-            ["git-annex", *arguments], env=self._env, cwd=self._cwd, check=check,
+            ["git-annex", *arguments],
+            env=self._env,
+            cwd=self._cwd,
+            check=check,
             why=f"git annex {arguments[0]}",
-        )  # fmt: skip
+        )
         return bytes(done.stdout)
 
     def _git(self, *arguments: str) -> None:
@@ -361,8 +371,9 @@ class Annex:
     def _config(self, name: str) -> str:
         done = process.run(
             ["git", f"--git-dir={self.git_dir}", "config", "--get", name],
-            env=self._environment.variables, check=False,
-        )  # fmt: skip
+            env=self._environment.variables,
+            check=False,
+        )
         return str(done.stdout.decode("utf-8", "replace").strip())
 
     @contextlib.contextmanager

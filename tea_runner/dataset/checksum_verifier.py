@@ -26,7 +26,7 @@ _ALGORITHMS = {
 Identity = tuple[int, int, int, int, int]
 
 
-class Checked:
+class ChecksumVerifier:
     """What this process has verified."""
 
     def __init__(self) -> None:

@@ -16,8 +16,12 @@ from tea_runner.core.errors import ContentMissing
 from tea_runner.core.git.annex_backend import annex_backend
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, lookup
 from tea_runner.core.results import largefiles
-from tea_runner.core.results.result import Output, Result
-from tea_runner.core.results.storage_rules import Judged, asks_for_content, rule
+from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.core.results.storage_rules import (
+    OutputAttributes,
+    asks_for_content,
+    attributes_digest,
+)
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.mirror import Mirror
@@ -27,7 +31,7 @@ MOST = 16 << 20
 _HEAD = 65536
 
 
-class Fitting:
+class ResultConverter:
     """Fits results into one dataset."""
 
     def __init__(self, mirror: Mirror, annex: Callable[[], Annex]) -> None:
@@ -46,16 +50,16 @@ class Fitting:
             self._opened = folder, Attributes(self._mirror, Path(folder.name))
         return self._opened[1]
 
-    def rule(self, root: str, directory: str, outputs: Sequence[str]) -> str:
+    def attributes_digest(self, root: str, directory: str, outputs: Sequence[str]) -> str:
         """How the attributes of a tree judge outputs of these paths in a directory."""
-        return rule(self._judge(root, directory, outputs))
+        return attributes_digest(self._judge(root, directory, outputs))
 
-    def _judge(self, root: str, directory: str, outputs: Sequence[str]) -> list[Judged]:
+    def _judge(self, root: str, directory: str, outputs: Sequence[str]) -> list[OutputAttributes]:
         before = f"{directory}/" if directory else ""
         found = self._attributes.of(root, [before + path for path in outputs])
         default = self._default(root)
         return [
-            Judged(path, full, expression, largefiles.backend(backend, default))
+            OutputAttributes(path, full, expression, largefiles.backend(backend, default))
             for path, (full, (expression, backend)) in zip(outputs, found.items(), strict=True)
         ]
 
@@ -72,10 +76,10 @@ class Fitting:
         """
         plain = [output for output in result.outputs if output.kind != "link"]
         judged = {j.path: j for j in self._judge(root, directory, [o.path for o in plain])}
-        now = rule(judged.values())
+        now = attributes_digest(judged.values())
         if not result.rule or result.rule == now:
             return result
-        changed: dict[str, Output] = {}
+        changed: dict[str, ResultFile] = {}
         for output in plain:
             try:
                 made = self._fit_one(output, judged[output.path])
@@ -88,7 +92,7 @@ class Fitting:
         outputs = tuple(changed.get(output.path, output) for output in result.outputs)
         return replace(result, outputs=outputs, rule=now)
 
-    def _fit_one(self, output: Output, judged: Judged) -> Output | None:
+    def _fit_one(self, output: ResultFile, judged: OutputAttributes) -> ResultFile | None:
         data: bytes | None = None
         large = largefiles.simple(judged.expression)
         if large is None:
@@ -111,22 +115,22 @@ class Fitting:
             oid = writer.add("blob", data)
             writer.flush()
             # An annexed file's link does not say whether it was executable.
-            return Output(output.path, "git", oid, len(data))
+            return ResultFile(output.path, "git", oid, len(data))
         with tempfile.TemporaryDirectory(prefix="fit-", dir=self._mirror.git_dir) as folder:
             file = Path(folder) / PurePosixPath(output.path).name
             file.write_bytes(data)
             key = self._annex().key_of(file, judged.backend)
             self._annex().insert(file, key)
-        return Output(output.path, "annex", key, len(data))
+        return ResultFile(output.path, "annex", key, len(data))
 
-    def _send(self, changed: Mapping[str, Output], result: Result) -> None:
+    def _send(self, changed: Mapping[str, ResultFile], result: Result) -> None:
         """Content first, before anything names it."""
         before = {output.name for output in result.outputs}
         keys = [o.name for o in changed.values() if o.kind == "annex" and o.name not in before]
         if keys:
             self._annex().send(keys)
 
-    def _content(self, output: Output) -> bytes | None:
+    def _content(self, output: ResultFile) -> bytes | None:
         """The file's bytes, or None when they are too many."""
         if output.kind == "annex":
             if (key_size(output.name) or 0) > MOST:

@@ -18,7 +18,7 @@ _TOO_MUCH = re.compile(r"[Oo]ut of memory|Cannot allocate memory")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchBounds:
+class FetchLimits:
     """What a repository may bring here: the settings ``forge.max_fetch`` and ``forge.max_refs``."""
 
     #: Bytes of one fetch.
@@ -57,9 +57,9 @@ class FetchBounds:
             raise Refused(
                 f"the repository sends more than the {self.size} bytes that "
                 f"forge.max_fetch allows; take large files out of its history, or raise it"
-            ) from None
+            ) from error
         if _TOO_MUCH.search(error.stderr):
             raise Refused(
                 f"git needs more than {_MEMORY >> 30} GiB of memory for what the repository sends; "
                 f"see with git fsck and git rev-list --objects what is that large"
-            ) from None
+            ) from error

@@ -8,26 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.scope import is_sealed, refs_of, scope_of, seal
+from tea_runner.core.git.scope import is_sealed_result, refs_of, scope_of, seal_result
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.annex import Annex
-from tea_runner.dataset.convert_result import Fitting
+from tea_runner.dataset.convert_result import ResultConverter
 from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.result_index import Index
-from tea_runner.dataset.shared_results import Elsewhere, Found, bring
+from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.shared_results import SharedResult, SharedResults, bring
 from tea_runner.dataset.special_remotes import parse_remote_log
 from tea_runner.host.failpoints import step
-from tea_runner.ports import Links
+from tea_runner.ports import Subdatasets
 
 log = logging.getLogger(__name__)
 
 RESULTS = "results.json"
 
 
-class Repository:
+class ForgeDataset:
     """One dataset: a mirror, what is known of its results, and its annex."""
 
     #: Where branches stand in the mirror.
@@ -62,12 +62,12 @@ class Repository:
         self.mirror = mirror
         self.annex = annex
         #: Where its subdatasets are.
-        self.links: Links | None = None
+        self.links: Subdatasets | None = None
         #: Other repositories whose results count here as well.
-        self.others: Elsewhere | None = None
-        self._found: dict[str, Found] = {}
-        self._fitting: Fitting | None = None
-        self._index: Index | None = None
+        self.others: SharedResults | None = None
+        self._found: dict[str, SharedResult] = {}
+        self._fitting: ResultConverter | None = None
+        self._index: ResultIndex | None = None
         #: A job's ref and commit to the results it holds.
         self._unsettled: dict[tuple[str, str], tuple[Result, ...]] = {}
 
@@ -77,11 +77,13 @@ class Repository:
         return self.mirror.objects
 
     @property
-    def index(self) -> Index:
+    def index(self) -> ResultIndex:
         """Results that manifests know."""
         if self._index is None:
             self.mirror.ensure()
-            self._index = Index(self.mirror, self.branches, trusted=self._trusted, keep=self.keeps)
+            self._index = ResultIndex(
+                self.mirror, self.branches, trusted=self._trusted, keep=self.keeps
+            )
         return self._index
 
     def refresh(self, *, expected: bool = True) -> None:
@@ -171,7 +173,7 @@ class Repository:
         """The message of the commit that holds results: with our seal, where there is one."""
         if not self._secret:
             return f"{title}\n"
-        return f"{title}\n\nTea-Seal: {seal(self._secret, self.name, ref, data)}\n"
+        return f"{title}\n\nTea-Seal: {seal_result(self._secret, self.name, ref, data)}\n"
 
     def put_results(self, ref: str, commit: str) -> None:
         """Make a job's results known; whoever was there first has the same, unless it was no worker.
@@ -194,7 +196,7 @@ class Repository:
             # Larger than what the mirror holds: this one blob is wanted, and only it.
             data = self.mirror.git("cat-file", "blob", entry.oid, why="reading results")
         proof = parse_trailers(commit.message).get("Tea-Seal", "")
-        if self._secret and not is_sealed(self._secret, self.name, ref, data or b"", proof):
+        if self._secret and not is_sealed_result(self._secret, self.name, ref, data or b"", proof):
             log.warning("%s: %s carries no seal of ours; it counts as absent", self.name, ref)
             return ()
         try:
@@ -213,21 +215,23 @@ class Repository:
         if place is not None and result is not None:
             paths = [output.path for output in result.outputs if output.kind != "link"]
             root = self.objects.commit(place.commit).tree
-            return replace(result, rule=self.fitting.rule(root, place.directory, paths))
+            return replace(
+                result, rule=self.fitting.attributes_digest(root, place.directory, paths)
+            )
         found = self._found.get(key)
         if found is None:
             return None
         return bring(found, self.writer(), lambda keys: len(self.where(keys)) == len(set(keys)))
 
     @property
-    def fitting(self) -> Fitting:
+    def fitting(self) -> ResultConverter:
         """Fits known results to the places where they are wanted."""
         if self._fitting is None:
-            self._fitting = Fitting(self.mirror, self.prepared_annex)
+            self._fitting = ResultConverter(self.mirror, self.prepared_annex)
         return self._fitting
 
     def fitted(self, result: Result, root: str, directory: str) -> Result | None:
-        """The result as the dataset's rules want it in a directory; see :class:`Fitting`."""
+        """The result as the dataset's rules want it in a directory; see :class:`ResultConverter`."""
         return self.fitting.fit(result, root, directory)
 
     @property

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.hook import names
-from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_dataset import ForgeDataset
 
 
-class ForgeLinks:
+class ForgeSubdatasets:
     """Subdatasets that are repositories of the same forge; no other address is ever contacted."""
 
     def __init__(
         self,
         own: str,
         base: str,
-        open_repository: Callable[[str], Repository],
+        open_repository: Callable[[str], ForgeDataset],
         *,
         allowed: Sequence[str] = (),
     ) -> None:
@@ -30,7 +30,7 @@ class ForgeLinks:
         self._own = own
         self._base = base.rstrip("/")
         self._open = open_repository
-        self._opened: dict[str, Repository] = {}
+        self._opened: dict[str, ForgeDataset] = {}
 
     def name(self, submodule: Submodule) -> str:
         """``owner/name`` of the repository.
@@ -51,14 +51,14 @@ class ForgeLinks:
             )
         return found
 
-    def _repository(self, submodule: Submodule) -> Repository:
+    def _repository(self, submodule: Submodule) -> ForgeDataset:
         name = self.name(submodule)
         if name not in self._opened:
             self._opened[name] = self._open(name)
             self._opened[name].mirror.ensure()
         return self._opened[name]
 
-    def dataset(self, submodule: Submodule, commit: str) -> Repository:
+    def dataset(self, submodule: Submodule, commit: str) -> ForgeDataset:
         """The subdataset with this commit at hand.
 
         :raises OutsideError: when its repository does not have the commit (yet).

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.commit_signature import join
+from tea_runner.core.git.commit_signature import join_signature
 from tea_runner.core.git.tree import Entries, TreeEntry, format_tree
 from tea_runner.dataset.cat_file import CatFile, Found
 from tea_runner.dataset.git_environment import GitEnvironment
-from tea_runner.dataset.tree_cache import Trees
+from tea_runner.dataset.tree_cache import TreeCache
 from tea_runner.host import process
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
@@ -45,7 +45,7 @@ class ObjectReader:
         self.git_dir = git_dir
         self._environment = environment
         self._cat = CatFile(git_dir, environment)
-        self._trees = Trees()
+        self._trees = TreeCache()
         self._commits: dict[str, Commit] = {}
 
     @property
@@ -121,16 +121,26 @@ class ObjectReader:
             return
         process.run(
             [
-                "git", f"--git-dir={self.git_dir}", "-c", "remote.origin.promisor=true",
-                "-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags",
-                "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none",
-                "--stdin", "origin",
+                "git",
+                f"--git-dir={self.git_dir}",
+                "-c",
+                "remote.origin.promisor=true",
+                "-c",
+                "fetch.negotiationAlgorithm=noop",
+                "fetch",
+                "-q",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--recurse-submodules=no",
+                "--filter=blob:none",
+                "--stdin",
+                "origin",
             ],
             env=self._environment.variables,
             cwd=self.git_dir,
             stdin="".join(oid + "\n" for oid in missing).encode(),
             why="fetching manifests",
-        )  # fmt: skip
+        )
 
     def commit(self, oid: str) -> Commit:
         """A commit's parts.
@@ -254,7 +264,7 @@ class ObjectWriter:
         text = "\n".join(lines) + "\n\n" + message
         data = text.encode("utf-8", "surrogateescape")
         if signed and self.sign is not None:
-            data = join(data, self.sign(data), sha256=self._hash == "sha256")
+            data = join_signature(data, self.sign(data), sha256=self._hash == "sha256")
         return self.add("commit", data)
 
     def flush(self) -> int:
@@ -305,5 +315,7 @@ def _stored(data: bytes) -> bytes:
     """A zlib stream of one stored block (RFC 1950, RFC 1951 3.2.4): nothing is compressed."""
     size = len(data)
     return b"x\x01\x01%b%b%b" % (
-        struct.pack("<HH", size, size ^ 0xFFFF), data, struct.pack(">L", zlib.adler32(data))
-    )  # fmt: skip
+        struct.pack("<HH", size, size ^ 0xFFFF),
+        data,
+        struct.pack(">L", zlib.adler32(data)),
+    )

@@ -14,7 +14,7 @@ from pathlib import Path
 from tea_runner.core.errors import CommandError, NotFound, UserError
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.dataset.annex import Annex
-from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host import process
@@ -97,10 +97,10 @@ class CloneMirror(Mirror):
             raise UserError(
                 f"the results are computed, but cannot be put into your working tree: {words}; "
                 f"commit or stash what is in the way and run again, nothing is computed twice"
-            ) from None
+            ) from error
 
 
-class Clone(Repository):
+class Clone(ForgeDataset):
     """A dataset that is a person's clone."""
 
     branches = "refs/heads/"
@@ -129,11 +129,11 @@ def open_clone(start: Path, variables: Mapping[str, str]) -> Clone:
     environment = clone_environment(variables, worktree)
     mirror = CloneMirror(worktree, git_dir, environment)
     clone = Clone(worktree.name, mirror, Annex(git_dir, environment, (), own=False))
-    clone.links = CloneLinks(worktree, variables)
+    clone.links = CloneSubdatasets(worktree, variables)
     return clone
 
 
-class CloneLinks:
+class CloneSubdatasets:
     """Subdatasets that are installed below a person's clone."""
 
     def __init__(self, worktree: Path, variables: Mapping[str, str]) -> None:
@@ -145,7 +145,7 @@ class CloneLinks:
         """Its path: the clone knows no forge."""
         return submodule.path
 
-    def dataset(self, submodule: Submodule, commit: str) -> Repository:
+    def dataset(self, submodule: Submodule, commit: str) -> ForgeDataset:
         """The subdataset with this commit at hand.
 
         :raises UserError: when it is not installed, or does not have the commit.

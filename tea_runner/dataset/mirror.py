@@ -17,16 +17,18 @@ from urllib.parse import quote
 
 from tea_runner.core.datums.content_identity import SMALL_BLOB
 from tea_runner.core.errors import CommandError, OutsideError, Refused
-from tea_runner.dataset.fetch_limits import FetchBounds
+from tea_runner.dataset.fetch_limits import FetchLimits
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
-from tea_runner.dataset.ref_cache import Refs
+from tea_runner.dataset.ref_cache import RefCache
 from tea_runner.host import process
 
 _PARTIAL = (
-    "-c", "remote.origin.promisor=true",
-    "-c", f"remote.origin.partialclonefilter=blob:limit={SMALL_BLOB}",
-)  # fmt: skip
+    "-c",
+    "remote.origin.promisor=true",
+    "-c",
+    f"remote.origin.partialclonefilter=blob:limit={SMALL_BLOB}",
+)
 #: What index-pack says of objects that fsck refuses.
 _DAMAGE = re.compile(r"(?m)object [0-9a-f]{40,64}: [A-Za-z]+: .*$")
 #: Beginnings of the refs that a fetch brings.
@@ -42,14 +44,14 @@ class Mirror:
         git_dir: Path,
         url: str,
         environment: GitEnvironment,
-        bounds: FetchBounds | None = None,
+        bounds: FetchLimits | None = None,
     ) -> None:
         self.git_dir = git_dir
         self.url = url
         self.environment = environment
-        self._bounds = bounds or FetchBounds()
+        self._bounds = bounds or FetchLimits()
         self.objects = ObjectReader(git_dir, environment)
-        self._refs = Refs(git_dir)
+        self._refs = RefCache(git_dir)
 
     def git(
         self,
@@ -242,11 +244,19 @@ class Mirror:
             # git notes what it pushed in the refs of the remote.
             self._move(
                 lambda: self.git(
-                    *_PARTIAL, "push", "-q", "--atomic", "--porcelain", "--no-follow-tags",
-                    "--no-verify", *leases, "origin", *specs,
+                    *_PARTIAL,
+                    "push",
+                    "-q",
+                    "--atomic",
+                    "--porcelain",
+                    "--no-follow-tags",
+                    "--no-verify",
+                    *leases,
+                    "origin",
+                    *specs,
                     why=f"pushing to {self.url}",
                 )
-            )  # fmt: skip
+            )
         except CommandError as error:
             return self._after_refusal(updates, error)
         return True
@@ -257,8 +267,8 @@ class Mirror:
         """The forge may have acted although its answer was cut off: ask it."""
         try:
             there = self.ls_remote(*(ref for ref, _, _ in updates))
-        except OutsideError:
-            raise error from None
+        except OutsideError as unanswered:
+            raise error from unanswered
         if all(there.get(ref, "") == new for ref, new, _ in updates):
             return True
         if any(there.get(ref, "") != (expected or "") for ref, _, expected in updates):
@@ -282,7 +292,7 @@ def refuse_damaged(error: CommandError) -> None:
         raise Refused(
             f"the repository fails git's integrity check: {found[0].strip()}; "
             f"see it with git fsck, and take that commit out of the history"
-        ) from None
+        ) from error
 
 
 def mirror_path(root: Path, repository: str) -> Path:

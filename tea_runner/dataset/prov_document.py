@@ -26,16 +26,16 @@ def write_prov(lineage: Lineage, file: Path) -> None:
         raise UsageError(f"--prov {file}: the name has to end in {', '.join(FORMATS)}")
     try:
         model: Any = importlib.import_module("prov.model")
-    except ImportError:
+    except ImportError as error:
         raise NotFound(
             "W3C PROV needs the prov library; install it: pip install 'tea-runner[provenance]'"
-        ) from None
+        ) from error
     document = _document(model, lineage)
     options: dict[str, object] = {"rdf_format": "ttl"} if kind == "rdf" else {}
     try:
         document.serialize(str(file), format=kind, **options)
     except (ImportError, model.ProvException) as error:
-        raise UsageError(f"--prov {file}: {error}; .json and .provn need nothing more") from None
+        raise UsageError(f"--prov {file}: {error}; .json and .provn need nothing more") from error
 
 
 def _document(model: Any, lineage: Lineage) -> Any:
@@ -44,20 +44,25 @@ def _document(model: Any, lineage: Lineage) -> Any:
     files = {}
     for file in lineage.files.values():
         facts = {
-            "prov:label": _text(file.path), tea["path"]: _text(file.path),
-            tea["content"]: file.content, tea["commit"]: file.commit,
-        }  # fmt: skip
+            "prov:label": _text(file.path),
+            tea["path"]: _text(file.path),
+            tea["content"]: file.content,
+            tea["commit"]: file.commit,
+        }
         if file.dataset:
             facts[tea["dataset"]] = _text(file.dataset)
         files[file.id] = document.entity(tea[f"file-{file.id}"], facts)
     for step in lineage.steps.values():
         facts = {
             "prov:label": _text(f"{step.pipeline} {step.datum}"),
-            tea["pipeline"]: step.pipeline, tea["datum"]: _text(step.datum),
-            tea["key"]: step.key, tea["command"]: _text(shlex.join(step.command)),
-            tea["environment"]: " ".join(step.environment), tea["record"]: step.record,
+            tea["pipeline"]: step.pipeline,
+            tea["datum"]: _text(step.datum),
+            tea["key"]: step.key,
+            tea["command"]: _text(shlex.join(step.command)),
+            tea["environment"]: " ".join(step.environment),
+            tea["record"]: step.record,
             tea["inputsAt"]: step.at,
-        }  # fmt: skip
+        }
         facts = {name: value for name, value in facts.items() if value}
         activity = document.activity(tea[f"step-{step.id}"], None, None, facts)
         for name in dict.fromkeys((*step.inputs, *step.code)):

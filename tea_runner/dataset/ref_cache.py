@@ -14,7 +14,7 @@ from pathlib import Path
 _NAME = "tea-refs"
 
 
-class Refs:
+class RefCache:
     """All refs of one repository, as they were when somebody last said that they had moved."""
 
     def __init__(self, git_dir: Path) -> None:

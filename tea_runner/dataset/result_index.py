@@ -28,7 +28,7 @@ from tea_runner.core.results.manifest_text import (
     parse_piece,
     piece_number,
 )
-from tea_runner.core.results.result import Output, Result
+from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.mirror import Mirror
 
 #: Changes when the same manifests would be learnt in another way.
@@ -57,7 +57,7 @@ WHERE (excluded.rank, excluded.commit_id, excluded.home, excluded.place)
 KEPT = "refs/kept/"
 
 
-class Known(NamedTuple):
+class KnownResult(NamedTuple):
     """Where a result stands: ``home/place`` of a commit."""
 
     commit: str
@@ -77,7 +77,7 @@ class Known(NamedTuple):
         return tuple(before + path for path in self.outputs)
 
 
-class Index:
+class ResultIndex:
     """Known results of one repository, by scope and key.
 
     The trusted scope learns from the branches that the operator trusts, and from nothing else; each
@@ -188,10 +188,12 @@ class Index:
             tip
             for tip in self._present(gone)
             if self._mirror.git(
-                "rev-list", "-n1", "--stdin",
+                "rev-list",
+                "-n1",
+                "--stdin",
                 stdin="".join(f"{line}\n" for line in (tip, *(f"^{one}" for one in tips))).encode(),
             )
-        }  # fmt: skip
+        }
         if not self._keep or not lost:
             return set()
         self._mirror.update([f"update {self._kept(scope)}{tip} {tip}" for tip in sorted(lost)])
@@ -201,12 +203,21 @@ class Index:
         """Commit, its time, blob and path of each file of a manifest that these commits brought."""
         lines = [*sorted(fresh), *(f"^{tip}" for tip in sorted(self._present(below)))]
         out = self._mirror.git(
-            "log", "--stdin", "--reverse", "--format=C%H %ct", "--raw", "--no-abbrev", "--no-renames", "-z",
-            "--diff-merges=first-parent", "--root", "--diff-filter=AM",
+            "log",
+            "--stdin",
+            "--reverse",
+            "--format=C%H %ct",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "-z",
+            "--diff-merges=first-parent",
+            "--root",
+            "--diff-filter=AM",
             stdin="\n".join([*lines, "--", *(f":(glob)**/{name}" for name in _NAMES)]).encode(),
             env=self._mirror.environment.with_(GIT_LITERAL_PATHSPECS="0"),
             why="reading manifests",
-        )  # fmt: skip
+        )
         rows = _raw_rows(out)
         self._mirror.objects.bring(blob for _, _, blob, _ in rows)
         return rows
@@ -234,7 +245,7 @@ class Index:
         for row in found:
             rank = seconds if row.key in again else -seconds
             if row.key not in ranks or rank >= ranks[row.key]:
-                known = Known(commit, home, row.place, row.outputs)
+                known = KnownResult(commit, home, row.place, row.outputs)
                 if self._whole(known):
                     rows.append(
                         (scope, row.key, rank, commit, home, row.place, json.dumps(row.outputs))
@@ -277,7 +288,7 @@ class Index:
             found.update(rows.fetchall())
         return found
 
-    def _whole(self, known: Known) -> bool:
+    def _whole(self, known: KnownResult) -> bool:
         """Whether all files that a manifest names stand in its own commit."""
         try:
             root = self._mirror.objects.commit(known.commit).tree
@@ -317,14 +328,14 @@ class Index:
             counts.setdefault(scope, Counter())["tips"] = tips
         return counts
 
-    def place(self, key: str, scope: str = "") -> Known | None:
+    def place(self, key: str, scope: str = "") -> KnownResult | None:
         """Where the result of a key stands."""
         row = self._database.execute(
             "SELECT commit_id, home, place, outputs FROM known"
             " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
             (key, scope),
         ).fetchone()
-        return Known(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
+        return KnownResult(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
 
     def result(self, key: str, scope: str = "") -> Result | None:
         """The result itself, read from the commit that holds it; None when it is not whole."""
@@ -342,7 +353,7 @@ class Index:
         whole = [output for output in found if output is not None]
         return Result(key=key, outputs=tuple(whole)) if len(whole) == len(found) else None
 
-    def _output(self, root: str, full: str, path: str) -> Output | None:
+    def _output(self, root: str, full: str, path: str) -> ResultFile | None:
         objects = self._mirror.objects
         entry = lookup(objects.tree, root, full)
         if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
@@ -350,10 +361,10 @@ class Index:
         data = objects.blob(entry.oid)
         key = pointer_key(entry.mode, data) if data is not None else None
         if key is not None:
-            return Output(path, "annex", key, key_size(key) or 0)
+            return ResultFile(path, "annex", key, key_size(key) or 0)
         if entry.mode == LINK:
-            return Output(path, "link", entry.oid, len(data or b""))
-        return Output(path, "git", entry.oid, len(data or b""), entry.mode == EXECUTABLE)
+            return ResultFile(path, "link", entry.oid, len(data or b""))
+        return ResultFile(path, "git", entry.oid, len(data or b""), entry.mode == EXECUTABLE)
 
     def rebuild(self) -> int:
         """Delete the file and learn everything again from git; returns how many manifests."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.results import largefiles
-from tea_runner.core.results.result import Output
-from tea_runner.core.results.storage_rules import Judged, rule
+from tea_runner.core.results.result import ResultFile
+from tea_runner.core.results.storage_rules import OutputAttributes, attributes_digest
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_objects import ObjectWriter
@@ -18,7 +18,7 @@ _HEAD = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileToSave:
     """One file that a command left: where it is, and where it goes."""
 
     #: Path below ``/pfs/out``.
@@ -30,7 +30,7 @@ class Found:
     link: str = ""
 
 
-class Saver:
+class OutputSaver:
     """Saves the outputs of one job; :meth:`finish` makes them last."""
 
     def __init__(
@@ -46,7 +46,9 @@ class Saver:
         #: Ids of blobs that must stay reachable beside the results.
         self.blobs: dict[str, int] = {}
 
-    def save(self, found: Sequence[Found], root: str, directory: str) -> tuple[Output, ...]:
+    def save(
+        self, found: Sequence[FileToSave], root: str, directory: str
+    ) -> tuple[ResultFile, ...]:
         """Outputs for these files.
 
         :param root: tree of the commit whose attributes count.
@@ -55,8 +57,8 @@ class Saver:
         prefix = directory + "/" if directory else ""
         attributes = self._attributes.of(root, [prefix + item.path for item in found])
         outputs = []
-        self.rule = rule(
-            Judged(
+        self.rule = attributes_digest(
+            OutputAttributes(
                 item.path,
                 prefix + item.path,
                 attributes[prefix + item.path][0],
@@ -68,17 +70,17 @@ class Saver:
         for item in found:
             if item.link:
                 target = item.link.encode("utf-8", "surrogateescape")
-                outputs.append(Output(item.path, "link", self._blob(target), len(target)))
+                outputs.append(ResultFile(item.path, "link", self._blob(target), len(target)))
                 continue
             expression, backend = attributes[prefix + item.path]
             if self._is_large(expression, prefix + item.path, item):
                 key = self._annex.key_of(item.file, largefiles.backend(backend, self._backend))
                 self._annex.insert(item.file, key)
                 self._keys.append(key)
-                outputs.append(Output(item.path, "annex", key, item.size))
+                outputs.append(ResultFile(item.path, "annex", key, item.size))
             else:
                 blob = self._blob(item.file.read_bytes())
-                outputs.append(Output(item.path, "git", blob, item.size, item.executable))
+                outputs.append(ResultFile(item.path, "git", blob, item.size, item.executable))
         return tuple(sorted(outputs, key=lambda output: output.path))
 
     def _blob(self, data: bytes) -> str:
@@ -86,7 +88,7 @@ class Saver:
         self.blobs[oid] = len(data)
         return oid
 
-    def _is_large(self, expression: str, path: str, item: Found) -> bool:
+    def _is_large(self, expression: str, path: str, item: FileToSave) -> bool:
         simple = largefiles.simple(expression)
         if simple is not None:
             return simple

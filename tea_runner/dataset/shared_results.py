@@ -14,15 +14,15 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
-from tea_runner.core.results.result import Output, Result
-from tea_runner.dataset.convert_result import Fitting
+from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.dataset.convert_result import ResultConverter
 from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
-from tea_runner.dataset.result_index import Index
+from tea_runner.dataset.result_index import ResultIndex
 
 log = logging.getLogger(__name__)
 
 
-class Other(Protocol):
+class SharedRepository(Protocol):
     """A repository, as far as another one looks into it."""
 
     name: str
@@ -33,12 +33,12 @@ class Other(Protocol):
         ...
 
     @property
-    def index(self) -> Index:
+    def index(self) -> ResultIndex:
         """What its manifests know."""
         ...
 
     @property
-    def fitting(self) -> Fitting:
+    def fitting(self) -> ResultConverter:
         """How its attributes judge outputs."""
         ...
 
@@ -60,25 +60,28 @@ class Other(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class SharedResult:
     """A result of another repository."""
 
-    where: Other
+    where: SharedRepository
     #: ``owner/name@commit``, or the ref of a job that is not settled.
     place: str
     result: Result
 
 
-class Elsewhere:
+class SharedResults:
     """The other repositories that one repository may look into."""
 
     def __init__(
-        self, own: str, names: Callable[[], Iterable[str]], open_other: Callable[[str], Other]
+        self,
+        own: str,
+        names: Callable[[], Iterable[str]],
+        open_other: Callable[[str], SharedRepository],
     ) -> None:
         self._own = own
         self._names = names
         self._open = open_other
-        self._opened: dict[str, Other] = {}
+        self._opened: dict[str, SharedRepository] = {}
         self._fresh: set[str] = set()
         self._named: Sequence[str] | None = None
 
@@ -97,12 +100,12 @@ class Elsewhere:
         self._fresh.clear()
         self._named = None
 
-    def find(self, keys: Sequence[str], storages: set[str]) -> dict[str, Found]:
+    def find(self, keys: Sequence[str], storages: set[str]) -> dict[str, SharedResult]:
         """Results of these keys.
 
         :param storages: uuids of the storages that the dataset has.
         """
-        found: dict[str, Found] = {}
+        found: dict[str, SharedResult] = {}
         for name in self.names():
             rest = [key for key in keys if key not in found]
             if not rest:
@@ -114,7 +117,7 @@ class Elsewhere:
                 log.warning("results of %s for %s: %s", name, self._own, error.message)
         return found
 
-    def _other(self, name: str) -> Other:
+    def _other(self, name: str) -> SharedRepository:
         if name not in self._opened:
             self._opened[name] = self._open(name)
         other = self._opened[name]
@@ -124,8 +127,10 @@ class Elsewhere:
             self._fresh.add(name)
         return other
 
-    def _find_in(self, other: Other, keys: Sequence[str], storages: set[str]) -> dict[str, Found]:
-        found: dict[str, Found] = {}
+    def _find_in(
+        self, other: SharedRepository, keys: Sequence[str], storages: set[str]
+    ) -> dict[str, SharedResult]:
+        found: dict[str, SharedResult] = {}
         unsettled = other.unsettled()
         other.index.update()
         known = other.index.known(keys)
@@ -133,7 +138,7 @@ class Elsewhere:
             if key in unsettled:
                 ref, result = unsettled[key]
                 # Its jobs have stored the content, but nobody has logged it yet.
-                found[key] = Found(other, f"{other.name}@{ref}", result)
+                found[key] = SharedResult(other, f"{other.name}@{ref}", result)
                 continue
             place = other.index.place(key) if key in known else None
             result_there = other.index.result(key) if place else None
@@ -143,13 +148,13 @@ class Elsewhere:
                 continue
             root = other.objects.commit(place.commit).tree
             paths = [o.path for o in result_there.outputs if o.kind != "link"]
-            rule = other.fitting.rule(root, place.directory, paths)
+            rule = other.fitting.attributes_digest(root, place.directory, paths)
             where = f"{other.name}@{place.commit}"
-            found[key] = Found(other, where, replace(result_there, rule=rule))
+            found[key] = SharedResult(other, where, replace(result_there, rule=rule))
         return found
 
     @staticmethod
-    def _where(other: Other, output: Output) -> set[str]:
+    def _where(other: SharedRepository, output: ResultFile) -> set[str]:
         """Uuids of the places that have an annexed file, as the other's location log says."""
         tip = other.annex_tip()
         root = other.objects.commit(tip).tree if tip else None
@@ -171,12 +176,12 @@ class Elsewhere:
             other.close()
 
 
-def _annexed(result: Result) -> list[Output]:
+def _annexed(result: Result) -> list[ResultFile]:
     return [output for output in result.outputs if output.kind == "annex"]
 
 
 def bring(
-    found: Found, writer: ObjectWriter, present: Callable[[list[str]], bool]
+    found: SharedResult, writer: ObjectWriter, present: Callable[[list[str]], bool]
 ) -> Result | None:
     """The result with its objects in another repository.
 

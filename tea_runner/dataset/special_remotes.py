@@ -15,10 +15,25 @@ BUILT_IN = frozenset({"web", "bittorrent"})
 _STAMP = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)s")
 #: What may stand in a dataset's description without the operator's word: it leads nowhere else.  All
 #: other fields say where content and credentials go, or what is started, in words of each type's own.
-_PLAIN = frozenset({
-    "name", "type", "timestamp", "encryption", "chunk", "chunksize", "autoenable", "cost", "datacenter",
-    "storageclass", "exporttree", "importtree", "partsize", "signature", "requeststyle",
-})  # fmt: skip
+_PLAIN = frozenset(
+    {
+        "name",
+        "type",
+        "timestamp",
+        "encryption",
+        "chunk",
+        "chunksize",
+        "autoenable",
+        "cost",
+        "datacenter",
+        "storageclass",
+        "exporttree",
+        "importtree",
+        "partsize",
+        "signature",
+        "requeststyle",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ class Signer:
             # An agent or a question would hang: the environment has neither.
             return bytes(process.run(argv, env=self._env, stdin=data, why="signing").stdout)
         except CommandError as error:
-            raise SettingsError(f"bot.signing_key = {self._key}: {error.message}") from None
+            raise SettingsError(f"bot.signing_key = {self._key}: {error.message}") from error
 
 
 def check_signature(

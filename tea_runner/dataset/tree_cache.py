@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tea_runner.core.generational_cache import Recent
+from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import Entries, parse_tree
 
 #: Bytes of trees that are kept as long as work goes on; a million names take some 50 MB.
@@ -19,12 +19,12 @@ _REST = 1 << 20
 _NAMES = 4_000
 
 
-class Trees:
+class TreeCache:
     """Trees of one repository that were of use lately."""
 
     def __init__(self) -> None:
-        self._texts: Recent[str, bytes] = Recent(len)
-        self._open: Recent[str, Entries] = Recent(len)
+        self._texts: GenerationalCache[str, bytes] = GenerationalCache(len)
+        self._open: GenerationalCache[str, Entries] = GenerationalCache(len)
 
     def find(self, oid: str) -> Entries | None:
         """The entries of a tree, if it is kept."""

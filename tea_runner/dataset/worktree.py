@@ -25,15 +25,20 @@ def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, Found | N
     :raises CommandError: when git cannot say.
     """
     argv = [
-        "git", "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all",
+        "git",
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
         "--ignore-submodules=all",
-    ]  # fmt: skip
+    ]
     env = {**variables, "GIT_OPTIONAL_LOCKS": "0"}
     done = process.run(argv, env=env, cwd=worktree, why="looking at the working tree")
     rows = done.stdout.decode("utf-8", "surrogateescape").split("\0")
     paths = [row[3:] for row in rows if row]
     # A path that ends in a slash is a repository of its own.
-    return {path: look(worktree / path) for path in paths if not path.endswith("/")}
+    return {path: unsaved_state(worktree / path) for path in paths if not path.endswith("/")}
 
 
 def everything(folder: Path) -> dict[str, Found | None]:
@@ -41,11 +46,11 @@ def everything(folder: Path) -> dict[str, Found | None]:
     return {
         path.relative_to(folder).as_posix(): found
         for path in _walk(folder)
-        if (found := look(path)) is not None
+        if (found := unsaved_state(path)) is not None
     }
 
 
-def look(path: Path) -> Found | None:
+def unsaved_state(path: Path) -> Found | None:
     """One file as git would keep it; None where there is none."""
     try:
         facts = path.lstat()

@@ -16,21 +16,21 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
-from tea_runner.core.git.scope import ledger, refs_of
-from tea_runner.core.planning.job import Job, Pace, cut
+from tea_runner.core.git.scope import queue_namespace, refs_of
+from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.planning.recompute_verdict import Verdict
-from tea_runner.core.results.compose import Finished
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.core.results.dataset_command import Paths, declared_outputs, record_text
 from tea_runner.core.results.result import Result
 from tea_runner.flow import recompute
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.make_plan import Planned, make_plan
-from tea_runner.flow.pipeline_inputs import Work, input_bytes
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.pipeline_inputs import PipelineInputs, input_bytes
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.settle import finish, settle
 from tea_runner.flow.tracked_subdatasets import moved
-from tea_runner.ports import Dataset, JobQueue, Wishes
+from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
 #: A plan is made again at most so many times in one call; a branch that others move all the time
 #: gets its turn with the next push.
@@ -38,7 +38,7 @@ _ROUNDS = 200
 
 
 @dataclass
-class Progress:
+class PipelineProgress:
     """How one pipeline stands, in numbers of datums; they add up to all of them."""
 
     pipeline: str
@@ -61,17 +61,17 @@ class Progress:
 
 
 @dataclass
-class Advance:
+class AdvanceResult:
     """What a call found and did."""
 
     commit: str
     origin: str
-    pipelines: dict[str, Progress] = field(default_factory=dict)
+    pipelines: dict[str, PipelineProgress] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     results: list[str] = field(default_factory=list)
-    planned: Planned | None = None
+    planned: PlannedCommit | None = None
     #: What came of datums that were computed although they were known.
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[RecomputeVerdict] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:
@@ -80,18 +80,18 @@ class Advance:
 
 
 @dataclass(kw_only=True)
-class Advancer:
+class BranchAdvancer:
     """What :meth:`advance` needs beside a branch."""
 
     dataset: Dataset
     queue: JobQueue
     #: Author and committer of results commits, ``Name <address>``.
     who: str
-    memory: Memory = field(default_factory=Memory)
+    memory: PlanningCache = field(default_factory=PlanningCache)
     only: Sequence[str] = ()
     #: How fast a pipeline's datums were, where that is known.
-    pace: Callable[[str], Pace | None] = lambda _: None
-    wishes: Wishes | None = None
+    pace: Callable[[str], Throughput | None] = lambda _: None
+    wishes: RecomputeRequests | None = None
     #: Tips of ``git-annex`` at which content was missing that the branch waits for.
     starved: set[str] = field(default_factory=set)
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
@@ -100,9 +100,9 @@ class Advancer:
     _scope: str = ""
     #: Keys whose wished result was compared, and what came of it.
     _judged: set[str] = field(default_factory=set)
-    _verdicts: list[Verdict] = field(default_factory=list)
+    _verdicts: list[RecomputeVerdict] = field(default_factory=list)
 
-    def advance(self, branch: str) -> Advance | None:
+    def advance(self, branch: str) -> AdvanceResult | None:
         """See the module; None when there is no such branch (any more).
 
         :raises OutsideError: when the forge, Redis or a storage does not answer.
@@ -111,11 +111,11 @@ class Advancer:
         self._hopeless.clear()
         self.starved.clear()
         self._scope = self.dataset.scope(branch)
-        progress: dict[str, Progress] = {}
+        progress: dict[str, PipelineProgress] = {}
         results: list[str] = []
         self._verdicts = []
         self._judged.clear()
-        last: Advance | None = None
+        last: AdvanceResult | None = None
         for _ in range(_ROUNDS):
             commit = self.dataset.tip(branch)
             if commit is None:
@@ -123,10 +123,15 @@ class Advancer:
                     self.wishes.only(())
                 return None
             planned = self.plan(commit)
-            last = Advance(
-                commit, planned.tip.origin, progress, planned.plan.problems, results, planned,
+            last = AdvanceResult(
+                commit,
+                planned.tip.origin,
+                progress,
+                planned.plan.problems,
+                results,
+                planned,
                 self._verdicts,
-            )  # fmt: skip
+            )
             for plan in planned.plan.pipelines:
                 self._note(progress, plan)
             ready = [
@@ -147,7 +152,9 @@ class Advancer:
             self.wishes.only({job for each in progress.values() for job in each.jobs})
         return last
 
-    def _carry_on(self, branch: str, last: Advance, progress: dict[str, Progress]) -> None:
+    def _carry_on(
+        self, branch: str, last: AdvanceResult, progress: dict[str, PipelineProgress]
+    ) -> None:
         """Tidy up behind what is settled, ask for what is missing."""
         assert last.planned is not None
         for plan in last.planned.plan.pipelines:
@@ -159,14 +166,14 @@ class Advancer:
                 pins = tuple(sorted(last.planned.tip.pins.items()))
                 progress[plan.pipeline.name].jobs = self._start(branch, last.planned, plan, pins)
 
-    def plan(self, commit: str) -> Planned:
+    def plan(self, commit: str) -> PlannedCommit:
         """The plan of one commit, with tracked subdatasets where their own branches are."""
         links, objects = self.dataset.links, self.dataset.objects
-        tip = Tip(objects, commit, self.memory, links=links)
+        tip = CommitView(objects, commit, self.memory, links=links)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = Tip(objects, commit, self.memory, links=links, pins=pins)
+                tip = CommitView(objects, commit, self.memory, links=links, pins=pins)
         return make_plan(
             self.dataset,
             tip,
@@ -193,9 +200,9 @@ class Advancer:
 
     @property
     def _ledger(self) -> str:
-        return ledger(self.dataset.name, self._scope)
+        return queue_namespace(self.dataset.name, self._scope)
 
-    def _note(self, progress: dict[str, Progress], plan: PipelinePlan) -> None:
+    def _note(self, progress: dict[str, PipelineProgress], plan: PipelinePlan) -> None:
         name = plan.pipeline.name
         known = progress.get(name)
         if known is not None and known.commit and plan.state == "settled":
@@ -204,17 +211,19 @@ class Advancer:
             return
         if name in self._refused:
             counts = Counter(failed=len(plan.decisions))
-            progress[name] = Progress(name, "failed", counts, self._refused[name])
+            progress[name] = PipelineProgress(name, "failed", counts, self._refused[name])
             return
         failed = next((d.detail for d in plan.moving if d.action in ("failed", "wait")), "")
-        progress[name] = Progress(name, plan.state, plan.counts, plan.detail or failed, plan=plan)
+        progress[name] = PipelineProgress(
+            name, plan.state, plan.counts, plan.detail or failed, plan=plan
+        )
 
     def _publish(
         self,
         branch: str,
-        planned: Planned,
+        planned: PlannedCommit,
         plan: PipelinePlan,
-        progress: dict[str, Progress],
+        progress: dict[str, PipelineProgress],
         results: list[str],
     ) -> bool:
         """Settle one pipeline; False when the branch moved meanwhile."""
@@ -231,16 +240,20 @@ class Advancer:
             # Some manifest knew it, but its files cannot be read any more: it counts as unknown.
             self._hopeless.add(finished.key)
             return True
-        finished, verdicts = recompute.judge(planned.tip, plan, finished)
+        finished, verdicts = recompute.judge_recomputed(planned.tip, plan, finished)
         try:
             done = settle(
-                self.dataset, branch, planned.tip, work, finished,
+                self.dataset,
+                branch,
+                planned.tip,
+                work,
+                finished,
                 plan.gone(planned.tip.manifest(plan.pipeline)),
                 who=self.who,
                 storage_uuid=self.dataset.storage_uuid,
                 stored=_stored(planned, plan),
                 command=command_of(work),
-            )  # fmt: skip
+            )
         except ContentMissing as error:
             # Known, but only as a name: what has lost its content is computed again.
             gone = set(error.keys)
@@ -261,11 +274,11 @@ class Advancer:
         fresh = len({d.key for d in plan.moving if d.detail.startswith("refs/tea/")})
         counts: Counter[str] = Counter(done=fresh, failed=plan.counts["failed"])
         counts["reused"] = len(plan.decisions) - counts.total()
-        progress[name] = Progress(
+        progress[name] = PipelineProgress(
             name,
             "settled",
             +counts,
-            recompute.sentence(verdicts),
+            recompute.verdict_sentence(verdicts),
             commit=commit,
             plan=plan,
         )
@@ -275,7 +288,9 @@ class Advancer:
         self._answer(planned, plan)
         return True
 
-    def _result(self, planned: Planned, work: Work, decision: Decision) -> Result | None:
+    def _result(
+        self, planned: PlannedCommit, work: PipelineInputs, decision: Decision
+    ) -> Result | None:
         """A known result, in the form in which it is saved where this datum's outputs go."""
         found = planned.unsettled.get(decision.key)
         result = found[1] if found else self.dataset.known_result(decision.key, self._scope)
@@ -284,7 +299,7 @@ class Advancer:
         directory = "/".join(part for part in (work.pipeline.home, decision.place) if part)
         return self.dataset.fitted(result, planned.tip.root, directory)
 
-    def _answer(self, planned: Planned, plan: PipelinePlan) -> None:
+    def _answer(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Wishes that this pipeline has fulfilled are done with."""
         if self.wishes is None or plan.to_run:
             return
@@ -296,7 +311,7 @@ class Advancer:
             words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
             self.wishes.answered(words & wished.keys())
 
-    def _clean(self, planned: Planned, plan: PipelinePlan) -> None:
+    def _clean(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Refs of jobs whose results stand in a manifest now are not needed any more."""
         by_ref: dict[str, set[str]] = {}
         for key, (ref, _) in planned.unsettled.items():
@@ -311,7 +326,7 @@ class Advancer:
     def _start(
         self,
         branch: str,
-        planned: Planned,
+        planned: PlannedCommit,
         plan: PipelinePlan,
         pins: tuple[tuple[str, str], ...],
     ) -> list[str]:
@@ -336,7 +351,7 @@ class Advancer:
         sets = [
             (salt, group)
             for salt, decisions in sorted(rest.items())
-            for group in cut(
+            for group in batch_datums(
                 decisions,
                 number=plan.pipeline.datum_set_number,
                 most=most,
@@ -360,23 +375,23 @@ class Advancer:
             ids.append(job.id)
         return ids
 
-    def _flying(self, planned: Planned, keys: Sequence[str]) -> dict[str, str]:
+    def _flying(self, planned: PlannedCommit, keys: Sequence[str]) -> dict[str, str]:
         """Keys that somebody is at, here or in a repository whose results count here, with the job."""
         flying = dict(self.queue.in_flight(self._ledger, keys))
         for name in self.dataset.neighbours:
             rest = [key for key in keys if key not in flying and key not in planned.forced]
             if rest:
-                flying.update(self.queue.in_flight(ledger(name, ""), rest))
+                flying.update(self.queue.in_flight(queue_namespace(name, ""), rest))
         return flying
 
 
-def command_of(work: Work) -> Callable[[Sequence[Finished]], str] | None:
+def command_of(work: PipelineInputs) -> Callable[[Sequence[FinishedDatum]], str] | None:
     """What makes the text that repeats datums, where the command can be repeated by itself."""
     alone = work.pipeline.view == "dataset" and not work.pipeline.transform.image
     return functools.partial(_record_text, work) if alone else None
 
 
-def _record_text(work: Work, group: Sequence[Finished]) -> str:
+def _record_text(work: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
     """``view: dataset``: plain shell that repeats these datums in a clone."""
     texts = []
     for item in group:
@@ -386,7 +401,7 @@ def _record_text(work: Work, group: Sequence[Finished]) -> str:
     return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)
 
 
-def _stored(planned: Planned, plan: PipelinePlan) -> set[str]:
+def _stored(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:
     """Annex keys that jobs of this plan have stored."""
     results = (planned.unsettled.get(decision.key) for decision in plan.moving)
     return {

@@ -10,22 +10,22 @@ from dataclasses import dataclass, field, replace
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
-from tea_runner.core.git.commit_signature import split
-from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk
+from tea_runner.core.git.commit_signature import split_signature
+from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk_tree
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
-from tea_runner.core.results.result import Output, Result
+from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow.advance_branch import command_of
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.settle import draft, finish
-from tea_runner.ports import Dataset, Links
+from tea_runner.ports import Dataset, Subdatasets
 
 
 @dataclass
-class Verdict:
+class CommitCheck:
     """What was found out about one commit."""
 
     commit: str
@@ -35,12 +35,14 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
 
 
-def verify(dataset: Dataset, commit: str, raw: bytes, *, links: Links | None = None) -> Verdict:
+def check_commit(
+    dataset: Dataset, commit: str, raw: bytes, *, links: Subdatasets | None = None
+) -> CommitCheck:
     """Make the commit again and compare.
 
     :param raw: the commit object, as git has it.
     """
-    verdict = Verdict(commit)
+    verdict = CommitCheck(commit)
     facts = dataset.objects.commit(commit)
     verdict.pipeline = parse_trailers(facts.message).get("Tea-Pipeline", "")
     if not verdict.pipeline or not facts.parents:
@@ -56,20 +58,20 @@ def verify(dataset: Dataset, commit: str, raw: bytes, *, links: Links | None = N
 
 
 def _compare(
-    dataset: Dataset, commit: str, raw: bytes, verdict: Verdict, links: Links | None
+    dataset: Dataset, commit: str, raw: bytes, verdict: CommitCheck, links: Subdatasets | None
 ) -> None:
     facts = dataset.objects.commit(commit)
-    before = Tip(dataset.objects, facts.parents[0], Memory())
+    before = CommitView(dataset.objects, facts.parents[0], PlanningCache())
     pins = _pins(dataset, before.root, facts.tree)
-    tip = Tip(dataset.objects, facts.parents[0], Memory(), links=links, pins=pins)
-    after = Tip(dataset.objects, commit, Memory())
+    tip = CommitView(dataset.objects, facts.parents[0], PlanningCache(), links=links, pins=pins)
+    after = CommitView(dataset.objects, commit, PlanningCache())
     pipeline = next((p for p in tip.pipelines if p.name == verdict.pipeline), None)
     if pipeline is None:
         verdict.problems.append(
             f"commit {tip.commit[:12]}, on which it builds, has no pipeline {verdict.pipeline}"
         )
         return
-    work = derive(tip, pipeline)
+    work = derive_inputs(tip, pipeline)
     manifest = after.manifest(pipeline)
     _check_keys(work, manifest, tip, verdict)
     results = _results(dataset, after, work, manifest, verdict)
@@ -92,13 +94,19 @@ def _compare(
     assert not isinstance(finished, Decision)
     again = manifest.parts.get(RECOMPUTED, "").split(" ")
     finished = [replace(item, again=item.key in again) for item in finished]
-    payload, _ = split(raw)
+    payload, _ = split_signature(raw)
     store = dataset.writer()
     who = _who(payload)
     composition, made = draft(
-        dataset.objects, store, tip, work, finished, plan.gone(tip.manifest(pipeline)), who=who,
+        dataset.objects,
+        store,
+        tip,
+        work,
+        finished,
+        plan.gone(tip.manifest(pipeline)),
+        who=who,
         command=command_of(work),
-    )  # fmt: skip
+    )
     if composition.empty:
         verdict.problems.append("its inputs give no results commit at all")
     elif made != store.add("commit", payload):
@@ -118,12 +126,14 @@ def _who(payload: bytes) -> str:
 def _pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
     """Subdatasets whose pin this commit moved."""
     read = dataset.objects.tree
-    old = {path: e.oid for path, e in walk(read, before) if e.mode == SUBMODULE}
-    new = {path: e.oid for path, e in walk(read, after) if e.mode == SUBMODULE}
+    old = {path: e.oid for path, e in walk_tree(read, before) if e.mode == SUBMODULE}
+    new = {path: e.oid for path, e in walk_tree(read, after) if e.mode == SUBMODULE}
     return {path: oid for path, oid in new.items() if path in old and old[path] != oid}
 
 
-def _check_keys(work: Work, manifest: Manifest, tip: Tip, verdict: Verdict) -> None:
+def _check_keys(
+    work: PipelineInputs, manifest: Manifest, tip: CommitView, verdict: CommitCheck
+) -> None:
     keys = {item.label: item for item in work.keyed}
     for row in manifest.rows:
         item = keys.get(row.datum)
@@ -140,8 +150,12 @@ def _check_keys(work: Work, manifest: Manifest, tip: Tip, verdict: Verdict) -> N
 
 
 def _results(
-    dataset: Dataset, after: Tip, work: Work, manifest: Manifest, verdict: Verdict
-) -> dict[str, tuple[Output, ...]]:
+    dataset: Dataset,
+    after: CommitView,
+    work: PipelineInputs,
+    manifest: Manifest,
+    verdict: CommitCheck,
+) -> dict[str, tuple[ResultFile, ...]]:
     found = {}
     for row in manifest.rows:
         outputs = []
@@ -156,7 +170,9 @@ def _results(
     return found
 
 
-def _output(dataset: Dataset, after: Tip, home: str, row: Row, path: str) -> Output | None:
+def _output(
+    dataset: Dataset, after: CommitView, home: str, row: Row, path: str
+) -> ResultFile | None:
     full = "/".join(part for part in (home, row.place, path) if part)
     entry = lookup(dataset.objects.tree, after.root, full)
     if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
@@ -164,10 +180,10 @@ def _output(dataset: Dataset, after: Tip, home: str, row: Row, path: str) -> Out
     data = dataset.objects.blob(entry.oid) if entry.mode == LINK else None
     key = pointer_key(LINK, data) if data is not None else None
     if key is not None:
-        return Output(path, "annex", key, 0)
+        return ResultFile(path, "annex", key, 0)
     if entry.mode == LINK:
-        return Output(path, "link", entry.oid, 0)
-    return Output(path, "git", entry.oid, 0, entry.mode == EXECUTABLE)
+        return ResultFile(path, "link", entry.oid, 0)
+    return ResultFile(path, "git", entry.oid, 0, entry.mode == EXECUTABLE)
 
 
 def _exits(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:

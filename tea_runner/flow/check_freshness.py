@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tea_runner.core.errors import UserError
-from tea_runner.core.git.tree import LINK, SUBMODULE, walk
+from tea_runner.core.git.tree import LINK, SUBMODULE, walk_tree
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.result_freshness import Results, Standing, stand
+from tea_runner.core.planning.result_freshness import (
+    DatumFreshness,
+    PipelineFreshness,
+    datum_freshness,
+)
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import lost_datums
-from tea_runner.flow.pipeline_inputs import derive
+from tea_runner.flow.pipeline_inputs import derive_inputs
 
 
-def look(
-    tip: Tip, only: Sequence[str] = (), *, begin: Callable[[str], None] = lambda _: None
-) -> list[Results]:
+def check_freshness(
+    tip: CommitView, only: Sequence[str] = (), *, begin: Callable[[str], None] = lambda _: None
+) -> list[PipelineFreshness]:
     """All results of the tree.
 
     :param begin: told the name of each pipeline before it is looked at.
     :raises UserError: when the pipelines are at odds with one another.
     """
-    found: dict[str, Results] = {}
+    found: dict[str, PipelineFreshness] = {}
     for pipeline in tip.pipelines:
         begin(pipeline.name)
         behind = tuple(
@@ -34,27 +38,29 @@ def look(
     return results if only else [*results, *_strays(tip)]
 
 
-def _one(tip: Tip, pipeline: Pipeline, behind: tuple[str, ...]) -> Results:
+def _one(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> PipelineFreshness:
     try:
-        work = derive(tip, pipeline)
+        work = derive_inputs(tip, pipeline)
     except UserError as error:
-        return Results(name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message)
+        return PipelineFreshness(
+            name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message
+        )
     before = tip.manifest(pipeline)
-    datums = stand(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
-    return Results(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
+    datums = datum_freshness(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
+    return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 
 
-def _strays(tip: Tip) -> list[Results]:
+def _strays(tip: CommitView) -> list[PipelineFreshness]:
     """Manifests that no pipeline's home holds: their pipeline was removed, or moved."""
     homes = {pipeline.home for pipeline in tip.pipelines}
     found = []
-    for path, entry in walk(tip.objects.tree, tip.root):
+    for path, entry in walk_tree(tip.objects.tree, tip.root):
         home, _, name = path.rpartition("/")
         if name != manifest_text.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
             continue
         manifest = tip.manifest_at(home)
         if manifest == Manifest():
             continue
-        rows = tuple(Standing(row.datum, "orphaned", "", row.paths) for row in manifest.rows)
-        found.append(Results(name=home or ".", home=home, datums=rows, owned=False))
+        rows = tuple(DatumFreshness(row.datum, "orphaned", "", row.paths) for row in manifest.rows)
+        found.append(PipelineFreshness(name=home or ".", home=home, datums=rows, owned=False))
     return found

@@ -15,7 +15,7 @@ from functools import cached_property
 from tea_runner.core.datums import content_identity
 from tea_runner.core.datums.view import FileFact
 from tea_runner.core.errors import OutsideError, SpecError, UserError
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.git.annex_backend import annex_backend
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import (
@@ -26,7 +26,7 @@ from tea_runner.core.git.tree import (
     TREE,
     TreeEntry,
     lookup,
-    walk,
+    walk_tree,
 )
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import order
@@ -34,9 +34,9 @@ from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.core.spec.parse import Problem, parse_specs
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.ports import Linked, Links, Objects
+from tea_runner.ports import Objects, Subdataset, Subdatasets
 
 #: Facts of files that are remembered; a thousand take half a megabyte.
 _FACTS = 2_000
@@ -46,19 +46,19 @@ _MOST_RESULTS = 1000
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
-class Tip:
+class CommitView:
     """A commit's tree, read as far as it is asked."""
 
     def __init__(
         self,
         objects: Objects,
         commit: str,
-        memory: Memory,
+        memory: PlanningCache,
         *,
-        links: Links | None = None,
+        links: Subdatasets | None = None,
         pins: Mapping[str, str] | None = None,
         path: str = "",
-        linked: Linked | None = None,
+        linked: Subdataset | None = None,
     ) -> None:
         self.objects = objects
         self.commit = commit
@@ -71,7 +71,7 @@ class Tip:
         #: The subdataset itself, to fetch from; None for the dataset that is planned.
         self.linked = linked
         self.root = objects.commit(commit).tree
-        self._below: dict[str, Tip] = {}
+        self._below: dict[str, CommitView] = {}
 
     def entry(self, path: str) -> TreeEntry | None:
         """What stands at a path of the dataset."""
@@ -104,7 +104,7 @@ class Tip:
         """The subdatasets that ``.gitmodules`` tells of, by path."""
         return parse_gitmodules(self.blob_at(".gitmodules") or b"")
 
-    def below(self, path: str) -> Tip:
+    def below(self, path: str) -> CommitView:
         """The subdataset at *path*, as it is pinned.
 
         :raises UserError: when it cannot be used.
@@ -114,14 +114,14 @@ class Tip:
             if entry is None or submodule is None or self.links is None:
                 raise UserError(f"{path} is a subdataset that .gitmodules says nothing of")
             dataset = self.links.dataset(submodule, entry.oid)
-            memory = self.memory.below.setdefault(self.links.name(submodule), Memory())
+            memory = self.memory.below.setdefault(self.links.name(submodule), PlanningCache())
             full = f"{self.path}/{path}" if self.path else path
-            self._below[path] = Tip(
+            self._below[path] = CommitView(
                 dataset.objects, entry.oid, memory, links=dataset.links, path=full, linked=dataset
             )
         return self._below[path]
 
-    def reach(self, path: str) -> tuple[Tip, str]:
+    def reach(self, path: str) -> tuple[CommitView, str]:
         """The dataset that holds *path*, through as many subdatasets as it takes, and the rest."""
         parts = path.split("/") if path else []
         for count in range(1, len(parts) + 1):
@@ -137,7 +137,7 @@ class Tip:
         """Paths of all files in a directory of the dataset."""
         entry = self.entry(path)
         if entry is not None and entry.mode == TREE:
-            yield from (found for found, _ in walk(self.objects.tree, entry.oid, path + "/"))
+            yield from (found for found, _ in walk_tree(self.objects.tree, entry.oid, path + "/"))
 
     def blob_at(self, path: str) -> bytes | None:
         """The content of a small file that is kept in git."""
@@ -356,7 +356,7 @@ class Tip:
                 keep((algorithm, mode, oid), False)
             else:
                 identity, key = found
-                fact = new(FileFact, (mode == EXECUTABLE, identity, key, oid))
+                fact = fast_new(FileFact, (mode == EXECUTABLE, identity, key, oid))
                 keep((algorithm, mode, oid), fact)
 
 

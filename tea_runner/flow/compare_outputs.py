@@ -9,11 +9,13 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.git.tree import LINK
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
-from tea_runner.core.results.result import Output
-from tea_runner.flow.commit_view import Tip
+from tea_runner.core.results.result import ResultFile
+from tea_runner.flow.commit_view import CommitView
 
 
-def differing(tip: Tip, pipeline: Pipeline, row: Row, outputs: Collection[Output]) -> Iterator[str]:
+def differing_paths(
+    tip: CommitView, pipeline: Pipeline, row: Row, outputs: Collection[ResultFile]
+) -> Iterator[str]:
     """Paths in the dataset at which these outputs are not what stands there."""
     directory = "/".join(part for part in (pipeline.home, row.place) if part)
     before = f"{directory}/" if directory else ""
@@ -24,7 +26,7 @@ def differing(tip: Tip, pipeline: Pipeline, row: Row, outputs: Collection[Output
             yield before + path
 
 
-def _same(tip: Tip, full: str, output: Output) -> bool:
+def _same(tip: CommitView, full: str, output: ResultFile) -> bool:
     entry = tip.entry(full)
     if entry is None:
         return False
@@ -42,7 +44,7 @@ def _same(tip: Tip, full: str, output: Output) -> bool:
     return fact.content == content_of(tip, output)
 
 
-def content_of(tip: Tip, output: Output) -> Content | None:
+def content_of(tip: CommitView, output: ResultFile) -> Content | None:
     """What bytes an output has."""
     if output.kind == "annex":
         return key_content(output.name)

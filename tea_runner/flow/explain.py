@@ -10,19 +10,19 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Change, Explanation, Made
 from tea_runner.core.planning.plan import Action, Decision
 from tea_runner.core.results.manifest import Row
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.make_plan import Planned
-from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.resolve_spec import seen_files
 
 #: A commit to the tip it is, or None when the clone has no such commit.
-OpenTip = Callable[[str], Tip | None]
+OpenTip = Callable[[str], CommitView | None]
 #: A path to the commit that last wrote it.
 LastCommit = Callable[[str], Made | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meant:
+class Match:
     """What a word stands for: datums, and how they have to do with it."""
 
     #: result: the path is one; input, code: their commands see it; datum: named themselves.
@@ -30,7 +30,7 @@ class Meant:
     datums: tuple[tuple[Pipeline, str], ...]
 
 
-def find(planned: Planned, word: str, path: str) -> Meant | None:
+def find(planned: PlannedCommit, word: str, path: str) -> Match | None:
     """The datums that a label, the beginning of a key, or a path means; None when it means none.
 
     :param word: as the person wrote it, such as ``edges images:a.jpg``.
@@ -39,7 +39,7 @@ def find(planned: Planned, word: str, path: str) -> Meant | None:
     tip = planned.tip
     labelled = tuple(_labelled(planned, word))
     if labelled:
-        return Meant(how="datum", datums=labelled)
+        return Match(how="datum", datums=labelled)
     made = tuple(
         (pipeline, row.datum)
         for pipeline in tip.pipelines
@@ -47,7 +47,7 @@ def find(planned: Planned, word: str, path: str) -> Meant | None:
         if path in _outputs(pipeline, row)
     )
     if made:
-        return Meant(how="result", datums=made)
+        return Match(how="result", datums=made)
     read = tuple(
         (work.pipeline, datum.label)
         for work in planned.works.values()
@@ -55,17 +55,17 @@ def find(planned: Planned, word: str, path: str) -> Meant | None:
         if any(_holds(p, path) for p in work.input_paths(datum))
     )
     if read:
-        return Meant(how="input", datums=read)
+        return Match(how="input", datums=read)
     code = tuple(
         (work.pipeline, datum.label)
         for work in planned.works.values()
         for datum in work.datums
         if path in work.code
     )
-    return Meant(how="code", datums=code) if code else None
+    return Match(how="code", datums=code) if code else None
 
 
-def _labelled(planned: Planned, word: str) -> Iterator[tuple[Pipeline, str]]:
+def _labelled(planned: PlannedCommit, word: str) -> Iterator[tuple[Pipeline, str]]:
     for pipeline in planned.tip.pipelines:
         work = planned.works.get(pipeline.name)
         keys = {item.label: item.key for item in work.keyed} if work else {}
@@ -90,7 +90,11 @@ def _outputs(pipeline: Pipeline, row: Row) -> tuple[str, ...]:
 
 
 def explain(
-    planned: Planned, pipeline: Pipeline, label: str, open_tip: OpenTip, last_commit: LastCommit
+    planned: PlannedCommit,
+    pipeline: Pipeline,
+    label: str,
+    open_tip: OpenTip,
+    last_commit: LastCommit,
 ) -> Explanation:
     """Why this datum runs, waits or is known, and what made its results."""
     tip = planned.tip
@@ -126,7 +130,7 @@ def explain(
     )
 
 
-def _decision(planned: Planned, pipeline: Pipeline, label: str) -> Decision:
+def _decision(planned: PlannedCommit, pipeline: Pipeline, label: str) -> Decision:
     plan = planned.plan.find(pipeline.name)
     assert plan is not None
     for decision in plan.decisions:
@@ -141,12 +145,14 @@ def _decision(planned: Planned, pipeline: Pipeline, label: str) -> Decision:
     return Decision(label, "", "", "blocked", "missing-input", "there is no such datum any more")
 
 
-def _changes(old: Tip, now: Tip, work: Work, label: str) -> Iterator[Change]:
+def _changes(
+    old: CommitView, now: CommitView, work: PipelineInputs, label: str
+) -> Iterator[Change]:
     """What a datum's command sees now and did not see then, and the other way round."""
     pipeline = work.pipeline
     try:
         former = next((p for p in old.pipelines if p.name == pipeline.name), pipeline)
-        then = derive(old, former)
+        then = derive_inputs(old, former)
     except TeaError:
         return
     yield from _fields(former, pipeline)
@@ -154,7 +160,7 @@ def _changes(old: Tip, now: Tip, work: Work, label: str) -> Iterator[Change]:
     yield from _differences("input", _files(then, label), _files(work, label))
 
 
-def _files(work: Work, label: str) -> dict[str, str]:
+def _files(work: PipelineInputs, label: str) -> dict[str, str]:
     found = work.find(label)
     if found is None:
         return {}
@@ -165,7 +171,7 @@ def _files(work: Work, label: str) -> dict[str, str]:
     }
 
 
-def _code(tip: Tip, work: Work) -> dict[str, str]:
+def _code(tip: CommitView, work: PipelineInputs) -> dict[str, str]:
     return {path: str(tip.fact(path).content) for path in work.code}
 
 

@@ -10,9 +10,9 @@ from typing import TypedDict
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.datums.view import FileFact, Source
 from tea_runner.core.errors import OutsideError, SpecError, UserError
-from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, differences, lookup, walk
+from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, differences, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline
-from tea_runner.flow.commit_view import Tip, pipeline_of
+from tea_runner.flow.commit_view import CommitView, pipeline_of
 
 _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 #: More changes than these are not followed one by one.
@@ -20,7 +20,7 @@ _FEW = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class InputLocation:
     """What an input names.  Equal spots hold the same files with the same facts."""
 
     #: Path in the dataset that the files belong to, empty for its root; that dataset's own path.
@@ -34,10 +34,10 @@ class Spot:
     pipeline: str = ""
     #: What tells one content from another there.
     algorithm: str
-    tip: Tip = field(compare=False, repr=False)
+    tip: CommitView = field(compare=False, repr=False)
 
 
-class Changes(TypedDict):
+class FileChanges(TypedDict):
     """Files of a spot that went, came, or have other content."""
 
     gone: list[str]
@@ -45,7 +45,7 @@ class Changes(TypedDict):
     changed: list[str]
 
 
-def find_spot(tip: Tip, pipeline: Pipeline, leaf: Pfs) -> Spot:
+def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocation:
     """Where an input is.
 
     :raises UserError: when it names nothing, with what it may have meant.
@@ -53,11 +53,14 @@ def find_spot(tip: Tip, pipeline: Pipeline, leaf: Pfs) -> Spot:
     other = pipeline_of(leaf, {other.name: other for other in tip.pipelines})
     if other is not None:
         home = tip.entry(other.home)
-        return Spot(
-            prefix=other.home, dataset=tip.path, pipeline=other.name,
+        return InputLocation(
+            prefix=other.home,
+            dataset=tip.path,
+            pipeline=other.name,
             tree=home.oid if home and home.mode == TREE else "",
-            algorithm=tip.algorithm, tip=tip,
-        )  # fmt: skip
+            algorithm=tip.algorithm,
+            tip=tip,
+        )
     tip, prefix = tip.reach(place_of(tip, leaf))
     found = tip.entry(prefix)
     if found is None or found.mode != TREE:
@@ -67,23 +70,27 @@ def find_spot(tip: Tip, pipeline: Pipeline, leaf: Pfs) -> Spot:
     skip = [f"{home[len(base) :]}/" for home in homes if home.startswith(base)]
     if not prefix:
         skip.append(".datalad/")
-    return Spot(
-        prefix=prefix, dataset=tip.path, tree=found.oid, skip=tuple(skip),
-        algorithm=tip.algorithm, tip=tip,
-    )  # fmt: skip
+    return InputLocation(
+        prefix=prefix,
+        dataset=tip.path,
+        tree=found.oid,
+        skip=tuple(skip),
+        algorithm=tip.algorithm,
+        tip=tip,
+    )
 
 
-def list_files(spot: Spot) -> list[str]:
+def list_files(spot: InputLocation) -> list[str]:
     """Paths below the spot of all that is data, in order."""
     read = spot.tip.objects.tree
     if spot.pipeline:
         pipeline = next(p for p in spot.tip.pipelines if p.name == spot.pipeline)
         names = sorted(spot.tip.manifest(pipeline).paths, key=_byte_order)
         return [name for name in names if spot.tree and lookup(read, spot.tree, name)]
-    return [path for path, entry in walk(read, spot.tree) if _is_data(spot, path, entry)]
+    return [path for path, entry in walk_tree(read, spot.tree) if _is_data(spot, path, entry)]
 
 
-def file_changes(before: Spot, after: Spot) -> Changes | None:
+def file_changes(before: InputLocation, after: InputLocation) -> FileChanges | None:
     """What differs between two spots; None where they are not the same place, or it is too much."""
     same_objects = before.tip.objects is after.tip.objects
     if before.pipeline or _place(before) != _place(after) or not same_objects:
@@ -96,7 +103,7 @@ def file_changes(before: Spot, after: Spot) -> Changes | None:
         return None
     if len(different) > _FEW:
         return None
-    found = Changes(gone=[], come=[], changed=[])
+    found = FileChanges(gone=[], come=[], changed=[])
     for path, old, new in different:
         was, lives = _is_data(before, path, old), _is_data(after, path, new)
         if was and lives:
@@ -106,18 +113,18 @@ def file_changes(before: Spot, after: Spot) -> Changes | None:
     return found
 
 
-def _place(spot: Spot) -> tuple[str, str, tuple[str, ...], str, str]:
+def _place(spot: InputLocation) -> tuple[str, str, tuple[str, ...], str, str]:
     return spot.prefix, spot.dataset, spot.skip, spot.pipeline, spot.algorithm
 
 
-def _is_data(spot: Spot, path: str, entry: TreeEntry | None) -> bool:
+def _is_data(spot: InputLocation, path: str, entry: TreeEntry | None) -> bool:
     """Not files of git itself, which are nobody's data, nor another pipeline's results."""
     if entry is None or entry.mode == SUBMODULE:
         return False
     return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(spot.skip)
 
 
-def make_source(spot: Spot, listing: Listing) -> Source:
+def make_source(spot: InputLocation, listing: Listing) -> Source:
     """The spot as a pipeline's input."""
     tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
     entry_of = tip.reader()
@@ -131,7 +138,7 @@ def make_source(spot: Spot, listing: Listing) -> Source:
     )
 
 
-def place_of(tip: Tip, leaf: Pfs) -> str:
+def place_of(tip: CommitView, leaf: Pfs) -> str:
     """Path in the dataset of what an input names: a directory, or a linked repository."""
     prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
     if tip.links is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
@@ -145,7 +152,9 @@ def place_of(tip: Tip, leaf: Pfs) -> str:
     return prefix
 
 
-def _no_such_place(tip: Tip, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None) -> UserError:
+def _no_such_place(
+    tip: CommitView, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None
+) -> UserError:
     names = [other.name for other in tip.pipelines]
     names += [name for name, entry in tip.objects.tree(tip.root).items() if entry.mode == TREE]
     near = difflib.get_close_matches(leaf.repo, names, 1)

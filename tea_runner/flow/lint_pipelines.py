@@ -12,20 +12,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tea_runner.core.errors import SpecError, TeaError
-from tea_runner.core.git.tree import SUBMODULE, TREE, walk
+from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
 from tea_runner.core.spec.locate import input_keys, locate
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.flow.commit_view import pipeline_of
-from tea_runner.flow.pipeline_inputs import Work, derive
-from tea_runner.flow.unsaved_commit import Draft
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.unsaved_commit import UnsavedCommit
 
 #: A word of a command that looks like a script of the dataset.
 _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
 
 
-def examine(tip: Draft) -> tuple[Problem, ...]:
+def lint_pipelines(tip: UnsavedCommit) -> tuple[Problem, ...]:
     """All problems, sorted by file and line."""
     found = [*tip.problems, *_twins(tip), *_circles(tip)]
     for pipeline in tip.pipelines:
@@ -35,17 +35,27 @@ def examine(tip: Draft) -> tuple[Problem, ...]:
 
 
 def _say(
-    tip: Draft, pipeline: Pipeline, key: str, message: str, hint: str = "", kind: Kind = "error"
+    tip: UnsavedCommit,
+    pipeline: Pipeline,
+    key: str,
+    message: str,
+    hint: str = "",
+    kind: Kind = "error",
 ) -> Problem:
     data = tip.blob_at(pipeline.spec_path) or b""
     mark = locate(data, pipeline.spec_document, key)
     return Problem(
-        kind=kind, file=pipeline.spec_path, line=mark.line, column=mark.column, key=key,
-        message=message, hint=hint,
-    )  # fmt: skip
+        kind=kind,
+        file=pipeline.spec_path,
+        line=mark.line,
+        column=mark.column,
+        key=key,
+        message=message,
+        hint=hint,
+    )
 
 
-def _twins(tip: Draft) -> Iterator[Problem]:
+def _twins(tip: UnsavedCommit) -> Iterator[Problem]:
     """Two pipelines of one name in two files (in one file the parser has said so)."""
     first: dict[str, Pipeline] = {}
     for pipeline in tip.written:
@@ -55,7 +65,7 @@ def _twins(tip: Draft) -> Iterator[Problem]:
             yield _say(tip, pipeline, "pipeline.name", text, "give each a name of its own")
 
 
-def _circles(tip: Draft) -> Iterator[Problem]:
+def _circles(tip: UnsavedCommit) -> Iterator[Problem]:
     """Every pipeline that reads its own results, and every circle of several."""
     by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     upstream: dict[str, list[str]] = {}
@@ -67,10 +77,12 @@ def _circles(tip: Draft) -> Iterator[Problem]:
                 continue
             if other is pipeline:
                 yield _say(
-                    tip, pipeline, f"{key}.repo",
+                    tip,
+                    pipeline,
+                    f"{key}.repo",
                     f"pipeline {pipeline.name} would read its own results",
                     "name the folder or pipeline whose files it is to read",
-                )  # fmt: skip
+                )
             elif other.name not in upstream.setdefault(pipeline.name, []):
                 upstream[pipeline.name].append(other.name)
     while True:
@@ -85,7 +97,7 @@ def _circles(tip: Draft) -> Iterator[Problem]:
             return
 
 
-def _inputs(tip: Draft, pipeline: Pipeline) -> Iterator[Problem]:
+def _inputs(tip: UnsavedCommit, pipeline: Pipeline) -> Iterator[Problem]:
     """What the inputs name is there, has hashes, and makes datums; the command's scripts are seen."""
     leaves = pfs_leaves(pipeline.input)
     missing = False
@@ -101,7 +113,7 @@ def _inputs(tip: Draft, pipeline: Pipeline) -> Iterator[Problem]:
     if missing:
         return
     try:
-        work = derive(tip, pipeline)
+        work = derive_inputs(tip, pipeline)
     except TeaError as error:
         text = error.problem if isinstance(error, SpecError) else error.message
         text = text.removeprefix(f"{pipeline.spec_path}: ")
@@ -114,10 +126,10 @@ def _inputs(tip: Draft, pipeline: Pipeline) -> Iterator[Problem]:
         yield from _empty(tip, pipeline, by_name)
 
 
-def _refusal(tip: Draft, pipeline: Pipeline) -> str:
+def _refusal(tip: UnsavedCommit, pipeline: Pipeline) -> str:
     """The words with which the planner would refuse it."""
     try:
-        derive(tip, pipeline)
+        derive_inputs(tip, pipeline)
     except SpecError as error:
         return error.problem
     except TeaError as error:
@@ -125,7 +137,9 @@ def _refusal(tip: Draft, pipeline: Pipeline) -> str:
     return "this input cannot be read"
 
 
-def _empty(tip: Draft, pipeline: Pipeline, by_name: dict[str, Pipeline]) -> Iterator[Problem]:
+def _empty(
+    tip: UnsavedCommit, pipeline: Pipeline, by_name: dict[str, Pipeline]
+) -> Iterator[Problem]:
     """Which globs match nothing, where the pipeline has no datums at all."""
     leaves, said = pfs_leaves(pipeline.input), False
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
@@ -133,7 +147,7 @@ def _empty(tip: Draft, pipeline: Pipeline, by_name: dict[str, Pipeline]) -> Iter
             said = True  # Its files are made later.
             continue
         alone = replace(pipeline, input=leaf, output_path=None)
-        if not derive(tip, alone).datums:
+        if not derive_inputs(tip, alone).datums:
             said = True
             text = f"{leaf.glob} matches nothing in {leaf.repo}"
             hint = "the pipeline has no datums; tea-runner datums lists them"
@@ -144,14 +158,16 @@ def _empty(tip: Draft, pipeline: Pipeline, by_name: dict[str, Pipeline]) -> Iter
         yield _say(tip, pipeline, "input", text, hint, "bad habit")
 
 
-def _scripts(tip: Draft, work: Work) -> Iterator[Problem]:
+def _scripts(tip: UnsavedCommit, work: PipelineInputs) -> Iterator[Problem]:
     """Words of the command that look like scripts which the command will not find."""
     pipeline = work.pipeline
     if pipeline.transform.image or pipeline.transform.working_dir:
         return
-    shown = {
-        shown.path for datum in work.datums[:1] for shown in work.view(datum).files
-    } if pipeline.view == "dataset" else set()  # fmt: skip
+    shown = (
+        {shown.path for datum in work.datums[:1] for shown in work.view(datum).files}
+        if pipeline.view == "dataset"
+        else set()
+    )
     for number, word in enumerate(pipeline.transform.cmd):
         path = word.removeprefix("./")
         if not _SCRIPT.fullmatch(word) or path in work.code or path in shown:
@@ -159,13 +175,16 @@ def _scripts(tip: Draft, work: Work) -> Iterator[Problem]:
         key = f"transform.cmd[{number}]"
         if tip.entry(path) is not None:
             yield _say(
-                tip, pipeline, key, f"the command does not see {word}",
+                tip,
+                pipeline,
+                key,
+                f"the command does not see {word}",
                 f'write transform.code: ["/{path}"], or move it beside {pipeline.spec_path}',
                 "bad habit",
-            )  # fmt: skip
+            )
             continue
         files = [
-            path for path, entry in walk(tip.objects.tree, tip.root) if entry.mode != SUBMODULE
+            path for path, entry in walk_tree(tip.objects.tree, tip.root) if entry.mode != SUBMODULE
         ]
         near = difflib.get_close_matches(path, files, 1, 0.7)
         hint = f"did you mean {near[0]}?" if near else "paths begin at the dataset's top"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.recompute_verdict import Verdict
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.ports import Missed
 
 
@@ -46,11 +46,11 @@ class LocalQueue:
         return jobs
 
 
-class LocalWishes:
+class LocalRecomputeRequests:
     """What one call wants computed although it is known."""
 
     def __init__(
-        self, words: Iterable[str], wish: str, note: Callable[[Sequence[Verdict]], None]
+        self, words: Iterable[str], wish: str, note: Callable[[Sequence[RecomputeVerdict]], None]
     ) -> None:
         """For keys and pipelines' names.
 
@@ -58,7 +58,7 @@ class LocalWishes:
         """
         self._forced = dict.fromkeys(words, wish)
         self._note = note
-        self.verdicts: list[Verdict] = []
+        self.verdicts: list[RecomputeVerdict] = []
 
     def forced(self) -> Mapping[str, str]:
         """What is still wanted."""
@@ -69,7 +69,7 @@ class LocalWishes:
         for word in words:
             self._forced.pop(word, None)
 
-    def note(self, salt: str, verdicts: Sequence[Verdict]) -> None:  # noqa: ARG002 - see the port
+    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
         """Keep and write down what came of it."""
         self.verdicts += verdicts
         self._note(verdicts)

@@ -10,11 +10,18 @@ from tea_runner.core.errors import OutsideError, TeaError, UserError
 from tea_runner.core.git.scope import refs_of
 from tea_runner.core.git.tree import TREE, differences, lookup
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.plan import Decision, Keyed, PipelinePlan, Plan, decide, decide_again
+from tea_runner.core.planning.plan import (
+    Decision,
+    KeyedDatum,
+    PipelinePlan,
+    Plan,
+    decide,
+    decide_incremental,
+)
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.ports import Dataset
 
 #: Keys that failed for good, with the sentence that says how.
@@ -24,12 +31,12 @@ _FEW = 10_000
 
 
 @dataclass
-class Planned:
+class PlannedCommit:
     """A plan, and what is needed to carry it out."""
 
     plan: Plan
-    tip: Tip
-    works: dict[str, Work] = field(default_factory=dict)
+    tip: CommitView
+    works: dict[str, PipelineInputs] = field(default_factory=dict)
     #: Results of jobs that no results commit holds yet.
     unsettled: Mapping[str, tuple[str, Result]] = field(default_factory=dict)
     #: Keys to compute although they are known, with the wish that says so.
@@ -40,7 +47,7 @@ class Planned:
 
 def make_plan(
     dataset: Dataset,
-    tip: Tip,
+    tip: CommitView,
     *,
     failures: Failures,
     missing: Failures = lambda _: {},
@@ -49,7 +56,7 @@ def make_plan(
     hopeless: Collection[str] = (),
     judged: Collection[str] = (),
     scope: str = "",
-) -> Planned:
+) -> PlannedCommit:
     """What the commit means, pipeline by pipeline, in the order of the graph.
 
     A pipeline that reads another's results is planned once those are settled in this very commit.
@@ -65,10 +72,10 @@ def make_plan(
     try:
         pipelines = tip.pipelines
     except TeaError as error:
-        return Planned(
+        return PlannedCommit(
             Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip
         )
-    planned = Planned(
+    planned = PlannedCommit(
         Plan(commit=tip.commit, pipelines=()),
         tip,
         unsettled={
@@ -83,10 +90,17 @@ def make_plan(
             continue
         waiting = _held_up(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
-            dataset, tip, pipeline, planned,
-            failures=failures, missing=missing, forced=forced or {}, hopeless=hopeless,
-            judged=judged, scope=scope,
-        )  # fmt: skip
+            dataset,
+            tip,
+            pipeline,
+            planned,
+            failures=failures,
+            missing=missing,
+            forced=forced or {},
+            hopeless=hopeless,
+            judged=judged,
+            scope=scope,
+        )
     planned.plan = Plan(
         commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
     )
@@ -94,7 +108,7 @@ def make_plan(
 
 
 def _held_up(
-    tip: Tip, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
+    tip: CommitView, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
 ) -> PipelinePlan | None:
     """The plan of a pipeline that must wait for another, or None when it need not."""
     for other in tip.upstream(pipeline):
@@ -116,9 +130,9 @@ def _held_up(
 
 def _plan_one(
     dataset: Dataset,
-    tip: Tip,
+    tip: CommitView,
     pipeline: Pipeline,
-    planned: Planned,
+    planned: PlannedCommit,
     *,
     failures: Failures,
     missing: Failures,
@@ -129,7 +143,7 @@ def _plan_one(
 ) -> PipelinePlan:
     before = tip.manifest(pipeline)
     try:
-        work = derive(tip, pipeline, before)
+        work = derive_inputs(tip, pipeline, before)
     except UserError as error:
         return PipelinePlan(
             pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message
@@ -154,7 +168,7 @@ def _plan_one(
             pipeline=pipeline, state="settled", decisions=tuple(rows), parts=work.parts
         )
 
-    def decided(keyed: Sequence[Keyed]) -> PipelinePlan:
+    def decided(keyed: Sequence[KeyedDatum]) -> PipelinePlan:
         open_keys = _open_keys(keyed, before, lost)
         known = dict(dataset.known(open_keys, scope)) if open_keys else {}
         for key in hopeless:
@@ -189,7 +203,10 @@ def _plan_one(
 
 
 def _followed(
-    tip: Tip, work: Work, before: Manifest, decided: Callable[[Sequence[Keyed]], PipelinePlan]
+    tip: CommitView,
+    work: PipelineInputs,
+    before: Manifest,
+    decided: Callable[[Sequence[KeyedDatum]], PipelinePlan],
 ) -> PipelinePlan | None:
     """The plan that was settled last, led on; None when it has too little to do with this one."""
     stamp, manifest, plan = tip.memory.settled.get(work.pipeline.name, (None, None, None))
@@ -205,11 +222,15 @@ def _followed(
         rows = before.differing(manifest)
         if rows is None or not rows <= {edit.datum.label for edit in since.edits}:
             return None
-    return decide_again(plan, since.edits, decided(list(since.fresh.values())), before)
+    return decide_incremental(plan, since.edits, decided(list(since.fresh.values())), before)
 
 
 def _wished(
-    work: Work, planned: Planned, forced: Mapping[str, str], failures: Failures, scope: str
+    work: PipelineInputs,
+    planned: PlannedCommit,
+    forced: Mapping[str, str],
+    failures: Failures,
+    scope: str,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Keys that somebody wants computed although they are known; and such that were, with where."""
     fresh: dict[str, str] = {}
@@ -229,7 +250,7 @@ def _wished(
     return {key: wish for key, wish in due.items() if key not in failed}, fresh
 
 
-def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) -> list[str]:
+def _open_keys(keyed: Sequence[KeyedDatum], before: Manifest, lost: Sequence[str]) -> list[str]:
     """Keys that the manifest at the tip does not answer."""
     # A datum that only moves to another place is known too, but has to be looked up to be moved.
     find, gone = before.finder(len(keyed)), set(lost)
@@ -241,7 +262,7 @@ def _open_keys(keyed: Sequence[Keyed], before: Manifest, lost: Sequence[str]) ->
     return open_keys
 
 
-def lost_datums(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
+def lost_datums(tip: CommitView, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
     memory = tip.memory
     home = tip.entry(pipeline.home)
@@ -258,7 +279,7 @@ def lost_datums(tip: Tip, pipeline: Pipeline, before: Manifest) -> tuple[str, ..
     return known
 
 
-def _not_there(tip: Tip, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
+def _not_there(tip: CommitView, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
     read = tip.objects.tree
     return tuple(
         row.datum
@@ -268,7 +289,7 @@ def _not_there(tip: Tip, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def _lost_since(
-    tip: Tip, before: Manifest, tree: str, old_tree: str, old: Manifest
+    tip: CommitView, before: Manifest, tree: str, old_tree: str, old: Manifest
 ) -> tuple[str, ...] | None:
     """The same, by what differs from a tree in which everything was there; None if it is too much."""
     labels = before.differing(old) if tree and old_tree else None

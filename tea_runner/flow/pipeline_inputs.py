@@ -8,41 +8,47 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.datum_edits import Edit, apply, can_renew, renew
+from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, can_edit_datums, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.datums.keys import Base, SeenFile, base, combined_digest, key_maker
 from tea_runner.core.datums.listing import Listing
-from tea_runner.core.datums.view import Source, View, looker, see
+from tea_runner.core.datums.view import Source, View, make_view, view_maker
 from tea_runner.core.errors import SpecError, UserError
-from tea_runner.core.fast_tuple import new
-from tea_runner.core.git.tree import SUBMODULE, TREE, walk
+from tea_runner.core.fast_tuple import fast_new
+from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
 from tea_runner.core.glob.matcher import Glob, expand
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
-from tea_runner.core.planning.plan import Keyed
+from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import container_image, image_digest
-from tea_runner.flow.commit_view import SPEC_NAMES, Tip
-from tea_runner.flow.input_location import Spot, file_changes, find_spot, list_files, make_source
-from tea_runner.flow.prefetch_facts import learned
+from tea_runner.flow.commit_view import SPEC_NAMES, CommitView
+from tea_runner.flow.input_location import (
+    InputLocation,
+    file_changes,
+    list_files,
+    locate_input,
+    make_source,
+)
+from tea_runner.flow.prefetch_facts import prefetch_facts
 
 _NOTHING = Manifest()
 #: More steps than these are not followed one by one.
 _FEW = 1000
 
 
-class Since(NamedTuple):
+class ChangesSince(NamedTuple):
     """How a work came to be from the one of this stamp: steps, and the datums that they touched."""
 
     stamp: object
-    edits: tuple[Edit, ...]
-    fresh: Mapping[str, Keyed]
+    edits: tuple[DatumEdit, ...]
+    fresh: Mapping[str, KeyedDatum]
 
 
 class _Numbers:
     """Where each label stands among keyed datums; made when it is asked first."""
 
-    def __init__(self, keyed: Sequence[Keyed]) -> None:
+    def __init__(self, keyed: Sequence[KeyedDatum]) -> None:
         self.keyed = keyed
 
     @cached_property
@@ -51,15 +57,15 @@ class _Numbers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class PipelineInputs:
     """One pipeline at one commit, ready to be decided: its datums and their keys."""
 
     pipeline: Pipeline
     shared: Base
-    spots: tuple[Spot, ...]
+    spots: tuple[InputLocation, ...]
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
-    keyed: tuple[Keyed, ...]
+    keyed: tuple[KeyedDatum, ...]
     #: Files of the dataset that the command sees besides its inputs.
     code: tuple[str, ...] = ()
     #: The file of the dataset that is the container's image, if one is.
@@ -69,7 +75,7 @@ class Work:
     #: Equal for equal datums and keys.
     stamp: object = field(default_factory=object)
     #: The steps from the work that was settled last, where they are known.
-    since: Since | None = None
+    since: ChangesSince | None = None
     #: Where each datum stands; the same as long as the datums are.
     numbers: _Numbers = field(default_factory=lambda: _Numbers(()), compare=False, repr=False)
 
@@ -82,7 +88,7 @@ class Work:
         """What the manifest remembers of what all keys share, and of what may start work."""
         return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
 
-    def find(self, label: str) -> tuple[Datum, Keyed] | None:
+    def find(self, label: str) -> tuple[Datum, KeyedDatum] | None:
         """The datum of a label and its key; where few have changed, all are not looked through."""
         if self.since is not None and label in self.since.fresh:
             edits = reversed(self.since.edits)
@@ -103,30 +109,32 @@ class Work:
 
     def view(self, datum: Datum) -> View:
         """What the command sees of a datum."""
-        return see(self.pipeline, datum, self.sources)
+        return make_view(self.pipeline, datum, self.sources)
 
     def input_paths(self, datum: Datum) -> tuple[str, ...]:
         """Paths of the datum's entries in the dataset, for its record."""
         return tuple(self.sources[entry.input].path(entry.path) for entry in datum.entries)
 
 
-def input_bytes(tip: Tip, work: Work, labels: Iterable[str]) -> dict[str, int]:
+def input_bytes(tip: CommitView, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
     """Bytes of the inputs of each of the datums, as far as git knows their sizes."""
     sizes = {}
-    for datum in learned(tip, map(work.datum, labels), work.sources):
+    for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
         files = work.view(datum).files
         facts = (work.sources[shown.input].fact(shown.path) for shown in files)
         sizes[datum.label] = sum(max(fact.content.size, 0) for fact in facts)
     return sizes
 
 
-def derive(tip: Tip, pipeline: Pipeline, before: Manifest = _NOTHING) -> Work:
+def derive_inputs(
+    tip: CommitView, pipeline: Pipeline, before: Manifest = _NOTHING
+) -> PipelineInputs:
     """The pipeline's datums with their keys.
 
     :param before: the manifest at the tip, where the caller has it: texts that it has are not kept twice.
     :raises UserError: when an input names nothing, or has content without a hash.
     """
-    spots = tuple(find_spot(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
+    spots = tuple(locate_input(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
     every = tip.origin if pipeline.reprocess == "every_job" else ""
@@ -139,68 +147,83 @@ def derive(tip: Tip, pipeline: Pipeline, before: Manifest = _NOTHING) -> Work:
         sources = tuple(make_source(spot, Listing(list_files(spot))) for spot in spots)
         listings = {number: source.listing for number, source in enumerate(sources)}
         datums = enumerate_datums(pipeline, listings)
-        work = Work(
-            pipeline=pipeline, shared=shared, spots=spots, sources=sources, datums=datums,
+        work = PipelineInputs(
+            pipeline=pipeline,
+            shared=shared,
+            spots=spots,
+            sources=sources,
+            datums=datums,
             keyed=tuple(_keyed(tip, pipeline, shared, datums, sources, before)),
             trigger=_trigger(tip, pipeline, datums, sources, shared),
-        )  # fmt: skip
+        )
     work = replace(work, code=tuple(path for path, _ in code), image=image)
     tip.memory.works[pipeline.name] = work
     return work
 
 
 def _keyed(
-    tip: Tip,
+    tip: CommitView,
     pipeline: Pipeline,
     shared: Base,
     datums: Sequence[Datum],
     sources: Sequence[Source],
     before: Manifest = _NOTHING,
-) -> list[Keyed]:
-    key_of, look = key_maker(shared), looker(pipeline, sources)
+) -> list[KeyedDatum]:
+    key_of, look = key_maker(shared), view_maker(pipeline, sources)
     placed = pipeline.output_path is not None
     row_of = before.finder(len(datums))
     keyed = []
-    for datum in learned(tip, datums, sources):
+    for datum in prefetch_facts(tip, datums, sources):
         label, key = datum.label, key_of(look(datum, None))
         row = row_of(label)
         if row is not None and row.key == key:
             # The manifest has the same text already, and once is enough.
             label, key = row.datum, row.key
         at = place(pipeline, datum) if placed else ""
-        keyed.append(new(Keyed, (label, key, at)))
+        keyed.append(fast_new(KeyedDatum, (label, key, at)))
     return keyed
 
 
-def _followed(tip: Tip, known: Work, spots: tuple[Spot, ...]) -> Work | None:
+def _followed(
+    tip: CommitView, known: PipelineInputs, spots: tuple[InputLocation, ...]
+) -> PipelineInputs | None:
     """The work that was derived of an earlier tree, led on to this one; None when that is too much."""
     listings = [source.listing for source in known.sources]
     sources = tuple(map(make_source, spots, listings))
     if spots == known.spots:
         return replace(known, spots=spots, sources=sources)
     pipeline = known.pipeline
-    changes = file_changes(known.spots[0], spots[0]) if can_renew(pipeline) else None
+    changes = file_changes(known.spots[0], spots[0]) if can_edit_datums(pipeline) else None
     if changes is None or known.trigger:
         return None
     if not any(changes.values()):
         return replace(known, spots=spots, sources=sources)
-    new = renew(pipeline, listings[0], known.datums, **changes)
-    sources = (make_source(spots[0], new.listing),)
-    fresh = [edit.datum for edit in new.edits if edit.kind != "delete"]
+    fast_new = edit_datums(pipeline, listings[0], known.datums, **changes)
+    sources = (make_source(spots[0], fast_new.listing),)
+    fresh = [edit.datum for edit in fast_new.edits if edit.kind != "delete"]
     keyed = _keyed(tip, pipeline, known.shared, fresh, sources)
     return replace(
-        known, spots=spots, sources=sources, datums=new.datums,
-        keyed=tuple(apply(new.edits, known.keyed, keyed)),
-        stamp=object(), since=_since(tip, known, new.edits, keyed),
-    )  # fmt: skip
+        known,
+        spots=spots,
+        sources=sources,
+        datums=fast_new.datums,
+        keyed=tuple(apply_edits(fast_new.edits, known.keyed, keyed)),
+        stamp=object(),
+        since=_since(tip, known, fast_new.edits, keyed),
+    )
 
 
-def _since(tip: Tip, known: Work, edits: tuple[Edit, ...], keyed: Sequence[Keyed]) -> Since | None:
+def _since(
+    tip: CommitView,
+    known: PipelineInputs,
+    edits: tuple[DatumEdit, ...],
+    keyed: Sequence[KeyedDatum],
+) -> ChangesSince | None:
     """The steps from the work that was settled last; None when they have become many."""
     settled = tip.memory.settled.get(known.pipeline.name)
     if settled is None:
         return None
-    stamp, fresh = known.stamp, dict[str, Keyed]()
+    stamp, fresh = known.stamp, dict[str, KeyedDatum]()
     if stamp is not settled[0]:
         if known.since is None or known.since.stamp is not settled[0]:
             return None
@@ -210,26 +233,30 @@ def _since(tip: Tip, known: Work, edits: tuple[Edit, ...], keyed: Sequence[Keyed
     for edit in edits:
         if edit.kind == "delete":
             fresh.pop(edit.datum.label, None)
-    return Since(stamp, edits, fresh) if len(edits) <= _FEW else None
+    return ChangesSince(stamp, edits, fresh) if len(edits) <= _FEW else None
 
 
 def _trigger(
-    tip: Tip, pipeline: Pipeline, datums: Sequence[Datum], sources: Sequence[Source], shared: Base
+    tip: CommitView,
+    pipeline: Pipeline,
+    datums: Sequence[Datum],
+    sources: Sequence[Source],
+    shared: Base,
 ) -> str:
     """A digest of all datums without those inputs whose change alone is to start nothing."""
     leaves = pfs_leaves(pipeline.input)
     if not any(leaf.propagation_never for leaf in leaves):
         return ""
     silent = {leaf.name for leaf in leaves if leaf.propagation_never}
-    key_of, look = key_maker(shared), looker(pipeline, sources)
+    key_of, look = key_maker(shared), view_maker(pipeline, sources)
     keys = {
         key_of([seen for seen in look(datum, None) if seen.name not in silent])
-        for datum in learned(tip, datums, sources)
+        for datum in prefetch_facts(tip, datums, sources)
     }
     return combined_digest(sorted(keys))
 
 
-def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
+def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
     """The annexed image of a pipeline (or nothing), and what identifies its environment.
 
     The image is known by its content: the same bytes are the same environment, under any name.
@@ -245,12 +272,14 @@ def environment_of(tip: Tip, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
         raise SpecError(
             f"this dataset has no container {image}; add it with datalad containers-add, "
             f"or pin an image of a registry as name@sha256:…",
-            file=pipeline.spec_path, line=pipeline.spec_line, key="transform.image",
-        )  # fmt: skip
+            file=pipeline.spec_path,
+            line=pipeline.spec_line,
+            key="transform.image",
+        )
     return path, ("image", str(tip.fact(path).content))
 
 
-def _code(tip: Tip, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
+def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
     """The declared files that the command sees besides its inputs."""
     if pipeline.transform.code is None:
         paths = _default_code(tip, pipeline)
@@ -258,7 +287,7 @@ def _code(tip: Tip, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
         globs = [Glob(pattern) for pattern in pipeline.transform.code]
         paths = [
             path
-            for path, entry in walk(tip.objects.tree, tip.root)
+            for path, entry in walk_tree(tip.objects.tree, tip.root)
             if entry.mode != SUBMODULE and any(g.match("/" + path) for g in globs)
         ]
     seen = []
@@ -268,14 +297,14 @@ def _code(tip: Tip, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
     return seen
 
 
-def _default_code(tip: Tip, pipeline: Pipeline) -> list[str]:
+def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
     """``code/`` and the files beside the pipeline file that are not results."""
     paths = []
     code = tip.entry("code")
     if code is not None and code.mode == TREE:
         paths += [
             path
-            for path, entry in walk(tip.objects.tree, code.oid, "code/")
+            for path, entry in walk_tree(tip.objects.tree, code.oid, "code/")
             if entry.mode != SUBMODULE
         ]
     beside = pipeline.spec_path.rpartition("/")[0]

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from tea_runner.core.datums.view import FileFact
-from tea_runner.core.generational_cache import Recent
+from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.core.results.manifest import Manifest, Piece
+from tea_runner.core.results.manifest import Manifest, ManifestPiece
 from tea_runner.core.spec.problem import Problem
 
 #: Rows of manifests that are remembered while nobody needs them; a thousand take a megabyte at most.
@@ -18,7 +18,7 @@ _ROWS = 20_000
 
 
 @dataclass
-class Memory:
+class PlanningCache:
     """What is remembered between commits of one repository, by object id."""
 
     #: Whether annexed inputs need a cryptographically safe hash.
@@ -31,20 +31,22 @@ class Memory:
         default_factory=dict
     )
     #: (algorithm, mode, blob id) to what git knows of such a file; False where it is no usable input.
-    facts: Recent[tuple[str, int, str], FileFact | Literal[False]] = field(default_factory=Recent)
+    facts: GenerationalCache[tuple[str, int, str], FileFact | Literal[False]] = field(
+        default_factory=GenerationalCache
+    )
     #: What is remembered of subdatasets, by their repositories.
-    below: dict[str, Memory] = field(default_factory=dict)
+    below: dict[str, PlanningCache] = field(default_factory=dict)
     #: Ids of ``manifest.tsv`` and of ``manifest.d`` to the manifest.
-    manifests: Recent[tuple[str, str], Manifest] = field(
-        default_factory=lambda: Recent(lambda manifest: manifest.count + 1)
+    manifests: GenerationalCache[tuple[str, str], Manifest] = field(
+        default_factory=lambda: GenerationalCache(lambda manifest: manifest.count + 1)
     )
     #: Blob id, number and count to the piece of a manifest, as long as somebody has it.
-    pieces: WeakValueDictionary[tuple[str, int, int], Piece] = field(
+    pieces: WeakValueDictionary[tuple[str, int, int], ManifestPiece] = field(
         default_factory=WeakValueDictionary
     )
     #: Home tree to the manifest in it and its datums whose outputs are gone.
-    lost: Recent[str, tuple[Manifest, tuple[str, ...]]] = field(
-        default_factory=lambda: Recent(lambda found: found[0].count + 1)
+    lost: GenerationalCache[str, tuple[Manifest, tuple[str, ...]]] = field(
+        default_factory=lambda: GenerationalCache(lambda found: found[0].count + 1)
     )
     #: A pipeline's name to the home tree and the manifest whose outputs were last seen to be all there.
     whole: dict[str, tuple[str, Manifest]] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Memory:
     def forget(self) -> None:
         """Let go of everything: what is remembered refers back to this, and would go late."""
         for each in vars(self).values():
-            if isinstance(each, (dict, Recent, WeakValueDictionary)):
+            if isinstance(each, (dict, GenerationalCache, WeakValueDictionary)):
                 each.clear()
 
     def rest(self) -> None:

@@ -9,28 +9,30 @@ from itertools import chain
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.view import Source
 from tea_runner.core.git.tree import TreeEntry
-from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.commit_view import CommitView
 
 #: Files that git is asked for in one go.
 _FILES = 2000
 
 
 @dataclass
-class _Batch:
+class _FactBatch:
     """Some datums, and their files by the dataset that these are of."""
 
     datums: list[Datum] = field(default_factory=list)
     files: dict[str, list[TreeEntry]] = field(default_factory=dict)
 
 
-def learned(tip: Tip, datums: Iterable[Datum], sources: Sequence[Source]) -> Iterator[Datum]:
+def prefetch_facts(
+    tip: CommitView, datums: Iterable[Datum], sources: Sequence[Source]
+) -> Iterator[Datum]:
     """The datums in their order; ``Tip.fact`` knows their files when they come.
 
     While the caller looks at some datums, git looks for the files of the next.
     """
     tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
-    ready, unknown = _Batch(), dict[str, list[TreeEntry]]()
-    for batch in chain(_batches(tips, datums, sources), [_Batch()]):
+    ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()
+    for batch in chain(_batches(tips, datums, sources), [_FactBatch()]):
         for name, files in unknown.items():
             tips[name].learn(files)
         unknown = {name: tips[name].unknown(files) for name, files in batch.files.items()}
@@ -41,11 +43,11 @@ def learned(tip: Tip, datums: Iterable[Datum], sources: Sequence[Source]) -> Ite
 
 
 def _batches(
-    tips: Mapping[str, Tip], datums: Iterable[Datum], sources: Sequence[Source]
-) -> Iterator[_Batch]:
+    tips: Mapping[str, CommitView], datums: Iterable[Datum], sources: Sequence[Source]
+) -> Iterator[_FactBatch]:
     reads = [tips[source.dataset].reader() for source in sources]
     inner = [source.inner_path("x")[:-1] for source in sources]
-    batch, count = _Batch(), 0
+    batch, count = _FactBatch(), 0
     lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     for datum in datums:
         batch.datums.append(datum)
@@ -58,6 +60,6 @@ def _batches(
             count += len(below)
         if count >= _FILES:
             yield batch
-            batch, count = _Batch(), 0
+            batch, count = _FactBatch(), 0
             lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     yield batch

@@ -21,7 +21,7 @@ _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
-class Refs(Protocol):
+class PullRefs(Protocol):
     """The refs of a repository on the forge, as a mirror reaches them."""
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Refs(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pull:
+class PullRequest:
     """A pull request as git sees it: its number, its newest commit, and what was approved of it."""
 
     number: int
@@ -52,11 +52,11 @@ class Pull:
         return f"{PULLS}{self.number}"
 
 
-def pulls(refs: Refs) -> list[Pull]:
+def pull_requests(refs: PullRefs) -> list[PullRequest]:
     """All pull requests that the forge has refs of, the newest first."""
     found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULLS}*")
     made = [
-        Pull(
+        PullRequest(
             number=int(match[1]),
             head=head,
             branch_tip=found.get(f"refs/heads/{PULLS}{match[1]}", ""),
@@ -67,7 +67,9 @@ def pulls(refs: Refs) -> list[Pull]:
     return sorted(made, key=lambda pull: -pull.number)
 
 
-def approve(refs: Refs, number: int, commit: str, *, branches: Sequence[str]) -> Pull:
+def approve_pull(
+    refs: PullRefs, number: int, commit: str, *, branches: Sequence[str]
+) -> PullRequest:
     """Make the branch of a pull request stand at the commit that somebody has looked at.
 
     :param commit: at least 7 digits of the request's newest commit: what comes later is not approved.
@@ -77,7 +79,7 @@ def approve(refs: Refs, number: int, commit: str, *, branches: Sequence[str]) ->
     """
     if not _COMMIT.fullmatch(commit):
         raise UsageError(f"{commit!r} is no commit; give 7 digits of it or more")
-    pull = next((pull for pull in pulls(refs) if pull.number == number), None)
+    pull = next((pull for pull in pull_requests(refs) if pull.number == number), None)
     if pull is None:
         raise NotFound(f"the forge has no pull request {number} of this repository")
     if not pull.head.startswith(commit):
@@ -92,4 +94,4 @@ def approve(refs: Refs, number: int, commit: str, *, branches: Sequence[str]) ->
     refs.fetch(f"+refs/pull/{number}/head:refs/pull/{number}/head")
     if not refs.push([(f"refs/heads/{pull.branch}", pull.head, pull.branch_tip or None)]):
         raise Refused(f"branch {pull.branch} was moved by somebody else meanwhile; try again")
-    return Pull(number=number, head=pull.head, branch_tip=pull.head)
+    return PullRequest(number=number, head=pull.head, branch_tip=pull.head)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from tea_runner.core.git.tree import EXECUTABLE, PLAIN, TREE, TreeEntry, lookup
-from tea_runner.core.results.manifest import EMPTY, Manifest, Piece
+from tea_runner.core.results.manifest import EMPTY, Manifest, ManifestPiece
 from tea_runner.core.results.manifest_text import (
     ManifestError,
     parse_head,
     parse_piece,
     piece_names,
 )
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.ports import Objects
 
 _FILES = (PLAIN, EXECUTABLE)
 
 
 def read_manifest(
-    objects: Objects, memory: Memory, head: TreeEntry | None, directory: TreeEntry | None
+    objects: Objects, memory: PlanningCache, head: TreeEntry | None, directory: TreeEntry | None
 ) -> Manifest:
     """The manifest of a home; an empty one where there is none that can be read.
 
@@ -40,7 +40,7 @@ def read_manifest(
     return known
 
 
-def _pieces(objects: Objects, memory: Memory, tree: str, count: int) -> list[Piece]:
+def _pieces(objects: Objects, memory: PlanningCache, tree: str, count: int) -> list[ManifestPiece]:
     if count == 1:
         return []
     entries = [lookup(objects.tree, tree, name) for name in piece_names(count)] if tree else []

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tea_runner.core.delivery import A_TEST, DeliveryError, Headers, Ignored, dialect, parse, signed
+from tea_runner.core.delivery import (
+    A_TEST,
+    DeliveryError,
+    Headers,
+    Ignored,
+    dialect,
+    is_signed,
+    parse_delivery,
+)
 from tea_runner.core.errors import QueueError
 from tea_runner.core.git.branch import is_processed
 from tea_runner.core.hook import Hook, names
@@ -16,7 +24,7 @@ from tea_runner.ports import PlanRequests
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class DeliveryAnswer:
     """What the forge is told: an HTTP status and a short object for JSON.
 
     :param word: ``accepted``, ``ignored``, ``tested``, ``refused`` or ``failed``, for counting.
@@ -27,12 +35,12 @@ class Answer:
     body: Mapping[str, str]
 
 
-def refuse(status: int, message: str) -> Answer:
+def refuse(status: int, message: str) -> DeliveryAnswer:
     """An answer that says what is wrong, and nothing about us."""
-    return Answer(status=status, word="refused", body={"error": message})
+    return DeliveryAnswer(status=status, word="refused", body={"error": message})
 
 
-def receive(
+def receive_delivery(
     hook: Hook,
     headers: Headers,
     body: bytes,
@@ -41,7 +49,7 @@ def receive(
     repositories: Sequence[str] = (),
     branches: Sequence[str] = ("*",),
     pull_requests: bool = False,
-) -> Answer:
+) -> DeliveryAnswer:
     """Judge one delivery, and ask for a plan when it announces work.
 
     :param headers: of the request; looked up without regard to case.
@@ -49,10 +57,10 @@ def receive(
     :param pull_requests: whether branches of approved pull requests are processed.
     """
     spoken = dialect(hook.forge, headers)
-    if not signed(body, headers.get(spoken.signature, ""), hook.secrets):
+    if not is_signed(body, headers.get(spoken.signature, ""), hook.secrets):
         return refuse(401, "the signature does not fit")
     try:
-        event = parse(headers.get(spoken.event, ""), body)
+        event = parse_delivery(headers.get(spoken.event, ""), body)
     except DeliveryError as bad:
         return refuse(bad.status, bad.message)
     if event.repository and not _may(hook, event.repository, event.repository_id, repositories):
@@ -66,12 +74,12 @@ def receive(
     try:
         requests.request_plan(event.repository, event.ref, why=why)
     except QueueError:
-        return Answer(
+        return DeliveryAnswer(
             status=503,
             word="failed",
             body={"error": "the queue cannot be reached; the push will be found later"},
         )
-    return Answer(
+    return DeliveryAnswer(
         status=202,
         word="accepted",
         body={"status": "accepted", "repository": event.repository, "ref": event.ref},
@@ -86,8 +94,8 @@ def _may(hook: Hook, repository: str, number: int | None, repositories: Sequence
     return not repositories or any(names(pattern, repository) for pattern in repositories)
 
 
-def _ignored(reason: str) -> Answer:
-    return Answer(
+def _ignored(reason: str) -> DeliveryAnswer:
+    return DeliveryAnswer(
         status=202,
         word="tested" if reason == A_TEST else "ignored",
         body={"status": "ignored", "reason": f"ignored: {reason}"},

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.core.planning.recompute_verdict import Outcome, Verdict, differing
-from tea_runner.core.results.compose import Finished
+from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
+from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.flow import compare_outputs
-from tea_runner.flow.commit_view import Tip
+from tea_runner.flow.commit_view import CommitView
 
 
-def judge(
-    tip: Tip, plan: PipelinePlan, finished: Sequence[Finished]
-) -> tuple[list[Finished], list[Verdict]]:
+def judge_recomputed(
+    tip: CommitView, plan: PipelinePlan, finished: Sequence[FinishedDatum]
+) -> tuple[list[FinishedDatum], list[RecomputeVerdict]]:
     """What was computed again: the same bytes change nothing, others replace what stands."""
     again = {decision.label for decision in plan.moving if decision.reason == "forced"}
     if not again:
@@ -24,32 +24,42 @@ def judge(
     for item in finished:
         row = find(item.label)
         if item.label in again and row is not None and row.key == item.key:
-            paths = list(compare_outputs.differing(tip, plan.pipeline, row, item.result.outputs))
+            paths = list(
+                compare_outputs.differing_paths(tip, plan.pipeline, row, item.result.outputs)
+            )
             outcome: Outcome = "differs" if paths else "ok"
-            verdicts.append(_verdict(plan, item.label, item.key, outcome, differing(paths)))
+            verdicts.append(_verdict(plan, item.label, item.key, outcome, differing_datums(paths)))
             item = replace(item, again=bool(paths))
         judged.append(item)
     return judged, verdicts
 
 
-def failures(plan: PipelinePlan, tried: Mapping[str, tuple[str, str]]) -> list[tuple[str, Verdict]]:
+def failures(
+    plan: PipelinePlan, tried: Mapping[str, tuple[str, str]]
+) -> list[tuple[str, RecomputeVerdict]]:
     """Of the keys that were tried again and failed, those of this pipeline, each with its wish."""
     labels = {decision.key: decision.label for decision in plan.decisions} if tried else {}
     return [
-        (wish, _verdict(plan, labels[key], key, "failed", sentence))
-        for key, (wish, sentence) in tried.items()
+        (wish, _verdict(plan, labels[key], key, "failed", verdict_sentence))
+        for key, (wish, verdict_sentence) in tried.items()
         if key in labels
     ]
 
 
-def _verdict(plan: PipelinePlan, datum: str, key: str, outcome: Outcome, detail: str) -> Verdict:
-    return Verdict(
-        pipeline=plan.pipeline.name, datum=datum, key=key, outcome=outcome, detail=detail,
+def _verdict(
+    plan: PipelinePlan, datum: str, key: str, outcome: Outcome, detail: str
+) -> RecomputeVerdict:
+    return RecomputeVerdict(
+        pipeline=plan.pipeline.name,
+        datum=datum,
+        key=key,
+        outcome=outcome,
+        detail=detail,
         by="recompute",
-    )  # fmt: skip
+    )
 
 
-def sentence(verdicts: Sequence[Verdict]) -> str:
+def verdict_sentence(verdicts: Sequence[RecomputeVerdict]) -> str:
     """What a status says of results that could not be reproduced."""
     others = [verdict.datum for verdict in verdicts if verdict.outcome == "differs"]
-    return f"not reproducible: other bytes for {differing(others)}" if others else ""
+    return f"not reproducible: other bytes for {differing_datums(others)}" if others else ""

@@ -8,29 +8,31 @@ from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.keys import SeenFile, SeenInput
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.resolved_spec import Located, Row, datum_row, pipeline_row
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive, environment_of
-from tea_runner.flow.prefetch_facts import learned
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
+from tea_runner.flow.prefetch_facts import prefetch_facts
 
 
-def resolve(tip: Tip, pipeline: Pipeline) -> Row:
+def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Row:
     """Everything that a run of this pipeline at this commit depends on.
 
     :raises UserError: when an input names nothing, or has content without a hash.
     """
-    work = derive(tip, pipeline)
+    work = derive_inputs(tip, pipeline)
     code = []
     for path in work.code:
         fact = tip.fact(path)
         code.append(_located(SeenFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
         datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))
-        for datum, item in zip(learned(tip, work.datums, work.sources), work.keyed, strict=True)
+        for datum, item in zip(
+            prefetch_facts(tip, work.datums, work.sources), work.keyed, strict=True
+        )
     ]
     return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
 
 
-def seen_files(work: Work, datum: Datum) -> Iterator[tuple[SeenInput, list[Located]]]:
+def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, list[Located]]]:
     """Each input of a datum with its files: how they are seen, and where they lie."""
     view = work.view(datum)
     behind = {shown.visible: shown for shown in view.files}

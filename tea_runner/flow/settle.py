@@ -14,11 +14,11 @@ from tea_runner.core.errors import ContentMissing
 from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.results.compose import Changes, Composition, Finished, Put, compose
+from tea_runner.core.results.compose import Changes, Composition, FinishedDatum, NewEntry, compose
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.ports import Dataset, Objects, TreeStore
 
@@ -35,8 +35,8 @@ class Settled:
 
 
 def finish(
-    work: Work, plan: PipelinePlan, result_of: Callable[[Decision], Result | None]
-) -> list[Finished] | Decision:
+    work: PipelineInputs, plan: PipelinePlan, result_of: Callable[[Decision], Result | None]
+) -> list[FinishedDatum] | Decision:
     """The datums that do not stay as they are, with their results; or the first that has none."""
     finished = []
     for decision in plan.moving:
@@ -47,7 +47,7 @@ def finish(
             return decision
         datum = work.datum(decision.label)
         finished.append(
-            Finished(
+            FinishedDatum(
                 label=decision.label,
                 key=decision.key,
                 place=decision.place,
@@ -61,15 +61,15 @@ def finish(
 def settle(
     dataset: Dataset,
     branch: str,
-    tip: Tip,
-    work: Work,
-    finished: Sequence[Finished],
+    tip: CommitView,
+    work: PipelineInputs,
+    finished: Sequence[FinishedDatum],
     gone: Sequence[str],
     *,
     who: str,
     storage_uuid: Callable[[], str],
     stored: Collection[str] = (),
-    command: Callable[[Sequence[Finished]], str] | None = None,
+    command: Callable[[Sequence[FinishedDatum]], str] | None = None,
 ) -> tuple[Composition, str] | None:
     """Compose and push the results commit of one pipeline.
 
@@ -104,13 +104,13 @@ def settle(
 def draft(
     objects: Objects,
     store: TreeStore,
-    tip: Tip,
-    work: Work,
-    finished: Sequence[Finished],
+    tip: CommitView,
+    work: PipelineInputs,
+    finished: Sequence[FinishedDatum],
     gone: Sequence[str],
     *,
     who: str,
-    command: Callable[[Sequence[Finished]], str] | None,
+    command: Callable[[Sequence[FinishedDatum]], str] | None,
 ) -> tuple[Composition, str]:
     """The results commit of one pipeline, made but not published: what it does, and its id.
 
@@ -145,20 +145,20 @@ def draft(
     return composition, commit
 
 
-def _seconds(objects: Objects, tip: Tip, finished: Sequence[Finished]) -> int:
+def _seconds(objects: Objects, tip: CommitView, finished: Sequence[FinishedDatum]) -> int:
     """The time of the results commit: that of its tip; what replaces a result is later than it."""
     return objects.commit(tip.commit).committed + any(item.again for item in finished)
 
 
 def _with_pins(
-    tip: Tip, work: Work, composition: Composition
+    tip: CommitView, work: PipelineInputs, composition: Composition
 ) -> tuple[Composition, tuple[tuple[str, str], ...]]:
     """The pins that the results were computed with move in their first commit."""
     paths = {path for path in used(tip, work.pipeline) if path in tip.pins}
     if not paths:
         return composition, ()
     trailers = ((HOPS, str(hops(tip, paths))),)
-    pins: Changes = {path: Put(SUBMODULE, oid=tip.pins[path]) for path in paths}
+    pins: Changes = {path: NewEntry(SUBMODULE, oid=tip.pins[path]) for path in paths}
     if not composition.steps:
         return replace(composition, rest={**composition.rest, **pins}), trailers
     first, *others = composition.steps
@@ -169,8 +169,8 @@ def _with_pins(
 def _write(
     objects: Objects,
     store: TreeStore,
-    tip: Tip,
-    work: Work,
+    tip: CommitView,
+    work: PipelineInputs,
     composition: Composition,
     *,
     who: str,

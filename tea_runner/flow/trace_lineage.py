@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Made
-from tea_runner.core.results.lineage import File, Lineage, Step
+from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.pipeline_inputs import Work, derive, environment_of
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
 from tea_runner.flow.resolve_spec import seen_files
 
 #: All that the history of a directory says: path to the commit that last wrote it.
-Records = Callable[[Tip, str], Mapping[str, Made]]
+Records = Callable[[CommitView, str], Mapping[str, Made]]
 #: Another commit of the dataset of a tip; None when it is not at hand.
-OpenTip = Callable[[Tip, str], Tip | None]
+OpenTip = Callable[[CommitView, str], CommitView | None]
 
 
-class Tracer:
+class LineageTracer:
     """Follows files from step to step; what was read once is not read again."""
 
     def __init__(self, records: Records, open_tip: OpenTip) -> None:
@@ -27,14 +27,14 @@ class Tracer:
         self._open = open_tip
         self._found = Lineage()
         self._homes: dict[tuple[str, str, str], Mapping[str, Made]] = {}
-        self._works: dict[tuple[str, str, str], Work | None] = {}
+        self._works: dict[tuple[str, str, str], PipelineInputs | None] = {}
         self._owners: dict[tuple[str, str], dict[str, tuple[Pipeline, Row]]] = {}
 
     # -- upstream ----------------------------------------------------------------------------
 
-    def up(self, tip: Tip, paths: list[str]) -> Lineage:
+    def up(self, tip: CommitView, paths: list[str]) -> Lineage:
         """What these files were made from, and so on, to files that people brought."""
-        todo: list[tuple[Tip, str, File]] = []
+        todo: list[tuple[CommitView, str, LineageFile]] = []
         for path in paths:
             file = self._file(tip, path)
             self._found.roots.append(file.id)
@@ -50,17 +50,20 @@ class Tracer:
                 todo += self._step(at, *owner)
         return self._found
 
-    def _file(self, tip: Tip, path: str) -> File:
+    def _file(self, tip: CommitView, path: str) -> LineageFile:
         at, rest = tip.reach(path)
         fact = at.fact(rest)
         full = f"{tip.path}/{path}" if tip.path else path
-        file = File(
-            path=full, content=str(fact.content), commit=at.commit, dataset=at.path,
+        file = LineageFile(
+            path=full,
+            content=str(fact.content),
+            commit=at.commit,
+            dataset=at.path,
             key=fact.key or "",
-        )  # fmt: skip
+        )
         return self._found.files.setdefault(file.id, file)
 
-    def _owner(self, tip: Tip) -> dict[str, tuple[Pipeline, Row]]:
+    def _owner(self, tip: CommitView) -> dict[str, tuple[Pipeline, Row]]:
         """Each path that a pipeline made, with the datum that owns it."""
         name = (tip.path, tip.commit)
         if name not in self._owners:
@@ -76,47 +79,63 @@ class Tracer:
             self._owners[name] = found
         return self._owners[name]
 
-    def _step(self, tip: Tip, pipeline: Pipeline, row: Row) -> Iterator[tuple[Tip, str, File]]:
+    def _step(
+        self, tip: CommitView, pipeline: Pipeline, row: Row
+    ) -> Iterator[tuple[CommitView, str, LineageFile]]:
         """Note the step, and give its inputs to be followed."""
         there = [path for path in _paths(pipeline, row) if tip.entry(path) is not None]
         outputs = [self._file(tip, path).id for path in there]
         made = self._made(tip, pipeline, there)
         found = self._at(tip, pipeline, row, made)
-        step = Step(
-            pipeline=pipeline.name, datum=row.datum, key=row.key, dataset=tip.path,
-            command=pipeline.transform.cmd, environment=(), spec=pipeline.spec_path,
-            record=made.commit if made else "", subject=made.subject if made else "",
+        step = LineageStep(
+            pipeline=pipeline.name,
+            datum=row.datum,
+            key=row.key,
+            dataset=tip.path,
+            command=pipeline.transform.cmd,
+            environment=(),
+            spec=pipeline.spec_path,
+            record=made.commit if made else "",
+            subject=made.subject if made else "",
             outputs=tuple(outputs),
             note="" if found else "its inputs are in no commit at hand; fetch the whole history",
-        )  # fmt: skip
+        )
         if found is None:
             self._found.steps.setdefault(step.id, step)
             return
         at, work = found
         inputs = [(path, self._file(at, path)) for path in _inputs(at, work, row.datum)]
         code = [self._file(at, path) for path in (*work.code, *filter(None, [work.image]))]
-        step = Step(
-            pipeline=step.pipeline, datum=step.datum, key=step.key, dataset=step.dataset,
-            command=work.pipeline.transform.cmd, environment=_environment(at, work),
-            spec=work.pipeline.spec_path, record=step.record, subject=step.subject, at=at.commit,
+        step = LineageStep(
+            pipeline=step.pipeline,
+            datum=step.datum,
+            key=step.key,
+            dataset=step.dataset,
+            command=work.pipeline.transform.cmd,
+            environment=_environment(at, work),
+            spec=work.pipeline.spec_path,
+            record=step.record,
+            subject=step.subject,
+            at=at.commit,
             inputs=tuple(file.id for _, file in inputs),
-            code=tuple(file.id for file in code), outputs=step.outputs,
-        )  # fmt: skip
+            code=tuple(file.id for file in code),
+            outputs=step.outputs,
+        )
         if step.id in self._found.steps:
             return
         self._found.steps[step.id] = step
         for path, file in inputs:
             yield (*at.reach(path), file)
 
-    def _made(self, tip: Tip, pipeline: Pipeline, paths: list[str]) -> Made | None:
+    def _made(self, tip: CommitView, pipeline: Pipeline, paths: list[str]) -> Made | None:
         name = (tip.path, tip.commit, pipeline.home)
         if name not in self._homes:
             self._homes[name] = self._records(tip, pipeline.home)
         return next((self._homes[name][path] for path in paths if path in self._homes[name]), None)
 
     def _at(
-        self, tip: Tip, pipeline: Pipeline, row: Row, made: Made | None
-    ) -> tuple[Tip, Work] | None:
+        self, tip: CommitView, pipeline: Pipeline, row: Row, made: Made | None
+    ) -> tuple[CommitView, PipelineInputs] | None:
         """The commit at which the datum has this key: here, at its record, or where it was planned."""
         commits = [tip.commit, made.commit if made else "", tip.manifest(pipeline).inputs_at]
         for commit in dict.fromkeys(filter(None, commits)):
@@ -128,19 +147,19 @@ class Tracer:
                 return at, work
         return None
 
-    def _work(self, tip: Tip, name: str) -> Work | None:
+    def _work(self, tip: CommitView, name: str) -> PipelineInputs | None:
         place = (tip.path, tip.commit, name)
         if place not in self._works:
             try:
                 pipeline = next((p for p in tip.pipelines if p.name == name), None)
-                self._works[place] = derive(tip, pipeline) if pipeline is not None else None
+                self._works[place] = derive_inputs(tip, pipeline) if pipeline is not None else None
             except TeaError:
                 self._works[place] = None
         return self._works[place]
 
     # -- downstream --------------------------------------------------------------------------
 
-    def down(self, tip: Tip, path: str) -> Lineage:
+    def down(self, tip: CommitView, path: str) -> Lineage:
         """What was made from a file, or from the files below a directory, and so on.
 
         :raises NotFound: when no result at this commit was made from it.
@@ -168,14 +187,14 @@ class Tracer:
         return self._found
 
 
-def _inputs(tip: Tip, work: Work, label: str) -> list[str]:
+def _inputs(tip: CommitView, work: PipelineInputs, label: str) -> list[str]:
     """Paths in the tip's dataset of all files that a datum's command sees as inputs."""
     files = [each.path for _, located in seen_files(work, work.datum(label)) for each in located]
     # A subdataset's own pipelines are told with the paths of the dataset that was asked.
     return [path.removeprefix(f"{tip.path}/") for path in files] if tip.path else files
 
 
-def _environment(tip: Tip, work: Work) -> tuple[str, ...]:
+def _environment(tip: CommitView, work: PipelineInputs) -> tuple[str, ...]:
     return environment_of(tip, work.pipeline)[1]
 
 

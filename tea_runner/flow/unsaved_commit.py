@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.flow.commit_view import Tip
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.ports import CommitFacts, Objects
 
 #: The commit that is none.
@@ -18,7 +18,7 @@ NOWHERE = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaved:
+class UnsavedFiles:
     """A file as it lies there: its mode, and its content, None where that is too large to look at."""
 
     mode: int
@@ -35,7 +35,7 @@ class _Facts:
 
 
 @dataclass
-class Overlay:
+class OverlayObjects:
     """Objects that exist in memory only, before those of a repository, if there is one."""
 
     below: Objects | None
@@ -87,7 +87,7 @@ class Overlay:
             return self.below.commit(oid)
         return _Facts(NOWHERE, "", self.root)
 
-    def add(self, entry: Unsaved, path: str) -> TreeEntry:
+    def add(self, entry: UnsavedFiles, path: str) -> TreeEntry:
         """Keep a file."""
         if entry.data is None:
             # Its name is what counts; the identity is not looked at.
@@ -109,7 +109,7 @@ def _id(kind: bytes, data: bytes) -> str:
     return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
 
 
-class Draft(Tip):
+class UnsavedCommit(CommitView):
     """A tip that can be looked at although its pipelines are at odds with one another."""
 
     @property
@@ -126,17 +126,17 @@ class Draft(Tip):
         return self._parsed[0]
 
 
-def make_draft(
-    objects: Objects | None, root: str | None, files: Mapping[str, Unsaved | None]
-) -> Draft:
+def unsaved_commit(
+    objects: Objects | None, root: str | None, files: Mapping[str, UnsavedFiles | None]
+) -> UnsavedCommit:
     """The tip that a commit of these files on top of the tree *root* would be.
 
     :param files: path to what lies there; None where nothing lies there any more.
     """
-    overlay = Overlay(objects)
+    overlay = OverlayObjects(objects)
     changes = {
         path: None if entry is None else overlay.add(entry, path) for path, entry in files.items()
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    return Draft(overlay, NOWHERE, Memory())
+    return UnsavedCommit(overlay, NOWHERE, PlanningCache())

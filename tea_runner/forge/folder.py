@@ -27,7 +27,7 @@ _MARK = "tea-runner post-receive"
 _CONFIG = "tea-runner.json"
 
 
-class Folder:
+class FolderForge:
     """Bare repositories below one folder."""
 
     def __init__(self, root: Path) -> None:
@@ -107,7 +107,7 @@ class Folder:
             _write(folder / _CONFIG, said, 0o640)
             _write(hook, f"#!/usr/bin/env python3\n# {_MARK}\n{script}", 0o755)
         except OSError as error:
-            raise ForgeError(f"{hook}: cannot be written: {error.strerror}") from None
+            raise ForgeError(f"{hook}: cannot be written: {error.strerror}") from error
         return "post-receive"
 
     def hooks(self, repository: str) -> Sequence[ForgeHook]:
@@ -171,7 +171,7 @@ class Folder:
                 if is_repository(name):
                     yield name
         except OSError as error:
-            raise ForgeError(f"{self.root}: cannot be read: {error.strerror}") from None
+            raise ForgeError(f"{self.root}: cannot be read: {error.strerror}") from error
 
 
 def _write(path: Path, text: str, mode: int) -> None:

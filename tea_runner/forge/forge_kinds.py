@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tea_runner.forge.folder import Folder
-from tea_runner.forge.gitea import Gitea
+from tea_runner.forge.folder import FolderForge
+from tea_runner.forge.gitea import GiteaForge
 from tea_runner.ports import Forge
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class ForgeConnection:
     """How a forge is reached.
 
     :param token: empty where none is needed.
@@ -24,14 +24,14 @@ class Reach:
     ca_file: str = ""
 
 
-KINDS: Mapping[str, Callable[[Reach], Forge]] = {
-    "gitea": lambda reach: Gitea(
+KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
+    "gitea": lambda reach: GiteaForge(
         reach.url, reach.token, timeout=reach.timeout, ca_file=reach.ca_file
     ),
-    "folder": lambda reach: Folder(Path(reach.url)),
+    "folder": lambda reach: FolderForge(Path(reach.url)),
 }
 
 
-def make_forge(kind: str, reach: Reach) -> Forge:
+def make_forge(kind: str, reach: ForgeConnection) -> Forge:
     """The client for this kind of forge."""
     return KINDS[kind](reach)

@@ -32,7 +32,7 @@ _DESCRIPTION = 255
 _MOST_REFS, _LONGEST_REFS = 64 << 20, 60.0
 
 
-class Gitea:
+class GiteaForge:
     """One forge, as one user of it.
 
     :param token: of the bot; scopes ``write:repository`` and ``read:user``.
@@ -109,7 +109,7 @@ class Gitea:
         try:
             with self._session.post(
                 f"{self.remote_url(repository)}/git-upload-pack",
-                data=ls_refs.question(*prefixes),
+                data=ls_refs.ls_refs_request(*prefixes),
                 headers=ls_refs.HEADERS,
                 # The name says nothing to a forge that is given a token.
                 auth=("tea-runner", self._token) if self._token else None,
@@ -125,10 +125,10 @@ class Gitea:
                 kind = answer.headers.get("Content-Type", "")
                 if answer.status_code != 200 or kind != ls_refs.HEADERS["Accept"]:
                     return None
-                return ls_refs.answer(self._whole(answer, repository), *prefixes)
+                return ls_refs.parse_ls_refs(self._whole(answer, repository), *prefixes)
         except (requests.RequestException, HTTPError, OSError) as error:
             why = _why(error) if isinstance(error, requests.RequestException) else "broke off"
-            raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from None
+            raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from error
 
     def _whole(self, answer: requests.Response, repository: str) -> bytes:
         """All of an answer, unless it is too long or comes drop by drop."""
@@ -247,7 +247,7 @@ class Gitea:
                 )
             except requests.RequestException as error:
                 if last:
-                    raise ForgeError(f"{self.url}: {_why(error)}; check forge.url") from None
+                    raise ForgeError(f"{self.url}: {_why(error)}; check forge.url") from error
             else:
                 if (answer.ok and answer.status_code < 300) or answer.status_code in allowed:
                     return answer

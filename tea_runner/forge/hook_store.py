@@ -60,7 +60,7 @@ class HookStore:
         except OSError as error:
             raise OutsideError(
                 f"cannot keep a hook in {self.folder}: {error.strerror}; check who owns the folder"
-            ) from None
+            ) from error
 
     def get(self, hook_id: str) -> Hook | None:
         """The hook of this id, None when there is none."""
@@ -133,5 +133,5 @@ def _load(path: Path) -> Hook | None:
     except (OSError, ValueError) as error:
         raise OutsideError(
             f"{path}: cannot be read: {error}; remove it and add the hook again"
-        ) from None
+        ) from error
     return Hook(**{**said, "secrets": tuple(said["secrets"])})

@@ -27,7 +27,7 @@ _turns = itertools.count(1)
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """A piece of work that makes many values, of which nearly all stay."""
     gc.disable()
     try:
@@ -42,12 +42,12 @@ def undisturbed() -> Iterator[None]:
                 gc.collect()
 
 
-def collect_seldom() -> None:
+def raise_gc_thresholds() -> None:
     """For the whole process, from now on."""
     gc.set_threshold(*_THRESHOLDS)
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Give memory that is free back to the machine.
 
     glibc keeps what is freed between two things that are in use; ``malloc_trim(3)`` hands such pages

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 
 
-class Discreet(logging.Filter):
+class RedactingFilter(logging.Filter):
     """Takes secrets out of messages and tracebacks before any handler writes them."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
@@ -23,9 +23,9 @@ class Discreet(logging.Filter):
         return True
 
 
-def be_discreet(redact: Callable[[str], str]) -> None:
+def redact_logs(redact: Callable[[str], str]) -> None:
     """Have every handler of the root logger write no secrets; the last call's rule holds."""
     for handler in logging.getLogger().handlers:
-        for old in [each for each in handler.filters if isinstance(each, Discreet)]:
+        for old in [each for each in handler.filters if isinstance(each, RedactingFilter)]:
             handler.removeFilter(old)
-        handler.addFilter(Discreet(redact))
+        handler.addFilter(RedactingFilter(redact))

@@ -21,7 +21,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class DirectoryEntry:
     """One thing below the root. *parent* is open only until the next one is asked for."""
 
     #: Relative to the root, decoded with surrogateescape.
@@ -51,7 +51,9 @@ class _Level:
     name: str = field(default="")
 
 
-def walk(root: Path, *, most: int | None = None, deepest: int | None = None) -> Iterator[Found]:
+def walk(
+    root: Path, *, most: int | None = None, deepest: int | None = None
+) -> Iterator[DirectoryEntry]:
     """All that is below *root*, in the order of the names, a directory before its contents.
 
     :param most: raise :class:`TooMany` at one thing more.
@@ -75,7 +77,7 @@ def walk(root: Path, *, most: int | None = None, deepest: int | None = None) -> 
                 raise TooMany
             path = f"{level.path}/{name}" if level.path else name
             about = os.stat(name, dir_fd=here, follow_symlinks=False)
-            found = Found(path=path, name=name, parent=here, stat=about, depth=len(levels))
+            found = DirectoryEntry(path=path, name=name, parent=here, stat=about, depth=len(levels))
             yield found
             if found.is_directory and (deepest is None or len(levels) < deepest):
                 here = _down(here, name, about)
@@ -85,7 +87,7 @@ def walk(root: Path, *, most: int | None = None, deepest: int | None = None) -> 
         os.close(here)
 
 
-def read(found: Found) -> int:
+def read(found: DirectoryEntry) -> int:
     """A descriptor of a regular file, open for reading; the caller closes it.
 
     :raises OSError: when it is no longer what it was.

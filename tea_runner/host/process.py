@@ -73,13 +73,13 @@ def run(
     :raises OutsideError: when the program is missing or takes too long.
     """
     piped = subprocess.PIPE if stdin is not None else None
-    process = start([*before, *argv], env=env, cwd=cwd, stdin=piped)
+    process = start_process([*before, *argv], env=env, cwd=cwd, stdin=piped)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
         raise OutsideError(
             f"{why + ': ' if why else ''}{argv[0]} did not end within {timeout:g} s"
-        ) from None
+        ) from error
     finally:
         kill(process)
     done = subprocess.CompletedProcess(argv, process.returncode, out, err)
@@ -88,7 +88,7 @@ def run(
     return done
 
 
-def start(
+def start_process(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
@@ -112,7 +112,7 @@ def start(
         )
     except FileNotFoundError as error:
         missing = error.filename or argv[0]
-        raise OutsideError(f"cannot start {argv[0]}: {missing} does not exist") from None
+        raise OutsideError(f"cannot start {argv[0]}: {missing} does not exist") from error
 
 
 def kill(process: Process) -> None:
@@ -155,7 +155,7 @@ class Pipe:
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
     ) -> None:
         self.argv = tuple(argv)
-        self.process = start(
+        self.process = start_process(
             argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert self.process.stdin is not None
@@ -168,8 +168,8 @@ class Pipe:
         try:
             self.stdin.write(data)
             self.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from None
+        except (BrokenPipeError, ValueError) as error:
+            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from error
 
     def line(self) -> bytes:
         """The next line of the answer, without its end.

@@ -23,7 +23,7 @@ _STEADY = 30.0
 
 
 @dataclass
-class Child:
+class SupervisedProcess:
     """One process: how it is started, and how often it had to be."""
 
     name: str
@@ -40,19 +40,21 @@ class Child:
 class Supervisor:
     """Starts children, starts those again that end, and ends all of them."""
 
-    children: list[Child] = field(default_factory=list)
+    children: list[SupervisedProcess] = field(default_factory=list)
 
     def add(self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         """Start one more process; what it prints goes to *log*."""
-        child = Child(name, argv, env, log)
+        child = SupervisedProcess(name, argv, env, log)
         self.children.append(child)
         self._start(child)
 
-    def _start(self, child: Child) -> None:
+    def _start(self, child: SupervisedProcess) -> None:
         child.starts += 1
         child.started = time.monotonic()
         with child.log.open("ab") as output:
-            child.running = process.start(child.argv, env=child.env, stdout=output, stderr=output)
+            child.running = process.start_process(
+                child.argv, env=child.env, stdout=output, stderr=output
+            )
 
     def look(self) -> list[str]:
         """Start again what has ended, a little later each time; returns a line for each."""

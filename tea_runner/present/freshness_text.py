@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from tea_runner.core.planning.result_freshness import CAUSES, Results, State
+from tea_runner.core.planning.result_freshness import CAUSES, PipelineFreshness, State
 from tea_runner.present.visible_text import visible
 
 _TOLD: tuple[State, ...] = ("current", "stale", "missing", "orphaned")
 _SHOWN = 40
 
 
-def results_lines(results: Sequence[Results], *, everything: bool = False) -> Iterator[str]:
+def results_lines(
+    results: Sequence[PipelineFreshness], *, everything: bool = False
+) -> Iterator[str]:
     """A table of counts, then everything that is not as it should be, one line each."""
     width = max((len(each.name) for each in results if each.owned), default=0)
     for each in results:
@@ -39,7 +41,9 @@ def results_lines(results: Sequence[Results], *, everything: bool = False) -> It
     yield _summary(results)
 
 
-def _line(each: Results, datum: str, state: State, cause: str, outputs: Sequence[str]) -> str:
+def _line(
+    each: PipelineFreshness, datum: str, state: State, cause: str, outputs: Sequence[str]
+) -> str:
     if state == "orphaned":
         paths = [f"{each.home}/{path}" if each.home else path for path in outputs]
         why = "no such datum any more" if each.owned else "no pipeline has this home"
@@ -50,7 +54,7 @@ def _line(each: Results, datum: str, state: State, cause: str, outputs: Sequence
     return f"{state}: {each.name} {datum}"
 
 
-def _summary(results: Sequence[Results]) -> str:
+def _summary(results: Sequence[PipelineFreshness]) -> str:
     counts = Counter(datum.state for each in results for datum in each.datums)
     if all(each.current for each in results):
         return f"Everything is current: {counts['current']} datums."
@@ -58,7 +62,7 @@ def _summary(results: Sequence[Results]) -> str:
     return f"{told or 'no datums'}. tea-runner why DATUM tells more."
 
 
-def results_rows(results: Sequence[Results]) -> list[dict[str, object]]:
+def results_rows(results: Sequence[PipelineFreshness]) -> list[dict[str, object]]:
     """One mapping for each home, with stable names."""
     return [
         {

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tea_runner.core.planning.run_status import (
-    DatumStanding,
+    DatumStatus,
     JobFacts,
-    PipelineStanding,
-    RunStanding,
+    PipelineStatus,
+    RunStatus,
 )
 from tea_runner.present.human_units import instant
 
 
-def run_head(standing: RunStanding) -> dict[str, Any]:
+def run_head(standing: RunStatus) -> dict[str, Any]:
     """One line of a list of runs."""
     run = standing.run
     return {
@@ -32,7 +32,7 @@ def run_head(standing: RunStanding) -> dict[str, Any]:
     }
 
 
-def run_document(standing: RunStanding) -> dict[str, Any]:
+def run_document(standing: RunStatus) -> dict[str, Any]:
     """A run in full."""
     return {
         **run_head(standing),
@@ -41,7 +41,7 @@ def run_document(standing: RunStanding) -> dict[str, Any]:
     }
 
 
-def _pipeline(pipeline: PipelineStanding) -> dict[str, Any]:
+def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
     return {
         "name": pipeline.name,
         "state": pipeline.state,
@@ -54,7 +54,7 @@ def _pipeline(pipeline: PipelineStanding) -> dict[str, Any]:
     }
 
 
-def datum_document(datum: DatumStanding) -> dict[str, Any]:
+def datum_document(datum: DatumStatus) -> dict[str, Any]:
     """One datum."""
     return {
         "datum": datum.label,
@@ -67,7 +67,7 @@ def datum_document(datum: DatumStanding) -> dict[str, Any]:
     }
 
 
-def job_document(facts: JobFacts, run: RunStanding | None) -> dict[str, Any]:
+def job_document(facts: JobFacts, run: RunStatus | None) -> dict[str, Any]:
     """One job in full."""
     job = facts.job
     reasons = {

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from tea_runner.core.results.lineage import File, Lineage, Step
+from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.present.visible_text import visible
 
 _SHOWN = 20
@@ -17,7 +17,7 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
     makers = {output: step for step in lineage.steps.values() for output in step.outputs}
     told: set[str] = set()
 
-    def walk(file: File, depth: int) -> Iterator[str]:
+    def walk(file: LineageFile, depth: int) -> Iterator[str]:
         yield "  " * depth + _file(file)
         step = makers.get(file.id)
         if step is None:
@@ -50,12 +50,12 @@ def down_lines(lineage: Lineage) -> Iterator[str]:
             yield visible(f"  {_file(lineage.files[name])}")
 
 
-def _file(file: File) -> str:
+def _file(file: LineageFile) -> str:
     where = f"subdataset {file.dataset} " if file.dataset else ""
     return f"{file.path}  {file.content}  {where}commit {file.commit[:12]}"
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(step: LineageStep) -> Iterator[str]:
     yield f"made by {step.pipeline} {step.datum}"
     yield f"command {shlex.join(step.command)}"
     if step.environment:
@@ -76,5 +76,5 @@ def lineage_row(lineage: Lineage) -> dict[str, Any]:
     }
 
 
-def _plain(value: File | Step) -> dict[str, Any]:
+def _plain(value: LineageFile | LineageStep) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(value).items()}

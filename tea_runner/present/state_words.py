@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tea_runner.core.planning.run_status import STATES, PipelineStanding, RunStanding, State
+from tea_runner.core.planning.run_status import STATES, PipelineStatus, RunStatus, State
 from tea_runner.present.human_units import duration
 
 #: A shape beside each word, so that nobody needs to see its colour.
@@ -20,16 +20,22 @@ SHAPES: Mapping[State, str] = {
 
 #: How states are told one after the other: what was achieved first.
 _TOLD: tuple[State, ...] = (
-    "done", "reused", "running", "waiting", "failed", "cancelled", "blocked",
-)  # fmt: skip
+    "done",
+    "reused",
+    "running",
+    "waiting",
+    "failed",
+    "cancelled",
+    "blocked",
+)
 
 
-def numbers(counts: Mapping[State, int]) -> str:
+def counts_text(counts: Mapping[State, int]) -> str:
     """``3 done, 125 reused``; each count once, and they add up to the number of datums."""
     return ", ".join(f"{counts[state]} {state}" for state in _TOLD if counts.get(state))
 
 
-def progress(pipeline: PipelineStanding) -> str:
+def progress(pipeline: PipelineStatus) -> str:
     """``12 done + 116 reused / 128``: what is finished, of how many."""
     if not pipeline.total:
         return "no datums" if pipeline.state in ("done", "reused") else "not planned yet"
@@ -41,16 +47,16 @@ def progress(pipeline: PipelineStanding) -> str:
     return f"{' + '.join(finished) or '0'} / {pipeline.total}"
 
 
-def sentence(standing: RunStanding) -> str:
+def run_sentence(standing: RunStatus) -> str:
     """How a run stands, in one line."""
-    counted = numbers(standing.numbers)
+    counted = counts_text(standing.numbers)
     took = f", in {duration(standing.seconds)}" if standing.seconds is not None else ""
     if standing.run.problems and not counted:
         return standing.run.problems[0]
     return (counted or "no datums") + took
 
 
-def remark(pipeline: PipelineStanding) -> str:
+def pipeline_remark(pipeline: PipelineStatus) -> str:
     """What there is to say of a pipeline besides its numbers."""
     if pipeline.state == "waiting" and pipeline.detail:
         return f"waits for {pipeline.detail}"

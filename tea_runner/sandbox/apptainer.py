@@ -20,14 +20,14 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
 from tea_runner.sandbox.follow_command import (
-    Watch,
+    CommandWatch,
     drain,
     end_group,
     end_of,
     follow,
     open_stdin,
     outcome,
-    overhear,
+    tee_tail,
 )
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.output_limits import overflow
@@ -85,24 +85,28 @@ class Apptainer:
             raise Refused(f"image {execution.image!r} is not on this machine")
         user = job_user.known_user()
         job_user.give_all(writable(execution), user)
-        heard, last = overhear(execution)
+        heard, last = tee_tail(execution)
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
             reading, printed = os.pipe()
             stack.callback(os.close, reading)
             try:
                 stdin = open_stdin(execution, stack)
-                client = process.start(
-                    self._command(execution, user), env=self._variables(execution), cwd="/",
-                    stdin=stdin, stdout=printed, stderr=printed,
-                )  # fmt: skip
+                client = process.start_process(
+                    self._command(execution, user),
+                    env=self._variables(execution),
+                    cwd="/",
+                    stdin=stdin,
+                    stdout=printed,
+                    stderr=printed,
+                )
             finally:
                 os.close(printed)
             stack.callback(end_group, client)
-            watch = Watch(
+            watch = CommandWatch(
                 ended=lambda: client.poll() is not None,
                 ended_fd=end_of(client, stack),
-                oom=resource_limits.balloon(client.pid, execution.limits),
+                oom=resource_limits.memory_watcher(client.pid, execution.limits),
                 oom_tick=0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
@@ -122,10 +126,20 @@ class Apptainer:
 
     def _command(self, execution: Execution, user: int | None) -> list[str]:
         argv = [
-            "apptainer", "--silent", "exec", "--containall", "--no-home", "--no-eval", "--cleanenv",
-            "--no-mount", "hostfs,bind-paths", "--hostname", "sandbox",
-            "--pwd", working_directory(execution),
-        ]  # fmt: skip
+            "apptainer",
+            "--silent",
+            "exec",
+            "--containall",
+            "--no-home",
+            "--no-eval",
+            "--cleanenv",
+            "--no-mount",
+            "hostfs,bind-paths",
+            "--hostname",
+            "sandbox",
+            "--pwd",
+            working_directory(execution),
+        ]
         if not execution.network:
             argv += ["--net", "--network", "none"]
         if os.geteuid() == 0:
@@ -135,8 +149,13 @@ class Apptainer:
         argv += [execution.image, *execution.argv]
         if user is not None:
             argv = [
-                "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *argv,
-            ]  # fmt: skip
+                "setpriv",
+                f"--reuid={user}",
+                f"--regid={user}",
+                "--clear-groups",
+                "--",
+                *argv,
+            ]
         return [*_limited(execution.limits), *argv]
 
 

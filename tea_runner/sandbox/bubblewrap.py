@@ -28,11 +28,11 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.cgroup import Cgroups
 from tea_runner.sandbox.etc_folder import EtcFolder
-from tea_runner.sandbox.follow_command import Watch, drain, follow, outcome, overhear
+from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
 from tea_runner.sandbox.mounts import writable
 from tea_runner.sandbox.output_limits import overflow
 from tea_runner.sandbox.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
-from tea_runner.sandbox.start_sandbox import ENDED, begin, launch
+from tea_runner.sandbox.start_sandbox import ENDED, start_process, start_sandbox
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
 _INSIDE_A_CONTAINER = (
@@ -43,7 +43,7 @@ _INSIDE_A_CONTAINER = (
 )
 
 
-class HostSandbox:
+class BubblewrapSandbox:
     """Runs commands on this machine, each in a sandbox of its own.
 
     :param binds: host directories shown read-only at their own paths: software that does not live
@@ -78,9 +78,14 @@ class HostSandbox:
             )
         said: list[bytes] = []
         trial = Execution(
-            argv=("/usr/bin/env", "true"), env={}, view=None, out=None, cwd="/", log=said.append,
+            argv=("/usr/bin/env", "true"),
+            env={},
+            view=None,
+            out=None,
+            cwd="/",
+            log=said.append,
             timeout=20,
-        )  # fmt: skip
+        )
         try:
             outcome = self._run(trial)
         except OutsideError as error:
@@ -111,33 +116,33 @@ class HostSandbox:
     def _run(self, execution: Execution) -> Outcome:
         user = job_user.ordinary_user()
         job_user.give_all(writable(execution), user)
-        heard, last = overhear(execution)
+        heard, last = tee_tail(execution)
         began = time.monotonic()
         with (
             self._groups.hold(execution.limits) as held,
-            launch(
+            start_sandbox(
                 heard,
                 user=user,
                 extra=self._binds,
                 path=self._path,
                 etc=self._etc,
-                begin=held[1].start if held else begin,
+                start_process=held[1].start if held else start_process,
             ) as started,
         ):
             group = held[0] if held else None
             try:
-                resource_limits.apply(
+                resource_limits.apply_limits(
                     started.first, execution.limits, memory_held=group is not None
                 )
-            except ProcessLookupError:
-                raise OutsideError(f"the sandbox could not be made: {ENDED}") from None
+            except ProcessLookupError as error:
+                raise OutsideError(f"the sandbox could not be made: {ENDED}") from error
             started.open_gate()
-            watch = Watch(
+            watch = CommandWatch(
                 ended=started.ended,
                 ended_fd=started.monitor,
                 oom=group.oom
                 if group
-                else resource_limits.balloon(started.first, execution.limits),
+                else resource_limits.memory_watcher(started.first, execution.limits),
                 oom_tick=0.2 if group else 0.05,
                 overflow=overflow(execution.out, execution.limits),
             )

@@ -27,7 +27,7 @@ class Bind:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sandbox:
+class SandboxLayout:
     """One sandbox. Descriptors are numbers of open files that ``bwrap`` inherits."""
 
     #: The system's own directories: ``/usr``, pieces of ``/etc``, interpreters.
@@ -56,13 +56,20 @@ class Sandbox:
 _TO_BECOME_NOBODY = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
-def options(sandbox: Sandbox) -> tuple[str, ...]:
+def options(sandbox: SandboxLayout) -> tuple[str, ...]:
     """All options of ``bwrap``, up to the command."""
     made: set[str] = {"/", "/proc", "/dev", "/tmp"}  # noqa: S108 - inside
     result = [
-        "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
-        "--hostname", "sandbox", "--clearenv", "--cap-drop", "ALL",
-    ]  # fmt: skip
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+        "--clearenv",
+        "--cap-drop",
+        "ALL",
+    ]
     if sandbox.network:
         result += ["--share-net"]
     if sandbox.mapped:
@@ -110,10 +117,20 @@ def _above(path: str, made: set[str]) -> list[str]:
 
 #: Variables that libc obeys before a program's own first line.
 _OBEYED = ("LD_", "GLIBC_", "MALLOC_")
-_OBEYED_NAMES = frozenset({
-    "GCONV_PATH", "GETCONF_DIR", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH", "NIS_PATH", "NLSPATH",
-    "RESOLV_HOST_CONF", "RES_OPTIONS", "TZDIR",
-})  # fmt: skip
+_OBEYED_NAMES = frozenset(
+    {
+        "GCONV_PATH",
+        "GETCONF_DIR",
+        "HOSTALIASES",
+        "LOCALDOMAIN",
+        "LOCPATH",
+        "NIS_PATH",
+        "NLSPATH",
+        "RESOLV_HOST_CONF",
+        "RES_OPTIONS",
+        "TZDIR",
+    }
+)
 
 
 def command(argv: tuple[str, ...], env: Mapping[str, str], *, mapped: bool) -> tuple[str, ...]:
@@ -126,10 +143,16 @@ def command(argv: tuple[str, ...], env: Mapping[str, str], *, mapped: bool) -> t
         return argv
     late = tuple(f"{name}={env[name]}" for name in sorted(env) if obeyed(name))
     return (
-        "/usr/bin/setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
-        "--inh-caps=-all", "--bounding-set=-all", "--",
-        *(("/usr/bin/env", *late) if late else ()), *argv,
-    )  # fmt: skip
+        "/usr/bin/setpriv",
+        f"--reuid={USER}",
+        f"--regid={USER}",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--",
+        *(("/usr/bin/env", *late) if late else ()),
+        *argv,
+    )
 
 
 def early(env: Mapping[str, str], *, mapped: bool) -> dict[str, str]:

@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from tea_runner.sandbox.cgroup_launcher import Launcher
+from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
@@ -40,16 +40,16 @@ class Cgroup:
         self._ended = 0
         #: Where the kernel counts, in version 2 and in version 1.
         self._counts: tuple[str, ...] = ("memory.events", "memory.oom_control")
-        self._launcher: Launcher | None = None
+        self._launcher: CgroupLauncher | None = None
 
-    def ready(self) -> Launcher | None:
+    def ready(self) -> CgroupLauncher | None:
         """What starts the next command in it; None when the kernel will not have it so."""
         self._ended = self._count()
         if self._launcher is not None and not self._launcher.alive:
             self._launcher.close()
             self._launcher = None
         if self._launcher is None:
-            launcher = Launcher()
+            launcher = CgroupLauncher()
             try:
                 (self._directory / "cgroup.procs").write_text(str(launcher.pid))
             except OSError:
@@ -95,7 +95,7 @@ class Cgroups:
         weakref.finalize(self, _remove, self._free)
 
     @contextlib.contextmanager
-    def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, Launcher] | None]:
+    def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, CgroupLauncher] | None]:
         """A group with the limits on memory and processes, and what starts a command in it.
 
         All that runs in it has ended when the block does.  None where there is no limit on memory,

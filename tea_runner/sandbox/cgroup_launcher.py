@@ -32,10 +32,10 @@ def in_memory(content: bytes) -> int:
     return descriptor
 
 
-class Launched:
+class LaunchedProcess:
     """A process that a launcher has started; as ``process.start`` would give it."""
 
-    def __init__(self, launcher: Launcher, pid: int) -> None:
+    def __init__(self, launcher: CgroupLauncher, pid: int) -> None:
         self.pid = pid
         self._launcher = launcher
         self._code: int | None = None
@@ -58,7 +58,7 @@ class Launched:
         return code
 
 
-class Launcher:
+class CgroupLauncher:
     """One launcher; for one thread at a time.
 
     :raises OutsideError: from :meth:`start`, when it has died.
@@ -68,10 +68,14 @@ class Launcher:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             number = theirs.fileno()
-            self._process = process.start(
-                (sys.executable, "-I", "-S", str(_PROGRAM), str(number)), env={}, cwd="/",
-                stdout=process.DEVNULL, stderr=process.DEVNULL, pass_fds=(number,),
-            )  # fmt: skip
+            self._process = process.start_process(
+                (sys.executable, "-I", "-S", str(_PROGRAM), str(number)),
+                env={},
+                cwd="/",
+                stdout=process.DEVNULL,
+                stderr=process.DEVNULL,
+                pass_fds=(number,),
+            )
         self._channel = ours
         ours.settimeout(_PATIENCE)
 
@@ -92,7 +96,7 @@ class Launcher:
         stdin: int,
         output: int,
         pass_fds: Sequence[int],
-    ) -> Launched:
+    ) -> LaunchedProcess:
         """Start a program by its full path, in a process group of its own.
 
         :param output: what it prints on both of its outputs goes there.
@@ -110,7 +114,7 @@ class Launcher:
         if word == "pid":
             # Somebody may have killed both by now.
             with contextlib.suppress(ProcessLookupError):
-                return Launched(self, number)
+                return LaunchedProcess(self, number)
             number = 0
         why = os.strerror(number) if number else "its launcher has died"
         raise OutsideError(f"cannot start {argv[0]}: {why}")

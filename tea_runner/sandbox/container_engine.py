@@ -2,7 +2,7 @@
 
 ``create``, ``start``, ``wait``, ``inspect``, ``rm`` and never ``run --rm``: through podman's
 docker-compatible socket that one always ends with 0, and a client that is killed ends no container.
-Each container carries the worker's process as a label, so that :meth:`Engine.sweep` finds what a
+Each container carries the worker's process as a label, so that :meth:`ContainerEngine.sweep` finds what a
 dead worker left behind.
 """
 
@@ -26,15 +26,15 @@ from tea_runner.core.errors import CommandError, OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user
 from tea_runner.sandbox.follow_command import (
+    CommandWatch,
     End,
-    Watch,
     drain,
     end_group,
     end_of,
     follow,
     open_stdin,
     outcome,
-    overhear,
+    tee_tail,
 )
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.output_limits import overflow
@@ -54,13 +54,24 @@ _LABEL = "io.tea-runner.worker"
 _DIGEST = re.compile(r"[^\s@]+@(sha256:[0-9a-f]{64})|(sha256:[0-9a-f]{64})")
 #: What the client itself needs: where the engine and the user's settings are.
 _OWN = (
-    "HOME", "PATH", "USER", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CONTAINER_HOST",
-    "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF",
-    "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR",
-)  # fmt: skip
+    "HOME",
+    "PATH",
+    "USER",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "CONTAINER_HOST",
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "TMPDIR",
+)
 
 
-class Engine:
+class ContainerEngine:
     """Runs commands in containers.
 
     :param name: ``docker`` or ``podman``: also the program.
@@ -102,16 +113,20 @@ class Engine:
         began = time.monotonic()
         user = job_user.ordinary_user()
         job_user.give_all(writable(execution), user)
-        heard, last = overhear(execution)
+        heard, last = tee_tail(execution)
         with contextlib.ExitStack() as stack:
             variables, rest = _variables(execution.env, stack)
             stack.callback(self._remove, name)
             self._ask(
-                *self._create(execution, name, user), *variables, *rest,
+                *self._create(execution, name, user),
+                *variables,
+                *rest,
                 *("--mount=" + bind_option(mount) for mount in mounts(execution)),
-                "--", execution.image, *execution.argv,
+                "--",
+                execution.image,
+                *execution.argv,
                 why=f"making a container of {execution.image}",
-            )  # fmt: skip
+            )
             end, sentence = self._follow(heard, name, began, stack)
             # the client may have ended without its container
             self._ask("kill" if end != "exited" else "wait", name, check=False)
@@ -149,13 +164,13 @@ class Engine:
         # attached: the client prints what the container does, and ends with it
         argv = [self.name, "start", "--attach", *(["--interactive"] if stdin is not None else [])]
         try:
-            client = process.start(
+            client = process.start_process(
                 [*argv, name], env=self.variables, stdin=stdin, stdout=printed, stderr=printed
             )
         finally:
             os.close(printed)
         stack.callback(end_group, client)
-        watch = Watch(
+        watch = CommandWatch(
             ended=lambda: client.poll() is not None,
             ended_fd=end_of(client, stack),
             overflow=overflow(execution.out, execution.limits),
@@ -172,14 +187,25 @@ class Engine:
         scratch = limits.scratch or SCRATCH
         owner = (user, user) if user is not None else (os.geteuid(), os.getegid())
         argv = [
-            "create", "--name", name, "--label", f"{_LABEL}={_worker()}", "--pull=never",
-            "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--ipc=private",
-            "--hostname=sandbox", "--ulimit=core=0:0",
+            "create",
+            "--name",
+            name,
+            "--label",
+            f"{_LABEL}={_worker()}",
+            "--pull=never",
+            "--read-only",
+            "--cap-drop=all",
+            "--security-opt=no-new-privileges",
+            "--ipc=private",
+            "--hostname=sandbox",
+            "--ulimit=core=0:0",
             f"--tmpfs=/tmp:rw,nosuid,nodev,size={scratch}",
-            f"--shm-size={max(scratch // 4, 4096)}", "--log-driver=none",
-            f"--workdir={working_directory(execution)}", "--entrypoint=",
+            f"--shm-size={max(scratch // 4, 4096)}",
+            "--log-driver=none",
+            f"--workdir={working_directory(execution)}",
+            "--entrypoint=",
             f"--user={owner[0]}:{owner[1]}",
-        ]  # fmt: skip
+        ]
         if self.name == "podman":
             argv += ["--read-only-tmpfs=false"]
             if os.geteuid() != 0:
@@ -215,7 +241,7 @@ class Engine:
                 raise Refused(
                     f"{why}: the image is not on this machine; "
                     f"somebody who may has to pull it ({self.name} pull …)"
-                ) from None
+                ) from error
             raise
 
 

@@ -24,10 +24,25 @@ from tea_runner.sandbox.bubblewrap_options import USER, Bind
 
 #: Shown where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
 _ETC = (
-    "ld.so.cache", "localtime", "timezone", "alternatives", "ssl/certs", "ssl/openssl.cnf",
-    "pki/tls/certs", "pki/ca-trust/extracted", "fonts", "mime.types", "protocols", "services",
-    "R", "perl", "octave.conf", "matplotlibrc", "magic", "papersize",
-)  # fmt: skip
+    "ld.so.cache",
+    "localtime",
+    "timezone",
+    "alternatives",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/ca-trust/extracted",
+    "fonts",
+    "mime.types",
+    "protocols",
+    "services",
+    "R",
+    "perl",
+    "octave.conf",
+    "matplotlibrc",
+    "magic",
+    "papersize",
+)
 _ETC_PATTERNS = ("java-*", "ImageMagick-*", "python3*")
 
 #: Shown only with a network.
@@ -126,7 +141,7 @@ class EtcFolder:
             raise OutsideError(
                 f"what sandboxes see of {self._etc} cannot be copied to {self._place}: "
                 f"{error.strerror}; see that there is room, and who owns the folder"
-            ) from None
+            ) from error
         self._known[network], self._looked[network] = (stamp, made), now
         return made
 
@@ -168,7 +183,7 @@ def _look(path: Path) -> os.stat_result | None:
     return None
 
 
-class _Piece(NamedTuple):
+class _EtcPiece(NamedTuple):
     """One thing that everybody may read: its path below ``/etc``, and what tells it from others."""
 
     relative: str
@@ -179,7 +194,7 @@ class _Piece(NamedTuple):
     size: int
 
 
-def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_Piece]:
+def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_EtcPiece]:
     """A piece with all below it.  It may be a link itself, as localtime is; links inside stay links."""
     found = path.lstat() if inside else _look(path)
     if found is None:
@@ -189,7 +204,7 @@ def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_Piece
     kind = kinds.get(stat.S_IFMT(mode), "")
     if not kind or not mode & 0o004:
         return
-    yield _Piece(relative, kind, mode, found.st_ino, found.st_mtime_ns, found.st_size)
+    yield _EtcPiece(relative, kind, mode, found.st_ino, found.st_mtime_ns, found.st_size)
     if kind == "folder":
         names: list[str] = []
         with contextlib.suppress(OSError), os.scandir(path) as entries:
@@ -198,7 +213,7 @@ def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_Piece
             yield from _walk(path / name, f"{relative}/{name}", inside=True)
 
 
-def _copy(etc: Path, piece: _Piece, new: Path) -> None:
+def _copy(etc: Path, piece: _EtcPiece, new: Path) -> None:
     source, target = etc / piece.relative, new / piece.relative
     for parent in reversed(target.relative_to(new).parents[:-1]):
         if not (new / parent).is_dir():

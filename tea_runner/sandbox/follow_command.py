@@ -28,7 +28,7 @@ _SIGNALS = frozenset(map(int, signal.valid_signals()))
 _TICK = 0.2
 
 
-class Child(Protocol):
+class RunningCommand(Protocol):
     """A started process that leads a group of its own, as ``process.start`` gives it."""
 
     @property
@@ -45,14 +45,14 @@ class Child(Protocol):
         ...
 
 
-def end_group(child: Child) -> int:
+def end_group(child: RunningCommand) -> int:
     """End a process and its group, also when only the group is left; its code."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     return child.wait()
 
 
-def end_of(child: Child, stack: contextlib.ExitStack) -> int | None:
+def end_of(child: RunningCommand, stack: contextlib.ExitStack) -> int | None:
     """A descriptor that becomes readable at a process's end; None where the system has no such thing."""
     if not hasattr(os, "pidfd_open"):
         return None
@@ -66,7 +66,7 @@ def ended_by(code: int | None) -> int | None:
     return code - 128 if code is not None and code - 128 in _SIGNALS else None
 
 
-def overhear(execution: Execution) -> tuple[Execution, bytearray]:
+def tee_tail(execution: Execution) -> tuple[Execution, bytearray]:
     """The same execution, and the last of what it prints: they may be the environment's own words."""
     last = bytearray()
 
@@ -110,7 +110,7 @@ def outcome(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watch:
+class CommandWatch:
     """What is looked at while the command runs."""
 
     #: Whether it has ended; cheap.
@@ -125,7 +125,9 @@ class Watch:
     overflow: Callable[[], str] | None = None
 
 
-def follow(execution: Execution, output: int, watch: Watch, *, began: float) -> tuple[End, str]:
+def follow(
+    execution: Execution, output: int, watch: CommandWatch, *, began: float
+) -> tuple[End, str]:
     """Hand the output on until the command ends or has to be ended.
 
     :param output: read end of the pipe, which this sets to non-blocking.

@@ -27,7 +27,7 @@ def ordinary_user() -> int | None:
     """
     if os.geteuid() != 0:
         return None
-    return choose(_own_map(), threading.get_native_id())
+    return choose_user(_own_map(), threading.get_native_id())
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def known_user() -> int | None:
         return None
 
 
-def choose(uid_map: str, thread: int) -> int | None:
+def choose_user(uid_map: str, thread: int) -> int | None:
     """As :func:`ordinary_user`, from the text of ``uid_map``."""
     ranges = [tuple(map(int, line.split())) for line in uid_map.splitlines()]
 
@@ -64,10 +64,10 @@ def give_all(paths: Iterable[Path], user: int | None) -> None:
     """Make directories the user's; None leaves them to us."""
     for path in paths if user is not None else ():
         assert user is not None
-        give(path, user)
+        give_to_user(path, user)
 
 
-def give(path: Path, user: int) -> None:
+def give_to_user(path: Path, user: int) -> None:
     """Make a directory and all below it the user's, without following links."""
     os.chown(path, user, user, follow_symlinks=False)
     if path.is_dir():

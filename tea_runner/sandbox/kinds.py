@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.sandbox.apptainer import Apptainer
-from tea_runner.sandbox.bubblewrap import HostSandbox
-from tea_runner.sandbox.container_engine import Engine
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.protocol import Environment
-from tea_runner.sandbox.unsandboxed import Plain
+from tea_runner.sandbox.unsandboxed import Unsandboxed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class EnvironmentChoice:
     """What the operator has set; the names are those of the settings."""
 
     #: ``host``, or ``off``: what a command without an image runs in.
@@ -32,17 +32,19 @@ class Choice:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-KINDS: dict[str, Callable[[Choice], Environment]] = {
-    "host": lambda choice: HostSandbox(binds=choice.binds, path=choice.path, place=choice.place),
-    "off": lambda choice: Plain(path=choice.path),
-    "docker": lambda choice: Engine("docker", variables=choice.variables),
-    "podman": lambda choice: Engine("podman", variables=choice.variables),
+KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
+    "host": lambda choice: BubblewrapSandbox(
+        binds=choice.binds, path=choice.path, place=choice.place
+    ),
+    "off": lambda choice: Unsandboxed(path=choice.path),
+    "docker": lambda choice: ContainerEngine("docker", variables=choice.variables),
+    "podman": lambda choice: ContainerEngine("podman", variables=choice.variables),
     "apptainer": lambda choice: Apptainer(variables=choice.variables),
 }
 _WITHOUT_IMAGE = ("host", "off")
 
 
-def choose(image: str, choice: Choice) -> Environment:
+def choose_environment(image: str, choice: EnvironmentChoice) -> Environment:
     """The environment for a command with this image, or without one; it has been checked.
 
     There is no falling back: what was asked for and cannot be had is refused.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.hook import names
-from tea_runner.core.pipeline import Secret
+from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import SHORTEST
 from tea_runner.sandbox.protocol import Mount
 
@@ -37,7 +37,7 @@ class PipelineSecret:
             else:
                 found = {self.name: self.file.read_bytes()}
         except OSError as error:
-            raise SettingsError(f"secret {self.name}: {self.file}: {error.strerror}") from None
+            raise SettingsError(f"secret {self.name}: {self.file}: {error.strerror}") from error
         for key, value in found.items():
             if len(value.strip()) < SHORTEST:
                 raise SettingsError(
@@ -48,7 +48,7 @@ class PipelineSecret:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class GivenSecrets:
     """What a command gets."""
 
     env: dict[str, str] = field(default_factory=dict, repr=False)
@@ -57,14 +57,14 @@ class Given:
     values: tuple[bytes, ...] = field(default=(), repr=False)
 
 
-def give(
-    wanted: Sequence[Secret],
+def give_secrets(
+    wanted: Sequence[SecretReference],
     known: Sequence[PipelineSecret],
     *,
     repository: str,
     trusted: bool,
     folder: Path,
-) -> Given:
+) -> GivenSecrets:
     """The secrets that a pipeline asks for.
 
     :param folder: not there yet; below it files are made, which others may read: the folder above
@@ -106,4 +106,4 @@ def give(
                     (place / key).write_bytes(value)
                     (place / key).chmod(0o444)
             mounts.append(Mount(source=place, target=asked.mount_path))
-    return Given(env=env, mounts=tuple(mounts), values=tuple(values))
+    return GivenSecrets(env=env, mounts=tuple(mounts), values=tuple(values))

@@ -25,11 +25,11 @@ def reserve(memory: int) -> int:
     return 2 * memory + _RESERVE
 
 
-def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
+def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
     """Hold *pid* and all that it starts to *limits*.
 
     :param memory_held: a cgroup holds the memory; otherwise each process may reserve twice it
-        and some more, and :func:`balloon` is to be asked about the sum.
+        and some more, and :func:`memory_watcher` is to be asked about the sum.
     """
     wanted: list[tuple[int, int | None]] = [
         (resource.RLIMIT_CORE, 0),
@@ -48,7 +48,7 @@ def apply(pid: int, limits: Limits, *, memory_held: bool) -> None:
             resource.prlimit(pid, kind, (value, value))
 
 
-def balloon(root: int, limits: Limits) -> Callable[[], bool] | None:
+def memory_watcher(root: int, limits: Limits) -> Callable[[], bool] | None:
     """What says whether a process and all below it use more memory than they may."""
     most = limits.memory
     if most is None:

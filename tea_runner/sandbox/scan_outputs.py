@@ -13,19 +13,25 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from tea_runner.core.results.output_policy import Output, Refusal, Rules, refusals, shown
-from tea_runner.host.openat import Found, TooMany, read, walk
+from tea_runner.core.results.output_policy import (
+    OutputNameRules,
+    Refusal,
+    WrittenFile,
+    refusals,
+    shown,
+)
+from tea_runner.host.openat import DirectoryEntry, TooMany, read, walk
 
 #: At most so many reasons are collected; a million of them help nobody.
 _REASONS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Examination:
+class ScanResult:
     """What a command wrote."""
 
     #: In the order of their paths.
-    outputs: tuple[Output, ...]
+    outputs: tuple[WrittenFile, ...]
     #: Directories with nothing in them: git cannot keep them.
     empty: tuple[str, ...]
     #: Not empty: nothing of it may become a result.
@@ -34,26 +40,26 @@ class Examination:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
+class OutputLimits:
     """How much a command may write; None is no limit."""
 
     size: int | None = None
     files: int | None = 1_000_000
 
 
-RULES = Rules()
-BOUNDS = Bounds()
+RULES = OutputNameRules()
+BOUNDS = OutputLimits()
 
 
-def examine(
+def scan_outputs(
     out: Path,
     *,
     home: str = "",
-    rules: Rules = RULES,
-    bounds: Bounds = BOUNDS,
+    rules: OutputNameRules = RULES,
+    bounds: OutputLimits = BOUNDS,
     pfs: str = "",
     out_at: str = "",
-) -> Examination:
+) -> ScanResult:
     """Look at all that lies below *out*.
 
     :param home: where it will lie in the dataset.
@@ -61,7 +67,7 @@ def examine(
         for the caller to replace by a copy. Empty: links to inputs are refused as any other.
     :param out_at: the inside path of *out* (``/pfs/out``), where relative links began.
     """
-    outputs: list[Output] = []
+    outputs: list[WrittenFile] = []
     refused: list[Refusal] = []
     directories: set[str] = set()
     filled: set[str] = set()
@@ -95,9 +101,9 @@ def examine(
     empty = tuple(sorted(directories - filled))
     if len(refused) < _REASONS:
         # git does not keep empty directories, but whoever copies a tree does
-        names = [Output(path=path) for path in empty]
+        names = [WrittenFile(path=path) for path in empty]
         refused += refusals([*outputs, *names], home=home, rules=rules)
-    return Examination(
+    return ScanResult(
         outputs=tuple(outputs),
         empty=empty,
         refused=tuple(dict.fromkeys(refused[:_REASONS])),
@@ -106,12 +112,14 @@ def examine(
 
 
 _KINDS = {
-    stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
-}  # fmt: skip
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
-def _kind_refusal(found: Found, device: int, rules: Rules) -> str:
+def _kind_refusal(found: DirectoryEntry, device: int, rules: OutputNameRules) -> str:
     """Why this kind of thing may not be a result, or nothing."""
     mode = found.stat.st_mode
     kind = stat.S_IFMT(mode)
@@ -134,7 +142,7 @@ def _kind_refusal(found: Found, device: int, rules: Rules) -> str:
     return _attributes(found)
 
 
-def _attributes(found: Found) -> str:
+def _attributes(found: DirectoryEntry) -> str:
     try:
         descriptor = read(found)
     except OSError as error:
@@ -151,14 +159,14 @@ def _attributes(found: Found) -> str:
     return ""
 
 
-def _output(found: Found, pfs: str, out_at: str) -> Output:
+def _output(found: DirectoryEntry, pfs: str, out_at: str) -> WrittenFile:
     if stat.S_ISLNK(found.stat.st_mode):
         target = os.readlink(found.name, dir_fd=found.parent)
         inside = _input(found.path, target, pfs, out_at)
         if inside:
-            return Output(path=found.path, kind="input link", target=inside)
-        return Output(path=found.path, kind="symlink", target=target)
-    return Output(
+            return WrittenFile(path=found.path, kind="input link", target=inside)
+        return WrittenFile(path=found.path, kind="symlink", target=target)
+    return WrittenFile(
         path=found.path,
         size=found.stat.st_size,
         executable=bool(found.stat.st_mode & 0o100),

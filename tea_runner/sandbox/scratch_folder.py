@@ -18,10 +18,19 @@ from tea_runner.host.openat import remove_tree
 log = logging.getLogger(__name__)
 
 #: Errors that say that the machine, not the work, is in a bad way.
-_OF_THE_MACHINE = frozenset({
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
-    errno.EAGAIN, errno.ESTALE,
-})  # fmt: skip
+_OF_THE_MACHINE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EAGAIN,
+        errno.ESTALE,
+    }
+)
 _LEAST_FILES = 200
 
 
@@ -30,7 +39,7 @@ def is_of_the_machine(error: OSError) -> bool:
     return error.errno in _OF_THE_MACHINE
 
 
-class Scratch:
+class ScratchFolder:
     """Where one process works."""
 
     def __init__(self, root: Path, least: int = 0) -> None:

@@ -49,7 +49,7 @@ _X32 = 0x40000000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
+class Architecture:
     """How one processor family numbers its calls."""
 
     audit: int
@@ -64,57 +64,145 @@ class Machine:
 
 # The newer calls have one number on every machine (asm-generic's rule since 5.0).
 _EVERYWHERE = {
-    "pidfd_getfd": 438, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
-    "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
-    "fspick": 433, "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
-    "process_mrelease": 448, "statmount": 457, "listmount": 458, "open_tree_attr": 467,
-}  # fmt: skip
+    "pidfd_getfd": 438,
+    "io_uring_setup": 425,
+    "io_uring_enter": 426,
+    "io_uring_register": 427,
+    "open_tree": 428,
+    "move_mount": 429,
+    "fsopen": 430,
+    "fsconfig": 431,
+    "fsmount": 432,
+    "fspick": 433,
+    "process_madvise": 440,
+    "mount_setattr": 442,
+    "quotactl_fd": 443,
+    "process_mrelease": 448,
+    "statmount": 457,
+    "listmount": 458,
+    "open_tree_attr": 467,
+}
 
 _X86_64 = {
-    "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
-    "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272, "setns": 308,
-    "add_key": 248, "request_key": 249, "keyctl": 250,
-    "bpf": 321, "userfaultfd": 323, "perf_event_open": 298,
-    "kexec_load": 246, "kexec_file_load": 320,
-    "create_module": 174, "init_module": 175, "delete_module": 176, "finit_module": 313,
-    "get_kernel_syms": 177, "query_module": 178,
-    "name_to_handle_at": 303, "open_by_handle_at": 304,
-    "swapon": 167, "swapoff": 168, "reboot": 169, "acct": 163, "quotactl": 179,
-    "syslog": 103, "settimeofday": 164, "clock_settime": 227, "clock_adjtime": 305,
-    "adjtimex": 159, "sethostname": 170, "setdomainname": 171,
-    "iopl": 172, "ioperm": 173, "modify_ldt": 154, "uselib": 134, "ustat": 136, "sysfs": 139,
-    "_sysctl": 156, "nfsservctl": 180, "lookup_dcookie": 212, "vhangup": 153,
+    "ptrace": 101,
+    "process_vm_readv": 310,
+    "process_vm_writev": 311,
+    "kcmp": 312,
+    "mount": 165,
+    "umount2": 166,
+    "pivot_root": 155,
+    "chroot": 161,
+    "unshare": 272,
+    "setns": 308,
+    "add_key": 248,
+    "request_key": 249,
+    "keyctl": 250,
+    "bpf": 321,
+    "userfaultfd": 323,
+    "perf_event_open": 298,
+    "kexec_load": 246,
+    "kexec_file_load": 320,
+    "create_module": 174,
+    "init_module": 175,
+    "delete_module": 176,
+    "finit_module": 313,
+    "get_kernel_syms": 177,
+    "query_module": 178,
+    "name_to_handle_at": 303,
+    "open_by_handle_at": 304,
+    "swapon": 167,
+    "swapoff": 168,
+    "reboot": 169,
+    "acct": 163,
+    "quotactl": 179,
+    "syslog": 103,
+    "settimeofday": 164,
+    "clock_settime": 227,
+    "clock_adjtime": 305,
+    "adjtimex": 159,
+    "sethostname": 170,
+    "setdomainname": 171,
+    "iopl": 172,
+    "ioperm": 173,
+    "modify_ldt": 154,
+    "uselib": 134,
+    "ustat": 136,
+    "sysfs": 139,
+    "_sysctl": 156,
+    "nfsservctl": 180,
+    "lookup_dcookie": 212,
+    "vhangup": 153,
     "fanotify_init": 300,
-}  # fmt: skip
+}
 
 _AARCH64 = {
-    "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
-    "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268,
-    "add_key": 217, "request_key": 218, "keyctl": 219,
-    "bpf": 280, "userfaultfd": 282, "perf_event_open": 241,
-    "kexec_load": 104, "kexec_file_load": 294,
-    "init_module": 105, "delete_module": 106, "finit_module": 273,
-    "name_to_handle_at": 264, "open_by_handle_at": 265,
-    "swapon": 224, "swapoff": 225, "reboot": 142, "acct": 89, "quotactl": 60,
-    "syslog": 116, "settimeofday": 170, "clock_settime": 112, "clock_adjtime": 266,
-    "adjtimex": 171, "sethostname": 161, "setdomainname": 162,
-    "nfsservctl": 42, "lookup_dcookie": 18, "vhangup": 58, "fanotify_init": 262,
-}  # fmt: skip
+    "ptrace": 117,
+    "process_vm_readv": 270,
+    "process_vm_writev": 271,
+    "kcmp": 272,
+    "mount": 40,
+    "umount2": 39,
+    "pivot_root": 41,
+    "chroot": 51,
+    "unshare": 97,
+    "setns": 268,
+    "add_key": 217,
+    "request_key": 218,
+    "keyctl": 219,
+    "bpf": 280,
+    "userfaultfd": 282,
+    "perf_event_open": 241,
+    "kexec_load": 104,
+    "kexec_file_load": 294,
+    "init_module": 105,
+    "delete_module": 106,
+    "finit_module": 273,
+    "name_to_handle_at": 264,
+    "open_by_handle_at": 265,
+    "swapon": 224,
+    "swapoff": 225,
+    "reboot": 142,
+    "acct": 89,
+    "quotactl": 60,
+    "syslog": 116,
+    "settimeofday": 170,
+    "clock_settime": 112,
+    "clock_adjtime": 266,
+    "adjtimex": 171,
+    "sethostname": 161,
+    "setdomainname": 162,
+    "nfsservctl": 42,
+    "lookup_dcookie": 18,
+    "vhangup": 58,
+    "fanotify_init": 262,
+}
 
 MACHINES = {
-    "x86_64": Machine(
-        audit=0xC000003E, clone=56, clone3=435, ioctl=16, socket=41, socketpair=53, x32=True,
+    "x86_64": Architecture(
+        audit=0xC000003E,
+        clone=56,
+        clone3=435,
+        ioctl=16,
+        socket=41,
+        socketpair=53,
+        x32=True,
         denied=tuple(sorted((_X86_64 | _EVERYWHERE).values())),
     ),
-    "aarch64": Machine(
-        audit=0xC00000B7, clone=220, clone3=435, ioctl=29, socket=198, socketpair=199, x32=False,
+    "aarch64": Architecture(
+        audit=0xC00000B7,
+        clone=220,
+        clone3=435,
+        ioctl=29,
+        socket=198,
+        socketpair=199,
+        x32=False,
         denied=tuple(sorted((_AARCH64 | _EVERYWHERE).values())),
     ),
-}  # fmt: skip
+}
 
 
 @functools.cache
-def program(machine: str) -> bytes:
+def filter_program(machine: str) -> bytes:
     """The filter for a machine as ``platform.machine()`` names it.
 
     :raises KeyError: for a machine whose numbers we do not know.

@@ -1,7 +1,7 @@
 """An execution in, a sandbox that waits at its gate out.
 
 ``bwrap`` is started with all it needs on descriptors, none of which the command inherits; it stops
-before the command until :meth:`Started.open_gate`, so that limits, cgroup and the map of users are
+before the command until :meth:`StartedSandbox.open_gate`, so that limits, cgroup and the map of users are
 in force before the command's first instruction.
 """
 
@@ -21,10 +21,10 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 from tea_runner.sandbox import bubblewrap_options, seccomp, system_mounts
-from tea_runner.sandbox.bubblewrap_options import USER, Bind, Sandbox
+from tea_runner.sandbox.bubblewrap_options import USER, Bind, SandboxLayout
 from tea_runner.sandbox.cgroup_launcher import in_memory
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
-from tea_runner.sandbox.follow_command import Child, end_group
+from tea_runner.sandbox.follow_command import RunningCommand, end_group
 from tea_runner.sandbox.mounts import mounts, working_directory
 from tea_runner.sandbox.protocol import Execution
 
@@ -34,10 +34,10 @@ ENDED = "bwrap was ended"
 SCRATCH = 1 << 30
 
 
-class Started:
+class StartedSandbox:
     """A sandbox and its processes; the command waits at the gate."""
 
-    def __init__(self, bwrap: Child, *, output: int, status: int, gate: int) -> None:
+    def __init__(self, bwrap: RunningCommand, *, output: int, status: int, gate: int) -> None:
         self._bwrap = bwrap
         self._status = status
         self._heard = b""
@@ -68,8 +68,8 @@ class Started:
                 for name in ("gid_map", "uid_map"):
                     text = f"0 0 1\n{USER} {user} 1\n"
                     Path(f"/proc/{self.first}/{name}").write_text(text, "ascii")
-        except (ProcessLookupError, FileNotFoundError):
-            raise OutsideError(f"the sandbox could not be made: {ENDED}") from None
+        except (ProcessLookupError, FileNotFoundError) as error:
+            raise OutsideError(f"the sandbox could not be made: {ENDED}") from error
 
     def _line(self) -> dict[str, int] | None:
         """The next of bwrap's lines about itself; None when it has ended without another."""
@@ -121,41 +121,48 @@ class Started:
             os.close(descriptor)
 
 
-class Begin(Protocol):
+class StartProcess(Protocol):
     """Starts a program; see :meth:`tea_runner.sandbox.cgroup_launcher.Launcher.start`."""
 
     def __call__(
         self, argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]
-    ) -> Child:
+    ) -> RunningCommand:
         """Start it."""
         ...
 
 
-def begin(argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]) -> Child:
+def start_process(
+    argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]
+) -> RunningCommand:
     """Start a program as a child of this thread."""
-    return process.start(
-        argv, env={"LC_ALL": "C"}, cwd="/", stdin=stdin, stdout=output, stderr=output,
+    return process.start_process(
+        argv,
+        env={"LC_ALL": "C"},
+        cwd="/",
+        stdin=stdin,
+        stdout=output,
+        stderr=output,
         pass_fds=pass_fds,
-    )  # fmt: skip
+    )
 
 
 @contextlib.contextmanager
-def launch(
+def start_sandbox(
     execution: Execution,
     *,
     user: int | None,
     extra: tuple[Path, ...],
     path: str,
     etc: EtcFolder,
-    begin: Begin = begin,
-) -> Iterator[Started]:
+    start_process: StartProcess = start_process,
+) -> Iterator[StartedSandbox]:
     """A started sandbox that is gone at the end, with all that runs in it.
 
     :param user: the ordinary user a root worker's command becomes.
     :param extra: directories of the host shown read-only at their own paths.
     :param path: ``PATH`` where the execution names none.
     :param etc: what is shown of ``/etc``.
-    :param begin: what starts ``bwrap``.
+    :param start_process: what starts ``bwrap``.
     :raises OutsideError: when the sandbox cannot be made.
     """
     with contextlib.ExitStack() as ours:
@@ -168,10 +175,18 @@ def launch(
             for descriptor in (printed, status_in, gate_out):
                 theirs.callback(os.close, descriptor)
             bwrap = _start(
-                execution, theirs, user, extra, path, etc, begin,
-                printed=printed, status=status_in, gate=gate_out,
-            )  # fmt: skip
-        started = Started(bwrap, output=output, status=status, gate=gate)
+                execution,
+                theirs,
+                user,
+                extra,
+                path,
+                etc,
+                start_process,
+                printed=printed,
+                status=status_in,
+                gate=gate_out,
+            )
+        started = StartedSandbox(bwrap, output=output, status=status, gate=gate)
         ours.pop_all()
         try:
             started.appear(user)
@@ -187,12 +202,12 @@ def _start(
     extra: tuple[Path, ...],
     path: str,
     etc: EtcFolder,
-    begin: Begin,
+    start_process: StartProcess,
     *,
     printed: int,
     status: int,
     gate: int,
-) -> Child:
+) -> RunningCommand:
     """Start ``bwrap``; the descriptors on *stack* are only for it."""
 
     def held(content: bytes) -> int:
@@ -218,7 +233,7 @@ def _start(
     # Nothing can be put into a folder that is shown whole.
     below = [*map(str, extra), *(bind.target for bind in own)]
     apart = any(name.startswith("/etc/") for name in below)
-    sandbox = Sandbox(
+    sandbox = SandboxLayout(
         system=system_mounts.system(extra, etc.binds(apart=apart, network=execution.network)),
         links=system_mounts.links(),
         files=tuple((held(text.encode()), name) for name, text in FILES.items()) if apart else (),
@@ -228,7 +243,7 @@ def _start(
         scratch=execution.limits.scratch or SCRATCH,
         network=execution.network,
         mapped=mapped,
-        seccomp=held(seccomp.program(platform.machine())),
+        seccomp=held(seccomp.filter_program(platform.machine())),
         status=status,
         gate=gate,
         null=null,
@@ -236,12 +251,15 @@ def _start(
     options = held(b"".join(os.fsencode(o) + b"\0" for o in bubblewrap_options.options(sandbox)))
     # the command would inherit what bwrap does not read and close
     inherited = (options, sandbox.seccomp, status, gate, *((null,) if mapped else ()))
-    return begin(
+    return start_process(
         (
-            shutil.which("bwrap") or "bwrap", "--args", str(options), "--",
+            shutil.which("bwrap") or "bwrap",
+            "--args",
+            str(options),
+            "--",
             *bubblewrap_options.command(execution.argv, env, mapped=mapped),
         ),
         stdin=stdin,
         output=printed,
         pass_fds=(*inherited, *(descriptor for descriptor, _ in sandbox.files)),
-    )  # fmt: skip
+    )

@@ -18,8 +18,8 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox.follow_command import (
-    Child,
-    Watch,
+    CommandWatch,
+    RunningCommand,
     drain,
     end_group,
     end_of,
@@ -39,7 +39,7 @@ if sys.platform == "linux":
 WARNING = "this command runs without a sandbox"
 
 
-class Plain:
+class Unsandboxed:
     """Runs commands on this machine as the worker itself."""
 
     name = "off"
@@ -83,9 +83,9 @@ class Plain:
             oom = None
             if sys.platform == "linux":
                 with contextlib.suppress(ProcessLookupError):
-                    resource_limits.apply(started.pid, execution.limits, memory_held=False)
-                oom = resource_limits.balloon(started.pid, execution.limits)
-            watch = Watch(
+                    resource_limits.apply_limits(started.pid, execution.limits, memory_held=False)
+                oom = resource_limits.memory_watcher(started.pid, execution.limits)
+            watch = CommandWatch(
                 ended=lambda: started.poll() is not None,
                 ended_fd=end_of(started, stack),
                 oom=oom,
@@ -99,13 +99,19 @@ class Plain:
             drain(execution, reading)
         return outcome(end, code, sentence, began=began)
 
-    def _start(self, execution: Execution, stdin: int | None, printed: int) -> Child | None:
+    def _start(
+        self, execution: Execution, stdin: int | None, printed: int
+    ) -> RunningCommand | None:
         env = {"PATH": self._path, **execution.env}
         try:
-            return process.start(
-                execution.argv, env=env, cwd=_working_directory(execution),
-                stdin=stdin, stdout=printed, stderr=printed,
-            )  # fmt: skip
+            return process.start_process(
+                execution.argv,
+                env=env,
+                cwd=_working_directory(execution),
+                stdin=stdin,
+                stdout=printed,
+                stderr=printed,
+            )
         except (OutsideError, PermissionError) as error:
             execution.log(f"{error}\n".encode())
             return None

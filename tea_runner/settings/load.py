@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tea_runner.core.errors import SettingsError
-from tea_runner.settings.options import Options, Secret
+from tea_runner.settings.options import Options, SecretValue
 from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
@@ -62,7 +62,7 @@ class Settings(Options):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownOption:
     """One name that can be set."""
 
     name: str
@@ -75,7 +75,7 @@ class Known:
         return PREFIX + self.name.upper().replace(".", "__")
 
 
-def known() -> Iterator[Known]:
+def known() -> Iterator[KnownOption]:
     """Every name that can be set, groups after single values."""
     groups = []
     hints = typing.get_type_hints(Options)
@@ -84,11 +84,11 @@ def known() -> Iterator[Known]:
         if dataclasses.is_dataclass(kind):
             groups.append((each.name, kind))
         else:
-            yield Known(each.name, kind, each)
+            yield KnownOption(each.name, kind, each)
     for group, kind in groups:
         inner = typing.get_type_hints(kind)
         for each in dataclasses.fields(kind):
-            yield Known(f"{group}.{each.name}", inner[each.name], each)
+            yield KnownOption(f"{group}.{each.name}", inner[each.name], each)
 
 
 def load_settings(
@@ -131,14 +131,14 @@ def load_settings(
         try:
             values[name] = read_value(names[name].kind, value, names[name].field, home, base)
         except ExpectedError as expected:
-            shown = "" if names[name].kind is Secret else f" = {_short(value)}"
-            raise SettingsError(f"{name}{shown} (from {origin}): expected {expected}") from None
+            shown = "" if names[name].kind is SecretValue else f" = {_short(value)}"
+            raise SettingsError(f"{name}{shown} (from {origin}): expected {expected}") from expected
     settings = _build(values, {name: origin for name, (_, origin, _) in said.items()}, home)
     _check(settings)
     return settings
 
 
-def read_secret(path: Path, name: str, source: str) -> Secret:
+def read_secret(path: Path, name: str, source: str) -> SecretValue:
     """The content of a file with a secret, without the end of its line.
 
     :raises SettingsError: when it cannot be read or is empty.
@@ -147,10 +147,10 @@ def read_secret(path: Path, name: str, source: str) -> Secret:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingsError(f"{name} = {path} (from {source}): cannot be read: {why}") from None
+        raise SettingsError(f"{name} = {path} (from {source}): cannot be read: {why}") from error
     if not text:
         raise SettingsError(f"{name} = {path} (from {source}): the file is empty")
-    return Secret(text)
+    return SecretValue(text)
 
 
 def _file(named: Path | None, env: Mapping[str, str]) -> tuple[Path | None, str]:
@@ -167,15 +167,15 @@ def _file(named: Path | None, env: Mapping[str, str]) -> tuple[Path | None, str]
     return None, ""
 
 
-def _from_file(path: Path, names: Mapping[str, Known]) -> Iterator[tuple[str, object]]:
+def _from_file(path: Path, names: Mapping[str, KnownOption]) -> Iterator[tuple[str, object]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path}: is not UTF-8 text") from None
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: is not TOML: {error}") from None
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
     groups = {name.partition(".")[0] for name in names if "." in name}
     for key, value in table.items():
         if key in groups and isinstance(value, dict):
@@ -193,7 +193,7 @@ def _from_file(path: Path, names: Mapping[str, Known]) -> Iterator[tuple[str, ob
 
 
 def _from_variables(
-    env: Mapping[str, str], names: Mapping[str, Known]
+    env: Mapping[str, str], names: Mapping[str, KnownOption]
 ) -> Iterator[tuple[str, object, str]]:
     by_variable = {each.variable: name for name, each in names.items()}
     twins = {names[name].variable + "_FILE": name for name in FROM_FILE}

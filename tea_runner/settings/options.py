@@ -15,7 +15,7 @@ from typing import Any, Literal
 MEBI = 1 << 20
 
 
-class Secret(str):
+class SecretValue(str):
     """Text that is never shown: ``repr`` and ``str`` are masked; :meth:`reveal` is the text."""
 
     __slots__ = ()
@@ -53,7 +53,7 @@ def option(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Redis:
+class RedisOptions:
     """The queue."""
 
     url: str = option(
@@ -82,8 +82,8 @@ class ForgeOptions:
         "Repositories are cloned from below it and from nowhere else.",
     )
     user: str = option("tea-runner", "The bot's user name on the forge.")
-    token: Secret = option(
-        Secret(),
+    token: SecretValue = option(
+        SecretValue(),
         "The bot's token (scopes write:repository and read:user). Not allowed in the settings "
         "file: name a file with token_file.",
     )
@@ -110,7 +110,7 @@ class ForgeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Web:
+class WebOptions:
     """The receiver and the pages."""
 
     host: str = option("127.0.0.1", "Address to listen on.")
@@ -132,7 +132,7 @@ class Web:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Annex:
+class AnnexOptions:
     """Content of annexed files."""
 
     allowed_addresses: tuple[str, ...] = option(
@@ -145,7 +145,7 @@ class Annex:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sandbox:
+class SandboxOptions:
     """What a command of the host environment may do."""
 
     kind: Literal["bwrap", "off"] = option(
@@ -196,7 +196,7 @@ class WorkerOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Log:
+class LogOptions:
     """The log of each job."""
 
     max_bytes: int = option(
@@ -205,21 +205,21 @@ class Log:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconcile:
+class ReconcileOptions:
     """Comparing forge and results, in case a delivery was lost."""
 
     every: float = option(60.0, "Time between two comparisons.", unit="seconds", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class StatusOptions:
     """Commit statuses on the forge."""
 
     context: str = option("tea-runner", "Name under which statuses appear beside commits.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bot:
+class BotOptions:
     """Author of results commits."""
 
     name: str = option("tea-runner", "Name in results commits.")
@@ -236,7 +236,7 @@ class Bot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage:
+class StorageOptions:
     """One git-annex special remote that workers may use; ``origin`` is the forge itself.
 
     Without a uuid it is any remote of this name, type and options; with one it is that remote.
@@ -305,7 +305,7 @@ class Options:
         ("host",),
         "Kinds of environment that this host's workers offer: host, docker, podman, apptainer.",
     )
-    storage: tuple[Storage, ...] = option(
+    storage: tuple[StorageOptions, ...] = option(
         (),
         "Special remotes that workers may use, one [[storage]] table each: name, uuid, type, "
         "options (a table), env (a table: variable = file with the secret). Nothing else is "
@@ -317,13 +317,13 @@ class Options:
         "name, file (or a folder with a file per key), repositories (owner/name patterns). Given on "
         "trusted branches only.",
     )
-    redis: Redis = field(default_factory=Redis)
+    redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)
-    web: Web = field(default_factory=Web)
-    annex: Annex = field(default_factory=Annex)
-    sandbox: Sandbox = field(default_factory=Sandbox)
+    web: WebOptions = field(default_factory=WebOptions)
+    annex: AnnexOptions = field(default_factory=AnnexOptions)
+    sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
-    log: Log = field(default_factory=Log)
-    reconcile: Reconcile = field(default_factory=Reconcile)
-    status: Status = field(default_factory=Status)
-    bot: Bot = field(default_factory=Bot)
+    log: LogOptions = field(default_factory=LogOptions)
+    reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
+    status: StatusOptions = field(default_factory=StatusOptions)
+    bot: BotOptions = field(default_factory=BotOptions)

@@ -11,12 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tea_runner.settings.options import Secret, SecretFile, Storage
+from tea_runner.settings.options import SecretFile, SecretValue, StorageOptions
 
 _BYTES: Mapping[str, float] = {
-    "": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
-    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-}  # fmt: skip
+    "": 1,
+    "b": 1,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+}
 _SECONDS: Mapping[str, float] = {
     "": 1.0,
     "ms": 0.001,
@@ -56,7 +64,7 @@ def read_value(
         if raw not in choices:
             raise ExpectedError("one of " + ", ".join(map(str, choices)))
         return raw
-    if kind is Storage:
+    if kind is StorageOptions:
         return _storage(raw, home, base)
     if kind is SecretFile:
         return _secret_file(raw, home, base)
@@ -68,8 +76,8 @@ def read_value(
         raise ExpectedError("one line of text")
     if kind is Path:
         return _path(str(raw), home, base)
-    if kind is Secret:
-        return Secret(raw)
+    if kind is SecretValue:
+        return SecretValue(raw)
     return str(raw)
 
 
@@ -77,15 +85,15 @@ def _many(
     kind: Any, raw: object, option: dataclasses.Field[Any], home: str, base: Path | None
 ) -> tuple[object, ...]:
     if isinstance(raw, str):
-        if kind in (Storage, SecretFile) or raw.lstrip().startswith("["):
+        if kind in (StorageOptions, SecretFile) or raw.lstrip().startswith("["):
             try:
                 raw = json.loads(raw)
-            except ValueError:
-                raise ExpectedError("a list in JSON") from None
+            except ValueError as error:
+                raise ExpectedError("a list in JSON") from error
         else:
             raw = [each.strip() for each in raw.split(",") if each.strip()]
     if not isinstance(raw, list | tuple):
-        tables = {Storage: "[[storage]] tables", SecretFile: "[[secrets]] tables"}
+        tables = {StorageOptions: "[[storage]] tables", SecretFile: "[[secrets]] tables"}
         raise ExpectedError(tables.get(kind, "a list"))
     return tuple(read_value(kind, each, option, home, base) for each in raw)
 
@@ -93,8 +101,16 @@ def _many(
 def _truth(raw: object) -> bool:
     if isinstance(raw, bool):
         return raw
-    words = {"true": True, "yes": True, "on": True, "1": True,
-             "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
     if isinstance(raw, str) and raw.lower() in words:
         return words[raw.lower()]
     raise ExpectedError("true or false")
@@ -134,7 +150,7 @@ def _path(text: str, home: str, base: Path | None) -> Path:
     return base / text if base is not None else Path(text)
 
 
-def _storage(raw: object, home: str, base: Path | None) -> Storage:
+def _storage(raw: object, home: str, base: Path | None) -> StorageOptions:
     if not isinstance(raw, dict):
         raise ExpectedError("a [[storage]] table with name, uuid and type")
     allowed = {"name", "uuid", "type", "options", "env"}
@@ -158,7 +174,7 @@ def _storage(raw: object, home: str, base: Path | None) -> Storage:
         isinstance(v, str) and v and _VARIABLE.fullmatch(k) for k, v in env.items()
     ):
         raise ExpectedError(f"a table (variable = file) as env in [[storage]] {name}")
-    return Storage(
+    return StorageOptions(
         name=name,
         uuid=uuid,
         type=kind,

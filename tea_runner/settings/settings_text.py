@@ -8,8 +8,8 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from tea_runner.settings.load import FROM_FILE, Known, Settings, known, masked_url
-from tea_runner.settings.options import Secret, SecretFile, Storage
+from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
+from tea_runner.settings.options import SecretFile, SecretValue, StorageOptions
 
 _HEAD = """\
 # Settings of tea-runner.  Every line that is commented out shows the default: this file changes
@@ -53,12 +53,12 @@ Secrets are given as the name of a file.
 """
 
 
-def generate() -> str:
+def settings_file() -> str:
     """A commented settings file that changes nothing as it is."""
     lines = [_HEAD]
     group = ""
     for each in known():
-        if each.kind is Secret:
+        if each.kind is SecretValue:
             continue
         prefix, dot, name = each.name.rpartition(".")
         if dot and prefix != group:
@@ -78,7 +78,7 @@ def generate() -> str:
     return "\n".join(lines)
 
 
-def reference() -> str:
+def settings_reference() -> str:
     """The page docs/reference/settings.md."""
     lines = [_PAGE]
     group: str | None = None
@@ -96,14 +96,14 @@ def reference() -> str:
     return "\n".join(lines)
 
 
-def show(settings: Settings) -> Iterator[tuple[str, str, str]]:
+def show_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Name, value and source of everything, with secrets masked."""
     for each in known():
         value = settings.get(each.name)
         yield each.name, _toml(value), settings.source(each.name)
 
 
-def default(each: Known) -> str:
+def default(each: KnownOption) -> str:
     """The default as TOML, or as words where it depends on the machine."""
     shown: str = each.field.metadata.get("shown", "")
     value = each.field.default
@@ -116,7 +116,7 @@ def default(each: Known) -> str:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, Secret):
+    if isinstance(value, SecretValue):
         return json.dumps(str(value))
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -124,7 +124,7 @@ def _toml(value: object) -> str:
         return "[" + ", ".join(_toml(each) for each in typing.cast(tuple[object, ...], value)) + "]"
     if isinstance(value, SecretFile):
         return json.dumps(f"{value.name} ({', '.join(value.repositories)})")
-    if isinstance(value, Storage):
+    if isinstance(value, StorageOptions):
         return json.dumps(f"{value.name} ({value.type}, {value.uuid})")
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)

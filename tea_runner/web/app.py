@@ -11,15 +11,15 @@ from werkzeug.exceptions import HTTPException
 from tea_runner.core.errors import TeaError
 from tea_runner.web.deliveries import hooks_blueprint
 from tea_runner.web.health import health_blueprint
-from tea_runner.web.url_prefix import Prefix
-from tea_runner.web.web_dependencies import WebParts
+from tea_runner.web.url_prefix import UrlPrefix
+from tea_runner.web.web_dependencies import WebDependencies
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["WebParts", "create_app"]
+__all__ = ["WebDependencies", "create_app"]
 
 
-def create_app(parts: WebParts) -> Flask:
+def create_app(parts: WebDependencies) -> Flask:
     """The receiver, the health checks, and the blueprints that the parts bring."""
     app = Flask("tea_runner.web", static_folder="static", static_url_path="/static")
     # Forges do not follow redirects with a POST: an address is exact or it is not there.
@@ -44,7 +44,7 @@ def create_app(parts: WebParts) -> Flask:
 
     below = urlsplit(parts.settings.web.url).path.rstrip("/")
     if below:
-        app.wsgi_app = Prefix(app.wsgi_app, below)  # type: ignore[method-assign]
+        app.wsgi_app = UrlPrefix(app.wsgi_app, below)  # type: ignore[method-assign]
     return app
 
 

@@ -9,14 +9,14 @@ from flask import Blueprint, Response, jsonify, request
 
 from tea_runner.core.delivery import DIALECTS
 from tea_runner.core.errors import TeaError
-from tea_runner.flow.receive_delivery import Answer, receive, refuse
+from tea_runner.flow.receive_delivery import DeliveryAnswer, receive_delivery, refuse
 from tea_runner.web.request_body import read_body
-from tea_runner.web.web_dependencies import WebParts
+from tea_runner.web.web_dependencies import WebDependencies
 
 _log = logging.getLogger(__name__)
 
 
-def hooks_blueprint(parts: WebParts) -> Blueprint:
+def hooks_blueprint(parts: WebDependencies) -> Blueprint:
     """The one route that forges use."""
     routes = Blueprint("hooks", __name__)
     turns = threading.BoundedSemaphore(max(1, parts.settings.web.threads // 2))
@@ -41,7 +41,9 @@ def hooks_blueprint(parts: WebParts) -> Blueprint:
     return routes
 
 
-def _judge(parts: WebParts, forge: str, hook_id: str, turns: threading.BoundedSemaphore) -> Answer:
+def _judge(
+    parts: WebDependencies, forge: str, hook_id: str, turns: threading.BoundedSemaphore
+) -> DeliveryAnswer:
     """The checks before anything of the delivery is believed."""
     sent = str(request.environ.get("RAW_URI", request.path))
     if sent.partition("?")[0] != request.path:
@@ -51,13 +53,13 @@ def _judge(parts: WebParts, forge: str, hook_id: str, turns: threading.BoundedSe
         hook = parts.hooks.get(hook_id) if forge in DIALECTS else None
     except TeaError as error:
         _log.error("%s", error.message)
-        return Answer(status=503, word="failed", body={"error": "the hooks cannot be read"})
+        return DeliveryAnswer(status=503, word="failed", body={"error": "the hooks cannot be read"})
     if hook is None or hook.forge != forge:
         return refuse(404, "no such hook")
     body = read_body(request, parts.settings.web.max_body, turns)
-    if isinstance(body, Answer):
+    if isinstance(body, DeliveryAnswer):
         return body
-    return receive(
+    return receive_delivery(
         hook,
         request.headers,
         body,

@@ -67,7 +67,7 @@ def _refusal(status: str, sentence: str) -> bytes:
     return head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-class Arrivals(ThreadWorker):  # type: ignore[misc]
+class BufferingThreadWorker(ThreadWorker):  # type: ignore[misc]
     """A gunicorn worker whose threads never wait for a client to begin."""
 
     def init_process(self) -> None:

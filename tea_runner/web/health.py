@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from tea_runner.web.web_dependencies import WebParts
+from tea_runner.web.web_dependencies import WebDependencies
 
 
-def health_blueprint(parts: WebParts) -> Blueprint:
+def health_blueprint(parts: WebDependencies) -> Blueprint:
     """Two routes for supervisors; they say no more than they must."""
     routes = Blueprint("health", __name__)
 

@@ -8,11 +8,11 @@ from flask import Blueprint, Response, request
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import JobFacts, PipelineStanding, RunStanding, standing
+from tea_runner.core.planning.run_status import JobFacts, PipelineStatus, RunStatus, run_status
 from tea_runner.core.results.run_record import group_size
 from tea_runner.present.forge_links import repeat
 from tea_runner.present.json_documents import job_document
-from tea_runner.web.page_context import Desk, twin
+from tea_runner.web.page_context import PageContext, split_json_suffix
 
 #: Bytes of the log that the page shows; the rest is a click away.
 _TAIL = 64 * 1024
@@ -20,17 +20,17 @@ _TAIL = 64 * 1024
 _DATUMS = 200
 
 
-def add_job_pages(routes: Blueprint, desk: Desk) -> None:
+def add_job_pages(routes: Blueprint, desk: PageContext) -> None:
     """``/jobs/<id>``, its twin and ``/jobs/<id>/log``."""
     routes.add_url_rule("/jobs/<job>", "job", lambda job: _job(desk, job))
     routes.add_url_rule("/jobs/<job>/log", "log", lambda job: _log(desk, job))
 
 
-def _job(desk: Desk, name: str) -> Response:
-    name, as_json = twin(name)
+def _job(desk: PageContext, name: str) -> Response:
+    name, as_json = split_json_suffix(name)
     facts = desk.job(name)
     found = desk.site.runs.of_job(name)
-    run = standing(found, {name: facts}) if found is not None else None
+    run = run_status(found, {name: facts}) if found is not None else None
     if as_json:
         return desk.answer("job.html", job_document(facts, run), as_json=True)
     row = _row(run, facts)
@@ -62,12 +62,14 @@ def _job(desk: Desk, name: str) -> Response:
     )
 
 
-def _row(run: RunStanding | None, facts: JobFacts) -> PipelineStanding | None:
+def _row(run: RunStatus | None, facts: JobFacts) -> PipelineStatus | None:
     rows = run.pipelines if run else ()
     return next((row for row in rows if facts.id in row.jobs), None)
 
 
-def _again(desk: Desk, facts: JobFacts, row: PipelineStanding | None, run: Run | None) -> list[str]:
+def _again(
+    desk: PageContext, facts: JobFacts, row: PipelineStatus | None, run: Run | None
+) -> list[str]:
     """The commands that repeat it on any computer."""
     job = facts.job
     if job is None:
@@ -86,7 +88,7 @@ def _again(desk: Desk, facts: JobFacts, row: PipelineStanding | None, run: Run |
     )
 
 
-def _log(desk: Desk, name: str) -> Response:
+def _log(desk: PageContext, name: str) -> Response:
     """The bytes as they were printed: all, the last of them (``?tail=4096``), or a range."""
     log = desk.site.log(name)
     size = log.size()

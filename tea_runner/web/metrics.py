@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from tea_runner.wiring import Site
 
 
-class _Standing(Collector):
+class _StateCollector(Collector):
     """Reads Redis when it is asked, so that all processes of the receiver tell the same."""
 
     def __init__(self, site: Site) -> None:
@@ -45,7 +45,7 @@ def metrics_blueprint(site: Site) -> Blueprint:
     """One route, for a scraper that may reach the pages."""
     routes = Blueprint("metrics", __name__)
     registry = CollectorRegistry()
-    registry.register(_Standing(site))
+    registry.register(_StateCollector(site))
 
     @routes.get("/metrics")
     def metrics() -> Response:

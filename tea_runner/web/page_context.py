@@ -15,7 +15,7 @@ from flask import Response, jsonify, make_response, render_template
 from tea_runner.core.errors import NotFound
 from tea_runner.core.hook import is_repository
 from tea_runner.core.planning.run import ENDED, Run
-from tea_runner.core.planning.run_status import JobFacts, RunStanding, standing
+from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
 from tea_runner.present.forge_links import forge_page
 from tea_runner.wiring import Site
 
@@ -30,7 +30,7 @@ _RUN = re.compile(r"[0-9a-f]{12}")
 _JOB = re.compile(r"[0-9a-f]{32}")
 
 
-class Desk:
+class PageContext:
     """Where pages get what they show."""
 
     def __init__(self, site: Site) -> None:
@@ -51,7 +51,7 @@ class Desk:
         self._fresh[name] = (now, answer)
         return answer
 
-    def run(self, run: str) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+    def run(self, run: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
         """A run as it stands, with its jobs.
 
         :raises NotFound: when it is not remembered.
@@ -60,18 +60,18 @@ class Desk:
             raise NotFound("there is no such run")
         return self.lately(("run", run), lambda: self._run(run))
 
-    def _run(self, name: str) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+    def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
         run = self.site.runs.get(name)
         if run is None:
             raise NotFound(f"there is no run {name} (any more); runs are remembered for two weeks")
         return self._stands(run)
 
-    def _stands(self, run: Run) -> tuple[RunStanding, Mapping[str, JobFacts]]:
+    def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobFacts]]:
         ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
         facts = self.site.jobs.facts(ids[:MOST_JOBS])
-        return standing(run, facts), facts
+        return run_status(run, facts), facts
 
-    def listed(self, heads: list[Run]) -> list[RunStanding]:
+    def listed(self, heads: list[Run]) -> list[RunStatus]:
         """Runs of a list; the newest ones that are under way with all that is known of them."""
         found = []
         looked = 0
@@ -80,7 +80,7 @@ class Desk:
                 looked += 1
                 found.append(self.run(head.id)[0])
             else:
-                found.append(standing(head))
+                found.append(run_status(head))
         return found
 
     def job(self, job: str) -> JobFacts:
@@ -128,7 +128,7 @@ class Desk:
         return response
 
 
-def twin(name: str) -> tuple[str, bool]:
+def split_json_suffix(name: str) -> tuple[str, bool]:
     """A name without ``.json`` at its end, and whether that stood there."""
     return name.removesuffix(".json"), name.endswith(".json")
 

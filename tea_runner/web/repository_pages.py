@@ -14,12 +14,12 @@ from markupsafe import Markup, escape
 
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.hook import is_repository
-from tea_runner.core.planning.run_status import STATES, RunStanding
+from tea_runner.core.planning.run_status import STATES, RunStatus
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web.job_pages import add_job_pages
-from tea_runner.web.page_context import Desk, page_of, twin
+from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.run_pages import add_run_pages
 from tea_runner.web.service_pages import add_host_pages
 from tea_runner.wiring import Site
@@ -32,7 +32,7 @@ _MOST_RUNS = 2000
 def pages_blueprint(site: Site) -> Blueprint:
     """All pages."""
     routes = Blueprint("pages", __name__)
-    desk = Desk(site)
+    desk = PageContext(site)
     routes.record_once(_prepare)
     routes.add_url_rule("/", "home", lambda: _home(desk, False))
     routes.add_url_rule("/index.json", "home_json", lambda: _home(desk, True))
@@ -58,10 +58,10 @@ def _prepare(state: BlueprintSetupState) -> None:
         moment=human_units.moment,
         instant=human_units.instant,
         size=human_units.size,
-        numbers=state_words.numbers,
+        numbers=state_words.counts_text,
         progress=state_words.progress,
-        sentence=state_words.sentence,
-        remark=state_words.remark,
+        sentence=state_words.run_sentence,
+        remark=state_words.pipeline_remark,
         ordered=state_words.ordered,
         lines=lambda text: Markup(escape(visible_lines(text))),  # noqa: S704 - escaped just here
     )
@@ -77,8 +77,8 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _home(desk: Desk, as_json: bool) -> Response:
-    def ask() -> list[tuple[str, list[RunStanding]]]:
+def _home(desk: PageContext, as_json: bool) -> Response:
+    def ask() -> list[tuple[str, list[RunStatus]]]:
         names = desk.repositories()[:_MOST_REPOSITORIES]
         return [(name, desk.listed(desk.site.runs.recent(_STRIP, name))) for name in names]
 
@@ -102,7 +102,7 @@ def _home(desk: Desk, as_json: bool) -> Response:
     )
 
 
-def _example(desk: Desk) -> list[str]:
+def _example(desk: PageContext) -> list[str]:
     """The three commands that connect the first repository."""
     remote = "http://FORGE/OWNER/REPO.git"
     said = desk.site.settings.forge
@@ -117,12 +117,12 @@ def _example(desk: Desk) -> list[str]:
     ]
 
 
-def _repository(desk: Desk, owner: str, name: str) -> Response:
+def _repository(desk: PageContext, owner: str, name: str) -> Response:
     full = f"{owner}/{name}"
     known = desk.lately("repositories", desk.repositories)
     as_json = False
     if full not in known:
-        full, as_json = twin(full)
+        full, as_json = split_json_suffix(full)
     if not is_repository(full) or full not in known:
         raise NotFound("there is no such repository here; tea-runner hook add connects one")
     wanted = request.args.get("state", "")
@@ -156,7 +156,7 @@ def _repository(desk: Desk, owner: str, name: str) -> Response:
     )
 
 
-def _sorry(desk: Desk, error: TeaError) -> Response:
+def _sorry(desk: PageContext, error: TeaError) -> Response:
     response = desk.answer(
         "error.html",
         {"error": error.message},

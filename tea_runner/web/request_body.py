@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Request
 
-from tea_runner.flow.receive_delivery import Answer, refuse
+from tea_runner.flow.receive_delivery import DeliveryAnswer, refuse
 
 #: Forges give up on a delivery after so long, so nobody waits for a slower body.
 DEADLINE = 5.0
@@ -17,7 +17,9 @@ SMALL = 1 << 16
 _CHUNK = 1 << 16
 
 
-def read_body(request: Request, largest: int, turns: threading.BoundedSemaphore) -> bytes | Answer:
+def read_body(
+    request: Request, largest: int, turns: threading.BoundedSemaphore
+) -> bytes | DeliveryAnswer:
     """The whole body, or the refusal; nothing is read before its length and type are known.
 
     The order of the checks is that of the threat model: the cheapest first, none of them reading.
@@ -38,7 +40,7 @@ def read_body(request: Request, largest: int, turns: threading.BoundedSemaphore)
     if int(length) <= SMALL:
         return _read(request, int(length))
     if not turns.acquire(blocking=False):
-        return Answer(
+        return DeliveryAnswer(
             status=503,
             word="failed",
             body={"error": "too many large deliveries at once; the push will be found later"},
@@ -49,7 +51,7 @@ def read_body(request: Request, largest: int, turns: threading.BoundedSemaphore)
         turns.release()
 
 
-def _read(request: Request, length: int) -> bytes | Answer:
+def _read(request: Request, length: int) -> bytes | DeliveryAnswer:
     stream: Any = request.environ["wsgi.input"]
     socket: Any = request.environ.get("gunicorn.socket")
     until = time.monotonic() + DEADLINE

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, url_for
 from markupsafe import Markup
 
-from tea_runner.core.planning.run_status import STATES, DatumStanding, JobFacts, RunStanding
+from tea_runner.core.planning.run_status import STATES, DatumStatus, JobFacts, RunStatus
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
 from tea_runner.present.pipeline_graph import Box, dag_svg
-from tea_runner.web.page_context import Desk, page_of, twin
+from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 
 #: Pipelines that a picture is drawn of; more would be a wall.
 _DRAWN = 60
@@ -20,13 +20,13 @@ _DRAWN = 60
 _JOBS = 50
 
 
-def add_run_pages(routes: Blueprint, desk: Desk) -> None:
+def add_run_pages(routes: Blueprint, desk: PageContext) -> None:
     """``/runs/<id>`` and its twin."""
     routes.add_url_rule("/runs/<run>", "run", lambda run: _run(desk, run))
 
 
-def _run(desk: Desk, name: str) -> Response:
-    name, as_json = twin(name)
+def _run(desk: PageContext, name: str) -> Response:
+    name, as_json = split_json_suffix(name)
     standing, facts = desk.run(name)
     # By number: a name may hold bytes that an address cannot.
     pipeline, state = request.args.get("pipeline", 0, type=int), request.args.get("state", "")
@@ -57,7 +57,7 @@ def _run(desk: Desk, name: str) -> Response:
     )
 
 
-def _datums(standing: RunStanding, pipeline: int, state: str) -> list[tuple[str, DatumStanding]]:
+def _datums(standing: RunStatus, pipeline: int, state: str) -> list[tuple[str, DatumStatus]]:
     """(pipeline, datum) of those that were asked for, what needs a person first."""
     rows = [
         (row.name, datum)
@@ -77,7 +77,7 @@ def _jobs(facts: Mapping[str, JobFacts]) -> list[JobFacts]:
     return order[:_JOBS]
 
 
-def _causes(standing: RunStanding) -> list[tuple[str, int]]:
+def _causes(standing: RunStatus) -> list[tuple[str, int]]:
     """What datums failed of, the most frequent first."""
     counted = Counter(
         datum.error or "no reason is known"
@@ -88,7 +88,7 @@ def _causes(standing: RunStanding) -> list[tuple[str, int]]:
     return counted.most_common(10)
 
 
-def _picture(standing: RunStanding) -> Markup:
+def _picture(standing: RunStatus) -> Markup:
     rows = standing.pipelines[:_DRAWN]
     upstream = {row.name: row.upstream for row in rows}
     if len(rows) < 2 or not any(upstream.values()):

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response
 
 from tea_runner.present.human_units import instant
-from tea_runner.settings.settings_text import show
-from tea_runner.web.page_context import Desk
+from tea_runner.settings.settings_text import show_settings
+from tea_runner.web.page_context import PageContext
 
 
-def add_host_pages(routes: Blueprint, desk: Desk) -> None:
+def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
     """``/workers`` and ``/about``, with their twins."""
     routes.add_url_rule("/workers", "workers", lambda: _workers(desk, False))
     routes.add_url_rule("/workers.json", "workers_json", lambda: _workers(desk, True))
@@ -20,7 +20,7 @@ def add_host_pages(routes: Blueprint, desk: Desk) -> None:
     routes.add_url_rule("/about.json", "about_json", lambda: _about(desk, True))
 
 
-def _workers(desk: Desk, as_json: bool) -> Response:
+def _workers(desk: PageContext, as_json: bool) -> Response:
     fleet = desk.lately("fleet", desk.site.fleet)
     rows: list[dict[str, Any]] = []
     for worker in fleet.workers:
@@ -42,8 +42,8 @@ def _workers(desk: Desk, as_json: bool) -> Response:
     )
 
 
-def _about(desk: Desk, as_json: bool) -> Response:
-    values = list(show(desk.site.settings))
+def _about(desk: PageContext, as_json: bool) -> Response:
+    values = list(show_settings(desk.site.settings))
     versions = dict(desk.site.versions)
     document = {
         "versions": versions,

@@ -12,7 +12,7 @@ from typing import Any
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class Prefix:
+class UrlPrefix:
     """The application as it is seen through its proxy.
 
     :param path: with a slash at its beginning and none at its end.

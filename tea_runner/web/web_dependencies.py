@@ -30,7 +30,7 @@ def _nobody_counts(word: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebParts:
+class WebDependencies:
     """Everything that requests may use.
 
     :param ready: name to a check that returns "" or what is wrong, each within a second.

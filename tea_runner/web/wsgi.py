@@ -12,7 +12,7 @@ from tea_runner.settings import load_settings
 from tea_runner.web.app import create_app
 from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.repository_pages import pages_blueprint
-from tea_runner.web.web_dependencies import WebParts
+from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
 
 #: Variable in which ``tea-runner serve`` hands its command line's settings to gunicorn's processes.
@@ -28,7 +28,7 @@ def application() -> Flask:
     # The forge waits for its answer: a Redis that hangs is one that is not there.
     site = Site(settings, variables, patience=0.8)
     return create_app(
-        WebParts(
+        WebDependencies(
             settings=settings,
             hooks=site.hooks,
             requests=site.plans,

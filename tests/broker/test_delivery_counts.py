@@ -6,13 +6,13 @@ import time
 
 from fakeredis import FakeRedis, FakeServer
 
-from tea_runner.broker.delivery_counts import Tally
+from tea_runner.broker.delivery_counts import DeliveryCounts
 
 
 def test_counts_of_two_processes_add_up() -> None:
     """Each sends what it has counted, and either tells the sum."""
     server = FakeServer()
-    one, two = (Tally(FakeRedis(server=server), delay=3600) for _ in range(2))
+    one, two = (DeliveryCounts(FakeRedis(server=server), delay=3600) for _ in range(2))
     for tally in (one, two, two):
         tally.count("accepted")
     one.count("refused")
@@ -23,7 +23,7 @@ def test_counts_of_two_processes_add_up() -> None:
 def test_what_redis_did_not_take_is_sent_with_the_next() -> None:
     """A Redis that is away costs a delivery nothing, and the tally no count."""
     server = FakeServer()
-    tally = Tally(FakeRedis(server=server), delay=3600)
+    tally = DeliveryCounts(FakeRedis(server=server), delay=3600)
     server.connected = False
     tally.count("failed")
     assert {} == tally.counts()
@@ -35,7 +35,7 @@ def test_what_redis_did_not_take_is_sent_with_the_next() -> None:
 def test_a_count_is_sent_by_itself() -> None:
     """Nobody has to ask for it."""
     connection = FakeRedis()
-    tally = Tally(connection, delay=0.001)
+    tally = DeliveryCounts(connection, delay=0.001)
     tally.count("accepted")
     until = time.monotonic() + 10
     while connection.hget("tea:deliveries", "accepted") != b"1":

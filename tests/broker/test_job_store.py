@@ -25,7 +25,7 @@ def test_a_job_that_is_wanted_twice_is_enqueued_once(site: Site) -> None:
     assert claim is not None
     site.jobs.end(claim, "done")
     assert 2 == plans(site)
-    assert not site.jobs.in_flight(job.ledger, [key for _, key in job.datums])
+    assert not site.jobs.in_flight(job.queue_namespace, [key for _, key in job.datums])
 
 
 def test_keys_are_in_flight_from_wish_to_end(site: Site) -> None:
@@ -35,10 +35,10 @@ def test_keys_are_in_flight_from_wish_to_end(site: Site) -> None:
     site.jobs.want(job)
     expected = dict.fromkeys(keys, job.id)
 
-    assert expected == dict(site.jobs.in_flight(job.ledger, [*keys, "unknown"]))
+    assert expected == dict(site.jobs.in_flight(job.queue_namespace, [*keys, "unknown"]))
     claim = site.jobs.claim(job.id, "w", "t")
     assert claim is not None
-    assert expected == dict(site.jobs.in_flight(job.ledger, keys))
+    assert expected == dict(site.jobs.in_flight(job.queue_namespace, keys))
 
 
 def test_only_one_worker_gets_a_job(site: Site) -> None:
@@ -53,9 +53,7 @@ def test_only_one_worker_gets_a_job(site: Site) -> None:
     site.redis.delete(f"tea:lease:{job.id}")
     second = site.jobs.claim(job.id, "two", "2")
     assert second is not None
-    assert (2, False, True) == (
-        second.attempt, site.jobs.extend(first), site.jobs.extend(second)
-    )  # fmt: skip
+    assert (2, False, True) == (second.attempt, site.jobs.extend(first), site.jobs.extend(second))
 
 
 def test_who_lost_its_claim_cannot_end_the_job(site: Site) -> None:
@@ -81,7 +79,7 @@ def test_a_job_that_kills_its_workers_is_parked(site: Site) -> None:
         site.redis.delete(f"tea:lease:{job.id}")
 
     assert site.jobs.claim(job.id, "w", "4") is None
-    (sentence,) = site.jobs.failures(job.ledger, [key for _, key in job.datums]).values()
+    (sentence,) = site.jobs.failures(job.queue_namespace, [key for _, key in job.datums]).values()
     assert "died 3 times in a row" in sentence
 
 
@@ -103,6 +101,6 @@ def test_failures_are_forgotten_when_somebody_asks(site: Site) -> None:
     (key,) = (key for _, key in job.datums)
     site.jobs.fail(job, {key: "why"})
 
-    assert {key: "why"} == dict(site.jobs.failures(job.ledger, [key]))
-    assert 1 == site.jobs.forget_failures(job.ledger, [key])
-    assert not site.jobs.failures(job.ledger, [key])
+    assert {key: "why"} == dict(site.jobs.failures(job.queue_namespace, [key]))
+    assert 1 == site.jobs.forget_failures(job.queue_namespace, [key])
+    assert not site.jobs.failures(job.queue_namespace, [key])

@@ -11,8 +11,8 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from tea_runner.broker.connection import connect
-from tea_runner.broker.orphans import Lost
-from tea_runner.broker.redis_server import Broker, Policy, check_policy
+from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.redis_server import EvictionPolicy, RedisServer, check_policy
 from tea_runner.core.errors import QueueError
 from tea_runner.host import process
 from tea_runner.wiring import Site
@@ -22,9 +22,9 @@ TIP = "1" * 40
 
 
 @pytest.fixture
-def lost(site: Site) -> Lost:
+def lost(site: Site) -> OrphanScanner:
     """Looks at the site's Redis."""
-    return Lost(site.redis, site.work)
+    return OrphanScanner(site.redis, site.work)
 
 
 def empty(site: Site, queue: str) -> None:
@@ -32,7 +32,7 @@ def empty(site: Site, queue: str) -> None:
     site.redis.delete(f"rq:queue:tea-{queue}")
 
 
-def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: Lost) -> None:
+def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanScanner) -> None:
     """Waiting in the queue, then claimed: nothing to mend."""
     job = make_job()
     site.jobs.want(job)
@@ -43,7 +43,7 @@ def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: Lost) -
     assert {} == lost.jobs()
 
 
-def test_a_job_in_no_queue_is_found(site: Site, lost: Lost) -> None:
+def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     """Its worker died between taking it from the queue and claiming it."""
     job = make_job()
     site.jobs.want(job)
@@ -54,7 +54,7 @@ def test_a_job_in_no_queue_is_found(site: Site, lost: Lost) -> None:
     assert {} == lost.jobs()
 
 
-def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: Lost) -> None:
+def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) -> None:
     """Its lease ran out."""
     job = make_job()
     site.jobs.want(job)
@@ -65,7 +65,7 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: Lost) -> None:
     assert {job.id: "its worker is silent"} == lost.jobs()
 
 
-def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: Lost) -> None:
+def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanScanner) -> None:
     """Nobody may claim it before its time, and nobody queues it."""
     job = make_job()
     site.jobs.want(job)
@@ -83,7 +83,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: Lost) -
     assert (2, True) == (again.attempt, again.doubtful)
 
 
-def test_a_plan_request_in_no_queue_is_found(site: Site, lost: Lost) -> None:
+def test_a_plan_request_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     """The mark is there, the piece of work is not."""
     site.plans.request_plan(REPOSITORY, "refs/heads/main", why="push")
     assert [] == lost.requests()
@@ -94,7 +94,9 @@ def test_a_plan_request_in_no_queue_is_found(site: Site, lost: Lost) -> None:
     assert [] == lost.requests()
 
 
-def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(site: Site, lost: Lost) -> None:
+def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(
+    site: Site, lost: OrphanScanner
+) -> None:
     """Even when the worker dies before it can queue it."""
     job = make_job()
     site.jobs.want(job)
@@ -106,7 +108,7 @@ def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(site: Site, lost
     assert [(REPOSITORY, "main")] == lost.requests()
 
 
-def test_a_planned_tip_is_left_alone(site: Site, lost: Lost) -> None:
+def test_a_planned_tip_is_left_alone(site: Site, lost: OrphanScanner) -> None:
     """Another tip, a planner that died, and a job that Redis forgot are reasons to plan."""
     tips = {"main": TIP}
     assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
@@ -124,12 +126,14 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: Lost) -> None:
     assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
 
-def unplanned(lost: Lost, annex: str) -> dict[str, str]:
+def unplanned(lost: OrphanScanner, annex: str) -> dict[str, str]:
     """Whether main is to be planned, while git-annex is there."""
     return lost.unplanned(REPOSITORY, {"main": TIP, "git-annex": annex}, ["main"])
 
 
-def test_a_branch_without_content_is_planned_when_git_annex_moves(site: Site, lost: Lost) -> None:
+def test_a_branch_without_content_is_planned_when_git_annex_moves(
+    site: Site, lost: OrphanScanner
+) -> None:
     """And when what was missing is forgotten, because content may come without a word."""
     site.jobs.miss(make_job(), "a", "1 of 1 files have no content")
     plan_to_end(site, REPOSITORY, TIP, starved={"a"})
@@ -145,7 +149,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(site: Site, lo
     assert {"main": "content that was missing may have come by now"} == later
 
 
-def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: Lost) -> None:
+def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanScanner) -> None:
     """Once each: what fails again is noted again."""
     plan_to_end(site, REPOSITORY, TIP, said=False)
 
@@ -155,15 +159,15 @@ def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: Lost) -
 
 def test_a_redis_that_is_away_is_an_error_that_is_known(site: Site) -> None:
     """The reconciler says so and goes on."""
-    away = Lost(connect("unix:///nonexistent/redis.sock"), site.work)
+    away = OrphanScanner(connect("unix:///nonexistent/redis.sock"), site.work)
 
     with pytest.raises(QueueError, match="Redis does not answer"):
         away.jobs()
 
 
-def test_a_redis_that_begins_to_evict_is_noticed(broker: Broker, site: Site) -> None:
+def test_a_redis_that_begins_to_evict_is_noticed(broker: RedisServer, site: Site) -> None:
     """The question is asked again and again; the answer names the setting."""
-    policy = Policy(site.redis, every=0.0)
+    policy = EvictionPolicy(site.redis, every=0.0)
     assert "" == policy.problem()
     site.redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
@@ -172,7 +176,7 @@ def test_a_redis_that_begins_to_evict_is_noticed(broker: Broker, site: Site) -> 
         site.redis.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_redis_that_forbids_config_is_asked_all_the_same(broker: Broker, site: Site) -> None:
+def test_a_redis_that_forbids_config_is_asked_all_the_same(broker: RedisServer, site: Site) -> None:
     """Who may not read settings still learns that keys are evicted."""
     site.redis.execute_command(
         "ACL", "SETUSER", "guest", "on", ">word", "~*", "&*", "+@all", "-config"
@@ -192,15 +196,19 @@ def test_a_redis_that_forbids_config_is_asked_all_the_same(broker: Broker, site:
 
 @pytest.mark.parametrize("role", ["planner", "worker"])
 def test_nothing_works_on_a_redis_that_evicts(
-    broker: Broker, site: Site, tmp_path: Path, role: str
+    broker: RedisServer, site: Site, tmp_path: Path, role: str
 ) -> None:
     """The process ends at once, and its only line says what to set."""
     site.redis.config_set("maxmemory-policy", "allkeys-lru")
     env = {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "TEA_RUNNER_STATE": str(tmp_path / "s"),
-        "TEA_RUNNER_REDIS__URL": broker.url, "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
-        "TEA_RUNNER_SANDBOX__KIND": "off", "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "TEA_RUNNER_STATE": str(tmp_path / "s"),
+        "TEA_RUNNER_REDIS__URL": broker.url,
+        "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
+        "TEA_RUNNER_SANDBOX__KIND": "off",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     try:
         ended = process.run([sys.executable, "-m", "tea_runner", role], env=env, check=False)
     finally:

@@ -21,7 +21,7 @@ def test_many_announcements_are_one_request(site: Site) -> None:
 
 def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> None:
     """All was lost after its jobs were asked for: who came last has not its turn any more."""
-    with site.plans.turn(REPOSITORY, "main") as mine:
+    with site.plans.lock(REPOSITORY, "main") as mine:
         site.jobs.want(make_job())
         site.redis.flushall()
         assert not site.plans.end(REPOSITORY, "main", TIP, mine, said=False, waits=True)
@@ -30,9 +30,9 @@ def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> No
 
 def test_another_planner_has_the_say(site: Site) -> None:
     """One that was stopped for long ends its plan while another is at it."""
-    with site.plans.turn(REPOSITORY, "main") as mine:
+    with site.plans.lock(REPOSITORY, "main") as mine:
         site.redis.delete(f"tea:planning:{REPOSITORY}\nmain")
-        with site.plans.turn(REPOSITORY, "main") as others:
+        with site.plans.lock(REPOSITORY, "main") as others:
             assert not site.plans.end(REPOSITORY, "main", "2" * 40, mine)
             assert site.plans.end(REPOSITORY, "main", TIP, others)
     assert TIP.encode() == site.redis.get(PLANNED)
@@ -40,7 +40,7 @@ def test_another_planner_has_the_say(site: Site) -> None:
 
 def test_jobs_that_an_old_copy_does_not_know_are_missed(site: Site) -> None:
     """The turn is in the copy, the jobs are not; unless they have ended, which asks for a plan."""
-    with site.plans.turn(REPOSITORY, "main") as mine:
+    with site.plans.lock(REPOSITORY, "main") as mine:
         assert not site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
         assert None is site.redis.get(PLANNED)
 

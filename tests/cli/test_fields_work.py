@@ -35,13 +35,18 @@ def test_the_command_has_pachyderms_variables(tmp_path: Path, kind: str, templat
     sides = [_side("t1", template), _side("t2", template)]
     for side in sides:
         side["pfs"]["glob"] = "/sub-(02).txt"
-    dataset = _dataset(tmp_path, {
-        "input": {kind: sides},
-        "transform": {
-            "cmd": ["sh", "-c", text], "stdin": ["one", "two"], "accept_return_code": [7],
-            "env": {"MINE": "b c"},
+    dataset = _dataset(
+        tmp_path,
+        {
+            "input": {kind: sides},
+            "transform": {
+                "cmd": ["sh", "-c", text],
+                "stdin": ["one", "two"],
+                "accept_return_code": [7],
+                "env": {"MINE": "b c"},
+            },
         },
-    })  # fmt: skip
+    )
     head = dataset.do("git", "rev-parse", "HEAD")
     done = dataset.tea("run", "-y")
     assert 0 == done.code, done
@@ -97,14 +102,19 @@ def test_time_limits_end_a_command(
 def test_err_cmd_decides_which_failures_count(tmp_path: Path) -> None:
     """Recovered datums publish nothing and fail nothing; the other is the one that failed."""
     picky = 'grep -q "a" "$in" && exit 3; cp "$in" "$PFS/out/"'
-    dataset = _dataset(tmp_path, {
-        "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/*/*"}},
-        "on_failure": "publish", "datum_tries": 1,
-        "transform": {
-            "cmd": ["sh", "-c", picky], "err_stdin": ["a1"],
-            "err_cmd": ["sh", "-c", 'read -r wanted; grep -q "$wanted" "$in"'],
+    dataset = _dataset(
+        tmp_path,
+        {
+            "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/*/*"}},
+            "on_failure": "publish",
+            "datum_tries": 1,
+            "transform": {
+                "cmd": ["sh", "-c", picky],
+                "err_stdin": ["a1"],
+                "err_cmd": ["sh", "-c", 'read -r wanted; grep -q "$wanted" "$in"'],
+            },
         },
-    })  # fmt: skip
+    )
     dataset.save({"raw/t2/sub-02.txt": None})
     done = dataset.tea("run", "-y")
 
@@ -127,9 +137,9 @@ def test_empty_files_have_names_and_no_bytes(tmp_path: Path) -> None:
 
 def test_every_job_computes_again_with_each_push(tmp_path: Path) -> None:
     """A commit that changes no input is work; the same commit is not."""
-    dataset = _dataset(tmp_path, {
-        "input": ONE, "reprocess_spec": "every_job", "transform": {"cmd": ["true"]}
-    })  # fmt: skip
+    dataset = _dataset(
+        tmp_path, {"input": ONE, "reprocess_spec": "every_job", "transform": {"cmd": ["true"]}}
+    )
     assert 0 == dataset.tea("run", "-y").code
     assert 0 == dataset.tea("plan", "--exit-code").code
     dataset.save({"README.md": "words\n"})

@@ -40,7 +40,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals)
     token = _user(root, "bot", "--admin", "--token")
     env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     command = [sys.executable, "-m", "tea_runner", "forge", "serve", "--root", str(root)]
-    running = process.start([*command, "--port", str(port)], env=env)
+    running = process.start_process([*command, "--port", str(port)], env=env)
     try:
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 20
@@ -53,8 +53,11 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals)
         mine = Clone(tmp_path / "clone", f"http://ada:pw@127.0.0.1:{port}/ada/edges.git")
         tip = mine.commit("a")
         mine.push()
-        said = requests.get(f"{url}/api/v1/repos/ada/edges/branches", timeout=5,
-                            headers={"Authorization": f"token {token}"}).json()  # fmt: skip
+        said = requests.get(
+            f"{url}/api/v1/repos/ada/edges/branches",
+            timeout=5,
+            headers={"Authorization": f"token {token}"},
+        ).json()
         assert said == [{"name": "main", "commit": {"id": tip}}]
         os.kill(running.pid, how)
         assert running.wait(10) == 0

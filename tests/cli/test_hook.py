@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from tea_runner.cli.main import cli
-from tea_runner.core.delivery import Ignored, PushEvent, parse, signed
+from tea_runner.core.delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.hook_store import HookStore
@@ -80,8 +80,8 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
         place.clone.push()
         (came,) = recorder.wait(1)
         assert came.path == f"/hooks/gitea/{hook.id}"
-        assert signed(came.body, came.headers["x-gitea-signature"], hook.secrets)
-        event = parse(came.event, came.body)
+        assert is_signed(came.body, came.headers["x-gitea-signature"], hook.secrets)
+        event = parse_delivery(came.event, came.body)
         assert isinstance(event, PushEvent)
         assert (event.after, event.repository_id) == (tip, hook.repository_id)
         assert place.run("hook", "list").output == f"{place.repository}  active\n"
@@ -90,7 +90,7 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
             # The recorder takes deliveries, but is not our receiver.
             place.run("hook", "test", place.repository, "--wait", "0.3")
         (tested,) = recorder.wait(1)
-        assert isinstance(parse(tested.event, tested.body), Ignored)
+        assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
 
 
 def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tea_runner.core.spec.scaffold import TEMPLATES
 from tea_runner.host import process
-from tea_runner.sandbox.container_engine import Engine
+from tea_runner.sandbox.container_engine import ContainerEngine
 from tests.cli.dataset import Dataset
 from tests.sandbox.engines import engine
 
@@ -68,7 +68,7 @@ def test_the_container_template_runs_in_its_image(
 ) -> None:
     """With an image named by its digest, and podman allowed by the operator, the results are there."""
     podman, image = engine("podman", tmp_path_factory)
-    assert isinstance(podman, Engine)
+    assert isinstance(podman, ContainerEngine)
     env = {k: v for k, v in podman.variables.items() if k.startswith("CONTAINERS_")}
     asked = ["podman", "inspect", "--format", "{{index .RepoDigests 0}}", image]
     image = process.run(asked, env={**os.environ, **env}).stdout.decode().strip()
@@ -104,9 +104,20 @@ def test_a_run_record_becomes_a_pipeline(dataset: Dataset) -> None:
     """What datalad run did once, the pipeline does for the same inputs, with the same bytes."""
     (dataset.path / "out").mkdir()
     dataset.do(
-        "datalad", "-l", "error", "run", "-m", "sum", "-i", "raw/a.txt", "-i", "raw/b.txt",
-        "-o", "out/sum.txt", "cat {inputs} >{outputs}",
-    )  # fmt: skip
+        "datalad",
+        "-l",
+        "error",
+        "run",
+        "-m",
+        "sum",
+        "-i",
+        "raw/a.txt",
+        "-i",
+        "raw/b.txt",
+        "-o",
+        "out/sum.txt",
+        "cat {inputs} >{outputs}",
+    )
     said = dataset.tea("init", "--from-record", "HEAD")
     assert 0 == said.code, said
     assert "git rm -r out/sum.txt" in said.out

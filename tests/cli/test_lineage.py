@@ -36,8 +36,11 @@ def test_a_result_leads_through_two_pipelines_to_the_inputs(settled: Dataset) ->
     assert ["sh", "shout/shout.sh"] == step["command"]
     assert ["host"] == step["environment"]
     assert ["shout/shout.sh"] == [files[i]["path"] for i in step["code"]]
-    (datum,) = [d for d in settled.tea("datums", "shout", "--files", "--json").json
-                if d["datum"] == "in:a.txt"]  # fmt: skip
+    (datum,) = [
+        d
+        for d in settled.tea("datums", "shout", "--files", "--json").json
+        if d["datum"] == "in:a.txt"
+    ]
     assert datum["key"] == step["key"]
     assert datum["files"][0]["content"] == files[step["inputs"][0]]["content"]
     record = settled.do("git", "show", "--stat", "--format=%s", step["record"])
@@ -91,8 +94,16 @@ def test_lines_are_indented_by_distance(settled: Dataset) -> None:
 def test_a_subdataset_is_followed_into(settled: Dataset, tmp_path: Path) -> None:
     """A result over another dataset's results leads through its pipelines and commits, too."""
     outer = Dataset(tmp_path / "outer")
-    outer.do("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add",
-             str(settled.path), "sub")  # fmt: skip
+    outer.do(
+        "git",
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "-q",
+        "add",
+        str(settled.path),
+        "sub",
+    )
     spec = (
         "pipeline:\n  name: join\ninput:\n  pfs:\n    name: in\n    repo: sub/table\n    glob: /*.txt\n"
         'transform:\n  cmd: ["sh", "-c", "cat $PFS/in/* > $PFS/out/all.txt"]\n'

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tea_runner.broker.job_logs import JobLog
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.git.scope import scope_of
@@ -24,7 +24,7 @@ from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_jo
 class Terminal:
     """``tea-runner`` with the settings of a site."""
 
-    def __init__(self, site: Site, broker: Broker) -> None:
+    def __init__(self, site: Site, broker: RedisServer) -> None:
         self._flags = ["-c", f"state={site.settings.state}", "-c", f"redis.url={broker.url}"]
         self._flags += ["-c", "forge.url=http://forge.example:3000"]
 
@@ -49,7 +49,7 @@ class Terminal:
 
 
 @pytest.fixture
-def tea(site: Site, broker: Broker) -> Terminal:
+def tea(site: Site, broker: RedisServer) -> Terminal:
     """The command line."""
     return Terminal(site, broker)
 
@@ -117,8 +117,15 @@ def test_show_shows_a_job_by_the_beginning_of_its_id(site: Site, tea: Terminal) 
 
 def test_what_is_not_there_is_named(tea: Terminal) -> None:
     """One sentence with the next step, for every verb."""
-    for words in (("show", "nothing"), ("logs", "0" * 32), ("wait", "0" * 12), ("cancel", "x"),
-                  ("retry", "lab/none"), ("logs", "*"), ("show", "\udcff")):  # fmt: skip
+    for words in (
+        ("show", "nothing"),
+        ("logs", "0" * 32),
+        ("wait", "0" * 12),
+        ("cancel", "x"),
+        ("retry", "lab/none"),
+        ("logs", "*"),
+        ("show", "\udcff"),
+    ):
         with pytest.raises(NotFound, match="there is no"):
             tea(*words)
 
@@ -219,10 +226,10 @@ def test_retry_knows_the_branch(site: Site, tea: Terminal) -> None:
     job = replace(make_job(), branch="feature", scope=scope_of("feature", ["main"]))
     fail(site, job)
     keys = [key for _, key in job.datums]
-    assert 1 == len(site.jobs.failures(job.ledger, keys))
+    assert 1 == len(site.jobs.failures(job.queue_namespace, keys))
     answer = tea.data("retry", job.id)
     assert answer == {"repository": REPOSITORY, "branch": "feature", "retried": 1}
-    assert {} == site.jobs.failures(job.ledger, keys)
+    assert {} == site.jobs.failures(job.queue_namespace, keys)
 
 
 def test_retry_takes_a_single_job(site: Site, tea: Terminal) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.cli_reference import reference
 from tests.cli.dataset import tea
 
@@ -77,7 +77,7 @@ def test_check_tells_what_is_missing(tmp_path: Path) -> None:
     )
 
 
-def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: Broker) -> None:
+def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: RedisServer) -> None:
     """A queue that answers but that nobody empties is why nothing happens after a push."""
     said = tea(tmp_path, "check", env={"TEA_RUNNER_REDIS__URL": broker.url})
 

@@ -14,9 +14,9 @@ from tea_runner.core.delivery import (
     Ignored,
     PushEvent,
     dialect,
+    is_signed,
     not_a_work_branch,
-    parse,
-    signed,
+    parse_delivery,
 )
 from tea_runner.core.hook import is_repository, names
 
@@ -35,16 +35,16 @@ def test_the_signature_of_a_real_gitea_fits(event: str) -> None:
     """The HMAC is over the raw body, in lower-case hex, without a prefix."""
     headers, body = recorded(event)
     signature = headers[dialect("gitea", headers).signature]
-    assert signed(body, signature, ["s"])
-    assert signed(body, signature, ["new", "s"])
-    assert not signed(body, signature, ["t"])
-    assert not signed(body + b" ", signature, ["s"])
+    assert is_signed(body, signature, ["s"])
+    assert is_signed(body, signature, ["new", "s"])
+    assert not is_signed(body, signature, ["t"])
+    assert not is_signed(body + b" ", signature, ["s"])
 
 
 def test_a_push_of_a_real_gitea_is_three_facts() -> None:
     """Repository, ref and new tip are kept, whatever else the delivery says."""
     headers, body = recorded("push")
-    assert parse(headers["X-Gitea-Event"], body) == PushEvent(
+    assert parse_delivery(headers["X-Gitea-Event"], body) == PushEvent(
         repository="admin/r", repository_id=1, ref="refs/heads/main", after=AFTER
     )
 
@@ -52,15 +52,15 @@ def test_a_push_of_a_real_gitea_is_three_facts() -> None:
 def test_a_deleted_branch_is_a_push_to_nothing() -> None:
     """Gitea sends no push for it, but a delete with the branch's short name."""
     _, body = recorded("delete")
-    assert parse("delete", body) == PushEvent(
+    assert parse_delivery("delete", body) == PushEvent(
         repository="admin/r", repository_id=1, ref="refs/heads/n", after="0" * 40, deleted=True
     )
 
 
 def test_other_events_are_ignored_unread() -> None:
     """The body of an event that is not for us is not even parsed."""
-    assert parse("create", b"[") == Ignored(reason="event 'create'")
-    assert parse("", b"[") == Ignored(reason="event missing")
+    assert parse_delivery("create", b"[") == Ignored(reason="event 'create'")
+    assert parse_delivery("", b"[") == Ignored(reason="event missing")
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,21 @@ def test_other_events_are_ignored_unread() -> None:
 )
 def test_a_signature_of_another_shape_never_fits(signature: str) -> None:
     """Only 64 lower-case hexadecimal digits are looked at."""
-    assert not signed(b"x", signature, ["s"])
+    assert not is_signed(b"x", signature, ["s"])
 
 
 def test_an_upper_case_signature_does_not_fit() -> None:
     """The right digits in upper case are not the right bytes."""
     right = hmac.new(b"s", b"x", hashlib.sha256).hexdigest()
-    assert signed(b"x", right, ["s"])
-    assert not signed(b"x", right.upper(), ["s"])
+    assert is_signed(b"x", right, ["s"])
+    assert not is_signed(b"x", right.upper(), ["s"])
 
 
 def test_an_empty_secret_signs_nothing() -> None:
     """Not even what was signed with an empty secret."""
     right = hmac.new(b"", b"x", hashlib.sha256).hexdigest()
-    assert not signed(b"x", right, [""])
-    assert not signed(b"x", right, [])
+    assert not is_signed(b"x", right, [""])
+    assert not is_signed(b"x", right, [])
 
 
 def test_forgejos_own_headers_come_first() -> None:
@@ -116,28 +116,41 @@ def push(ref: str) -> bytes:
 def test_refs_that_start_nothing_are_ignored_with_a_reason(ref: str, reason: str) -> None:
     """They are fine for the forge, so it is told that all is well."""
     assert reason == not_a_work_branch(ref)
-    assert parse("push", push(ref)) == Ignored(
+    assert parse_delivery("push", push(ref)) == Ignored(
         reason=reason, repository="lab/edges", repository_id=1
     )
 
 
 @pytest.mark.parametrize(
     "ref",
-    ["main", "refs/heads/a..b", "refs/heads/a.lock", "refs/heads/../../x", "refs/heads/a b",
-     "refs/heads/a\nb", "refs/heads/", "refs/heads//a", "refs/heads/a~1", "refs/heads/.a",
-     "refs/heads/a.lock/b", "refs/heads/a@{1}", "refs/heads/a\\b", "refs/heads/a."],
-)  # fmt: skip
+    [
+        "main",
+        "refs/heads/a..b",
+        "refs/heads/a.lock",
+        "refs/heads/../../x",
+        "refs/heads/a b",
+        "refs/heads/a\nb",
+        "refs/heads/",
+        "refs/heads//a",
+        "refs/heads/a~1",
+        "refs/heads/.a",
+        "refs/heads/a.lock/b",
+        "refs/heads/a@{1}",
+        "refs/heads/a\\b",
+        "refs/heads/a.",
+    ],
+)
 def test_names_that_git_forbids_are_refused(ref: str) -> None:
     """No forge can send them in earnest."""
     with pytest.raises(DeliveryError) as refused:
-        parse("push", push(ref))
+        parse_delivery("push", push(ref))
     assert (refused.value.status, refused.value.message) == (400, "ref: not the full name of a ref")
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/feature/#12-x", "refs/heads/a@b"])
 def test_branches_of_people_are_taken(ref: str) -> None:
     """Slashes, numbers and the like are part of names."""
-    event = parse("push", push(ref))
+    event = parse_delivery("push", push(ref))
     assert isinstance(event, PushEvent)
     assert ref == event.ref
 
@@ -164,8 +177,10 @@ def test_a_long_list_of_files_is_read_in_time() -> None:
     """Thirty megabytes of file names, as pushes of large datasets make, take less than a second
     or two: the forge waits for five."""
     said = json.loads(push("refs/heads/main"))
-    said["commits"] = [{"id": AFTER, "added": [f"raw/t1/scan-{i:06d}.nii" for i in range(1000)]}
-                       for _ in range(500)]  # fmt: skip
+    said["commits"] = [
+        {"id": AFTER, "added": [f"raw/t1/scan-{i:06d}.nii" for i in range(1000)]}
+        for _ in range(500)
+    ]
     body = json.dumps(said).encode()
     assert len(body) > 12_000_000
-    assert isinstance(parse("push", body), PushEvent)
+    assert isinstance(parse_delivery("push", body), PushEvent)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tea_runner.core.generational_cache import Recent
+from tea_runner.core.generational_cache import GenerationalCache
 
 
 def test_nothing_is_let_go_of_while_work_goes_on() -> None:
     """However much it is: only a rest lets go."""
-    recent: Recent[int, str] = Recent()
+    recent: GenerationalCache[int, str] = GenerationalCache()
     for number in range(10):
         recent.keep(number, str(number))
 
@@ -16,7 +16,7 @@ def test_nothing_is_let_go_of_while_work_goes_on() -> None:
 
 def test_a_rest_lets_go_of_what_was_of_no_use_since_the_last_one() -> None:
     """Only when what was of use is heavy, and never of that."""
-    recent: Recent[str, str] = Recent(len)
+    recent: GenerationalCache[str, str] = GenerationalCache(len)
     for name in ("a", "b"):
         recent.keep(name, name * 2)
     recent.rest(3)
@@ -29,7 +29,7 @@ def test_a_rest_lets_go_of_what_was_of_no_use_since_the_last_one() -> None:
 
 def test_a_light_value_stays_through_any_number_of_rests() -> None:
     """It costs nothing."""
-    recent: Recent[str, str] = Recent(len)
+    recent: GenerationalCache[str, str] = GenerationalCache(len)
     recent.keep("a", "aa")
     for _ in range(5):
         recent.rest(3)
@@ -39,7 +39,7 @@ def test_a_light_value_stays_through_any_number_of_rests() -> None:
 
 def test_the_same_key_weighs_once() -> None:
     """Keeping a value anew makes it no heavier."""
-    recent: Recent[str, str] = Recent(len)
+    recent: GenerationalCache[str, str] = GenerationalCache(len)
     for _ in range(5):
         recent.keep("a", "aa")
 
@@ -48,7 +48,7 @@ def test_the_same_key_weighs_once() -> None:
 
 def test_what_is_cleared_is_gone() -> None:
     """All of it."""
-    recent: Recent[str, str] = Recent()
+    recent: GenerationalCache[str, str] = GenerationalCache()
     for name in "abc":
         recent.keep(name, name)
         recent.rest(1)

@@ -10,10 +10,10 @@ import pytest
 
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import format_head
-from tea_runner.core.results.result import Output
+from tea_runner.core.results.result import ResultFile
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.result_index import Index
+from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.host import process
 from tests.clone import Clone
 
@@ -49,7 +49,7 @@ def settle(clone: Clone, home: str, *rows: tuple[str, str], text: str = "x") -> 
     return clone.commit(f"{home}/manifest.tsv", format_head(manifest).decode())
 
 
-def outputs(index: Index, key: str) -> tuple[Output, ...] | None:
+def outputs(index: ResultIndex, key: str) -> tuple[ResultFile, ...] | None:
     """What the index has for a key."""
     result = index.result(key)
     return result.outputs if result else None
@@ -63,7 +63,7 @@ def test_results_of_all_branches_and_of_the_past_are_known(clone: Clone, mirror:
     settle(clone, "deep/er/down", ("k3", "b"), text="three")
     clone.push("main", "other")
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     index.update()
 
     assert {"k1", "k2", "k3"} == index.known(["k1", "k2", "k3", "k4"]).keys()
@@ -76,7 +76,7 @@ def test_results_of_all_branches_and_of_the_past_are_known(clone: Clone, mirror:
 def test_a_deleted_index_gives_the_same_answers(clone: Clone, mirror: Mirror) -> None:
     """Learned bit by bit, rebuilt, and made from an empty file: equal."""
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     for number in range(3):
         settle(clone, "up", (f"k{number}", "a"), text=str(number))
         clone.push("main")
@@ -89,7 +89,7 @@ def test_a_deleted_index_gives_the_same_answers(clone: Clone, mirror: Mirror) ->
     rebuilt = [outputs(index, key) for key in keys]
     index.close()
     index.path.unlink()
-    new = Index(mirror)
+    new = ResultIndex(mirror)
     new.update()
 
     assert learned == rebuilt == [outputs(new, key) for key in keys]
@@ -101,7 +101,7 @@ def test_a_branch_that_was_rewritten_does_not_confuse_it(clone: Clone, mirror: M
     settle(clone, "up", ("k1", "a"))
     clone.push("main")
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     index.update()
     clone.git("commit", "-q", "--amend", "-m", "other words")
     settle(clone, "up", ("k2", "a"), text="two")
@@ -119,7 +119,7 @@ def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> Non
     clone.commit("up/manifest.tsv", format_head(manifest).decode())
     clone.push("main")
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     index.update()
 
     assert outputs(index, "k1") is None
@@ -132,7 +132,7 @@ def test_a_key_that_came_whole_again_is_found_there(clone: Clone, mirror: Mirror
     clone.commit("up/manifest.tsv", manifest)
     clone.push("main")
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     index.update()
     settle(clone, "up", ("k1", "a"), ("k2", "b"))
     clone.push("main")
@@ -150,7 +150,7 @@ def test_a_large_manifest_is_fetched_for_itself(clone: Clone, mirror: Mirror) ->
     settle(clone, "up", *rows)
     clone.push("main")
     mirror.fetch()
-    index = Index(mirror)
+    index = ResultIndex(mirror)
     index.update()
 
     assert 500 == len(index.known([key for key, _ in rows]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_branch import Advance
+from tea_runner.flow.advance_branch import AdvanceResult
 from tests.e2e.lab import Lab
-from workers.branch_planner import Planner
-from workers.job_worker import Worker, worker_name
+from workers.branch_planner import BranchPlanner
+from workers.job_worker import JobWorker, worker_name
 from workers.reconciler import Reconciler
 
 
@@ -15,11 +15,11 @@ class Hands:
     def __init__(self, lab: Lab, host: str = "host") -> None:
         self._lab = lab
         self.site = lab.site(host)
-        self.planner = Planner(self.site)
-        self.worker = Worker(self.site, worker_name(host))
+        self.planner = BranchPlanner(self.site)
+        self.worker = JobWorker(self.site, worker_name(host))
         self.reconciler = Reconciler(self.site)
 
-    def plan(self, branch: str = "main") -> Advance | None:
+    def plan(self, branch: str = "main") -> AdvanceResult | None:
         """Plan a branch, and publish what is finished."""
         return self.planner.plan(self._lab.name, branch)
 

@@ -11,15 +11,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tea_runner.broker.redis_server import Broker
-from tea_runner.broker.rq_consumer import serve
-from tea_runner.broker.run_store import Run, Runs
+from tea_runner.broker.redis_server import RedisServer
+from tea_runner.broker.rq_consumer import run_until_signalled
+from tea_runner.broker.run_store import Run, RunStore
 from tea_runner.host import process
 from tea_runner.host.tool_path import tool_path
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
-from workers.branch_planner import Planner
-from workers.job_worker import Worker, worker_name
+from workers.branch_planner import BranchPlanner
+from workers.job_worker import JobWorker, worker_name
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -43,7 +43,7 @@ class Lab:
         self.store = root / "store"
         self.store.mkdir()
         self.env = {**os.environ, "PATH": tool_path(os.environ)}
-        self.broker = Broker(self._folder("broker"), self.env)
+        self.broker = RedisServer(self._folder("broker"), self.env)
         self.broker.start()
         self._forge = forge
         self._sandbox = sandbox
@@ -55,8 +55,8 @@ class Lab:
         self.settings = ""
         #: And for the end of it.
         self.tables = ""
-        self._planner: Planner | None = None
-        self._workers: dict[str, Worker] = {}
+        self._planner: BranchPlanner | None = None
+        self._workers: dict[str, JobWorker] = {}
 
     def _folder(self, name: str) -> Path:
         path = self.root / name
@@ -82,9 +82,15 @@ class Lab:
         self.write(files or {})
         self.save("begin")
         self.do(
-            "git", "annex", "initremote", "store", "type=directory", f"directory={self.store}",
-            "encryption=none", "autoenable=true",
-        )  # fmt: skip
+            "git",
+            "annex",
+            "initremote",
+            "store",
+            "type=directory",
+            f"directory={self.store}",
+            "encryption=none",
+            "autoenable=true",
+        )
         self._uuid = self.git("config", "remote.store.annex-uuid").strip()
         self.git("remote", "add", "origin", self.push_url)
         self.git("config", "remote.origin.annex-ignore", "true")
@@ -158,7 +164,7 @@ class Lab:
         site = self.site()
         site.plans.request_plan(self.name, f"refs/heads/{branch}", why="test")
         self.work_off(*hosts)
-        runs = Runs(site.redis).latest(1)
+        runs = RunStore(site.redis).latest(1)
         return runs[0] if runs else None
 
     def work_off(self, *hosts: str) -> None:
@@ -167,18 +173,22 @@ class Lab:
         turn = 0
         names: Sequence[str] = hosts or ("host",)
         if self._planner is None:
-            self._planner = Planner(site)
+            self._planner = BranchPlanner(site)
         while site.work.length("plan") or site.work.length("work"):
-            serve(site.redis, "plan", self._planner, name=worker_name("planner"), burst=True)
+            run_until_signalled(
+                site.redis, "plan", self._planner, name=worker_name("planner"), burst=True
+            )
             host = names[turn % len(names)]
             turn += 1
             if site.work.length("work"):
                 worker = self._worker(host)
-                serve(self.site(host).redis, "work", worker, name=worker.name, burst=True)
+                run_until_signalled(
+                    self.site(host).redis, "work", worker, name=worker.name, burst=True
+                )
 
-    def _worker(self, host: str) -> Worker:
+    def _worker(self, host: str) -> JobWorker:
         if host not in self._workers:
-            self._workers[host] = Worker(self.site(host), worker_name("worker"))
+            self._workers[host] = JobWorker(self.site(host), worker_name("worker"))
         return self._workers[host]
 
     def forget(self) -> None:

@@ -44,9 +44,18 @@ class Group:
         lab = self.lab
         lab.do("datalad", "-l", "error", "create", str(clone), cwd=lab.root)
         lab.do(
-            "git", "annex", "initremote", "store", "type=directory", f"directory={lab.store}",
-            "encryption=none", "autoenable=true", f"uuid={lab._uuid}", cwd=clone, check=False,
-        )  # fmt: skip
+            "git",
+            "annex",
+            "initremote",
+            "store",
+            "type=directory",
+            f"directory={lab.store}",
+            "encryption=none",
+            "autoenable=true",
+            f"uuid={lab._uuid}",
+            cwd=clone,
+            check=False,
+        )
         lab.git("remote", "add", "origin", bare.as_uri(), cwd=clone)
         lab.git("config", "remote.origin.annex-ignore", "true", cwd=clone)
         self.clones[name] = clone
@@ -82,8 +91,15 @@ class Group:
     def log(self, name: str) -> list[str]:
         """First-parent history of main, newest first."""
         bare = self.forge / "lab" / f"{name}.git"
-        out = self.lab.git("--git-dir", str(bare), "log", "--first-parent", "--format=%H", "main",
-                           cwd=self.lab.root)  # fmt: skip
+        out = self.lab.git(
+            "--git-dir",
+            str(bare),
+            "log",
+            "--first-parent",
+            "--format=%H",
+            "main",
+            cwd=self.lab.root,
+        )
         return out.split()
 
 
@@ -194,12 +210,19 @@ def test_a_chain_of_three_repositories_is_followed_to_its_end(lab: Lab, counted:
     lab.do(
         "git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, "data", cwd=last
     )
-    group.write("last", {
-        ".gitattributes": IN_GIT,
-        "twice/spec.yml": spec("twice", "data/shout", f"{counter}; f=$(ls $PFS/data); "
-                               "cat $PFS/data/$f $PFS/data/$f > $PFS/out/$f", track=True,
-                               glob="/*.txt"),
-    })  # fmt: skip
+    group.write(
+        "last",
+        {
+            ".gitattributes": IN_GIT,
+            "twice/spec.yml": spec(
+                "twice",
+                "data/shout",
+                f"{counter}; f=$(ls $PFS/data); cat $PFS/data/$f $PFS/data/$f > $PFS/out/$f",
+                track=True,
+                glob="/*.txt",
+            ),
+        },
+    )
     group.push("last")
     group.announce("last")
     assert 4 == count()
@@ -221,8 +244,10 @@ def test_two_datasets_that_follow_each_other_come_to_rest(lab: Lab, counted: Cou
     lab.do(
         "git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, "data", cwd=raw
     )
-    group.write("raw", {"back/spec.yml": spec("back", "data/shout", shout(counter), track=True,
-                                              glob="/*.txt")})  # fmt: skip
+    group.write(
+        "raw",
+        {"back/spec.yml": spec("back", "data/shout", shout(counter), track=True, glob="/*.txt")},
+    )
     group.push("raw")
     count()
     group.announce("raw")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tea_runner.broker.run_store import Runs
+from tea_runner.broker.run_store import RunStore
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, push, spec
@@ -39,7 +39,7 @@ def twins(
 
 def details(lab: Lab, name: str) -> set[str]:
     """Where the plan of the latest run of a repository says that its results come from."""
-    run = Runs(lab.site().redis).latest(1, f"lab/{name}")[0]
+    run = RunStore(lab.site().redis).latest(1, f"lab/{name}")[0]
     return {datum[4] for pipeline in run.pipelines for datum in pipeline.datums}
 
 
@@ -100,7 +100,7 @@ def test_content_that_the_other_storage_lost_is_computed(lab: Lab, counted: Coun
 
     group.announce("twin")
     assert 1 == counted[1]()
-    run = Runs(lab.site().redis).latest(1, "lab/twin")[0]
+    run = RunStore(lab.site().redis).latest(1, "lab/twin")[0]
     assert "settled" == run.pipelines[0].state
     lab.git("fetch", "-q", "origin", "git-annex", cwd=group.clones["twin"])
     assert "A\n" in {p.read_text() for p in lab.store.rglob("*") if p.is_file()}

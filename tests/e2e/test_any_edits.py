@@ -39,11 +39,13 @@ def pipelines(echo: str, variant: dict[str, int]) -> dict[str, str]:
         "a/size/spec.yml": spec(
             "size", f"{echo}; {SIZE}", pfs(glob="/(*).txt"), output={"path": place}
         ),
-        "names/spec.yml": spec("names", f"{echo}; {NAMES}", pfs("shout", "/"),
-                               salt=str(variant["names"])),
-        "deep/spec.yml": spec("deep", f"{echo}; {DEEP}", pfs(glob="/*.txt"),
-                              description=str(variant["deep"])),
-    }  # fmt: skip
+        "names/spec.yml": spec(
+            "names", f"{echo}; {NAMES}", pfs("shout", "/"), salt=str(variant["names"])
+        ),
+        "deep/spec.yml": spec(
+            "deep", f"{echo}; {DEEP}", pfs(glob="/*.txt"), description=str(variant["deep"])
+        ),
+    }
 
 
 class Editor:
@@ -68,9 +70,20 @@ class Editor:
         before = self.everything()
         self.past.append((dict(self.files), dict(self.variant), self.code))
         lost = self.random.choice(
-            [self._change, self._change, self._add, self._remove, self._rename, self._swap,
-             self._twin, self._vary, self._go_back, self._code, self._lose]
-        )()  # fmt: skip
+            [
+                self._change,
+                self._change,
+                self._add,
+                self._remove,
+                self._rename,
+                self._swap,
+                self._twin,
+                self._vary,
+                self._go_back,
+                self._code,
+                self._lose,
+            ]
+        )()
         after = self.everything()
         changes: dict[str, str | None] = {p: t for p, t in after.items() if before.get(p) != t}
         changes.update(dict.fromkeys(before.keys() - after.keys()))

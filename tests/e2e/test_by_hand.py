@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tea_runner.broker.run_store import Runs
+from tea_runner.broker.run_store import RunStore
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, push, spec
@@ -17,7 +17,7 @@ RAW = {"raw/a.txt": "a\n", "raw/b.txt": "b\n"}
 def recompute(lab: Lab, *words: str) -> dict[str, object]:
     """Ask as a person would, and let the server work."""
     config = lab.root / "hosts" / "host" / "tea-runner.toml"
-    run = Runs(lab.site().redis).latest(1)[0]
+    run = RunStore(lab.site().redis).latest(1)[0]
     said = tea(lab.dataset, "--config", str(config), "--json", "recompute", run.id, *words)
     assert 0 == said.code, said
     lab.work_off()
@@ -57,11 +57,11 @@ def test_other_bytes_replace_the_result_and_are_reported(lab: Lab, counted: Coun
     assert "3" == lab.git("show", "HEAD:up/a.txt").strip()
     assert other == lab.git("show", "HEAD:up/b.txt")
     assert "Tea-Recompute: 1" in lab.git("log", "-1", "--format=%B")
-    run = Runs(lab.site().redis).latest(1)[0]
+    run = RunStore(lab.site().redis).latest(1)[0]
     assert "not reproducible: other bytes for in:a.txt" == run.pipelines[0].detail
     lab.settle()
     assert 0 == count()
-    assert "not reproducible" in Runs(lab.site().redis).latest(1)[0].pipelines[0].detail
+    assert "not reproducible" in RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
 def test_a_recomputation_that_fails_leaves_what_is_known(lab: Lab, counted: Counted) -> None:

@@ -186,11 +186,13 @@ def test_what_the_command_can_observe_runs_its_pipeline(
     other = spec("other", f"{text} && true")
     count = begin(lab, counted, up=spec("up", text), other=other)
     change = {
-        name: {k: [w.replace("{text}", text) for w in v] if k == "cmd" else v for k, v in value.items()}
+        name: {
+            k: [w.replace("{text}", text) for w in v] if k == "cmd" else v for k, v in value.items()
+        }
         if isinstance(value, dict)
         else value
         for name, value in CHANGES[what].items()
-    }  # fmt: skip
+    }
 
     assert Step(3, True, "settled") == push(lab, count, {"up/spec.yml": spec("up", text, **change)})
     assert Step(0, True, "settled") == push(lab, count, {"up/spec.yml": spec("up", text)})
@@ -218,10 +220,17 @@ def test_what_the_command_cannot_observe_runs_nothing(lab: Lab, counted: Counted
     count = begin(lab, counted)
 
     changed = spec(
-        "up", text, description="other words", datum_tries=7, datum_timeout="1h",
-        job_timeout="2h", parallelism_spec={"constant": 3}, datum_set_spec={"number": 2},
-        resource_requests={"memory": "1G"}, on_failure="publish",
-    )  # fmt: skip
+        "up",
+        text,
+        description="other words",
+        datum_tries=7,
+        datum_timeout="1h",
+        job_timeout="2h",
+        parallelism_spec={"constant": 3},
+        datum_set_spec={"number": 2},
+        resource_requests={"memory": "1G"},
+        on_failure="publish",
+    )
     assert NOTHING == push(lab, count, {"up/spec.yml": changed})
     assert NOTHING == push(lab, count, {"notes/x.txt": "unrelated\n"})
     lab.git("mv", "up", "moved")

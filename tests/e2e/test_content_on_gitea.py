@@ -34,9 +34,17 @@ class OnGitea(NamedTuple):
         lab.git("remote", "add", "origin", self.gitea.push_url(name), cwd=clone)
         lab.git("config", "remote.origin.annex-ignore", "true", cwd=clone)
         lab.do(
-            "git", "annex", "initremote", "store", "type=directory", f"directory={lab.store}",
-            "encryption=none", "autoenable=true", f"uuid={lab._uuid}", cwd=clone,
-        )  # fmt: skip
+            "git",
+            "annex",
+            "initremote",
+            "store",
+            "type=directory",
+            f"directory={lab.store}",
+            "encryption=none",
+            "autoenable=true",
+            f"uuid={lab._uuid}",
+            cwd=clone,
+        )
         self.save(clone, files)
         return name, clone
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tea_runner.broker.run_store import Runs
+from tea_runner.broker.run_store import RunStore
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
@@ -24,7 +24,7 @@ def create(lab: Lab, files: dict[str, str]) -> None:
 
 def detail(lab: Lab) -> str:
     """What the latest run says of its first pipeline."""
-    return Runs(lab.site().redis).latest(1)[0].pipelines[0].detail
+    return RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
 def test_one_failed_datum_publishes_nothing_and_costs_the_others_nothing(
@@ -60,7 +60,7 @@ def test_on_failure_publish_publishes_what_succeeded(lab: Lab, counted: Counted)
     first = push(lab, count)
     assert (3, True) == (first.ran, first.moved)
     assert {"up/a.txt": "a\n", "up/c.txt": "c\n"} == tree(lab, "up")
-    assert "failed" == Runs(lab.site().redis).latest(1)[0].state
+    assert "failed" == RunStore(lab.site().redis).latest(1)[0].state
     assert Step(1, True, "settled") == push(lab, count, {"raw/b.txt": "good\n"})
     assert {"up/a.txt": "a\n", "up/b.txt": "good\n", "up/c.txt": "c\n"} == tree(lab, "up")
 
@@ -68,9 +68,7 @@ def test_on_failure_publish_publishes_what_succeeded(lab: Lab, counted: Counted)
 def test_a_datum_that_err_cmd_recovered_has_no_outputs_and_ends(lab: Lab, counted: Counted) -> None:
     """The pipeline settles without it, and does not go round in circles over it."""
     echo, count = counted
-    up = spec(
-        "up", PICKY.replace("{echo}", echo), transform={"err_cmd": ["true"]}, **ONE_TRY
-    )  # fmt: skip
+    up = spec("up", PICKY.replace("{echo}", echo), transform={"err_cmd": ["true"]}, **ONE_TRY)
     create(lab, {"raw/b.txt": "bad\n", "up/spec.yml": up})
     lab.push()
     hands = Hands(lab)
@@ -155,10 +153,16 @@ def test_what_failed_upstream_blocks_what_reads_it(lab: Lab, counted: Counted) -
     """The downstream pipeline does not run on half of its inputs, and says whom it waits for."""
     echo, count = counted
     up = spec("up", PICKY.replace("{echo}", echo), **ONE_TRY)
-    create(lab, {"raw/b.txt": "bad\n", "up/spec.yml": up,
-                 "down/spec.yml": spec("down", f"{echo}; {COPY}", pfs("up"))})  # fmt: skip
+    create(
+        lab,
+        {
+            "raw/b.txt": "bad\n",
+            "up/spec.yml": up,
+            "down/spec.yml": spec("down", f"{echo}; {COPY}", pfs("up")),
+        },
+    )
 
     assert Step(3, False, "failed") == push(lab, count)
-    down = {p.name: p for p in Runs(lab.site().redis).latest(1)[0].pipelines}["down"]
+    down = {p.name: p for p in RunStore(lab.site().redis).latest(1)[0].pipelines}["down"]
     assert ("blocked", "up") == (down.state, down.detail)
     assert Step(4, True, "settled") == push(lab, count, {"raw/b.txt": "good\n"})

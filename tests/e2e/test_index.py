@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 
-from tea_runner.dataset.forge_dataset import Repository
+from tea_runner.dataset.forge_dataset import ForgeDataset
 from tests.cli.conftest import dataset, settled  # noqa: F401 - fixtures
 from tests.cli.dataset import Dataset, tea
 from tests.e2e.lab import Lab
@@ -24,7 +24,7 @@ def begin(lab: Lab, counted: Counted) -> Callable[[], int]:
     return count
 
 
-def answers(repository: Repository) -> dict[str, object]:
+def answers(repository: ForgeDataset) -> dict[str, object]:
     """Each key of each scope, with where its result stands and what it is."""
     index = repository.index
     index.learn()
@@ -37,7 +37,7 @@ def answers(repository: Repository) -> dict[str, object]:
     }
 
 
-def table(repository: Repository) -> list[tuple[object, ...]]:
+def table(repository: ForgeDataset) -> list[tuple[object, ...]]:
     """What stands in the index of trusted branches."""
     with sqlite3.connect(repository.index.path) as database:
         return database.execute("SELECT * FROM known WHERE scope = '' ORDER BY key").fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tea_runner.broker.run_store import Runs
+from tea_runner.broker.run_store import RunStore
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
@@ -22,7 +22,7 @@ def leaf(name: str, **more: object) -> dict[str, object]:
 
 def detail(lab: Lab) -> str:
     """What the latest run says of its first pipeline."""
-    return Runs(lab.site().redis).latest(1)[0].pipelines[0].detail
+    return RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
 def test_a_joined_datum_is_told_where_it_is_and_why(lab: Lab, counted: Counted) -> None:
@@ -127,7 +127,7 @@ def test_at_most_so_many_jobs_at_once(lab: Lab, counted: Counted) -> None:
     up = spec("up", f"{echo}; {COPY}", parallelism_spec={"constant": 2})
     lab.create(files={**ATTRIBUTES, **files, "up/spec.yml": up})
     assert Step(5, True, "settled") == push(lab, count)
-    assert 2 == len(Runs(lab.site().redis).latest(1)[0].pipelines[0].jobs)
+    assert 2 == len(RunStore(lab.site().redis).latest(1)[0].pipelines[0].jobs)
     assert {f"up/{number}.txt": f"{number}\n" for number in range(5)} == tree(lab, "up")
 
 

@@ -15,7 +15,7 @@ from tea_runner.core.errors import NotFound, Refused, UsageError
 from tea_runner.core.git.branch import is_processed
 from tea_runner.core.git.scope import scope_of
 from tea_runner.flow import pull_requests
-from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tests.cli.dataset import tea
 from tests.e2e.conftest import folder_lab
 from tests.e2e.hands import Hands
@@ -55,17 +55,17 @@ def propose(lab: Lab, text: str) -> str:
 
 def approve(
     lab: Lab, commit: str, number: int = 1, branches: tuple[str, ...] = ALL
-) -> pull_requests.Pull:
+) -> pull_requests.PullRequest:
     """As a maintainer does."""
     mirror = lab.site().repository(lab.name).mirror
-    return pull_requests.approve(mirror, number, commit, branches=branches)
+    return pull_requests.approve_pull(mirror, number, commit, branches=branches)
 
 
 def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
     """No branch, no job, no command, until somebody approves it; it is listed all the same."""
     tip = lab.tip()
     lab.settle()
-    (pull,) = pull_requests.pulls(lab.site().repository(lab.name).mirror)
+    (pull,) = pull_requests.pull_requests(lab.site().repository(lab.name).mirror)
     assert (1, proposed, "") == (pull.number, pull.head, pull.branch_tip)
     assert (tip, "", 0) == (lab.tip(), lab.tip("pull/1"), counted[1]())
 
@@ -145,8 +145,9 @@ def test_only_a_setting_has_them_processed() -> None:
     """The pattern ``*`` does not name them while ``pull_requests`` is off."""
     found = [
         is_processed(branch, ["*"], pull_requests=on)
-        for branch in ("main", "pull/1") for on in (False, True)
-    ]  # fmt: skip
+        for branch in ("main", "pull/1")
+        for on in (False, True)
+    ]
     assert [True, True, False, True] == found
 
 
@@ -162,16 +163,19 @@ def test_a_branch_from_before_is_left_alone(lab: Lab, proposed: str, counted: Co
 
 def test_a_pull_request_has_no_network(tmp_path: Path) -> None:
     """What the operator and the pipeline agree on for ``main`` is not for ``pull/1``."""
-    if HostSandbox().check():
-        pytest.skip(f"engine absent: {HostSandbox().check()}")
+    if BubblewrapSandbox().check():
+        pytest.skip(f"engine absent: {BubblewrapSandbox().check()}")
     lab = folder_lab(tmp_path, sandbox="bwrap", network=True)
     lab.settings = "pull_requests = true\n"
     try:
         look = 'readlink /proc/self/ns/net > "$PFS/out/net"'
         lab.create(
-            files={**ATTRIBUTES, "raw/a.txt": "a\n",
-                   "up/spec.yml": spec("up", look, transform={"network": True})}
-        )  # fmt: skip
+            files={
+                **ATTRIBUTES,
+                "raw/a.txt": "a\n",
+                "up/spec.yml": spec("up", look, transform={"network": True}),
+            }
+        )
         lab.push()
         lab.settle()
         lab.pull()
@@ -216,8 +220,16 @@ def test_a_fork_on_a_real_gitea(forked: tuple[Lab, Gitea], counted: Counted) -> 
     assert 1 == count()
     password = secrets.token_hex(12)
     user = f"eve{time.time_ns()}"
-    gitea.api("POST", "/admin/users", {"username": user, "email": f"{user}@example.org",
-              "password": password, "must_change_password": False})  # fmt: skip
+    gitea.api(
+        "POST",
+        "/admin/users",
+        {
+            "username": user,
+            "email": f"{user}@example.org",
+            "password": password,
+            "must_change_password": False,
+        },
+    )
     as_eve = {"auth": (user, password), "timeout": 30}
     made = requests.post(f"{gitea.url}/api/v1/repos/{lab.name}/forks", json={}, **as_eve)  # type: ignore[arg-type]
     made.raise_for_status()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker.fleet import look_at_fleet
+from tea_runner.broker.fleet import read_fleet
 from tea_runner.host import process
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
@@ -51,7 +51,7 @@ def start(lab: Lab, host: str, *verb: str) -> process.Process:
     config = lab.root / "hosts" / host / "tea-runner.toml"
     argv = [sys.executable, "-m", "tea_runner", "--config", str(config), *verb]
     with (config.parent / "log").open("ab") as log:
-        return process.start(argv, env=lab.env, stdout=log, stderr=log)
+        return process.start_process(argv, env=lab.env, stdout=log, stderr=log)
 
 
 def wait_for_results(lab: Lab, pushed: str, seconds: float = 120) -> None:
@@ -98,7 +98,7 @@ def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: 
     ]
     try:
         redis, end = lab.site().redis, time.monotonic() + 60
-        while len([w for w in look_at_fleet(redis, []).workers if w.kind == "work"]) < 2:
+        while len([w for w in read_fleet(redis, []).workers if w.kind == "work"]) < 2:
             assert time.monotonic() < end, "the workers did not start"
             time.sleep(0.1)
         pushed = lab.push()

@@ -48,8 +48,12 @@ class Target:
         git = self.lab.git
         (self.lab.root / "forged").write_text(_FORGED)
         blob = git("hash-object", "-w", str(self.lab.root / "forged")).strip()
-        row = {"key": self.key, "exit": 0, "recovered": False,
-               "outputs": [["a.txt", "git", blob, len(_FORGED), False]]}  # fmt: skip
+        row = {
+            "key": self.key,
+            "exit": 0,
+            "recovered": False,
+            "outputs": [["a.txt", "git", blob, len(_FORGED), False]],
+        }
         (self.lab.root / "forged").write_text(json.dumps({"format": 1, "results": [row]}))
         results = git("hash-object", "-w", str(self.lab.root / "forged")).strip()
         (self.lab.root / "index").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tea_runner.cli.main import Context
 from tea_runner.cli.verify_commit import command
 from tea_runner.core.errors import SettingsError, TeaError
-from tea_runner.core.git.commit_signature import join, split
+from tea_runner.core.git.commit_signature import join_signature, split_signature
 from tea_runner.dataset.ssh_signature import Signer
 from tea_runner.host import process
 from tests.hostile.forge import HostileForge
@@ -83,9 +83,13 @@ def test_a_results_commit_is_signed_and_is_what_its_inputs_make(signed: Signed) 
     signed.git(*config, "verify-commit", commit)
 
     code, said = signed.check(commit)
-    assert (0, f"ok: {commit[:12]} is what pipeline up makes: 3 datums, 3 outputs, signed by bot@lab\n") == (
-        code, said,
-    )  # fmt: skip
+    assert (
+        0,
+        f"ok: {commit[:12]} is what pipeline up makes: 3 datums, 3 outputs, signed by bot@lab\n",
+    ) == (
+        code,
+        said,
+    )
     signed.signers.write_text("m@lab " + signed.other.with_suffix(".pub").read_text())
     assert 1 == signed.check(commit)[0]
     assert 0 == signed.check(commit, "--unsigned")[0]
@@ -100,7 +104,7 @@ def test_signing_twice_is_signing_once(signed: Signed) -> None:
 
 def _mutations(raw: bytes, others: list[str]) -> Iterator[tuple[str, bytes]]:
     """The commit, changed in one place each."""
-    payload, signature = split(raw)
+    payload, signature = split_signature(raw)
     assert signature is not None
     lines = payload.split(b"\n")
     for line in lines:
@@ -121,7 +125,10 @@ def _mutations(raw: bytes, others: list[str]) -> Iterator[tuple[str, bytes]]:
     for _ in range(60):
         place = random.randrange(len(payload))
         byte = bytes([payload[place] ^ (1 << random.randrange(7))])
-        yield f"byte {place}", join(payload[:place] + byte + payload[place + 1 :], signature)
+        yield (
+            f"byte {place}",
+            join_signature(payload[:place] + byte + payload[place + 1 :], signature),
+        )
 
 
 def test_every_changed_commit_is_rejected(signed: Signed) -> None:
@@ -146,9 +153,15 @@ def test_every_changed_commit_is_rejected(signed: Signed) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["git rm -q up/a.txt", "echo y > README", "echo z > up/extra", "sed -i s/a.txt/b.txt/ up/manifest.tsv",
-     "sed -i 's/\\t[0-9a-f]\\{4\\}/\\tffff/' up/manifest.tsv", "echo q >> raw/a.txt"],
-)  # fmt: skip
+    [
+        "git rm -q up/a.txt",
+        "echo y > README",
+        "echo z > up/extra",
+        "sed -i s/a.txt/b.txt/ up/manifest.tsv",
+        "sed -i 's/\\t[0-9a-f]\\{4\\}/\\tffff/' up/manifest.tsv",
+        "echo q >> raw/a.txt",
+    ],
+)
 def test_a_forged_results_commit_is_rejected_though_its_signer_is_right(
     signed: Signed, change: str
 ) -> None:
@@ -158,10 +171,10 @@ def test_a_forged_results_commit_is_rejected_though_its_signer_is_right(
     process.run(["sh", "-ec", change], env=signed.env, cwd=signed.clone)
     signed.git("add", "-A")
     tree = signed.git("write-tree").decode().strip()
-    payload, _ = split(raw)
+    payload, _ = split_signature(raw)
     forged = payload.replace(payload.split(b"\n")[0], b"tree " + tree.encode(), 1)
     signature = Signer(signed.key, signed.env)(forged)
-    assert 1 == signed.check(signed.write(join(forged, signature)))[0]
+    assert 1 == signed.check(signed.write(join_signature(forged, signature)))[0]
 
 
 def test_signers_in_the_dataset_do_not_count(signed: Signed) -> None:

@@ -17,10 +17,10 @@ import requests
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.gitea import Gitea as Client
+from tea_runner.forge.gitea import GiteaForge as Client
 from tea_runner.host import process
 from tests.e2e.lab import EXAMPLES, Lab
-from tests.gitea import Gitea
+from tests.gitea import GiteaForge
 
 
 def free_port() -> int:
@@ -64,7 +64,7 @@ class Server:
         """Start everything and wait until it answers."""
         argv = [sys.executable, "-m", "tea_runner", "--config", str(self.config), "up"]
         with (self.state / "up.log").open("wb") as log:
-            self._running = process.start(
+            self._running = process.start_process(
                 argv, env=self.lab.env, cwd=self.state, stdout=log, stderr=log
             )
         end = time.monotonic() + 60
@@ -114,7 +114,7 @@ def embedded(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def real(gitea: Gitea) -> dict[str, str]:
+def real(gitea: GiteaForge) -> dict[str, str]:
     """A real Gitea with an empty repository that the bot may administer."""
     repository = gitea.repository(f"data-{time.time_ns()}")
     return {
@@ -173,9 +173,10 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
             assert ("success", ", ".join(words)) == statuses["tea-runner/edges"]
             # What came from the storage is the pushed photographs, to the byte.
             fetched = sum(
-                size for key, size in _kept(server.state).items()
+                size
+                for key, size in _kept(server.state).items()
                 if key.endswith(".jpg") and key not in before
-            )  # fmt: skip
+            )
             photographs = (EXAMPLES / "edges" / step["add"]).rglob("*.jpg")
             assert sum(path.stat().st_size for path in photographs) == fetched
             changed = lab.git("diff", "--name-only", pushed, tip).splitlines()

@@ -21,9 +21,13 @@ from tests.faults.world import World
 #: Fault to its weight, for processes and for Redis.
 PROCESSES = {"kill": 10, "child": 8, "term": 2, "stop": 2}
 REDIS = {
-    "redis-kill": 3, "redis-empty": 2, "redis-old": 2, "redis-flush": 3, "redis-full": 1,
+    "redis-kill": 3,
+    "redis-empty": 2,
+    "redis-old": 2,
+    "redis-flush": 3,
+    "redis-full": 1,
     "redis-hang": 1,
-}  # fmt: skip
+}
 
 
 class Killer(threading.Thread):

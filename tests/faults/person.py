@@ -77,10 +77,17 @@ class Person(threading.Thread):
         if before is None:
             refs.append(f"{self._lineage.annex}:refs/heads/git-annex")
         done = process.run(
-            ["git", f"--git-dir={self._lineage.git}", "push", "-q",
-             self._world.where(name).as_uri(), *refs],
-            env=self._world.env, check=False,
-        )  # fmt: skip
+            [
+                "git",
+                f"--git-dir={self._lineage.git}",
+                "push",
+                "-q",
+                self._world.where(name).as_uri(),
+                *refs,
+            ],
+            env=self._world.env,
+            check=False,
+        )
         if done.returncode:
             self._complain(name, f"a push was refused: {done.stderr.decode()}")
             return False
@@ -113,8 +120,9 @@ class Person(threading.Thread):
             self._complain(name, f"{tip} was put upon {done[-1].settled}")
         process.run(
             ["git", "fsck", "--strict", "--no-dangling"],
-            env=self._world.env, cwd=self._world.where(name),
-        )  # fmt: skip
+            env=self._world.env,
+            cwd=self._world.where(name),
+        )
         whole = len(done) == len(self._lineage.steps)
         missing = [p for p in self._lineage.made if not self._is_whole(p)] if whole else []
         if missing:

@@ -26,12 +26,16 @@ _SMALL = 'mount -t tmpfs -o size=32m,nr_inodes=1000 scratch "$0" && exec "$@"'
 HARM = {
     "full": ("cat /dev/zero > ballast", "rm ballast", "has 0 MiB free; worker.free asks for 8"),
     "without room for files": (
-        "mkdir many && cd many && seq 2000 | xargs touch", "rm -r many", "has room for 0 files only",
+        "mkdir many && cd many && seq 2000 | xargs touch",
+        "rm -r many",
+        "has room for 0 files only",
     ),
     "read-only": (
-        "mount -o remount,ro .", "mount -o remount,rw .", "cannot be written: Read-only file system",
+        "mount -o remount,ro .",
+        "mount -o remount,rw .",
+        "cannot be written: Read-only file system",
     ),
-}  # fmt: skip
+}
 
 
 class SmallWorld(World):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tea_runner.broker.connection import connect
-from tea_runner.broker.orphans import Lost
-from tea_runner.broker.plan_requests import Plans
-from tea_runner.broker.redis_server import Broker
-from tea_runner.broker.rq_queues import Work
+from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.redis_server import RedisServer
+from tea_runner.broker.rq_queues import Queues
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebParts, create_app
@@ -163,20 +163,20 @@ def test_a_job_that_kills_its_workers_is_parked(tmp_path: Path, world: World) ->
     (name,) = world.redis.scan_iter("tea:failed:*")
     assert b"its worker died 3 times in a row" in (world.redis.get(name) or b"")
     assert 4 <= world.roles["worker"].starts
-    assert {} == Lost(world.redis, Work(world.redis)).jobs()
+    assert {} == OrphanScanner(world.redis, Queues(world.redis)).jobs()
 
 
 @pytest.mark.parametrize("how", ["hangs", "is gone", "is full"])
 def test_the_receiver_says_503_within_a_second(tmp_path: Path, how: str) -> None:
     """The forge gets its answer, and the reconciler finds the push later."""
-    broker = Broker(tmp_path, {"PATH": os.environ["PATH"]})
+    broker = RedisServer(tmp_path, {"PATH": os.environ["PATH"]})
     broker.start()
     connection = connect(broker.url, 0.8)
     settings = load_settings(file=None, env={"TEA_RUNNER_STATE": str(tmp_path)}, flags={})
     hooks = HookStore(tmp_path / "hooks")
     hook = hooks.new("gitea", "lab/edges")
     hooks.keep(hook)
-    requests = Plans(connection, Work(connection).enqueue)
+    requests = PlanRequestStore(connection, Queues(connection).enqueue)
     app = create_app(WebParts(settings=settings, hooks=hooks, requests=requests, ready={}))
     row = Row(row="0", name="a correct push", status=202, secret=hook.secrets[0])
     client = app.test_client()

@@ -31,8 +31,10 @@ class Hasty:
 
     def __init__(self, world: World, name: str) -> None:
         self._env = {
-            **world.env, "GIT_DIR": str(world.where(name)), "GIT_INDEX_FILE": str(world.root / "index"),
-        }  # fmt: skip
+            **world.env,
+            "GIT_DIR": str(world.where(name)),
+            "GIT_INDEX_FILE": str(world.root / "index"),
+        }
         self.removed: set[str] = set()
         self.pushed: list[str] = []
         self.refused = 0
@@ -144,5 +146,10 @@ def test_a_user_never_loses_a_commit_and_none_comes_back(tmp_path: Path) -> None
         for name in "abc":
             assert hasty.content(f"raw/{name}.txt").upper() == hasty.content(f"up/{name}.txt")
     seen = Seen(pushes=121, waited=[waited])
-    record("rewinds and deletions by users", faults=rewinds + deletions, seen=[seen],
-           seconds=time.monotonic() - began, recovered=waited)  # fmt: skip
+    record(
+        "rewinds and deletions by users",
+        faults=rewinds + deletions,
+        seen=[seen],
+        seconds=time.monotonic() - began,
+        recovered=waited,
+    )

@@ -109,8 +109,7 @@ def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
             grown[name] = (after / before, open_now - opened, zombies(pid))
         left = [path.name for path in world.root.glob("*/scratch/*/job-*")]
     seen = [person.seen for person in people]
-    record("Redis wiped every 20 s", faults=wiped, seen=seen, seconds=seconds,
-           recovered=recovered)  # fmt: skip
+    record("Redis wiped every 20 s", faults=wiped, seen=seen, seconds=seconds, recovered=recovered)
     assert [] == [text for one in seen for text in one.wrong]
     assert [] == left
     assert {} == {n: g for n, g in grown.items() if g[0] > 1.1 or g[1] > 4 or g[2]}, grown

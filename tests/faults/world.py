@@ -20,12 +20,12 @@ from typing import Any
 import redis
 
 from tea_runner.broker.connection import connect
-from tea_runner.broker.job_store import Jobs
-from tea_runner.broker.plan_requests import Plans
-from tea_runner.broker.redis_server import Broker
-from tea_runner.broker.rq_queues import Work
+from tea_runner.broker.job_store import JobStore
+from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.redis_server import RedisServer
+from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.errors import TeaError
-from tea_runner.forge.folder import Folder
+from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
 from tea_runner.host.failpoints import VARIABLE
 from tea_runner.host.tool_path import tool_path
@@ -80,12 +80,12 @@ class World:
         :param free: bytes of scratch below which a worker takes no job.
         """
         self.root = root
-        self.forge = Folder(root / "forge")
+        self.forge = FolderForge(root / "forge")
         self.store = root / "store"
         for folder in ("forge/lab", "forge/over", "store", "broker", "logs"):
             (root / folder).mkdir(parents=True)
         self.env = {**os.environ, "PATH": tool_path(os.environ)}
-        self.broker = Broker(root / "broker", self.env)
+        self.broker = RedisServer(root / "broker", self.env)
         self.broker.start()
         self.key = root / "queue.key"
         self.key.write_text("a key that all hosts share")
@@ -98,9 +98,9 @@ class World:
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self.redis = connect(self.broker.url, 2.0)
-        queue = Work(self.redis).enqueue
-        self.plans = Plans(self.redis, queue)
-        self.jobs = Jobs(self.redis, queue, secret=self.key.read_bytes())
+        queue = Queues(self.redis).enqueue
+        self.plans = PlanRequestStore(self.redis, queue)
+        self.jobs = JobStore(self.redis, queue, secret=self.key.read_bytes())
 
     def settings(self, host: str) -> Path:
         """The settings file of a host."""
@@ -215,7 +215,7 @@ class World:
         role.fail = ""  # a fault is armed once
         role.starts += 1
         with role.log.open("ab") as log:
-            role.running = process.start(
+            role.running = process.start_process(
                 self.command(role), env=env, cwd=self.root, stdout=log, stderr=log
             )
 

@@ -6,7 +6,7 @@ import pytest
 
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.flow import planning_cache
-from tea_runner.flow.planning_cache import Memory
+from tea_runner.flow.planning_cache import PlanningCache
 
 
 def manifest(number: int) -> Manifest:
@@ -14,7 +14,7 @@ def manifest(number: int) -> Manifest:
     return Manifest.of([Row(f"in:{number}-{n}", "k", "", ("out",)) for n in range(10)])
 
 
-def push(known: Memory, number: int) -> None:
+def push(known: PlanningCache, number: int) -> None:
     """A piece of work that needs one manifest, and one home that has all of its outputs."""
     name = (f"head{number}", "")
     known.manifests.keep(name, manifest(number))
@@ -25,7 +25,7 @@ def push(known: Memory, number: int) -> None:
 def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the last pushes stay, so that going back to one of them reads nothing."""
     monkeypatch.setattr(planning_cache, "_ROWS", 25)
-    known = Memory()
+    known = PlanningCache()
     for number in range(20):
         push(known, number)
 
@@ -39,7 +39,7 @@ def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.Mon
 def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many manifests a dataset has: those in use are not read again with each push."""
     monkeypatch.setattr(planning_cache, "_ROWS", 5)
-    known = Memory()
+    known = PlanningCache()
     names = [(f"head{number}", "") for number in range(10)]
     for number, name in enumerate(names):
         known.manifests.keep(name, manifest(number))
@@ -51,8 +51,8 @@ def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have manifests of their own."""
     monkeypatch.setattr(planning_cache, "_ROWS", 5)
-    known = Memory()
-    known.below["sub"] = Memory()
+    known = PlanningCache()
+    known.below["sub"] = PlanningCache()
     for number in range(3):
         known.below["sub"].manifests.keep((f"head{number}", ""), manifest(number))
         known.rest()

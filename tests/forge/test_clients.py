@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery import Ignored, PushEvent, dialect, parse, signed
+from tea_runner.core.delivery import Ignored, PushEvent, dialect, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.gitea import Gitea
+from tea_runner.forge.gitea import GiteaForge
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder
@@ -23,7 +23,7 @@ from tests.receiver import Recorder
 class Side:
     """A forge, a client of its bot, and a repository in it."""
 
-    client: Gitea
+    client: GiteaForge
     bot: str
     repository: str
     clone: Clone
@@ -36,14 +36,14 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
         forge: real.Gitea = request.getfixturevalue("gitea")
         repository = forge.repository(f"r{abs(hash(request.node.nodeid))}")
         clone = Clone(tmp_path / "clone", forge.push_url(repository))
-        yield Side(Gitea(forge.url, forge.bot_token), forge.bot, repository, clone)
+        yield Side(GiteaForge(forge.url, forge.bot_token), forge.bot, repository, clone)
         return
     with EmbeddedForge(tmp_path / "forge") as embedded:
         embedded.add_user("ada", "correct")
         embedded.add_user("bot", "horse", admin=True)
         embedded.create_repository("ada", "edges")
         clone = Clone(tmp_path / "clone", embedded.push_url("ada/edges", "ada", "correct"))
-        yield Side(Gitea(embedded.url, embedded.add_token("bot")), "bot", "ada/edges", clone)
+        yield Side(GiteaForge(embedded.url, embedded.add_token("bot")), "bot", "ada/edges", clone)
 
 
 def test_the_forge_says_what_it_is_and_who_we_are(side: Side) -> None:
@@ -67,8 +67,8 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         for each in came:
             spoken = dialect("gitea", each.headers | {"X-Gitea-Signature": ""})
             signature = each.headers[spoken.signature.lower()]
-            assert signed(each.body, signature, ["s3cret"])
-            said.append(parse(each.event, each.body))
+            assert is_signed(each.body, signature, ["s3cret"])
+            said.append(parse_delivery(each.event, each.body))
         number = side.client.repository_id(side.repository)
         assert (
             PushEvent(
@@ -83,13 +83,13 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         recorder.kept.clear()
         side.clone.push(":refs/heads/old")
         (gone,) = recorder.wait(1)
-        event = parse(gone.event, gone.body)
+        event = parse_delivery(gone.event, gone.body)
         assert isinstance(event, PushEvent)
         assert event.deleted
         recorder.kept.clear()
         side.client.test_hook(side.repository, made)
         (tested,) = recorder.wait(1)
-        assert isinstance(parse(tested.event, tested.body), Ignored)
+        assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
         side.client.remove_hook(side.repository, made)
         side.client.remove_hook(side.repository, made)
         assert list(side.client.hooks(side.repository)) == []
@@ -102,7 +102,7 @@ def test_refs_are_those_that_git_lists(side: Side) -> None:
     side.clone.push("main", "main:refs/heads/git-annex", "main:refs/tea/x")
     refs = side.client.refs(side.repository, "refs/heads/")
     assert {"refs/heads/main": tip, "refs/heads/git-annex": tip} == refs
-    stranger = Gitea(side.client.url, "0" * 40)
+    stranger = GiteaForge(side.client.url, "0" * 40)
     assert stranger.refs("nobody/nothing", "refs/heads/") is None
     assert side.client.refs("nobody/nothing", "refs/heads/") is None
 
@@ -124,8 +124,14 @@ def test_a_status_goes_there_and_back(side: Side) -> None:
     tip = side.clone.commit("a")
     side.clone.push()
     for state, words in (("pending", "1 runs"), ("success", "1 done, " + "x" * 400)):
-        side.client.set_status(side.repository, tip, state, description=words,  # type: ignore[arg-type]
-                               context="tea", target_url="http://127.0.0.1:1/x")  # fmt: skip
+        side.client.set_status(
+            side.repository,
+            tip,
+            state,
+            description=words,  # type: ignore[arg-type]
+            context="tea",
+            target_url="http://127.0.0.1:1/x",
+        )
     state, words = _statuses(side, tip)["tea"]
     assert state == "success"
     assert len(words) == 255
@@ -168,7 +174,7 @@ def test_git_finds_the_repository_at_the_remote_url(side: Side) -> None:
 
 def test_a_wrong_token_is_said_with_the_next_step(side: Side) -> None:
     """The forge's own sentence, and which setting to look at."""
-    (problem,) = Gitea(side.client.url, "0" * 40).check()
+    (problem,) = GiteaForge(side.client.url, "0" * 40).check()
     assert "the token is not accepted" in problem
     assert "forge.token_file" in problem
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery import A_TEST, Ignored, PushEvent, parse, signed
+from tea_runner.core.delivery import A_TEST, Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError
-from tea_runner.forge.folder import Folder
+from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
 from tests.clone import Clone
 from tests.receiver import Recorder
@@ -28,14 +28,14 @@ def root(tmp_path: Path) -> Path:
 
 def test_repositories_are_listed_by_pattern(root: Path) -> None:
     """Only real ones."""
-    assert Folder(root).repositories(["*/*"]) == ["lab/edges"]
-    assert Folder(root).repositories(["other/*"]) == []
-    assert Folder(root).check() == []
+    assert FolderForge(root).repositories(["*/*"]) == ["lab/edges"]
+    assert FolderForge(root).repositories(["other/*"]) == []
+    assert FolderForge(root).check() == []
 
 
 def test_git_pushes_to_the_remote_url(root: Path, tmp_path: Path) -> None:
     """A file address; branches are then known, packed or not."""
-    folder = Folder(root)
+    folder = FolderForge(root)
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     first = clone.commit("a")
     clone.push("main", "main:refs/heads/x/y")
@@ -47,15 +47,15 @@ def test_git_pushes_to_the_remote_url(root: Path, tmp_path: Path) -> None:
 
 def test_a_hook_announces_pushes_as_gitea_does(root: Path, tmp_path: Path) -> None:
     """Signed, one per branch, none for private refs; the test delivers nothing moved."""
-    folder = Folder(root)
+    folder = FolderForge(root)
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     tip = clone.commit("a")
     with Recorder() as recorder:
         made = folder.add_hook("lab/edges", url=f"{recorder.url}/h", secret="s")
         clone.push("main", "main:refs/tea/x")
         (came,) = recorder.wait(1)
-        assert signed(came.body, came.headers["x-gitea-signature"], ["s"])
-        assert parse(came.event, came.body) == PushEvent(
+        assert is_signed(came.body, came.headers["x-gitea-signature"], ["s"])
+        assert parse_delivery(came.event, came.body) == PushEvent(
             repository="lab/edges", repository_id=None, ref="refs/heads/main", after=tip
         )
         (hook,) = folder.hooks("lab/edges")
@@ -69,7 +69,7 @@ def test_a_hook_announces_pushes_as_gitea_does(root: Path, tmp_path: Path) -> No
 
 def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) -> None:
     """Beside git-annex's own branches, whose deliveries are ignored before they are looked at."""
-    folder = Folder(root)
+    folder = FolderForge(root)
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     clone.commit("a")
     clone.push("main:refs/heads/git-annex")
@@ -82,14 +82,14 @@ def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) 
         recorder.kept.clear()
         folder.test_hook("lab/edges", made)
         (came,) = recorder.wait(1)
-    event = parse(came.event, came.body)
+    event = parse_delivery(came.event, came.body)
     assert isinstance(event, Ignored)
     assert A_TEST == event.reason
 
 
 def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> None:
     """The push goes through, and the pusher is told in one line."""
-    folder = Folder(root)
+    folder = FolderForge(root)
     folder.add_hook("lab/edges", url="http://127.0.0.1:9/h", secret="s")
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     tip = clone.commit("a")
@@ -107,7 +107,7 @@ def test_a_hook_of_somebody_else_stays(root: Path) -> None:
     theirs.parent.mkdir(exist_ok=True)
     theirs.write_text("#!/bin/sh\n")
     with pytest.raises(ForgeError, match="is there already and not ours"):
-        Folder(root).add_hook("lab/edges", url="http://x", secret="s")
+        FolderForge(root).add_hook("lab/edges", url="http://x", secret="s")
     assert theirs.read_text() == "#!/bin/sh\n"
 
 
@@ -115,10 +115,10 @@ def test_a_hook_of_somebody_else_stays(root: Path) -> None:
 def test_what_is_no_repository_is_named_with_the_next_step(root: Path, name: str) -> None:
     """No name leads out of the folder."""
     with pytest.raises(ForgeError, match="git init --bare"):
-        Folder(root).remote_url(name)
+        FolderForge(root).remote_url(name)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     """By the check, in a sentence."""
-    (problem,) = Folder(tmp_path / "none").check()
+    (problem,) = FolderForge(tmp_path / "none").check()
     assert problem.endswith("is no folder; make it, or change forge.url")

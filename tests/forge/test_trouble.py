@@ -10,7 +10,7 @@ import pytest
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import EmbeddedForge, Fault, Manners
-from tea_runner.forge.gitea import Gitea
+from tea_runner.forge.gitea import GiteaForge
 
 
 class Script(Manners):
@@ -35,9 +35,9 @@ def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
         yield running
 
 
-def client(forge: EmbeddedForge, naps: list[float]) -> Gitea:
+def client(forge: EmbeddedForge, naps: list[float]) -> GiteaForge:
     """A client that does not really sleep."""
-    return Gitea(forge.url, forge.add_token("bot"), timeout=2, sleep=naps.append)
+    return GiteaForge(forge.url, forge.add_token("bot"), timeout=2, sleep=naps.append)
 
 
 def test_a_busy_forge_is_asked_again(forge: EmbeddedForge) -> None:
@@ -87,7 +87,7 @@ def test_a_redirect_is_not_followed(forge: EmbeddedForge) -> None:
 def test_a_slow_forge_is_given_up(forge: EmbeddedForge) -> None:
     """After the time that the settings give."""
     forge.manners = Script(*(Fault(delay=1.5) for _ in range(4)))
-    slow = Gitea(forge.url, forge.add_token("bot"), timeout=0.2, sleep=lambda _: None)
+    slow = GiteaForge(forge.url, forge.add_token("bot"), timeout=0.2, sleep=lambda _: None)
     with pytest.raises(ForgeError, match="no answer in time"):
         slow.whoami()
 
@@ -97,5 +97,5 @@ def test_an_absent_forge_is_said_in_words() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    away = Gitea(f"http://127.0.0.1:{port}", "t", sleep=lambda _: None)
+    away = GiteaForge(f"http://127.0.0.1:{port}", "t", sleep=lambda _: None)
     assert away.check() == [f"http://127.0.0.1:{port}: nothing listens there; check forge.url"]

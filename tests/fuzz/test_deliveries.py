@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.hook import Hook
-from tea_runner.flow.receive_delivery import receive
+from tea_runner.flow.receive_delivery import receive_delivery
 from tests.fuzz import runs
 
 _SECRET = "a secret of this test"
@@ -19,9 +19,12 @@ _HOOK = Hook(
     id="x", forge="gitea", repository="lab/edges", repository_id=7, secrets=(_SECRET, "another one")
 )
 _GOOD: dict[str, Any] = {
-    "ref": "refs/heads/main", "before": "1" * 40, "after": "2" * 40, "deleted": False,
+    "ref": "refs/heads/main",
+    "before": "1" * 40,
+    "after": "2" * 40,
+    "deleted": False,
     "repository": {"id": 7, "full_name": "lab/edges"},
-}  # fmt: skip
+}
 _ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
     lambda inner: (
@@ -31,9 +34,23 @@ _ANY = st.recursive(
     max_leaves=8,
 )
 _WORDS = st.sampled_from(
-    ["refs/heads/../x", "refs/heads/-x", "refs/heads/a..b", "refs/tags/v1", "../../etc", "lab/edges",
-     "A" * 10_000, "\ud800", "\0", "refs/heads/\n", "0" * 40, "F" * 40, "g" * 40, "refs/heads/x.lock"],
-)  # fmt: skip
+    [
+        "refs/heads/../x",
+        "refs/heads/-x",
+        "refs/heads/a..b",
+        "refs/tags/v1",
+        "../../etc",
+        "lab/edges",
+        "A" * 10_000,
+        "\ud800",
+        "\0",
+        "refs/heads/\n",
+        "0" * 40,
+        "F" * 40,
+        "g" * 40,
+        "refs/heads/x.lock",
+    ],
+)
 
 
 class Kept:
@@ -65,14 +82,18 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 
 @runs(300)
-@given(bodies(), st.booleans(), st.sampled_from(["push", "create", "delete", "", "x", "ping\n"]),
-       st.text(max_size=70))  # fmt: skip
+@given(
+    bodies(),
+    st.booleans(),
+    st.sampled_from(["push", "create", "delete", "", "x", "ping\n"]),
+    st.text(max_size=70),
+)
 def test_every_delivery_gets_an_answer(body: bytes, good: bool, event: str, other: str) -> None:
     """202 or a 4xx; what is asked for is the hook's own repository and a plain branch."""
     signature = hmac.new(_SECRET.encode(), body, hashlib.sha256).hexdigest() if good else other
     kept = Kept()
     headers = {"X-Gitea-Signature": signature, "X-Gitea-Event": event}
-    answer = receive(_HOOK, headers, body, kept)
+    answer = receive_delivery(_HOOK, headers, body, kept)
     assert answer.status in (202, 400, 401, 404)
     if not good:
         assert answer.status == 401

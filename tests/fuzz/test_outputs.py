@@ -11,19 +11,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.scan_outputs import Bounds, examine
+from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 from tests.fuzz import runs
 
 _NAMES = st.sampled_from(
-    [b"a", b"b", b"A", b".git", b".GIT", b"git~1", b".g\xe2\x80\x8cit", b"HEAD", b"objects", b"refs",
-     b".gitattributes", b".datalad", b".github", b"x\ny", b"\xff", b"-rf", b"a.", b"CON", b" ", b"config",
-     b"e\xcc\x81", b"\xc3\xa9", b"n" * 255, b"spec.yml"]
-)  # fmt: skip
+    [
+        b"a",
+        b"b",
+        b"A",
+        b".git",
+        b".GIT",
+        b"git~1",
+        b".g\xe2\x80\x8cit",
+        b"HEAD",
+        b"objects",
+        b"refs",
+        b".gitattributes",
+        b".datalad",
+        b".github",
+        b"x\ny",
+        b"\xff",
+        b"-rf",
+        b"a.",
+        b"CON",
+        b" ",
+        b"config",
+        b"e\xcc\x81",
+        b"\xc3\xa9",
+        b"n" * 255,
+        b"spec.yml",
+    ]
+)
 _PATHS = st.lists(_NAMES, min_size=1, max_size=4)
 _TARGETS = st.sampled_from(
-    [b"a", b"../a", b"..", b".", b"/etc/passwd", b"../../../../etc/passwd", b"a/../../b", b"/pfs/in/x",
-     b"b", b"nowhere", b"/pfs/out/a", b"\xff", b"./././a"]
-)  # fmt: skip
+    [
+        b"a",
+        b"../a",
+        b"..",
+        b".",
+        b"/etc/passwd",
+        b"../../../../etc/passwd",
+        b"a/../../b",
+        b"/pfs/in/x",
+        b"b",
+        b"nowhere",
+        b"/pfs/out/a",
+        b"\xff",
+        b"./././a",
+    ]
+)
 _STEPS = st.lists(
     st.tuples(st.sampled_from(["file", "dir", "link", "fifo", "hard", "mode"]), _PATHS, _TARGETS),
     max_size=12,
@@ -74,8 +110,12 @@ def test_every_tree_gets_an_answer(steps: list[tuple[str, list[bytes], bytes]]) 
         out = Path(folder) / "out"
         out.mkdir()
         _make(os.fsencode(out), steps)
-        found = examine(
-            out, home="home", bounds=Bounds(size=10**6, files=1000), pfs="/pfs", out_at="/pfs/out"
+        found = scan_outputs(
+            out,
+            home="home",
+            bounds=OutputLimits(size=10**6, files=1000),
+            pfs="/pfs",
+            out_at="/pfs/out",
         )
         # With one refusal nothing of the tree becomes a result.
         for output in () if found.refused else found.outputs:

@@ -14,10 +14,40 @@ _SEEDS = [
     path.read_bytes() for path in sorted((Path(__file__).parents[2] / "examples").rglob("spec.yml"))
 ]
 _PIECES = st.sampled_from(
-    [b"&a ", b"*a", b"!!python/name:os.system ", b"<<: ", b"- ", b"? ", b": ", b"|\n", b"{", b"}",
-     b"[", b"]", b'"', b"'", b"\t", b"\0", b"\xff", b"---\n", b"%YAML 1.1\n", b"$1", b"/(*)", b"../",
-     b"@(a|b)", b"{a,b}", b"\\u0000", b"017", b"12:30:45", b"no", b"9" * 400, b"\r\n", "\u2028".encode()]
-)  # fmt: skip
+    [
+        b"&a ",
+        b"*a",
+        b"!!python/name:os.system ",
+        b"<<: ",
+        b"- ",
+        b"? ",
+        b": ",
+        b"|\n",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b'"',
+        b"'",
+        b"\t",
+        b"\0",
+        b"\xff",
+        b"---\n",
+        b"%YAML 1.1\n",
+        b"$1",
+        b"/(*)",
+        b"../",
+        b"@(a|b)",
+        b"{a,b}",
+        b"\\u0000",
+        b"017",
+        b"12:30:45",
+        b"no",
+        b"9" * 400,
+        b"\r\n",
+        "\u2028".encode(),
+    ]
+)
 
 
 @st.composite

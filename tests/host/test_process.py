@@ -42,10 +42,10 @@ def test_one_that_does_not_answer_in_time_is_killed() -> None:
 
 def test_waiting_ends_with_the_process_or_with_the_time() -> None:
     """Whichever comes first, and the code is right as often as it is asked for."""
-    short = process.start(["/bin/sh", "-c", "exit 3"], env=ENV)
+    short = process.start_process(["/bin/sh", "-c", "exit 3"], env=ENV)
     assert (3, 3) == (short.wait(timeout=60), short.wait(timeout=60))
     process.kill(short)
-    long = process.start(["/bin/sleep", "60"], env=ENV)
+    long = process.start_process(["/bin/sleep", "60"], env=ENV)
     began = time.monotonic()
     with pytest.raises(process.Timeout):
         long.wait(timeout=0.2)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.protocol import Environment, Execution, Limits
 from tea_runner.sandbox.system_mounts import interpreters
 
@@ -41,10 +41,15 @@ def attempt(environment: Environment, base: Path, outside: dict[str, Any], *only
     outcome = environment.run(
         Execution(
             argv=("/usr/bin/python3", "-I", str(code / "probes.py"), json.dumps(outside), *only),
-            env={"LC_ALL": "C.UTF-8"}, view=base / "view", out=base / "out", code=base / "code",
-            log=said.extend, timeout=120, limits=_LIMITS,
+            env={"LC_ALL": "C.UTF-8"},
+            view=base / "view",
+            out=base / "out",
+            code=base / "code",
+            log=said.extend,
+            timeout=120,
+            limits=_LIMITS,
         )
-    )  # fmt: skip
+    )
     text = said.decode("utf-8", "replace")
     if outcome.code != 0:
         raise RuntimeError(f"the command of the probes ended with {outcome.code}: {text}")
@@ -86,10 +91,14 @@ def things() -> Iterator[dict[str, Any]]:
     process = _distant()
     try:
         yield {
-            "file": str(place / "secret"), "process": process, "abstract": abstract,
-            "port": listeners[0].getsockname()[1], "socket": str(place / "socket"), "memory": key,
+            "file": str(place / "secret"),
+            "process": process,
+            "abstract": abstract,
+            "port": listeners[0].getsockname()[1],
+            "socket": str(place / "socket"),
+            "memory": key,
             "shown": [str(path) for path in interpreters()],
-        }  # fmt: skip
+        }
     finally:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
@@ -120,12 +129,12 @@ def _accept(listener: socket.socket) -> None:
 
 def main(base: str, outside: str | None = None) -> None:
     """Run all probes under the sandbox, and print what they got."""
-    missing = HostSandbox().check()
+    missing = BubblewrapSandbox().check()
     if missing:
         sys.exit(missing)
     with contextlib.ExitStack() as stack:
         world = json.loads(outside) if outside else stack.enter_context(things())
-        sys.stdout.write(json.dumps(attempt(HostSandbox(), Path(base), world)))
+        sys.stdout.write(json.dumps(attempt(BubblewrapSandbox(), Path(base), world)))
 
 
 if __name__ == "__main__":

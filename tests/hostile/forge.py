@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.git.annex_paths import link_target
 from tea_runner.host import process
 from tea_runner.host.tool_path import tool_path
@@ -23,8 +23,8 @@ from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests import listening
 from tests.e2e.pipelines import COPY, spec
-from workers.branch_planner import Planner
-from workers.job_worker import Worker
+from workers.branch_planner import BranchPlanner
+from workers.job_worker import JobWorker
 
 UUID = "2a3b4c5d-0000-4000-8000-00000000f00d"
 _ORDINARY: dict[str, Any] = {
@@ -94,7 +94,7 @@ class HostileForge:
         self.env = {**os.environ, "PATH": tool_path(os.environ), "GIT_CONFIG_GLOBAL": "/dev/null"}
         for name in ("forge/lab", "broker", "host", "store", "canaries"):
             (root / name).mkdir(parents=True)
-        self.broker = Broker(root / "broker", self.env)
+        self.broker = RedisServer(root / "broker", self.env)
         self.broker.start()
         file = root / "host" / "tea-runner.toml"
         file.write_text(
@@ -110,8 +110,8 @@ class HostileForge:
     def _begin(self) -> None:
         file = self.root / "host" / "tea-runner.toml"
         self.site = Site(load_settings(file=file, env={}, flags={}), self.env)
-        self.planner = Planner(self.site)
-        self.worker = Worker(self.site, "worker-hostile")
+        self.planner = BranchPlanner(self.site)
+        self.worker = JobWorker(self.site, "worker-hostile")
 
     def again(self) -> None:
         """Begin anew, with the settings as they are now."""

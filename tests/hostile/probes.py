@@ -211,17 +211,40 @@ def _() -> object:
 # -- the kernel's other doors: the filter must answer, not the arguments --------------------------
 
 _DOORS = {
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
-    "kcmp": (312, 272), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
-    "bpf": (321, 280), "userfaultfd": (323, 282), "perf_event_open": (298, 241),
-    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "pidfd_getfd": (438, 438),
-    "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273),
-    "delete_module": (176, 106), "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264),
-    "swapon": (167, 224), "acct": (163, 89), "quotactl": (179, 60), "syslog": (103, 116),
-    "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171),
-    "move_mount": (429, 429), "fsconfig": (431, 431), "fspick": (433, 433), "setns": (308, 268),
-    "fanotify_init": (300, 262), "vhangup": (153, 58), "process_madvise": (440, 440),
-}  # fmt: skip
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kcmp": (312, 272),
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "bpf": (321, 280),
+    "userfaultfd": (323, 282),
+    "perf_event_open": (298, 241),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "pidfd_getfd": (438, 438),
+    "kexec_load": (246, 104),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "open_by_handle_at": (304, 265),
+    "name_to_handle_at": (303, 264),
+    "swapon": (167, 224),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "syslog": (103, 116),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "adjtimex": (159, 171),
+    "move_mount": (429, 429),
+    "fsconfig": (431, 431),
+    "fspick": (433, 433),
+    "setns": (308, 268),
+    "fanotify_init": (300, 262),
+    "vhangup": (153, 58),
+    "process_madvise": (440, 440),
+}
 for _name, _numbers in _DOORS.items():
     probe(f"filter {_name}", True)(lambda n=_numbers: refused_with(1, _number(*n), -1, 0, 0, 0, 0))
 probe("filter clone3", True)(lambda: refused_with(38, 435, None, 0))
@@ -323,10 +346,18 @@ probe("send to an address")(lambda: connect(socket.AF_INET, ("192.0.2.1", 9), so
 probe("ask a metadata service")(lambda: connect(socket.AF_INET, ("169.254.169.254", 80)))
 probe("attach shared memory of the host")(lambda: LIBC.shmget(OUTSIDE["memory"], 4096, 0o666) >= 0)
 for _name, _triple in {
-    "vsock": (40, 1, 0), "packet": (17, 3, 0), "alg": (38, 5, 0), "bluetooth": (31, 3, 0),
-    "raw": (2, 3, 1), "audit": (16, 3, 9), "netfilter": (16, 3, 12), "can": (29, 3, 1),
-    "xdp": (44, 3, 0), "key": (15, 3, 2), "uevent": (16, 3, 15),
-}.items():  # fmt: skip
+    "vsock": (40, 1, 0),
+    "packet": (17, 3, 0),
+    "alg": (38, 5, 0),
+    "bluetooth": (31, 3, 0),
+    "raw": (2, 3, 1),
+    "audit": (16, 3, 9),
+    "netfilter": (16, 3, 12),
+    "can": (29, 3, 1),
+    "xdp": (44, 3, 0),
+    "key": (15, 3, 2),
+    "uevent": (16, 3, 15),
+}.items():
     probe(f"a socket of {_name}")(lambda t=_triple: socket.socket(*t).close() or "opened")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.hook import Hook
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.host import process
@@ -32,7 +32,7 @@ _TELL = (
 )
 
 
-class Locked(Broker):
+class Locked(RedisServer):
     """A server with a password."""
 
     password = ""

@@ -13,8 +13,8 @@ import pytest
 
 from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.bubblewrap import HostSandbox
-from tea_runner.sandbox.unsandboxed import Plain
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.unsandboxed import Unsandboxed
 from tests.hostile import escape
 
 _ROOT = Path(__file__).parents[2]
@@ -40,11 +40,11 @@ def answers(
 ) -> dict[str, escape.Answers]:
     """What the probes got: for who runs the tests and, when that is root, for an ordinary user."""
     os.environ["TEA_CANARY"] = "CANARY"
-    missing = HostSandbox().check()
+    missing = BubblewrapSandbox().check()
     if missing:
         pytest.skip(f"engine absent: {missing}")
     base = tmp_path_factory.mktemp("escape") / "job"
-    result = {"me": escape.attempt(HostSandbox(), base, outside)}
+    result = {"me": escape.attempt(BubblewrapSandbox(), base, outside)}
     if os.geteuid() == 0 and _is_open(_ROOT):
         result["user"] = _as_user(outside)
     del os.environ["TEA_CANARY"]
@@ -64,12 +64,26 @@ def _as_user(outside: dict[str, Any]) -> escape.Answers:
     packages = [path for path in sys.path if path.endswith("site-packages")]
     try:
         done = process.run(
-            ("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups", "--",
-             "/usr/bin/python3", "-BP", escape.__file__, str(home / "job"), json.dumps(outside)),
-            env={"PATH": os.environ["PATH"], "TEA_CANARY": "CANARY",
-                 "PYTHONPATH": ":".join((str(_ROOT), *packages))},
-            cwd="/", timeout=120,
-        )  # fmt: skip
+            (
+                "setpriv",
+                f"--reuid={_USER}",
+                f"--regid={_USER}",
+                "--clear-groups",
+                "--",
+                "/usr/bin/python3",
+                "-BP",
+                escape.__file__,
+                str(home / "job"),
+                json.dumps(outside),
+            ),
+            env={
+                "PATH": os.environ["PATH"],
+                "TEA_CANARY": "CANARY",
+                "PYTHONPATH": ":".join((str(_ROOT), *packages)),
+            },
+            cwd="/",
+            timeout=120,
+        )
     finally:
         remove_tree(home)
     answers: escape.Answers = json.loads(done.stdout)
@@ -107,13 +121,24 @@ def test_the_host_is_as_it_was(answers: dict[str, escape.Answers]) -> None:
 
 #: Harmless, and possible for anybody without a sandbox.
 _OPEN = (
-    "read /home", "read /var", "read /sys", "read /proc/1/root", "read outside by its path",
-    "see a process outside", "connect to a port of the host", "connect to an abstract socket",
-    "connect to a socket by its path", "attach shared memory of the host", "names of users",
-    "the host's name", "see more than the sandbox's processes", "filter 32-bit calls",
-    "new privileges by a setuid program", "read outside by /proc/self/root/..",
+    "read /home",
+    "read /var",
+    "read /sys",
+    "read /proc/1/root",
+    "read outside by its path",
+    "see a process outside",
+    "connect to a port of the host",
+    "connect to an abstract socket",
+    "connect to a socket by its path",
+    "attach shared memory of the host",
+    "names of users",
+    "the host's name",
+    "see more than the sandbox's processes",
+    "filter 32-bit calls",
+    "new privileges by a setuid program",
+    "read outside by /proc/self/root/..",
     "the worker's secrets in variables",
-)  # fmt: skip
+)
 
 
 def test_the_probes_get_out_where_there_are_no_walls(
@@ -121,7 +146,7 @@ def test_the_probes_get_out_where_there_are_no_walls(
 ) -> None:
     """Without a sandbox the same probes succeed: they would have told."""
     names = [name for name in _OPEN if name in probes.PROBES and name not in probes.HARMFUL]
-    got = escape.attempt(Plain(), tmp_path / "job", outside, *names)
+    got = escape.attempt(Unsandboxed(), tmp_path / "job", outside, *names)
     held = {name for name in names if got[name] is None}
     assert len(names) > 12
     # a kernel without 32-bit calls holds one by itself; the worker's variables stay with it

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tea_runner.core.results.output_policy import Rules
+from tea_runner.core.results.output_policy import OutputNameRules
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.scan_outputs import Bounds, examine
+from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 from tests.hostile.forge import HostileForge
 from tests.hostile.litter import make
 from tests.hostile.unchanged import redis_of, refs_of
 
 _ROWS = json.loads((Path(__file__).parent / "outputs" / "outputs.json").read_text("ascii"))
-_BOUNDS = Bounds(size=1_000_000, files=1_000)
-_RULES = Rules(deepest=100)
+_BOUNDS = OutputLimits(size=1_000_000, files=1_000)
+_RULES = OutputNameRules(deepest=100)
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=[f"{row['row']} {row['name']}" for row in _ROWS])
@@ -31,11 +31,15 @@ def test_outputs_get_the_answer_that_the_table_states(row: dict[str, Any], tmp_p
     out.mkdir()
     for step in row["make"]:
         make(out, step)
-    rules = Rules(deepest=100, taken=frozenset(row.get("taken", ())))
-    found = examine(
-        out, home="home", rules=rules, bounds=_BOUNDS,
-        pfs=row.get("pfs", ""), out_at="/pfs/out",
-    )  # fmt: skip
+    rules = OutputNameRules(deepest=100, taken=frozenset(row.get("taken", ())))
+    found = scan_outputs(
+        out,
+        home="home",
+        rules=rules,
+        bounds=_BOUNDS,
+        pfs=row.get("pfs", ""),
+        out_at="/pfs/out",
+    )
     said = [str(refusal) for refusal in found.refused]
     missing = [a for a in row["answers"] if not any(a in sentence for sentence in said)]
     assert [] == missing, said
@@ -51,7 +55,7 @@ def test_a_thousand_refusals_are_not_listed(tmp_path: Path) -> None:
     """A tree full of FIFOs is answered soon, with a bounded number of reasons."""
     for number in range(500):
         os.mkfifo(tmp_path / str(number))
-    found = examine(tmp_path, rules=_RULES, bounds=_BOUNDS)
+    found = scan_outputs(tmp_path, rules=_RULES, bounds=_BOUNDS)
     assert 100 == len(found.refused)
 
 
@@ -61,7 +65,7 @@ def test_what_is_taken_is_described(tmp_path: Path) -> None:
     (tmp_path / "b.sh").write_bytes(b"#!")
     (tmp_path / "b.sh").chmod(0o755)
     (tmp_path / "c").symlink_to("a")
-    found = examine(tmp_path)
+    found = scan_outputs(tmp_path)
     assert [
         ("a", "file", 5, False, ""),
         ("b.sh", "file", 2, True, ""),
@@ -125,12 +129,18 @@ def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) ->
     files: dict[str, Any] = {
         "raw/a.txt": None,
         "code/litter.py": (Path(__file__).parent / "litter.py").read_text("utf-8"),
-        "up/spec.yml": json.dumps({
-            "pipeline": {"name": "up"}, "datum_tries": 1, "output": {"path": "$1"},
-            "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/(*).json"}},
-            "transform": {"cmd": ["sh", "-euc", 'exec python3 -B code/litter.py "$PFS/out" <"$in"']},
-        }),
-    }  # fmt: skip
+        "up/spec.yml": json.dumps(
+            {
+                "pipeline": {"name": "up"},
+                "datum_tries": 1,
+                "output": {"path": "$1"},
+                "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/(*).json"}},
+                "transform": {
+                    "cmd": ["sh", "-euc", 'exec python3 -B code/litter.py "$PFS/out" <"$in"']
+                },
+            }
+        ),
+    }
     files |= {f"raw/{name}.json": json.dumps(row["make"]) for name, row in rows.items()}
     try:
         forge.make("mine", {"files": files})

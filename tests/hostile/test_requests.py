@@ -57,9 +57,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     assert "settled" == forge.meet("edges").state
     for name, secret in ((HOOK, SECRET), ("c" * 24, OTHER)):
         forge.site.hooks.keep(
-            Hook(id=name, forge="gitea", repository="lab/edges", repository_id=NUMBER,
-                 secrets=(secret,))
-        )  # fmt: skip
+            Hook(
+                id=name,
+                forge="gitea",
+                repository="lab/edges",
+                repository_id=NUMBER,
+                secrets=(secret,),
+            )
+        )
     log = forge.root / "web"
     log.mkdir()
     config = str(forge.root / "host" / "tea-runner.toml")

@@ -7,7 +7,7 @@ import pytest
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
 from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
-from tea_runner.core.planning.run_status import STATES, PipelineStanding
+from tea_runner.core.planning.run_status import STATES, PipelineStatus
 from tea_runner.present import forge_links, human_units, state_words
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.status_text import status
@@ -87,15 +87,25 @@ def test_a_status_is_one_short_line() -> None:
 )
 def test_progress_names_what_is_finished_of_how_many(counts: dict[str, int], told: str) -> None:
     """Pachyderm's own way: processed and skipped of all."""
-    row = PipelineStanding(name="edges", state="running", numbers=counts)  # type: ignore[arg-type]
+    row = PipelineStatus(name="edges", state="running", numbers=counts)  # type: ignore[arg-type]
     assert told == state_words.progress(row)
 
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(None, ""), (0, "0.0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1 min"), (130, "2 min 10 s"),
-     (3600, "1 h"), (11_100, "3 h 5 min"), (187_200, "2 d 4 h"), (-5, "0.0 s")],
-)  # fmt: skip
+    [
+        (None, ""),
+        (0, "0.0 s"),
+        (0.44, "0.4 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (130, "2 min 10 s"),
+        (3600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+        (-5, "0.0 s"),
+    ],
+)
 def test_durations_are_two_units_at_most(seconds: float | None, told: str) -> None:
     """What people say of a time, not all its digits."""
     assert told == human_units.duration(seconds)

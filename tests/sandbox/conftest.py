@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.bubblewrap import HostSandbox
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.protocol import Environment, Execution, Outcome, Places
-from tea_runner.sandbox.unsandboxed import Plain
+from tea_runner.sandbox.unsandboxed import Unsandboxed
 
 from .engines import engine
 
@@ -52,9 +52,16 @@ class Bench:
         self.said.clear()
         env = {"PFS": self.places.pfs, "OUT": self.places.out, **changes.pop("env", {})}
         values: dict[str, Any] = {
-            "argv": argv, "env": env, "view": self.view, "out": self.out, "code": self.code,
-            "log": self.said.extend, "timeout": 60, "image": self.image, **changes,
-        }  # fmt: skip
+            "argv": argv,
+            "env": env,
+            "view": self.view,
+            "out": self.out,
+            "code": self.code,
+            "log": self.said.extend,
+            "timeout": 60,
+            "image": self.image,
+            **changes,
+        }
         return self.environment.run(Execution(**values))
 
     def shell(self, text: str, **changes: Any) -> Outcome:
@@ -67,11 +74,11 @@ class Bench:
 
 
 def _host() -> Bench:
-    return Bench(HostSandbox(), Path())
+    return Bench(BubblewrapSandbox(), Path())
 
 
 def _off() -> Bench:
-    return Bench(Plain(), Path(), walls=False)
+    return Bench(Unsandboxed(), Path(), walls=False)
 
 
 KINDS: dict[str, Callable[[], Bench]] = {"host": _host, "off": _off}

@@ -18,13 +18,34 @@ from tea_runner.core.errors import CommandError
 from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.apptainer import Apptainer
-from tea_runner.sandbox.container_engine import Engine
+from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.protocol import Environment
 
 _PROGRAMS = (
-    "sh", "cat", "env", "sleep", "head", "tail", "truncate", "setsid", "yes", "touch", "mkdir",
-    "cp", "chmod", "rm", "ls", "mv", "true", "id", "grep", "find", "wc", "tr", "basename",
-)  # fmt: skip
+    "sh",
+    "cat",
+    "env",
+    "sleep",
+    "head",
+    "tail",
+    "truncate",
+    "setsid",
+    "yes",
+    "touch",
+    "mkdir",
+    "cp",
+    "chmod",
+    "rm",
+    "ls",
+    "mv",
+    "true",
+    "id",
+    "grep",
+    "find",
+    "wc",
+    "tr",
+    "basename",
+)
 
 
 def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]:
@@ -39,7 +60,7 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]
         variables |= _podman(place)
     if name == "docker":
         variables |= _docker(variables)
-    found = Engine(name, variables=variables)
+    found = ContainerEngine(name, variables=variables)
     missing = found.check()
     if missing:
         pytest.skip(f"engine absent: {missing}")
@@ -73,19 +94,26 @@ def _docker(variables: dict[str, str]) -> dict[str, str]:
     if (
         program is None
         or os.geteuid() != 0
-        or Engine("docker", variables=variables).check() is None
+        or ContainerEngine("docker", variables=variables).check() is None
     ):
         return {}
     place = Path(tempfile.mkdtemp(prefix="tea-", dir="/tmp"))
     # Containers of these tests have no network: the machine's own is left alone.
     argv = [
-        program, f"--host=unix://{place}/socket", f"--data-root={place}/data",
-        f"--exec-root={place}/run", f"--pidfile={place}/pid", "--oom-score-adjust=0",
-        "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
+        program,
+        f"--host=unix://{place}/socket",
+        f"--data-root={place}/data",
+        f"--exec-root={place}/run",
+        f"--pidfile={place}/pid",
+        "--oom-score-adjust=0",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-forward=false",
         "--ip-masq=false",
-    ]  # fmt: skip
+    ]
     with (place / "log").open("wb") as log:
-        running = process.start(argv, env=variables, stdout=log, stderr=log)
+        running = process.start_process(argv, env=variables, stdout=log, stderr=log)
 
     def end() -> None:
         running.terminate()
@@ -98,7 +126,9 @@ def _docker(variables: dict[str, str]) -> dict[str, str]:
     atexit.register(end)
     found = {"DOCKER_HOST": f"unix://{place}/socket", "DOCKER_CONFIG": str(place / "config")}
     until = time.monotonic() + 60
-    while Engine("docker", variables=variables | found).check() and time.monotonic() < until:
+    while (
+        ContainerEngine("docker", variables=variables | found).check() and time.monotonic() < until
+    ):
         if running.poll() is not None:
             pytest.skip(f"engine absent: dockerd ended; {_last_line(place / 'log')}")
         time.sleep(0.1)

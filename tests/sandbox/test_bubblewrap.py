@@ -17,14 +17,14 @@ import pytest
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import bubblewrap_options, job_user, seccomp, system_mounts
-from tea_runner.sandbox.bubblewrap import HostSandbox
-from tea_runner.sandbox.bubblewrap_options import Bind, Sandbox
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.bubblewrap_options import Bind, SandboxLayout
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.protocol import Limits, Mount
 
 from .conftest import Bench
 
-_SANDBOX = Sandbox(
+_SANDBOX = SandboxLayout(
     system=(Bind(source="/usr", target="/usr"), Bind(source="/opt/v/x", target="/opt/v/x")),
     links=(("/bin", "usr/bin"),),
     files=((11, "/etc/passwd"),),
@@ -70,9 +70,16 @@ def test_root_keeps_only_what_setpriv_needs() -> None:
         "--userns-block-fd 14 --info-fd 15 --block-fd 14"
     ) in said
     assert (
-        "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-        "--inh-caps=-all", "--bounding-set=-all", "--", "cmd", "x",
-    ) == bubblewrap_options.command(("cmd", "x"), {"A": "1"}, mapped=True)  # fmt: skip
+        "/usr/bin/setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--",
+        "cmd",
+        "x",
+    ) == bubblewrap_options.command(("cmd", "x"), {"A": "1"}, mapped=True)
 
 
 def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
@@ -82,19 +89,32 @@ def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
     argv = bubblewrap_options.command(("cmd",), env, mapped=True)
     after = argv[argv.index("--") + 1 :]
     assert (
-        "/usr/bin/env", "GLIBC_TUNABLES=x", "LD_PRELOAD=/pfs/out/x.so", "LOCPATH=y", "cmd",
-    ) == after  # fmt: skip
+        "/usr/bin/env",
+        "GLIBC_TUNABLES=x",
+        "LD_PRELOAD=/pfs/out/x.so",
+        "LOCPATH=y",
+        "cmd",
+    ) == after
     assert env == bubblewrap_options.early(env, mapped=False)
 
 
 @pytest.mark.parametrize("name", sorted(seccomp.MACHINES))
 def test_every_way_through_the_filter_ends(name: str) -> None:
     """For every call and argument the filter's program stops with an answer."""
-    code = seccomp.program(name)
+    code = seccomp.filter_program(name)
     steps = [struct.unpack_from("<HBBI", code, at) for at in range(0, len(code), 8)]
     numbers = seccomp.MACHINES[name]
-    asked = {*numbers.denied, numbers.clone, numbers.clone3, numbers.ioctl, numbers.socket,
-             numbers.socketpair, 0, 63, 0x40000001}  # fmt: skip
+    asked = {
+        *numbers.denied,
+        numbers.clone,
+        numbers.clone3,
+        numbers.ioctl,
+        numbers.socket,
+        numbers.socketpair,
+        0,
+        63,
+        0x40000001,
+    }
     values = (0, 1, 2, 9, 10, 16, 40, 0x5412, 0x541C, 0x10000000, 0xFFFFFFFF)
     for number in asked:
         for first in values:
@@ -131,7 +151,7 @@ def _interpret(steps: list[tuple[int, int, int, int]], data: dict[int, int]) -> 
 
 def test_a_netlink_socket_is_for_routes_only() -> None:
     """Programs may ask for interfaces and addresses, and for nothing else of netlink."""
-    code = seccomp.program("x86_64")
+    code = seccomp.filter_program("x86_64")
     steps = [struct.unpack_from("<HBBI", code, at) for at in range(0, len(code), 8)]
     asked = {4: 0xC000003E, 0: 41, 16: 16, 24: 3}
     assert 0x7FFF0000 == _interpret(steps, {**asked, 32: 0})
@@ -149,12 +169,12 @@ def test_a_netlink_socket_is_for_routes_only() -> None:
 )
 def test_root_becomes_a_user_that_is_there(uid_map: str, user: int | None) -> None:
     """The id of nobody else is taken from those that are mapped; a lone id is kept."""
-    assert user == job_user.choose(uid_map, 7)
+    assert user == job_user.choose_user(uid_map, 7)
 
 
 def test_a_pipelines_user_is_not_root_outside(tmp_path: Path) -> None:
     """What root's command writes belongs to a user that nobody else has."""
-    bench = Bench(HostSandbox(), tmp_path)
+    bench = Bench(BubblewrapSandbox(), tmp_path)
     if bench.environment.check():
         pytest.skip(f"engine absent: {bench.environment.check()}")
     for directory in (bench.view, bench.out, bench.code):
@@ -168,7 +188,7 @@ def test_a_pipelines_user_is_not_root_outside(tmp_path: Path) -> None:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """The sandbox alone."""
-    made = Bench(HostSandbox(), tmp_path / "job")
+    made = Bench(BubblewrapSandbox(), tmp_path / "job")
     missing = made.environment.check()
     if missing:
         pytest.skip(f"engine absent: {missing}")
@@ -258,7 +278,7 @@ def test_a_missing_bubblewrap_is_named_with_its_package(
 ) -> None:
     """Without bwrap there is a sentence that says what to install, and no fallback."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox = HostSandbox()
+    sandbox = BubblewrapSandbox()
     assert "apt install bubblewrap" in (sandbox.check() or "")
     with pytest.raises(Refused, match="bubblewrap is missing"):
         Bench(sandbox, tmp_path).run("true", view=None, out=None, code=None)

@@ -12,7 +12,7 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _second, _sweep
-from tea_runner.sandbox.cgroup_launcher import Launcher
+from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
 
@@ -43,7 +43,7 @@ def groups() -> list[Path]:
     return [path for path in MOUNT.glob(f"**/tea-{os.getpid()}-*") if path.is_dir()]
 
 
-def run(launcher: Launcher, *argv: str) -> tuple[int, str]:
+def run(launcher: CgroupLauncher, *argv: str) -> tuple[int, str]:
     """A program to its end: its code, and what it printed."""
     reading, printed = os.pipe()
     with open(os.devnull, "rb") as nothing:

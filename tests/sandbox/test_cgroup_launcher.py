@@ -14,18 +14,20 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
-from tea_runner.sandbox.cgroup_launcher import Launched, Launcher
+from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
 
 
 @pytest.fixture
-def launcher() -> Iterator[Launcher]:
+def launcher() -> Iterator[CgroupLauncher]:
     """One that is ended in the end."""
-    made = Launcher()
+    made = CgroupLauncher()
     yield made
     made.close()
 
 
-def start(launcher: Launcher, *argv: str, pass_fds: tuple[int, ...] = ()) -> tuple[Launched, int]:
+def start(
+    launcher: CgroupLauncher, *argv: str, pass_fds: tuple[int, ...] = ()
+) -> tuple[LaunchedProcess, int]:
     """A program that reads ``asked``, and the read end of what it prints."""
     reading, printed = os.pipe()
     asking, answer = os.pipe()
@@ -45,7 +47,9 @@ def said(reading: int) -> str:
         return file.read().decode()
 
 
-def test_descriptors_words_and_directory_arrive_as_they_were_given(launcher: Launcher) -> None:
+def test_descriptors_words_and_directory_arrive_as_they_were_given(
+    launcher: CgroupLauncher,
+) -> None:
     """At the same numbers, with bytes and empty words; and nothing else is open or set."""
     program = (
         "import json, os, sys\n"
@@ -79,14 +83,14 @@ def test_descriptors_words_and_directory_arrive_as_they_were_given(launcher: Lau
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -TERM $$", -15)])
-def test_the_code_is_that_of_the_process(launcher: Launcher, command: str, code: int) -> None:
+def test_the_code_is_that_of_the_process(launcher: CgroupLauncher, command: str, code: int) -> None:
     """Also of one that a signal ended, and as often as it is asked for."""
     child, reading = start(launcher, "/bin/sh", "-c", command)
     said(reading)
     assert (code, code) == (child.wait(), child.poll())
 
 
-def test_it_runs_until_it_ends(launcher: Launcher) -> None:
+def test_it_runs_until_it_ends(launcher: CgroupLauncher) -> None:
     """No code before."""
     child, reading = start(launcher, "/bin/sh", "-c", "read -r x; read -r y; sleep 60")
     assert child.poll() is None
@@ -95,7 +99,7 @@ def test_it_runs_until_it_ends(launcher: Launcher) -> None:
     assert -9 == child.wait()
 
 
-def test_a_program_that_is_not_there_is_said(launcher: Launcher) -> None:
+def test_a_program_that_is_not_there_is_said(launcher: CgroupLauncher) -> None:
     """With its name, and the launcher goes on."""
     with pytest.raises(OutsideError, match="cannot start /nowhere/at/all: No such file"):
         start(launcher, "/nowhere/at/all")
@@ -105,7 +109,7 @@ def test_a_program_that_is_not_there_is_said(launcher: Launcher) -> None:
 
 def test_one_that_was_killed_is_said_and_its_processes_count_as_killed() -> None:
     """Nobody waits for an answer that never comes."""
-    launcher = Launcher()
+    launcher = CgroupLauncher()
     child, reading = start(launcher, "/bin/sh", "-c", "sleep 0.2")
     os.kill(launcher.pid, signal.SIGKILL)
     said(reading)

@@ -78,8 +78,17 @@ def test_variables_are_exactly_those_given(bench: Bench, monkeypatch: pytest.Mon
     made = {"PATH", "PWD"}
     if bench.image:
         # an image has variables of its own
-        made |= {"HOME", "HOSTNAME", "LANG", "LD_LIBRARY_PATH", "PROMPT_COMMAND", "PS1", "TERM",
-                 "USER_PATH", "container"}  # fmt: skip
+        made |= {
+            "HOME",
+            "HOSTNAME",
+            "LANG",
+            "LD_LIBRARY_PATH",
+            "PROMPT_COMMAND",
+            "PS1",
+            "TERM",
+            "USER_PATH",
+            "container",
+        }
     assert {"A", "QUOTE", "PFS", "OUT"} == names - made
     assert "A=b c\n" in bench.text
     assert "QUOTE='\"$(id)\n-\n" in bench.text
@@ -181,7 +190,7 @@ def test_a_command_dies_with_its_worker(tmp_path: Path, kind: str) -> None:
     if missing:
         pytest.skip(f"engine absent: {missing}")
     marker = f"6{uuid.uuid4().int % 10**8}"
-    worker = process.start(
+    worker = process.start_process(
         [sys.executable, "-c", _WORKER, kind, str(tmp_path / "out"), marker],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -12,7 +12,7 @@ import pytest
 
 from tea_runner.core.errors import Refused
 from tea_runner.sandbox import container_engine
-from tea_runner.sandbox.container_engine import Engine
+from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.mounts import bind_option
 from tea_runner.sandbox.protocol import Environment, Limits, Mount
 
@@ -23,7 +23,7 @@ _DIGEST = "sha256:" + "a" * 64
 
 def test_an_image_is_known_by_its_digest_only() -> None:
     """The same digest is the same environment, whatever the registry, name and engine."""
-    podman, docker = (Engine(name, variables={}) for name in ("podman", "docker"))
+    podman, docker = (ContainerEngine(name, variables={}) for name in ("podman", "docker"))
     assert ("image", _DIGEST) == podman.identity(f"registry.example.org/a/b:1@{_DIGEST}")
     assert podman.identity(_DIGEST) == docker.identity(f"other/name@{_DIGEST}")
 
@@ -35,7 +35,7 @@ def test_an_image_is_known_by_its_digest_only() -> None:
 def test_an_image_that_may_change_is_refused(image: str) -> None:
     """A tag may be another image tomorrow; anything that is no digest is refused."""
     with pytest.raises(Refused, match="has no digest"):
-        Engine("podman", variables={}).identity(image)
+        ContainerEngine("podman", variables={}).identity(image)
 
 
 def test_any_path_can_be_shown(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_any_path_can_be_shown(tmp_path: Path) -> None:
 def test_a_missing_engine_is_named(tmp_path: Path) -> None:
     """Without the program there is a sentence."""
     assert "podman is missing" in (
-        Engine("podman", variables={"PATH": str(tmp_path)}).check() or ""
+        ContainerEngine("podman", variables={"PATH": str(tmp_path)}).check() or ""
     )
 
 
@@ -67,7 +67,7 @@ def podman(engines: Callable[[str], tuple[Environment, str]], tmp_path: Path) ->
 def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
     """What a killed worker left behind is removed, what a living one runs is not."""
     engine = podman.environment
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, ContainerEngine)
     with subprocess.Popen(["true"]) as dead:
         pass
     labels = {
@@ -77,9 +77,17 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
         "elsewhere": "other-host/1/1",
     }
     for name, label in labels.items():
-        engine._ask("create", "--name", name, "--label", f"{container_engine._LABEL}={label}",
-                    "--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000",
-                    podman.image, "true")  # fmt: skip
+        engine._ask(
+            "create",
+            "--name",
+            name,
+            "--label",
+            f"{container_engine._LABEL}={label}",
+            "--ulimit=nofile=1000:1000",
+            "--ulimit=nproc=1000:1000",
+            podman.image,
+            "true",
+        )
     try:
         assert {"dead", "used-again"} == set(engine.sweep())
     finally:
@@ -91,7 +99,7 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
 def test_nothing_of_a_container_is_left(podman: Bench) -> None:
     """After a run there is no container of ours."""
     engine = podman.environment
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, ContainerEngine)
     podman.shell("exit 3")
     podman.shell("sleep 60", timeout=0.5)
     assert b"" == engine._ask("ps", "--all", "--quiet").strip()

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import Refused, SettingsError
-from tea_runner.sandbox.kinds import Choice, choose
+from tea_runner.sandbox.kinds import EnvironmentChoice, choose_environment
 
 _IMAGE = "name@sha256:" + "a" * 64
 
 
 def test_a_command_without_an_image_has_the_sandbox_that_is_set() -> None:
     """The setting names the environment; without a sandbox one has to say so."""
-    assert "off" == choose("", Choice(sandbox="off")).name
+    assert "off" == choose_environment("", EnvironmentChoice(sandbox="off")).name
 
 
 def test_a_sandbox_that_cannot_be_had_is_refused(
@@ -23,32 +23,34 @@ def test_a_sandbox_that_cannot_be_had_is_refused(
     """A missing sandbox is never replaced by none."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Refused, match=r"apt install bubblewrap.*sandbox.kind"):
-        choose("", Choice())
+        choose_environment("", EnvironmentChoice())
 
 
 def test_an_image_without_a_container_engine_is_refused() -> None:
     """A command with an image is not run on the host."""
     with pytest.raises(Refused, match="add one on the worker"):
-        choose(_IMAGE, Choice())
+        choose_environment(_IMAGE, EnvironmentChoice())
 
 
 def test_a_missing_engine_is_refused(tmp_path: Path) -> None:
     """The engine that was named is the one that is used, or none."""
-    choice = Choice(container="docker", variables={"PATH": str(tmp_path)})
+    choice = EnvironmentChoice(container="docker", variables={"PATH": str(tmp_path)})
     with pytest.raises(Refused, match="docker is missing"):
-        choose(_IMAGE, choice)
+        choose_environment(_IMAGE, choice)
 
 
 @pytest.mark.parametrize(
     ("image", "choice"),
     [
-        ("", Choice(sandbox="none")),
-        ("", Choice(sandbox="docker")),
-        (_IMAGE, Choice(container="host")),
-        (_IMAGE, Choice(container="rkt")),
+        ("", EnvironmentChoice(sandbox="none")),
+        ("", EnvironmentChoice(sandbox="docker")),
+        (_IMAGE, EnvironmentChoice(container="host")),
+        (_IMAGE, EnvironmentChoice(container="rkt")),
     ],
 )
-def test_an_unknown_kind_is_named_with_those_that_are_known(image: str, choice: Choice) -> None:
+def test_an_unknown_kind_is_named_with_those_that_are_known(
+    image: str, choice: EnvironmentChoice
+) -> None:
     """A word that is no kind is an error of the settings."""
     with pytest.raises(SettingsError, match="choose one of"):
-        choose(image, choice)
+        choose_environment(image, choice)

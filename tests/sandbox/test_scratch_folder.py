@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tea_runner.host import process
-from tea_runner.sandbox.scratch_folder import Scratch
+from tea_runner.sandbox.scratch_folder import ScratchFolder
 
 _OWNER = """
 import sys, pathlib
@@ -22,7 +22,9 @@ sys.stdin.read()
 def owner(root: Path) -> tuple[process.Process, Path]:
     """Another process with a room of its own."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    started = process.start([sys.executable, "-c", _OWNER, str(root)], env=env, stdin=process.PIPE)
+    started = process.start_process(
+        [sys.executable, "-c", _OWNER, str(root)], env=env, stdin=process.PIPE
+    )
     assert started.stdout is not None
     return started, Path(started.stdout.readline().decode().strip())
 
@@ -30,7 +32,7 @@ def owner(root: Path) -> tuple[process.Process, Path]:
 def test_a_room_is_left_to_its_owner_while_he_lives(tmp_path: Path) -> None:
     """Cleaning up takes what the dead left, and nothing else."""
     other, room = owner(tmp_path)
-    mine = Scratch(tmp_path)
+    mine = ScratchFolder(tmp_path)
     own = mine.path
 
     assert 0 == mine.sweep()
@@ -52,13 +54,13 @@ def test_what_the_dead_closed_is_removed_too(tmp_path: Path) -> None:
     (room / "deep" / "deeper").chmod(0)
     process.kill(other)
 
-    assert 1 == Scratch(tmp_path / "scratch").sweep()
+    assert 1 == ScratchFolder(tmp_path / "scratch").sweep()
     assert "stays" == outside.read_text()
 
 
 def test_a_room_that_vanished_is_made_again(tmp_path: Path) -> None:
     """Somebody emptied the scratch folder under a running worker."""
-    scratch = Scratch(tmp_path / "scratch")
+    scratch = ScratchFolder(tmp_path / "scratch")
     scratch.path.rmdir()
 
     assert scratch.path.is_dir()
@@ -68,7 +70,7 @@ def test_a_room_that_vanished_is_made_again(tmp_path: Path) -> None:
 
 def test_no_work_is_taken_without_space(tmp_path: Path) -> None:
     """The sentence names the folder, what is free and what is asked for."""
-    scratch = Scratch(tmp_path, least=2**60)
+    scratch = ScratchFolder(tmp_path, least=2**60)
 
     assert f"{tmp_path} has " in scratch.problem()
     assert "worker.free asks for 1099511627776" in scratch.problem()
@@ -78,6 +80,6 @@ def test_no_work_is_taken_without_space(tmp_path: Path) -> None:
 def test_no_work_is_taken_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "scratch").write_text("")
-    scratch = Scratch(tmp_path / "scratch")
+    scratch = ScratchFolder(tmp_path / "scratch")
 
     assert f"{tmp_path / 'scratch'} cannot be written: " in scratch.problem()

@@ -57,7 +57,7 @@ def test_one_watchdog_serves_one_command_after_the_other() -> None:
     """A second command costs no process; two at once have one each."""
     dogs = Watchdogs()
     before = set(process.descendants(os.getpid()))
-    sleeping = [process.start(("/bin/sleep", "60"), env={}) for _ in range(2)]
+    sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(2)]
     try:
         for each in sleeping:
             with dogs.over(each.pid):

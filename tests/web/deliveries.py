@@ -100,10 +100,15 @@ def _row(said: dict[str, Any]) -> Row:
     if said.get("secret"):
         more["secret"] = OTHER
     return Row(
-        row=said["row"], name=said["name"], status=said["status"], says=said.get("says", ""),
+        row=said["row"],
+        name=said["name"],
+        status=said["status"],
+        says=said.get("says", ""),
         headers={name: _filled(value) for name, value in said.get("headers", {}).items()},
-        drop=tuple(said.get("drop", ())), planned=said.get("planned", False), **more,
-    )  # fmt: skip
+        drop=tuple(said.get("drop", ())),
+        planned=said.get("planned", False),
+        **more,
+    )
 
 
 def head(*lines: str, path: str = PATH, method: str = "POST") -> bytes:

@@ -65,8 +65,9 @@ class Server:
             "X-Gitea-Signature": sign(body),
         }
         raw = {name: value.encode() for name, value in (headers or right).items()}
-        return requests.post(f"http://127.0.0.1:{self.port}{PATH}", data=body, headers=raw,
-                             timeout=30)  # fmt: skip
+        return requests.post(
+            f"http://127.0.0.1:{self.port}{PATH}", data=body, headers=raw, timeout=30
+        )
 
 
 @contextlib.contextmanager
@@ -78,7 +79,7 @@ def serving(state: Path, application: str, env: Mapping[str, str]) -> Iterator[S
     command = [sys.executable, "-m", "gunicorn", *arguments(settings, application)]
     log = (state / "log").open("wb")
     given = {"PATH": os.environ["PATH"], "HOME": str(state), **env}
-    running = process.start(command, env=given, cwd=_ROOT, stdout=log, stderr=log)
+    running = process.start_process(command, env=given, cwd=_ROOT, stdout=log, stderr=log)
     server = Server(port, state)
     try:
         for _ in range(150):

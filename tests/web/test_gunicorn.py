@@ -20,8 +20,9 @@ from tests.web.server import Server, serving
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two processes of gunicorn with the flags that we ship."""
     state = tmp_path_factory.mktemp("receiver")
-    hook = Hook(id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER,
-                secrets=(SECRET,))  # fmt: skip
+    hook = Hook(
+        id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER, secrets=(SECRET,)
+    )
     HookStore(state / "hooks").keep(hook)
     with serving(state, "tests.web.receiver:application()", {"TEST_STATE": str(state)}) as server:
         yield server
@@ -85,9 +86,11 @@ def _slow(server: Server, data: bytes, number: int) -> list[socket.socket]:
 def test_two_hundred_slow_clients_hold_up_nobody(server: Server) -> None:
     """Far more than there are threads: a delivery is accepted meanwhile, and then they are ended."""
     begun = (
-        b"", b"POST / HTTP/1.1\r\nHost: x\r\n", head("Content-Length: 60000") + b"{",
+        b"",
+        b"POST / HTTP/1.1\r\nHost: x\r\n",
+        head("Content-Length: 60000") + b"{",
         head("Content-Length: 60000", path="/") + b"{",
-    )  # fmt: skip
+    )
     slow = [client for data in begun for client in _slow(server, data, 50)]
     try:
         assert server.post(push()).status_code == 202

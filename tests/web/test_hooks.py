@@ -76,9 +76,19 @@ def test_only_post_is_taken(client: FlaskClient, method: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/hook", "/hooks", "/hooks/gitea", PATH + "/", "/" + PATH, PATH + "/../admin", PATH[:-1],
-     "/hooks/github/" + hook().id, "/hooks/gitea/..%2f..%2fetc%2fpasswd", "/hooks/gitea/%00"],
-)  # fmt: skip
+    [
+        "/hook",
+        "/hooks",
+        "/hooks/gitea",
+        PATH + "/",
+        "/" + PATH,
+        PATH + "/../admin",
+        PATH[:-1],
+        "/hooks/github/" + hook().id,
+        "/hooks/gitea/..%2f..%2fetc%2fpasswd",
+        "/hooks/gitea/%00",
+    ],
+)
 def test_other_paths_are_not_there(client: FlaskClient, path: str) -> None:
     """Row 2: an address is exact or 404; there are no redirects, which turn POST into GET."""
     row = ROWS[0]
@@ -146,8 +156,12 @@ def test_deliveries_are_counted_by_their_end(state: Path) -> None:
     """Accepted, ignored and refused ones, so that a rate of refusals can be seen."""
     counted: list[str] = []
     settings = load_settings(file=None, env={"HOME": str(state)}, flags={})
-    parts = WebParts(settings=settings, hooks=HookStore(state / "hooks"),
-                     requests=receiver.Lines(state / "asked"), count=counted.append)  # fmt: skip
+    parts = WebParts(
+        settings=settings,
+        hooks=HookStore(state / "hooks"),
+        requests=receiver.Lines(state / "asked"),
+        count=counted.append,
+    )
     client = create_app(parts).test_client()
     for name in ("a correct push", "tag", "signed with another secret"):
         row = next(row for row in ROWS if row.name == name)

@@ -37,10 +37,16 @@ def test_a_runs_page_is_shown_as_it_is_meant(site: Site, tmp_path: Path) -> None
     picture = tmp_path / "page.png"
     try:
         done = process.run(
-            [browser, *_QUIET, f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}",
-             f"http://127.0.0.1:{server.server_port}/runs/{RUN}"],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, timeout=90,
-        )  # fmt: skip
+            [
+                browser,
+                *_QUIET,
+                f"--user-data-dir={tmp_path / 'profile'}",
+                f"--screenshot={picture}",
+                f"http://127.0.0.1:{server.server_port}/runs/{RUN}",
+            ],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            timeout=90,
+        )
     finally:
         server.shutdown()
         thread.join()

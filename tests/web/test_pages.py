@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.run import run_id
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, make_site, save
@@ -32,9 +32,19 @@ def test_pages_stand_in_an_empty_redis(pages: FlaskClient, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/runs/" + "0" * 12, "/runs/x", "/jobs/" + "0" * 32, "/jobs/..", "/jobs/*", "/repos/lab/none",
-     "/repos/lab/%3Cscript%3E", "/repos/%1b/%ff", "/jobs/" + "0" * 32 + "/log", "/runs/%5B%5E%5D"],
-)  # fmt: skip
+    [
+        "/runs/" + "0" * 12,
+        "/runs/x",
+        "/jobs/" + "0" * 32,
+        "/jobs/..",
+        "/jobs/*",
+        "/repos/lab/none",
+        "/repos/lab/%3Cscript%3E",
+        "/repos/%1b/%ff",
+        "/jobs/" + "0" * 32 + "/log",
+        "/runs/%5B%5E%5D",
+    ],
+)
 def test_what_is_not_there_is_said_in_both_forms(pages: FlaskClient, path: str) -> None:
     """404 with a sentence, never a traceback and never an echo of the address."""
     assert "there is no " in see(pages, path, 404).text
@@ -165,9 +175,17 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
     site.jobs.note(job.id, fetched="4300000")
     save(site, [job])
     page = see(pages, f"/jobs/{job.id}")
-    for words in ("running", "worker-node1-77-ab12", "4.1 MiB", "images:1.jpg", "reading\n\\x1b[32mok",
-                  "no result is known", "git clone http://forge.example:3000/lab/edges.git",
-                  f"git checkout -b again {COMMIT}", "tea-runner run edges"):  # fmt: skip
+    for words in (
+        "running",
+        "worker-node1-77-ab12",
+        "4.1 MiB",
+        "images:1.jpg",
+        "reading\n\\x1b[32mok",
+        "no result is known",
+        "git clone http://forge.example:3000/lab/edges.git",
+        f"git checkout -b again {COMMIT}",
+        "tea-runner run edges",
+    ):
         assert words in page.text
     assert f"/runs/{RUN}" in page.links()
     assert f"/jobs/{job.id}/log" in page.links()
@@ -224,7 +242,7 @@ def test_workers_and_queues_are_counted(site: Site, pages: FlaskClient) -> None:
     assert "busy" == twin["workers"][0]["state"]
 
 
-def test_about_masks_secrets_and_names_sources(broker: Broker, tmp_path: Path) -> None:
+def test_about_masks_secrets_and_names_sources(broker: RedisServer, tmp_path: Path) -> None:
     """Every setting with where it was said; no secret in either form."""
     site = make_site(broker, tmp_path, forge__token="canary-token")
     client = make_client(site)
@@ -237,7 +255,7 @@ def test_about_masks_secrets_and_names_sources(broker: Broker, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("strips", [True, False], ids=["stripped", "kept"])
-def test_pages_work_below_a_path(broker: Broker, tmp_path: Path, strips: bool) -> None:
+def test_pages_work_below_a_path(broker: RedisServer, tmp_path: Path, strips: bool) -> None:
     """Whether the proxy takes the path away or not, links carry it and pages are found."""
     site = make_site(broker, tmp_path, web__url="https://lab.example/tea")
     site.redis.flushall()

@@ -48,14 +48,28 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
     site.redis.append(f"tea:log:{job.id}:head", text.encode("utf-8", "surrogatepass"))
     error = text.encode("utf-8", "replace").decode()
     pipelines = [
-        PipelineRun(name=text, state="failed", counts={"failed": 1}, detail=text, home=text,
-                    commit=text, jobs=[job.id], datums=[[text, key, "failed", text, text]]),
+        PipelineRun(
+            name=text,
+            state="failed",
+            counts={"failed": 1},
+            detail=text,
+            home=text,
+            commit=text,
+            jobs=[job.id],
+            datums=[[text, key, "failed", text, text]],
+        ),
         PipelineRun(name="below", state="blocked", detail=text, upstream=[text, "below"]),
-    ]  # fmt: skip
+    ]
     run = Run(
-        id=RUN, repository=REPOSITORY, branch=text, commit=COMMIT, title=text, author=text,
-        pipelines=pipelines, problems=[text],
-    )  # fmt: skip
+        id=RUN,
+        repository=REPOSITORY,
+        branch=text,
+        commit=COMMIT,
+        title=text,
+        author=text,
+        pipelines=pipelines,
+        problems=[text],
+    )
     site.runs.save(run)
     site.redis.sadd("rq:workers", error)
     for path in ("/", f"/repos/{REPOSITORY}", f"/runs/{RUN}", f"/jobs/{job.id}", "/workers"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_branch import Advance
+from tea_runner.flow.advance_branch import AdvanceResult
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting
@@ -11,7 +11,7 @@ from tests.workers.conftest import Counting
 FETCH, LIST = "/info/refs?service=git-upload-pack", "/git-upload-pack"
 
 
-def planned(hands: Hands) -> Advance:
+def planned(hands: Hands) -> AdvanceResult:
     """What a plan of the branch found."""
     advance = hands.plan()
     assert advance is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker.redis_server import Broker
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.embedded.manners import Fault, Manners
 from tea_runner.wiring import Site
@@ -48,14 +48,19 @@ def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
 
 
 @pytest.fixture
-def site(broker: Broker, forge: EmbeddedForge, tmp_path: Path) -> Iterator[Site]:
+def site(broker: RedisServer, forge: EmbeddedForge, tmp_path: Path) -> Iterator[Site]:
     """A server that watches them; all tips are planned."""
     token = tmp_path / "token"
     token.write_text(forge.add_token("bot"))
     made = make_site(
-        broker, tmp_path, forge__url=forge.url, forge__kind="gitea", forge__user="bot",
-        forge__token_file=str(token), repositories=",".join(f"lab/{name}" for name in NAMES),
-    )  # fmt: skip
+        broker,
+        tmp_path,
+        forge__url=forge.url,
+        forge__kind="gitea",
+        forge__user="bot",
+        forge__token_file=str(token),
+        repositories=",".join(f"lab/{name}" for name in NAMES),
+    )
     made.redis.flushall()
     for name in NAMES:
         tip = made.forge.branches(f"lab/{name}")["main"]

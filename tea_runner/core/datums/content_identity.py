@@ -13,7 +13,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 
 #: Blobs below this many bytes are hashed in place, so that they compare equal to annexed content.
 #: The mirror is fetched with ``blob:limit`` of the same number, so these blobs are always at hand.
@@ -36,20 +36,44 @@ _UNSAFE = re.compile(r"[\x00-\x20/\x7f]")
 #: Backends whose key names carry a digest, with the digest's length in hex digits.
 #: (Variants with a trailing E append the file's extension.)
 DIGEST_LENGTH = {
-    "SHA256": 64, "SHA512": 128, "SHA384": 96, "SHA224": 56, "SHA1": 40, "MD5": 32,
-    "SHA3_256": 64, "SHA3_512": 128, "SHA3_384": 96, "SHA3_224": 56,
-    "SKEIN256": 64, "SKEIN512": 128,
-    "BLAKE2B160": 40, "BLAKE2B224": 56, "BLAKE2B256": 64, "BLAKE2B384": 96, "BLAKE2B512": 128,
-    "BLAKE2S160": 40, "BLAKE2S224": 56, "BLAKE2S256": 64, "BLAKE2SP224": 56, "BLAKE2SP256": 64,
-    "BLAKE2BP512": 128, "BLAKE3_256": 64,
-}  # fmt: skip
+    "SHA256": 64,
+    "SHA512": 128,
+    "SHA384": 96,
+    "SHA224": 56,
+    "SHA1": 40,
+    "MD5": 32,
+    "SHA3_256": 64,
+    "SHA3_512": 128,
+    "SHA3_384": 96,
+    "SHA3_224": 56,
+    "SKEIN256": 64,
+    "SKEIN512": 128,
+    "BLAKE2B160": 40,
+    "BLAKE2B224": 56,
+    "BLAKE2B256": 64,
+    "BLAKE2B384": 96,
+    "BLAKE2B512": 128,
+    "BLAKE2S160": 40,
+    "BLAKE2S224": 56,
+    "BLAKE2S256": 64,
+    "BLAKE2SP224": 56,
+    "BLAKE2SP256": 64,
+    "BLAKE2BP512": 128,
+    "BLAKE3_256": 64,
+}
 
 #: How a pointer file of Git LFS begins.
 LFS = b"version https://git-lfs.github.com/spec/"
 
 #: Algorithms that Python has, too, by their names there.
-HASHLIB = {"SHA256": "sha256", "SHA512": "sha512", "SHA1": "sha1", "MD5": "md5", "SHA384": "sha384",
-            "SHA224": "sha224"}  # fmt: skip
+HASHLIB = {
+    "SHA256": "sha256",
+    "SHA512": "sha512",
+    "SHA1": "sha1",
+    "MD5": "md5",
+    "SHA384": "sha384",
+    "SHA224": "sha224",
+}
 
 
 class Content(NamedTuple):
@@ -89,7 +113,7 @@ def key_content(key: str) -> Content | None:
     if common is not None:
         size, sha256, md5_size, md5 = common.groups()
         named = ("SHA256", int(size), sha256) if sha256 else ("MD5", int(md5_size), md5)
-        return new(Content, named)
+        return fast_new(Content, named)
     match = _KEY.fullmatch(key.encode("utf-8", "surrogateescape"))
     if match is None or _UNSAFE.search(key):
         return None

@@ -20,7 +20,7 @@ from tea_runner.core.pipeline import Pfs, Pipeline
 _T = TypeVar("_T")
 
 
-class Edit(NamedTuple):
+class DatumEdit(NamedTuple):
     """One step from the datums before to those now; *at* counts after all earlier steps."""
 
     kind: Literal["set", "insert", "delete"]
@@ -29,20 +29,20 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Renewed:
+class EditedDatums:
     """What became of an input and its datums."""
 
     listing: Listing
     datums: tuple[Datum, ...]
-    edits: tuple[Edit, ...]
+    edits: tuple[DatumEdit, ...]
 
 
-def can_renew(pipeline: Pipeline) -> bool:
+def can_edit_datums(pipeline: Pipeline) -> bool:
     """Whether each datum of the pipeline is one path of one input."""
     return isinstance(pipeline.input, Pfs)
 
 
-def renew(
+def edit_datums(
     pipeline: Pipeline,
     listing: Listing,
     datums: Sequence[Datum],
@@ -50,11 +50,11 @@ def renew(
     gone: Iterable[str],
     come: Iterable[str],
     changed: Iterable[str],
-) -> Renewed:
+) -> EditedDatums:
     """The datums after some files of the listing went, came, or have other content."""
     left = listing.edited(gone=gone, come=come)
     now = list(datums)
-    edits: list[Edit] = []
+    edits: list[DatumEdit] = []
     there = _datums(pipeline, [*come, *changed])
     touched = {_order(datum): datum for datum in (*_datums(pipeline, gone), *there)}
     for order, datum in sorted(touched.items()):
@@ -64,18 +64,18 @@ def renew(
         index = bisect_left(now, order, key=_order)
         known = index < len(now) and _order(now[index]) == order
         if lives and known:
-            edits.append(Edit("set", index, datum))
+            edits.append(DatumEdit("set", index, datum))
             now[index] = datum
         elif lives:
-            edits.append(Edit("insert", index, datum))
+            edits.append(DatumEdit("insert", index, datum))
             now.insert(index, datum)
         elif known:
-            edits.append(Edit("delete", index, datum))
+            edits.append(DatumEdit("delete", index, datum))
             del now[index]
-    return Renewed(listing=left, datums=tuple(now), edits=tuple(edits))
+    return EditedDatums(listing=left, datums=tuple(now), edits=tuple(edits))
 
 
-def apply(edits: Iterable[Edit], rows: Sequence[_T], values: Iterable[_T]) -> list[_T]:
+def apply_edits(edits: Iterable[DatumEdit], rows: Sequence[_T], values: Iterable[_T]) -> list[_T]:
     """*rows*, which stand in the order of the datums, after the same steps.
 
     :param values: one for each edit that is no deletion.

@@ -15,7 +15,7 @@ from math import prod
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.errors import UserError
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import Glob, expand, references
 from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, pfs_leaves
 
@@ -40,9 +40,12 @@ def enumerate_datums(
     """
     templates = (pipeline.output_path or "", *pipeline.outputs)
     maker = _Maker(
-        pfs_leaves(pipeline.input), listings, limit, pipeline.name,
+        pfs_leaves(pipeline.input),
+        listings,
+        limit,
+        pipeline.name,
         captures=any(map(references, templates)),
-    )  # fmt: skip
+    )
     return tuple(Datum(row) for row in maker.rows(pipeline.input))
 
 
@@ -72,8 +75,11 @@ class _Maker:
             return []
         children = [self.rows(child) for child in node.inputs]
         made = {
-            "union": self._union, "cross": self._cross, "join": self._join, "group": self._group
-        }[node.kind](children)  # fmt: skip
+            "union": self._union,
+            "cross": self._cross,
+            "join": self._join,
+            "group": self._group,
+        }[node.kind](children)
         return self._once(made)
 
     def _matches(self, leaf: Pfs) -> list[Row]:
@@ -91,7 +97,7 @@ class _Maker:
                 group = expand(group_by, captures) if group_by else ""
                 kept = captures if keep else ()
                 row = (number, name, path, is_dir, kept, join, group)
-                rows.append((new(Entry, row),))
+                rows.append((fast_new(Entry, row),))
         self._allow(len(rows), f"input {name}")
         return rows
 

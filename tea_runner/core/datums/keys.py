@@ -99,8 +99,13 @@ def _file(file: SeenFile) -> bytes:
         return b"F%d:%s%d e" % (len(path), path, executable)
     algorithm, size, digest = content
     return b"F%d:%s%d %s %d %s;" % (
-        len(path), path, executable, algorithm.encode(), size, digest.encode(),
-    )  # fmt: skip
+        len(path),
+        path,
+        executable,
+        algorithm.encode(),
+        size,
+        digest.encode(),
+    )
 
 
 def base(
@@ -174,8 +179,13 @@ def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
                 # ``_file``, written out: the file is the entry, as nearly all are.
                 algorithm, size, hexadecimal = file.content
                 inside = b"F%d:%s%d %s %d %s;" % (
-                    len(at), at, file.executable, algorithm.encode(), size, hexadecimal.encode(),
-                )  # fmt: skip
+                    len(at),
+                    at,
+                    file.executable,
+                    algorithm.encode(),
+                    size,
+                    hexadecimal.encode(),
+                )
             else:
                 inside = b"".join(map(_file, files))
             digest.update(

@@ -19,7 +19,7 @@ from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.keys import SeenFile, SeenInput
 from tea_runner.core.datums.listing import Listing
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
@@ -81,13 +81,13 @@ class View:
     variables: dict[str, str] = field(default_factory=dict)
 
 
-def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
+def make_view(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
     """The view of one datum.
 
     *sources* belong to the pipeline's pfs inputs, in their order.
     """
     shown: list[Shown] = []
-    inputs = looker(pipeline, sources)(datum, shown)
+    inputs = view_maker(pipeline, sources)(datum, shown)
     variables: dict[str, str] = {}
     for seen in inputs:
         if seen.join_on:
@@ -102,7 +102,7 @@ def see(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
 Looker = Callable[[Datum, "list[Shown] | None"], tuple[SeenInput, ...]]
 
 
-def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
+def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
     """What tells of each datum the part of its view that is in its key.
 
     It runs once for each datum of a plan, so what is the same for all is looked at here.
@@ -118,8 +118,8 @@ def looker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
             number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
-            file = new(SeenFile, (at, executable, None if empty[number] else identity))
-            return (new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
+            file = fast_new(SeenFile, (at, executable, None if empty[number] else identity))
+            return (fast_new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
         for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
 
 
-def split(commit: bytes) -> tuple[bytes, bytes | None]:
+def split_signature(commit: bytes) -> tuple[bytes, bytes | None]:
     """The commit without its signatures, which is what was signed, and the signature; None without one."""
     header, gap, message = commit.partition(b"\n\n")
     kept: list[bytes] = []
@@ -25,7 +25,7 @@ def split(commit: bytes) -> tuple[bytes, bytes | None]:
     return data, b"\n".join(signature) + b"\n" if signature is not None else None
 
 
-def join(commit: bytes, signature: bytes, *, sha256: bool = False) -> bytes:
+def join_signature(commit: bytes, signature: bytes, *, sha256: bool = False) -> bytes:
     """The commit with the signature where git puts it: the last of its headers."""
     header, gap, message = commit.partition(b"\n\n")
     name = _HEADERS[1] if sha256 else _HEADERS[0]

@@ -20,7 +20,7 @@ _LENGTH = re.compile(rb"[0-9a-f]{4}")
 _DELIMITER, _END = b"0001", b"0000"
 
 
-def question(*prefixes: str) -> bytes:
+def ls_refs_request(*prefixes: str) -> bytes:
     """What is sent."""
     said = (
         _packet(b"command=ls-refs\n"),
@@ -31,7 +31,7 @@ def question(*prefixes: str) -> bytes:
     return b"".join(said)
 
 
-def answer(data: bytes, *prefixes: str) -> dict[str, str] | None:
+def parse_ls_refs(data: bytes, *prefixes: str) -> dict[str, str] | None:
     """Refs below the prefixes with their ids; None when this is no whole answer, which is never "no refs"."""
     found = {}
     at = 0

@@ -33,19 +33,19 @@ def refs_of(scope: str) -> str:
     return f"{OTHER_REFS}{scope}/" if scope else TRUSTED_REFS
 
 
-def ledger(repository: str, scope: str) -> str:
+def queue_namespace(repository: str, scope: str) -> str:
     """Under which name keys of a repository are kept in the queue: a scope sees its own only."""
     return f"{repository}@{scope}" if scope else repository
 
 
-def seal(secret: bytes, repository: str, ref: str, data: bytes) -> str:
+def seal_result(secret: bytes, repository: str, ref: str, data: bytes) -> str:
     """Proof that one of our workers left this result at this place: who can push cannot make it."""
     parts = (repository.encode("utf-8", "surrogateescape"), ref.encode(), data)
     text = b"".join(b"%d:%s" % (len(part), part) for part in parts)
     return hmac.new(secret, b"tea-result\0" + text, "sha256").hexdigest()
 
 
-def is_sealed(secret: bytes, repository: str, ref: str, data: bytes, proof: str) -> bool:
+def is_sealed_result(secret: bytes, repository: str, ref: str, data: bytes, proof: str) -> bool:
     """Whether the proof is for exactly this."""
-    expected = seal(secret, repository, ref, data)
+    expected = seal_result(secret, repository, ref, data)
     return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 
 LINK = 0o120000
 TREE = 0o040000
@@ -27,7 +27,7 @@ class TreeEntry(NamedTuple):
     oid: str
 
 
-_entry = functools.partial(new, TreeEntry)
+_entry = functools.partial(fast_new, TreeEntry)
 #: By bytes of an id: what finds mode, name and id of all rows of a tree.
 _ROWS = {
     size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL).findall for size in (20, 32)
@@ -80,7 +80,7 @@ def lookup(read: TreeReader, root: str, path: str) -> TreeEntry | None:
     return entry
 
 
-def walk(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
+def walk_tree(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
     """All entries below the tree *root* that are no trees, in byte order of their paths."""
     stack: list[tuple[str, Iterator[tuple[str, TreeEntry]]]] = [(prefix, _ordered(read(root)))]
     while stack:
@@ -99,9 +99,9 @@ def differences(
 ) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
     """Path, former and new entry of all that is no tree and differs; equal subtrees are not read."""
     old = read(before) if before else {}
-    new = read(after) if after else {}
-    for name in {**old, **new}:
-        one, other = old.get(name), new.get(name)
+    fast_new = read(after) if after else {}
+    for name in {**old, **fast_new}:
+        one, other = old.get(name), fast_new.get(name)
         if one == other:
             continue
         was = one.oid if one and one.mode == TREE else ""

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tea_runner.core.glob.instructions import Again, Fork, Found, Note, Program, Refuse, Take
+from tea_runner.core.glob.instructions import (
+    Accept,
+    Fork,
+    MarkCapture,
+    Program,
+    RejectIf,
+    RepeatGuard,
+    TakeCharacter,
+)
 from tea_runner.core.glob.syntax import GlobError
 
 #: Steps that one glob may take in all, some ten seconds' worth.
@@ -67,8 +75,8 @@ class Bounded:
             if following is None:
                 try:
                     following = self._state(self._after(state.rest, character))
-                except RecursionError:
-                    raise self._refusal() from None
+                except RecursionError as error:
+                    raise self._refusal() from error
                 state.next[character] = following
             state = following
         return state.accepts
@@ -100,13 +108,13 @@ class Bounded:
                 continue
             seen.add(at)
             step = self._program.steps[at]
-            if isinstance(step, Take):
+            if isinstance(step, TakeCharacter):
                 found.append(at)
-            elif isinstance(step, Found):
+            elif isinstance(step, Accept):
                 found.append(EVERYTHING if step.anywhere else at)
-            elif isinstance(step, Note):
+            elif isinstance(step, MarkCapture):
                 stack.append(step.then)
-            elif isinstance(step, Again):
+            elif isinstance(step, RepeatGuard):
                 stack += [step.loop, step.then]
             elif isinstance(step, Fork):
                 stack += step.ways
@@ -122,7 +130,7 @@ class Bounded:
             step = self._program.steps[rest]
             return (
                 self._open(step.then)
-                if isinstance(step, Take) and step.hits(character)
+                if isinstance(step, TakeCharacter) and step.hits(character)
                 else NOTHING
             )
         parts = [self._after(part, character) for part in rest[1]]
@@ -132,7 +140,7 @@ class Bounded:
 
     def _is_end(self, rest: Rest) -> bool:
         if isinstance(rest, int):
-            return isinstance(self._program.steps[rest], Found)
+            return isinstance(self._program.steps[rest], Accept)
         parts = map(self._is_end, rest[1])
         if rest[0] == "any":
             return any(parts)
@@ -151,9 +159,13 @@ class Bounded:
         return (path, *(path[a:b] if 0 <= a <= b else "" for a, b in bounds))
 
     def _walk(
-        self, start: int, path: str, begin: int, slots: tuple[int, ...],
+        self,
+        start: int,
+        path: str,
+        begin: int,
+        slots: tuple[int, ...],
         refused: dict[tuple[int, int], bool],
-    ) -> tuple[int, ...] | None:  # fmt: skip
+    ) -> tuple[int, ...] | None:
         """The slots of the first way that matches; places that led nowhere are not tried again."""
         steps = self._program.steps
         seen: set[tuple[int, int]] = set()
@@ -161,7 +173,7 @@ class Bounded:
         while stack:
             at, position, slots = stack.pop()
             step = steps[at]
-            if isinstance(step, Again):
+            if isinstance(step, RepeatGuard):
                 # Not remembered: where it leads depends on where the turn began.
                 idle = slots[step.slot] == position
                 if not idle:
@@ -172,17 +184,17 @@ class Bounded:
             if (at, position) in seen:
                 continue
             seen.add((at, position))
-            if isinstance(step, Take):
+            if isinstance(step, TakeCharacter):
                 if position < len(path) and step.hits(path[position]):
                     stack.append((step.then, position + 1, slots))
-            elif isinstance(step, Note):
+            elif isinstance(step, MarkCapture):
                 changed = (*slots[: step.slot], position, *slots[step.slot + 1 :])
                 stack.append((step.then, position, changed))
-            elif isinstance(step, Found):
+            elif isinstance(step, Accept):
                 if step.anywhere or position == len(path):
                     self._spend(len(seen))
                     return slots
-            elif isinstance(step, Refuse):
+            elif isinstance(step, RejectIf):
                 known = refused.get((step.what, position))
                 if known is None:
                     known = self._walk(step.what, path, position, slots, refused) is not None

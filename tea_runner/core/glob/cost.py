@@ -28,7 +28,7 @@ class Cost:
         return Cost(self.stars + other.stars, min(self.choices * other.choices, WAYS + 1))
 
 
-def split(pattern: Pattern) -> list[Pattern] | None:
+def split_pattern(pattern: Pattern) -> list[Pattern] | None:
     """The pattern between its slashes; None where something may match across them."""
     segments: list[list[Part]] = [[]]
     for part in pattern:

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tea_runner.core.glob.syntax import Braces, Class, Group, One, Parsed, Part, Pattern, Star, Text
+from tea_runner.core.glob.syntax import (
+    Braces,
+    Class,
+    Group,
+    One,
+    ParsedGlob,
+    Part,
+    Pattern,
+    Star,
+    Text,
+)
 
 #: A character that a place accepts: that one; any; any but ``/``; one of a class.
 ANY, NO_SLASH = "any", "no slash"
 
 
 @dataclass(slots=True)
-class Take:
+class TakeCharacter:
     """Take one character, then go on at *then*."""
 
     accepts: str | Class
@@ -37,7 +47,7 @@ class Fork:
 
 
 @dataclass(slots=True)
-class Note:
+class MarkCapture:
     """Note the position in a slot, then go on."""
 
     slot: int
@@ -45,7 +55,7 @@ class Note:
 
 
 @dataclass(slots=True)
-class Again:
+class RepeatGuard:
     """The end of a loop's body: once more from *loop*, but not after a turn that took nothing."""
 
     slot: int
@@ -54,7 +64,7 @@ class Again:
 
 
 @dataclass(slots=True)
-class Refuse:
+class RejectIf:
     """Go on unless the program at *what* matches from here."""
 
     what: int
@@ -62,13 +72,13 @@ class Refuse:
 
 
 @dataclass(slots=True)
-class Found:
+class Accept:
     """A match: at the end of the path, or wherever this is reached."""
 
     anywhere: bool = False
 
 
-Step = Take | Fork | Note | Again | Refuse | Found
+Step = TakeCharacter | Fork | MarkCapture | RepeatGuard | RejectIf | Accept
 
 
 class Program:
@@ -77,12 +87,12 @@ class Program:
     Slots 2n and 2n+1 hold where capture n begins and ends; further slots belong to loops.
     """
 
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: ParsedGlob) -> None:
         self.steps: list[Step] = []
         self.groups = parsed.groups
         self.slots = 2 * (parsed.groups + 1)
         self._to_end = parsed.negation_to_end
-        self.start = self._pattern(parsed.pattern, self._step(Found()))
+        self.start = self._pattern(parsed.pattern, self._step(Accept()))
 
     def _step(self, step: Step) -> int:
         self.steps.append(step)
@@ -97,12 +107,12 @@ class Program:
     def _part(self, part: Part, then: int) -> int:
         if isinstance(part, Text):
             for character in reversed(part.text):
-                then = self._step(Take(character, then))
+                then = self._step(TakeCharacter(character, then))
             return then
         if isinstance(part, One):
-            return self._step(Take(NO_SLASH, then))
+            return self._step(TakeCharacter(NO_SLASH, then))
         if isinstance(part, Class):
-            return self._step(Take(part, then))
+            return self._step(TakeCharacter(part, then))
         if isinstance(part, Star):
             return self._run(ANY if part.slashes else NO_SLASH, then)
         if isinstance(part, Braces):
@@ -112,15 +122,15 @@ class Program:
     def _run(self, accepts: str, then: int) -> int:
         fork = Fork()
         at = self._step(fork)
-        fork.ways = [self._step(Take(accepts, at)), then]
+        fork.ways = [self._step(TakeCharacter(accepts, at)), then]
         return at
 
     def _either(self, alternatives: tuple[Pattern, ...], then: int) -> int:
         return self._step(Fork([self._pattern(pattern, then) for pattern in alternatives]))
 
     def _group(self, group: Group, then: int) -> int:
-        end = self._step(Note(2 * group.number + 1, then))
-        return self._step(Note(2 * group.number, self._body(group, end)))
+        end = self._step(MarkCapture(2 * group.number + 1, then))
+        return self._step(MarkCapture(2 * group.number, self._body(group, end)))
 
     def _body(self, group: Group, then: int) -> int:
         if group.quantifier == "@":
@@ -128,13 +138,13 @@ class Program:
         if group.quantifier == "?":
             return self._step(Fork([self._either(group.alternatives, then), then]))
         if group.quantifier == "!":
-            found = self._step(Found(anywhere=not self._to_end))
+            found = self._step(Accept(anywhere=not self._to_end))
             what = self._either(group.alternatives, found)
-            return self._step(Refuse(what, self._run(NO_SLASH, then)))
+            return self._step(RejectIf(what, self._run(NO_SLASH, then)))
         slot = self.slots
         self.slots += 1
-        again = Again(slot, 0, then)
+        again = RepeatGuard(slot, 0, then)
         body = self._either(group.alternatives, self._step(again))
-        turn = self._step(Note(slot, body))
+        turn = self._step(MarkCapture(slot, body))
         again.loop = self._step(Fork([turn, then]))
         return again.loop if group.quantifier == "*" else turn

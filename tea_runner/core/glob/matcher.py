@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.glob.bounded_matcher import Bounded
-from tea_runner.core.glob.cost import depth, first_text, longest_for_re, split
+from tea_runner.core.glob.cost import depth, first_text, longest_for_re, split_pattern
 from tea_runner.core.glob.instructions import Program
 from tea_runner.core.glob.regex import source
-from tea_runner.core.glob.syntax import GlobError, parse, quote
+from tea_runner.core.glob.syntax import GlobError, parse_glob, quote
 
 __all__ = ["LONGEST", "Glob", "GlobError", "clean", "expand", "quote"]
 
@@ -37,8 +37,8 @@ class Glob:
             )
         #: The glob as it is matched: with a leading ``/`` and without a trailing one.
         self.pattern = clean(pattern)
-        self._parsed = parse(self.pattern)
-        segments = split(self._parsed.pattern)
+        self._parsed = parse_glob(self.pattern)
+        segments = split_pattern(self._parsed.pattern)
         #: Whether a star may reach across slashes, so that the path counts as a whole.
         self._whole = segments is None
         #: Longest (part of a) path with which ``re`` cannot take long.

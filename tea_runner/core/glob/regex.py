@@ -5,32 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tea_runner.core.glob.cost import split
-from tea_runner.core.glob.syntax import Braces, Class, One, Parsed, Part, Pattern, Star, Text
+from tea_runner.core.glob.cost import split_pattern
+from tea_runner.core.glob.syntax import Braces, Class, One, ParsedGlob, Part, Pattern, Star, Text
 
 
-def source(parsed: Parsed) -> str:
+def source(parsed: ParsedGlob) -> str:
     """The regular expression of a glob; its groups have the numbers of the glob's captures.
 
     Where nothing matches across a slash, what lies between two of them is settled once and for all
     (an atomic group), so that stars of different directories do not multiply.
     """
-    segments = split(parsed.pattern)
+    segments = split_pattern(parsed.pattern)
     if segments is None:
         return rf"\A{_pattern(parsed.pattern, parsed)}\Z"
     settled = (rf"(?>{_pattern(segment, parsed)}(?=/|\Z))" for segment in segments)
     return rf"\A{'/'.join(settled)}\Z"
 
 
-def _pattern(pattern: Pattern, parsed: Parsed) -> str:
+def _pattern(pattern: Pattern, parsed: ParsedGlob) -> str:
     return "".join(_part(part, parsed) for part in pattern)
 
 
-def _alternatives(patterns: Iterable[Pattern], parsed: Parsed, after: str = "") -> str:
+def _alternatives(patterns: Iterable[Pattern], parsed: ParsedGlob, after: str = "") -> str:
     return "|".join(_pattern(pattern, parsed) + after for pattern in patterns)
 
 
-def _part(part: Part, parsed: Parsed) -> str:
+def _part(part: Part, parsed: ParsedGlob) -> str:
     if isinstance(part, Text):
         return re.escape(part.text)
     if isinstance(part, Star):

@@ -20,10 +20,21 @@ SPECIAL = frozenset("*?[]{}()!@+^|,\\")
 DEEPEST = 20
 
 _POSIX = {
-    "alnum": "09AZaz", "alpha": "AZaz", "ascii": "\x00\x7f", "blank": "\t\t  ",
-    "cntrl": "\x00\x1f\x7f\x7f", "digit": "09", "graph": "!~", "lower": "az", "print": " ~",
-    "punct": "!/:@[`{~", "space": "\t\r  ", "upper": "AZ", "word": "09AZaz__", "xdigit": "09AFaf",
-}  # fmt: skip
+    "alnum": "09AZaz",
+    "alpha": "AZaz",
+    "ascii": "\x00\x7f",
+    "blank": "\t\t  ",
+    "cntrl": "\x00\x1f\x7f\x7f",
+    "digit": "09",
+    "graph": "!~",
+    "lower": "az",
+    "print": " ~",
+    "punct": "!/:@[`{~",
+    "space": "\t\r  ",
+    "upper": "AZ",
+    "word": "09AZaz__",
+    "xdigit": "09AFaf",
+}
 
 
 class GlobError(UserError):
@@ -85,7 +96,7 @@ Pattern = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedGlob:
     """A glob's parts, and what can be said of it as a whole."""
 
     pattern: Pattern
@@ -111,15 +122,15 @@ class _Open:
         self.parts = []
 
 
-def parse(text: str) -> Parsed:
+def parse_glob(text: str) -> ParsedGlob:
     """The parts of a glob.
 
     :raises GlobError: with the place and what to write instead.
     """
-    return _Reader(text).read()
+    return _GlobReader(text).read()
 
 
-class _Reader:
+class _GlobReader:
     """One pass over the text from left to right."""
 
     def __init__(self, text: str) -> None:
@@ -130,7 +141,7 @@ class _Reader:
         self.negation_ended = False
         self.bounded = False
 
-    def read(self) -> Parsed:
+    def read(self) -> ParsedGlob:
         while self.position < len(self.text):
             self._step()
         top = self.stack[-1]
@@ -140,7 +151,7 @@ class _Reader:
                 f"or '\\{self.text[top.at]}' for the character itself",
                 top.at,
             )
-        return Parsed(tuple(top.parts), self.groups, self.negation_ended and not self.bounded)
+        return ParsedGlob(tuple(top.parts), self.groups, self.negation_ended and not self.bounded)
 
     def _error(self, problem: str, at: int | None = None) -> GlobError:
         place = self.position if at is None else at

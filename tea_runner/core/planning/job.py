@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.scope import ledger, refs_of
+from tea_runner.core.git.scope import queue_namespace, refs_of
 from tea_runner.core.planning.plan import Decision
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -31,7 +31,7 @@ _SECONDS = 2.0
 _PUSH = 0.1
 
 
-class Pace(NamedTuple):
+class Throughput(NamedTuple):
     """How fast a pipeline's datums were of late."""
 
     #: Of one datum, all that a job costs included.
@@ -70,17 +70,17 @@ class Job:
         return f"{refs_of(self.scope)}{self.id}"
 
     @property
-    def ledger(self) -> str:
+    def queue_namespace(self) -> str:
         """Under which name its keys are kept in the queue."""
-        return ledger(self.repository, self.scope)
+        return queue_namespace(self.repository, self.scope)
 
 
-def cut(
+def batch_datums(
     decisions: Sequence[Decision],
     *,
     number: int | None = None,
     most: int | None = None,
-    pace: Pace | None = None,
+    pace: Throughput | None = None,
     size_bytes: int | None = None,
     bytes_of: Callable[[Decision], int] = lambda _: 0,
 ) -> list[list[Decision]]:
@@ -117,7 +117,7 @@ def cut(
     ]
 
 
-def _set_size(datums: int, pace: Pace | None) -> int:
+def _set_size(datums: int, pace: Throughput | None) -> int:
     if pace is not None:
         workers = max(1, pace.workers)
         seconds = max(_SECONDS, _PUSH * workers)
@@ -128,13 +128,13 @@ def _set_size(datums: int, pace: Pace | None) -> int:
     return 1 if datums <= _SINGLE else min(_LARGEST_SET, -(-datums // _JOBS))
 
 
-def seal(job: Job, secret: bytes) -> str:
+def seal_job(job: Job, secret: bytes) -> str:
     """The job as text that carries a proof that the planner wrote it."""
     body = json.dumps(asdict(job), sort_keys=True)
     return json.dumps({"body": body, "mac": _mac(body, secret)})
 
 
-def unseal(text: str, secret: bytes) -> Job:
+def unseal_job(text: str, secret: bytes) -> Job:
     """The job in a sealed text.
 
     :raises Refused: when it was not written by who knows the secret.
@@ -148,8 +148,8 @@ def unseal(text: str, secret: bytes) -> Job:
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
         return Job(datums=datums, pins=pins, **{name: str(value) for name, value in fields.items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refused("a job in the queue is not one of ours; it was dropped") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused("a job in the queue is not one of ours; it was dropped") from error
 
 
 def _mac(body: str, secret: bytes) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from tea_runner.core.datums.datum_edits import Edit, apply
+from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits
 from tea_runner.core.datums.keys import Base
-from tea_runner.core.fast_tuple import new
+from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.results.manifest import Manifest, Row
@@ -26,7 +26,7 @@ Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
 State = Literal["settled", "ready", "running", "waiting", "failed", "blocked"]
 
 
-class Keyed(NamedTuple):
+class KeyedDatum(NamedTuple):
     """A datum by its label, its key, and the directory of its outputs below the home."""
 
     label: str
@@ -111,7 +111,7 @@ class Plan:
 
 def decide(
     pipeline: Pipeline,
-    keyed: Sequence[Keyed],
+    keyed: Sequence[KeyedDatum],
     shared: Base,
     before: Manifest,
     *,
@@ -158,7 +158,7 @@ def decide(
             action = "run"
             reason, detail = _why(row, item, shared, before)
             first[item.key] = item.label
-        decisions.append(new(Decision, (*item, action, reason, detail)))
+        decisions.append(fast_new(Decision, (*item, action, reason, detail)))
     counted: Counter[str] = Counter(decision.action for decision in decisions)
     return PipelinePlan(
         pipeline=pipeline,
@@ -169,8 +169,8 @@ def decide(
     )
 
 
-def decide_again(
-    settled: PipelinePlan, edits: Sequence[Edit], part: PipelinePlan, before: Manifest
+def decide_incremental(
+    settled: PipelinePlan, edits: Sequence[DatumEdit], part: PipelinePlan, before: Manifest
 ) -> PipelinePlan:
     """A plan in which everything is settled, after a few of its datums changed.
 
@@ -180,7 +180,7 @@ def decide_again(
     fresh = {decision.label: decision for decision in part.decisions}
     # What an edit brought and a later one took away again is in no plan.
     values = [fresh.get(edit.datum.label) for edit in edits if edit.kind != "delete"]
-    edited = apply(edits, settled.decisions, values)
+    edited = apply_edits(edits, settled.decisions, values)
     decisions = tuple(filter(None, edited))
     went = {edit.datum.label: None for edit in edits if edit.datum.label not in fresh}
     counted = part.counts
@@ -196,7 +196,7 @@ def decide_again(
     )
 
 
-def _why(row: Row | None, item: Keyed, shared: Base, before: Manifest) -> tuple[Reason, str]:
+def _why(row: Row | None, item: KeyedDatum, shared: Base, before: Manifest) -> tuple[Reason, str]:
     if row is None:
         return "new", ""
     if _stands(row, item):
@@ -213,7 +213,7 @@ def _why(row: Row | None, item: Keyed, shared: Base, before: Manifest) -> tuple[
     return "input-changed", ""
 
 
-def _stands(row: Row | None, item: Keyed) -> bool:
+def _stands(row: Row | None, item: KeyedDatum) -> bool:
     return row is not None and row.key == item.key and row.place == item.place
 
 

@@ -18,7 +18,7 @@ Outcome = Literal["ok", "differs", "failed", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class RecomputeVerdict:
     """One datum that was computed although its result was known."""
 
     pipeline: str
@@ -34,14 +34,14 @@ class Verdict:
         return f"{self.by}({self.outcome}): {self.pipeline} {self.datum}{rest}"
 
 
-def differing(paths: Iterable[str]) -> str:
+def differing_datums(paths: Iterable[str]) -> str:
     """A few paths, and how many more there are."""
     found = list(paths)
     shown = ", ".join(found[:3])
     return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
 
 
-def add(ledger: Mapping[str, Any], verdicts: Iterable[Verdict]) -> dict[str, Any]:
+def add_verdict(ledger: Mapping[str, Any], verdicts: Iterable[RecomputeVerdict]) -> dict[str, Any]:
     """The ledger with these verdicts in it; anything that is no ledger counts as an empty one."""
     found = ledger.get("pipelines") if ledger.get("format") == FORMAT else None
     pipelines = dict(found) if isinstance(found, dict) else {}

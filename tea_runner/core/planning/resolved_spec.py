@@ -97,12 +97,15 @@ def recompute(found: object) -> list[tuple[str, str, str, str]]:
             for datum in each["datums"]:
                 inputs = [
                     SeenInput(
-                        str(row["name"]), str(row["path"]), bool(row["directory"]),
-                        str(row["join_on"]), str(row["group_by"]),
+                        str(row["name"]),
+                        str(row["path"]),
+                        bool(row["directory"]),
+                        str(row["join_on"]),
+                        str(row["group_by"]),
                         tuple(_seen(file) for file in row["files"]),
                     )
                     for row in datum["inputs"]
-                ]  # fmt: skip
+                ]
                 key = datum_key(shared, inputs)
                 rows.append((pipeline.name, str(datum["datum"]), key, str(datum["key"])))
         return rows
@@ -110,7 +113,7 @@ def recompute(found: object) -> list[tuple[str, str, str, str]]:
         what = f"{type(error).__name__} {error}"
         raise ResolvedError(
             f"it is not what tea-runner resolve wrote ({what}); write it again"
-        ) from None
+        ) from error
 
 
 def _file(located: Located) -> Row:

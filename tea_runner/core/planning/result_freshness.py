@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tea_runner.core.datums.keys import Base
-from tea_runner.core.planning.plan import Keyed
+from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 
 #: current: the results are what the command would make now; stale: they are not; missing: there are
@@ -31,7 +31,7 @@ CAUSES: dict[Cause, str] = {
 }
 
 
-class Standing(NamedTuple):
+class DatumFreshness(NamedTuple):
     """How one datum's results stand."""
 
     datum: str
@@ -43,13 +43,13 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results:
+class PipelineFreshness:
     """The results below one home."""
 
     #: The pipeline's name; of results without a pipeline, their directory.
     name: str
     home: str
-    datums: tuple[Standing, ...] = ()
+    datums: tuple[DatumFreshness, ...] = ()
     #: Whether a pipeline is there that makes them.
     owned: bool = True
     #: Names of pipelines that it reads and whose own results are not current.
@@ -68,9 +68,9 @@ class Results:
         )
 
 
-def stand(
-    keyed: Sequence[Keyed], shared: Base, before: Manifest, lost: Collection[str] = ()
-) -> tuple[Standing, ...]:
+def datum_freshness(
+    keyed: Sequence[KeyedDatum], shared: Base, before: Manifest, lost: Collection[str] = ()
+) -> tuple[DatumFreshness, ...]:
     """Every datum, in order, then results that belong to none.
 
     :param lost: datums some of whose outputs are not in the tree.
@@ -81,18 +81,18 @@ def stand(
     for item in keyed:
         row = rows.get(item.label)
         if row is None:
-            found.append(Standing(item.label, "missing", "", ()))
+            found.append(DatumFreshness(item.label, "missing", "", ()))
         elif row.key != item.key:
-            found.append(Standing(item.label, "stale", changed or "input", row.paths))
+            found.append(DatumFreshness(item.label, "stale", changed or "input", row.paths))
         elif row.place != item.place:
-            found.append(Standing(item.label, "stale", "spec", row.paths))
+            found.append(DatumFreshness(item.label, "stale", "spec", row.paths))
         elif item.label in lost:
-            found.append(Standing(item.label, "stale", "output", row.paths))
+            found.append(DatumFreshness(item.label, "stale", "output", row.paths))
         else:
-            found.append(Standing(item.label, "current", "", row.paths))
+            found.append(DatumFreshness(item.label, "current", "", row.paths))
     labels = {item.label for item in keyed}
     found += [
-        Standing(row.datum, "orphaned", "", row.paths)
+        DatumFreshness(row.datum, "orphaned", "", row.paths)
         for row in before.rows
         if row.datum not in labels
     ]

@@ -61,7 +61,7 @@ class JobFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatumStanding:
+class DatumStatus:
     """One datum of a run."""
 
     label: str
@@ -77,7 +77,7 @@ class DatumStanding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineStanding:
+class PipelineStatus:
     """One pipeline of a run."""
 
     name: str
@@ -89,7 +89,7 @@ class PipelineStanding:
     upstream: tuple[str, ...] = ()
     home: str = ""
     jobs: tuple[str, ...] = ()
-    datums: tuple[DatumStanding, ...] = ()
+    datums: tuple[DatumStatus, ...] = ()
 
     @property
     def total(self) -> int:
@@ -98,12 +98,12 @@ class PipelineStanding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunStanding:
+class RunStatus:
     """A run as people see it."""
 
     run: Run
     state: State
-    pipelines: tuple[PipelineStanding, ...]
+    pipelines: tuple[PipelineStatus, ...]
 
     @property
     def numbers(self) -> Mapping[State, int]:
@@ -157,16 +157,16 @@ def _number(text: str | None) -> float | None:
     return value if value is not None and -1.0 <= value < 1e12 else None
 
 
-def standing(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStanding:
+def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatus:
     """How a run stands.
 
     :param jobs: what is known of its jobs, by id; those that are missing count as waiting.
     """
     pipelines = tuple(_pipeline(pipeline, jobs or {}) for pipeline in run.pipelines)
-    return RunStanding(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
+    return RunStatus(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
 
 
-def _verdict(run: Run, pipelines: Sequence[PipelineStanding]) -> State:
+def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
     states = {pipeline.state for pipeline in pipelines}
     if run.state not in ENDED:
         return "running" if states - {"waiting", "reused"} else "waiting"
@@ -178,12 +178,12 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStanding]) -> State:
     return "reused" if states == {"reused"} else "done"
 
 
-def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStanding:
+def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
     mine = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
     by_key = {key: facts for facts in mine for _, key in facts.datums}
     datums = tuple(_datum(datum, by_key) for datum in row.datums if len(datum) == 5)
     numbers = _numbers(row, datums, mine)
-    return PipelineStanding(
+    return PipelineStatus(
         name=row.name,
         state=_state(row, numbers),
         numbers={state: numbers[state] for state in STATES if numbers[state]},
@@ -196,7 +196,7 @@ def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStandin
     )
 
 
-def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStanding:
+def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStatus:
     label, key, action, reason, detail = row
     facts = by_key.get(key)
     state = _OF_ACTION.get(action, "waiting")
@@ -215,7 +215,7 @@ def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStanding:
     if state in ("failed", "cancelled"):
         # A job of many datums keeps one error; the plan, each datum's own.
         error = detail if action == "failed" else facts.error if facts else ""
-    return DatumStanding(
+    return DatumStatus(
         label=label,
         key=key,
         state=state,
@@ -227,7 +227,7 @@ def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStanding:
 
 
 def _numbers(
-    row: PipelineRun, datums: Sequence[DatumStanding], jobs: Sequence[JobFacts]
+    row: PipelineRun, datums: Sequence[DatumStatus], jobs: Sequence[JobFacts]
 ) -> Counter[State]:
     total = sum(row.counts.values())
     if row.state != "settled" and len(datums) == total:

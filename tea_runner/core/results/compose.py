@@ -16,12 +16,12 @@ from tea_runner.core.git.tree import LINK, PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
-from tea_runner.core.results.result import Output, Result
+from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import Record, exec_command, group_size
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class NewEntry:
     """A file to be committed: a blob that git has (*oid*), or one to be written (*data*)."""
 
     mode: int
@@ -29,11 +29,11 @@ class Put:
     data: bytes = b""
 
 
-Changes = dict[str, Put | None]
+Changes = dict[str, NewEntry | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class FinishedDatum:
     """One datum of a settled pipeline: who it is, what it gave, where that goes, how to repeat it."""
 
     label: str
@@ -48,7 +48,7 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class CommitStep:
     """One commit of the chain: what changes in the tree, and the record that explains it."""
 
     changes: Changes
@@ -59,7 +59,7 @@ class Step:
 class Composition:
     """All that a results commit does: records one after the other, then what belongs to no record."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[CommitStep, ...]
     #: Removed outputs and the manifest.
     rest: Changes
     manifest: Manifest
@@ -72,16 +72,18 @@ class Composition:
         return not self.steps and not self.rest
 
 
-def put(output: Output, path: str) -> Put:
+def new_entry(output: ResultFile, path: str) -> NewEntry:
     """The output as it is committed at *path* of the dataset."""
     if output.kind == "annex":
-        return Put(LINK, data=link_target(output.name, path).encode("utf-8", "surrogateescape"))
-    return Put(output.mode, oid=output.name)
+        return NewEntry(
+            LINK, data=link_target(output.name, path).encode("utf-8", "surrogateescape")
+        )
+    return NewEntry(output.mode, oid=output.name)
 
 
 def compose(
     pipeline: Pipeline,
-    finished: Sequence[Finished],
+    finished: Sequence[FinishedDatum],
     before: Manifest,
     *,
     gone: Sequence[str] = (),
@@ -91,7 +93,7 @@ def compose(
     code: Sequence[str],
     exists: Callable[[str], TreeEntry | None],
     below: Callable[[str], Iterable[str]],
-    command: Callable[[Sequence[Finished]], str] | None = None,
+    command: Callable[[Sequence[FinishedDatum]], str] | None = None,
 ) -> Composition:
     """The commits that make the tree hold exactly these outputs, and those of the datums that stay.
 
@@ -135,16 +137,19 @@ def compose(
     if after.pieces != before.pieces or dict(parts) != dict(before.parts):
         files = manifest_text.edited_files(before, after, lambda: _pieces(home, below))
         for path, text in files.items():
-            rest[_join(home, path)] = None if text is None else Put(PLAIN, data=text)
+            rest[_join(home, path)] = None if text is None else NewEntry(PLAIN, data=text)
     else:
         after = before
     return Composition(
-        steps=tuple(steps), rest=rest, manifest=after, changed=len(changed),
+        steps=tuple(steps),
+        rest=rest,
+        manifest=after,
+        changed=len(changed),
         removed=len([datum for datum in gone if rows[datum] is not None]),
-    )  # fmt: skip
+    )
 
 
-def _row(item: Finished) -> Row:
+def _row(item: FinishedDatum) -> Row:
     outputs = tuple(sorted(output.path for output in item.result.outputs))
     return Row(item.label, item.key, item.place, outputs)
 
@@ -159,12 +164,12 @@ def _join(home: str, path: str) -> str:
     return f"{home}/{path}" if home else path
 
 
-def _paths(item: Finished) -> list[str]:
+def _paths(item: FinishedDatum) -> list[str]:
     prefix = item.place + "/" if item.place else ""
     return [prefix + output.path for output in item.result.outputs]
 
 
-def _owners(finished: Sequence[Finished]) -> dict[str, str]:
+def _owners(finished: Sequence[FinishedDatum]) -> dict[str, str]:
     """Each output path below the home with the datum that owns it."""
     owners: dict[str, str] = {}
     for item in finished:
@@ -264,18 +269,18 @@ def _foreign(label: str, path: str, mine: str) -> OutputRefused:
 
 def _step(
     pipeline: Pipeline,
-    group: Sequence[Finished],
+    group: Sequence[FinishedDatum],
     dataset_id: str,
     code: Sequence[str],
-    command: Callable[[Sequence[Finished]], str] | None,
-) -> Step:
+    command: Callable[[Sequence[FinishedDatum]], str] | None,
+) -> CommitStep:
     changes: Changes = {}
     outputs: list[str] = []
     for item in group:
         prefix = item.place + "/" if item.place else ""
         for output in item.result.outputs:
             path = _join(pipeline.home, prefix + output.path)
-            changes[path] = put(output, path)
+            changes[path] = new_entry(output, path)
             outputs.append(path)
     text = (
         command(group)
@@ -303,4 +308,4 @@ def _step(
         dataset_id=dataset_id,
         trailers=(("Tea-Pipeline", pipeline.name), *keys),
     )
-    return Step(changes=changes, record=record)
+    return CommitStep(changes=changes, record=record)

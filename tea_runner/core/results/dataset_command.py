@@ -46,7 +46,7 @@ def declared_outputs(pipeline: Pipeline, datum: Datum) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fill(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
+def fill_placeholders(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
     """The command with its placeholders replaced.
 
     A word that is nothing but ``{inputs}`` or ``{outputs}`` becomes one word for each path; inside
@@ -83,8 +83,8 @@ def record_text(pipeline: Pipeline, paths: Paths, variables: Mapping[str, str]) 
     :param variables: all that the command is given; those that its text mentions are set in it.
     """
     transform = pipeline.transform
-    words = fill(transform.cmd, paths)
-    lines = fill(transform.stdin, paths)
+    words = fill_placeholders(transform.cmd, paths)
+    lines = fill_placeholders(transform.stdin, paths)
     mentioned = " ".join([*words, *lines])
     chosen = dict(transform.env)
     for name, value in variables.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
+class LineageFile:
     """One file with one content."""
 
     #: Path in the dataset that was asked, through its subdatasets.
@@ -27,7 +27,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class LineageStep:
     """One datum that was computed: what it read, what it left, and the record that repeats it."""
 
     pipeline: str
@@ -61,9 +61,9 @@ class Lineage:
 
     #: Ids of the files that were asked for.
     roots: list[str] = field(default_factory=list)
-    files: dict[str, File] = field(default_factory=dict)
+    files: dict[str, LineageFile] = field(default_factory=dict)
     #: In the order in which they were met.
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, LineageStep] = field(default_factory=dict)
 
 
 def _id(*parts: str) -> str:

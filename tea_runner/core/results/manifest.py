@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Piece:
+class ManifestPiece:
     """Some rows of a manifest, sorted by datum."""
 
     rows: tuple[Row, ...] = ()
@@ -55,7 +55,7 @@ class Piece:
         return frozenset(path for row in self.rows for path in row.paths)
 
 
-EMPTY = Piece()
+EMPTY = ManifestPiece()
 
 
 def pieces_for(rows: int) -> int:
@@ -75,7 +75,7 @@ def piece_of(datum: str, count: int) -> int:
 class Manifest:
     """All rows of a pipeline, and what they were computed from."""
 
-    pieces: tuple[Piece, ...] = (EMPTY,)
+    pieces: tuple[ManifestPiece, ...] = (EMPTY,)
     #: Shortened digests of what all keys share: command, parameters, environment, code.
     parts: Mapping[str, str] = field(default_factory=dict)
     #: The commit whose inputs the rows describe.
@@ -91,7 +91,7 @@ class Manifest:
         cut: list[list[Row]] = [[] for _ in range(count)]
         for row in ordered:
             cut[piece_of(row.datum, count)].append(row)
-        pieces = tuple(Piece(tuple(each)) if each else EMPTY for each in cut)
+        pieces = tuple(ManifestPiece(tuple(each)) if each else EMPTY for each in cut)
         return cls(pieces=pieces, parts=parts or {}, inputs_at=inputs_at)
 
     @cached_property
@@ -149,7 +149,7 @@ class Manifest:
             merged = {**pieces[number].by_datum, **rows}
             left = tuple(sorted((row for row in merged.values() if row), key=_datum))
             if left != pieces[number].rows:
-                pieces[number] = Piece(left) if left else EMPTY
+                pieces[number] = ManifestPiece(left) if left else EMPTY
         after = Manifest(pieces=tuple(pieces), parts=parts, inputs_at=inputs_at)
         if pieces_for(after.count) != count:
             return Manifest.of(after.rows, parts=parts, inputs_at=inputs_at)

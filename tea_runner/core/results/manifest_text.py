@@ -16,8 +16,8 @@ from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.fast_tuple import new
-from tea_runner.core.results.manifest import EMPTY, Manifest, Piece, Row, piece_of
+from tea_runner.core.fast_tuple import fast_new
+from tea_runner.core.results.manifest import EMPTY, Manifest, ManifestPiece, Row, piece_of
 
 #: Name of the manifest below a pipeline's home.
 NAME = "manifest.tsv"
@@ -47,12 +47,12 @@ class Head:
     parts: Mapping[str, str] = field(default_factory=dict)
     inputs_at: str = ""
 
-    def manifest(self, pieces: Iterable[Piece] = ()) -> Manifest:
+    def manifest(self, pieces: Iterable[ManifestPiece] = ()) -> Manifest:
         """The manifest itself.
 
         :param pieces: those of :func:`piece_names`, where there are several.
         """
-        found = tuple(pieces) if self.pieces > 1 else (Piece(self.rows),)
+        found = tuple(pieces) if self.pieces > 1 else (ManifestPiece(self.rows),)
         return Manifest(pieces=found, parts=self.parts, inputs_at=self.inputs_at)
 
 
@@ -134,7 +134,7 @@ def parse_head(data: bytes) -> Head:
     return Head(pieces=pieces, parts=parts, inputs_at=inputs_at)
 
 
-def parse_piece(data: bytes, number: int, count: int) -> Piece:
+def parse_piece(data: bytes, number: int, count: int) -> ManifestPiece:
     """The rows of a piece.
 
     :raises ManifestError: when it is not one of ours, or some row belongs into another one.
@@ -144,14 +144,14 @@ def parse_piece(data: bytes, number: int, count: int) -> Piece:
     for row in rows:
         if piece_of(row.datum, count) != number:
             raise ManifestError(f"{name} has the row of {row.datum}, which belongs elsewhere")
-    return Piece(rows)
+    return ManifestPiece(rows)
 
 
 def _lines(name: str, data: bytes) -> list[str]:
     try:
         return data.decode("ascii").splitlines()
-    except UnicodeDecodeError:
-        raise ManifestError(f"{name} is not plain ASCII text") from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{name} is not plain ASCII text") from error
 
 
 def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
@@ -165,7 +165,7 @@ def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
         datum, key, place, outputs = cells
         paths = tuple(map(_unquote, outputs.split(" "))) if outputs else ()
         row = (datum, key, _unquote(place) if place else "", paths)
-        rows.append(new(Row, row))
+        rows.append(fast_new(Row, row))
     return tuple(rows)
 
 

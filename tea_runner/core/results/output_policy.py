@@ -22,7 +22,7 @@ Kind = Literal["file", "symlink", "input link"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Output:
+class WrittenFile:
     """One thing that a command wrote. Directories are implied by what is in them."""
 
     #: Relative to the place of the outputs, decoded with surrogateescape.
@@ -46,7 +46,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class OutputNameRules:
     """What the operator and the pipeline allow."""
 
     #: Full paths in the dataset that are not results: the pipeline's file, its code.
@@ -63,17 +63,48 @@ class Rules:
 
 #: Never names of results, at any depth: git's, git-annex's, DataLad's.
 _OURS = (
-    ".git", ".gitmodules", ".gitattributes", ".gitignore", ".datalad", ".mailmap", ".lfsconfig",
-    ".noannex", "spec.yml",
-)  # fmt: skip
+    ".git",
+    ".gitmodules",
+    ".gitattributes",
+    ".gitignore",
+    ".datalad",
+    ".mailmap",
+    ".lfsconfig",
+    ".noannex",
+    "spec.yml",
+)
 #: What other systems execute, with more rights than a command has here.
 _AUTOMATION = (
-    ".github", ".gitea", ".forgejo", ".gitlab", ".gitlab-ci.yml", ".drone.yml", "jenkinsfile",
-    "codeowners", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml", ".envrc", ".circleci",
-    ".travis.yml", ".cirrus.yml", ".cirrus.star", ".buildkite", ".builds", ".build.yml",
-    ".appveyor.yml", "appveyor.yml", "azure-pipelines.yml", "bitbucket-pipelines.yml",
-    ".gitpod.yml", ".husky", ".vscode", ".idea", ".mise.toml", "mise.toml", "renovate.json",
-)  # fmt: skip
+    ".github",
+    ".gitea",
+    ".forgejo",
+    ".gitlab",
+    ".gitlab-ci.yml",
+    ".drone.yml",
+    "jenkinsfile",
+    "codeowners",
+    ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml",
+    ".envrc",
+    ".circleci",
+    ".travis.yml",
+    ".cirrus.yml",
+    ".cirrus.star",
+    ".buildkite",
+    ".builds",
+    ".build.yml",
+    ".appveyor.yml",
+    "appveyor.yml",
+    "azure-pipelines.yml",
+    "bitbucket-pipelines.yml",
+    ".gitpod.yml",
+    ".husky",
+    ".vscode",
+    ".idea",
+    ".mise.toml",
+    "mise.toml",
+    "renovate.json",
+)
 _BEGINNINGS = (".gitannex", ".woodpecker", ".devcontainer", ".drone.", ".renovaterc")
 _NAMES = frozenset(_OURS + _AUTOMATION)
 #: Prefixes of the short names that NTFS falls back to for git's files (git's path.c).
@@ -109,7 +140,7 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def name_refusal(name: str, rules: Rules) -> str:
+def name_refusal(name: str, rules: OutputNameRules) -> str:
     """Why one component of a path is refused, or nothing."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         return "has a path that leads elsewhere"
@@ -138,7 +169,9 @@ def name_refusal(name: str, rules: Rules) -> str:
     return ""
 
 
-def refusals(outputs: Sequence[Output], *, home: str = "", rules: Rules = Rules()) -> list[Refusal]:
+def refusals(
+    outputs: Sequence[WrittenFile], *, home: str = "", rules: OutputNameRules = OutputNameRules()
+) -> list[Refusal]:
     """All reasons against these outputs, in the order of their paths.
 
     :param home: where they will lie in the dataset.
@@ -158,7 +191,7 @@ def refusals(outputs: Sequence[Output], *, home: str = "", rules: Rules = Rules(
     return sorted(set(found))
 
 
-def _path_refusal(path: str, home: str, rules: Rules, checked: dict[str, str]) -> str:
+def _path_refusal(path: str, home: str, rules: OutputNameRules, checked: dict[str, str]) -> str:
     parts = path.split("/")
     full = f"{home}/{path}" if home else path
     if len(full.encode("utf-8", "surrogateescape")) > rules.longest_path:
@@ -227,8 +260,8 @@ def _collisions(paths: Sequence[str]) -> list[Refusal]:
     return found
 
 
-def _links(outputs: Sequence[Output], rules: Rules) -> list[Refusal]:
-    kinds: dict[str, Output | None] = {"": None}
+def _links(outputs: Sequence[WrittenFile], rules: OutputNameRules) -> list[Refusal]:
+    kinds: dict[str, WrittenFile | None] = {"": None}
     for output in outputs:
         kinds.update(dict.fromkeys(_parents(output.path)))
     kinds.update({output.path: output for output in outputs})
@@ -241,7 +274,7 @@ def _links(outputs: Sequence[Output], rules: Rules) -> list[Refusal]:
     return found
 
 
-def _link_refusal(link: Output, rules: Rules) -> str:
+def _link_refusal(link: WrittenFile, rules: OutputNameRules) -> str:
     parts = link.target.split("/")
     ups = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
     # ".." after a name leaves by whatever that name links to
@@ -255,7 +288,7 @@ def _link_refusal(link: Output, rules: Rules) -> str:
     return ""
 
 
-def _resolve(link: Output, kinds: Mapping[str, Output | None]) -> str:
+def _resolve(link: WrittenFile, kinds: Mapping[str, WrittenFile | None]) -> str:
     """Whether a link arrives at something that was written, in at most 40 steps."""
     here = link.path.split("/")[:-1]
     todo = link.target.split("/")[::-1]

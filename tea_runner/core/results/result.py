@@ -23,7 +23,7 @@ class ResultError(TeaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class ResultFile:
     """One file that a datum wrote, at *path* below ``/pfs/out``.
 
     *kind* ``annex``: *name* is the annex key.  ``git``: *name* is the id of the blob that holds the
@@ -50,7 +50,7 @@ class Result:
     """All outputs of one datum, sorted by path, and the code its command ended with."""
 
     key: str
-    outputs: tuple[Output, ...]
+    outputs: tuple[ResultFile, ...]
     exit: int = 0
     #: Recovered by ``err_cmd``: no outputs; tried again when its key changes.
     recovered: bool = False
@@ -97,7 +97,7 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
                 rule=str(row.get("rule", "")),
                 salt=str(row.get("salt", "")),
                 outputs=tuple(
-                    Output(str(path), kind, str(name), int(size), bool(executable))
+                    ResultFile(str(path), kind, str(name), int(size), bool(executable))
                     for path, kind, name, size, executable in row["outputs"]
                     if kind in ("annex", "git", "link")
                 ),
@@ -105,4 +105,4 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
             for row in document["results"]
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ResultError(f"result cannot be read: {error}") from None
+        raise ResultError(f"result cannot be read: {error}") from error

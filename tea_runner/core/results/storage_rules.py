@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Judged(NamedTuple):
+class OutputAttributes(NamedTuple):
     """One output and the attributes of the path where it goes."""
 
     #: Path below the datum's directory.
@@ -24,7 +24,7 @@ class Judged(NamedTuple):
     backend: str
 
 
-def rule(judged: Iterable[Judged]) -> str:
+def attributes_digest(judged: Iterable[OutputAttributes]) -> str:
     """16 hex digits; equal where the same outputs would be saved in the same way."""
     parts = []
     for item in sorted(judged):
@@ -34,7 +34,7 @@ def rule(judged: Iterable[Judged]) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def _by_path(item: Judged) -> str:
+def _by_path(item: OutputAttributes) -> str:
     """What the place itself decides; most rules look at the content, or at nothing."""
     expression = item.expression
     if "include=" in expression or "exclude=" in expression:

@@ -10,7 +10,7 @@ from tea_runner.core.glob.matcher import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.input_checks import MOST_GLOBS, MOST_INPUTS, check_input, count_inputs
-from tea_runner.core.spec.reader import Filled, Form
+from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MOST_TRIES = 100
@@ -25,17 +25,33 @@ _BRANCH = re.compile(r"[A-Za-z0-9._/+=@][A-Za-z0-9._/+=@-]{0,199}")
 #: Names with which git, DataLad and forges steer themselves.
 _STEERING = frozenset(
     {
-        ".git", ".gitmodules", ".gitattributes", ".gitignore", ".datalad", ".mailmap", ".lfsconfig",
-        ".github", ".gitea", ".forgejo", ".gitlab-ci.yml", ".woodpecker", ".woodpecker.yml",
-        ".drone.yml", ".pre-commit-config.yaml", ".envrc", ".devcontainer",
-        "spec.yml", "spec.yaml", "spec.json",
+        ".git",
+        ".gitmodules",
+        ".gitattributes",
+        ".gitignore",
+        ".datalad",
+        ".mailmap",
+        ".lfsconfig",
+        ".github",
+        ".gitea",
+        ".forgejo",
+        ".gitlab-ci.yml",
+        ".woodpecker",
+        ".woodpecker.yml",
+        ".drone.yml",
+        ".pre-commit-config.yaml",
+        ".envrc",
+        ".devcontainer",
+        "spec.yml",
+        "spec.yaml",
+        "spec.json",
     }
-)  # fmt: skip
+)
 #: What ``datalad run`` replaces in a command.
 _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 
 
-def check_document(form: Form, filled: Filled) -> None:
+def check_document(form: SpecReader, filled: ParsedMapping) -> None:
     """Say what is wrong with one pipeline."""
     _check_name(form, filled.inner("pipeline"))
     if "input" in filled.values and _check_count(form, filled):
@@ -46,13 +62,16 @@ def check_document(form: Form, filled: Filled) -> None:
     branch = filled.text("output_branch")
     if branch and not _is_branch(branch):
         form.say(
-            "error", filled.place("output_branch"), "output_branch",
-            f"{branch[:40]!r} is no name of a branch for results", "write a name such as results",
-        )  # fmt: skip
+            "error",
+            filled.place("output_branch"),
+            "output_branch",
+            f"{branch[:40]!r} is no name of a branch for results",
+            "write a name such as results",
+        )
 
 
 def check_file(
-    form: Form, documents: Sequence[Document], pipelines: Sequence[Pipeline], *, broken: bool
+    form: SpecReader, documents: Sequence[Document], pipelines: Sequence[Pipeline], *, broken: bool
 ) -> list[Pipeline]:
     """Say what is wrong between the documents of one file; gives the pipelines that remain."""
     if not documents and not broken:
@@ -62,26 +81,31 @@ def check_file(
         other = seen.setdefault(pipeline.name, pipeline)
         if other is not pipeline:
             form.say(
-                "error", Mark(pipeline.spec_line), "pipeline.name",
+                "error",
+                Mark(pipeline.spec_line),
+                "pipeline.name",
                 f"two pipelines of this file are called {pipeline.name}, the other is in line "
                 f"{other.spec_line}",
                 "give each a name of its own",
-            )  # fmt: skip
+            )
     return list(seen.values())
 
 
-def _check_name(form: Form, filled: Filled) -> None:
+def _check_name(form: SpecReader, filled: ParsedMapping) -> None:
     name = filled.text("name")
     if name and not _NAME.fullmatch(name):
         form.say(
-            "error", filled.place("name"), filled.key("name"), f"{name[:80]!r} is no pipeline name",
+            "error",
+            filled.place("name"),
+            filled.key("name"),
+            f"{name[:80]!r} is no pipeline name",
             "write 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
-        )  # fmt: skip
+        )
     elif not name and "name" in filled.values:
         form.say("error", filled.place("name"), filled.key("name"), "name is empty", "write a name")
 
 
-def _check_transform(form: Form, filled: Filled) -> None:
+def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
     _check_cmd(form, filled)
     env = filled.values.get("env", {})
     assert isinstance(env, dict)
@@ -94,24 +118,31 @@ def _check_transform(form: Form, filled: Filled) -> None:
             form.say("error", secret.place("env_var"), secret.key("env_var"), problem)
         if not variable and not secret.text("mount_path"):
             form.say(
-                "error", secret.mark, secret.path, "the secret appears nowhere",
+                "error",
+                secret.mark,
+                secret.path,
+                "the secret appears nowhere",
                 "write mount_path, or env_var and key",
-            )  # fmt: skip
+            )
     image = filled.text("image")
     if image and not _DIGEST.fullmatch(image) and not _CONTAINER.fullmatch(image):
         form.say(
-            "error", filled.place("image"), filled.key("image"),
+            "error",
+            filled.place("image"),
+            filled.key("image"),
             f"image {image[:80]!r} is not given by digest, and what it names may change",
             "write name@sha256:…, or the name of a container that datalad-container knows",
-        )  # fmt: skip
+        )
     codes = filled.values.get("accept_return_code", ())
     assert isinstance(codes, tuple)
     for code in codes:
         if code > 255:
             form.say(
-                "error", filled.place("accept_return_code"), filled.key("accept_return_code"),
+                "error",
+                filled.place("accept_return_code"),
+                filled.key("accept_return_code"),
                 f"a code is between 0 and 255, got {code}",
-            )  # fmt: skip
+            )
     for pattern in filled.texts("code")[:MOST_GLOBS]:
         try:
             Glob(pattern)
@@ -119,61 +150,78 @@ def _check_transform(form: Form, filled: Filled) -> None:
             form.say("error", filled.place("code"), filled.key("code"), error.message)
     if filled.texts("err_stdin") and not filled.texts("err_cmd"):
         form.say(
-            "bad habit", filled.place("err_stdin"), filled.key("err_stdin"),
-            "err_stdin is read by err_cmd, and there is none", "write err_cmd, or remove it",
-        )  # fmt: skip
+            "bad habit",
+            filled.place("err_stdin"),
+            filled.key("err_stdin"),
+            "err_stdin is read by err_cmd, and there is none",
+            "write err_cmd, or remove it",
+        )
 
 
-def _check_cmd(form: Form, filled: Filled) -> None:
+def _check_cmd(form: SpecReader, filled: ParsedMapping) -> None:
     key = filled.key("cmd")
     said = any(problem.key.startswith(key) for problem in form.problems)
     if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not said:
         form.say(
-            "error", filled.place("cmd"), key, "cmd is empty",
+            "error",
+            filled.place("cmd"),
+            key,
+            "cmd is empty",
             'write the command word by word, such as ["sh", "script.sh"]',
-        )  # fmt: skip
+        )
 
 
-def _check_outputs(form: Form, filled: Filled) -> None:
+def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
     dataset = filled.text("view") == "dataset"
     output = filled.inner("output")
     if "path" in output.values:
         text = output.text("path")
         if dataset:
             form.say(
-                "error", output.place("path"), output.key("path"), "output.path needs view: pfs",
+                "error",
+                output.place("path"),
+                output.key("path"),
+                "output.path needs view: pfs",
                 "with view: dataset write outputs",
-            )  # fmt: skip
+            )
         _check_place(form, text, output.place("path"), output.key("path"))
     outputs = filled.texts("outputs")
     if dataset and not outputs:
         form.say(
-            "error", filled.place("outputs"), "outputs",
+            "error",
+            filled.place("outputs"),
+            "outputs",
             "view: dataset keeps what outputs names, and it names nothing",
             'write outputs, such as ["results/$1.txt"]',
-        )  # fmt: skip
+        )
     if outputs and not dataset:
         form.say(
-            "error", filled.place("outputs"), "outputs", "outputs needs view: dataset",
+            "error",
+            filled.place("outputs"),
+            "outputs",
+            "outputs needs view: dataset",
             "with view: pfs everything below /pfs/out is kept",
-        )  # fmt: skip
+        )
     for text in outputs:
         _check_place(form, text, filled.place("outputs"), "outputs")
     if dataset:
         _check_placeholders(form, filled.inner("transform"))
 
 
-def _check_place(form: Form, text: str, mark: Mark, key: str) -> None:
+def _check_place(form: SpecReader, text: str, mark: Mark, key: str) -> None:
     parts = text.split("/")
     wrong = [part for part in parts if part in ("", ".", "..") or part.lower() in _STEERING]
     if wrong or "\n" in text:
         form.say(
-            "error", mark, key, f"output path not allowed: {text!r}",
+            "error",
+            mark,
+            key,
+            f"output path not allowed: {text!r}",
             "write a relative path below the pipeline's directory, such as $1",
-        )  # fmt: skip
+        )
 
 
-def _check_placeholders(form: Form, transform: Filled) -> None:
+def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
     for word in transform.texts("cmd"):
         try:
             fields = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
@@ -186,41 +234,55 @@ def _check_placeholders(form: Form, transform: Filled) -> None:
             problem = f"there is no placeholder {{{unknown[0]}}}" if unknown else ""
         if problem:
             form.say(
-                "error", transform.place("cmd"), transform.key("cmd"), problem,
+                "error",
+                transform.place("cmd"),
+                transform.key("cmd"),
+                problem,
                 f"known are {', '.join(f'{{{name}}}' for name in sorted(_PLACEHOLDERS))}; "
                 "write {{ and }} for braces",
-            )  # fmt: skip
+            )
 
 
-def _check_numbers(form: Form, filled: Filled) -> None:
+def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
     tries = filled.whole("datum_tries")
     if tries is not None and not 1 <= tries <= MOST_TRIES:
         form.say(
-            "error", filled.place("datum_tries"), "datum_tries",
+            "error",
+            filled.place("datum_tries"),
+            "datum_tries",
             f"expected 1 to {MOST_TRIES} tries, got {tries}",
-        )  # fmt: skip
+        )
     sets = filled.inner("datum_set_spec")
     if "per_worker" in sets.marks and ("number" in sets.marks or "size_bytes" in sets.marks):
         form.say(
-            "error", sets.place("per_worker"), sets.key("per_worker"),
-            "per_worker cannot be set with number or size_bytes", "remove it",
-        )  # fmt: skip
+            "error",
+            sets.place("per_worker"),
+            sets.key("per_worker"),
+            "per_worker cannot be set with number or size_bytes",
+            "remove it",
+        )
 
 
-def _check_count(form: Form, filled: Filled) -> bool:
+def _check_count(form: SpecReader, filled: ParsedMapping) -> bool:
     """Whether the inputs are few enough to be looked at one by one."""
     nodes, globs = count_inputs(filled.inner("input"))
     globs += len(filled.inner("transform").texts("code"))
     if globs > MOST_GLOBS:
         form.say(
-            "error", filled.place("input"), "input", f"more than {MOST_GLOBS} globs ({globs})",
+            "error",
+            filled.place("input"),
+            "input",
+            f"more than {MOST_GLOBS} globs ({globs})",
             "put some of them together with {a,b}",
-        )  # fmt: skip
+        )
     elif nodes > MOST_INPUTS:
         form.say(
-            "error", filled.place("input"), "input", f"more than {MOST_INPUTS} inputs ({nodes})",
+            "error",
+            filled.place("input"),
+            "input",
+            f"more than {MOST_INPUTS} inputs ({nodes})",
             "use fewer",
-        )  # fmt: skip
+        )
     return globs <= MOST_GLOBS and nodes <= MOST_INPUTS
 
 

@@ -7,7 +7,7 @@ import re
 from tea_runner.core.glob.matcher import Glob, GlobError, references
 from tea_runner.core.spec.fields import INPUT
 from tea_runner.core.spec.forbidden_variables import forbidden_variable
-from tea_runner.core.spec.reader import Filled, Form
+from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 
 MOST_GLOBS = 50
 MOST_INPUTS = 200
@@ -22,7 +22,7 @@ def default_name(repo: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", last) if last.strip(".") else "dataset"
 
 
-def check_input(form: Form, filled: Filled) -> dict[str, Filled]:
+def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapping]:
     """Say what is wrong with an input and all below it.
 
     :returns: the names below it, for their uniqueness, each with the input that has it.
@@ -33,17 +33,20 @@ def check_input(form: Form, filled: Filled) -> dict[str, Filled]:
         if given or not refused:
             got = f"got {' and '.join(given)}" if given else "got none"
             form.say(
-                "error", filled.mark, filled.path, f"expected exactly one kind of input, {got}",
+                "error",
+                filled.mark,
+                filled.path,
+                f"expected exactly one kind of input, {got}",
                 f"write one of {', '.join(_KINDS)}; put several inputs into cross, union, join or "
                 "group",
-            )  # fmt: skip
-    found: dict[str, Filled] = {}
+            )
+    found: dict[str, ParsedMapping] = {}
     for kind in given:
         found |= _check_kind(form, filled, kind)
     return found
 
 
-def _check_kind(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
+def _check_kind(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
     if kind not in filled.values:
         if not any(problem.key == filled.key(kind) for problem in form.problems):
             form.say("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
@@ -56,23 +59,24 @@ def _check_kind(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
     return _check_combined(form, filled, kind)
 
 
-def _check_combined(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
+def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
     children = filled.inners(kind)
     mark, key = filled.place(kind), filled.key(kind)
     if not children:
         form.say("error", mark, key, f"{kind} has no inputs", "list at least one")
-    names: dict[str, Filled] = {}
+    names: dict[str, ParsedMapping] = {}
     for child in children:
         for name, leaf in check_input(form, child).items():
             other = names.setdefault(name, leaf)
             if other is not leaf and kind != "union":
                 form.say(
-                    "error", leaf.place("name" if "name" in leaf.marks else "repo"),
+                    "error",
+                    leaf.place("name" if "name" in leaf.marks else "repo"),
                     leaf.key("name"),
                     f"two inputs of this {kind} are called {name}, the other is in line "
                     f"{other.mark.line}",
                     "give each a name of its own",
-                )  # fmt: skip
+                )
     template = {"join": "join_on", "group": "group_by"}.get(kind)
     leaves = [child.inner("pfs") for child in children if "pfs" in child.values]
     if template and leaves and len(leaves) == len(children):
@@ -80,7 +84,9 @@ def _check_combined(form: Form, filled: Filled, kind: str) -> dict[str, Filled]:
     return names
 
 
-def _check_template_given(form: Form, leaves: list[Filled], kind: str, template: str) -> None:
+def _check_template_given(
+    form: SpecReader, leaves: list[ParsedMapping], kind: str, template: str
+) -> None:
     lacking = [leaf for leaf in leaves if not leaf.text(template)]
     if len(lacking) == len(leaves) and kind == "group":
         return  # Everything in one datum: may well be meant.
@@ -91,31 +97,38 @@ def _check_template_given(form: Form, leaves: list[Filled], kind: str, template:
     )
     for leaf in lacking:
         form.say(
-            "bad habit", leaf.mark, leaf.key(template), f"no {template}: {effect}",
+            "bad habit",
+            leaf.mark,
+            leaf.key(template),
+            f"no {template}: {effect}",
             f'write {template}: "$1" and a capture in the glob',
-        )  # fmt: skip
+        )
 
 
-def _check_pfs(form: Form, filled: Filled) -> dict[str, Filled]:
+def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapping]:
     glob = _check_glob(form, filled)
     for template in ("join_on", "group_by"):
         missing = [n for n in references(filled.text(template)) if glob and n > glob.captures]
         for number in missing[:1]:
             assert glob is not None
             form.say(
-                "bad habit", filled.place(template), filled.key(template),
+                "bad habit",
+                filled.place(template),
+                filled.key(template),
                 f"${number} is always empty: the glob has {_counted(glob.captures)}",
                 f"put what ${number} is to be into ( ) in the glob",
-            )  # fmt: skip
+            )
     repo = filled.text("repo")
     _check_repo(form, filled, repo)
     branch = filled.text("branch")
     if branch not in ("", "master", "main"):
         form.say(
-            "ignored", filled.place("branch"), filled.key("branch"),
+            "ignored",
+            filled.place("branch"),
+            filled.key("branch"),
             f"branch {branch} is not looked up",
             "files are read from the commit that was pushed, on whatever branch",
-        )  # fmt: skip
+        )
     name = filled.text("name") or (default_name(repo) if repo else "")
     if not name:
         return {}
@@ -126,10 +139,12 @@ def _check_pfs(form: Form, filled: Filled) -> dict[str, Filled]:
         )
     elif not name.isidentifier():
         form.say(
-            "bad habit", filled.place(where), filled.key("name"),
+            "bad habit",
+            filled.place(where),
+            filled.key("name"),
             f"a shell cannot read a variable called ${name}",
             f"write name: {re.sub('[^A-Za-z0-9_]', '_', name)}",
-        )  # fmt: skip
+        )
     return {name: filled}
 
 
@@ -145,7 +160,7 @@ def _counted(captures: int) -> str:
     return "no capture" if captures == 0 else f"{captures} capture{'s' if captures > 1 else ''}"
 
 
-def count_inputs(filled: Filled) -> tuple[int, int]:
+def count_inputs(filled: ParsedMapping) -> tuple[int, int]:
     """How many nodes an input has, and how many of them are globs."""
     nodes, globs = 1, int("pfs" in filled.values)
     for kind in ("cross", "union", "join", "group"):
@@ -155,7 +170,7 @@ def count_inputs(filled: Filled) -> tuple[int, int]:
     return nodes, globs
 
 
-def _check_glob(form: Form, filled: Filled) -> Glob | None:
+def _check_glob(form: SpecReader, filled: ParsedMapping) -> Glob | None:
     if "glob" not in filled.values:
         return None
     text = filled.text("glob")
@@ -168,19 +183,24 @@ def _check_glob(form: Form, filled: Filled) -> Glob | None:
         return None
 
 
-def _check_repo(form: Form, filled: Filled, repo: str) -> None:
+def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
     if not repo:
         if "repo" in filled.values:
             form.say(
-                "error", filled.place("repo"), filled.key("repo"), "repo is empty",
+                "error",
+                filled.place("repo"),
+                filled.key("repo"),
+                "repo is empty",
                 "write a path in this dataset, a pipeline's name, or . for all of it",
-            )  # fmt: skip
+            )
         return
     parts = repo.strip("/").split("/")
     inner = parts[1:] if parts[0] in (".", "") else parts
     if any(part in ("", ".", "..", ".git") for part in inner) or "\n" in repo:
         form.say(
-            "error", filled.place("repo"), filled.key("repo"),
+            "error",
+            filled.place("repo"),
+            filled.key("repo"),
             f"{repo!r} is no path in this dataset",
             "write it from the dataset's top, such as raw/t1",
-        )  # fmt: skip
+        )

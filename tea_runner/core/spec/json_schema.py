@@ -112,7 +112,7 @@ _GLOBS = (
 )
 
 
-def reference() -> str:
+def spec_reference() -> str:
     """Every field with its standing, as a page."""
     rows = list(_rows(TOP, ""))
     ours = [row for row in rows if row[1].ours]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.pipeline import Cron, Input, Pfs
-from tea_runner.core.spec.yaml_nodes import Items, Keyed, Mark, read_documents
+from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, SequenceNode, read_documents
 
 _PART = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
@@ -20,14 +20,16 @@ def locate(data: bytes, document: int, key: str) -> Mark:
         return Mark(1)
     node, mark = documents[document].root, documents[document].mark
     for name, index in _PART.findall(key):
-        if index and isinstance(node, Items) and int(index) < len(node.items):
+        if index and isinstance(node, SequenceNode) and int(index) < len(node.items):
             node = node.items[int(index)]
             mark = node.mark
             continue
-        written = [n for n in node.values if _plain(n) == name] if isinstance(node, Keyed) else []
+        written = (
+            [n for n in node.values if _plain(n) == name] if isinstance(node, MappingNode) else []
+        )
         if not written:
             break
-        assert isinstance(node, Keyed)
+        assert isinstance(node, MappingNode)
         mark, node = node.marks[written[0]], node.values[written[0]]
     return mark
 

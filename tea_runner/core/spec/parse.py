@@ -16,7 +16,7 @@ from tea_runner.core.pipeline import (
     Pfs,
     Pipeline,
     Resources,
-    Secret,
+    SecretReference,
     Transform,
     View,
 )
@@ -24,16 +24,16 @@ from tea_runner.core.spec.document_checks import check_document, check_file
 from tea_runner.core.spec.fields import INPUT, TOP
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.problem import Problem
-from tea_runner.core.spec.reader import Filled, Form
-from tea_runner.core.spec.yaml_nodes import Document, Keyed, read_documents
+from tea_runner.core.spec.reader import ParsedMapping, SpecReader
+from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
-__all__ = ["Parsed", "Problem", "parse_specs"]
+__all__ = ["ParsedSpecs", "Problem", "parse_specs"]
 
 _KINDS = tuple(known.name for known in INPUT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parsed:
+class ParsedSpecs:
     """What a pipeline file says; *pipelines* holds those without an error."""
 
     pipelines: tuple[Pipeline, ...]
@@ -45,13 +45,13 @@ class Parsed:
         return tuple(problem for problem in self.problems if problem.is_error)
 
 
-def parse_specs(path: str, data: bytes, blob: str = "") -> Parsed:
+def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
     """All pipelines of a file, and all of its problems, in the order of their lines.
 
     :param path: of the file in the dataset.
     :param blob: id of the file's git blob, kept for records.
     """
-    form = Form(path)
+    form = SpecReader(path)
     found = read_documents(data)
     for fault in found.faults:
         form.say("error", fault.mark, fault.key, fault.message, fault.hint)
@@ -60,7 +60,7 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> Parsed:
     for number, document in enumerate(found.documents):
         before = len(form.problems)
         filled = form.fill(document.root, TOP)
-        if isinstance(document.root, Keyed):
+        if isinstance(document.root, MappingNode):
             check_document(form, filled)
         if any(problem.is_error for problem in form.problems[before:]) or found.faults:
             continue
@@ -70,15 +70,15 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> Parsed:
         pipelines.append(_pipeline(filled, document, path, blob, number, home))
     pipelines = check_file(form, found.documents, pipelines, broken=bool(found.faults))
     problems = sorted(form.problems, key=lambda problem: (problem.line, problem.column))
-    return Parsed(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
+    return ParsedSpecs(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
 
 
-def _name(filled: Filled) -> str:
+def _name(filled: ParsedMapping) -> str:
     return filled.inner("pipeline").text("name")
 
 
 def _pipeline(
-    filled: Filled, document: Document, path: str, blob: str, number: int, home: str
+    filled: ParsedMapping, document: Document, path: str, blob: str, number: int, home: str
 ) -> Pipeline:
     sets = filled.inner("datum_set_spec")
     output = filled.inner("output")
@@ -112,7 +112,7 @@ def _pipeline(
     )
 
 
-def _transform(filled: Filled) -> Transform:
+def _transform(filled: ParsedMapping) -> Transform:
     env = filled.values.get("env", {})
     assert isinstance(env, dict)
     codes = cast(tuple[int, ...], filled.values.get("accept_return_code", ()))
@@ -128,7 +128,7 @@ def _transform(filled: Filled) -> Transform:
         image=filled.text("image"),
         code=filled.texts("code") if "code" in filled.values else None,
         secrets=tuple(
-            Secret(
+            SecretReference(
                 name=secret.text("name"),
                 key=secret.text("key"),
                 mount_path=secret.text("mount_path"),
@@ -140,7 +140,7 @@ def _transform(filled: Filled) -> Transform:
     )
 
 
-def _resources(filled: Filled) -> Resources:
+def _resources(filled: ParsedMapping) -> Resources:
     gpu = filled.inner("gpu")
     return Resources(
         cpu=filled.real("cpu"),
@@ -151,7 +151,7 @@ def _resources(filled: Filled) -> Resources:
     )
 
 
-def _input(filled: Filled) -> Input:
+def _input(filled: ParsedMapping) -> Input:
     kind = next(name for name in _KINDS if name in filled.values)
     if kind == "pfs":
         return _pfs(filled.inner("pfs"))
@@ -170,7 +170,7 @@ def _input(filled: Filled) -> Input:
     )
 
 
-def _pfs(filled: Filled) -> Pfs:
+def _pfs(filled: ParsedMapping) -> Pfs:
     repo = filled.text("repo")
     return Pfs(
         name=filled.text("name") or default_name(repo),

@@ -16,13 +16,13 @@ from tea_runner.core.spec import scalars
 from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.scalars import Unreadable
-from tea_runner.core.spec.yaml_nodes import Items, Keyed, Mark, Node, Scalar
+from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 MOST_SUGGESTIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class ParsedMapping:
     """A mapping of the file as its fields' types read it; fields that were not given are absent."""
 
     path: str
@@ -66,19 +66,23 @@ class Filled:
         assert found is None or isinstance(found, (int, float))
         return found
 
-    def inner(self, name: str) -> Filled:
+    def inner(self, name: str) -> ParsedMapping:
         """A mapping; an empty one where it was not given."""
         found = self.values.get(name)
-        return found if isinstance(found, Filled) else Filled(self.key(name), self.place(name))
+        return (
+            found
+            if isinstance(found, ParsedMapping)
+            else ParsedMapping(self.key(name), self.place(name))
+        )
 
-    def inners(self, name: str) -> tuple[Filled, ...]:
+    def inners(self, name: str) -> tuple[ParsedMapping, ...]:
         """A list of mappings."""
         found = self.values.get(name, ())
         assert isinstance(found, tuple)
         return found
 
 
-class Form:
+class SpecReader:
     """Reads nodes by the table and keeps all problems."""
 
     def __init__(self, file: str) -> None:
@@ -90,15 +94,20 @@ class Form:
         """Keep a problem."""
         self.problems.append(
             Problem(
-                kind=kind, file=self.file, line=mark.line, column=mark.column, key=key,
-                message=message, hint=hint,
+                kind=kind,
+                file=self.file,
+                line=mark.line,
+                column=mark.column,
+                key=key,
+                message=message,
+                hint=hint,
             )
-        )  # fmt: skip
+        )
 
-    def fill(self, node: Node, fields: Sequence[Field], path: str = "") -> Filled:
+    def fill(self, node: Node, fields: Sequence[Field], path: str = "") -> ParsedMapping:
         """The fields of a mapping."""
-        filled = Filled(path, node.mark)
-        if not isinstance(node, Keyed):
+        filled = ParsedMapping(path, node.mark)
+        if not isinstance(node, MappingNode):
             self.say("error", node.mark, path, _expected("a mapping of fields", node))
             return filled
         table = _table(tuple(fields))
@@ -111,34 +120,48 @@ class Form:
             if known.standing == "renamed":
                 target = table[known.note]
                 self.say(
-                    "deprecation", mark, filled.key(written),
-                    f"{written} is an older name of {target.name}", f"write {target.name}",
-                )  # fmt: skip
+                    "deprecation",
+                    mark,
+                    filled.key(written),
+                    f"{written} is an older name of {target.name}",
+                    f"write {target.name}",
+                )
                 known = replace(target, standing="works")
             if known.name in filled.marks:
                 first = filled.marks[known.name].line
                 self.say(
-                    "error", mark, filled.key(written),
-                    f"{known.name} is given twice, first in line {first}", "keep one",
-                )  # fmt: skip
+                    "error",
+                    mark,
+                    filled.key(written),
+                    f"{known.name} is given twice, first in line {first}",
+                    "keep one",
+                )
                 continue
             filled.marks[known.name] = mark
             if not _is_nothing(value):
                 self._take(filled, known, value, mark)
             elif known.required:
                 self.say(
-                    "error", mark, filled.key(known.name),
-                    f"{known.name} is empty", f"fill it in: {known.about}",
-                )  # fmt: skip
+                    "error",
+                    mark,
+                    filled.key(known.name),
+                    f"{known.name} is empty",
+                    f"fill it in: {known.about}",
+                )
         for known in fields:
             if known.required and known.name not in filled.marks and known.standing != "refused":
                 self.say(
-                    "error", node.mark, filled.key(known.name),
-                    f"{known.name} is missing", f"add {known.name}: ({known.about})",
-                )  # fmt: skip
+                    "error",
+                    node.mark,
+                    filled.key(known.name),
+                    f"{known.name} is missing",
+                    f"add {known.name}: ({known.about})",
+                )
         return filled
 
-    def _unknown(self, written: str, mark: Mark, filled: Filled, table: dict[str, Field]) -> None:
+    def _unknown(
+        self, written: str, mark: Mark, filled: ParsedMapping, table: dict[str, Field]
+    ) -> None:
         if written == "<<":
             return  # said already: merge keys are refused
         self.unknown += 1
@@ -159,7 +182,7 @@ class Form:
             hint = f"known here are {', '.join(_names(table))}"
         self.say("error", mark, filled.key(written), f"unknown key {written!r}", hint)
 
-    def _take(self, filled: Filled, known: Field, node: Node, mark: Mark) -> None:
+    def _take(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
         key = filled.key(known.name)
         if known.standing in ("refused", "ignored") and _is_off(node):
             return
@@ -199,13 +222,16 @@ class Form:
                 return None
             return text
         reader: dict[str, Callable[[str], object]] = {
-            "number": scalars.number, "boolean": scalars.boolean,
-            "cpu": scalars.processors, "duration": scalars.duration, "bytes": scalars.amount,
-        }  # fmt: skip
+            "number": scalars.number,
+            "boolean": scalars.boolean,
+            "cpu": scalars.processors,
+            "duration": scalars.duration,
+            "bytes": scalars.amount,
+        }
         return self._scalar(reader[shape], node, key)
 
     def _scalar(self, read: Callable[[str], object], node: Node, key: str) -> object:
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             self.say("error", node.mark, key, _expected("one value", node))
             return None
         try:
@@ -215,7 +241,7 @@ class Form:
             return None
 
     def _text(self, node: Node, key: str) -> str | None:
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             self.say("error", node.mark, key, _expected("text", node))
             return None
         if "\0" in node.text:
@@ -226,24 +252,26 @@ class Form:
             return None
         if node.plain and scalars.is_pitfall(node.text):
             self.say(
-                "bad habit", node.mark, key,
+                "bad habit",
+                node.mark,
+                key,
                 f"{node.text} is read as text here, but not by every reader of YAML",
                 f'write "{node.text}"',
-            )  # fmt: skip
+            )
         return node.text
 
     def _list(
         self, node: Node, key: str, read: Callable[[Node, str], object]
     ) -> tuple[object, ...] | None:
-        if not isinstance(node, Items):
-            hint = _as_list(node.text, key) if isinstance(node, Scalar) and node.text else ""
+        if not isinstance(node, SequenceNode):
+            hint = _as_list(node.text, key) if isinstance(node, ScalarNode) and node.text else ""
             self.say("error", node.mark, key, _expected("a list", node), hint)
             return None
         values = [read(item, f"{key}[{index}]") for index, item in enumerate(node.items)]
         return tuple(value for value in values if value is not None)
 
     def _named(self, node: Node, key: str) -> dict[str, str] | None:
-        if not isinstance(node, Keyed):
+        if not isinstance(node, MappingNode):
             self.say("error", node.mark, key, _expected("a mapping of names to text", node))
             return None
         found = {}
@@ -255,14 +283,14 @@ class Form:
 
 
 def _is_nothing(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.is_null
+    return isinstance(node, ScalarNode) and node.is_null
 
 
 def _is_off(node: Node) -> bool:
     """Whether a value says that the field is not used."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text in ("", "0", "false")
-    return not (node.items if isinstance(node, Items) else node.values)
+    return not (node.items if isinstance(node, SequenceNode) else node.values)
 
 
 def _where(path: str) -> str:
@@ -275,8 +303,8 @@ def _as_list(text: str, key: str) -> str:
 
 
 def _expected(what: str, node: Node) -> str:
-    got = {Scalar: "text", Items: "a list", Keyed: "a mapping"}[type(node)]
-    if isinstance(node, Scalar):
+    got = {ScalarNode: "text", SequenceNode: "a list", MappingNode: "a mapping"}[type(node)]
+    if isinstance(node, ScalarNode):
         got = repr(node.text[:40]) if node.text else "nothing"
     return f"expected {what}, got {got}"
 

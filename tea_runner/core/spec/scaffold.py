@@ -21,7 +21,7 @@ class StarterError(UserError):
     """No pipeline can be made of this."""
 
 
-def fill(files: Mapping[str, str], *, name: str, place: str) -> dict[str, str]:
+def fill_template(files: Mapping[str, str], *, name: str, place: str) -> dict[str, str]:
     """The files of a template for a pipeline of this name that reads this place.
 
     Paths are relative to the dataset.

@@ -14,9 +14,14 @@ LONGEST = 366 * 86400
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {
-    "ns": Decimal("1e-9"), "us": Decimal("1e-6"), "µs": Decimal("1e-6"), "ms": Decimal("0.001"),
-    "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600),
-}  # fmt: skip
+    "ns": Decimal("1e-9"),
+    "us": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),
+    "ms": Decimal("0.001"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+}
 _AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([A-Za-z]*)")
 _BYTES = {"": 1} | {
     letter + suffix: base**power

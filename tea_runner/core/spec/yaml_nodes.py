@@ -40,7 +40,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class ScalarNode:
     """Text as it was written; *plain* where it had no quotes."""
 
     mark: Mark
@@ -54,7 +54,7 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class SequenceNode:
     """A list."""
 
     mark: Mark
@@ -62,7 +62,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
+class MappingNode:
     """A mapping; each key with the place where it stands."""
 
     mark: Mark
@@ -70,11 +70,11 @@ class Keyed:
     marks: dict[str, Mark] = field(default_factory=dict)
 
 
-Node = Scalar | Items | Keyed
+Node = ScalarNode | SequenceNode | MappingNode
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class YamlProblem:
     """Something that is wrong with the text itself."""
 
     mark: Mark
@@ -97,13 +97,13 @@ class Documents:
     """What was understood, and what is wrong."""
 
     documents: tuple[Document, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[YamlProblem, ...]
 
 
 class _Stop(Exception):
     def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.fault = Fault(mark, message, hint)
+        self.fault = YamlProblem(mark, message, hint)
 
 
 def read_documents(data: bytes) -> Documents:
@@ -111,7 +111,7 @@ def read_documents(data: bytes) -> Documents:
 
     After a fault of the syntax itself nothing more is read.
     """
-    reader = _Reader()
+    reader = _NodeReader()
     try:
         text = _decode(data)
         for line, part in _parts(text):
@@ -148,7 +148,7 @@ def _decode(data: bytes) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         mark = _mark_at(data[: error.start].decode("utf-8", "replace"))
-        raise _Stop(mark, "the file is not UTF-8 text", "save it as UTF-8") from None
+        raise _Stop(mark, "the file is not UTF-8 text", "save it as UTF-8") from error
     found = _CONTROL.search(text)
     if found:
         mark = _mark_at(text[: found.start()])
@@ -198,15 +198,15 @@ class _Place(Protocol):
     index: int
 
 
-class _Reader:
+class _NodeReader:
     """Events of YAML's parser into nodes; without recursion, so that depth costs nothing."""
 
     def __init__(self) -> None:
         self.documents: list[Document] = []
-        self.faults: list[Fault] = []
+        self.faults: list[YamlProblem] = []
         self.line = 0
         self.nodes = 0
-        self.stack: list[Items | Keyed] = []
+        self.stack: list[SequenceNode | MappingNode] = []
         self.keys: list[tuple[str, Mark] | None] = []
         self.paths: list[str] = []
 
@@ -218,9 +218,9 @@ class _Reader:
             for event in yaml.parse(text, Loader=_Loader):
                 self._event(event)
         except yaml.MarkedYAMLError as error:
-            raise self._syntax(error, text) from None
+            raise self._syntax(error, text) from error
         except yaml.YAMLError as error:
-            raise _Stop(Mark(1 + self.line), f"this is not YAML: {error}") from None
+            raise _Stop(Mark(1 + self.line), f"this is not YAML: {error}") from error
 
     def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> _Stop:
         place = error.problem_mark or error.context_mark
@@ -229,7 +229,7 @@ class _Reader:
         if "nesting depth" in problem and place:
             # The parser looks ahead and meets a bound of its own before it tells of the first bracket:
             # what stands before the place where it gave up is read for ours.
-            again = _Reader()
+            again = _NodeReader()
             again.line = self.line
             again.read(text[: place.index])
         lines = text.split("\n")
@@ -249,12 +249,12 @@ class _Reader:
                 raise _Stop(
                     self.start, f"the file has more than {MOST_DOCUMENTS} documents", "split it"
                 )
-            if root is not None and not (isinstance(root, Scalar) and root.is_null):
+            if root is not None and not (isinstance(root, ScalarNode) and root.is_null):
                 self.documents.append(Document(root.mark, root))
         elif isinstance(event, yaml.AliasEvent):
             mark = self._mark(event.start_mark)
             self._fault(mark, f"an alias (*{event.anchor})", "write the value out")
-            self._place(Scalar(mark, "", plain=True))
+            self._place(ScalarNode(mark, "", plain=True))
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             self.stack.pop()
             self.keys.pop()
@@ -264,14 +264,14 @@ class _Reader:
 
     def _fault(self, mark: Mark, what: str, hint: str) -> None:
         message = f"{what} is not allowed in a pipeline file"
-        self.faults.append(Fault(mark, message, hint, self._path()))
+        self.faults.append(YamlProblem(mark, message, hint, self._path()))
 
     def _path(self) -> str:
         """Dotted path of the value that is being read."""
         if not self.stack:
             return ""
         node, key, path = self.stack[-1], self.keys[-1], self.paths[-1]
-        if isinstance(node, Items):
+        if isinstance(node, SequenceNode):
             return f"{path}[{len(node.items)}]"
         name = key[0] if key else ""
         return f"{path}.{name}" if path and name else path or name
@@ -289,11 +289,13 @@ class _Reader:
             self._fault(mark, f"a tag ({event.tag})", "remove it; types follow from the field")
         if isinstance(event, yaml.ScalarEvent):
             # A plain text with a tag is text: the tag has been refused already.
-            self._place(Scalar(mark, event.value, plain=not event.style))
+            self._place(ScalarNode(mark, event.value, plain=not event.style))
             return
         if len(self.stack) >= DEEPEST:
             raise _Stop(mark, f"the file is nested deeper than {DEEPEST}", "flatten it")
-        node = Items(mark) if isinstance(event, yaml.SequenceStartEvent) else Keyed(mark)
+        node = (
+            SequenceNode(mark) if isinstance(event, yaml.SequenceStartEvent) else MappingNode(mark)
+        )
         path = self._path()
         self._place(node)
         self.stack.append(node)
@@ -306,7 +308,7 @@ class _Reader:
             self.root = node
             return
         parent = self.stack[-1]
-        if isinstance(parent, Items):
+        if isinstance(parent, SequenceNode):
             parent.items.append(node)
             return
         key = self.keys[-1]
@@ -316,14 +318,14 @@ class _Reader:
         name, mark = key
         if name in parent.values:
             message = f"key {name!r} is given twice, first in line {parent.marks[name].line}"
-            self.faults.append(Fault(mark, message, "keep one", self._path()))
+            self.faults.append(YamlProblem(mark, message, "keep one", self._path()))
         else:
             parent.values[name] = node
             parent.marks[name] = mark
         self.keys[-1] = None
 
     def _key(self, node: Node) -> str:
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             raise _Stop(node.mark, "a key must be text, not a list or a mapping", "quote it")
         if node.text == "<<" and node.plain:
             self._fault(node.mark, "a merge key (<<)", "write the keys out")

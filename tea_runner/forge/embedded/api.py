@@ -13,8 +13,8 @@ from typing import Any
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import webhook_payload
 from tea_runner.forge.embedded.accounts import Account
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
-from tea_runner.forge.embedded.webhook_sender import Sender, make, shown
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
+from tea_runner.forge.embedded.webhook_sender import WebhookSender, make, shown
 
 VERSION = "1.26.3+tea-runner"
 _STATES = ("pending", "success", "error", "failure", "warning")
@@ -55,7 +55,7 @@ class CallError(Exception):
 class Api:
     """The calls, each a method; ``call`` finds it."""
 
-    def __init__(self, store: Repositories, sender: Sender) -> None:
+    def __init__(self, store: BareRepositories, sender: WebhookSender) -> None:
         self.store = store
         self.sender = sender
         self._lock = threading.Lock()
@@ -239,26 +239,26 @@ class Api:
             raise CallError(404, "not found")
         return commit, self.store.read(repository.path, f"status-{commit}", [])
 
-    def _find(self, owner: str, name: str) -> Repository:
+    def _find(self, owner: str, name: str) -> BareRepository:
         found = self.store.get(owner, name)
         if found is None:
             raise CallError(404, "not found")
         return found
 
-    def _ours(self, call: Call, owner: str, name: str) -> Repository:
+    def _ours(self, call: Call, owner: str, name: str) -> BareRepository:
         found = self._find(owner, name)
         if not may_write(call.account, found):
             raise CallError(403, "user should be an owner or a collaborator with admin write")
         return found
 
-    def _hook(self, repository: Repository, number: str) -> dict[str, Any]:
+    def _hook(self, repository: BareRepository, number: str) -> dict[str, Any]:
         for hook in self.store.read(repository.path, "hooks", []):
             if hook["id"] == int(number):
                 return dict(hook)
         raise CallError(404, "not found")
 
 
-def may_write(account: Account, repository: Repository) -> bool:
+def may_write(account: Account, repository: BareRepository) -> bool:
     """Owners write to their own repositories, administrators to all."""
     return account.admin or account.name == repository.owner
 

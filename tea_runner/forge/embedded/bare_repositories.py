@@ -55,7 +55,7 @@ if [ -n "$TEA_PUSH_REPORT" ]; then exec cat >> "$TEA_PUSH_REPORT"; fi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class BareRepository:
     """One bare repository."""
 
     owner: str
@@ -69,7 +69,7 @@ class Repository:
         return f"{self.owner}/{self.name}"
 
 
-class Repositories:
+class BareRepositories:
     """All repositories below *root*.
 
     :param path: PATH that git is found on.
@@ -96,16 +96,16 @@ class Repositories:
             "GIT_TERMINAL_PROMPT": "0",
         }
 
-    def get(self, owner: str, name: str) -> Repository | None:
+    def get(self, owner: str, name: str) -> BareRepository | None:
         """The repository of this name, None when there is none."""
         name = name.removesuffix(".git")
         path = self.root / owner / f"{name}.git"
         if not is_repository(f"{owner}/{name}") or not (path / "HEAD").is_file():
             return None
         number = int(self.read(path, "number", 0))
-        return Repository(owner=owner, name=name, path=path, number=number)
+        return BareRepository(owner=owner, name=name, path=path, number=number)
 
-    def create(self, owner: str, name: str) -> Repository:
+    def create(self, owner: str, name: str) -> BareRepository:
         """Make an empty repository; one that is there already is left as it is.
 
         :raises ForgeError: for a name that cannot be part of an address.
@@ -131,40 +131,51 @@ class Repositories:
         assert made_one is not None
         return made_one
 
-    def all(self) -> Iterator[Repository]:
+    def all(self) -> Iterator[BareRepository]:
         """Every repository, by name."""
         for head in sorted(self.root.glob("*/*.git/HEAD")):
             found = self.get(head.parent.parent.name, head.parent.name)
             if found is not None:
                 yield found
 
-    def branches(self, repository: Repository) -> dict[str, str]:
+    def branches(self, repository: BareRepository) -> dict[str, str]:
         """Branch names and tips."""
-        out = self.git("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads",
-                       at=repository)  # fmt: skip
+        out = self.git(
+            "for-each-ref",
+            "--format=%(objectname) %(refname:lstrip=2)",
+            "refs/heads",
+            at=repository,
+        )
         pairs = (line.partition(" ") for line in out.decode("utf-8", "replace").splitlines())
         return {name: tip for tip, _, name in pairs}
 
-    def default_branch(self, repository: Repository) -> str:
+    def default_branch(self, repository: BareRepository) -> str:
         """The branch that clones check out, whether it is there yet or not."""
         return self.git("symbolic-ref", "--short", "HEAD", at=repository).decode().strip()
 
-    def point_head(self, repository: Repository, made: list[str]) -> None:
+    def point_head(self, repository: BareRepository, made: list[str]) -> None:
         """Where the default branch is not there, take one that was just made, as Gitea does."""
         names = [name for name in made if not belongs_to_annex(name)]
         if names and self.default_branch(repository) not in self.branches(repository):
             self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
 
-    def commit_of(self, repository: Repository, name: str) -> str | None:
+    def commit_of(self, repository: BareRepository, name: str) -> str | None:
         """The full id behind a branch, tag or id; None when there is no such commit."""
         for tried in (f"refs/heads/{name}", f"refs/tags/{name}", name):
-            out = self.git("rev-parse", "--verify", "-q", "--end-of-options", f"{tried}^{{commit}}",
-                           at=repository, check=False)  # fmt: skip
+            out = self.git(
+                "rev-parse",
+                "--verify",
+                "-q",
+                "--end-of-options",
+                f"{tried}^{{commit}}",
+                at=repository,
+                check=False,
+            )
             if out.strip():
                 return out.decode().strip()
         return None
 
-    def git(self, *arguments: str, at: Repository | None = None, check: bool = True) -> bytes:
+    def git(self, *arguments: str, at: BareRepository | None = None, check: bool = True) -> bytes:
         """Run git and return what it wrote."""
         where = ["--git-dir", str(at.path)] if at is not None else []
         done = process.run(["git", *where, *arguments], env=self.environment(), check=check)

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from tea_runner.forge.embedded.accounts import Account
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 
 _SHOWN = 30
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -14,7 +14,7 @@ td{padding:.2rem .8rem .2rem 0;vertical-align:top}code{font-size:.9em}.success{c
 .failure,.error{color:#a40e26}.pending,.warning{color:#7a5200}"""
 
 
-def index(store: Repositories, account: Account) -> bytes:
+def index(store: BareRepositories, account: Account) -> bytes:
     """The repositories of this forge."""
     rows = "".join(
         f'<li><a href="/{escape(each.full_name)}">{escape(each.full_name)}</a></li>'
@@ -23,12 +23,20 @@ def index(store: Repositories, account: Account) -> bytes:
     return _page("Repositories", f"<p>You are {escape(account.name)}.</p><ul>{rows}</ul>")
 
 
-def repository(store: Repositories, shown: Repository) -> bytes:
+def repository(store: BareRepositories, shown: BareRepository) -> bytes:
     """Branches, and the latest commits of each with their statuses."""
     parts = []
     for branch, tip in sorted(store.branches(shown).items()):
-        out = store.git("log", "-z", f"--max-count={_SHOWN}", "--first-parent",
-                        "--format=%H%x1f%an%x1f%cs%x1f%s", tip, "--", at=shown)  # fmt: skip
+        out = store.git(
+            "log",
+            "-z",
+            f"--max-count={_SHOWN}",
+            "--first-parent",
+            "--format=%H%x1f%an%x1f%cs%x1f%s",
+            tip,
+            "--",
+            at=shown,
+        )
         rows = "".join(
             _row(store, shown, *line.split("\x1f", 3))
             for line in out.decode("utf-8", "replace").split("\0")
@@ -38,7 +46,9 @@ def repository(store: Repositories, shown: Repository) -> bytes:
     return _page(shown.full_name, "".join(parts) or "<p>Nothing was pushed yet.</p>")
 
 
-def _row(store: Repositories, shown: Repository, oid: str, who: str, day: str, subject: str) -> str:
+def _row(
+    store: BareRepositories, shown: BareRepository, oid: str, who: str, day: str, subject: str
+) -> str:
     rows: list[dict[str, Any]] = store.read(shown.path, f"status-{oid}", [])
     latest = {row["context"]: row for row in rows}.values()
     said = "<br>".join(_status(row) for row in latest)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tea_runner.forge.embedded import forge_pages, smart_http
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import VERSION, Api, Call, Reply, may_write
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 from tea_runner.forge.embedded.manners import Fault, Manners
 from tea_runner.forge.embedded.webhook_payload import Moved
 
@@ -24,7 +24,7 @@ class Served(Protocol):
     """The forge whose requests these are."""
 
     accounts: Accounts
-    store: Repositories
+    store: BareRepositories
     api: Api
     url: str
 
@@ -33,7 +33,7 @@ class Served(Protocol):
         """How it behaves."""
         ...
 
-    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+    def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
         """What follows a push."""
         ...
 
@@ -141,9 +141,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(403, f"{account.name} may not push to {owner}/{name}")
         found = repository
         smart_http.serve(
-            self, self.forge.store, found, account, service, query,
+            self,
+            self.forge.store,
+            found,
+            account,
+            service,
+            query,
             lambda moved: self.forge.pushed(found, account, moved),
-        )  # fmt: skip
+        )
         return None
 
     def _api(self, account: Account, path: str, query: dict[str, str]) -> None:
@@ -155,8 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(raw) if raw else None
         except (ValueError, RecursionError):
             return self._json(Reply(status=422, body={"message": "the body is not JSON"}))
-        call = Call(account=account, method=self.command, query=query, body=body,
-                    url=self.forge.url)  # fmt: skip
+        call = Call(
+            account=account, method=self.command, query=query, body=body, url=self.forge.url
+        )
         return self._json(self.forge.api.call(path, call))
 
     def _page(self, account: Account, path: str) -> None:

@@ -18,11 +18,11 @@ from typing import Any
 from tea_runner.core.errors import OutsideError
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import Api
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 from tea_runner.forge.embedded.manners import Manners
 from tea_runner.forge.embedded.request_handler import make_handler
 from tea_runner.forge.embedded.webhook_payload import Moved, events
-from tea_runner.forge.embedded.webhook_sender import Delivery, Sender, make
+from tea_runner.forge.embedded.webhook_sender import Delivery, WebhookSender, make
 
 _log = logging.getLogger(__name__)
 
@@ -77,18 +77,18 @@ class EmbeddedForge:
     ) -> None:
         self.root = root
         try:
-            self.store = Repositories(root, path=path)
+            self.store = BareRepositories(root, path=path)
         except OSError as error:
-            raise OutsideError(f"{root}: cannot be written: {error.strerror}") from None
+            raise OutsideError(f"{root}: cannot be written: {error.strerror}") from error
         self.accounts = Accounts(root / "accounts.json")
-        self.sender = Sender(manners or Manners())
+        self.sender = WebhookSender(manners or Manners())
         self.api = Api(self.store, self.sender)
         try:
             self._server = _Server((host, port), make_handler(self))
         except OSError as error:
             raise OutsideError(
                 f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
-            ) from None
+            ) from error
         self.host = host
         self.port = int(self._server.server_address[1])
         shown = f"[{host}]" if ":" in host else host
@@ -118,7 +118,7 @@ class EmbeddedForge:
         hook = {"id": 0, "type": "gitea", "config": config, "events": ["push"], "active": True}
         self.store.keep(self.store.own, "hooks", [hook])
 
-    def create_repository(self, owner: str, name: str) -> Repository:
+    def create_repository(self, owner: str, name: str) -> BareRepository:
         """An empty repository; one that is there stays as it is."""
         return self.store.create(owner, name)
 
@@ -127,7 +127,7 @@ class EmbeddedForge:
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
 
-    def pushed(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+    def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
         """Send, in the background, what hooks want to know of a push."""
         heads = [each.ref for each in moved if each.made and each.ref.startswith("refs/heads/")]
         if heads:
@@ -135,7 +135,7 @@ class EmbeddedForge:
         if moved:
             self.sender.later(lambda: self._announce(repository, account, moved))
 
-    def _announce(self, repository: Repository, account: Account, moved: list[Moved]) -> None:
+    def _announce(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
         kept = [
             *self.store.read(self.store.own, "hooks", []),
             *self.store.read(repository.path, "hooks", []),

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tea_runner.forge.embedded.accounts import Account
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 from tea_runner.forge.embedded.webhook_payload import Moved
 from tea_runner.host import process
 
@@ -48,8 +48,8 @@ def _chunks(handler: BaseHTTPRequestHandler) -> Iterator[bytes]:
         line = handler.rfile.readline(1024)
         try:
             left = int(line.split(b";")[0], 16)
-        except ValueError:
-            raise BodyError("a chunk has no length") from None
+        except ValueError as error:
+            raise BodyError("a chunk has no length") from error
         if left <= 0:
             break
         while left:
@@ -65,8 +65,8 @@ def _chunks(handler: BaseHTTPRequestHandler) -> Iterator[bytes]:
 
 def serve(
     handler: BaseHTTPRequestHandler,
-    store: Repositories,
-    repository: Repository,
+    store: BareRepositories,
+    repository: BareRepository,
     account: Account,
     service: str,
     query: str,
@@ -82,8 +82,8 @@ def serve(
 
 def _environment(
     handler: BaseHTTPRequestHandler,
-    store: Repositories,
-    repository: Repository,
+    store: BareRepositories,
+    repository: BareRepository,
     account: Account,
     service: str,
     query: str,
@@ -126,7 +126,7 @@ def _exchange(
     handler: BaseHTTPRequestHandler, env: dict[str, str], done: Callable[[], None]
 ) -> None:
     """Body to the program, its answer to the client; a client that leaves does not stop a push."""
-    backend = process.start(
+    backend = process.start_process(
         _backend(env["PATH"]), env=env, stdin=process.PIPE, stderr=process.DEVNULL
     )
     assert backend.stdin is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tea_runner.forge.embedded.accounts import Account
-from tea_runner.forge.embedded.bare_repositories import Repositories, Repository
+from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 
 #: How many commits a delivery lists; Gitea's FEED_MAX_COMMIT_NUM.
 LISTED = 5
@@ -36,7 +36,7 @@ class Moved:
 
 
 def events(
-    store: Repositories, repository: Repository, pusher: Account, moved: Moved, url: str
+    store: BareRepositories, repository: BareRepository, pusher: Account, moved: Moved, url: str
 ) -> list[tuple[str, dict[str, Any]]]:
     """Event names and payloads, in the order in which Gitea makes them.
 
@@ -61,7 +61,7 @@ def events(
 
 
 def still_event(
-    store: Repositories, repository: Repository, pusher: Account, url: str
+    store: BareRepositories, repository: BareRepository, pusher: Account, url: str
 ) -> tuple[str, dict[str, Any]] | None:
     """A push of nothing to the default branch; None while it is not there."""
     branches = store.branches(repository)
@@ -74,8 +74,8 @@ def still_event(
 
 
 def _push(
-    store: Repositories,
-    repository: Repository,
+    store: BareRepositories,
+    repository: BareRepository,
     moved: Moved,
     url: str,
     about: dict[str, Any],
@@ -107,7 +107,7 @@ def _push(
 
 
 def _commits(
-    store: Repositories, repository: Repository, span: str, url: str
+    store: BareRepositories, repository: BareRepository, span: str, url: str
 ) -> list[dict[str, Any]]:
     """The newest few commits, with the files that each touched, however many those are."""
     ids = store.git("rev-list", f"--max-count={LISTED}", span, "--", at=repository, check=False)
@@ -115,8 +115,19 @@ def _commits(
     found = []
     for oid in ids.decode().split():
         # One call each: a message may hold anything but NUL.
-        out = store.git("log", "-1", "-z", "--no-renames", "--name-status", "--no-ext-diff",
-                        "--diff-merges=first-parent", form, oid, "--", at=repository)  # fmt: skip
+        out = store.git(
+            "log",
+            "-1",
+            "-z",
+            "--no-renames",
+            "--name-status",
+            "--no-ext-diff",
+            "--diff-merges=first-parent",
+            form,
+            oid,
+            "--",
+            at=repository,
+        )
         message, an, ae, cn, ce, when, files = out.decode("utf-8", "replace").split("\0", 6)
         touched: dict[str, list[str]] = {"A": [], "D": [], "M": []}
         words = [word.lstrip("\n") for word in files.split("\0") if word.strip("\n")]
@@ -153,7 +164,9 @@ def about_user(account: Account, url: str) -> dict[str, Any]:
     }
 
 
-def about_repository(store: Repositories, repository: Repository, url: str) -> dict[str, Any]:
+def about_repository(
+    store: BareRepositories, repository: BareRepository, url: str
+) -> dict[str, Any]:
     """What the API and deliveries say of a repository."""
     page = f"{url}/{repository.full_name}"
     return {

@@ -75,7 +75,7 @@ def make(hook: dict[str, Any], event: str, payload: dict[str, Any]) -> Delivery:
     )
 
 
-class Sender:
+class WebhookSender:
     """Sends in the background and remembers what came of it."""
 
     def __init__(self, manners: Manners) -> None:
@@ -154,7 +154,13 @@ def _post(delivery: Delivery) -> tuple[int, str]:
 def shown(deliveries: Iterable[Delivery]) -> list[dict[str, Any]]:
     """Deliveries as the API shows them, without secrets."""
     return [
-        {"id": each.id, "event": each.event, "url": each.url, "status": each.status,
-         "response": each.said, "request": json.loads(each.body)}
+        {
+            "id": each.id,
+            "event": each.event,
+            "url": each.url,
+            "status": each.status,
+            "response": each.said,
+            "request": json.loads(each.body),
+        }
         for each in deliveries
-    ]  # fmt: skip
+    ]

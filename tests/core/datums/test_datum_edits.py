@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tea_runner.core.datums.datum_edits import apply, renew
+from tea_runner.core.datums.datum_edits import apply_edits, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry, differences
@@ -24,9 +24,12 @@ def files(paths: set[str]) -> list[str]:
 def pipeline(pattern: str) -> Pipeline:
     """A pipeline with one input."""
     return Pipeline(
-        name="p", home="p", spec_path="p/spec.yml", transform=Transform(cmd=("true",)),
+        name="p",
+        home="p",
+        spec_path="p/spec.yml",
+        transform=Transform(cmd=("true",)),
         input=Pfs(name="i", repo="i", glob=pattern),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -40,18 +43,21 @@ def test_following_a_change_is_as_good_as_starting_anew(
     datums = enumerate_datums(here, {0: Listing(before)})
     rows = [datum.label for datum in datums]
 
-    renewed = renew(
-        here, Listing(before), datums,
-        gone=sorted(set(before) - set(after)), come=sorted(set(after) - set(before)),
+    renewed = edit_datums(
+        here,
+        Listing(before),
+        datums,
+        gone=sorted(set(before) - set(after)),
+        come=sorted(set(after) - set(before)),
         changed=sorted(set(before) & set(after)),
-    )  # fmt: skip
+    )
 
     expected = enumerate_datums(here, {0: Listing(after)})
     assert expected == renewed.datums
     assert Listing(after).files == renewed.listing.files
     assert Listing(after).directories == renewed.listing.directories
     values = [edit.datum.label for edit in renewed.edits if edit.kind != "delete"]
-    assert [datum.label for datum in expected] == apply(renewed.edits, rows, values)
+    assert [datum.label for datum in expected] == apply_edits(renewed.edits, rows, values)
 
 
 def test_only_what_differs_is_read() -> None:

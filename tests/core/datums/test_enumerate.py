@@ -200,9 +200,13 @@ def test_an_entry_knows_its_keys_and_the_captures_that_name_outputs(
     """Templates are filled from the captures of the entry's own glob, which are kept where they are used."""
     node = pfs("raw", "/(*)/(t?).txt", join_on="$2", group_by="${1}-$2")
     pipeline = Pipeline(
-        name="p", home="p", spec_path="p/spec.yml", transform=Transform(cmd=("true",)), input=node,
+        name="p",
+        home="p",
+        spec_path="p/spec.yml",
+        transform=Transform(cmd=("true",)),
+        input=node,
         output_path=output_path,
-    )  # fmt: skip
+    )
     entry = enumerate_datums(pipeline, {0: Listing(FILES["raw"])})[1].entries[0]
     assert expected == entry.captures
     assert ("t2", "sub-01-t2") == (entry.join_on, entry.group_by)

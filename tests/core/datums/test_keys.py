@@ -108,7 +108,7 @@ IN_THE_KEY = {
     "algorithm": key(seen=(holding(Content("BLAKE2B256", 7, "a" * 64)),)),
     "two inputs": key(seen=(SEEN, SEEN)),
     "no input": key(seen=()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", NOT_IN_THE_KEY)
@@ -137,9 +137,13 @@ def test_the_order_of_codes_env_and_code_files_says_nothing() -> None:
 
 
 leaf = st.one_of(
-    st.text(), st.binary(), st.integers(), st.booleans(), st.none(),
+    st.text(),
+    st.binary(),
+    st.integers(),
+    st.booleans(),
+    st.none(),
     st.sampled_from(["\udc80", "1:", "s1:a", b"s1:a", b""]),
-)  # fmt: skip
+)
 value = st.recursive(leaf, lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=8)
 
 
@@ -201,9 +205,7 @@ def _vector(row: dict[str, Any]) -> str:
     said = row["transform"]
     said = {n: tuple(map(tuple, v)) if n == "env" else v for n, v in said.items()}
     lists = {n: tuple(v) if isinstance(v, list) else v for n, v in said.items()}
-    pipeline = replace(
-        PIPELINE, transform=Transform(**lists), **row["pipeline"]
-    )  # fmt: skip
+    pipeline = replace(PIPELINE, transform=Transform(**lists), **row["pipeline"])
     if isinstance(pipeline.outputs, list):
         pipeline = replace(pipeline, outputs=tuple(pipeline.outputs))
     shared = base(pipeline, row["environment"], files(row["code"]))

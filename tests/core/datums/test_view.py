@@ -8,15 +8,18 @@ from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.listing import Listing
-from tea_runner.core.datums.view import FileFact, Source, View, see
+from tea_runner.core.datums.view import FileFact, Source, View, make_view
 from tea_runner.core.pipeline import Combined, Pfs, Pipeline, Transform
 
 FILES = {"s1/t1.nii.gz": "1", "s1/log": "2", "s2/t1.nii.gz": "1", "s2/log": "2", "one.nii.gz": "3"}
 LEAF = Pfs(name="in", repo="raw", glob="/*")
 PIPELINE = Pipeline(
-    name="up", home="up", spec_path="up/spec.yml", transform=Transform(cmd=("x",), env=(("A", "1"),)),
+    name="up",
+    home="up",
+    spec_path="up/spec.yml",
+    transform=Transform(cmd=("x",), env=(("A", "1"),)),
     input=LEAF,
-)  # fmt: skip
+)
 HIDDEN = replace(PIPELINE, output_path="$1")
 
 
@@ -35,7 +38,7 @@ def entry(path: str, *, is_dir: bool = False, number: int = 0, name: str = "in")
 
 def view(pipeline: Pipeline, *entries: Entry) -> View:
     """What the datum's command sees."""
-    return see(pipeline, Datum(entries), (SOURCE, SOURCE))
+    return make_view(pipeline, Datum(entries), (SOURCE, SOURCE))
 
 
 def test_a_file_stands_at_its_own_path_below_its_input() -> None:
@@ -93,9 +96,16 @@ def environment(pipeline: Pipeline, path: str) -> dict[str, str]:
     """The command's variables."""
     datum = Datum((entry(path),))
     return variables(
-        pipeline, datum, see(pipeline, datum, (SOURCE,)), (SOURCE,),
-        key="k" * 64, job="j", commit="c", pfs="/pfs", dataset="/dataset",
-    )  # fmt: skip
+        pipeline,
+        datum,
+        make_view(pipeline, datum, (SOURCE,)),
+        (SOURCE,),
+        key="k" * 64,
+        job="j",
+        commit="c",
+        pfs="/pfs",
+        dataset="/dataset",
+    )
 
 
 def test_variables_have_pachyderms_names() -> None:
@@ -104,8 +114,11 @@ def test_variables_have_pachyderms_names() -> None:
 
     assert "/pfs/in/one.nii.gz" == found["in"]
     assert ("c" * 40, "up", "j", "1") == (
-        found["in_COMMIT"], found["PPS_PIPELINE_NAME"], found["PACH_JOB_ID"], found["A"]
-    )  # fmt: skip
+        found["in_COMMIT"],
+        found["PPS_PIPELINE_NAME"],
+        found["PACH_JOB_ID"],
+        found["A"],
+    )
     assert Datum((entry("one.nii.gz"),)).id == found["PACH_DATUM_ID"]
     home = replace(PIPELINE, transform=Transform(cmd=("x",), env=(("HOME", "/x"),)))
     assert "/x" == environment(home, "one.nii.gz")["HOME"]

@@ -50,9 +50,12 @@ def test_directories_are_those_of_git_annex(repository: Path) -> None:
     """For keys of many kinds, both hash directories are what ``git annex examinekey`` prints."""
     text = "".join(key + "\n" for key in KEYS).encode()
     said = annex(
-        "examinekey", "--batch", "--format=${hashdirmixed} ${hashdirlower}\\n",
-        cwd=repository, stdin=text,
-    )  # fmt: skip
+        "examinekey",
+        "--batch",
+        "--format=${hashdirmixed} ${hashdirlower}\\n",
+        cwd=repository,
+        stdin=text,
+    )
     ours = [f"{mixed_directory(key)}/ {lower_directory(key)}/" for key in KEYS]
 
     assert said.splitlines() == ours

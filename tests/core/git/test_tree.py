@@ -21,7 +21,7 @@ from tea_runner.core.git.tree import (
     format_tree,
     lookup,
     parse_tree,
-    walk,
+    walk_tree,
 )
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
@@ -44,7 +44,7 @@ class Store:
 
     def files(self, root: str | None) -> dict[str, TreeEntry]:
         """All files of a tree."""
-        return dict(walk(self.trees.__getitem__, root)) if root else {}
+        return dict(walk_tree(self.trees.__getitem__, root)) if root else {}
 
 
 name = st.sampled_from(["a", "b", "a.b"])
@@ -109,7 +109,7 @@ def test_a_walk_goes_in_byte_order(files: dict[str, TreeEntry]) -> None:
     root = edit_tree(store.trees.__getitem__, store.write, None, files)
     if root is None:
         return
-    found = list(walk(store.trees.__getitem__, root))
+    found = list(walk_tree(store.trees.__getitem__, root))
 
     assert sorted(files) == [path for path, _ in found]
     assert all(entry == lookup(store.trees.__getitem__, root, path) for path, entry in found)
@@ -151,8 +151,12 @@ def test_trees_and_blobs_have_the_ids_that_git_gives_them(
     ]
     inner = writer.tree({"f": TreeEntry(PLAIN, blobs[0])})
     entries = {name: TreeEntry(PLAIN, blobs[number % count]) for number, name in enumerate(ODD)}
-    entries |= {"exe": TreeEntry(EXECUTABLE, blobs[1]), "link": TreeEntry(LINK, blobs[2]),
-                "a_": TreeEntry(TREE, inner), "sub": TreeEntry(SUBMODULE, "1" * len(inner))}  # fmt: skip
+    entries |= {
+        "exe": TreeEntry(EXECUTABLE, blobs[1]),
+        "link": TreeEntry(LINK, blobs[2]),
+        "a_": TreeEntry(TREE, inner),
+        "sub": TreeEntry(SUBMODULE, "1" * len(inner)),
+    }
     entries |= {"dir": TreeEntry(TREE, inner), "dir.x": TreeEntry(PLAIN, blobs[0])}
     root = writer.tree(entries)
     commit = writer.commit(root, [], "words\n", who="A <a@b.c>", seconds=5)
@@ -179,8 +183,10 @@ def test_trees_and_blobs_have_the_ids_that_git_gives_them(
             if row
         ] == list(reader.tree(root))
         assert ("A <a@b.c>", 5, root, "words") == (
-            reader.commit(commit).author, reader.commit(commit).committed,
-            reader.commit(commit).tree, reader.commit(commit).subject,
-        )  # fmt: skip
+            reader.commit(commit).author,
+            reader.commit(commit).committed,
+            reader.commit(commit).tree,
+            reader.commit(commit).subject,
+        )
     finally:
         reader.close()

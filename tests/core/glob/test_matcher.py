@@ -11,7 +11,7 @@ from tea_runner.core.datums.listing import Listing
 from tea_runner.core.glob.bounded_matcher import Bounded
 from tea_runner.core.glob.instructions import Program
 from tea_runner.core.glob.matcher import Glob, GlobError, clean, expand, quote, references
-from tea_runner.core.glob.syntax import parse
+from tea_runner.core.glob.syntax import parse_glob
 
 TREE = Listing(
     [
@@ -281,7 +281,7 @@ def test_a_usual_glob_is_fast() -> None:
 def test_a_glob_beyond_its_budget_is_refused_with_a_reason() -> None:
     """The refusal names the glob and what makes it dear."""
     text = "/**+(+(a)b)"
-    bounded = Bounded(Program(parse(text)), text, budget=50)
+    bounded = Bounded(Program(parse_glob(text)), text, budget=50)
     with pytest.raises(GlobError) as caught:
         bounded.captures("/" + "ab" * 100)
     assert (

@@ -10,11 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.glob.bounded_matcher import Bounded
-from tea_runner.core.glob.cost import longest_for_re, split
+from tea_runner.core.glob.cost import longest_for_re, split_pattern
 from tea_runner.core.glob.instructions import Program
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.glob.regex import source
-from tea_runner.core.glob.syntax import parse, quote
+from tea_runner.core.glob.syntax import parse_glob, quote
 
 LETTERS = "ab/-"
 
@@ -128,7 +128,7 @@ def test_all_matchers_agree_with_the_slow_one(glob: list[Any], path: str) -> Non
     """The regular expression and the bounded matcher select what the rules select."""
     text = render(glob)
     expected = len(path) in ends(glob, path, 0, reaches_end(glob))
-    parsed = parse(text)
+    parsed = parse_glob(text)
     bounded = Bounded(Program(parsed), text)
     assert expected == (re.match(source(parsed), path, re.DOTALL) is not None)
     assert expected == bounded.matches(path)
@@ -139,8 +139,8 @@ def test_all_matchers_agree_with_the_slow_one(glob: list[Any], path: str) -> Non
 @given(globs, paths)
 def test_both_matchers_capture_the_same(glob: list[Any], path: str) -> None:
     """Captures do not depend on which matcher was chosen for its speed, where there is a choice."""
-    parsed = parse(render(glob))
-    segments = split(parsed.pattern) or [parsed.pattern]
+    parsed = parse_glob(render(glob))
+    segments = split_pattern(parsed.pattern) or [parsed.pattern]
     # Elsewhere ``re`` is never asked: a star over what may be empty tells its last turn differently.
     assume(min(map(longest_for_re, segments)) > 0)
     found = re.match(source(parsed), path, re.DOTALL)

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.planning.job import Job, Pace, cut, seal, unseal
+from tea_runner.core.planning.job import Job, Throughput, batch_datums, seal_job, unseal_job
 from tea_runner.core.planning.plan import Decision
 
 JOB = Job(
-    repository="lab/data", branch="main", commit="1" * 40, pipeline="up", datums=(("in:\udcff", "k"),)
-)  # fmt: skip
+    repository="lab/data",
+    branch="main",
+    commit="1" * 40,
+    pipeline="up",
+    datums=(("in:\udcff", "k"),),
+)
 
 
 def decisions(number: int) -> list[Decision]:
@@ -26,14 +30,18 @@ def decisions(number: int) -> list[Decision]:
 def test_a_job_is_its_datums() -> None:
     """Branch, commit and labels say nothing; keys, repository, scope and salt say who it is."""
     assert JOB.id == replace(JOB, branch="b", commit="2" * 40, datums=(("x", "k"),)).id
-    others = [replace(JOB, repository="a/b"), replace(JOB, salt="1"), replace(JOB, scope="s"),
-              replace(JOB, datums=(("x", "l"),))]  # fmt: skip
+    others = [
+        replace(JOB, repository="a/b"),
+        replace(JOB, salt="1"),
+        replace(JOB, scope="s"),
+        replace(JOB, datums=(("x", "l"),)),
+    ]
     assert 5 == len({JOB.id, *(other.id for other in others)})
 
 
 def test_a_sealed_job_comes_back() -> None:
     """All fields, odd bytes included."""
-    assert JOB == unseal(seal(JOB, b"secret"), b"secret")
+    assert JOB == unseal_job(seal_job(JOB, b"secret"), b"secret")
 
 
 @pytest.mark.parametrize(
@@ -45,20 +53,20 @@ def test_a_sealed_job_comes_back() -> None:
         "[" * 100_000,
         json.dumps({"body": "{}", "mac": "ä"}),
         json.dumps({"body": 1, "mac": "x"}),
-        seal(JOB, b"other"),
-        seal(JOB, b"secret").replace("main", "evil"),
+        seal_job(JOB, b"other"),
+        seal_job(JOB, b"secret").replace("main", "evil"),
     ],
 )
 def test_what_the_planner_did_not_write_is_dropped(text: str) -> None:
     """Other text, another secret, one changed word: an error of ours and nothing else."""
     with pytest.raises(Refused, match="dropped"):
-        unseal(text, b"secret")
+        unseal_job(text, b"secret")
 
 
 @given(st.integers(0, 3000), st.one_of(st.none(), st.integers(1, 50)))
 def test_every_datum_is_in_one_set(number: int, size: int | None) -> None:
     """No datum is lost or doubled; sets are as large as was said, or single up to 64 datums."""
-    sets = cut(decisions(number), number=size)
+    sets = batch_datums(decisions(number), number=size)
     keys = [decision.key for each in sets for decision in each]
 
     assert sorted(decision.key for decision in decisions(number)) == keys
@@ -86,18 +94,20 @@ def test_sets_are_as_large_as_the_pipeline_says(
     number: int, more: dict[str, int], expected: list[int]
 ) -> None:
     """By number, by bytes (ten each here), and never more sets than ``parallelism_spec`` allows."""
-    sets = cut(decisions(number), bytes_of=lambda _: 10, **more)  # type: ignore[arg-type]
+    sets = batch_datums(decisions(number), bytes_of=lambda _: 10, **more)  # type: ignore[arg-type]
     assert expected == [len(each) for each in sets]
 
 
 def test_where_all_room_is_taken_nothing_is_cut() -> None:
     """A cap that the jobs under way have used up leaves no set."""
-    assert [] == cut(decisions(5), most=0)
+    assert [] == batch_datums(decisions(5), most=0)
 
 
 def test_the_same_datums_are_cut_alike() -> None:
     """The order in which they come says nothing, so that two planners make the same jobs."""
-    assert cut(decisions(200), number=None) == cut(decisions(200)[::-1], number=None)
+    assert batch_datums(decisions(200), number=None) == batch_datums(
+        decisions(200)[::-1], number=None
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,5 +127,5 @@ def test_jobs_of_known_pace_take_a_while_and_every_worker_gets_as_many(
     number: int, seconds: float, workers: int, expected: list[int]
 ) -> None:
     """Two seconds, or a tenth of a second for each worker where that is more."""
-    sets = cut(decisions(number), pace=Pace(seconds, workers))
+    sets = batch_datums(decisions(number), pace=Throughput(seconds, workers))
     assert expected == [len(each) for each in sets]

@@ -11,20 +11,25 @@ from hypothesis import strategies as st
 
 from tea_runner.core.datums.keys import Base
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
-from tea_runner.core.planning.plan import Keyed, PipelinePlan, Plan, decide
+from tea_runner.core.planning.plan import KeyedDatum, PipelinePlan, Plan, decide
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
-from tea_runner.core.results.manifest import Manifest, Piece, Row
+from tea_runner.core.results.manifest import Manifest, ManifestPiece, Row
 
 PIPELINE = Pipeline(
-    name="up", home="up", spec_path="up/spec.yml",
-    transform=Transform(cmd=("x",)), input=Pfs(name="in", repo="raw", glob="/*"),
-)  # fmt: skip
+    name="up",
+    home="up",
+    spec_path="up/spec.yml",
+    transform=Transform(cmd=("x",)),
+    input=Pfs(name="in", repo="raw", glob="/*"),
+)
 BASE = Base(command="c" * 64, parameters="p" * 64, environment="e" * 64, code="d" * 64)
-A, B = Keyed("a", "ka", ""), Keyed("b", "kb", "")
+A, B = KeyedDatum("a", "ka", ""), KeyedDatum("b", "kb", "")
 ROWS = Manifest.of((Row("a", "ka", "", ("x",)), Row("b", "kb", "", ())), parts=BASE.parts)
 
 
-def plan(*keyed: Keyed, before: Manifest = ROWS, shared: Base = BASE, **more: Any) -> PipelinePlan:
+def plan(
+    *keyed: KeyedDatum, before: Manifest = ROWS, shared: Base = BASE, **more: Any
+) -> PipelinePlan:
     """Decide with nothing known but what is given."""
     return decide(
         more.pop("pipeline", PIPELINE), keyed, shared, before, known=more.pop("known", {}), **more
@@ -49,7 +54,7 @@ def test_what_stands_is_settled() -> None:
     [
         ({"before": Manifest()}, ("run", "new")),
         (
-            {"before": replace(ROWS, pieces=(Piece((Row("a", "old", "", ()),)),))},
+            {"before": replace(ROWS, pieces=(ManifestPiece((Row("a", "old", "", ()),)),))},
             ("run", "input-changed"),
         ),
         ({"known": {"ka": "refs/x"}, "before": Manifest()}, ("reuse", "known")),
@@ -71,7 +76,9 @@ def test_a_datum_has_one_reason(more: dict[str, Any], expected: tuple[str, str])
 def test_a_changed_part_is_named(part: str) -> None:
     """When all keys changed at once, the reason says which part of the key did it."""
     before = replace(
-        ROWS, parts={**BASE.parts, part: "0" * 16}, pieces=(Piece((Row("a", "old", "", ()),)),)
+        ROWS,
+        parts={**BASE.parts, part: "0" * 16},
+        pieces=(ManifestPiece((Row("a", "old", "", ()),)),),
     )
     (decision,) = plan(A, before=before).decisions
 
@@ -81,8 +88,8 @@ def test_a_changed_part_is_named(part: str) -> None:
 
 def test_equal_keys_are_computed_once() -> None:
     """The second datum waits for the first one's result; another place alone moves a known result."""
-    twins = plan(Keyed("a", "k", "1"), Keyed("b", "k", "2"), before=Manifest())
-    moved = plan(Keyed("a", "ka", "new"), known={"ka": "c"})
+    twins = plan(KeyedDatum("a", "k", "1"), KeyedDatum("b", "k", "2"), before=Manifest())
+    moved = plan(KeyedDatum("a", "ka", "new"), known={"ka": "c"})
 
     assert [("run", "new"), ("reuse", "same-content")] == said(twins)
     assert "a" == twins.decisions[1].detail
@@ -92,7 +99,10 @@ def test_equal_keys_are_computed_once() -> None:
 
 def test_states() -> None:
     """Settled, ready, running, failed: from the decisions and what the manifest has besides."""
-    failing = {"failures": {"kb": "why"}, "before": replace(ROWS, pieces=(Piece(ROWS.rows[:1]),))}
+    failing = {
+        "failures": {"kb": "why"},
+        "before": replace(ROWS, pieces=(ManifestPiece(ROWS.rows[:1]),)),
+    }
     publish = replace(PIPELINE, on_failure="publish")
 
     assert "ready" == plan(A).state
@@ -111,23 +121,28 @@ def test_states() -> None:
 
 names = st.sampled_from("abc")
 keyed = st.lists(
-    st.builds(Keyed, names, names, st.just("")), max_size=3, unique_by=lambda k: k.label
+    st.builds(KeyedDatum, names, names, st.just("")), max_size=3, unique_by=lambda k: k.label
 )
 some = st.sets(names)
 
 
 @given(keyed, keyed, some, some, some)
 def test_counts_add_up(
-    now: list[Keyed],
-    then: list[Keyed],
+    now: list[KeyedDatum],
+    then: list[KeyedDatum],
     known: set[str],
     failed: set[str],
     lost: set[str],
 ) -> None:
     """Whatever is known: one decision per datum, a reason of the list, and at most one run per key."""
     before = Manifest.of(tuple(Row(k.label, k.key, k.place, ()) for k in then))
-    made = plan(*now, before=before, known=dict.fromkeys(known, "c"), lost=lost,
-                failures=dict.fromkeys(failed, "w"))  # fmt: skip
+    made = plan(
+        *now,
+        before=before,
+        known=dict.fromkeys(known, "c"),
+        lost=lost,
+        failures=dict.fromkeys(failed, "w"),
+    )
     running = [decision.key for decision in made.to_run]
 
     assert len(now) == sum(made.counts.values()) == len(made.decisions)

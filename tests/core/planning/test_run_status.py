@@ -6,7 +6,7 @@ import pytest
 
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run
-from tea_runner.core.planning.run_status import JobFacts, State, job_facts, standing
+from tea_runner.core.planning.run_status import JobFacts, State, job_facts, run_status
 
 
 def facts(state: State, number: int, *keys: str) -> JobFacts:
@@ -54,11 +54,16 @@ def test_datums_that_are_to_run_stand_as_their_jobs_do() -> None:
         "job2": facts("failed", 2, "c"),
     }
     pipeline = row(
-        "running", {"run": 4, "current": 1},
-        ("a", "run", ""), ("b", "run", ""), ("c", "run", ""), ("d", "run", ""), ("e", "current", ""),
+        "running",
+        {"run": 4, "current": 1},
+        ("a", "run", ""),
+        ("b", "run", ""),
+        ("c", "run", ""),
+        ("d", "run", ""),
+        ("e", "current", ""),
         jobs=3,
-    )  # fmt: skip
-    found = standing(run(pipeline), jobs).pipelines[0]
+    )
+    found = run_status(run(pipeline), jobs).pipelines[0]
     assert ["done", "running", "failed", "waiting", "reused"] == [d.state for d in found.datums]
     assert {"done": 1, "running": 1, "failed": 1, "waiting": 1, "reused": 1} == found.numbers
     assert ["job0", "job1", "job2", "", ""] == [d.job for d in found.datums]
@@ -71,7 +76,7 @@ def test_counts_add_up_when_not_all_datums_are_remembered() -> None:
         "job0": facts("done", 0, *map(str, range(500))),
         "job1": facts("running", 1, *map(str, range(500, 900))),
     }
-    found = standing(run(row("running", {"run": 800, "current": 200}, jobs=2)), jobs).pipelines[0]
+    found = run_status(run(row("running", {"run": 800, "current": 200}, jobs=2)), jobs).pipelines[0]
     assert {"done": 500, "running": 300, "reused": 200} == found.numbers
     assert found.total == 1000
 
@@ -82,7 +87,7 @@ def test_what_somebody_cancelled_has_not_failed() -> None:
     pipeline = row(
         "failed", {"failed": 1, "current": 1}, ("a", "failed", "x"), ("b", "current", ""), jobs=1
     )
-    found = standing(run(pipeline), jobs)
+    found = run_status(run(pipeline), jobs)
     assert {"cancelled": 1, "reused": 1} == found.numbers
     assert found.state == found.pipelines[0].state == "cancelled"
 
@@ -92,7 +97,7 @@ def test_results_of_jobs_that_are_not_published_yet_are_done() -> None:
     pipeline = row(
         "running", {"reuse": 2}, ("a", "reuse", "refs/tea/jobs/1"), ("b", "reuse", "c0ffee")
     )
-    found = standing(run(pipeline)).pipelines[0]
+    found = run_status(run(pipeline)).pipelines[0]
     assert ["done", "reused"] == [datum.state for datum in found.datums]
 
 
@@ -113,12 +118,12 @@ def test_results_of_jobs_that_are_not_published_yet_are_done() -> None:
 )
 def test_a_run_is_what_its_pipelines_are(rows: list[PipelineRun], verdict: State) -> None:
     """One word over all pipelines; what needs a person is the stronger."""
-    assert verdict == standing(run(*rows)).state
+    assert verdict == run_status(run(*rows)).state
 
 
 def test_problems_alone_are_a_failure() -> None:
     """A push whose pipeline files cannot be read is not a success of nothing."""
-    assert standing(run(problems=["edges/spec.yml:3: no"])).state == "failed"
+    assert run_status(run(problems=["edges/spec.yml:3: no"])).state == "failed"
 
 
 def test_what_the_queue_says_is_read_with_care() -> None:

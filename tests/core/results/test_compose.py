@@ -9,27 +9,31 @@ import pytest
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
-from tea_runner.core.results.compose import Composition, Finished, compose
+from tea_runner.core.results.compose import Composition, FinishedDatum, compose
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.core.results.result import Output, Result
+from tea_runner.core.results.result import Result, ResultFile
 
 PIPELINE = Pipeline(
-    name="up", home="up", spec_path="up/spec.yml", spec_blob="b" * 40,
-    transform=Transform(cmd=("x",)), input=Pfs(name="in", repo="raw", glob="/*"),
-)  # fmt: skip
+    name="up",
+    home="up",
+    spec_path="up/spec.yml",
+    spec_blob="b" * 40,
+    transform=Transform(cmd=("x",)),
+    input=Pfs(name="in", repo="raw", glob="/*"),
+)
 MD5 = "60b725f10c9c85c70d97880dfe8191b3"
 
 
-def datum(label: str, *paths: str, key: str = "k", place: str = "") -> Finished:
+def datum(label: str, *paths: str, key: str = "k", place: str = "") -> FinishedDatum:
     """A finished datum whose outputs are files in git."""
-    outputs = tuple(Output(path, "git", "1" * 40, 1) for path in paths)
-    return Finished(
+    outputs = tuple(ResultFile(path, "git", "1" * 40, 1) for path in paths)
+    return FinishedDatum(
         label=label, key=key, place=place, result=Result(key, outputs), inputs=("raw/" + label,)
     )
 
 
 def put_together(
-    *finished: Finished,
+    *finished: FinishedDatum,
     before: tuple[Row, ...] = (),
     stays: tuple[str, ...] = (),
     tree: tuple[str, ...] = (),
@@ -45,9 +49,18 @@ def put_together(
     there = {item.label for item in finished}
     gone = [row.datum for row in before if row.datum not in there and row.datum not in stays]
     return compose(
-        PIPELINE, finished, Manifest.of(before), gone=gone, parts={}, tip="t" * 40, dataset_id="id", code=(),
-        exists=exists, below=lambda path: [p for p in tree if p.startswith(path + "/")], **more,
-    )  # fmt: skip
+        PIPELINE,
+        finished,
+        Manifest.of(before),
+        gone=gone,
+        parts={},
+        tip="t" * 40,
+        dataset_id="id",
+        code=(),
+        exists=exists,
+        below=lambda path: [p for p in tree if p.startswith(path + "/")],
+        **more,
+    )
 
 
 def changes(made: Composition) -> dict[str, bool]:
@@ -96,8 +109,8 @@ def test_a_removed_output_is_put_back() -> None:
 
 def test_annexed_outputs_are_links_as_deep_as_their_place() -> None:
     """The link leads from the output's own directory to the annex."""
-    output = Output("d/x", "annex", f"MD5-s2--{MD5}", 2)
-    item = Finished(label="a", key="k", place="p", result=Result("k", (output,)), inputs=())
+    output = ResultFile("d/x", "annex", f"MD5-s2--{MD5}", 2)
+    item = FinishedDatum(label="a", key="k", place="p", result=Result("k", (output,)), inputs=())
     (step,) = put_together(item).steps
     put = step.changes["up/p/d/x"]
 
@@ -122,16 +135,20 @@ def test_outputs_may_change_their_shape() -> None:
     ("finished", "tree", "said"),
     [
         ([datum("a", "x"), datum("b", "x")], (), "two datums wrote x: a and b"),
-        ([datum("a", "x"), datum("b", "x/y")], (), "x is a file of datum a and a directory of datum b"),
+        (
+            [datum("a", "x"), datum("b", "x/y")],
+            (),
+            "x is a file of datum a and a directory of datum b",
+        ),
         ([datum("a", "manifest.tsv")], (), "datum a wrote manifest.tsv, which tea-runner keeps"),
         ([datum("a", "manifest.d/x")], (), "datum a wrote manifest.d/x, which tea-runner keeps"),
         ([datum("a", "x")], ("up/x",), "datum a wrote up/x, but a file of yours stands there"),
         ([datum("a", "x/y/z")], ("up/x",), "datum a wrote up/x/y/z, but up/x is a file of yours"),
         ([datum("a", "x")], ("up/x/mine",), "datum a wrote up/x, but up/x/mine is a file of yours"),
     ],
-)  # fmt: skip
+)
 def test_a_path_with_two_owners_is_refused_with_both_names(
-    finished: list[Finished], tree: tuple[str, ...], said: str
+    finished: list[FinishedDatum], tree: tuple[str, ...], said: str
 ) -> None:
     """Datum against datum, datum against a person's file, and every shape of either."""
     with pytest.raises(OutputRefused) as caught:

@@ -73,5 +73,7 @@ def test_other_rules_have_to_be_evaluated() -> None:
 def test_a_file_has_its_own_backend_or_the_datasets() -> None:
     """``annex.backend`` of the file counts, and else the dataset's."""
     assert ["MD5E", "SHA1", "MD5E"] == [
-        backend("unspecified", "MD5E"), backend("SHA1", "MD5E"), backend("", "MD5E")
-    ]  # fmt: skip
+        backend("unspecified", "MD5E"),
+        backend("SHA1", "MD5E"),
+        backend("", "MD5E"),
+    ]

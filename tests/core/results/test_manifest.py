@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.datums.datum import Datum, Entry
-from tea_runner.core.results.manifest import Manifest, Piece, Row, piece_of, pieces_for
+from tea_runner.core.results.manifest import Manifest, ManifestPiece, Row, piece_of, pieces_for
 from tea_runner.core.results.manifest_text import (
     DIRECTORY,
     NAME,
@@ -26,18 +26,24 @@ from tea_runner.core.results.manifest_text import (
 )
 
 part = st.text(
-    st.one_of(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]),
-              st.sampled_from("\udc80\udcff\t\n\r %#\x85\u2028")),
-    min_size=1, max_size=5,
-)  # fmt: skip
+    st.one_of(
+        st.characters(exclude_characters="/\0", exclude_categories=["Cs"]),
+        st.sampled_from("\udc80\udcff\t\n\r %#\x85\u2028"),
+    ),
+    min_size=1,
+    max_size=5,
+)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 label = st.lists(
     st.builds(Entry, st.just(0), st.sampled_from(["in", "t1"]), path, st.booleans()), max_size=3
 ).map(lambda entries: Datum(tuple(entries)).label)
 row = st.builds(
-    Row, label, st.text("0123456789abcdef", min_size=64, max_size=64), st.one_of(st.just(""), path),
+    Row,
+    label,
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.one_of(st.just(""), path),
     st.lists(path, max_size=3).map(tuple),
-)  # fmt: skip
+)
 rows = st.lists(row, max_size=9, unique_by=lambda row: row.datum)
 
 
@@ -53,7 +59,7 @@ def read(files: dict[str, bytes | None]) -> Manifest:
     """The manifest that stands in these files."""
     head = parse_head(files[NAME] or b"")
     pieces = [
-        parse_piece(text, number, head.pieces) if text else Piece()
+        parse_piece(text, number, head.pieces) if text else ManifestPiece()
         for number, name in enumerate(piece_names(head.pieces))
         for text in [files.get(f"{DIRECTORY}/{name}")]
     ]
@@ -178,11 +184,20 @@ def test_outputs_stand_below_their_place() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"x", b"# tea-runner manifest 3\n", b"# tea-runner manifest 1\na\tb\n",
-     "# tea-runner manifest 1\nä\t\t\t\n".encode(), b"\xff", b"# tea-runner manifest 2\n",
-     b"# tea-runner manifest 2\n# pieces 1\n", b"# tea-runner manifest 2\n# pieces 24\n",
-     b"# tea-runner manifest 2\n# pieces 524288\n", b"# tea-runner manifest 2\n# pieces -16\n"],
-)  # fmt: skip
+    [
+        b"",
+        b"x",
+        b"# tea-runner manifest 3\n",
+        b"# tea-runner manifest 1\na\tb\n",
+        "# tea-runner manifest 1\nä\t\t\t\n".encode(),
+        b"\xff",
+        b"# tea-runner manifest 2\n",
+        b"# tea-runner manifest 2\n# pieces 1\n",
+        b"# tea-runner manifest 2\n# pieces 24\n",
+        b"# tea-runner manifest 2\n# pieces 524288\n",
+        b"# tea-runner manifest 2\n# pieces -16\n",
+    ],
+)
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     """Other text, other formats, rows of other width, bytes that are no ASCII, odd numbers of pieces."""
     with pytest.raises(ManifestError, match=r"manifest\.tsv"):

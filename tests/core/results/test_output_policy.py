@@ -7,23 +7,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import Output, Refusal, Rules, refusals, require, shown
+from tea_runner.core.results.output_policy import (
+    OutputNameRules,
+    Refusal,
+    WrittenFile,
+    refusals,
+    require,
+    shown,
+)
 
-_RULES = Rules()
+_RULES = OutputNameRules()
 
 
-def _said(*paths: str, home: str = "edges", rules: Rules = _RULES) -> list[str]:
-    return [str(r) for r in refusals([Output(path=p) for p in paths], home=home, rules=rules)]
+def _said(*paths: str, home: str = "edges", rules: OutputNameRules = _RULES) -> list[str]:
+    return [str(r) for r in refusals([WrittenFile(path=p) for p in paths], home=home, rules=rules)]
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "a", "a/b/c.tar.gz", ".hidden", "data.git", "git", "gitmodules", "x~1", "a~b", "my~1.txt",
-        "HEAD", "refs/x", "conda/x", "console.log", "Å/ß", "日本.png", "a.b..c", "-x", "spec.yaml",
-        "head/objects", "prn_1", "x'y", "a&b", "(1)", "v1.0~rc1",
+        "a",
+        "a/b/c.tar.gz",
+        ".hidden",
+        "data.git",
+        "git",
+        "gitmodules",
+        "x~1",
+        "a~b",
+        "my~1.txt",
+        "HEAD",
+        "refs/x",
+        "conda/x",
+        "console.log",
+        "Å/ß",
+        "日本.png",
+        "a.b..c",
+        "-x",
+        "spec.yaml",
+        "head/objects",
+        "prn_1",
+        "x'y",
+        "a&b",
+        "(1)",
+        "v1.0~rc1",
     ],
-)  # fmt: skip
+)
 def test_ordinary_names_are_allowed(path: str) -> None:
     """Names that only resemble a reserved one are results as any other."""
     assert [] == _said(path)
@@ -32,7 +60,7 @@ def test_ordinary_names_are_allowed(path: str) -> None:
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../a", "a/../b", "./a", ".", "a\0b"])
 def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     """Absolute, empty and climbing paths are refused whatever the operator allows."""
-    assert _said(path, rules=Rules(odd_names=True, unportable=True)) != []
+    assert _said(path, rules=OutputNameRules(odd_names=True, unportable=True)) != []
 
 
 def test_a_file_that_is_also_a_directory_is_refused() -> None:
@@ -47,18 +75,18 @@ def test_a_path_that_two_claim_is_refused() -> None:
 
 def test_the_places_of_others_are_refused_with_all_below() -> None:
     """A pipeline's own code cannot be overwritten by its results."""
-    rules = Rules(taken=frozenset({"edges/code", "edges/edges.py"}))
+    rules = OutputNameRules(taken=frozenset({"edges/code", "edges/edges.py"}))
     assert 2 == len(_said("code/x", "edges.py", "code2", rules=rules))
 
 
 def test_odd_names_can_be_allowed() -> None:
     """An operator may allow control characters and bytes that are no UTF-8."""
-    assert [] == _said("a\nb", "\udcff", rules=Rules(odd_names=True))
+    assert [] == _said("a\nb", "\udcff", rules=OutputNameRules(odd_names=True))
 
 
 def test_unportable_names_can_be_allowed() -> None:
     """An operator may allow what only Linux can check out; git's own names stay refused."""
-    rules = Rules(unportable=True)
+    rules = OutputNameRules(unportable=True)
     assert [] == _said("A", "a", "12:30", "con", "x.", rules=rules)
     assert 3 == len(_said(".GIT", ".git ", "a\\.git", rules=rules))
 
@@ -96,7 +124,7 @@ _NAME = st.text(
 @given(st.lists(st.lists(_NAME, max_size=5).map("/".join), max_size=8))
 def test_any_names_are_answered(paths: list[str]) -> None:
     """No list of names is too strange for an answer, and git's directory is never in it."""
-    found = {refusal.path for refusal in refusals([Output(path=path) for path in paths])}
+    found = {refusal.path for refusal in refusals([WrittenFile(path=path) for path in paths])}
     for path in paths:
         if path not in found:
             assert not {".git", ".", "..", ""} & set(path.casefold().split("/"))
@@ -109,8 +137,8 @@ _TARGET = st.lists(st.sampled_from(["..", ".", "a", "b", "l", "m", ""]), min_siz
 def test_links_that_are_allowed_stay_inside(links: dict[str, str]) -> None:
     """Followed as a kernel follows them, allowed links end at something that was written."""
     files = ["a/x", "a/b/x"]
-    outputs = [Output(path=path) for path in files]
-    outputs += [Output(path=p, kind="symlink", target=t) for p, t in links.items()]
+    outputs = [WrittenFile(path=path) for path in files]
+    outputs += [WrittenFile(path=p, kind="symlink", target=t) for p, t in links.items()]
     found = {refusal.path for refusal in refusals(outputs)}
     if found:
         return

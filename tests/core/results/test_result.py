@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.results.result import (
-    Output,
     Result,
     ResultError,
+    ResultFile,
     format_results,
     parse_results,
 )
@@ -19,7 +19,12 @@ word = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("\udc80\n")), max_size=5
 )
 output = st.builds(
-    Output, word, st.sampled_from(["annex", "git", "link"]), word, st.integers(0, 9), st.booleans()
+    ResultFile,
+    word,
+    st.sampled_from(["annex", "git", "link"]),
+    word,
+    st.integers(0, 9),
+    st.booleans(),
 )
 outputs = st.lists(output, max_size=3, unique_by=lambda o: o.path).map(
     lambda found: tuple(sorted(found, key=lambda o: o.path))
@@ -39,10 +44,17 @@ def test_results_survive_their_text(found: list[Result]) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{}", b"[]", b'{"format": 2, "results": []}', b'{"format": 1, "results": [{}]}',
-     b'{"format": 1, "results": [{"key": 1, "exit": "x", "recovered": 0, "outputs": []}]}',
-     b"\xff", b"[" * 100_000],
-)  # fmt: skip
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"format": 2, "results": []}',
+        b'{"format": 1, "results": [{}]}',
+        b'{"format": 1, "results": [{"key": 1, "exit": "x", "recovered": 0, "outputs": []}]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
 def test_anything_else_is_refused(data: bytes) -> None:
     """Other JSON, other formats, deep nesting: an error of ours, which counts as no result."""
     with pytest.raises(ResultError):
@@ -52,6 +64,8 @@ def test_anything_else_is_refused(data: bytes) -> None:
 def test_modes_are_those_of_the_tree() -> None:
     """Annexed files and links are symlinks; files in git keep their executable bit."""
     assert [LINK, LINK, PLAIN, EXECUTABLE] == [
-        Output("x", "annex", "k", 1, True).mode, Output("x", "link", "o", 1).mode,
-        Output("x", "git", "o", 1).mode, Output("x", "git", "o", 1, True).mode,
-    ]  # fmt: skip
+        ResultFile("x", "annex", "k", 1, True).mode,
+        ResultFile("x", "link", "o", 1).mode,
+        ResultFile("x", "git", "o", 1).mode,
+        ResultFile("x", "git", "o", 1, True).mode,
+    ]

@@ -25,14 +25,23 @@ from tea_runner.core.results.run_record import (
 )
 
 text = st.text(
-    st.one_of(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), st.sampled_from('{}"\\\n^='))
-)  # fmt: skip
+    st.one_of(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+        st.sampled_from('{}"\\\n^='),
+    )
+)
 paths = st.lists(text.filter(bool), max_size=3).map(tuple)
 record = st.builds(
-    Record, title=text, command=text, inputs=paths, extra_inputs=paths, outputs=paths,
-    exit=st.integers(0, 255), dataset_id=st.sampled_from(["", "7f0e"]),
+    Record,
+    title=text,
+    command=text,
+    inputs=paths,
+    extra_inputs=paths,
+    outputs=paths,
+    exit=st.integers(0, 255),
+    dataset_id=st.sampled_from(["", "7f0e"]),
     trailers=st.sampled_from([(), (("Tea-Pipeline", "p"), ("Tea-Key", "k"))]),
-)  # fmt: skip
+)
 
 
 @given(record)

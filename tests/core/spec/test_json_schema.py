@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.spec.fields import INPUT, TOP, Field
-from tea_runner.core.spec.json_schema import json_schema, reference
+from tea_runner.core.spec.json_schema import json_schema, spec_reference
 from tea_runner.core.spec.parse import parse_specs
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +22,7 @@ Path('docs/reference/spec.md').write_text(schema.reference(), 'utf-8')"
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("pipeline.schema.json", json_schema()), ("spec.md", reference())]
+    ("name", "expected"), [("pipeline.schema.json", json_schema()), ("spec.md", spec_reference())]
 )
 def test_the_checked_in_file_is_current(name: str, expected: str) -> None:
     """What editors and people read is what the parser reads."""
@@ -49,7 +49,7 @@ def test_every_field_of_pachyderm_is_in_the_reference() -> None:
         metadata.labels reprocess_spec autoscaling tolerations sidecar_resource_requests dry_run
         determined maximum_expected_uptime
     """
-    page = reference()
+    page = spec_reference()
     assert [] == [name for name in theirs.split() if f"| `{name}` |" not in page]
 
 

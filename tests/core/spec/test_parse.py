@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from tea_runner.core.pipeline import Combined, Cron, Pfs, Pipeline, Resources, Secret, Transform
+from tea_runner.core.pipeline import (
+    Combined,
+    Cron,
+    Pfs,
+    Pipeline,
+    Resources,
+    SecretReference,
+    Transform,
+)
 from tea_runner.core.spec.parse import Problem, parse_specs
 
 MINIMAL = """\
@@ -146,8 +154,8 @@ def test_every_field_that_works_is_read() -> None:
             image="registry.example.org:5000/a/b:1@sha256:" + "0" * 64,
             code=("code/**",),
             secrets=(
-                Secret(name="s3", key="k", env_var="KEY"),
-                Secret(name="file", mount_path="/secrets"),
+                SecretReference(name="s3", key="k", env_var="KEY"),
+                SecretReference(name="file", mount_path="/secrets"),
             ),
             network=True,
         ),

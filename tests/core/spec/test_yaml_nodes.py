@@ -9,14 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.errors import SpecError
-from tea_runner.core.spec.yaml_nodes import Items, Keyed, Node, Scalar, read_documents, read_one
+from tea_runner.core.spec.yaml_nodes import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    read_documents,
+    read_one,
+)
 
 
 def plain(node: Node) -> object:
     """A node without its places."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return node.text
-    if isinstance(node, Items):
+    if isinstance(node, SequenceNode):
         return [plain(item) for item in node.items]
     return {key: plain(value) for key, value in node.values.items()}
 
@@ -110,8 +117,8 @@ def test_an_alias_bomb_is_no_bomb() -> None:
 def test_nodes_know_their_places() -> None:
     """Keys and values, also in the second document of a JSON file."""
     first, second = read_documents(b'{"a": 1}\n {"b":\n  2}').documents
-    assert isinstance(first.root, Keyed)
-    assert isinstance(second.root, Keyed)
+    assert isinstance(first.root, MappingNode)
+    assert isinstance(second.root, MappingNode)
     assert (1, 2) == (first.root.marks["a"].line, first.root.marks["a"].column)
     assert (2, 3) == (second.root.marks["b"].line, second.root.marks["b"].column)
     assert (3, 3) == (second.root.values["b"].mark.line, second.root.values["b"].mark.column)

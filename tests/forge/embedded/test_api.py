@@ -18,8 +18,13 @@ ADA = ("ada", "correct horse")
 EVE = ("eve", "battery staple")
 
 
-def ask(forge: EmbeddedForge, method: str, path: str, body: object = None,
-        auth: tuple[str, str] | None = ADA) -> requests.Response:  # fmt: skip
+def ask(
+    forge: EmbeddedForge,
+    method: str,
+    path: str,
+    body: object = None,
+    auth: tuple[str, str] | None = ADA,
+) -> requests.Response:
     """One call."""
     return requests.request(method, forge.url + path, json=body, auth=auth, timeout=60)
 
@@ -29,8 +34,14 @@ def test_all_but_health_and_version_ask_who_you_are(forge: EmbeddedForge) -> Non
     forge.create_repository("ada", "edges")
     for path in ("/healthz", "/api/healthz", "/api/v1/version"):
         assert ask(forge, "GET", path, auth=None).status_code == 200
-    for path in ("/", "/ada/edges", "/api/v1/user", "/api/v1/repos/search", "/api/v1/repos/ada/edges",
-                 "/ada/edges.git/info/refs?service=git-upload-pack"):  # fmt: skip
+    for path in (
+        "/",
+        "/ada/edges",
+        "/api/v1/user",
+        "/api/v1/repos/search",
+        "/api/v1/repos/ada/edges",
+        "/ada/edges.git/info/refs?service=git-upload-pack",
+    ):
         assert ask(forge, "GET", path, auth=None).status_code == 401
 
 

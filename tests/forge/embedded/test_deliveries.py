@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from tea_runner.core.delivery import Ignored, PushEvent, parse, signed
+from tea_runner.core.delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.forge.embedded import BadManners, EmbeddedForge
 from tests.clone import Clone
 from tests.receiver import Recorder
@@ -18,8 +18,9 @@ RECORDED = Path(__file__).parents[2] / "core" / "deliveries"
 
 def ask(forge: EmbeddedForge, method: str, path: str, body: object = None) -> Any:
     """Call the API as the owner."""
-    answer = requests.request(method, f"{forge.url}/api/v1{path}", json=body,
-                              auth=("ada", "correct horse"), timeout=10)  # fmt: skip
+    answer = requests.request(
+        method, f"{forge.url}/api/v1{path}", json=body, auth=("ada", "correct horse"), timeout=10
+    )
     answer.raise_for_status()
     return answer.json() if answer.content else None
 
@@ -27,8 +28,12 @@ def ask(forge: EmbeddedForge, method: str, path: str, body: object = None) -> An
 def hooked(tmp_path: Path, forge: EmbeddedForge, url: str, **changes: Any) -> tuple[Clone, int]:
     """A repository with one hook."""
     forge.create_repository("ada", "edges")
-    said = {"type": "gitea", "active": True, "events": ["push", "create", "delete"],
-            "config": {"url": url, "content_type": "json", "secret": "s"}}  # fmt: skip
+    said = {
+        "type": "gitea",
+        "active": True,
+        "events": ["push", "create", "delete"],
+        "config": {"url": url, "content_type": "json", "secret": "s"},
+    }
     made = ask(forge, "POST", "/repos/ada/edges/hooks", {**said, **changes})
     mine = Clone(tmp_path / "ada", forge.push_url("ada/edges", "ada", "correct%20horse"))
     return mine, made["id"]
@@ -88,8 +93,8 @@ def test_a_delivery_has_the_headers_and_fields_of_a_real_one(
     assert len(kept.said["commits"]) == 5
     assert kept.said["total_commits"] == 7
     assert kept.said["commits"][0]["added"] == ["f6"]
-    assert signed(kept.body, kept.headers["x-gitea-signature"], ["s"])
-    event = parse("push", kept.body)
+    assert is_signed(kept.body, kept.headers["x-gitea-signature"], ["s"])
+    event = parse_delivery("push", kept.body)
     assert isinstance(event, PushEvent)
     assert (event.repository, event.ref) == ("ada/edges", "refs/heads/main")
 
@@ -137,7 +142,7 @@ def test_the_test_of_a_hook_delivers_nothing_moved(tmp_path: Path, forge: Embedd
         recorder.kept.clear()
         ask(forge, "POST", f"/repos/ada/edges/hooks/{number}/tests")
         (kept,) = recorder.wait(1)
-    assert isinstance(parse("push", kept.body), Ignored)
+    assert isinstance(parse_delivery("push", kept.body), Ignored)
 
 
 def test_bad_manners_lose_and_repeat_deliveries(tmp_path: Path, forge: EmbeddedForge) -> None:

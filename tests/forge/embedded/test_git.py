@@ -13,8 +13,13 @@ from tea_runner.forge.embedded import BadManners, EmbeddedForge, Fault, Manners
 from tests.clone import Clone
 
 
-def clone(tmp_path: Path, forge: EmbeddedForge, user: str = "ada", word: str = "correct horse",
-          repository: str = "ada/edges") -> Clone:  # fmt: skip
+def clone(
+    tmp_path: Path,
+    forge: EmbeddedForge,
+    user: str = "ada",
+    word: str = "correct horse",
+    repository: str = "ada/edges",
+) -> Clone:
     """A clone that pushes as this user."""
     url = forge.push_url(repository, user, word.replace(" ", "%20"))
     return Clone(tmp_path / f"{user}-{len(list(tmp_path.iterdir()))}", url)
@@ -84,9 +89,16 @@ def test_an_atomic_push_moves_all_or_nothing(tmp_path: Path, forge: EmbeddedForg
     mine.push("main", "main:refs/heads/git-annex")
     mine.commit("b")
     wrong = "0" * 39 + "1"
-    said = mine.git("push", "--atomic", mine.url, f"--force-with-lease=git-annex:{wrong}",
-                    f"--force-with-lease=main:{first}", "main", "main:git-annex",
-                    check=False)  # fmt: skip
+    said = mine.git(
+        "push",
+        "--atomic",
+        mine.url,
+        f"--force-with-lease=git-annex:{wrong}",
+        f"--force-with-lease=main:{first}",
+        "main",
+        "main:git-annex",
+        check=False,
+    )
     assert "stale info" in said
     assert {"main": first, "git-annex": first} == forge.store.branches(next(forge.store.all()))
 
