@@ -65,7 +65,7 @@ class Stand(Lab):
     def push_now(self) -> str:
         """What a person's ``git push`` and the receiver do."""
         self.git("push", "-q", "--force", "origin", "main")
-        self.site().plans.request_plan(self.name, "refs/heads/main", why="bench")
+        self.site().plan_requests.request_plan(self.name, "refs/heads/main", why="bench")
         return self.git("rev-parse", "HEAD").strip()
 
     def results(self, commit: str, *, patience: float = 120) -> float:

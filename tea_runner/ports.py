@@ -49,11 +49,11 @@ class Objects(Protocol):
         """As :meth:`blob`, for many at once."""
         ...
 
-    def ahead(self, oids: Iterable[str]) -> None:
+    def prefetch_blobs(self, oids: Iterable[str]) -> None:
         """Begin to look for what :meth:`blobs` will be asked next."""
         ...
 
-    def bring(self, oids: Iterable[str]) -> None:
+    def fetch_blobs(self, oids: Iterable[str]) -> None:
         """Have blobs at hand that are wanted for themselves, whatever their size.
 
         :raises OutsideError: when they are not to be had.
@@ -124,7 +124,7 @@ class TreeStore(Protocol):
 class Subdataset(Protocol):
     """A subdataset that can be read and fetched from."""
 
-    links: Subdatasets | None
+    subdatasets: Subdatasets | None
 
     @property
     def objects(self) -> Objects:
@@ -163,9 +163,9 @@ class Dataset(Protocol):
     """A dataset, on a forge or in a clone: its tips, its objects, its results."""
 
     name: str
-    links: Subdatasets | None
+    subdatasets: Subdatasets | None
     #: Whether it is a person's clone, which need not have all content itself.
-    borrowed: bool
+    is_clone: bool
 
     @property
     def objects(self) -> Objects:
@@ -191,14 +191,14 @@ class Dataset(Protocol):
         """The scope of a branch: the empty text when it is trusted."""
         ...
 
-    def unsettled(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
+    def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
         """Key to (ref, result) of what jobs have finished and no results commit holds yet.
 
         Only of what this scope may use, as everything below that takes a scope.
         """
         ...
 
-    def known(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
+    def known_commits(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
         """Which of these keys some manifest knows, with the commit that holds the result."""
         ...
 
@@ -206,11 +206,11 @@ class Dataset(Protocol):
         """That result; None when it is not whole any more."""
         ...
 
-    def where(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def content_locations(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Which of these annex keys have their content, and in which storage (its uuid)."""
         ...
 
-    def fitted(self, result: Result, root: str, directory: str) -> Result | None:
+    def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
         """The result as the attributes of a tree want it saved in a directory.
 
         None when that takes content that is too large, or not to be had.
@@ -218,11 +218,11 @@ class Dataset(Protocol):
         ...
 
     @property
-    def neighbours(self) -> Sequence[str]:
+    def trusted_repositories(self) -> Sequence[str]:
         """Other repositories whose results count here as well."""
         ...
 
-    def elsewhere(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def known_in_other_repositories(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Which of these keys those have results for, with ``owner/name@commit``.
 
         :meth:`known_result` gives them then.
@@ -240,7 +240,7 @@ class Dataset(Protocol):
         """Collects the objects of a commit."""
         ...
 
-    def discard(self, refs: Sequence[str]) -> None:
+    def delete_job_refs(self, refs: Sequence[str]) -> None:
         """Delete refs of jobs whose results are settled; what cannot be deleted stays, unharmed."""
         ...
 
@@ -260,23 +260,23 @@ Missed = tuple[tuple[str, str], str]
 class RecomputeRequests(Protocol):
     """What people want of one branch beyond what its commits say, and what came of it."""
 
-    def forced(self) -> Mapping[str, str]:
+    def pending(self) -> Mapping[str, str]:
         """What to compute although it is known: a key or a pipeline's name to the wish's own name."""
         ...
 
-    def answered(self, words: Iterable[str]) -> None:
+    def complete(self, words: Iterable[str]) -> None:
         """These are done."""
         ...
 
-    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Remember what came of it; the same wish is counted once."""
         ...
 
-    def only(self, jobs: Collection[str]) -> None:
+    def cancel_jobs_except(self, jobs: Collection[str]) -> None:
         """The branch waits for these jobs alone: others that nobody wants are not begun."""
         ...
 
-    def alone(self) -> AbstractContextManager[object]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Nobody else asks for jobs meanwhile: one key is not begun in two repositories at once."""
         ...
 
@@ -296,11 +296,11 @@ class JobQueue(Protocol):
         """Which keys had inputs without content, and when."""
         ...
 
-    def want(self, job: Job) -> bool:
+    def enqueue(self, job: Job) -> bool:
         """Ask for a job; returns whether it was new."""
         ...
 
-    def wait_for(self, repository: str, branch: str, job_id: str) -> None:
+    def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when that job has ended."""
         ...
 

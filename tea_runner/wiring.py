@@ -169,21 +169,23 @@ class Site:
         forge = self.settings.forge
         bounds = FetchLimits(size=forge.max_fetch, refs=forge.max_refs)
         mirror = Mirror(path, self.forge.remote_url(name), self.git, bounds)
-        made = ForgeDataset(
+        return ForgeDataset(
             name,
             mirror,
             Annex(path, self.git, self.storages),
             trusted=self.settings.trusted_branches,
             secret=self.secret,
+            sign=self.signer,
+            list_refs=functools.partial(self.forge.refs, name, *FETCHED),
+            subdatasets=ForgeSubdatasets(
+                name, self.forge_base, self.repository, allowed=self.settings.repositories
+            ),
+            shared_results=(
+                SharedResults(name, lambda: self._named(trusted), self.repository)
+                if trusted
+                else None
+            ),
         )
-        made.sign = self.signer
-        made.listing = functools.partial(self.forge.refs, name, *FETCHED)
-        made.links = ForgeSubdatasets(
-            name, self.forge_base, self.repository, allowed=self.settings.repositories
-        )
-        if self.settings.trusted_repositories:
-            made.others = SharedResults(name, lambda: self._named(trusted), self.repository)
-        return made
 
     def _named(self, patterns: Sequence[str]) -> list[str]:
         """The repositories that these patterns name."""
@@ -338,12 +340,12 @@ class Site:
         return path.read_bytes().strip()
 
     @cached_property
-    def tally(self) -> DeliveryCounts:
+    def delivery_counts(self) -> DeliveryCounts:
         """Deliveries by what became of them."""
         return DeliveryCounts(self.redis)
 
     @cached_property
-    def work(self) -> Queues:
+    def queues(self) -> Queues:
         """The queues, to put work in."""
         return Queues(self.redis)
 
@@ -353,7 +355,7 @@ class Site:
         said = self.settings.worker
         return JobStore(
             self.redis,
-            self.work.enqueue,
+            self.queues.enqueue,
             secret=self.secret,
             lease=int(said.lease),
             crashes=said.crashes,
@@ -361,16 +363,16 @@ class Site:
         )
 
     @cached_property
-    def plans(self) -> PlanRequestStore:
+    def plan_requests(self) -> PlanRequestStore:
         """What is to be planned, and what was."""
-        return PlanRequestStore(self.redis, self.work.enqueue)
+        return PlanRequestStore(self.redis, self.queues.enqueue)
 
     @cached_property
-    def paces(self) -> ThroughputStore:
+    def throughputs(self) -> ThroughputStore:
         """How fast pipelines are."""
         return ThroughputStore(self.redis)
 
-    def wishes(self, repository: str, branch: str) -> BranchRecomputeRequests:
+    def recompute_requests(self, repository: str, branch: str) -> BranchRecomputeRequests:
         """What people want of a branch beyond what its commits say."""
         return BranchRecomputeRequests(self.redis, repository, branch, self.jobs.facts)
 
@@ -387,7 +389,7 @@ class Site:
 
     def fleet(self) -> Fleet:
         """The workers, and what waits for them."""
-        return read_fleet(self.redis, self.jobs.unended().values())
+        return read_fleet(self.redis, self.jobs.live().values())
 
     @cached_property
     def versions(self) -> Mapping[str, str]:

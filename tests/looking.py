@@ -57,8 +57,8 @@ def make_site(broker: RedisServer, state: Path, **flags: object) -> Site:
 
 def plan_to_end(site: Site, repository: str, tip: str, **more: Any) -> None:
     """What a planner leaves behind that had nothing to do."""
-    with site.plans.lock(repository, "main") as mine:
-        assert site.plans.end(repository, "main", tip, mine, **more)
+    with site.plan_requests.lock(repository, "main") as mine:
+        assert site.plan_requests.end(repository, "main", tip, mine, **more)
 
 
 def make_job(number: int = 1, *labels: str, pipeline: str = "edges") -> Job:
@@ -115,7 +115,7 @@ def save(
 
 def begin(site: Site, job: Job, printed: bytes = b"") -> Claim:
     """Have a worker take a job and print something."""
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     claim = site.jobs.claim(job.id, "worker-node1-77-ab12", f"token-{job.id}")
     assert claim is not None
     log = JobLog(site.redis, job.id, 1 << 20)
@@ -128,4 +128,4 @@ def fail(site: Site, job: Job, sentence: str = "the command ended with code 1") 
     """Have a job run and fail for good."""
     claim = begin(site, job, b"Traceback: no such colour\n")
     site.jobs.fail(job, {key: sentence for _, key in job.datums})
-    site.jobs.end(claim, "failed", sentence)
+    site.jobs.finish(claim, "failed", sentence)

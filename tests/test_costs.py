@@ -45,7 +45,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
         commands.append(argv)
         return launch(launcher, argv, **how)
 
-    monkeypatch.setattr(process, "start", counted)
+    monkeypatch.setattr(process, "start_process", counted)
     monkeypatch.setattr(CgroupLauncher, "start", launched)
     return commands
 
@@ -221,7 +221,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         lab.save()
         lab.push()
         sizes.clear()
-        site.plans.request_plan(lab.name, "refs/heads/main", why="test")
+        site.plan_requests.request_plan(lab.name, "refs/heads/main", why="test")
         planner.plan(lab.name, "main")
         for job in site.jobs.waiting():
             worker(job)
@@ -262,7 +262,7 @@ def test_a_job_asks_redis_a_fixed_number_of_times(
         lab.save()
         lab.push()
         site = lab.site()
-        site.plans.request_plan(lab.name, "refs/heads/main", why="test")
+        site.plan_requests.request_plan(lab.name, "refs/heads/main", why="test")
         planner = BranchPlanner(site)
         planner.plan(lab.name, "main")
         worker = JobWorker(site, "counted")

@@ -47,8 +47,8 @@ def test_each_process_can_do_its_work_as_its_user(forge: HostileForge) -> None:
     """Announced by the receiver's user, planned and done by the others': settled."""
     forge.make("mine", {})
     receiver = site(forge, "tea-receiver")
-    receiver.plans.request_plan("lab/mine", "refs/heads/main", why="test")
-    assert 1 == receiver.work.length("plan")
+    receiver.plan_requests.request_plan("lab/mine", "refs/heads/main", why="test")
+    assert 1 == receiver.queues.length("plan")
     forge.planner.close()
     forge.worker.close()
     forge.planner = BranchPlanner(site(forge, "tea-planner"))

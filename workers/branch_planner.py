@@ -45,8 +45,8 @@ class _OpenDataset:
 
     def rest(self) -> None:
         """Let go of what the last piece of work had no use for."""
-        self.repository.objects.rest()
-        self.memory.rest()
+        self.repository.objects.evict()
+        self.memory.evict_unused()
 
     def close(self) -> None:
         """End the processes behind it."""
@@ -81,13 +81,13 @@ class BranchPlanner:
         return advance
 
     def _plan(self, repository: str, branch: str) -> AdvanceResult | None:
-        with self._site.plans.lock(repository, branch) as mine:
+        with self._site.plan_requests.lock(repository, branch) as mine:
             if not mine:
                 # Whoever is at it may have read the tip before the latest push.
-                self._site.work.enqueue("plan", json.dumps([repository, branch]))
+                self._site.queues.enqueue("plan", json.dumps([repository, branch]))
                 return None
             reached("plan")
-            why = self._site.plans.begin(repository, branch)
+            why = self._site.plan_requests.begin(repository, branch)
             if is_pull(branch) and not self._site.settings.pull_requests:
                 # Asked for before the setting was taken back, or by somebody who writes to the queue.
                 log.warning("plan %s %s: pull requests are not processed here", repository, branch)
@@ -125,9 +125,9 @@ class BranchPlanner:
             dataset=repository,
             queue=self._site.jobs,
             who=self._site.who,
-            memory=memory,
-            pace=functools.partial(self._site.paces.of, name),
-            wishes=self._site.wishes(name, branch),
+            cache=memory,
+            pace=functools.partial(self._site.throughputs.get, name),
+            recompute_requests=self._site.recompute_requests(name, branch),
         )
         with step("advance"), gc_paused():
             advance = advancer.advance(branch)
@@ -144,7 +144,7 @@ class BranchPlanner:
             with step("status"):
                 said = self._statuses.post(run, advance)
         # Last of all: whatever ends this process before leaves the branch to the reconciler.
-        plans, starved = self._site.plans, advancer.starved
+        plans, starved = self._site.plan_requests, advancer.starved
         waits = any(progress.jobs for progress in advance.pipelines.values())
         if not plans.end(
             name, branch, advance.commit, mine, starved=starved, said=said, waits=waits
@@ -156,7 +156,7 @@ class BranchPlanner:
     def _subscribe(self, name: str, branch: str, tip: CommitView) -> None:
         """Remember which repositories this branch follows; the next plan after a loss says it anew."""
         with contextlib.suppress(TeaError):
-            links = tip.links
+            links = tip.subdatasets
             for submodule, _ in tracked(tip).values() if links is not None else ():
                 assert links is not None
                 upstream = links.name(submodule)
@@ -171,7 +171,7 @@ class BranchPlanner:
         for follower in followers:
             repository, _, branch = follower.decode().partition("\n")
             if repository != name:
-                self._site.plans.request_plan(
+                self._site.plan_requests.request_plan(
                     repository, f"refs/heads/{branch}", why=f"{name} has moved"
                 )
         self._site.redis.set(place, commit)

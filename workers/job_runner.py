@@ -73,7 +73,7 @@ class JobRunner:
         self._works: dict[tuple[str, str, object], PipelineInputs] = {}
         self._attributes = Attributes(repository.mirror, means.scratch.path)
 
-    def do(
+    def run(
         self,
         job: Job,
         write: Callable[[bytes], None],
@@ -109,7 +109,7 @@ class JobRunner:
             stack.callback(stream.flush)
             given = self.means.secrets(job, work.pipeline, base / "secrets")
             leak = Redactor(given.values)
-            for computed in bench.compute(
+            for computed in bench.run(
                 tip,
                 work,
                 job.datums,
@@ -163,15 +163,15 @@ class JobRunner:
         """Whether the results of all of its datums are known on the forge by now."""
         self.repository.refresh()
         keys = [key for _, key in job.datums]
-        unsettled = self.repository.unsettled(job.scope)
+        unsettled = self.repository.unsettled_results(job.scope)
         if job.salt:
             return all(key in unsettled and unsettled[key][1].salt == job.salt for key in keys)
         rest = [key for key in keys if key not in unsettled]
-        return not rest or len(self.repository.known(rest, job.scope)) == len(set(rest))
+        return not rest or len(self.repository.known_commits(rest, job.scope)) == len(set(rest))
 
     def _dataset(self, tip: CommitView, path: str) -> ForgeDataset:
         """The dataset itself, or a subdataset of it."""
-        linked = tip.reach(path)[0].linked if path else None
+        linked = tip.resolve(path)[0].linked if path else None
         return linked if isinstance(linked, ForgeDataset) else self.repository
 
     def _work(self, job: Job) -> tuple[CommitView, PipelineInputs]:
@@ -207,7 +207,7 @@ class JobRunner:
             self.repository.objects,
             job.commit,
             self._memory,
-            links=self.repository.links,
+            links=self.repository.subdatasets,
             pins=dict(job.pins),
         )
 
@@ -238,8 +238,8 @@ class JobRunner:
 
     def rest(self) -> None:
         """Let go of what the last job had no use for."""
-        self.repository.objects.rest()
-        self._memory.rest()
+        self.repository.objects.evict()
+        self._memory.evict_unused()
 
     def close(self) -> None:
         """End the processes behind it."""

@@ -92,7 +92,7 @@ class JobWorker:
         problem = self.scratch.problem()
         if problem:
             log.warning("job %s is left to others: %s", job_id, problem)
-            self._site.work.enqueue("work", job_id)
+            self._site.queues.enqueue("work", job_id)
             return
         try:
             claim = jobs.claim(job_id, self.name, new_token())
@@ -126,7 +126,7 @@ class JobWorker:
                 report = None
                 if not (claim.doubtful and workshop.is_done(job)):
                     with job_log.together(_LOG_PAUSE):
-                        report = workshop.do(
+                        report = workshop.run(
                             job,
                             job_log.write,
                             cancelled=cancelled,
@@ -139,13 +139,13 @@ class JobWorker:
             except Superseded as error:
                 # Whoever still wants its datums plans again, and asks for them at the newer commit.
                 job_log.write(f"tea-runner: {error.message}\n".encode())
-                jobs.end(claim, "cancelled", error.message)
+                jobs.finish(claim, "cancelled", error.message)
                 return
             except ContentMissing as error:
                 # Not a failure: the datums wait until the git-annex branch moves.
                 job_log.write(f"tea-runner: {error.message}\n".encode())
-                jobs.miss(job, workshop.annex_tip, error.message)
-                jobs.end(claim, "failed", error.message)
+                jobs.record_missing(job, workshop.annex_tip, error.message)
+                jobs.finish(claim, "failed", error.message)
                 return
             except OutsideError as error:
                 self._later(claim, job_log, error.message)
@@ -153,7 +153,7 @@ class JobWorker:
             except TeaError as error:
                 job_log.write(f"tea-runner: {error.message}\n".encode())
                 jobs.fail(job, dict.fromkeys((key for _, key in job.datums), error.message))
-                jobs.end(claim, "failed", error.message)
+                jobs.finish(claim, "failed", error.message)
                 return
             except OSError as error:
                 if is_of_the_machine(error):
@@ -166,7 +166,7 @@ class JobWorker:
                 return
         if report is None:
             # Somebody had done it, and could not say so.
-            jobs.end(claim, "done")
+            jobs.finish(claim, "done")
             return
         problem = self.scratch.problem() if report.failures else ""
         if problem:
@@ -176,12 +176,12 @@ class JobWorker:
         reached("end")
         jobs.fail(job, report.failures)
         first = next(iter(report.failures.values()), "")
-        jobs.note(job.id, seconds=f"{report.seconds:.3f}", datums=str(len(job.datums)))
+        jobs.set_fields(job.id, seconds=f"{report.seconds:.3f}", datums=str(len(job.datums)))
         if not report.failures:
-            self._site.paces.note(
+            self._site.throughputs.record(
                 job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds
             )
-        jobs.end(claim, "failed" if report.failures else "done", first)
+        jobs.finish(claim, "failed" if report.failures else "done", first)
         reached("end.end")
 
     def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
@@ -202,15 +202,15 @@ class JobWorker:
         troubles = jobs.count(claim.job.id, "troubles")
         if last or troubles >= _TRIES:
             jobs.fail(claim.job, dict.fromkeys((key for _, key in claim.job.datums), sentence))
-            jobs.end(claim, "failed", sentence)
+            jobs.finish(claim, "failed", sentence)
             return
         if troubles <= 2:
             time.sleep(0.25 * troubles)
-            jobs.put_back(claim, sentence)
+            jobs.retry_later(claim, sentence)
             return
         wait = min(2.0 ** min(troubles - 2, 10), _LONGEST_WAIT)
         wait *= random.uniform(0.75, 1.0)  # noqa: S311 - not a secret
-        jobs.put_back(claim, sentence, wait=math.ceil(wait))
+        jobs.retry_later(claim, sentence, wait=math.ceil(wait))
 
     def _open(self, repository: str) -> JobRunner:
         return JobRunner(

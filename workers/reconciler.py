@@ -25,7 +25,7 @@ class Reconciler:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._lost = OrphanScanner(site.redis, site.work)
+        self._lost = OrphanScanner(site.redis, site.queues)
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:
@@ -53,15 +53,19 @@ class Reconciler:
             self._lost.forget(repository, tips)
             wanted = filter(self._wanted, tips)
             for branch, why in self._lost.unplanned(repository, tips, wanted).items():
-                self._site.plans.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+                self._site.plan_requests.request_plan(
+                    repository, f"refs/heads/{branch}", why="reconciler"
+                )
                 mended.append(f"planned {repository} {branch}: {why}")
         return mended
 
     def _statuses(self) -> list[str]:
         """Branches of which the forge did not take all that was to be said; some in each round."""
         mended = []
-        for repository, branch in self._lost.unsaid(20):
-            self._site.plans.request_plan(repository, f"refs/heads/{branch}", why="reconciler")
+        for repository, branch in self._lost.pop_failed_statuses(20):
+            self._site.plan_requests.request_plan(
+                repository, f"refs/heads/{branch}", why="reconciler"
+            )
             mended.append(f"planned {repository} {branch}: the forge did not take a status")
         return mended
 

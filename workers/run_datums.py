@@ -57,7 +57,7 @@ class DatumRunner:
     get: GetContent
     write_blob: WriteBlob
 
-    def compute(
+    def run(
         self,
         tip: CommitView,
         work: PipelineInputs,

@@ -109,7 +109,7 @@ class JobStore:
             )
         return found
 
-    def want(self, job: Job) -> bool:
+    def enqueue(self, job: Job) -> bool:
         """Ask for a job; returns whether it had to be enqueued."""
         wanter = f"{job.repository}\n{job.branch}"
         names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
@@ -123,7 +123,7 @@ class JobStore:
             self._enqueue("work", job.id)
         return bool(new)
 
-    def wait_for(self, repository: str, branch: str, job_id: str) -> None:
+    def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when a job that is under way has ended."""
         wanter = f"{repository}\n{branch}"
         self._redis.sadd(f"tea:wanted:{job_id}", wanter)
@@ -162,7 +162,7 @@ class JobStore:
                 f"it is parked until somebody retries it"
             )
             self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
-            self.end(Claim(job=job, token="", attempt=attempt), "failed", sentence)
+            self.finish(Claim(job=job, token="", attempt=attempt), "failed", sentence)
             return None
         doubtful = attempt > 1 or age > self._lease
         return Claim(job=job, token=token, attempt=attempt, doubtful=doubtful)
@@ -187,19 +187,19 @@ class JobStore:
         A job that somebody cancelled ends instead.
         """
         if self.is_cancelled(claim):
-            self._stop(claim.job, claim.token)
+            self._cancel_claimed(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
         if self._release(keys=keys, args=[claim.token, -1, 0, ""]):
             self._enqueue("work", claim.job.id)
 
-    def put_back(self, claim: Claim, sentence: str, *, wait: int = 0) -> None:
+    def retry_later(self, claim: Claim, sentence: str, *, wait: int = 0) -> None:
         """Give the claim back after a failure of the world: the attempt counts.
 
         :param wait: seconds before anybody may claim it; the reconciler queues it then.
         """
         if self.is_cancelled(claim):
-            self._stop(claim.job, claim.token)
+            self._cancel_claimed(claim.job, claim.token)
             return
         keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
         if (
@@ -208,7 +208,7 @@ class JobStore:
         ):
             self._enqueue("work", claim.job.id)
 
-    def note(self, job_id: str, **facts: str) -> None:
+    def set_fields(self, job_id: str, **facts: str) -> None:
         """Remember facts for the pages."""
         if facts:
             self._redis.hset(f"tea:job:{job_id}", mapping=dict(facts))  # type: ignore[arg-type]
@@ -227,7 +227,7 @@ class JobStore:
             )
         pipe.execute()
 
-    def end(self, claim: Claim, state: str, error: str = "") -> None:
+    def finish(self, claim: Claim, state: str, error: str = "") -> None:
         """The job has ended; branches that waited for it alone are planned again."""
         job = claim.job
         names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
@@ -236,9 +236,9 @@ class JobStore:
             args=[job.id, claim.token, state, _now(), self._redact(error)],
         )
         self._redis.delete(*names)
-        self._plan_again(ready)
+        self._plan_subscribers(ready)
 
-    def _plan_again(self, wanters: Iterable[bytes]) -> None:
+    def _plan_subscribers(self, wanters: Iterable[bytes]) -> None:
         for wanter in wanters:
             self._enqueue(
                 "plan", json.dumps(wanter.decode("utf-8", "surrogateescape").split("\n", 1))
@@ -256,7 +256,7 @@ class JobStore:
         facts = self.facts([job_id]).get(job_id)
         if facts is None or facts.job is None:
             raise NotFound(f"there is no job {job_id}; tea-runner show RUN lists those of a run")
-        return self._stop(facts.job, "")
+        return self._cancel_claimed(facts.job, "")
 
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody wants this job to stop; False also when Redis does not say."""
@@ -265,18 +265,18 @@ class JobStore:
         except redis.RedisError:
             return False
 
-    def _stop(self, job: Job, token: str) -> str:
+    def _cancel_claimed(self, job: Job, token: str) -> str:
         sentence = CANCELLED.format(job=job.id)
         keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
         args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.queue_namespace]
         names = [key for _, key in job.datums]
         word, *ready = answered(lambda: self._cancel(keys=keys, args=[*args, *names]))
-        self._plan_again(ready)
+        self._plan_subscribers(ready)
         return str(word.decode())
 
     # -- content that is not there yet -------------------------------------------------------
 
-    def miss(self, job: Job, annex_tip: str, sentence: str) -> None:
+    def record_missing(self, job: Job, annex_tip: str, sentence: str) -> None:
         """Remember that inputs of a job have no content anywhere, as of this ``git-annex`` tip.
 
         For ten minutes, in case content comes without a word in git.
@@ -297,7 +297,7 @@ class JobStore:
 
     # -- looking -----------------------------------------------------------------------------
 
-    def look(self, job_id: str) -> dict[str, str]:
+    def get(self, job_id: str) -> dict[str, str]:
         """All that is known of a job; empty when nothing is."""
         raw: Any = self._redis.hgetall(f"tea:job:{job_id}")
         return {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
@@ -325,12 +325,12 @@ class JobStore:
         except Refused:
             return None
 
-    def named(self, beginning: str) -> list[str]:
+    def ids_starting_with(self, beginning: str) -> list[str]:
         """Ids of the jobs whose id begins so; *beginning* is of hex digits."""
         found = answered(lambda: list(self._redis.scan_iter(f"tea:job:{beginning}*", count=1000)))
         return sorted(name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in found)
 
-    def unended(self) -> dict[str, JobFacts]:
+    def live(self) -> dict[str, JobFacts]:
         """All jobs that wait or run."""
         names = answered(lambda: list(self._redis.scan_iter("tea:job:*", count=1000)))
         facts = self.facts([name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in names])
@@ -338,7 +338,7 @@ class JobStore:
 
     def waiting(self) -> list[str]:
         """Jobs that wait for a worker."""
-        return [job for job, facts in self.unended().items() if facts.state == "waiting"]
+        return [job for job, facts in self.live().items() if facts.state == "waiting"]
 
     def problem(self) -> str:
         """What is wrong with Redis, or nothing."""

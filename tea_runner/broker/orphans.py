@@ -114,7 +114,7 @@ class OrphanScanner:
     def _is_missing(self, repository: str) -> bool:
         return next(iter(self._redis.scan_iter(_missing(repository), count=1000)), None) is not None
 
-    def unsaid(self, number: int) -> list[tuple[str, str]]:
+    def pop_failed_statuses(self, number: int) -> list[tuple[str, str]]:
         """(repository, branch) of some branches of which the forge did not take every status."""
         found: Any = answered(lambda: self._redis.spop("tea:unsaid", number))
         pairs = [_text(name).partition("\n") for name in found]

@@ -64,7 +64,7 @@ class BranchRecomputeRequests:
         self._facts = facts
         self._let_go = connection.register_script(_LET_GO)
 
-    def want(self, words: Iterable[str], wish: str) -> None:
+    def add(self, words: Iterable[str], wish: str) -> None:
         """Have keys, or all datums of pipelines, computed although they are known."""
         with _answered():
             pipe = self._redis.pipeline(transaction=True)
@@ -73,7 +73,7 @@ class BranchRecomputeRequests:
             pipe.expire(f"tea:forced:{self._wanter}", _DAY)
             pipe.execute()
 
-    def forced(self) -> Mapping[str, str]:
+    def pending(self) -> Mapping[str, str]:
         """What is wanted: a key or a pipeline's name, with the wish."""
         with _answered():
             found: Any = self._redis.hgetall(f"tea:forced:{self._wanter}")
@@ -81,14 +81,14 @@ class BranchRecomputeRequests:
             word.decode("utf-8", "surrogateescape"): wish.decode() for word, wish in found.items()
         }
 
-    def answered(self, words: Iterable[str]) -> None:
+    def complete(self, words: Iterable[str]) -> None:
         """These are done."""
         done = list(words)
         if done:
             with _answered():
                 self._redis.hdel(f"tea:forced:{self._wanter}", *done)
 
-    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Write verdicts into the ledger, each wish's once, and differences into the log."""
         new = []
         with _answered():
@@ -112,7 +112,7 @@ class BranchRecomputeRequests:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def only(self, jobs: Collection[str]) -> None:
+    def cancel_jobs_except(self, jobs: Collection[str]) -> None:
         """Let go of jobs that the branch waited for; those that nobody else wants do not begin."""
         with _answered():
             pending: Any = self._redis.smembers(f"tea:pending:{self._wanter}")
@@ -128,7 +128,7 @@ class BranchRecomputeRequests:
                     args=[job, self._wanter, f"{time.time():.3f}", _NEEDLESS, *names],
                 )
 
-    def alone(self) -> AbstractContextManager[object]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """No other planner asks for jobs meanwhile."""
         return redis_lock(self._redis, "tea:starting", patience=10.0)
 

@@ -93,7 +93,7 @@ class RunStore:
         names: Any = answered(lambda: self._redis.zrevrange("tea:repositories", 0, -1))
         return [name.decode("utf-8", "replace") for name in names]
 
-    def of_job(self, job_id: str) -> Run | None:
+    def run_of_job(self, job_id: str) -> Run | None:
         """The run that a job was last wanted for."""
         raw: Any = answered(lambda: self._redis.get(f"tea:run-of:{job_id}"))
         return self.get(raw.decode("ascii", "replace")) if raw else None

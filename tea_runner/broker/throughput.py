@@ -22,7 +22,7 @@ class ThroughputStore:
     def __init__(self, connection: redis.Redis) -> None:
         self._redis = connection
 
-    def note(self, repository: str, pipeline: str, *, datums: int, seconds: float) -> None:
+    def record(self, repository: str, pipeline: str, *, datums: int, seconds: float) -> None:
         """A job did so many datums in so many seconds; the latest job counts as much as all before."""
         name = f"tea:pace:{repository}"
         with contextlib.suppress(redis.RedisError, ValueError):
@@ -34,7 +34,7 @@ class ThroughputStore:
             pipe.expire(name, _KEEP)
             pipe.execute()
 
-    def of(self, repository: str, pipeline: str) -> Throughput | None:
+    def get(self, repository: str, pipeline: str) -> Throughput | None:
         """What is known; None for a pipeline that never ran."""
         with contextlib.suppress(redis.RedisError, ValueError):
             pipe = self._redis.pipeline(transaction=False)

@@ -74,7 +74,7 @@ def _run_all(
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
     try:
         wanted = [(label, "") for label in datums]
-        for computed in made.compute(tip, work, wanted, base, job="exec", write=_to_stderr):
+        for computed in made.run(tip, work, wanted, base, job="exec", write=_to_stderr):
             if computed.error is not None:
                 raise computed.error
             for item in computed.found:
@@ -99,7 +99,7 @@ def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> Da
 
 
 def _dataset(session: OpenDataset, tip: CommitView, path: str) -> ForgeDataset:
-    linked = tip.reach(path)[0].linked if path else None
+    linked = tip.resolve(path)[0].linked if path else None
     return linked if isinstance(linked, ForgeDataset) else session.clone
 
 
@@ -137,7 +137,7 @@ class _WithPipeline(CommitView):
     """A tip in which one pipeline is as it was recorded."""
 
     def __init__(self, tip: CommitView, pipeline: Pipeline) -> None:
-        super().__init__(tip.objects, tip.commit, tip.memory, links=tip.links)
+        super().__init__(tip.objects, tip.commit, tip.cache, links=tip.subdatasets)
         self._pinned = pipeline
         self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)
 

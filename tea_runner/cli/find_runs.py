@@ -43,7 +43,7 @@ def find_job(context: Context, name: str) -> JobFacts | None:
     """
     if not _HEX.fullmatch(name) or len(name) > 32:
         return None
-    ids = [name] if len(name) == 32 else context.site.jobs.named(name)
+    ids = [name] if len(name) == 32 else context.site.jobs.ids_starting_with(name)
     if len(ids) > 1:
         raise UsageError(f"{len(ids)} jobs begin with {name}; give more digits of the one you mean")
     facts: dict[str, JobFacts] = context.site.jobs.facts(ids)

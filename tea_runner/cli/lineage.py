@@ -77,7 +77,7 @@ def _files(tip: CommitView, path: str) -> list[str]:
 
     :raises NotFound: when there is neither at this commit.
     """
-    at, rest = tip.reach(path)
+    at, rest = tip.resolve(path)
     entry = at.entry(rest) if rest else None
     if entry is not None and entry.mode not in (TREE, SUBMODULE):
         return [path]
@@ -117,7 +117,7 @@ def _open(tip: CommitView, commit: str) -> CommitView | None:
     """Another commit of the same dataset, None when it is not at hand."""
     try:
         return CommitView(
-            tip.objects, commit, tip.memory, links=tip.links, path=tip.path, linked=tip.linked
+            tip.objects, commit, tip.cache, links=tip.subdatasets, path=tip.path, linked=tip.linked
         )
     except OutsideError:
         return None

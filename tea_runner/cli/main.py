@@ -13,10 +13,10 @@ import platform
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,42 +25,45 @@ from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import Settings, load_settings
 
-#: Verb to the file that holds it; loaded when it is used, so that each verb starts quickly.
-VERBS = {
-    "init": "init",
-    "lint": "lint",
-    "datums": "datums",
-    "plan": "plan",
-    "why": "why",
-    "dag": "dag",
-    "resolve": "resolve",
-    "run": "run",
-    "exec": "exec",
-    "status": "status",
-    "lineage": "lineage",
-    "demo": "demo",
-    "up": "up",
-    "serve": "serve",
-    "worker": "worker",
-    "planner": "planner",
-    "reconcile": "reconcile",
-    "runs": "runs",
-    "show": "show",
-    "logs": "logs",
-    "wait": "wait",
-    "retry": "retry",
-    "recompute": "recompute",
-    "verify": "verify",
-    "cancel": "cancel",
-    "hook": "hook",
-    "forge": "forge",
-    "check": "check",
-    "config": "config",
-    "completion": "completion",
-    "index": "index",
-    "pull": "pull",
-    "verify-commit": "verify_commit",
-}
+if TYPE_CHECKING:
+    from tea_runner.wiring import Site
+
+#: The verbs, in the order of ``--help``; each is loaded when it is used, so that it starts quickly.
+VERBS = (
+    "init",
+    "lint",
+    "datums",
+    "plan",
+    "why",
+    "dag",
+    "resolve",
+    "run",
+    "exec",
+    "status",
+    "lineage",
+    "demo",
+    "up",
+    "serve",
+    "worker",
+    "planner",
+    "reconcile",
+    "runs",
+    "show",
+    "logs",
+    "wait",
+    "retry",
+    "recompute",
+    "verify",
+    "cancel",
+    "hook",
+    "forge",
+    "check",
+    "config",
+    "completion",
+    "index",
+    "pull",
+    "verify-commit",
+)
 
 
 @dataclass
@@ -73,7 +76,6 @@ class Context:
     variables: Mapping[str, str]
     as_json: bool = False
     quiet: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -81,7 +83,7 @@ class Context:
         return load_settings(file=self.config, env=self.variables, flags=self.flags)
 
     @cached_property
-    def site(self) -> Any:
+    def site(self) -> Site:
         """The parts put together."""
         from tea_runner.wiring import Site
 
@@ -92,12 +94,12 @@ class Verbs(click.Group):
     """Finds a verb's file by its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return [verb for verb, name in VERBS.items() if _exists(name)]
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
-        if name not in VERBS or not _exists(VERBS[name]):
+        if name not in VERBS:
             return None
-        module = importlib.import_module(f"tea_runner.cli.{VERBS[name]}")
+        module = importlib.import_module(f"tea_runner.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -112,10 +114,6 @@ class Verbs(click.Group):
             hint = f"; did you mean {near[0]}?" if near else "; see tea-runner --help"
             raise UsageError(f"there is no command {name}{hint}")
         return super().resolve_command(ctx, args)
-
-
-def _exists(name: str) -> bool:
-    return (Path(__file__).parent / f"{name}.py").exists()
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -45,7 +45,7 @@ class OpenDataset:
             if at == "HEAD":
                 raise NotFound("this dataset has no commit yet; save something: datalad save")
             raise NotFound(f"there is no commit {at}; git log --oneline lists them")
-        return CommitView(self.clone.objects, commit, self.memory, links=self.clone.links)
+        return CommitView(self.clone.objects, commit, self.memory, links=self.clone.subdatasets)
 
     def plan(
         self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
@@ -71,9 +71,9 @@ class OpenDataset:
             dataset=self.clone,
             queue=self.queue,
             who=self.context.site.who,
-            memory=self.memory,
+            cache=self.memory,
             only=only,
-            wishes=wishes,
+            recompute_requests=wishes,
         )
 
 

@@ -66,7 +66,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
         _mirror(context, repository), number, commit, branches=settings.branches
     )
     # The push is announced as any other is; this way it is found without a hook, too.
-    context.site.plans.request_plan(
+    context.site.plan_requests.request_plan(
         repository, f"refs/heads/{done.branch}", why=f"pull request {number} approved"
     )
     if context.as_json:

@@ -44,8 +44,8 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     site = context.site
     scope = scope_of(branch, site.settings.trusted_branches)
     site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
-    site.wishes(repository, branch).want(wanted, new_wish())
-    site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
+    site.recompute_requests(repository, branch).add(wanted, new_wish())
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "recompute": sorted(wanted)}
         click.echo(json.dumps(document, indent=1))

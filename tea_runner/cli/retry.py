@@ -29,7 +29,7 @@ def command(context: Context, name: str) -> None:
     site = context.site
     scope = scope_of(branch, context.settings.trusted_branches)
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
-    site.plans.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}
         click.echo(json.dumps(document, indent=1))

@@ -82,7 +82,7 @@ def command(
         words, pipelines = wished(session.plan("HEAD"), pipelines)
         ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
         wishes = LocalRecomputeRequests(words, new_wish(), ledger.add_verdict)
-    planned = session.plan("HEAD", pipelines, wishes.forced() if wishes else None)
+    planned = session.plan("HEAD", pipelines, wishes.pending() if wishes else None)
     check_names(planned, pipelines)
     if planned.plan.problems:
         for problem in planned.plan.problems:

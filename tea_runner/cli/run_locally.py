@@ -74,7 +74,7 @@ def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progr
                 except queue.Empty:
                     return
                 lines: list[bytes] = []
-                report = shop.do(job, lines.append, stop.is_set)
+                report = shop.run(job, lines.append, stop.is_set)
                 session.queue.failed.update(report.failures)
                 if report.failures:
                     _keep_log(session, job, lines, progress.console)

@@ -85,7 +85,7 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
 
 
 def _show_job(context: Context, facts: JobFacts) -> None:
-    run = context.site.runs.of_job(facts.id)
+    run = context.site.runs.run_of_job(facts.id)
     row = run_status(run, {facts.id: facts}) if run is not None else None
     document = job_document(facts, row)
     if context.as_json:

@@ -124,7 +124,7 @@ def _verify_one(
     log: list[bytes] = []
     try:
         wanted = [(row.datum, row.key) for row in current.values()]
-        for computed in made.compute(tip, work, wanted, base, job="verify", write=log.append):
+        for computed in made.run(tip, work, wanted, base, job="verify", write=log.append):
             row = current[computed.item.label]
             if computed.error is not None:
                 yield said(row, "failed", _sentence(computed.error))

@@ -52,7 +52,7 @@ def _check(
             who = _signer(context, raw, signers, session.clone.clone.worktree)
         except Refused as error:
             problems.append(error.message)
-    verdict = check_commit(session.clone, tip.commit, raw, links=session.clone.links)
+    verdict = check_commit(session.clone, tip.commit, raw, links=session.clone.subdatasets)
     problems += verdict.problems
     if context.as_json:
         said = {

@@ -26,22 +26,22 @@ class GenerationalCache(Generic[_K, _V]):
         self._now: dict[_K, _V] = {}
         self._former: dict[_K, _V] = {}
 
-    def find(self, key: _K) -> _V | None:
+    def get(self, key: _K) -> _V | None:
         """The value that is kept, if one is."""
         found = self._now.get(key)
         if found is None:
             found = self._former.get(key)
             if found is not None:
-                self.keep(key, found)
+                self.put(key, found)
         return found
 
-    def keep(self, key: _K, value: _V) -> None:
-        """Keep a value; nothing is let go of before :meth:`rest`."""
+    def put(self, key: _K, value: _V) -> None:
+        """Keep a value; nothing is let go of before :meth:`evict`."""
         if key not in self._now:
             self.weight += self._weigh(value)
         self._now[key] = value
 
-    def rest(self, limit: int) -> None:
+    def evict(self, limit: int) -> None:
         """Let go of what was of no use since the last time, when what was weighs more than *limit*."""
         if self.weight > limit:
             self._former, self._now, self.weight = self._now, {}, 0

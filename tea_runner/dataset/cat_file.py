@@ -1,7 +1,7 @@
 """Ids of git objects in, their types and contents out: one ``git cat-file`` that stays.
 
 Git looks for objects while we do something else: two pieces of requests are under way at once, and
-what will be wanted soon can be asked :meth:`CatFile.ahead` of time.
+what will be wanted soon can be asked :meth:`CatFile.prefetch` of time.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class CatFile:
                 ready.update(zip(piece, self._answers(len(piece)), strict=True))
             return ready
 
-    def ahead(self, oids: Iterable[str]) -> None:
+    def prefetch(self, oids: Iterable[str]) -> None:
         """Have git look for objects that will be wanted; what it found before for this is let go of."""
         with self._lock, self._whole():
             self._collect()

@@ -69,7 +69,7 @@ class ResultConverter:
             return annex_backend(b"")
         return annex_backend(self._mirror.objects.blob(entry.oid) or b"")
 
-    def fit(self, result: Result, root: str, directory: str) -> Result | None:
+    def convert(self, result: Result, root: str, directory: str) -> Result | None:
         """The result as it is to be saved in a directory of a tree.
 
         :returns: None when that takes content that is too large, or not to be had.
@@ -138,7 +138,7 @@ class ResultConverter:
             return self._annex().get([output.name])[output.name].read_bytes()
         data = self._mirror.objects.blob(output.name)
         if data is None:
-            self._mirror.objects.bring([output.name])
+            self._mirror.objects.fetch_blobs([output.name])
             data = self._mirror.objects.blob(output.name)
         return data if data is not None and len(data) <= MOST else None
 

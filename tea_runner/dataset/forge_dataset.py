@@ -33,7 +33,7 @@ class ForgeDataset:
     #: Where branches stand in the mirror.
     branches = "refs/remotes/origin/"
     #: Whether it is a person's clone.
-    borrowed = False
+    is_clone = False
     #: Whether results on tips that were pushed away stay known.
     keeps = True
 
@@ -45,26 +45,31 @@ class ForgeDataset:
         *,
         trusted: Sequence[str] = ("*",),
         secret: bytes = b"",
+        sign: Callable[[bytes], bytes] | None = None,
+        list_refs: Callable[[], Mapping[str, str] | None] | None = None,
+        subdatasets: Subdatasets | None = None,
+        shared_results: SharedResults | None = None,
     ) -> None:
         """A dataset.
 
         :param trusted: patterns of the branches whose results every branch may use.
         :param secret: with which workers seal their results; without it, as in a person's own
             clone, whatever stands there counts.
+        :param sign: signs results commits; without it they stay unsigned.
+        :param list_refs: all refs that a fetch would bring, in one request; None where the forge
+            has no such request.
+        :param subdatasets: where the dataset's subdatasets are.
+        :param shared_results: other repositories whose results count here as well.
         """
         self.name = name
         self._trusted = tuple(trusted)
         self._secret = secret
-        #: Signs results commits; None leaves them unsigned.
-        self.sign: Callable[[bytes], bytes] | None = None
-        #: All refs that a fetch brings, in one request; None where the forge has no such request.
-        self.listing: Callable[[], Mapping[str, str] | None] | None = None
+        self._sign = sign
+        self._list_refs = list_refs
         self.mirror = mirror
         self.annex = annex
-        #: Where its subdatasets are.
-        self.links: Subdatasets | None = None
-        #: Other repositories whose results count here as well.
-        self.others: SharedResults | None = None
+        self.subdatasets = subdatasets
+        self.shared_results = shared_results
         self._found: dict[str, SharedResult] = {}
         self._fitting: ResultConverter | None = None
         self._index: ResultIndex | None = None
@@ -95,11 +100,11 @@ class ForgeDataset:
         """
         if expected or not self._is_current():
             self.mirror.fetch()
-        if self.others is not None:
-            self.others.forget()
+        if self.shared_results is not None:
+            self.shared_results.forget()
 
     def _is_current(self) -> bool:
-        there = self.listing() if self.listing is not None else None
+        there = self._list_refs() if self._list_refs is not None else None
         if there is None:
             return False
         self.mirror.ensure()
@@ -136,7 +141,7 @@ class ForgeDataset:
         """The scope of a branch: the empty text when it is trusted."""
         return scope_of(branch, self._trusted)
 
-    def unsettled(self, scope: str = "") -> dict[str, tuple[str, Result]]:
+    def unsettled_results(self, scope: str = "") -> dict[str, tuple[str, Result]]:
         """Key to (ref, result) of what jobs have finished and no results commit holds yet.
 
         The scope's own come before trusted ones.  Where two jobs of one scope computed one key, the
@@ -204,7 +209,7 @@ class ForgeDataset:
         except ResultError:
             return ()
 
-    def known(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
+    def known_commits(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
         """Which of these keys some manifest that this scope may use knows, with the commit."""
         self.index.update(scope)
         return self.index.known(keys, scope)
@@ -216,34 +221,36 @@ class ForgeDataset:
             paths = [output.path for output in result.outputs if output.kind != "link"]
             root = self.objects.commit(place.commit).tree
             return replace(
-                result, rule=self.fitting.attributes_digest(root, place.directory, paths)
+                result, rule=self.converter.attributes_digest(root, place.directory, paths)
             )
         found = self._found.get(key)
         if found is None:
             return None
-        return bring(found, self.writer(), lambda keys: len(self.where(keys)) == len(set(keys)))
+        return bring(
+            found, self.writer(), lambda keys: len(self.content_locations(keys)) == len(set(keys))
+        )
 
     @property
-    def fitting(self) -> ResultConverter:
+    def converter(self) -> ResultConverter:
         """Fits known results to the places where they are wanted."""
         if self._fitting is None:
             self._fitting = ResultConverter(self.mirror, self.prepared_annex)
         return self._fitting
 
-    def fitted(self, result: Result, root: str, directory: str) -> Result | None:
+    def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
         """The result as the dataset's rules want it in a directory; see :class:`ResultConverter`."""
-        return self.fitting.fit(result, root, directory)
+        return self.converter.convert(result, root, directory)
 
     @property
-    def neighbours(self) -> Sequence[str]:
+    def trusted_repositories(self) -> Sequence[str]:
         """Repositories whose results count here as well."""
-        return self.others.names() if self.others is not None else ()
+        return self.shared_results.names() if self.shared_results is not None else ()
 
-    def elsewhere(self, keys: Sequence[str]) -> dict[str, str]:
+    def known_in_other_repositories(self, keys: Sequence[str]) -> dict[str, str]:
         """Which of these keys other repositories have results for, with ``owner/name@commit``."""
-        if self.others is None or not keys:
+        if self.shared_results is None or not keys:
             return {}
-        found = self.others.find(keys, set(parse_remote_log(self.remote_log())))
+        found = self.shared_results.find(keys, set(parse_remote_log(self.remote_log())))
         self._found.update(found)
         return {key: each.place for key, each in found.items()}
 
@@ -251,7 +258,7 @@ class ForgeDataset:
         """Where new annexed content goes."""
         return self.prepared_annex().target[1]
 
-    def where(self, keys: Sequence[str]) -> dict[str, str]:
+    def content_locations(self, keys: Sequence[str]) -> dict[str, str]:
         """Which of these annex keys have their content, and in which storage."""
         return self.prepared_annex().where(keys)
 
@@ -259,9 +266,7 @@ class ForgeDataset:
 
     def writer(self) -> ObjectWriter:
         """Collects the objects of a commit."""
-        writer = self.mirror.writer()
-        writer.sign = self.sign
-        return writer
+        return self.mirror.writer(self._sign)
 
     def publish(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
         """Move refs of the forge all or none; see :meth:`Mirror.push`."""
@@ -272,7 +277,7 @@ class ForgeDataset:
             self._note(updates)
         return done
 
-    def discard(self, refs: Sequence[str]) -> None:
+    def delete_job_refs(self, refs: Sequence[str]) -> None:
         """Delete refs of jobs that are settled: here at once, on the forge in pieces."""
         known = self.mirror.refs("refs/tea/")
         gone = [(ref, "", known[ref]) for ref in refs if ref in known]
@@ -297,10 +302,10 @@ class ForgeDataset:
         """End the processes behind it."""
         self.annex.close()
         self.mirror.close()
-        if self.links is not None:
-            self.links.close()
-        if self.others is not None:
-            self.others.close()
+        if self.subdatasets is not None:
+            self.subdatasets.close()
+        if self.shared_results is not None:
+            self.shared_results.close()
         if self._fitting is not None:
             self._fitting.close()
             self._fitting = None

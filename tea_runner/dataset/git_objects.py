@@ -64,16 +64,16 @@ class ObjectReader:
         """
         return self._cat.read_many(oids)
 
-    def ahead(self, oids: Iterable[str]) -> None:
+    def prefetch_blobs(self, oids: Iterable[str]) -> None:
         """Have git look for objects that will be wanted next."""
-        self._cat.ahead(oids)
+        self._cat.prefetch(oids)
 
     def tree(self, oid: str) -> Entries:
         """The entries of a tree.
 
         :raises OutsideError: when it is not here.
         """
-        known = self._trees.find(oid)
+        known = self._trees.get(oid)
         if known is None:
             found = self.read(oid)
             if found is None or found[0] != "tree":
@@ -85,19 +85,19 @@ class ObjectReader:
         """Read trees in one go, of which :meth:`tree` will be asked next."""
         unknown = [oid for oid in oids if not self._trees.has(oid)]
         found = self._cat.read_many(unknown)
-        self.keep({oid: tree[1] for oid, tree in found.items() if tree and tree[0] == "tree"})
+        self.remember({oid: tree[1] for oid, tree in found.items() if tree and tree[0] == "tree"})
 
-    def keep(self, trees: Mapping[str, bytes]) -> None:
+    def remember(self, trees: Mapping[str, bytes]) -> None:
         """Remember trees that are here now."""
-        self._trees.keep(trees)
+        self._trees.put(trees)
 
-    def rest(self) -> None:
+    def evict(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many.
 
         While work goes on all but very many stay, so that it reads nothing twice; afterwards memory
         does not grow with the history of a repository.
         """
-        self._trees.rest()
+        self._trees.evict()
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob, or None when it is not here."""
@@ -111,7 +111,7 @@ class ObjectReader:
             for oid, found in self.read_many(oids).items()
         }
 
-    def bring(self, oids: Iterable[str]) -> None:
+    def fetch_blobs(self, oids: Iterable[str]) -> None:
         """Fetch blobs that are wanted for themselves, such as large manifests, all in one go.
 
         :raises OutsideError: when the forge does not give them.
@@ -216,9 +216,11 @@ class ObjectWriter:
         *,
         oid_hex: int = 40,
         written: Callable[[Mapping[str, bytes]], None] = lambda _: None,
+        sign: Callable[[bytes], bytes] | None = None,
     ) -> None:
         """A writer to a repository.
 
+        :param sign: signs results commits; without it they stay unsigned.
         :param written: gets the trees that are in it after a :meth:`flush`.
         """
         self._git_dir = git_dir
@@ -226,8 +228,7 @@ class ObjectWriter:
         self._environment = environment
         self._hash = "sha1" if oid_hex == 40 else "sha256"
         self._objects: dict[str, bytes] = {}
-        #: Signs results commits, where the operator gave a key.
-        self.sign: Callable[[bytes], bytes] | None = None
+        self._sign = sign
         self.trees: dict[str, Mapping[str, TreeEntry]] = {}
         self._texts: dict[str, bytes] = {}
 
@@ -263,8 +264,8 @@ class ObjectWriter:
         lines += [f"author {who} {seconds} +0000", f"committer {who} {seconds} +0000"]
         text = "\n".join(lines) + "\n\n" + message
         data = text.encode("utf-8", "surrogateescape")
-        if signed and self.sign is not None:
-            data = join_signature(data, self.sign(data), sha256=self._hash == "sha256")
+        if signed and self._sign is not None:
+            data = join_signature(data, self._sign(data), sha256=self._hash == "sha256")
         return self.add("commit", data)
 
     def flush(self) -> int:

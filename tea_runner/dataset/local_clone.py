@@ -18,6 +18,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host import process
+from tea_runner.ports import Subdatasets
 
 
 def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
@@ -104,12 +105,14 @@ class Clone(ForgeDataset):
     """A dataset that is a person's clone."""
 
     branches = "refs/heads/"
-    borrowed = True
+    is_clone = True
     # No refs of ours in a person's clone.
     keeps = False
 
-    def __init__(self, name: str, mirror: CloneMirror, annex: Annex) -> None:
-        super().__init__(name, mirror, annex)
+    def __init__(
+        self, name: str, mirror: CloneMirror, annex: Annex, subdatasets: Subdatasets
+    ) -> None:
+        super().__init__(name, mirror, annex, subdatasets=subdatasets)
         self.clone = mirror
 
     def _note(self, updates: Sequence[tuple[str, str, str | None]]) -> None:
@@ -128,9 +131,8 @@ def open_clone(start: Path, variables: Mapping[str, str]) -> Clone:
     worktree, git_dir = find_clone(start, variables)
     environment = clone_environment(variables, worktree)
     mirror = CloneMirror(worktree, git_dir, environment)
-    clone = Clone(worktree.name, mirror, Annex(git_dir, environment, (), own=False))
-    clone.links = CloneSubdatasets(worktree, variables)
-    return clone
+    annex = Annex(git_dir, environment, (), own=False)
+    return Clone(worktree.name, mirror, annex, CloneSubdatasets(worktree, variables))
 
 
 class CloneSubdatasets:

@@ -214,11 +214,18 @@ class Mirror:
         found = self.refs(f"refs/remotes/origin/{branch}")
         return found.get(f"refs/remotes/origin/{branch}")
 
-    def writer(self) -> ObjectWriter:
-        """Something that adds objects to this repository."""
+    def writer(self, sign: Callable[[bytes], bytes] | None = None) -> ObjectWriter:
+        """A writer that adds objects to this repository.
+
+        :param sign: signs results commits; without it they stay unsigned.
+        """
         oid_hex = 64 if b"sha256" in (self.git_dir / "config").read_bytes() else 40
         return ObjectWriter(
-            self.git_dir, self.environment, oid_hex=oid_hex, written=self.objects.keep
+            self.git_dir,
+            self.environment,
+            oid_hex=oid_hex,
+            written=self.objects.remember,
+            sign=sign,
         )
 
     def write_blob(self, oid: str, path: Path) -> None:

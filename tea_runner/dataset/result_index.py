@@ -219,7 +219,7 @@ class ResultIndex:
             why="reading manifests",
         )
         rows = _raw_rows(out)
-        self._mirror.objects.bring(blob for _, _, blob, _ in rows)
+        self._mirror.objects.fetch_blobs(blob for _, _, blob, _ in rows)
         return rows
 
     def _present(self, oids: set[str]) -> set[str]:

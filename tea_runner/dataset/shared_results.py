@@ -38,7 +38,7 @@ class SharedRepository(Protocol):
         ...
 
     @property
-    def fitting(self) -> ResultConverter:
+    def converter(self) -> ResultConverter:
         """How its attributes judge outputs."""
         ...
 
@@ -46,7 +46,7 @@ class SharedRepository(Protocol):
         """Learn what the forge has now."""
         ...
 
-    def unsettled(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
+    def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
         """What its jobs have finished and no results commit holds yet."""
         ...
 
@@ -131,7 +131,7 @@ class SharedResults:
         self, other: SharedRepository, keys: Sequence[str], storages: set[str]
     ) -> dict[str, SharedResult]:
         found: dict[str, SharedResult] = {}
-        unsettled = other.unsettled()
+        unsettled = other.unsettled_results()
         other.index.update()
         known = other.index.known(keys)
         for key in keys:
@@ -148,7 +148,7 @@ class SharedResults:
                 continue
             root = other.objects.commit(place.commit).tree
             paths = [o.path for o in result_there.outputs if o.kind != "link"]
-            rule = other.fitting.attributes_digest(root, place.directory, paths)
+            rule = other.converter.attributes_digest(root, place.directory, paths)
             where = f"{other.name}@{place.commit}"
             found[key] = SharedResult(other, where, replace(result_there, rule=rule))
         return found
@@ -194,7 +194,7 @@ def bring(
         return None
     objects = found.where.objects
     kept = [output for output in found.result.outputs if output.kind != "annex"]
-    objects.bring(output.name for output in kept)
+    objects.fetch_blobs(output.name for output in kept)
     outputs = []
     for output in found.result.outputs:
         if output.kind == "annex":

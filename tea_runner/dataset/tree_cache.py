@@ -26,35 +26,35 @@ class TreeCache:
         self._texts: GenerationalCache[str, bytes] = GenerationalCache(len)
         self._open: GenerationalCache[str, Entries] = GenerationalCache(len)
 
-    def find(self, oid: str) -> Entries | None:
+    def get(self, oid: str) -> Entries | None:
         """The entries of a tree, if it is kept."""
-        entries = self._open.find(oid)
+        entries = self._open.get(oid)
         if entries is None:
-            text = self._texts.find(oid)
+            text = self._texts.get(oid)
             return None if text is None else self._opened(oid, text)
         return entries
 
     def add(self, oid: str, text: bytes) -> Entries:
         """Keep a tree that is wanted at once; its entries."""
-        self.keep({oid: text})
+        self.put({oid: text})
         return self._opened(oid, text)
 
     def _opened(self, oid: str, text: bytes) -> Entries:
         entries = parse_tree(text, len(oid) // 2)
-        self._open.rest(_NAMES)
-        self._open.keep(oid, entries)
+        self._open.evict(_NAMES)
+        self._open.put(oid, entries)
         return entries
 
     def has(self, oid: str) -> bool:
         """Whether a tree is kept."""
-        return self._texts.find(oid) is not None or self._open.find(oid) is not None
+        return self._texts.get(oid) is not None or self._open.get(oid) is not None
 
-    def keep(self, texts: Mapping[str, bytes]) -> None:
+    def put(self, texts: Mapping[str, bytes]) -> None:
         """Keep trees by their ids, each as git has it."""
-        self._texts.rest(_WORK)
+        self._texts.evict(_WORK)
         for oid, text in texts.items():
-            self._texts.keep(oid, text)
+            self._texts.put(oid, text)
 
-    def rest(self) -> None:
+    def evict(self) -> None:
         """A piece of work is done: let go of trees that it had no use for, when there are many."""
-        self._texts.rest(_REST)
+        self._texts.evict(_REST)

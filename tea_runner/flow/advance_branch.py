@@ -87,11 +87,11 @@ class BranchAdvancer:
     queue: JobQueue
     #: Author and committer of results commits, ``Name <address>``.
     who: str
-    memory: PlanningCache = field(default_factory=PlanningCache)
+    cache: PlanningCache = field(default_factory=PlanningCache)
     only: Sequence[str] = ()
     #: How fast a pipeline's datums were, where that is known.
     pace: Callable[[str], Throughput | None] = lambda _: None
-    wishes: RecomputeRequests | None = None
+    recompute_requests: RecomputeRequests | None = None
     #: Tips of ``git-annex`` at which content was missing that the branch waits for.
     starved: set[str] = field(default_factory=set)
     #: Of the call in hand: pipelines that may not be published, and why; keys that only seem known.
@@ -119,8 +119,8 @@ class BranchAdvancer:
         for _ in range(_ROUNDS):
             commit = self.dataset.tip(branch)
             if commit is None:
-                if self.wishes is not None:
-                    self.wishes.only(())
+                if self.recompute_requests is not None:
+                    self.recompute_requests.cancel_jobs_except(())
                 return None
             planned = self.plan(commit)
             last = AdvanceResult(
@@ -145,11 +145,17 @@ class BranchAdvancer:
                 self.dataset.refresh()
         assert last is not None
         assert last.planned is not None
-        together = self.wishes is not None and self.dataset.neighbours
-        with self.wishes.alone() if self.wishes and together else contextlib.nullcontext():
+        together = self.recompute_requests is not None and self.dataset.trusted_repositories
+        with (
+            self.recompute_requests.exclusive()
+            if self.recompute_requests and together
+            else contextlib.nullcontext()
+        ):
             self._carry_on(branch, last, progress)
-        if self.wishes is not None and not self.only:
-            self.wishes.only({job for each in progress.values() for job in each.jobs})
+        if self.recompute_requests is not None and not self.only:
+            self.recompute_requests.cancel_jobs_except(
+                {job for each in progress.values() for job in each.jobs}
+            )
         return last
 
     def _carry_on(
@@ -168,19 +174,19 @@ class BranchAdvancer:
 
     def plan(self, commit: str) -> PlannedCommit:
         """The plan of one commit, with tracked subdatasets where their own branches are."""
-        links, objects = self.dataset.links, self.dataset.objects
-        tip = CommitView(objects, commit, self.memory, links=links)
+        links, objects = self.dataset.subdatasets, self.dataset.objects
+        tip = CommitView(objects, commit, self.cache, links=links)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = CommitView(objects, commit, self.memory, links=links, pins=pins)
+                tip = CommitView(objects, commit, self.cache, links=links, pins=pins)
         return make_plan(
             self.dataset,
             tip,
             failures=lambda keys: self.queue.failures(self._ledger, keys),
             missing=lambda keys: self._missing(commit, keys),
             only=self.only,
-            forced=self.wishes.forced() if self.wishes is not None else {},
+            forced=self.recompute_requests.pending() if self.recompute_requests is not None else {},
             hopeless=self._hopeless,
             judged=self._judged,
             scope=self._scope,
@@ -268,9 +274,9 @@ class BranchAdvancer:
         composition, commit = done
         self._verdicts += verdicts
         self._judged |= {d.key for d in plan.moving if d.reason == "forced"}
-        if self.wishes is not None and verdicts:
+        if self.recompute_requests is not None and verdicts:
             salts = {planned.unsettled[v.key][1].salt for v in verdicts}
-            self.wishes.note(max(salts), verdicts)
+            self.recompute_requests.record_verdicts(max(salts), verdicts)
         fresh = len({d.key for d in plan.moving if d.detail.startswith("refs/tea/")})
         counts: Counter[str] = Counter(done=fresh, failed=plan.counts["failed"])
         counts["reused"] = len(plan.decisions) - counts.total()
@@ -297,19 +303,19 @@ class BranchAdvancer:
         if result is None:
             return None
         directory = "/".join(part for part in (work.pipeline.home, decision.place) if part)
-        return self.dataset.fitted(result, planned.tip.root, directory)
+        return self.dataset.converted_result(result, planned.tip.root, directory)
 
     def _answer(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Wishes that this pipeline has fulfilled are done with."""
-        if self.wishes is None or plan.to_run:
+        if self.recompute_requests is None or plan.to_run:
             return
-        wished = self.wishes.forced()
+        wished = self.recompute_requests.pending()
         for wish, verdict in recompute.failures(plan, planned.tried):
             self._verdicts.append(verdict)
-            self.wishes.note(wish, [verdict])
+            self.recompute_requests.record_verdicts(wish, [verdict])
         if wished:
             words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
-            self.wishes.answered(words & wished.keys())
+            self.recompute_requests.complete(words & wished.keys())
 
     def _clean(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Refs of jobs whose results stand in a manifest now are not needed any more."""
@@ -321,7 +327,7 @@ class BranchAdvancer:
         settled = {decision.key for decision in plan.moving}
         if not settled.issuperset(chain.from_iterable(by_ref.values())):
             settled = {decision.key for decision in plan.decisions}
-        self.dataset.discard([ref for ref, keys in by_ref.items() if keys <= settled])
+        self.dataset.delete_job_refs([ref for ref, keys in by_ref.items() if keys <= settled])
 
     def _start(
         self,
@@ -336,7 +342,7 @@ class BranchAdvancer:
         flying = self._flying(planned, [decision.key for decision in to_run])
         ids = list(dict.fromkeys(flying.values()))
         for job_id in ids:
-            self.queue.wait_for(self.dataset.name, branch, job_id)
+            self.queue.subscribe(self.dataset.name, branch, job_id)
         rest: dict[str, list[Decision]] = {}
         for decision in to_run:
             if decision.key not in flying:
@@ -371,14 +377,14 @@ class BranchAdvancer:
                 scope=self._scope,
                 pins=pins,
             )
-            self.queue.want(job)
+            self.queue.enqueue(job)
             ids.append(job.id)
         return ids
 
     def _flying(self, planned: PlannedCommit, keys: Sequence[str]) -> dict[str, str]:
         """Keys that somebody is at, here or in a repository whose results count here, with the job."""
         flying = dict(self.queue.in_flight(self._ledger, keys))
-        for name in self.dataset.neighbours:
+        for name in self.dataset.trusted_repositories:
             rest = [key for key in keys if key not in flying and key not in planned.forced]
             if rest:
                 flying.update(self.queue.in_flight(queue_namespace(name, ""), rest))

@@ -62,8 +62,8 @@ class CommitView:
     ) -> None:
         self.objects = objects
         self.commit = commit
-        self.memory = memory
-        self.links = links
+        self.cache = memory
+        self.subdatasets = links
         #: Subdatasets that are to be read at another commit than the tree says.
         self.pins = dict(pins or {})
         #: Where this dataset stands in the one that is planned; empty for that one itself.
@@ -104,24 +104,29 @@ class CommitView:
         """The subdatasets that ``.gitmodules`` tells of, by path."""
         return parse_gitmodules(self.blob_at(".gitmodules") or b"")
 
-    def below(self, path: str) -> CommitView:
+    def subdataset(self, path: str) -> CommitView:
         """The subdataset at *path*, as it is pinned.
 
         :raises UserError: when it cannot be used.
         """
         if path not in self._below:
             entry, submodule = self.entry(path), self.submodules.get(path)
-            if entry is None or submodule is None or self.links is None:
+            if entry is None or submodule is None or self.subdatasets is None:
                 raise UserError(f"{path} is a subdataset that .gitmodules says nothing of")
-            dataset = self.links.dataset(submodule, entry.oid)
-            memory = self.memory.below.setdefault(self.links.name(submodule), PlanningCache())
+            dataset = self.subdatasets.dataset(submodule, entry.oid)
+            memory = self.cache.below.setdefault(self.subdatasets.name(submodule), PlanningCache())
             full = f"{self.path}/{path}" if self.path else path
             self._below[path] = CommitView(
-                dataset.objects, entry.oid, memory, links=dataset.links, path=full, linked=dataset
+                dataset.objects,
+                entry.oid,
+                memory,
+                links=dataset.subdatasets,
+                path=full,
+                linked=dataset,
             )
         return self._below[path]
 
-    def reach(self, path: str) -> tuple[CommitView, str]:
+    def resolve(self, path: str) -> tuple[CommitView, str]:
         """The dataset that holds *path*, through as many subdatasets as it takes, and the rest."""
         parts = path.split("/") if path else []
         for count in range(1, len(parts) + 1):
@@ -130,7 +135,7 @@ class CommitView:
             if entry is None:
                 break
             if entry.mode == SUBMODULE:
-                return self.below(front).reach("/".join(parts[count:]))
+                return self.subdataset(front).resolve("/".join(parts[count:]))
         return self, path
 
     def files_below(self, path: str) -> Iterator[str]:
@@ -171,10 +176,10 @@ class CommitView:
         for path in self._spec_paths(self.root):
             entry = self.entry(path)
             assert entry is not None
-            known = self.memory.parsed.get((entry.oid, path))
+            known = self.cache.parsed.get((entry.oid, path))
             if known is None:
                 known = self._parse(path, entry)
-                self.memory.parsed[entry.oid, path] = known
+                self.cache.parsed[entry.oid, path] = known
             pipelines += known[0]
             problems += known[1]
         return tuple(pipelines), tuple(problems)
@@ -200,18 +205,18 @@ class CommitView:
         return parsed.pipelines, parsed.problems
 
     def _spec_paths(self, tree: str) -> tuple[str, ...]:
-        known = self.memory.specs.get(tree)
+        known = self.cache.specs.get(tree)
         if known is None:
             found: list[str] = []
             entries = self.objects.tree(tree)
             below = (oid for mode, oid in entries.values() if mode == TREE)
-            self.objects.read_trees(oid for oid in below if oid not in self.memory.specs)
+            self.objects.read_trees(oid for oid in below if oid not in self.cache.specs)
             for name, entry in entries.items():
                 if entry.mode == TREE and not name.startswith(".git"):
                     found += (f"{name}/{path}" for path in self._spec_paths(entry.oid))
                 elif name in SPEC_NAMES and entry.mode != TREE:
                     found.append(name)
-            known = self.memory.specs[tree] = tuple(found)
+            known = self.cache.specs[tree] = tuple(found)
         return known
 
     @property
@@ -287,7 +292,7 @@ class CommitView:
         """As :meth:`manifest`, of any directory."""
         prefix = home + "/" if home else ""
         head, pieces = prefix + manifest_text.NAME, prefix + manifest_text.DIRECTORY
-        return read_manifest(self.objects, self.memory, self.entry(head), self.entry(pieces))
+        return read_manifest(self.objects, self.cache, self.entry(head), self.entry(pieces))
 
     def fact(self, path: str) -> FileFact:
         """What git knows of one file.
@@ -301,10 +306,10 @@ class CommitView:
         if entry is None:
             raise UserError(f"{path} is not in commit {self.commit[:12]}")
         name = (self.algorithm, *entry)
-        known = self.memory.facts.find(name)
+        known = self.cache.facts.get(name)
         if known is None:
-            self.learn([entry])
-            known = self.memory.facts.find(name)
+            self.load_facts([entry])
+            known = self.cache.facts.get(name)
         if not known:
             raise UserError(self._unusable(path, entry))
         return known
@@ -335,21 +340,21 @@ class CommitView:
             f"give it one with: git annex migrate --backend=SHA256E {path}"
         )
 
-    def unknown(self, entries: Iterable[TreeEntry]) -> list[TreeEntry]:
+    def without_facts(self, entries: Iterable[TreeEntry]) -> list[TreeEntry]:
         """Those of the files, each once, of which :meth:`fact` would have to ask git."""
-        algorithm, find = self.algorithm, self.memory.facts.find
+        algorithm, find = self.algorithm, self.cache.facts.get
         return [e for e in dict.fromkeys(entries) if find((algorithm, *e)) is None]
 
-    def learn(self, entries: Sequence[TreeEntry]) -> None:
+    def load_facts(self, entries: Sequence[TreeEntry]) -> None:
         """Read what these files point to, all in one go, for :meth:`fact` to know.
 
         What was of no use lately is let go of before, so that memory does not grow with all files that
         were ever asked for.
         """
-        self.memory.facts.rest(_FACTS)
-        algorithm, keep = self.algorithm, self.memory.facts.keep
+        self.cache.facts.evict(_FACTS)
+        algorithm, keep = self.algorithm, self.cache.facts.put
         blobs = self.objects.blobs(oid for _, oid in entries)
-        strict = self.memory.strict_hashes
+        strict = self.cache.strict_hashes
         for mode, oid in entries:
             found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
             if not found or (strict and found[1] and found[0].is_weak):

@@ -61,7 +61,7 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
             algorithm=tip.algorithm,
             tip=tip,
         )
-    tip, prefix = tip.reach(place_of(tip, leaf))
+    tip, prefix = tip.resolve(place_of(tip, leaf))
     found = tip.entry(prefix)
     if found is None or found.mode != TREE:
         raise _no_such_place(tip, pipeline, leaf, found)
@@ -141,10 +141,10 @@ def make_source(spot: InputLocation, listing: Listing) -> Source:
 def place_of(tip: CommitView, leaf: Pfs) -> str:
     """Path in the dataset of what an input names: a directory, or a linked repository."""
     prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-    if tip.links is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
+    if tip.subdatasets is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
         for path, submodule in tip.submodules.items():
             try:
-                name = tip.links.name(submodule)
+                name = tip.subdatasets.name(submodule)
             except UserError:
                 continue
             if prefix in (name, name.rpartition("/")[2]):

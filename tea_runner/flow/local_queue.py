@@ -30,13 +30,13 @@ class LocalQueue:
         """Nothing: content that is missing is a failure of this call."""
         return {}
 
-    def want(self, job: Job) -> bool:
+    def enqueue(self, job: Job) -> bool:
         """Keep a job for :meth:`take`."""
         new = job.id not in self._wanted
         self._wanted[job.id] = job
         return new
 
-    def wait_for(self, repository: str, branch: str, job_id: str) -> None:
+    def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Nothing is under way that could be waited for."""
 
     def take(self) -> list[Job]:
@@ -60,23 +60,23 @@ class LocalRecomputeRequests:
         self._note = note
         self.verdicts: list[RecomputeVerdict] = []
 
-    def forced(self) -> Mapping[str, str]:
+    def pending(self) -> Mapping[str, str]:
         """What is still wanted."""
         return dict(self._forced)
 
-    def answered(self, words: Iterable[str]) -> None:
+    def complete(self, words: Iterable[str]) -> None:
         """These are done."""
         for word in words:
             self._forced.pop(word, None)
 
-    def note(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
+    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
         """Keep and write down what came of it."""
         self.verdicts += verdicts
         self._note(verdicts)
 
-    def only(self, jobs: Collection[str]) -> None:
+    def cancel_jobs_except(self, jobs: Collection[str]) -> None:
         """Jobs are done in this process, between two plans."""
 
-    def alone(self) -> AbstractContextManager[object]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Nobody else is here."""
         return contextlib.nullcontext()

@@ -80,7 +80,7 @@ def make_plan(
         tip,
         unsettled={
             key: found
-            for key, found in dataset.unsettled(scope).items()
+            for key, found in dataset.unsettled_results(scope).items()
             if not (found[1].salt and key in judged)
         },
     )
@@ -170,7 +170,7 @@ def _plan_one(
 
     def decided(keyed: Sequence[KeyedDatum]) -> PipelinePlan:
         open_keys = _open_keys(keyed, before, lost)
-        known = dict(dataset.known(open_keys, scope)) if open_keys else {}
+        known = dict(dataset.known_commits(open_keys, scope)) if open_keys else {}
         for key in hopeless:
             known.pop(key, None)
         for key in open_keys:
@@ -178,7 +178,7 @@ def _plan_one(
                 known[key] = planned.unsettled[key][0]
         unknown = [key for key in open_keys if key not in known]
         if unknown:
-            found = dataset.elsewhere(unknown)
+            found = dataset.known_in_other_repositories(unknown)
             known.update((key, place) for key, place in found.items() if key not in hopeless)
             unknown = [key for key in unknown if key not in known]
         return decide(
@@ -198,7 +198,7 @@ def _plan_one(
     if plan is None:
         plan = decided(work.keyed)
     if plan.state == "settled" and not lost:
-        tip.memory.settled[pipeline.name] = (work.stamp, before, plan)
+        tip.cache.settled[pipeline.name] = (work.stamp, before, plan)
     return plan
 
 
@@ -209,7 +209,7 @@ def _followed(
     decided: Callable[[Sequence[KeyedDatum]], PipelinePlan],
 ) -> PipelinePlan | None:
     """The plan that was settled last, led on; None when it has too little to do with this one."""
-    stamp, manifest, plan = tip.memory.settled.get(work.pipeline.name, (None, None, None))
+    stamp, manifest, plan = tip.cache.settled.get(work.pipeline.name, (None, None, None))
     if plan is None or manifest is None or plan.pipeline != work.pipeline:
         return None
     if work.stamp is stamp:
@@ -264,16 +264,16 @@ def _open_keys(keyed: Sequence[KeyedDatum], before: Manifest, lost: Sequence[str
 
 def lost_datums(tip: CommitView, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
-    memory = tip.memory
+    memory = tip.cache
     home = tip.entry(pipeline.home)
     tree = home.oid if home is not None and home.mode == TREE else ""
-    manifest, known = memory.lost.find(tree) or (None, ())
+    manifest, known = memory.lost.get(tree) or (None, ())
     if manifest is not before:
         since = _lost_since(tip, before, tree, *memory.whole.get(pipeline.name, ("", before)))
         # All rows come in no order: sorting them would take longer than looking.
         rows = (row for piece in before.pieces for row in piece.rows)
         known = tuple(sorted(_not_there(tip, tree, rows))) if since is None else since
-        memory.lost.keep(tree, (before, known))
+        memory.lost.put(tree, (before, known))
     if not known:
         memory.whole[pipeline.name] = (tree, before)
     return known

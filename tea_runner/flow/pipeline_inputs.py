@@ -62,7 +62,7 @@ class PipelineInputs:
 
     pipeline: Pipeline
     shared: Base
-    spots: tuple[InputLocation, ...]
+    locations: tuple[InputLocation, ...]
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
     keyed: tuple[KeyedDatum, ...]
@@ -139,7 +139,7 @@ def derive_inputs(
     image, identity = environment_of(tip, pipeline)
     every = tip.origin if pipeline.reprocess == "every_job" else ""
     shared = base(pipeline, identity, [seen for _, seen in code], push=every)
-    known = tip.memory.works.get(pipeline.name)
+    known = tip.cache.works.get(pipeline.name)
     if known is not None and (known.pipeline, known.shared) != (pipeline, shared):
         known = None
     work = _followed(tip, known, spots) if known is not None else None
@@ -150,14 +150,14 @@ def derive_inputs(
         work = PipelineInputs(
             pipeline=pipeline,
             shared=shared,
-            spots=spots,
+            locations=spots,
             sources=sources,
             datums=datums,
             keyed=tuple(_keyed(tip, pipeline, shared, datums, sources, before)),
             trigger=_trigger(tip, pipeline, datums, sources, shared),
         )
     work = replace(work, code=tuple(path for path, _ in code), image=image)
-    tip.memory.works[pipeline.name] = work
+    tip.cache.works[pipeline.name] = work
     return work
 
 
@@ -190,21 +190,21 @@ def _followed(
     """The work that was derived of an earlier tree, led on to this one; None when that is too much."""
     listings = [source.listing for source in known.sources]
     sources = tuple(map(make_source, spots, listings))
-    if spots == known.spots:
-        return replace(known, spots=spots, sources=sources)
+    if spots == known.locations:
+        return replace(known, locations=spots, sources=sources)
     pipeline = known.pipeline
-    changes = file_changes(known.spots[0], spots[0]) if can_edit_datums(pipeline) else None
+    changes = file_changes(known.locations[0], spots[0]) if can_edit_datums(pipeline) else None
     if changes is None or known.trigger:
         return None
     if not any(changes.values()):
-        return replace(known, spots=spots, sources=sources)
+        return replace(known, locations=spots, sources=sources)
     fast_new = edit_datums(pipeline, listings[0], known.datums, **changes)
     sources = (make_source(spots[0], fast_new.listing),)
     fresh = [edit.datum for edit in fast_new.edits if edit.kind != "delete"]
     keyed = _keyed(tip, pipeline, known.shared, fresh, sources)
     return replace(
         known,
-        spots=spots,
+        locations=spots,
         sources=sources,
         datums=fast_new.datums,
         keyed=tuple(apply_edits(fast_new.edits, known.keyed, keyed)),
@@ -220,7 +220,7 @@ def _since(
     keyed: Sequence[KeyedDatum],
 ) -> ChangesSince | None:
     """The steps from the work that was settled last; None when they have become many."""
-    settled = tip.memory.settled.get(known.pipeline.name)
+    settled = tip.cache.settled.get(known.pipeline.name)
     if settled is None:
         return None
     stamp, fresh = known.stamp, dict[str, KeyedDatum]()

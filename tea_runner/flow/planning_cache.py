@@ -61,12 +61,12 @@ class PlanningCache:
             if isinstance(each, (dict, GenerationalCache, WeakValueDictionary)):
                 each.clear()
 
-    def rest(self) -> None:
+    def evict_unused(self) -> None:
         """A piece of work is done: let go of manifests that it had no use for, when they are many.
 
         Memory does not grow with the history of a branch then.
         """
-        self.manifests.rest(_ROWS)
-        self.lost.rest(_ROWS)
+        self.manifests.evict(_ROWS)
+        self.lost.evict(_ROWS)
         for each in self.below.values():
-            each.rest()
+            each.evict_unused()

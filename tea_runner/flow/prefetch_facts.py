@@ -30,14 +30,14 @@ def prefetch_facts(
 
     While the caller looks at some datums, git looks for the files of the next.
     """
-    tips = {source.dataset: tip.reach(source.dataset)[0] for source in sources}
+    tips = {source.dataset: tip.resolve(source.dataset)[0] for source in sources}
     ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()
     for batch in chain(_batches(tips, datums, sources), [_FactBatch()]):
         for name, files in unknown.items():
-            tips[name].learn(files)
-        unknown = {name: tips[name].unknown(files) for name, files in batch.files.items()}
+            tips[name].load_facts(files)
+        unknown = {name: tips[name].without_facts(files) for name, files in batch.files.items()}
         for name, files in unknown.items():
-            tips[name].objects.ahead(oid for _, oid in files)
+            tips[name].objects.prefetch_blobs(oid for _, oid in files)
         yield from ready.datums
         ready = batch
 

@@ -28,15 +28,15 @@ def read_manifest(
         return Manifest()
     tree = directory.oid if directory is not None and directory.mode == TREE else ""
     name = (head.oid, tree)
-    known = memory.manifests.find(name)
+    known = memory.manifests.get(name)
     if known is None:
-        objects.bring([head.oid])
+        objects.fetch_blobs([head.oid])
         try:
             said = parse_head(objects.blob(head.oid) or b"")
             known = said.manifest(_pieces(objects, memory, tree, said.pieces))
         except ManifestError:
             known = Manifest()
-        memory.manifests.keep(name, known)
+        memory.manifests.put(name, known)
     return known
 
 
@@ -47,7 +47,7 @@ def _pieces(objects: Objects, memory: PlanningCache, tree: str, count: int) -> l
     oids = [entry.oid if entry and entry.mode in _FILES else "" for entry in entries]
     names = [(oid, number, count) for number, oid in enumerate(oids) if oid]
     wanted = [name for name in names if name not in memory.pieces]
-    objects.bring(oid for oid, _, _ in wanted)
+    objects.fetch_blobs(oid for oid, _, _ in wanted)
     texts = objects.blobs(oid for oid, _, _ in wanted)
     # They stay known as long as a manifest that is remembered has them.
     fresh = {name: parse_piece(texts[name[0]] or b"", name[1], count) for name in wanted}

@@ -245,9 +245,9 @@ def _places(
     former = [key for key in keys if key not in stored]
     if not former:
         return places
-    found = dataset.where(former)
+    found = dataset.content_locations(former)
     gone = [key for key in former if key not in found]
-    if gone and dataset.borrowed:
+    if gone and dataset.is_clone:
         # A clone does not have all content itself; its location log says who has.
         gone = [key for key in gone if not _logged(dataset, annex_tip, key)]
     if gone:

@@ -38,7 +38,7 @@ class LineageTracer:
         for path in paths:
             file = self._file(tip, path)
             self._found.roots.append(file.id)
-            todo.append((*tip.reach(path), file))
+            todo.append((*tip.resolve(path), file))
         seen: set[str] = set()
         while todo:
             at, path, file = todo.pop(0)
@@ -51,7 +51,7 @@ class LineageTracer:
         return self._found
 
     def _file(self, tip: CommitView, path: str) -> LineageFile:
-        at, rest = tip.reach(path)
+        at, rest = tip.resolve(path)
         fact = at.fact(rest)
         full = f"{tip.path}/{path}" if tip.path else path
         file = LineageFile(
@@ -125,7 +125,7 @@ class LineageTracer:
             return
         self._found.steps[step.id] = step
         for path, file in inputs:
-            yield (*at.reach(path), file)
+            yield (*at.resolve(path), file)
 
     def _made(self, tip: CommitView, pipeline: Pipeline, paths: list[str]) -> Made | None:
         name = (tip.path, tip.commit, pipeline.home)

@@ -52,12 +52,12 @@ def moved(tip: CommitView) -> dict[str, str]:
     :raises UserError: when datasets follow one another round and round.
     :raises OutsideError: when a repository does not answer.
     """
-    if tip.links is None:
+    if tip.subdatasets is None:
         return {}
     found = {}
     for path, (submodule, branch) in tracked(tip).items():
         entry = tip.entry(path)
-        upstream = tip.links.tip(submodule, branch)
+        upstream = tip.subdatasets.tip(submodule, branch)
         if entry is None or entry.mode != SUBMODULE or upstream in (None, entry.oid):
             continue
         assert upstream is not None
@@ -72,7 +72,7 @@ def hops(tip: CommitView, paths: set[str]) -> int:
     """
     most = 0
     for path in paths:
-        below = tip.below(path)
+        below = tip.subdataset(path)
         message = below.objects.commit(below.commit).message
         said = parse_trailers(message).get(HOPS, "0")
         most = max(most, int(said) if said.isdigit() else 0)

@@ -70,16 +70,16 @@ class OverlayObjects:
             oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in wanted
         }
 
-    def ahead(self, oids: Iterable[str]) -> None:
+    def prefetch_blobs(self, oids: Iterable[str]) -> None:
         """Have git look for blobs that will be wanted next."""
         if self.below is not None:
-            self.below.ahead(oid for oid in oids if oid not in self.contents)
+            self.below.prefetch_blobs(oid for oid in oids if oid not in self.contents)
 
-    def bring(self, oids: Iterable[str]) -> None:
+    def fetch_blobs(self, oids: Iterable[str]) -> None:
         """Have blobs at hand that are wanted for themselves."""
         asked = [oid for oid in oids if oid not in self.contents]
         if self.below is not None and asked:
-            self.below.bring(asked)
+            self.below.fetch_blobs(asked)
 
     def commit(self, oid: str) -> CommitFacts:
         """The commit that would be made."""

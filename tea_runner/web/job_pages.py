@@ -29,7 +29,7 @@ def add_job_pages(routes: Blueprint, desk: PageContext) -> None:
 def _job(desk: PageContext, name: str) -> Response:
     name, as_json = split_json_suffix(name)
     facts = desk.job(name)
-    found = desk.site.runs.of_job(name)
+    found = desk.site.runs.run_of_job(name)
     run = run_status(found, {name: facts}) if found is not None else None
     if as_json:
         return desk.answer("job.html", job_document(facts, run), as_json=True)

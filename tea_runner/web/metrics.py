@@ -30,14 +30,14 @@ class _StateCollector(Collector):
         deliveries = CounterMetricFamily(
             "tea_deliveries", "Deliveries by what became of them.", labels=["verdict"]
         )
-        for word, number in sorted(self._site.tally.counts().items()):
+        for word, number in sorted(self._site.delivery_counts.counts().items()):
             deliveries.add_metric([word], number)
         yield deliveries
         waiting = GaugeMetricFamily(
             "tea_queue_length", "Pieces of work that wait.", labels=["queue"]
         )
         for kind in ("plan", "work"):
-            waiting.add_metric([kind], self._site.work.length(kind))
+            waiting.add_metric([kind], self._site.queues.length(kind))
         yield waiting
 
 

@@ -31,9 +31,9 @@ def application() -> Flask:
         WebDependencies(
             settings=settings,
             hooks=site.hooks,
-            requests=site.plans,
+            requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
-            count=site.tally.count,
+            count=site.delivery_counts.count,
             blueprints=(pages_blueprint(site), metrics_blueprint(site)),
         )
     )

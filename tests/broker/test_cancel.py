@@ -17,24 +17,24 @@ def keys(number: int = 1) -> list[str]:
 def test_a_waiting_job_ends_at_once_and_is_not_taken(site: Site) -> None:
     """Cancelled before it began: no worker gets it, and the branch is planned again."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
 
     assert site.jobs.cancel(job.id) == "cancelled"
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
     assert site.jobs.claim(job.id, "worker", "token") is None
-    assert site.work.length("plan") == 1
+    assert site.queues.length("plan") == 1
     assert {} == site.jobs.in_flight(REPOSITORY, keys())
 
 
 def test_a_cancelled_key_is_not_planned_again_until_somebody_retries(site: Site) -> None:
     """Its keys count as failed, with a sentence that says how to run them after all."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     site.jobs.cancel(job.id)
 
     assert "tea-runner retry" in site.jobs.failures(REPOSITORY, keys())[keys()[0]]
     assert site.jobs.forget_failures(REPOSITORY, keys()) == 1
-    assert site.jobs.want(job)
+    assert site.jobs.enqueue(job)
     assert site.jobs.claim(job.id, "worker", "token") is not None
 
 
@@ -57,7 +57,7 @@ def test_a_failure_of_the_world_does_not_revive_a_cancelled_job(site: Site) -> N
     job = make_job()
     claim = begin(site, job)
     site.jobs.cancel(job.id)
-    site.jobs.put_back(claim, "the forge does not answer")
+    site.jobs.retry_later(claim, "the forge does not answer")
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
 
 
@@ -66,7 +66,7 @@ def test_a_job_that_was_done_first_stays_done(site: Site) -> None:
     job = make_job()
     claim = begin(site, job)
     site.jobs.cancel(job.id)
-    site.jobs.end(claim, "done")
+    site.jobs.finish(claim, "done")
     assert site.jobs.facts([job.id])[job.id].state == "done"
     assert site.jobs.cancel(job.id) == "ended"
     assert {} == site.jobs.failures(REPOSITORY, keys())
@@ -96,12 +96,12 @@ def test_a_worker_that_lost_its_claim_ends_nothing(site: Site) -> None:
 def test_branches_that_wait_for_other_jobs_too_are_not_planned_yet(site: Site) -> None:
     """Only the last of a branch's jobs brings the plan."""
     first, second = make_job(1), make_job(2)
-    site.jobs.want(first)
-    site.jobs.want(second)
+    site.jobs.enqueue(first)
+    site.jobs.enqueue(second)
     site.jobs.cancel(first.id)
-    assert site.work.length("plan") == 0
+    assert site.queues.length("plan") == 0
     site.jobs.cancel(second.id)
-    assert site.work.length("plan") == 1
+    assert site.queues.length("plan") == 1
 
 
 def test_an_unknown_job_is_named(site: Site) -> None:

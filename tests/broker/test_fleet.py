@@ -39,7 +39,7 @@ def test_a_job_says_who_is_at_it(site: Site) -> None:
     """A worker whose notes have expired is busy as long as its job runs."""
     job, other = make_job(1), make_job(2)
     begin(site, job)
-    site.jobs.want(other)
+    site.jobs.enqueue(other)
     fleet = site.fleet()
     [worker] = fleet.workers
     assert worker.job == job.id

@@ -11,7 +11,7 @@ from tests.looking import make_job
 
 def plans(site: Site) -> int:
     """How many plan requests wait."""
-    return site.work.length("plan")
+    return site.queues.length("plan")
 
 
 def test_a_job_that_is_wanted_twice_is_enqueued_once(site: Site) -> None:
@@ -19,11 +19,11 @@ def test_a_job_that_is_wanted_twice_is_enqueued_once(site: Site) -> None:
     job = make_job()
     other = replace(job, branch="other")
 
-    assert (True, False) == (site.jobs.want(job), site.jobs.want(other))
-    assert 1 == site.work.length("work")
+    assert (True, False) == (site.jobs.enqueue(job), site.jobs.enqueue(other))
+    assert 1 == site.queues.length("work")
     claim = site.jobs.claim(job.id, "w", "t")
     assert claim is not None
-    site.jobs.end(claim, "done")
+    site.jobs.finish(claim, "done")
     assert 2 == plans(site)
     assert not site.jobs.in_flight(job.queue_namespace, [key for _, key in job.datums])
 
@@ -32,7 +32,7 @@ def test_keys_are_in_flight_from_wish_to_end(site: Site) -> None:
     """Each key leads to the job that computes it, also while a worker is at it."""
     job = make_job(1, "a", "b")
     keys = [key for _, key in job.datums]
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     expected = dict.fromkeys(keys, job.id)
 
     assert expected == dict(site.jobs.in_flight(job.queue_namespace, [*keys, "unknown"]))
@@ -44,7 +44,7 @@ def test_keys_are_in_flight_from_wish_to_end(site: Site) -> None:
 def test_only_one_worker_gets_a_job(site: Site) -> None:
     """A second claim gets nothing while the first one's lease holds; then it gets the job."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     first = site.jobs.claim(job.id, "one", "1")
 
     assert first is not None
@@ -59,21 +59,21 @@ def test_only_one_worker_gets_a_job(site: Site) -> None:
 def test_who_lost_its_claim_cannot_end_the_job(site: Site) -> None:
     """A worker that comes back from the dead changes nothing."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     lost = site.jobs.claim(job.id, "one", "1")
     site.redis.delete(f"tea:lease:{job.id}")
     assert site.jobs.claim(job.id, "two", "2") is not None
     assert lost is not None
-    site.jobs.end(lost, "failed", "x")
+    site.jobs.finish(lost, "failed", "x")
 
-    assert "running" == site.jobs.look(job.id)["state"]
+    assert "running" == site.jobs.get(job.id)["state"]
     assert 0 == plans(site)
 
 
 def test_a_job_that_kills_its_workers_is_parked(site: Site) -> None:
     """After three deaths its keys have failed, with the reason, and it is not given out again."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     for attempt in "123":
         assert site.jobs.claim(job.id, "w", attempt) is not None
         site.redis.delete(f"tea:lease:{job.id}")
@@ -87,11 +87,11 @@ def test_a_branch_is_planned_when_its_last_job_has_ended(site: Site) -> None:
     """Not before: sixty-four jobs are one plan, not sixty-four."""
     jobs: list[Job] = [make_job(number) for number in range(4)]
     for job in jobs:
-        site.jobs.want(job)
+        site.jobs.enqueue(job)
     for number, job in enumerate(jobs):
         claim = site.jobs.claim(job.id, "w", "t")
         assert claim is not None
-        site.jobs.end(claim, "done")
+        site.jobs.finish(claim, "done")
         assert (1 if number == 3 else 0) == plans(site)
 
 

@@ -24,7 +24,7 @@ TIP = "1" * 40
 @pytest.fixture
 def lost(site: Site) -> OrphanScanner:
     """Looks at the site's Redis."""
-    return OrphanScanner(site.redis, site.work)
+    return OrphanScanner(site.redis, site.queues)
 
 
 def empty(site: Site, queue: str) -> None:
@@ -35,7 +35,7 @@ def empty(site: Site, queue: str) -> None:
 def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanScanner) -> None:
     """Waiting in the queue, then claimed: nothing to mend."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     assert {} == lost.jobs()
 
     empty(site, "work")
@@ -46,7 +46,7 @@ def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanS
 def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     """Its worker died between taking it from the queue and claiming it."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     empty(site, "work")
 
     assert {job.id: "it was in no queue"} == lost.jobs()
@@ -57,7 +57,7 @@ def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
 def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) -> None:
     """Its lease ran out."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     empty(site, "work")
     site.jobs.claim(job.id, "worker", "token")
     site.redis.delete(f"tea:lease:{job.id}")
@@ -68,11 +68,11 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) 
 def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanScanner) -> None:
     """Nobody may claim it before its time, and nobody queues it."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     empty(site, "work")
     claim = site.jobs.claim(job.id, "worker", "token")
     assert claim is not None
-    site.jobs.put_back(claim, "the forge is away", wait=60)
+    site.jobs.retry_later(claim, "the forge is away", wait=60)
 
     assert {} == lost.jobs()
     assert site.jobs.claim(job.id, "another", "other token") is None
@@ -85,7 +85,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanS
 
 def test_a_plan_request_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     """The mark is there, the piece of work is not."""
-    site.plans.request_plan(REPOSITORY, "refs/heads/main", why="push")
+    site.plan_requests.request_plan(REPOSITORY, "refs/heads/main", why="push")
     assert [] == lost.requests()
 
     empty(site, "plan")
@@ -99,10 +99,10 @@ def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(
 ) -> None:
     """Even when the worker dies before it can queue it."""
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     claim = site.jobs.claim(job.id, "worker", "token")
     assert claim is not None
-    site.jobs.end(claim, "done")
+    site.jobs.finish(claim, "done")
     empty(site, "plan")
 
     assert [(REPOSITORY, "main")] == lost.requests()
@@ -115,11 +115,11 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: OrphanScanner) -> None:
     plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
 
-    site.plans.begin(REPOSITORY, "main")
+    site.plan_requests.begin(REPOSITORY, "main")
     assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
     job = make_job()
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
     site.redis.delete(f"tea:job:{job.id}")
@@ -135,7 +135,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
     site: Site, lost: OrphanScanner
 ) -> None:
     """And when what was missing is forgotten, because content may come without a word."""
-    site.jobs.miss(make_job(), "a", "1 of 1 files have no content")
+    site.jobs.record_missing(make_job(), "a", "1 of 1 files have no content")
     plan_to_end(site, REPOSITORY, TIP, starved={"a"})
     assert {} == unplanned(lost, "a")
 
@@ -153,13 +153,13 @@ def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanS
     """Once each: what fails again is noted again."""
     plan_to_end(site, REPOSITORY, TIP, said=False)
 
-    assert [(REPOSITORY, "main")] == lost.unsaid(10)
-    assert [] == lost.unsaid(10)
+    assert [(REPOSITORY, "main")] == lost.pop_failed_statuses(10)
+    assert [] == lost.pop_failed_statuses(10)
 
 
 def test_a_redis_that_is_away_is_an_error_that_is_known(site: Site) -> None:
     """The reconciler says so and goes on."""
-    away = OrphanScanner(connect("unix:///nonexistent/redis.sock"), site.work)
+    away = OrphanScanner(connect("unix:///nonexistent/redis.sock"), site.queues)
 
     with pytest.raises(QueueError, match="Redis does not answer"):
         away.jobs()

@@ -12,41 +12,41 @@ PLANNED = f"tea:tip:{REPOSITORY}\nmain"
 def test_many_announcements_are_one_request(site: Site) -> None:
     """Until it is begun; a push that comes later is a request of its own."""
     for _ in range(5):
-        site.plans.request_plan("a/b", "refs/heads/main", why="push")
-    assert 1 == site.work.length("plan")
-    site.plans.begin("a/b", "main")
-    site.plans.request_plan("a/b", "refs/heads/main", why="push")
-    assert 2 == site.work.length("plan")
+        site.plan_requests.request_plan("a/b", "refs/heads/main", why="push")
+    assert 1 == site.queues.length("plan")
+    site.plan_requests.begin("a/b", "main")
+    site.plan_requests.request_plan("a/b", "refs/heads/main", why="push")
+    assert 2 == site.queues.length("plan")
 
 
 def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> None:
     """All was lost after its jobs were asked for: who came last has not its turn any more."""
-    with site.plans.lock(REPOSITORY, "main") as mine:
-        site.jobs.want(make_job())
+    with site.plan_requests.lock(REPOSITORY, "main") as mine:
+        site.jobs.enqueue(make_job())
         site.redis.flushall()
-        assert not site.plans.end(REPOSITORY, "main", TIP, mine, said=False, waits=True)
+        assert not site.plan_requests.end(REPOSITORY, "main", TIP, mine, said=False, waits=True)
     assert [] == site.redis.keys("*")
 
 
 def test_another_planner_has_the_say(site: Site) -> None:
     """One that was stopped for long ends its plan while another is at it."""
-    with site.plans.lock(REPOSITORY, "main") as mine:
+    with site.plan_requests.lock(REPOSITORY, "main") as mine:
         site.redis.delete(f"tea:planning:{REPOSITORY}\nmain")
-        with site.plans.lock(REPOSITORY, "main") as others:
-            assert not site.plans.end(REPOSITORY, "main", "2" * 40, mine)
-            assert site.plans.end(REPOSITORY, "main", TIP, others)
+        with site.plan_requests.lock(REPOSITORY, "main") as others:
+            assert not site.plan_requests.end(REPOSITORY, "main", "2" * 40, mine)
+            assert site.plan_requests.end(REPOSITORY, "main", TIP, others)
     assert TIP.encode() == site.redis.get(PLANNED)
 
 
 def test_jobs_that_an_old_copy_does_not_know_are_missed(site: Site) -> None:
     """The turn is in the copy, the jobs are not; unless they have ended, which asks for a plan."""
-    with site.plans.lock(REPOSITORY, "main") as mine:
-        assert not site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
+    with site.plan_requests.lock(REPOSITORY, "main") as mine:
+        assert not site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
         assert None is site.redis.get(PLANNED)
 
         job = make_job()
-        site.jobs.want(job)
-        assert site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
-        site.jobs.end(begin(site, job), "done")
-        assert site.plans.end(REPOSITORY, "main", TIP, mine, waits=True)
+        site.jobs.enqueue(job)
+        assert site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
+        site.jobs.finish(begin(site, job), "done")
+        assert site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
     assert TIP.encode() == site.redis.get(PLANNED)

@@ -41,10 +41,10 @@ def test_a_job_leads_to_its_run(site: Site) -> None:
     """The run that wanted it last."""
     job = make_job()
     save(site, [job])
-    found = site.runs.of_job(job.id)
+    found = site.runs.run_of_job(job.id)
     assert found is not None
     assert found.id == RUN
-    assert site.runs.of_job("0" * 32) is None
+    assert site.runs.run_of_job("0" * 32) is None
 
 
 def test_what_ran_keeps_its_reason_when_its_result_is_known(site: Site) -> None:

@@ -34,7 +34,7 @@ class Moves:
         self.job: Job = make_job()
 
     def wanted(self) -> None:
-        self.jobs.want(self.job)
+        self.jobs.enqueue(self.job)
 
     def claimed(self) -> Claim:
         claim = self.jobs.claim(self.job.id, "worker", "token")
@@ -60,7 +60,7 @@ class Moves:
         self.jobs.release(claim)
 
     def state(self) -> str:
-        return self.jobs.look(self.job.id).get("state", "[*]")
+        return self.jobs.get(self.job.id).get("state", "[*]")
 
 
 #: What the picture calls a move, from ``waiting`` and from ``running``.
@@ -73,11 +73,11 @@ FROM_RUNNING: dict[str, Callable[[Moves, Claim], object]] = {
     "the lease ran out, another worker claims it": lambda moves, claim: moves.taken_over(),
     "given back (SIGTERM), at once": lambda moves, claim: moves.jobs.release(claim),
     "the world failed, after a pause that doubles": (
-        lambda moves, claim: moves.jobs.put_back(claim, "storage is away", wait=2)
+        lambda moves, claim: moves.jobs.retry_later(claim, "storage is away", wait=2)
     ),
-    "results are on the forge": lambda moves, claim: moves.jobs.end(claim, "done"),
+    "results are on the forge": lambda moves, claim: moves.jobs.finish(claim, "done"),
     "a datum failed, or content is nowhere yet": (
-        lambda moves, claim: moves.jobs.end(claim, "failed", "code 1")
+        lambda moves, claim: moves.jobs.finish(claim, "failed", "code 1")
     ),
     "its workers died 3 times in a row": lambda moves, claim: moves.its_workers_died(),
     "its worker saw that somebody stopped it": (

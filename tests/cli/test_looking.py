@@ -158,7 +158,7 @@ def test_logs_can_be_followed_to_the_end(site: Site, tea: Terminal) -> None:
         for line in (b"two\n", b"three\n"):
             time.sleep(0.3)
             log.write(line)
-        site.jobs.end(claim, "done")
+        site.jobs.finish(claim, "done")
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -191,9 +191,9 @@ def test_wait_waits_for_a_commit_that_was_just_pushed(site: Site, tea: Terminal)
 def test_cancel_stops_all_jobs_of_a_run(site: Site, tea: Terminal) -> None:
     """Waiting ones at once, running ones when their worker looks, ended ones not at all."""
     jobs = [make_job(number) for number in range(3)]
-    site.jobs.end(begin(site, jobs[0]), "done")
+    site.jobs.finish(begin(site, jobs[0]), "done")
     claim = begin(site, jobs[1])
-    site.jobs.want(jobs[2])
+    site.jobs.enqueue(jobs[2])
     save(site, jobs)
     assert tea("cancel", RUN).stdout == "1 cancelled, 1 told to stop, 1 had ended\n"
     assert site.jobs.is_cancelled(claim)
@@ -208,16 +208,16 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     """Failed and cancelled datums of a run, and nothing else."""
     jobs = [make_job(number) for number in range(3)]
     fail(site, jobs[0])
-    site.jobs.want(jobs[1])
+    site.jobs.enqueue(jobs[1])
     site.jobs.cancel(jobs[1].id)
-    site.jobs.end(begin(site, jobs[2]), "done")
+    site.jobs.finish(begin(site, jobs[2]), "done")
     save(site, jobs)
     keys = [key for job in jobs for _, key in job.datums]
     assert 2 == len(site.jobs.failures(REPOSITORY, keys))
     site.redis.delete("rq:queue:tea-plan", f"tea:plan:{REPOSITORY}\nmain")
     assert "2 datums will be tried again" in tea("retry", RUN).stdout
     assert {} == site.jobs.failures(REPOSITORY, keys)
-    assert site.work.length("plan") == 1
+    assert site.queues.length("plan") == 1
     assert "No datum has failed for good" in tea("retry", RUN).stdout
 
 

@@ -58,7 +58,7 @@ def test_any_contents_come_as_they_are(
 def test_what_was_asked_ahead_of_time_is_not_asked_again(tmp_path: Path, cat: CatFile) -> None:
     """The answers wait, also when others are wanted first."""
     one, two, three = blobs(tmp_path, b"one", b"two", b"three")
-    cat.ahead([one, two, ABSENT])
+    cat.prefetch([one, two, ABSENT])
 
     assert {three: ("blob", b"three")} == cat.read_many([three])
     found = cat.read_many([two, ABSENT, one])
@@ -70,7 +70,7 @@ def test_more_than_a_pipe_holds_can_be_asked_ahead(tmp_path: Path, cat: CatFile)
     """What there is no room for is asked when it is wanted."""
     contents = [b"%d" % number * 100 for number in range(9000)]
     oids = blobs(tmp_path, *contents)
-    cat.ahead(oids)
+    cat.prefetch(oids)
 
     found = cat.read_many(oids)
 
@@ -83,7 +83,7 @@ def test_after_a_failure_it_begins_anew(
 ) -> None:
     """Of the half of an answer nothing is left, nor of what was asked ahead."""
     one, two = blobs(tmp_path, b"one", b"two")
-    cat.ahead([one])
+    cat.prefetch([one])
     with monkeypatch.context() as patch:
         patch.setattr(
             process.Pipe, "some", lambda _: (_ for _ in ()).throw(CommandError(("git",), 1))

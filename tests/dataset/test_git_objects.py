@@ -62,7 +62,7 @@ def test_trees_of_no_use_are_let_go(tight: ObjectReader) -> None:
     for needed in ((a, b), (c, d)):
         for oid in needed:
             tight.tree(oid)
-        tight.rest()
+        tight.evict()
     assert 4 == tight.reads
     tight.tree(c)
     assert 4 == tight.reads
@@ -75,7 +75,7 @@ def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
     oid = _tree(reader, "a")
     for _ in range(5):
         reader.tree(oid)
-        reader.rest()
+        reader.evict()
     assert 1 == reader.reads
 
 

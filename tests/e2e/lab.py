@@ -162,7 +162,7 @@ class Lab:
     def settle(self, *hosts: str, branch: str = "main") -> Run | None:
         """Announce the branch and carry on until nothing waits; returns the latest run."""
         site = self.site()
-        site.plans.request_plan(self.name, f"refs/heads/{branch}", why="test")
+        site.plan_requests.request_plan(self.name, f"refs/heads/{branch}", why="test")
         self.work_off(*hosts)
         runs = RunStore(site.redis).latest(1)
         return runs[0] if runs else None
@@ -174,13 +174,13 @@ class Lab:
         names: Sequence[str] = hosts or ("host",)
         if self._planner is None:
             self._planner = BranchPlanner(site)
-        while site.work.length("plan") or site.work.length("work"):
+        while site.queues.length("plan") or site.queues.length("work"):
             run_until_signalled(
                 site.redis, "plan", self._planner, name=worker_name("planner"), burst=True
             )
             host = names[turn % len(names)]
             turn += 1
-            if site.work.length("work"):
+            if site.queues.length("work"):
                 worker = self._worker(host)
                 run_until_signalled(
                     self.site(host).redis, "work", worker, name=worker.name, burst=True

@@ -80,7 +80,7 @@ class Group:
 
     def announce(self, name: str) -> None:
         """As a delivery would; then carry on until nothing waits."""
-        self.lab.site().plans.request_plan(f"lab/{name}", "refs/heads/main", why="test")
+        self.lab.site().plan_requests.request_plan(f"lab/{name}", "refs/heads/main", why="test")
         self.lab.work_off()
 
     def show(self, name: str, path: str) -> str:

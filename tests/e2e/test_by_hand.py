@@ -35,7 +35,7 @@ def test_the_same_bytes_change_nothing(lab: Lab, counted: Counted) -> None:
 
     assert 2 == count()
     assert tip == lab.tip()
-    ledger = lab.site().wishes(lab.name, "main").ledger()["pipelines"]["up"]
+    ledger = lab.site().recompute_requests(lab.name, "main").ledger()["pipelines"]["up"]
     assert (2, 0) == (ledger["ok"], ledger["differs"])
     lab.settle()
     assert 0 == count()
@@ -77,7 +77,7 @@ def test_a_recomputation_that_fails_leaves_what_is_known(lab: Lab, counted: Coun
 
     assert 1 == count()
     assert tip == lab.tip()
-    ledger = lab.site().wishes(lab.name, "main").ledger()["pipelines"]["up"]
+    ledger = lab.site().recompute_requests(lab.name, "main").ledger()["pipelines"]["up"]
     assert 1 == ledger["failed"]
     lab.settle()
     assert 0 == count()

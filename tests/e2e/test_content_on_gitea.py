@@ -62,7 +62,7 @@ class OnGitea(NamedTuple):
 
     def announce(self, name: str) -> None:
         """As a delivery would; then carry on until nothing waits."""
-        self.lab.site().plans.request_plan(name, "refs/heads/main", why="test")
+        self.lab.site().plan_requests.request_plan(name, "refs/heads/main", why="test")
         self.lab.work_off()
 
 

@@ -87,13 +87,13 @@ def test_a_redis_that_is_away_is_no_fault_of_a_job(
         raise redis.ConnectionError("reset by peer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(one.site.jobs, "end", away)
+        patch.setattr(one.site.jobs, "finish", away)
         for _ in range(2):
             with pytest.raises(redis.ConnectionError):
                 one.worker(job)
             one.site.redis.delete(f"tea:lease:{job}")
     one.worker(job)
-    facts = one.site.jobs.look(job)
+    facts = one.site.jobs.get(job)
     assert ("done", "") == (facts["state"], facts.get("error", ""))
 
 
@@ -107,16 +107,16 @@ def test_a_bug_is_not_the_end_of_a_job_that_the_world_held_up(
     errors: list[Exception] = [OutsideError("the forge is away"), OutsideError("again")]
     errors += [RuntimeError("a bug")] * 3
     monkeypatch.setattr("workers.job_worker._LONGEST_WAIT", 0)
-    monkeypatch.setattr("workers.job_runner.Workshop.is_done", lambda *_: False)
+    monkeypatch.setattr("workers.job_runner.JobRunner.is_done", lambda *_: False)
     for number, error in enumerate(errors):
-        assert "waiting" == one.site.jobs.look(job)["state"], number
+        assert "waiting" == one.site.jobs.get(job)["state"], number
 
         def do(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr("workers.job_runner.Workshop.do", do)
+        monkeypatch.setattr("workers.job_runner.JobRunner.run", do)
         one.worker(job)
-    assert "failed" == one.site.jobs.look(job)["state"]
+    assert "failed" == one.site.jobs.get(job)["state"]
 
 
 def test_deaths_make_no_pause_longer(
@@ -133,19 +133,19 @@ def test_deaths_make_no_pause_longer(
     def hiccup(*_: object, **__: object) -> None:
         raise OutsideError("the forge is away")
 
-    monkeypatch.setattr("workers.job_runner.Workshop.is_done", lambda *_: False)
+    monkeypatch.setattr("workers.job_runner.JobRunner.is_done", lambda *_: False)
     for _ in range(2):
-        monkeypatch.setattr("workers.job_runner.Workshop.do", die)
+        monkeypatch.setattr("workers.job_runner.JobRunner.run", die)
         with pytest.raises(SystemExit):
             one.worker(job)
         one.site.redis.delete(f"tea:lease:{job}")
-    monkeypatch.setattr("workers.job_runner.Workshop.do", hiccup)
+    monkeypatch.setattr("workers.job_runner.JobRunner.run", hiccup)
     now = one.site.redis.time()
     assert isinstance(now, tuple)
     pauses = []
     for _ in range(4):
         one.worker(job)
-        after = int(one.site.jobs.look(job).get("after", 0))
+        after = int(one.site.jobs.get(job).get("after", 0))
         pauses.append(max(0, after - int(now[0])))
         one.site.redis.hdel(f"tea:job:{job}", "after")
     assert [True, True, False, False] == [pause <= 1 for pause in pauses]

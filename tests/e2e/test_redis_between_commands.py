@@ -104,7 +104,7 @@ def settled(lab: Lab) -> list[str]:
 
 def carry_out(hands: Hands, lab: Lab, harmed: Callable[[], bool] = lambda: False) -> None:
     """Announce, plan, work, publish, and the same for what follows; nothing new after the harm."""
-    hands.site.plans.request_plan(lab.name, "refs/heads/main", why="test")
+    hands.site.plan_requests.request_plan(lab.name, "refs/heads/main", why="test")
     for step in (hands.plan, hands.work, hands.plan, hands.work, hands.plan):
         if harmed():
             return

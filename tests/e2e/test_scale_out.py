@@ -71,7 +71,7 @@ def test_64_jobs_on_8_worker_processes_make_one_commit_with_64_exact_records(man
     running += [start(lab, "one", "worker") for _ in range(8)]
     try:
         pushed = lab.push()
-        lab.site().plans.request_plan(lab.name, "refs/heads/main", why="test")
+        lab.site().plan_requests.request_plan(lab.name, "refs/heads/main", why="test")
         wait_for_results(lab, pushed)
     finally:
         for each in running:
@@ -102,7 +102,7 @@ def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: 
             assert time.monotonic() < end, "the workers did not start"
             time.sleep(0.1)
         pushed = lab.push()
-        lab.site().plans.request_plan(lab.name, "refs/heads/main", why="test")
+        lab.site().plan_requests.request_plan(lab.name, "refs/heads/main", why="test")
         wait_for_results(lab, pushed)
     finally:
         for each in running:

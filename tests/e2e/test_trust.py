@@ -166,7 +166,7 @@ def test_a_seal_is_for_one_result_at_one_place(target: Target) -> None:
         git("push", "-q", "--force", "origin", f"{attempt}:{target.ref}")
         repository = target.hands.site.repository(target.lab.name)
         repository.refresh()
-        assert {} == dict(repository.unsettled())
+        assert {} == dict(repository.unsettled_results())
         repository.close()
     target.settle()
 

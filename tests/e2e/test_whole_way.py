@@ -20,7 +20,7 @@ from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge as Client
 from tea_runner.host import process
 from tests.e2e.lab import EXAMPLES, Lab
-from tests.gitea import GiteaForge
+from tests.gitea import Gitea
 
 
 def free_port() -> int:
@@ -114,7 +114,7 @@ def embedded(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def real(gitea: GiteaForge) -> dict[str, str]:
+def real(gitea: Gitea) -> dict[str, str]:
     """A real Gitea with an empty repository that the bot may administer."""
     repository = gitea.repository(f"data-{time.time_ns()}")
     return {

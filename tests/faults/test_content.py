@@ -122,7 +122,7 @@ def test_what_storage_did_not_take_is_named_nowhere(lab: Lab, hands: Hands) -> N
     repository.prepared_annex().get(path.rsplit("/", 1)[1] for path in stored(lab.store))
     elsewhere = lab.store.rename(lab.root / "elsewhere")
     hands.work()
-    assert {} == repository.unsettled()
+    assert {} == repository.unsettled_results()
     assert tip == lab.tip()
 
     elsewhere.rename(lab.store)

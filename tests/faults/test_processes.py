@@ -18,7 +18,7 @@ from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
-from tea_runner.web.app import WebParts, create_app
+from tea_runner.web.app import WebDependencies, create_app
 from tests.e2e.conftest import folder_lab
 from tests.e2e.pipelines import ATTRIBUTES, spec
 from tests.faults.world import GRACE, LATE, World
@@ -177,7 +177,7 @@ def test_the_receiver_says_503_within_a_second(tmp_path: Path, how: str) -> None
     hook = hooks.new("gitea", "lab/edges")
     hooks.keep(hook)
     requests = PlanRequestStore(connection, Queues(connection).enqueue)
-    app = create_app(WebParts(settings=settings, hooks=hooks, requests=requests, ready={}))
+    app = create_app(WebDependencies(settings=settings, hooks=hooks, requests=requests, ready={}))
     row = Row(row="0", name="a correct push", status=202, secret=hook.secrets[0])
     client = app.test_client()
 

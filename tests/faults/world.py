@@ -169,9 +169,9 @@ class World:
                     self.redis.smembers(place) if kind == "pending" else self.redis.get(place)
                 )
                 marks.append(f"{kind} {held}")
-            for job, facts in self.jobs.unended().items():
+            for job, facts in self.jobs.live().items():
                 if facts.job is not None and facts.job.repository == f"lab/{name}":
-                    raw = self.jobs.look(job)
+                    raw = self.jobs.get(job)
                     raw.pop("body", "")
                     marks.append(f"job {job[:12]} {raw} lease {self.redis.ttl(f'tea:lease:{job}')}")
             return "; ".join(marks)

@@ -17,9 +17,9 @@ def manifest(number: int) -> Manifest:
 def push(known: PlanningCache, number: int) -> None:
     """A piece of work that needs one manifest, and one home that has all of its outputs."""
     name = (f"head{number}", "")
-    known.manifests.keep(name, manifest(number))
-    known.lost.keep(f"tree{number}", (manifest(number), ()))
-    known.rest()
+    known.manifests.put(name, manifest(number))
+    known.lost.put(f"tree{number}", (manifest(number), ()))
+    known.evict_unused()
 
 
 def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,8 +29,8 @@ def test_manifests_and_homes_of_former_pushes_are_let_go(monkeypatch: pytest.Mon
     for number in range(20):
         push(known, number)
 
-    there = [n for n in range(20) if known.manifests.find((f"head{n}", "")) is not None]
-    homes = [n for n in range(20) if known.lost.find(f"tree{n}") is not None]
+    there = [n for n in range(20) if known.manifests.get((f"head{n}", "")) is not None]
+    homes = [n for n in range(20) if known.lost.get(f"tree{n}") is not None]
     assert there == homes
     assert 19 in there
     assert 3 <= len(there) <= 6
@@ -42,10 +42,10 @@ def test_what_every_push_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     known = PlanningCache()
     names = [(f"head{number}", "") for number in range(10)]
     for number, name in enumerate(names):
-        known.manifests.keep(name, manifest(number))
+        known.manifests.put(name, manifest(number))
     for _ in range(5):
-        known.rest()
-        assert [10] * 10 == [found.count for name in names if (found := known.manifests.find(name))]
+        known.evict_unused()
+        assert [10] * 10 == [found.count for name in names if (found := known.manifests.get(name))]
 
 
 def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,8 +54,8 @@ def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPa
     known = PlanningCache()
     known.below["sub"] = PlanningCache()
     for number in range(3):
-        known.below["sub"].manifests.keep((f"head{number}", ""), manifest(number))
-        known.rest()
+        known.below["sub"].manifests.put((f"head{number}", ""), manifest(number))
+        known.evict_unused()
 
-    assert known.below["sub"].manifests.find(("head0", "")) is None
-    assert known.below["sub"].manifests.find(("head2", "")) is not None
+    assert known.below["sub"].manifests.get(("head0", "")) is None
+    assert known.below["sub"].manifests.get(("head2", "")) is not None

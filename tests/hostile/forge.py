@@ -209,7 +209,7 @@ class HostileForge:
             jobs = self.site.jobs.waiting()
             for job in jobs:
                 self.worker(job)
-                facts = self.site.jobs.look(job)
+                facts = self.site.jobs.get(job)
                 said += [facts.get("error", ""), facts.get("state", "")]
                 said.append(b"".join(self._log(job)).decode("utf-8", "replace"))
             if not jobs:

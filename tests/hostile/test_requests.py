@@ -76,7 +76,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 def _plans(whole: Whole) -> int:
     """Plans that wait; they are taken away, so that each row begins alike."""
-    number = whole.forge.site.work.length("plan")
+    number = whole.forge.site.queues.length("plan")
     redis = whole.forge.site.redis
     for name in redis.scan_iter("*"):
         if name.startswith((b"tea:plan:", b"rq:")):

@@ -8,14 +8,14 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from tea_runner.web.app import WebParts, create_app
+from tea_runner.web.app import WebDependencies, create_app
 from tea_runner.web.repository_pages import pages_blueprint
 from tea_runner.wiring import Site
 
 
 def make_client(site: Site) -> FlaskClient:
     """Requests to this site's pages."""
-    parts = WebParts(
+    parts = WebDependencies(
         settings=site.settings,
         hooks=site.hooks,
         requests=site.jobs,

@@ -10,7 +10,7 @@ from flask import Flask
 
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
-from tea_runner.web.app import WebParts, create_app
+from tea_runner.web.app import WebDependencies, create_app
 
 
 class Lines:
@@ -43,7 +43,7 @@ def make(state: Path) -> Flask:
         flags={},
     )
     return create_app(
-        WebParts(
+        WebDependencies(
             settings=settings,
             hooks=HookStore(state / "hooks"),
             requests=Lines(state / "asked"),

@@ -14,7 +14,7 @@ from tea_runner.core.errors import QueueError
 from tea_runner.core.hook import Hook
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
-from tea_runner.web.app import WebParts, create_app
+from tea_runner.web.app import WebDependencies, create_app
 from tests.web import receiver
 from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, Row, push, sign
 
@@ -138,7 +138,7 @@ class Down:
 def test_a_queue_that_is_down_is_told_to_the_forge(state: Path) -> None:
     """503 shows in the hook's history; the reconciler finds the push later."""
     settings = load_settings(file=None, env={"HOME": str(state)}, flags={})
-    parts = WebParts(settings=settings, hooks=HookStore(state / "hooks"), requests=Down())
+    parts = WebDependencies(settings=settings, hooks=HookStore(state / "hooks"), requests=Down())
     row = ROWS[0]
     answer = create_app(parts).test_client().post(PATH, data=row.body, headers=row.sent())
     assert answer.status_code == 503
@@ -156,7 +156,7 @@ def test_deliveries_are_counted_by_their_end(state: Path) -> None:
     """Accepted, ignored and refused ones, so that a rate of refusals can be seen."""
     counted: list[str] = []
     settings = load_settings(file=None, env={"HOME": str(state)}, flags={})
-    parts = WebParts(
+    parts = WebDependencies(
         settings=settings,
         hooks=HookStore(state / "hooks"),
         requests=receiver.Lines(state / "asked"),

@@ -105,10 +105,10 @@ def test_many_runs_come_in_pages(site: Site, pages: FlaskClient) -> None:
 def test_a_run_shows_how_every_datum_stands_and_why(site: Site, pages: FlaskClient) -> None:
     """One count per state, adding up; reasons in sentences; a link from each datum to its job."""
     jobs = [make_job(number) for number in range(1, 5)]
-    site.jobs.end(begin(site, jobs[0]), "done")
+    site.jobs.finish(begin(site, jobs[0]), "done")
     begin(site, jobs[1])
     fail(site, jobs[2], "the command ended with code 1: no such colour")
-    site.jobs.want(jobs[3])
+    site.jobs.enqueue(jobs[3])
     save(site, jobs)
     page = see(pages, f"/runs/{RUN}")
     assert "1 done, 3 reused, 1 running, 1 waiting, 1 failed" in page.text
@@ -170,9 +170,9 @@ def test_problems_of_a_push_are_shown(site: Site, pages: FlaskClient) -> None:
 def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: FlaskClient) -> None:
     """Who, when, why, what was printed, and the commands for one's own computer."""
     job = make_job()
-    site.jobs.note(job.id, fetched="4300000")
+    site.jobs.set_fields(job.id, fetched="4300000")
     claim = begin(site, job, b"reading\n\x1b[32mok\x1b[0m\n")
-    site.jobs.note(job.id, fetched="4300000")
+    site.jobs.set_fields(job.id, fetched="4300000")
     save(site, [job])
     page = see(pages, f"/jobs/{job.id}")
     for words in (
@@ -189,7 +189,7 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
         assert words in page.text
     assert f"/runs/{RUN}" in page.links()
     assert f"/jobs/{job.id}/log" in page.links()
-    site.jobs.end(claim, "done")
+    site.jobs.finish(claim, "done")
     save(site, [job], state="settled")
     page = see(pages, f"/jobs/{job.id}")
     assert f"Tea-Key: {job.datums[0][1]}" in page.text
@@ -233,7 +233,7 @@ def test_a_page_shows_the_end_of_a_long_log(site: Site, pages: FlaskClient) -> N
 def test_workers_and_queues_are_counted(site: Site, pages: FlaskClient) -> None:
     """Who is at what, and how long the line is."""
     begin(site, make_job(1))
-    site.jobs.want(make_job(2))
+    site.jobs.enqueue(make_job(2))
     page = see(pages, "/workers")
     assert "worker-node1-77-ab12" in page.text
     assert f"/jobs/{make_job(1).id}" in page.links()

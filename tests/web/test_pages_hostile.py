@@ -42,7 +42,7 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
         pipeline=text,
         datums=((text, key),),
     )
-    site.jobs.want(job)
+    site.jobs.enqueue(job)
     claim = site.jobs.claim(job.id, text.encode("utf-8", "replace").decode(), "token")
     assert claim is not None
     site.redis.append(f"tea:log:{job.id}:head", text.encode("utf-8", "surrogatepass"))
@@ -75,7 +75,7 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
     for path in ("/", f"/repos/{REPOSITORY}", f"/runs/{RUN}", f"/jobs/{job.id}", "/workers"):
         see(pages, path)
         json.dumps(data(pages, "/index.json" if path == "/" else path + ".json"))
-    site.jobs.end(claim, "failed", error)
+    site.jobs.finish(claim, "failed", error)
     see(pages, f"/jobs/{job.id}")
 
 

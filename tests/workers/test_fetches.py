@@ -64,7 +64,7 @@ def test_a_push_is_fetched_without_a_question_before(
     Nor is git refused first: it says who it is with its first request.
     """
     planned(hands)
-    hands.site.plans.request_plan(forged.name, "refs/heads/main", why="delivery")
+    hands.site.plan_requests.request_plan(forged.name, "refs/heads/main", why="delivery")
     manners.asked.clear()
     planned(hands)
     git = [each for each in manners.asked if "/data.git/" in each]

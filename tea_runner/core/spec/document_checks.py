@@ -53,15 +53,15 @@ _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 
 def check_document(form: SpecReader, filled: ParsedMapping) -> None:
     """Say what is wrong with one pipeline."""
-    _check_name(form, filled.inner("pipeline"))
+    _check_name(form, filled.mapping("pipeline"))
     if "input" in filled.values and _check_count(form, filled):
-        check_input(form, filled.inner("input"))
-    _check_transform(form, filled.inner("transform"))
+        check_input(form, filled.mapping("input"))
+    _check_transform(form, filled.mapping("transform"))
     _check_outputs(form, filled)
     _check_numbers(form, filled)
     branch = filled.text("output_branch")
     if branch and not _is_branch(branch):
-        form.say(
+        form.report(
             "error",
             filled.place("output_branch"),
             "output_branch",
@@ -75,12 +75,12 @@ def check_file(
 ) -> list[Pipeline]:
     """Say what is wrong between the documents of one file; gives the pipelines that remain."""
     if not documents and not broken:
-        form.say("error", Mark(1), "", "the file holds no pipeline", "write pipeline: name: …")
+        form.report("error", Mark(1), "", "the file holds no pipeline", "write pipeline: name: …")
     seen: dict[str, Pipeline] = {}
     for pipeline in pipelines:
         other = seen.setdefault(pipeline.name, pipeline)
         if other is not pipeline:
-            form.say(
+            form.report(
                 "error",
                 Mark(pipeline.spec_line),
                 "pipeline.name",
@@ -94,7 +94,7 @@ def check_file(
 def _check_name(form: SpecReader, filled: ParsedMapping) -> None:
     name = filled.text("name")
     if name and not _NAME.fullmatch(name):
-        form.say(
+        form.report(
             "error",
             filled.place("name"),
             filled.key("name"),
@@ -102,7 +102,9 @@ def _check_name(form: SpecReader, filled: ParsedMapping) -> None:
             "write 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
         )
     elif not name and "name" in filled.values:
-        form.say("error", filled.place("name"), filled.key("name"), "name is empty", "write a name")
+        form.report(
+            "error", filled.place("name"), filled.key("name"), "name is empty", "write a name"
+        )
 
 
 def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
@@ -111,13 +113,13 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
     assert isinstance(env, dict)
     for name in env:
         if problem := variable_problem(name):
-            form.say("error", filled.place("env"), f"{filled.key('env')}.{name}", problem)
-    for secret in filled.inners("secrets"):
+            form.report("error", filled.place("env"), f"{filled.key('env')}.{name}", problem)
+    for secret in filled.mappings("secrets"):
         variable = secret.text("env_var")
         if variable and (problem := variable_problem(variable)):
-            form.say("error", secret.place("env_var"), secret.key("env_var"), problem)
+            form.report("error", secret.place("env_var"), secret.key("env_var"), problem)
         if not variable and not secret.text("mount_path"):
-            form.say(
+            form.report(
                 "error",
                 secret.mark,
                 secret.path,
@@ -126,7 +128,7 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
             )
     image = filled.text("image")
     if image and not _DIGEST.fullmatch(image) and not _CONTAINER.fullmatch(image):
-        form.say(
+        form.report(
             "error",
             filled.place("image"),
             filled.key("image"),
@@ -137,7 +139,7 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
     assert isinstance(codes, tuple)
     for code in codes:
         if code > 255:
-            form.say(
+            form.report(
                 "error",
                 filled.place("accept_return_code"),
                 filled.key("accept_return_code"),
@@ -147,9 +149,9 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
         try:
             Glob(pattern)
         except GlobError as error:
-            form.say("error", filled.place("code"), filled.key("code"), error.message)
+            form.report("error", filled.place("code"), filled.key("code"), error.message)
     if filled.texts("err_stdin") and not filled.texts("err_cmd"):
-        form.say(
+        form.report(
             "bad habit",
             filled.place("err_stdin"),
             filled.key("err_stdin"),
@@ -162,7 +164,7 @@ def _check_cmd(form: SpecReader, filled: ParsedMapping) -> None:
     key = filled.key("cmd")
     said = any(problem.key.startswith(key) for problem in form.problems)
     if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not said:
-        form.say(
+        form.report(
             "error",
             filled.place("cmd"),
             key,
@@ -173,11 +175,11 @@ def _check_cmd(form: SpecReader, filled: ParsedMapping) -> None:
 
 def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
     dataset = filled.text("view") == "dataset"
-    output = filled.inner("output")
+    output = filled.mapping("output")
     if "path" in output.values:
         text = output.text("path")
         if dataset:
-            form.say(
+            form.report(
                 "error",
                 output.place("path"),
                 output.key("path"),
@@ -187,7 +189,7 @@ def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
         _check_place(form, text, output.place("path"), output.key("path"))
     outputs = filled.texts("outputs")
     if dataset and not outputs:
-        form.say(
+        form.report(
             "error",
             filled.place("outputs"),
             "outputs",
@@ -195,7 +197,7 @@ def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
             'write outputs, such as ["results/$1.txt"]',
         )
     if outputs and not dataset:
-        form.say(
+        form.report(
             "error",
             filled.place("outputs"),
             "outputs",
@@ -205,14 +207,14 @@ def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
     for text in outputs:
         _check_place(form, text, filled.place("outputs"), "outputs")
     if dataset:
-        _check_placeholders(form, filled.inner("transform"))
+        _check_placeholders(form, filled.mapping("transform"))
 
 
 def _check_place(form: SpecReader, text: str, mark: Mark, key: str) -> None:
     parts = text.split("/")
     wrong = [part for part in parts if part in ("", ".", "..") or part.lower() in _STEERING]
     if wrong or "\n" in text:
-        form.say(
+        form.report(
             "error",
             mark,
             key,
@@ -233,7 +235,7 @@ def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
             ]
             problem = f"there is no placeholder {{{unknown[0]}}}" if unknown else ""
         if problem:
-            form.say(
+            form.report(
                 "error",
                 transform.place("cmd"),
                 transform.key("cmd"),
@@ -244,17 +246,17 @@ def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
 
 
 def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
-    tries = filled.whole("datum_tries")
+    tries = filled.integer("datum_tries")
     if tries is not None and not 1 <= tries <= MOST_TRIES:
-        form.say(
+        form.report(
             "error",
             filled.place("datum_tries"),
             "datum_tries",
             f"expected 1 to {MOST_TRIES} tries, got {tries}",
         )
-    sets = filled.inner("datum_set_spec")
+    sets = filled.mapping("datum_set_spec")
     if "per_worker" in sets.marks and ("number" in sets.marks or "size_bytes" in sets.marks):
-        form.say(
+        form.report(
             "error",
             sets.place("per_worker"),
             sets.key("per_worker"),
@@ -265,10 +267,10 @@ def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
 
 def _check_count(form: SpecReader, filled: ParsedMapping) -> bool:
     """Whether the inputs are few enough to be looked at one by one."""
-    nodes, globs = count_inputs(filled.inner("input"))
-    globs += len(filled.inner("transform").texts("code"))
+    nodes, globs = count_inputs(filled.mapping("input"))
+    globs += len(filled.mapping("transform").texts("code"))
     if globs > MOST_GLOBS:
-        form.say(
+        form.report(
             "error",
             filled.place("input"),
             "input",
@@ -276,7 +278,7 @@ def _check_count(form: SpecReader, filled: ParsedMapping) -> bool:
             "put some of them together with {a,b}",
         )
     elif nodes > MOST_INPUTS:
-        form.say(
+        form.report(
             "error",
             filled.place("input"),
             "input",

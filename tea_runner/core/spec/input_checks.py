@@ -32,7 +32,7 @@ def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapp
         refused = any(problem.key.startswith(filled.path) for problem in form.problems)
         if given or not refused:
             got = f"got {' and '.join(given)}" if given else "got none"
-            form.say(
+            form.report(
                 "error",
                 filled.mark,
                 filled.path,
@@ -49,27 +49,27 @@ def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapp
 def _check_kind(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
     if kind not in filled.values:
         if not any(problem.key == filled.key(kind) for problem in form.problems):
-            form.say("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
+            form.report("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
         return {}
     if kind == "pfs":
-        return _check_pfs(form, filled.inner("pfs"))
+        return _check_pfs(form, filled.mapping("pfs"))
     if kind == "cron":
-        cron = filled.inner("cron")
+        cron = filled.mapping("cron")
         return {cron.text("name"): cron} if cron.text("name") else {}
     return _check_combined(form, filled, kind)
 
 
 def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
-    children = filled.inners(kind)
+    children = filled.mappings(kind)
     mark, key = filled.place(kind), filled.key(kind)
     if not children:
-        form.say("error", mark, key, f"{kind} has no inputs", "list at least one")
+        form.report("error", mark, key, f"{kind} has no inputs", "list at least one")
     names: dict[str, ParsedMapping] = {}
     for child in children:
         for name, leaf in check_input(form, child).items():
             other = names.setdefault(name, leaf)
             if other is not leaf and kind != "union":
-                form.say(
+                form.report(
                     "error",
                     leaf.place("name" if "name" in leaf.marks else "repo"),
                     leaf.key("name"),
@@ -78,7 +78,7 @@ def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[
                     "give each a name of its own",
                 )
     template = {"join": "join_on", "group": "group_by"}.get(kind)
-    leaves = [child.inner("pfs") for child in children if "pfs" in child.values]
+    leaves = [child.mapping("pfs") for child in children if "pfs" in child.values]
     if template and leaves and len(leaves) == len(children):
         _check_template_given(form, leaves, kind, template)
     return names
@@ -96,7 +96,7 @@ def _check_template_given(
         else "its files are one group of their own"
     )
     for leaf in lacking:
-        form.say(
+        form.report(
             "bad habit",
             leaf.mark,
             leaf.key(template),
@@ -111,7 +111,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
         missing = [n for n in references(filled.text(template)) if glob and n > glob.captures]
         for number in missing[:1]:
             assert glob is not None
-            form.say(
+            form.report(
                 "bad habit",
                 filled.place(template),
                 filled.key(template),
@@ -122,7 +122,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
     _check_repo(form, filled, repo)
     branch = filled.text("branch")
     if branch not in ("", "master", "main"):
-        form.say(
+        form.report(
             "ignored",
             filled.place("branch"),
             filled.key("branch"),
@@ -134,11 +134,11 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
         return {}
     where = "name" if "name" in filled.values else "repo"
     if problem := _name_problem(name):
-        form.say(
+        form.report(
             "error", filled.place(where), filled.key("name"), problem, "give the input another name"
         )
     elif not name.isidentifier():
-        form.say(
+        form.report(
             "bad habit",
             filled.place(where),
             filled.key("name"),
@@ -164,7 +164,7 @@ def count_inputs(filled: ParsedMapping) -> tuple[int, int]:
     """How many nodes an input has, and how many of them are globs."""
     nodes, globs = 1, int("pfs" in filled.values)
     for kind in ("cross", "union", "join", "group"):
-        for child in filled.inners(kind):
+        for child in filled.mappings(kind):
             inner = count_inputs(child)
             nodes, globs = nodes + inner[0], globs + inner[1]
     return nodes, globs
@@ -179,14 +179,14 @@ def _check_glob(form: SpecReader, filled: ParsedMapping) -> Glob | None:
             raise GlobError("glob is empty; write '/*' for one datum per entry, or '/' for all")
         return Glob(text)
     except GlobError as error:
-        form.say("error", filled.place("glob"), filled.key("glob"), error.message)
+        form.report("error", filled.place("glob"), filled.key("glob"), error.message)
         return None
 
 
 def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
     if not repo:
         if "repo" in filled.values:
-            form.say(
+            form.report(
                 "error",
                 filled.place("repo"),
                 filled.key("repo"),
@@ -197,7 +197,7 @@ def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
     parts = repo.strip("/").split("/")
     inner = parts[1:] if parts[0] in (".", "") else parts
     if any(part in ("", ".", "..", ".git") for part in inner) or "\n" in repo:
-        form.say(
+        form.report(
             "error",
             filled.place("repo"),
             filled.key("repo"),

@@ -54,12 +54,12 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
     form = SpecReader(path)
     found = read_documents(data)
     for fault in found.faults:
-        form.say("error", fault.mark, fault.key, fault.message, fault.hint)
+        form.report("error", fault.mark, fault.key, fault.message, fault.hint)
     many = len(found.documents) > 1
     pipelines = []
     for number, document in enumerate(found.documents):
         before = len(form.problems)
-        filled = form.fill(document.root, TOP)
+        filled = form.read_mapping(document.root, TOP)
         if isinstance(document.root, MappingNode):
             check_document(form, filled)
         if any(problem.is_error for problem in form.problems[before:]) or found.faults:
@@ -74,14 +74,14 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
 
 
 def _name(filled: ParsedMapping) -> str:
-    return filled.inner("pipeline").text("name")
+    return filled.mapping("pipeline").text("name")
 
 
 def _pipeline(
     filled: ParsedMapping, document: Document, path: str, blob: str, number: int, home: str
 ) -> Pipeline:
-    sets = filled.inner("datum_set_spec")
-    output = filled.inner("output")
+    sets = filled.mapping("datum_set_spec")
+    output = filled.mapping("output")
     return Pipeline(
         name=_name(filled),
         home=home,
@@ -90,25 +90,25 @@ def _pipeline(
         spec_document=number,
         spec_line=document.mark.line,
         description=filled.text("description"),
-        transform=_transform(filled.inner("transform")),
-        input=_input(filled.inner("input")),
+        transform=_transform(filled.mapping("transform")),
+        input=_input(filled.mapping("input")),
         view=cast(View, filled.text("view", "pfs")),
         outputs=filled.texts("outputs"),
         output_path=output.text("path") if "path" in output.values else None,
         on_failure=cast(Literal["fail", "publish"], filled.text("on_failure", "fail")),
-        datum_tries=filled.whole("datum_tries") or 3,
-        datum_timeout=filled.real("datum_timeout"),
-        job_timeout=filled.real("job_timeout"),
-        datum_set_number=sets.whole("number") or None,
-        datum_set_bytes=sets.whole("size_bytes") or None,
-        parallelism=filled.inner("parallelism_spec").whole("constant") or None,
+        datum_tries=filled.integer("datum_tries") or 3,
+        datum_timeout=filled.number("datum_timeout"),
+        job_timeout=filled.number("job_timeout"),
+        datum_set_number=sets.integer("number") or None,
+        datum_set_bytes=sets.integer("size_bytes") or None,
+        parallelism=filled.mapping("parallelism_spec").integer("constant") or None,
         reprocess=cast(
             Literal["until_success", "every_job"], filled.text("reprocess_spec", "until_success")
         ),
         salt=filled.text("salt"),
         output_branch=filled.text("output_branch"),
-        requests=_resources(filled.inner("resource_requests")),
-        limits=_resources(filled.inner("resource_limits")),
+        requests=_resources(filled.mapping("resource_requests")),
+        limits=_resources(filled.mapping("resource_limits")),
     )
 
 
@@ -134,29 +134,29 @@ def _transform(filled: ParsedMapping) -> Transform:
                 mount_path=secret.text("mount_path"),
                 env_var=secret.text("env_var"),
             )
-            for secret in filled.inners("secrets")
+            for secret in filled.mappings("secrets")
         ),
         network=filled.flag("network"),
     )
 
 
 def _resources(filled: ParsedMapping) -> Resources:
-    gpu = filled.inner("gpu")
+    gpu = filled.mapping("gpu")
     return Resources(
-        cpu=filled.real("cpu"),
-        memory=filled.whole("memory"),
-        disk=filled.whole("disk"),
+        cpu=filled.number("cpu"),
+        memory=filled.integer("memory"),
+        disk=filled.integer("disk"),
         gpu_type=gpu.text("type"),
-        gpu_number=gpu.whole("number") or 0,
+        gpu_number=gpu.integer("number") or 0,
     )
 
 
 def _input(filled: ParsedMapping) -> Input:
     kind = next(name for name in _KINDS if name in filled.values)
     if kind == "pfs":
-        return _pfs(filled.inner("pfs"))
+        return _pfs(filled.mapping("pfs"))
     if kind == "cron":
-        cron = filled.inner("cron")
+        cron = filled.mapping("cron")
         return Cron(
             name=cron.text("name"),
             spec=cron.text("spec"),
@@ -166,7 +166,7 @@ def _input(filled: ParsedMapping) -> Input:
         )
     return Combined(
         kind=cast(Literal["cross", "union", "join", "group"], kind),
-        inputs=tuple(_input(child) for child in filled.inners(kind)),
+        inputs=tuple(_input(child) for child in filled.mappings(kind)),
     )
 
 
@@ -182,5 +182,5 @@ def _pfs(filled: ParsedMapping) -> Pfs:
         group_by=filled.text("group_by"),
         empty_files=filled.flag("empty_files"),
         track=filled.flag("track"),
-        propagation_never=filled.inner("propagation_spec").flag("never"),
+        propagation_never=filled.mapping("propagation_spec").flag("never"),
     )

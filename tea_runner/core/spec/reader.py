@@ -54,19 +54,19 @@ class ParsedMapping:
         assert isinstance(found, tuple)
         return found
 
-    def whole(self, name: str) -> int | None:
+    def integer(self, name: str) -> int | None:
         """A whole number, or None."""
         found = self.values.get(name)
         assert found is None or isinstance(found, int)
         return found
 
-    def real(self, name: str) -> float | None:
+    def number(self, name: str) -> float | None:
         """Seconds or processors, or None."""
         found = self.values.get(name)
         assert found is None or isinstance(found, (int, float))
         return found
 
-    def inner(self, name: str) -> ParsedMapping:
+    def mapping(self, name: str) -> ParsedMapping:
         """A mapping; an empty one where it was not given."""
         found = self.values.get(name)
         return (
@@ -75,7 +75,7 @@ class ParsedMapping:
             else ParsedMapping(self.key(name), self.place(name))
         )
 
-    def inners(self, name: str) -> tuple[ParsedMapping, ...]:
+    def mappings(self, name: str) -> tuple[ParsedMapping, ...]:
         """A list of mappings."""
         found = self.values.get(name, ())
         assert isinstance(found, tuple)
@@ -90,7 +90,7 @@ class SpecReader:
         self.problems: list[Problem] = []
         self.unknown = 0
 
-    def say(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
+    def report(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
         """Keep a problem."""
         self.problems.append(
             Problem(
@@ -104,11 +104,11 @@ class SpecReader:
             )
         )
 
-    def fill(self, node: Node, fields: Sequence[Field], path: str = "") -> ParsedMapping:
+    def read_mapping(self, node: Node, fields: Sequence[Field], path: str = "") -> ParsedMapping:
         """The fields of a mapping."""
         filled = ParsedMapping(path, node.mark)
         if not isinstance(node, MappingNode):
-            self.say("error", node.mark, path, _expected("a mapping of fields", node))
+            self.report("error", node.mark, path, _expected("a mapping of fields", node))
             return filled
         table = _table(tuple(fields))
         for written, value in node.values.items():
@@ -119,7 +119,7 @@ class SpecReader:
                 continue
             if known.standing == "renamed":
                 target = table[known.note]
-                self.say(
+                self.report(
                     "deprecation",
                     mark,
                     filled.key(written),
@@ -129,7 +129,7 @@ class SpecReader:
                 known = replace(target, standing="works")
             if known.name in filled.marks:
                 first = filled.marks[known.name].line
-                self.say(
+                self.report(
                     "error",
                     mark,
                     filled.key(written),
@@ -141,7 +141,7 @@ class SpecReader:
             if not _is_nothing(value):
                 self._take(filled, known, value, mark)
             elif known.required:
-                self.say(
+                self.report(
                     "error",
                     mark,
                     filled.key(known.name),
@@ -150,7 +150,7 @@ class SpecReader:
                 )
         for known in fields:
             if known.required and known.name not in filled.marks and known.standing != "refused":
-                self.say(
+                self.report(
                     "error",
                     node.mark,
                     filled.key(known.name),
@@ -167,7 +167,7 @@ class SpecReader:
         self.unknown += 1
         if self.unknown > MOST_SUGGESTIONS or len(written) > 64:
             # Suggestions cost time, and nobody reads so many.
-            self.say("error", mark, filled.path, f"unknown key {written[:64]!r}")
+            self.report("error", mark, filled.path, f"unknown key {written[:64]!r}")
             return
         useful = [name for name, known in table.items() if known.standing in ("works", "differs")]
         near = difflib.get_close_matches(written, useful, 1, 0.55)
@@ -180,18 +180,18 @@ class SpecReader:
             hint = f"did you mean {elsewhere[0]!r} {_where(_places()[elsewhere[0]][0])}?"
         else:
             hint = f"known here are {', '.join(_names(table))}"
-        self.say("error", mark, filled.key(written), f"unknown key {written!r}", hint)
+        self.report("error", mark, filled.key(written), f"unknown key {written!r}", hint)
 
     def _take(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
         key = filled.key(known.name)
         if known.standing in ("refused", "ignored") and _is_off(node):
             return
         if known.standing == "refused":
-            self.say("error", mark, key, f"{known.name} is not available", known.note)
+            self.report("error", mark, key, f"{known.name} is not available", known.note)
             return
         if known.standing == "ignored":
             kind: Kind = "deprecation" if key in OLD else "ignored"
-            self.say(kind, mark, key, f"{known.name} has no effect", known.note)
+            self.report(kind, mark, key, f"{known.name} has no effect", known.note)
             if not known.fields:
                 return
         value = self._value(known, node, key)
@@ -201,11 +201,11 @@ class SpecReader:
     def _value(self, known: Field, node: Node, key: str) -> object:
         shape = known.shape
         if shape == "mapping":
-            return self.fill(node, known.fields, key)
+            return self.read_mapping(node, known.fields, key)
         if shape == "inputs":
-            return self._list(node, key, lambda item, at: self.fill(item, INPUT, at))
+            return self._list(node, key, lambda item, at: self.read_mapping(item, INPUT, at))
         if shape == "mappings":
-            return self._list(node, key, lambda item, at: self.fill(item, known.fields, at))
+            return self._list(node, key, lambda item, at: self.read_mapping(item, known.fields, at))
         if shape == "texts":
             return self._list(node, key, self._text)
         if shape == "numbers":
@@ -218,7 +218,7 @@ class SpecReader:
                 near = difflib.get_close_matches(text, known.choices, 1)
                 hint = f"did you mean {near[0]!r}?" if near else ""
                 expected = f"expected {' or '.join(known.choices)}, got {text!r}"
-                self.say("error", node.mark, key, expected, hint)
+                self.report("error", node.mark, key, expected, hint)
                 return None
             return text
         reader: dict[str, Callable[[str], object]] = {
@@ -232,26 +232,26 @@ class SpecReader:
 
     def _scalar(self, read: Callable[[str], object], node: Node, key: str) -> object:
         if not isinstance(node, ScalarNode):
-            self.say("error", node.mark, key, _expected("one value", node))
+            self.report("error", node.mark, key, _expected("one value", node))
             return None
         try:
             return read(node.text)
         except Unreadable as error:
-            self.say("error", node.mark, key, str(error))
+            self.report("error", node.mark, key, str(error))
             return None
 
     def _text(self, node: Node, key: str) -> str | None:
         if not isinstance(node, ScalarNode):
-            self.say("error", node.mark, key, _expected("text", node))
+            self.report("error", node.mark, key, _expected("text", node))
             return None
         if "\0" in node.text:
-            self.say("error", node.mark, key, "a NUL character in the text", "remove it")
+            self.report("error", node.mark, key, "a NUL character in the text", "remove it")
             return None
         if node.plain and not node.text:
-            self.say("error", node.mark, key, "an empty item", 'write "" for empty text')
+            self.report("error", node.mark, key, "an empty item", 'write "" for empty text')
             return None
         if node.plain and scalars.is_pitfall(node.text):
-            self.say(
+            self.report(
                 "bad habit",
                 node.mark,
                 key,
@@ -265,14 +265,14 @@ class SpecReader:
     ) -> tuple[object, ...] | None:
         if not isinstance(node, SequenceNode):
             hint = _as_list(node.text, key) if isinstance(node, ScalarNode) and node.text else ""
-            self.say("error", node.mark, key, _expected("a list", node), hint)
+            self.report("error", node.mark, key, _expected("a list", node), hint)
             return None
         values = [read(item, f"{key}[{index}]") for index, item in enumerate(node.items)]
         return tuple(value for value in values if value is not None)
 
     def _named(self, node: Node, key: str) -> dict[str, str] | None:
         if not isinstance(node, MappingNode):
-            self.say("error", node.mark, key, _expected("a mapping of names to text", node))
+            self.report("error", node.mark, key, _expected("a mapping of names to text", node))
             return None
         found = {}
         for name, value in node.values.items():
