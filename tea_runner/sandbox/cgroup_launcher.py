@@ -18,7 +18,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 
-_PROGRAM = Path(__file__).with_name("launcher_program.py")
+_PROGRAM = Path(__file__).with_name("cgroup_launcher_program.py")
 #: Seconds after which a launcher that does not answer is taken for dead.
 _PATIENCE = 60.0
 

@@ -124,8 +124,8 @@ def test_it_ends_when_the_worker_does() -> None:
     """However that ends: the socket is closed by the kernel."""
     program = (
         "import os\n"
-        "from tea_runner.sandbox.cgroup_launcher import Launcher\n"
-        "print(Launcher().pid, flush=True)\n"
+        "from tea_runner.sandbox.cgroup_launcher import CgroupLauncher\n"
+        "print(CgroupLauncher().pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = process.run([sys.executable, "-c", program], env=dict(os.environ), check=False)

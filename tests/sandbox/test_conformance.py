@@ -23,13 +23,13 @@ from .conftest import KINDS, Bench, alive, soon
 _WORKER = """
 import sys
 from pathlib import Path
-from tea_runner.sandbox.bubblewrap import HostSandbox
-from tea_runner.sandbox.unsandboxed import Plain
+from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.unsandboxed import Unsandboxed
 from tea_runner.sandbox.protocol import Execution
 
 kind, out, seconds = sys.argv[1:]
 Path(out).mkdir()
-environment = {"host": HostSandbox, "off": Plain}[kind]()
+environment = {"host": BubblewrapSandbox, "off": Unsandboxed}[kind]()
 environment.run(Execution(
     argv=("/bin/sh", "-c", f"sleep {seconds} & sleep {seconds}"), env={}, view=None, out=Path(out),
     log=lambda _: None, timeout=600,

@@ -11,8 +11,8 @@ from tea_runner.sandbox.scratch_folder import ScratchFolder
 
 _OWNER = """
 import sys, pathlib
-from tea_runner.sandbox.scratch_folder import Scratch
-room = Scratch(pathlib.Path(sys.argv[1])).path
+from tea_runner.sandbox.scratch_folder import ScratchFolder
+room = ScratchFolder(pathlib.Path(sys.argv[1])).path
 (room / "half a result").write_text("x" * 1000)
 print(room, flush=True)
 sys.stdin.read()

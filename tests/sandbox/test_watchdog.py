@@ -13,10 +13,10 @@ from tea_runner.sandbox.watchdog import Watchdogs
 #: Watches one sleeping process after the other, says their numbers, and dies over the last one.
 _WORKER = """
 import os, time
-from tea_runner.adapters import process
+from tea_runner.host import process
 from tea_runner.sandbox.watchdog import Watchdogs
 dogs = Watchdogs()
-sleeping = [process.start(("/bin/sleep", "60"), env={}) for _ in range(3)]
+sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(3)]
 for each in sleeping[:2]:
     with dogs.over(each.pid):
         pass
