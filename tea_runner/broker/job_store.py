@@ -30,7 +30,7 @@ from tea_runner.broker.job_scripts import CANCEL, CANCELLED, CLAIM, END, EXTEND,
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.core.planning.run_status import JobFacts, job_facts
-from tea_runner.ports import Missed
+from tea_runner.ports import MissingContent
 
 _DAY = 86_400
 _KEEP = 14 * _DAY
@@ -287,12 +287,12 @@ class JobStore:
             pipe.set(f"tea:missing:{job.queue_namespace}\n{key}", value, ex=600)
         pipe.execute()
 
-    def missing(self, repository: str, keys: Sequence[str]) -> dict[str, Missed]:
-        """Which of these keys lacked content: ((commit, ``git-annex`` tip), sentence)."""
+    def missing(self, repository: str, keys: Sequence[str]) -> dict[str, MissingContent]:
+        """Those of the keys whose inputs had no content."""
         found = {}
         for key, text in self._many(f"tea:missing:{repository}\n", keys).items():
             (commit, annex_tip), sentence = json.loads(text)
-            found[key] = ((commit, annex_tip), sentence)
+            found[key] = MissingContent(commit, annex_tip, sentence)
         return found
 
     # -- looking -----------------------------------------------------------------------------

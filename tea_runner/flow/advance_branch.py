@@ -199,7 +199,7 @@ class BranchAdvancer:
         """
         now = (commit, self.dataset.annex_tip() or "")
         found = self.queue.missing(self._ledger, keys)
-        lacking = {key: text for key, (when, text) in found.items() if when == now}
+        lacking = {key: each.sentence for key, each in found.items() if each[:2] == now}
         if lacking:
             self.starved.add(now[1])
         return lacking

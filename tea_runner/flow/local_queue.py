@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.ports import Missed
+from tea_runner.ports import MissingContent
 
 
 class LocalQueue:
@@ -26,7 +26,7 @@ class LocalQueue:
         """Failures of this process."""
         return {key: self.failed[key] for key in keys if key in self.failed}
 
-    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, Missed]:  # noqa: ARG002
+    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:  # noqa: ARG002
         """Nothing: content that is missing is a failure of this call."""
         return {}
 

@@ -1,0 +1,36 @@
+"""Protocols of the outside things that `flow` uses, each method with the errors that it may raise.
+
+:mod:`~tea_runner.ports.dataset` is git and git-annex, :mod:`~tea_runner.ports.queue` is Redis,
+:mod:`~tea_runner.ports.forge` is Gitea, Forgejo or a folder of repositories.
+
+An implementation raises what its method lists and nothing else; an error of a library becomes one of
+:mod:`tea_runner.core.errors`, with its cause.
+"""
+
+from tea_runner.ports.dataset import (
+    CommitFacts,
+    Dataset,
+    Objects,
+    RefUpdate,
+    Subdataset,
+    Subdatasets,
+    TreeStore,
+)
+from tea_runner.ports.forge import Forge, StatusState
+from tea_runner.ports.queue import JobQueue, MissingContent, PlanRequests, RecomputeRequests
+
+__all__ = [
+    "CommitFacts",
+    "Dataset",
+    "Forge",
+    "JobQueue",
+    "MissingContent",
+    "Objects",
+    "PlanRequests",
+    "RecomputeRequests",
+    "RefUpdate",
+    "StatusState",
+    "Subdataset",
+    "Subdatasets",
+    "TreeStore",
+]

@@ -1,0 +1,300 @@
+"""Protocols of git and git-annex: objects, subdatasets, and a dataset with its known results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from tea_runner.core.git.submodules import Submodule
+from tea_runner.core.git.tree import TreeEntry
+from tea_runner.core.results.result import Result
+
+#: (ref, new id or "" to delete, expected id or None for "must not exist").
+RefUpdate = tuple[str, str, str | None]
+
+
+class Objects(Protocol):
+    """The objects of one git repository, read by id.
+
+    Large blobs may be absent, as in a partial clone.
+    """
+
+    def tree(self, oid: str) -> Mapping[str, TreeEntry]:
+        """The entries of a tree, in git's order.
+
+        :raises OutsideError: when the repository does not have it.
+        """
+        ...
+
+    def read_trees(self, oids: Iterable[str]) -> None:
+        """Read many trees in one request, before :meth:`tree` returns them one by one.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def blob(self, oid: str) -> bytes | None:
+        """A blob's content; None when it is absent.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """As :meth:`blob`, for many at once.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def prefetch_blobs(self, oids: Iterable[str]) -> None:
+        """Begin to read blobs in the background, before :meth:`blobs` returns them.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def fetch_blobs(self, oids: Iterable[str]) -> None:
+        """Fetch absent blobs of any size.
+
+        :raises OutsideError: when the remote does not have them or does not answer.
+        """
+        ...
+
+    def commit(self, oid: str) -> CommitFacts:
+        """A commit's parts.
+
+        :raises OutsideError: when the repository does not have it.
+        """
+        ...
+
+
+class CommitFacts(Protocol):
+    """A parsed commit object."""
+
+    oid: str
+    message: str
+
+    @property
+    def tree(self) -> str:
+        """Id of its tree."""
+        ...
+
+    @property
+    def parents(self) -> Sequence[str]:
+        """Ids of its parents."""
+        ...
+
+    @property
+    def committed(self) -> int:
+        """The committer's time, seconds since 1970."""
+        ...
+
+
+class TreeStore(Protocol):
+    """New git objects in memory: ids are returned at once, git receives all in one flush."""
+
+    #: Id to entries of each tree that was added.
+    trees: dict[str, Mapping[str, TreeEntry]]
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Add an object and return its id; *kind* is git's type, such as ``blob``."""
+        ...
+
+    def tree(self, entries: Mapping[str, TreeEntry]) -> str:
+        """Add a tree and return its id."""
+        ...
+
+    def commit(
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        *,
+        who: str,
+        seconds: int,
+        signed: bool = False,
+    ) -> str:
+        """Add a commit and return its id.
+
+        :param who: author and committer, ``Name <address>``.
+        :param seconds: both dates, since 1970, in UTC.
+        :param signed: whether to sign it, where a key is configured.
+        :raises OutsideError: when it cannot be signed.
+        """
+        ...
+
+    def flush(self) -> int:
+        """Write all added objects into the repository; returns their number.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+
+class Subdataset(Protocol):
+    """A subdataset that can be read and fetched from."""
+
+    subdatasets: Subdatasets | None
+
+    @property
+    def objects(self) -> Objects:
+        """Git objects by id."""
+        ...
+
+
+class Subdatasets(Protocol):
+    """The repositories of a dataset's subdatasets."""
+
+    def name(self, submodule: Submodule) -> str:
+        """The full name of the subdataset's repository.
+
+        :raises UserError: when it may not be used.
+        """
+        ...
+
+    def dataset(self, submodule: Submodule, commit: str) -> Subdataset:
+        """The subdataset, with this commit fetched.
+
+        :raises UserError: when it may not be used, or is not available here.
+        :raises OutsideError: when its repository does not answer or lacks the commit.
+        """
+        ...
+
+    def tip(self, submodule: Submodule, branch: str) -> str | None:
+        """The tip of the subdataset's own branch; None without one, or where pins are not moved.
+
+        :raises UserError: when it may not be used.
+        :raises OutsideError: when its repository does not answer.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the processes behind it; raises nothing."""
+        ...
+
+
+class Dataset(Protocol):
+    """A dataset, on a forge or in a clone: its tips, its objects, its known results.
+
+    A *scope* is the trusted one (the empty text) or that of one branch.  A method with a scope
+    returns only results that this scope may use.
+    """
+
+    #: ``owner/name``, or the path of a clone.
+    name: str
+    subdatasets: Subdatasets | None
+    #: Whether it is a person's clone, which need not have all content itself.
+    is_clone: bool
+
+    @property
+    def objects(self) -> Objects:
+        """Git objects by id."""
+        ...
+
+    def refresh(self) -> None:
+        """Fetch what is new on the forge.
+
+        :raises OutsideError: when it does not answer.
+        """
+        ...
+
+    def tip(self, branch: str) -> str | None:
+        """The commit at a branch's tip, as of the last refresh; None when there is no such branch.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def annex_tip(self) -> str | None:
+        """The tip of the ``git-annex`` branch, as of the last refresh.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def scope(self, branch: str) -> str:
+        """The scope of a branch: the empty text when it is trusted; raises nothing."""
+        ...
+
+    def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
+        """Key to (ref, result) of what jobs have finished and no results commit holds yet.
+
+        A ref without valid results is left out.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def known_commits(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
+        """Those of the keys that a manifest has, with the commit that holds the result.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def known_result(self, key: str, scope: str = "") -> Result | None:
+        """The known result of a key; None when it is not complete any more.
+
+        :raises OutsideError: when git, a storage or another repository does not answer.
+        """
+        ...
+
+    def content_locations(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Those of the annex keys whose content is in a storage, with the storage's uuid.
+
+        :raises OutsideError: when git-annex ends with an error.
+        """
+        ...
+
+    def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
+        """The result in the form that ``.gitattributes`` of a tree asks for in a directory.
+
+        None when that needs content that is too large or in no storage.
+
+        :raises OutsideError: when git or git-annex ends with an error.
+        """
+        ...
+
+    @property
+    def trusted_repositories(self) -> Sequence[str]:
+        """Names of other repositories whose results count here as well."""
+        ...
+
+    def known_in_other_repositories(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Those of the keys that a trusted repository has results for, with ``owner/name@commit``.
+
+        :meth:`known_result` returns these results from then on.  A repository that does not answer is
+        left out.
+
+        :raises OutsideError: when git ends with an error in this dataset.
+        """
+        ...
+
+    def storage_uuid(self) -> str:
+        """The uuid of the storage that receives new annexed content.
+
+        :raises OutsideError: when no storage is configured or none can be used.
+        """
+        ...
+
+    def writer(self) -> TreeStore:
+        """A new, empty collector of git objects."""
+        ...
+
+    def delete_job_refs(self, refs: Sequence[str]) -> None:
+        """Delete refs of jobs whose results are settled.
+
+        A ref that the forge does not delete stays without harm.
+
+        :raises OutsideError: when local refs cannot be read.
+        """
+        ...
+
+    def publish(self, updates: Sequence[RefUpdate]) -> bool:
+        """Move all refs or none, each only from the expected id (compare-and-swap).
+
+        :returns: False when a ref had another id than expected.
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
+        ...

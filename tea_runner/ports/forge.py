@@ -1,0 +1,110 @@
+"""Protocol of a forge: what tea-runner does there besides git."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from tea_runner.core.hook import ForgeHook
+
+#: Gitea's states of a commit status.
+StatusState = Literal["pending", "success", "error", "failure", "warning"]
+
+
+class Forge(Protocol):
+    """Repositories, branches, commit statuses and webhooks.
+
+    The message of a ForgeError holds the forge's own sentence, where it gave one.
+    """
+
+    def remote_url(self, repository: str) -> str:
+        """The URL of ``owner/name`` for git, without name or password in it.
+
+        :raises ForgeError: when the name is not valid.
+        """
+        ...
+
+    def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
+        """The full names that the patterns (``owner/name``, ``owner/*``, ``*/*``) match, sorted.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def repository_id(self, repository: str) -> int | None:
+        """The forge's number of a repository, which a rename keeps; None where it has no numbers.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Branch names (without ``refs/heads/``) and their tips.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
+        """Refs below the prefixes with their ids, in one request.
+
+        None when the forge has no such request, and ``git ls-remote`` is needed.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def set_status(
+        self,
+        repository: str,
+        commit: str,
+        state: StatusState,
+        *,
+        description: str,
+        context: str,
+        target_url: str = "",
+    ) -> None:
+        """Add a commit status; the forge keeps every one, so call it on changes only.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+        """Context to the latest (state, description) of a commit.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+        """Add a webhook that delivers pushes to *url*; returns its id on the forge.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+        """The webhooks of a repository.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def test_hook(self, repository: str, hook: str) -> None:
+        """Have the forge send a test delivery.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def remove_hook(self, repository: str, hook: str) -> None:
+        """Remove a webhook; does nothing when there is none of that id.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with the connection, one sentence each with the next step; raises nothing."""
+        ...

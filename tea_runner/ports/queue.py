@@ -1,0 +1,118 @@
+"""Protocols of the job queue: plan requests, jobs, and requests to recompute known results."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+
+
+class PlanRequests(Protocol):
+    """Requests to plan a branch: many requests for one ref are one."""
+
+    def request_plan(self, repository: str, ref: str, *, why: str) -> None:
+        """Ask that the tip of *ref* (``refs/heads/…``) of *repository* (``owner/name``) be planned.
+
+        Returns within a second.
+
+        :raises QueueError: when the request could not be kept.
+        """
+        ...
+
+
+class MissingContent(NamedTuple):
+    """Inputs of a datum had no content in any storage, as of this commit and annex tip."""
+
+    commit: str
+    #: Tip of the ``git-annex`` branch; empty when there was none.
+    annex_tip: str
+    sentence: str
+
+
+class JobQueue(Protocol):
+    """Jobs by the keys of their datums.
+
+    *repository* is a queue namespace, see :func:`tea_runner.core.git.scope.queue_namespace`.
+    """
+
+    def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Those of the keys that a waiting or running job computes, with the job's id.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Those of the keys that failed for good, with the sentence that says how.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:
+        """Those of the keys whose inputs had no content.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def enqueue(self, job: Job) -> bool:
+        """Enqueue a job and subscribe its branch to its end.
+
+        :returns: whether it was new; False for a job that waits or runs already.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def subscribe(self, repository: str, branch: str, job_id: str) -> None:
+        """Have the branch planned again when that job has ended.
+
+        :param repository: ``owner/name``.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+
+class RecomputeRequests(Protocol):
+    """Requests of people to compute known results of one branch again, and their verdicts."""
+
+    def pending(self) -> Mapping[str, str]:
+        """What to compute again: a key or a pipeline's name, to the id of the request.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def complete(self, words: Iterable[str]) -> None:
+        """Remove these keys and names from the pending ones.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+        """Count verdicts in the ledger, once for each request.
+
+        :param salt: id of the request.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def cancel_jobs_except(self, jobs: Collection[str]) -> None:
+        """Unsubscribe the branch from all other jobs; those without subscribers are cancelled.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def exclusive(self) -> AbstractContextManager[object]:
+        """A lock under which no other branch enqueues jobs.
+
+        With it, one key is not computed in two repositories at once.
+
+        :raises QueueError: on entry, when the queue does not answer.
+        """
+        ...
