@@ -19,7 +19,7 @@ def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
         "--bind",
         f"{host}:{settings.web.port}",
         "--worker-class",
-        "tea_runner.web.gunicorn_worker.Arrivals",
+        "tea_runner.web.gunicorn_worker.BufferingThreadWorker",
         "--workers",
         str(settings.web.processes),
         "--threads",
