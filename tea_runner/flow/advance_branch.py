@@ -277,7 +277,7 @@ class BranchAdvancer:
         if self.recompute_requests is not None and verdicts:
             salts = {planned.unsettled[v.key][1].salt for v in verdicts}
             self.recompute_requests.record_verdicts(max(salts), verdicts)
-        fresh = len({d.key for d in plan.moving if d.detail.startswith("refs/tea/")})
+        fresh = len({d.key for d in plan.moving if d.source == "job"})
         counts: Counter[str] = Counter(done=fresh, failed=plan.counts["failed"])
         counts["reused"] = len(plan.decisions) - counts.total()
         progress[name] = PipelineProgress(

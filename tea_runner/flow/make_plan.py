@@ -13,6 +13,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import (
     Decision,
     KeyedDatum,
+    KnownResult,
     PipelinePlan,
     Plan,
     decide,
@@ -170,16 +171,21 @@ def _plan_one(
 
     def decided(keyed: Sequence[KeyedDatum]) -> PipelinePlan:
         open_keys = _open_keys(keyed, before, lost)
-        known = dict(dataset.known_commits(open_keys, scope)) if open_keys else {}
+        commits = dataset.known_commits(open_keys, scope) if open_keys else {}
+        known = {key: KnownResult("manifest", commit) for key, commit in commits.items()}
         for key in hopeless:
             known.pop(key, None)
         for key in open_keys:
             if key in planned.unsettled:
-                known[key] = planned.unsettled[key][0]
+                known[key] = KnownResult("job", planned.unsettled[key][0])
         unknown = [key for key in open_keys if key not in known]
         if unknown:
             found = dataset.known_in_other_repositories(unknown)
-            known.update((key, place) for key, place in found.items() if key not in hopeless)
+            known.update(
+                (key, KnownResult("other repository", location))
+                for key, location in found.items()
+                if key not in hopeless
+            )
             unknown = [key for key in unknown if key not in known]
         return decide(
             pipeline,

@@ -102,6 +102,7 @@ def plan_json(plan: Plan) -> dict[str, object]:
                         "action": d.action,
                         "reason": d.reason,
                         "detail": d.detail,
+                        "source": d.source,
                     }
                     for d in row.decisions
                 ],

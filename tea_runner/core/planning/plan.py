@@ -20,6 +20,10 @@ from tea_runner.core.results.manifest import Manifest, Row
 
 Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
 
+#: What holds a known result: the ref of a job that is not settled yet, a manifest of this dataset, or
+#: a manifest of another repository.
+Source = Literal["job", "manifest", "other repository"]
+
 #: settled: the tree is as it should be; ready: everything is known, a results commit is due;
 #: running: jobs are needed or under way; waiting: for an upstream pipeline; failed: a datum failed;
 #: blocked: cannot be planned.
@@ -34,6 +38,14 @@ class KeyedDatum(NamedTuple):
     place: str
 
 
+class KnownResult(NamedTuple):
+    """Where the result of a key can be read."""
+
+    source: Source
+    #: The job's ref, the results commit, or ``owner/name@commit``.
+    location: str
+
+
 class Decision(NamedTuple):
     """What happens to one datum, and why."""
 
@@ -42,7 +54,10 @@ class Decision(NamedTuple):
     place: str
     action: Action
     reason: Reason
+    #: Of a reused result, its location; else more about the reason.
     detail: str = ""
+    #: Of a reused result, what holds it.
+    source: Source | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +130,7 @@ def decide(
     shared: Base,
     before: Manifest,
     *,
-    known: Mapping[str, str],
+    known: Mapping[str, KnownResult],
     lost: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
@@ -125,12 +140,12 @@ def decide(
     """The plan of one pipeline whose inputs are all known.
 
     :param before: the manifest at the commit.
-    :param known: key to where its result is known from, such as ``refs/tea/…`` or a commit.
+    :param known: key to the location of its known result.
     :param lost: labels whose outputs, in spite of the manifest, are not in the tree.
     :param failures: key to the sentence with which its last attempt failed for good.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
-    :param fresh: such keys that were computed, to where the result is.
+    :param fresh: such keys that were computed, to the job's ref.
     """
     failures, missing, fresh = failures or {}, missing or {}, fresh or {}
     find = before.finder(len(keyed))
@@ -140,14 +155,17 @@ def decide(
         row = find(item.label)
         action: Action
         reason: Reason
+        source: Source | None = None
         if item.key in forced:
             action, reason, detail = "run", "forced", ""
         elif item.key in fresh:
             action, reason, detail = "reuse", "forced", fresh[item.key]
+            source = "job"
         elif _stands(row, item) and item.label not in lost:
             action, reason, detail = "current", "current", ""
         elif item.key in known:
-            action, reason, detail = "reuse", "known", known[item.key]
+            action, reason = "reuse", "known"
+            source, detail = known[item.key]
         elif item.key in failures:
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
@@ -158,7 +176,7 @@ def decide(
             action = "run"
             reason, detail = _why(row, item, shared, before)
             first[item.key] = item.label
-        decisions.append(fast_new(Decision, (*item, action, reason, detail)))
+        decisions.append(fast_new(Decision, (*item, action, reason, detail, source)))
     counted: Counter[str] = Counter(decision.action for decision in decisions)
     return PipelinePlan(
         pipeline=pipeline,

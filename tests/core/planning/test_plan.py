@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from tea_runner.core.datums.keys import Base
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
-from tea_runner.core.planning.plan import KeyedDatum, PipelinePlan, Plan, decide
+from tea_runner.core.planning.plan import (
+    KeyedDatum,
+    KnownResult,
+    PipelinePlan,
+    Plan,
+    Source,
+    decide,
+)
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
 from tea_runner.core.results.manifest import Manifest, ManifestPiece, Row
 
@@ -23,6 +30,7 @@ PIPELINE = Pipeline(
     input=Pfs(name="in", repo="raw", glob="/*"),
 )
 BASE = Base(command="c" * 64, parameters="p" * 64, environment="e" * 64, code="d" * 64)
+KNOWN = KnownResult("manifest", "c0ffee")
 A, B = KeyedDatum("a", "ka", ""), KeyedDatum("b", "kb", "")
 ROWS = Manifest.of((Row("a", "ka", "", ("x",)), Row("b", "kb", "", ())), parts=BASE.parts)
 
@@ -57,11 +65,11 @@ def test_what_stands_is_settled() -> None:
             {"before": replace(ROWS, pieces=(ManifestPiece((Row("a", "old", "", ()),)),))},
             ("run", "input-changed"),
         ),
-        ({"known": {"ka": "refs/x"}, "before": Manifest()}, ("reuse", "known")),
-        ({"known": {"ka": "refs/x"}}, ("current", "current")),
+        ({"known": {"ka": KNOWN}, "before": Manifest()}, ("reuse", "known")),
+        ({"known": {"ka": KNOWN}}, ("current", "current")),
         ({"forced": ("ka",)}, ("run", "forced")),
         ({"lost": ("a",)}, ("run", "result-missing")),
-        ({"lost": ("a",), "known": {"ka": "c"}}, ("reuse", "known")),
+        ({"lost": ("a",), "known": {"ka": KNOWN}}, ("reuse", "known")),
         ({"failures": {"ka": "why"}, "before": Manifest()}, ("failed", "failed")),
         ({"failures": {"ka": "why"}}, ("current", "current")),
         ({"missing": {"ka": "where"}, "before": Manifest()}, ("wait", "content-missing")),
@@ -89,7 +97,7 @@ def test_a_changed_part_is_named(part: str) -> None:
 def test_equal_keys_are_computed_once() -> None:
     """The second datum waits for the first one's result; another place alone moves a known result."""
     twins = plan(KeyedDatum("a", "k", "1"), KeyedDatum("b", "k", "2"), before=Manifest())
-    moved = plan(KeyedDatum("a", "ka", "new"), known={"ka": "c"})
+    moved = plan(KeyedDatum("a", "ka", "new"), known={"ka": KNOWN})
 
     assert [("run", "new"), ("reuse", "same-content")] == said(twins)
     assert "a" == twins.decisions[1].detail
@@ -108,15 +116,27 @@ def test_states() -> None:
     assert "ready" == plan(A).state
     assert "ready" == plan(before=ROWS).state
     assert "settled" == plan(before=Manifest()).state
-    assert "running" == plan(A, B, before=Manifest(), known={"ka": "c"}).state
+    assert "running" == plan(A, B, before=Manifest(), known={"ka": KNOWN}).state
     assert "failed" == plan(A, B, **failing).state
     assert "failed" == plan(A, B, pipeline=publish, **failing).state
     assert (
         "ready"
         == plan(
-            A, B, pipeline=publish, failures={"kb": "w"}, before=Manifest(), known={"ka": "c"}
+            A, B, pipeline=publish, failures={"kb": "w"}, before=Manifest(), known={"ka": KNOWN}
         ).state
     )
+
+
+@pytest.mark.parametrize("source", get_args(Source))
+def test_a_reused_datum_names_what_holds_its_result(source: Source) -> None:
+    """Source and location are fields of the decision; a datum that runs has no source."""
+    reused = plan(A, known={"ka": KnownResult(source, "there")}, before=Manifest()).decisions[0]
+    fresh = plan(A, fresh={"ka": "refs/tea/jobs/1"}).decisions[0]
+    new = plan(A, before=Manifest()).decisions[0]
+
+    assert (source, "there") == (reused.source, reused.detail)
+    assert ("job", "refs/tea/jobs/1") == (fresh.source, fresh.detail)
+    assert new.source is None
 
 
 names = st.sampled_from("abc")
@@ -139,7 +159,7 @@ def test_counts_add_up(
     made = plan(
         *now,
         before=before,
-        known=dict.fromkeys(known, "c"),
+        known=dict.fromkeys(known, KNOWN),
         lost=lost,
         failures=dict.fromkeys(failed, "w"),
     )
