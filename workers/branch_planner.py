@@ -20,9 +20,9 @@ from tea_runner.flow.advance_branch import AdvanceResult, BranchAdvancer
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
-from tea_runner.host.failpoints import reached, step
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
+from tea_runner.host.step_hook import reached, step
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
 from workers.resource_pool import ResourcePool

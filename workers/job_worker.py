@@ -22,8 +22,8 @@ from tea_runner.core.errors import (
     Superseded,
     TeaError,
 )
-from tea_runner.host.failpoints import reached
 from tea_runner.host.log_redaction import redact_logs
+from tea_runner.host.step_hook import reached
 from tea_runner.sandbox.scratch_folder import ScratchFolder, is_of_the_machine
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat

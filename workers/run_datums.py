@@ -22,8 +22,8 @@ from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
-from tea_runner.host.failpoints import step
 from tea_runner.host.openat import remove_tree
+from tea_runner.host.step_hook import step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, Places
 from tea_runner.sandbox.scan_outputs import OutputLimits

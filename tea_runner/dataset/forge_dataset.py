@@ -19,7 +19,7 @@ from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResult, SharedResults, bring
 from tea_runner.dataset.special_remotes import parse_remote_log
-from tea_runner.host.failpoints import step
+from tea_runner.host.step_hook import step
 from tea_runner.ports import Subdatasets
 
 log = logging.getLogger(__name__)

@@ -142,7 +142,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_descendants() -> None:
-    """End everything below this process, at once."""
+    """Kill everything below this process, at once."""
     for child in descendants(os.getpid()):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(child, signal.SIGKILL)

@@ -26,8 +26,6 @@ from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
 CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"
-#: Arms fail points in tests; no setting.
-FAIL_VARIABLE = "TEA_RUNNER_FAIL"
 SYSTEM_FILE = Path("/etc/tea-runner/tea-runner.toml")
 #: Values that may be given as the name of a file, by a variable that ends in ``_FILE``.
 FROM_FILE = ("redis.url",)
@@ -210,7 +208,7 @@ def _from_variables(
             yield name, read_secret(path, name, variable).reveal(), variable
         elif variable in by_variable:
             yield by_variable[variable], env[variable], variable
-        elif variable != FAIL_VARIABLE:
+        else:
             near = difflib.get_close_matches(variable, [*by_variable, CONFIG_VARIABLE], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise SettingsError(f"{variable}: there is no such setting{hint}")

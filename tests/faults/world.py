@@ -27,9 +27,11 @@ from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.errors import TeaError
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
-from tea_runner.host.failpoints import VARIABLE
 from tea_runner.host.tool_path import tool_path
+from tests.faults.injected.sitecustomize import VARIABLE
 
+#: Folder whose sitecustomize installs the fault injector in a child process.
+INJECTED = Path(__file__).with_name("injected")
 LEASE = 5
 GRACE = 6
 #: Seconds after its grace in which a process that was told to end has ended, on a machine that has
@@ -211,7 +213,8 @@ class World:
         return [sys.executable, "-m", "tea_runner", "--config", settings, role.verb]
 
     def _start(self, role: Role) -> None:
-        env = {**self.env, **({VARIABLE: role.fail} if role.fail else {})}
+        fault = {VARIABLE: role.fail, "PYTHONPATH": str(INJECTED)} if role.fail else {}
+        env = {**self.env, **fault}
         role.fail = ""  # a fault is armed once
         role.starts += 1
         with role.log.open("ab") as log:
