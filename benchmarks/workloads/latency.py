@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.figure import Book, Plan
 from tea_runner.broker.connection import connect
-from tea_runner.cli.local_stack import LocalStack, free_port
+from tea_runner.cli.embed_forge import free_port
+from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 from tea_runner.host import process
 from tea_runner.host.tool_path import tool_path

@@ -16,7 +16,7 @@ import requests
 
 from benchmarks.figure import Book, Plan
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.cli.local_stack import free_port
+from tea_runner.cli.embed_forge import free_port
 from tea_runner.core.hook import Hook
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.host import process

@@ -12,19 +12,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tea_runner.broker.connection import connect
 from tea_runner.broker.redis_server import find_server
-from tea_runner.broker.run_store import Run, RunStore
-from tea_runner.cli.local_stack import LocalStack, free_port
+from tea_runner.cli.embed_forge import free_port
+from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import alone
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.planning.reasons import SENTENCES
+from tea_runner.core.planning.run import Run
 from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.tool_path import tool_path
 from tea_runner.present import status_text
-from tea_runner.wiring import Site
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _WAIT = 180.0
@@ -39,15 +38,14 @@ def command(context: Context, keep: bool) -> None:
     if not example.is_dir():
         raise UserError("the examples are not here; run the demo in a checkout of tea-runner")
     if context.settings.source("state") == "default":
-        context.flags["state"] = str(Path(".tea/demo").resolve())
-        context.__dict__.pop("settings", None)
+        context = context.with_flags({"state": str(Path(".tea/demo").resolve())})
     folder = Path(str(context.settings.state)).expanduser().resolve()
     with alone(folder):  # another demo's folder is not taken away
         remove_tree(folder)
     find_server(context.variables.get("PATH", ""))
-    context.flags["web.port"] = context.flags.get("web.port", "0") or "0"
-    _choose_port(context)
-    _choose_sandbox(context)
+    if context.flags.get("web.port", "0") == "0":
+        context = context.with_flags({"web.port": free_port()})
+    context = _choose_sandbox(context)
     try:
         with LocalStack(context) as stack:
             Demo(stack, example, folder / "edges").run()
@@ -56,28 +54,24 @@ def command(context: Context, keep: bool) -> None:
             remove_tree(folder)
 
 
-def _choose_port(context: Context) -> None:
-    if context.flags["web.port"] == "0":
-        context.flags["web.port"] = str(free_port())
-    context.__dict__.pop("settings", None)
-
-
-def _choose_sandbox(context: Context) -> None:
-    """The demo's pipelines are our own: without bubblewrap they run without, and it says so."""
-    missing = Site(context.settings, context.variables).host.check()
+def _choose_sandbox(context: Context) -> Context:
+    """Without bubblewrap, turn the sandbox off with a warning: the demo's commands are our own."""
+    missing = context.site.host.check()
     if missing:
         click.secho(f"NO SANDBOX: {missing}.", fg="yellow", bold=True)
         click.echo(
             "The demo runs its own pipelines without one; a real server refuses until you decide."
         )
-        context.flags["sandbox.kind"] = "off"
-        context.__dict__.pop("settings", None)
+        return context.with_flags({"sandbox.kind": "off"})
+    return context
 
 
 class Demo:
     """What the demo does, step by step."""
 
     def __init__(self, stack: LocalStack, example: Path, dataset: Path) -> None:
+        assert stack.embedded is not None
+        self.access = stack.embedded
         self.stack = stack
         self.example = example
         self.dataset = dataset
@@ -96,7 +90,7 @@ class Demo:
             "GIT_COMMITTER_EMAIL": "demo@example.org",
         }
         self.console = Console(highlight=False, soft_wrap=True)
-        self.runs = RunStore(connect(f"unix://{stack.state / 'redis.sock'}"))
+        self.runs = stack.context.site.runs
 
     def run(self) -> None:
         """All of it."""
@@ -123,8 +117,7 @@ class Demo:
     # -- steps -------------------------------------------------------------------------------
 
     def _make_dataset(self) -> None:
-        access = self.stack.embedded
-        assert access is not None
+        access = self.access
         with self._doing("datalad create"):
             self._do("datalad", "-l", "error", "create", str(self.dataset), cwd=self.stack.state)
             self._copy("dataset")
@@ -133,7 +126,7 @@ class Demo:
                 "git",
                 "annex",
                 "initremote",
-                "store",
+                access.storage,
                 "type=directory",
                 f"directory={access.store}",
                 "encryption=none",
@@ -157,7 +150,7 @@ class Demo:
         with self._doing("git push"):
             if self._do("git", "status", "--porcelain").strip():
                 self._do("datalad", "-l", "error", "save", "-m", message)
-            self._do("git", "annex", "copy", "--quiet", "--to", "store")
+            self._do("git", "annex", "copy", "--quiet", "--to", self.access.storage)
             self._do("git", "push", "-q", "origin", "main", "git-annex")
 
     def _wait_for_results(self) -> Run:
@@ -165,7 +158,7 @@ class Demo:
         end = time.monotonic() + _WAIT
         with self.console.status("waiting for the delivery …") as status:
             while time.monotonic() < end:
-                self.stack.look()
+                self.stack.restart_ended()
                 run = next((r for r in self.runs.latest(5) if r.commit == commit), None)
                 if run is not None:
                     status.update(

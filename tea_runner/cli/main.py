@@ -13,7 +13,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,16 +66,23 @@ VERBS = (
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
-    """What every verb is given: where it works, and the settings."""
+    """Directory, settings and output options of one call of the command line.
+
+    :param flags: values of ``-c`` by the setting's name; they override the settings file.
+    """
 
     directory: Path
     config: Path | None
-    flags: dict[str, object]
+    flags: Mapping[str, object]
     variables: Mapping[str, str]
     as_json: bool = False
     quiet: bool = False
+
+    def with_flags(self, flags: Mapping[str, object]) -> Context:
+        """A copy with more flags."""
+        return replace(self, flags={**self.flags, **flags})
 
     @cached_property
     def settings(self) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from tea_runner.cli.main import Context
@@ -9,7 +11,7 @@ from tea_runner.cli.main import Context
 
 def _set_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        ctx.find_object(Context).as_json = True  # type: ignore[union-attr]
+        ctx.obj = replace(ctx.ensure_object(Context), as_json=True)
 
 
 #: ``tea-runner lint --json`` means the same as ``tea-runner --json lint``.

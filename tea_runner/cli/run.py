@@ -72,7 +72,7 @@ def command(
     if source is not None and recompute:
         raise UsageError("--from and --recompute: only one of them; a file states known keys too")
     if sandbox:
-        context.flags["sandbox.kind"] = sandbox
+        context = context.with_flags({"sandbox.kind": sandbox})
     session = open_dataset(context)
     wishes = None
     pinned = Pinned(context.directory / source, pipelines) if source is not None else None

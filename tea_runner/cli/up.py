@@ -31,16 +31,16 @@ def command(context: Context, workers: int | None) -> None:
             click.echo(f"forge:   {access.url}  user {access.user}, password {access.password}")
             click.echo("\nIn a DataLad dataset with a pipeline:")
             click.echo(
-                f"  git annex initremote store type=directory directory={access.store} "
+                f"  git annex initremote {access.storage} type=directory directory={access.store} "
                 f"encryption=none autoenable=true"
             )
             click.echo(
                 f"  git remote add origin http://{access.user}:{access.password}@{plain}"
                 f"/{access.user}/NAME.git"
             )
-            click.echo("  git annex copy --to store && git push origin HEAD git-annex")
+            click.echo(f"  git annex copy --to {access.storage} && git push origin HEAD git-annex")
         else:
-            click.echo(f"forge:   {stack.settings.forge.url}")
+            click.echo(f"forge:   {stack.context.settings.forge.url}")
             click.echo("Connect a repository: tea-runner hook add OWNER/REPO")
         click.echo("\nCtrl-C ends it.")
         stack.run(stop.wait)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.local_stack import free_port
+from tea_runner.cli.embed_forge import free_port
 from tea_runner.cli.start_checks import alone
 from tea_runner.host.supervisor import Supervisor
 from tests.cli.dataset import FILES, SHOUT, Dataset, Said, tea

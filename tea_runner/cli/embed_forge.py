@@ -1,0 +1,133 @@
+"""Accounts, webhook and storage of the embedded forge, and the settings that lead to it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tea_runner.cli.main import Context
+from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.hook_store import HookStore
+from tea_runner.settings import Settings, StorageOptions
+
+USER = "me"
+BOT = "tea-runner"
+_USUAL_PORT = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedAccess:
+    """Address, account and storage of the embedded forge, for the user of ``tea-runner up``."""
+
+    url: str
+    port: int
+    user: str
+    password: str
+    storage: str
+    store: Path
+
+
+def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
+    """Create the embedded forge's accounts, or read those of an earlier start.
+
+    The settings of the user stay; flags that point to the forge are added to them.
+    """
+    settings = context.settings
+    state = settings.state.expanduser().resolve()
+    file = state / "forge-access.json"
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    port = (
+        next((port for port in (kept.get("port"), _USUAL_PORT) if port and _is_free(port)), None)
+        or free_port()
+    )
+    kept = {"password": secrets.token_urlsafe(9), **kept, "port": port}
+    _create_accounts(settings, state, kept)
+    token = state / "forge.token"
+    _write_private(file, json.dumps(kept))
+    _write_private(token, kept["token"])
+    store = state / "store"
+    store.mkdir(parents=True, exist_ok=True, mode=0o700)
+    taken = {storage.name for storage in settings.storage}
+    access = EmbeddedAccess(
+        url=f"http://127.0.0.1:{port}",
+        port=port,
+        user=USER,
+        password=kept["password"],
+        storage="store" if "store" not in taken else "embedded-store",
+        store=store,
+    )
+    flags: dict[str, object] = {
+        "forge.kind": "gitea",
+        "forge.url": access.url,
+        "forge.user": BOT,
+        "forge.token_file": str(token),
+        "storage": json.dumps([*map(_storage_table, settings.storage), _store_table(access)]),
+    }
+    if settings.source("repositories") == "default":
+        flags["repositories"] = "*/*"
+    return context.with_flags(flags), access
+
+
+def _create_accounts(settings: Settings, state: Path, kept: dict[str, Any]) -> None:
+    """Accounts at the first start; at each start the webhook with today's address."""
+    hooks = HookStore(state / "hooks")
+    hook = next(iter(hooks.all()), None) or hooks.new("gitea", "*/*")
+    hooks.keep(hook)
+    with EmbeddedForge(state / "forge") as forge:
+        if "token" not in kept:
+            forge.add_user(USER, kept["password"])
+            forge.add_user(BOT, secrets.token_urlsafe(18), admin=True)
+            kept["token"] = forge.add_token(BOT)
+        address = f"http://{local_web(settings)}/hooks/gitea/{hook.id}"
+        forge.hook_everything(address, hook.secrets[0])
+
+
+def _storage_table(storage: StorageOptions) -> dict[str, object]:
+    return {
+        "name": storage.name,
+        "uuid": storage.uuid,
+        "type": storage.type,
+        "options": dict(storage.options),
+        "env": {variable: str(path) for variable, path in storage.env},
+    }
+
+
+def _store_table(access: EmbeddedAccess) -> dict[str, object]:
+    return {
+        "name": access.storage,
+        "type": "directory",
+        "options": {"directory": str(access.store)},
+    }
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def local_web(settings: Settings) -> str:
+    """Host and port at which this machine reaches the receiver."""
+    web = settings.web
+    host = "127.0.0.1" if web.host in ("0.0.0.0", "::", "") else web.host  # noqa: S104
+    return f"{host}:{web.port}"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A free port of the loopback address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
