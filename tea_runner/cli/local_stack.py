@@ -22,7 +22,7 @@ from tea_runner.host.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-_START_TIMEOUT = 20.0
+_START_TIMEOUT = 60.0
 
 
 class LocalStack:
@@ -80,7 +80,7 @@ class LocalStack:
     def _wait(self, url: str, what: str) -> None:
         """Wait until *url* answers 200.
 
-        :raises OutsideError: when it does not within 20 seconds.
+        :raises OutsideError: when it does not within a minute.
         """
         last = f"see the logs in {self.state / 'logs'}"
         deadline = time.monotonic() + _START_TIMEOUT
