@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { command -v $$python; break; }; done)
 
-# The git-annex that is installed as a wheel, and a python3 that has OpenCV, come first.
+# Programs of .venv come first: git-annex of its wheel, and a python3 with OpenCV.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 .venv/bin/python -m pip --quiet --no-input
 ARGS ?=
@@ -33,22 +33,33 @@ demo: .venv/made
 up: .venv/made
 	@$(IN_VENV) .venv/bin/tea-runner up $(ARGS)
 
-## make test      lint, types and tests;  make test ARGS='-k glob'  passes arguments to pytest
+## make test      lint, types, units, contracts and one scenario per room;  make test ARGS='-k glob'
 .PHONY: test
 test: lint
 ifeq ($(strip $(ARGS)),)
-	@$(call pytest,-n 2 --dist loadfile --ignore=tests/faults)
-	@$(call pytest,-n 2 --dist worksteal tests/faults)
+	@$(call pytest,-m 'not gitea and not engine and not browser and not cluster and not long and not soak')
 else
-	@$(call pytest,-n 2 --dist loadfile $(ARGS))
+	@$(call pytest,-m 'not soak' $(ARGS))
 endif
 
-# What failed is tried once more, alone: the load of the others is no fault of what is tested.
-define pytest
-$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' $(1) || { code=$$?; [ $$code = 1 ] || exit $$code; \
-echo 'make: what failed is tried once more, alone' >&2; \
-$(IN_VENV) .venv/bin/python -m pytest -m 'not slow' --lf --lfnf=none $(filter-out -n 2 --dist worksteal loadfile,$(1)); }
-endef
+## make test-forge | test-engines | test-browser | test-cluster | test-long   the other tests, each group
+##                with its programs; a missing program is a failure
+.PHONY: test-forge test-engines test-browser test-cluster test-long test-all
+test-forge: .venv/made-dev
+	@TEA_TEST_REQUIRE='gitea git redis-server' $(call pytest,-m 'gitea and not soak' $(ARGS))
+test-engines: .venv/made-dev
+	@TEA_TEST_REQUIRE='apptainer docker podman bwrap' $(call pytest,-m 'engine and not soak' $(ARGS))
+test-browser: .venv/made-dev
+	@TEA_TEST_REQUIRE='chromium' $(call pytest,-m 'browser and not soak' $(ARGS))
+test-cluster: .venv/made-dev
+	@TEA_TEST_REQUIRE='redis-server bwrap' $(call pytest,-m 'cluster and not soak' $(ARGS))
+test-long: .venv/made-dev
+	@TEA_TEST_REQUIRE='redis-server bwrap git' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster' $(ARGS))
+
+## make test-all   every test but the hour's soak
+test-all: test test-forge test-engines test-browser test-cluster test-long
+
+pytest = $(IN_VENV) .venv/bin/python -m pytest -n 2 --dist loadfile $(1)
 
 ## make edits     a hundred edits of a dataset, push by push, each compared with a run from nothing
 .PHONY: edits

@@ -192,7 +192,7 @@ def test_five_pushes_of_five_edits_each(
     edit_and_compare(lab, counted, tmp_path, seed=4, pushes=5, edits=5)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_hundred_edits(lab: Lab, counted: Counted, tmp_path: Path, seed: int) -> None:

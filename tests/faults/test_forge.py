@@ -97,7 +97,7 @@ def test_lost_late_and_repeated_deliveries(tmp_path: Path, pair: list[Lineage]) 
     assert [] == wrong, f"TEA_FAULTS_SEED={seed}"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_refused_and_cut_answers(tmp_path: Path, pair: list[Lineage]) -> None:
     """One request in ten is answered 503 or cut off, also that of statuses: all is said in the end."""

@@ -131,7 +131,7 @@ def test_a_stopped_worker_gives_its_job_back(tmp_path: Path, world: World) -> No
     wait_for(lambda: len(running.read_text().split()) == 2, 20)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_killed_workers_job_runs_again_within_90_s_at_default_settings(tmp_path: Path) -> None:
     """The lease, and the look of the reconciler at silent workers, are those of a plain installation."""
     usual = load_settings(file=None, env={"HOME": str(tmp_path)}, flags={})

@@ -77,7 +77,7 @@ def test_redis_robbed_at_random(tmp_path: Path, lineages: list[Lineage]) -> None
     rage(tmp_path / "world", lineages, "Redis killed, wiped, old, full, silent", weights, 60)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_thousands_of_faults(tmp_path: Path, lineages: list[Lineage]) -> None:
     """The same for long: processes and Redis, as many as ``TEA_FAULTS_LONG`` says."""

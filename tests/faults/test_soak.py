@@ -69,7 +69,7 @@ class Readings:
         return max(memory for memory, _ in some), max(number for _, number in some)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_nothing_grows(tmp_path: Path, lineages: list[Lineage]) -> None:
     """Once all is warm, memory by less than a tenth, descriptors by none, scratch and zombies none."""
