@@ -14,7 +14,7 @@ from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.run import PipelineRun, Run, run_id
+from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 
@@ -75,11 +75,11 @@ def save(
 ) -> Run:
     """A run of ``edges`` with a datum for each of the jobs' and three reused ones, and ``montage``."""
     rows = [
-        [label, key, "run", "new", "no result is known for this datum"]
+        DatumRow(label, key, "run", "new", "no result is known for this datum")
         for job in jobs
         for label, key in job.datums
     ]
-    rows += [[f"images:old{n}.jpg", f"{n:064d}", "current", "current", ""] for n in range(3)]
+    rows += [DatumRow(f"images:old{n}.jpg", f"{n:064d}", "current", "current") for n in range(3)]
     counts = {"run": len(rows) - 3, "current": 3}
     if state == "settled":
         counts = {"done": len(rows) - 3, "reused": 3}

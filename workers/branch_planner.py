@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Any
 
 from tea_runner.broker.job_scripts import ENDED
-from tea_runner.broker.run_store import PipelineRun, Run, RunStore, run_id
+from tea_runner.broker.run_store import RunStore
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.branch import is_pull
+from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import AdvanceResult, BranchAdvancer
 from tea_runner.flow.commit_view import CommitView
@@ -195,7 +196,10 @@ class BranchPlanner:
                     detail=progress.detail,
                     commit=progress.commit,
                     jobs=progress.jobs,
-                    datums=[[d.label, d.key, d.action, d.reason, d.detail] for d in datums],
+                    datums=[
+                        DatumRow(d.label, d.key, d.action, d.reason, d.detail, d.source)
+                        for d in datums
+                    ],
                 )
             )
         return self._runs.save(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from tea_runner.broker.run_store import Run, RunStore
+from tea_runner.broker.run_store import RunStore
 from tea_runner.core.errors import ForgeError, TeaError
+from tea_runner.core.planning.run import Run
 from tea_runner.flow.advance_branch import AdvanceResult
 from tea_runner.ports import StatusState
 from tea_runner.present import status_text

@@ -13,20 +13,16 @@ Keys (all below ``tea:``):
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import redis
 
 from tea_runner.broker.connection import answered
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.run import PipelineRun, Run, carried_on, run_id
-
-__all__ = ["PipelineRun", "Run", "RunStore", "run_id"]
+from tea_runner.core.planning.run import Run, carried_on, format_run, parse_run
 
 _KEEP = 14 * 86_400
 _MOST = 2000
@@ -53,8 +49,8 @@ class RunStore:
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
         own = f"tea:runs:{run.repository}"
         pipe = self._redis.pipeline(transaction=False)
-        pipe.set(f"tea:run:{run.id}", json.dumps(asdict(run)), ex=_KEEP)
-        pipe.set(f"tea:run:{run.id}:head", json.dumps(asdict(_head(run))), ex=_KEEP)
+        pipe.set(f"tea:run:{run.id}", format_run(run), ex=_KEEP)
+        pipe.set(f"tea:run:{run.id}:head", format_run(_head(run)), ex=_KEEP)
         for pipeline in run.pipelines:
             for job in pipeline.jobs:
                 if job not in old:
@@ -139,8 +135,6 @@ def _read(raw: bytes | None) -> Run | None:
     if raw is None:
         return None
     try:
-        document = json.loads(raw)
-        rows: Sequence[dict[str, Any]] = document.pop("pipelines")
-        return Run(**document, pipelines=[PipelineRun(**row) for row in rows])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return parse_run(raw)
+    except ValueError:
         return None

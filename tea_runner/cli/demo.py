@@ -185,10 +185,10 @@ class Demo:
         for pipeline in run.pipelines:
             counts = status_text.counts(pipeline.counts)
             self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
-            for label, _, action, reason, _ in pipeline.datums:
-                word = "done" if action == "done" else "reused"
-                why = SENTENCES.get(reason, reason)  # type: ignore[call-overload]
-                self.console.print(f"  {word:7}{label}  {why}", markup=False)
+            for datum in pipeline.datums:
+                word = "done" if datum.action == "done" else "reused"
+                why = SENTENCES.get(datum.reason, datum.reason)  # type: ignore[call-overload]
+                self.console.print(f"  {word:7}{datum.label}  {why}", markup=False)
         for pipeline in run.pipelines:
             if pipeline.commit:
                 shown = self._do(

@@ -8,8 +8,9 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
-from tea_runner.core.planning.run import ENDED, Run
-from tea_runner.core.planning.run_status import JobFacts, RunStatus, State, run_status
+from tea_runner.core.planning.run import Run
+from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
+from tea_runner.core.planning.states import ENDED_STATES, State
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 
@@ -32,7 +33,7 @@ def stands(context: Context, run: Run) -> RunStatus:
 
 def listed(context: Context, head: Run) -> RunStatus:
     """A run of a list; one that is under way with what is known of its jobs."""
-    run = context.site.runs.get(head.id) if head.state not in ENDED else None
+    run = context.site.runs.get(head.id) if head.state not in ENDED_STATES else None
     return stands(context, run) if run is not None else run_status(head)
 
 

@@ -9,7 +9,7 @@ import click
 
 from tea_runner.cli.find_runs import listed, word
 from tea_runner.cli.main import Context
-from tea_runner.core.planning.run_status import STATES
+from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible

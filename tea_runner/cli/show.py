@@ -9,7 +9,8 @@ import click
 
 from tea_runner.cli.find_runs import find_run, say, word
 from tea_runner.cli.main import Context
-from tea_runner.core.planning.run_status import STATES, JobFacts, RunStatus, run_status
+from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
+from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
 from tea_runner.present.forge_links import forge_page
 from tea_runner.present.json_documents import job_document, run_document

@@ -20,6 +20,7 @@ from tea_runner.core.git.scope import queue_namespace, refs_of
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.states import ENDED_STATES, PlanState
 from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.core.results.dataset_command import Paths, declared_outputs, record_text
 from tea_runner.core.results.result import Result
@@ -42,7 +43,7 @@ class PipelineProgress:
     """How one pipeline stands, in numbers of datums; they add up to all of them."""
 
     pipeline: str
-    state: str
+    state: PlanState
     counts: Counter[str] = field(default_factory=Counter)
     detail: str = ""
     commit: str = ""
@@ -76,7 +77,7 @@ class AdvanceResult:
     @property
     def ended(self) -> bool:
         """Whether nothing is under way any more."""
-        return all(p.state in ("settled", "failed", "blocked") for p in self.pipelines.values())
+        return all(p.state in ENDED_STATES for p in self.pipelines.values())
 
 
 @dataclass(kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from tea_runner.core.planning.result_freshness import CAUSES, PipelineFreshness, State
+from tea_runner.core.planning.result_freshness import CAUSES, FreshnessState, PipelineFreshness
 from tea_runner.present.visible_text import visible
 
-_TOLD: tuple[State, ...] = ("current", "stale", "missing", "orphaned")
+_TOLD: tuple[FreshnessState, ...] = ("current", "stale", "missing", "orphaned")
 _SHOWN = 40
 
 
@@ -42,7 +42,7 @@ def results_lines(
 
 
 def _line(
-    each: PipelineFreshness, datum: str, state: State, cause: str, outputs: Sequence[str]
+    each: PipelineFreshness, datum: str, state: FreshnessState, cause: str, outputs: Sequence[str]
 ) -> str:
     if state == "orphaned":
         paths = [f"{each.home}/{path}" if each.home else path for path in outputs]

@@ -61,6 +61,7 @@ def datum_document(datum: DatumStatus) -> dict[str, Any]:
         "key": datum.key,
         "state": datum.state,
         "reason": datum.reason,
+        "source": datum.source,
         "why": datum.why,
         "job": datum.job,
         "error": datum.error,

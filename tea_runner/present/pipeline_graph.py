@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from tea_runner.core.planning.run_status import State
+from tea_runner.core.planning.states import State
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tea_runner.core.planning.run_status import STATES, PipelineStatus, RunStatus, State
+from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
+from tea_runner.core.planning.states import STATES, State
 from tea_runner.present.human_units import duration
 
 #: A shape beside each word, so that nobody needs to see its colour.

@@ -14,8 +14,9 @@ from flask import Response, jsonify, make_response, render_template
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.hook import is_repository
-from tea_runner.core.planning.run import ENDED, Run
+from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
+from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.present.forge_links import forge_page
 from tea_runner.wiring import Site
 
@@ -76,7 +77,7 @@ class PageContext:
         found = []
         looked = 0
         for head in heads:
-            if head.state not in ENDED and looked < 5:
+            if head.state not in ENDED_STATES and looked < 5:
                 looked += 1
                 found.append(self.run(head.id)[0])
             else:

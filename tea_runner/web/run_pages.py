@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, url_for
 from markupsafe import Markup
 
-from tea_runner.core.planning.run_status import STATES, DatumStatus, JobFacts, RunStatus
+from tea_runner.core.planning.run_status import DatumStatus, JobFacts, RunStatus
+from tea_runner.core.planning.states import STATES
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
 from tea_runner.present.pipeline_graph import Box, dag_svg

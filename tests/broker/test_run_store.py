@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.run import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, make_job, save
 
@@ -52,14 +53,15 @@ def test_what_ran_keeps_its_reason_when_its_result_is_known(site: Site) -> None:
     job = make_job()
     run = save(site, [job])
     label, key = job.datums[0]
-    rows = [[label, key, "reuse", "known", f"refs/tea/jobs/{job.id}"]]
+    rows = [DatumRow(label, key, "reuse", "known", f"refs/tea/jobs/{job.id}", "job")]
     settled = replace(
         run.pipelines[0], state="settled", counts={"done": 1}, commit=RESULTS, jobs=[], datums=rows
     )
     site.runs.save(replace(run, pipelines=[settled]))
     kept = site.runs.get(RUN)
     assert kept is not None
-    expected = [[label, key, "done", "new", "no result is known for this datum"]]
+    why = "no result is known for this datum"
+    expected = [DatumRow(label, key, "done", "new", why, "job")]
     assert expected == kept.pipelines[0].datums
     assert [job.id] == kept.pipelines[0].jobs
     assert kept.ended >= kept.started

@@ -11,9 +11,9 @@ from typing import get_args
 import pytest
 
 from tea_runner.broker.job_store import Claim
-from tea_runner.core.planning.job import Job, JobState
-from tea_runner.core.planning.plan import State
+from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.states import JobState, PlanState
 from tea_runner.wiring import Site
 from tests.looking import make_job
 
@@ -114,7 +114,7 @@ def test_all_states_are_in_the_pictures() -> None:
         heading: {state for arrow in arrows(heading) for state in arrow[:2]} - {"[*]"}
         for heading in ("A job", "A run")
     }
-    assert {"A job": {*get_args(JobState)}, "A run": {*get_args(State)}} == pictured
+    assert {"A job": {*get_args(JobState)}, "A run": {*get_args(PlanState)}} == pictured
 
 
 def test_every_move_is_in_the_picture() -> None:
@@ -126,7 +126,7 @@ def test_every_move_is_in_the_picture() -> None:
 def test_a_run_stands_as_the_sentence_below_its_picture_says() -> None:
     """Going on first, then failed, blocked, settled."""
     order = ("failed", "blocked", "settled")
-    for pair in itertools.product(get_args(State), repeat=2):
+    for pair in itertools.product(get_args(PlanState), repeat=2):
         pipelines = [PipelineRun(name=state, state=state) for state in pair]
         run = Run(id="1", repository="a/b", branch="main", commit="0" * 40, pipelines=pipelines)
         going_on = {"running", "ready", "waiting"} & {*pair}

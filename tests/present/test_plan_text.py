@@ -7,7 +7,8 @@ import pytest
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
 from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
-from tea_runner.core.planning.run_status import STATES, PipelineStatus
+from tea_runner.core.planning.run_status import PipelineStatus
+from tea_runner.core.planning.states import STATES
 from tea_runner.present import forge_links, human_units, state_words
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.status_text import status

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
 from tests.web.browser import data, see
@@ -56,7 +56,7 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
             home=text,
             commit=text,
             jobs=[job.id],
-            datums=[[text, key, "failed", text, text]],
+            datums=[DatumRow(text, key, "failed", text, text)],
         ),
         PipelineRun(name="below", state="blocked", detail=text, upstream=[text, "below"]),
     ]

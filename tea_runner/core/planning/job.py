@@ -11,13 +11,11 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.scope import queue_namespace, refs_of
 from tea_runner.core.planning.plan import Decision
-
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 #: Jobs that one pipeline of unknown pace is cut into, unless sets would grow too large.
 _JOBS = 32

@@ -16,6 +16,7 @@ from tea_runner.core.datums.keys import Base
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.reasons import Reason
+from tea_runner.core.planning.states import PlanState
 from tea_runner.core.results.manifest import Manifest, Row
 
 Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
@@ -23,11 +24,6 @@ Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
 #: What holds a known result: the ref of a job that is not settled yet, a manifest of this dataset, or
 #: a manifest of another repository.
 Source = Literal["job", "manifest", "other repository"]
-
-#: settled: the tree is as it should be; ready: everything is known, a results commit is due;
-#: running: jobs are needed or under way; waiting: for an upstream pipeline; failed: a datum failed;
-#: blocked: cannot be planned.
-State = Literal["settled", "ready", "running", "waiting", "failed", "blocked"]
 
 
 class KeyedDatum(NamedTuple):
@@ -65,7 +61,7 @@ class PipelinePlan:
     """All decisions of one pipeline."""
 
     pipeline: Pipeline
-    state: State
+    state: PlanState
     decisions: tuple[Decision, ...] = ()
     #: Why the pipeline as a whole waits or is blocked.
     reason: Reason | None = None
@@ -235,7 +231,7 @@ def _stands(row: Row | None, item: KeyedDatum) -> bool:
     return row is not None and row.key == item.key and row.place == item.place
 
 
-def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> State:
+def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> PlanState:
     if counted["run"] or counted["wait"]:
         return "running"
     if counted["failed"] and pipeline.on_failure == "fail":

@@ -15,7 +15,7 @@ from tea_runner.core.results.manifest import Manifest
 
 #: current: the results are what the command would make now; stale: they are not; missing: there are
 #: none; orphaned: there are some, but no such datum any more.
-State = Literal["current", "stale", "missing", "orphaned"]
+FreshnessState = Literal["current", "stale", "missing", "orphaned"]
 #: By what a result became stale.
 Cause = Literal["", "input", "command", "code", "environment", "parameters", "spec", "output"]
 
@@ -35,7 +35,7 @@ class DatumFreshness(NamedTuple):
     """How one datum's results stand."""
 
     datum: str
-    state: State
+    state: FreshnessState
     #: The cause of staleness that comes first in the order of :data:`CAUSES`'s shared parts.
     cause: Cause
     #: Paths of its results below the pipeline's home.

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+from tea_runner.core.planning.plan import Source
+from tea_runner.core.planning.states import ENDED_STATES, PlanState
 
 #: Datums that a run remembers of one pipeline.
 MOST_DATUMS = 2000
 
-#: States of a pipeline's plan after which nothing more happens by itself.
-ENDED = ("settled", "failed", "blocked")
+#: What is kept of a datum's decision; "done" instead of "reuse" when a job of this run computed it.
+RunAction = Literal["current", "reuse", "run", "wait", "failed", "blocked", "done"]
+
+
+class DatumRow(NamedTuple):
+    """One datum of a run; in JSON a list in this order."""
+
+    label: str
+    key: str
+    action: RunAction
+    #: One of :data:`~tea_runner.core.planning.reasons.REASONS`, or a word of another version.
+    reason: str
+    detail: str = ""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +35,14 @@ class PipelineRun:
     """One pipeline of a run."""
 
     name: str
-    state: str
+    state: PlanState
     counts: dict[str, int] = field(default_factory=dict)
     detail: str = ""
     #: The results commit, once there is one.
     commit: str = ""
     jobs: list[str] = field(default_factory=list)
-    #: (datum, key, action, reason, detail) of at most 2,000 datums, those that run first.
-    datums: list[list[str]] = field(default_factory=list)
+    #: At most 2,000 datums, those that run first.
+    datums: list[DatumRow] = field(default_factory=list)
     #: Names of the pipelines whose results it reads.
     upstream: list[str] = field(default_factory=list)
     #: The directory of its results.
@@ -51,12 +68,15 @@ class Run:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def state(self) -> str:
+    def state(self) -> PlanState:
         """The verdict over all pipelines."""
         states = {pipeline.state for pipeline in self.pipelines}
-        for state in ("running", "ready", "waiting", "failed", "blocked"):
-            if state in states:
-                return "running" if state in ("ready", "waiting") else state
+        if states & {"running", "ready", "waiting"}:
+            return "running"
+        if "failed" in states:
+            return "failed"
+        if "blocked" in states:
+            return "blocked"
         return "failed" if self.problems else "settled"
 
 
@@ -74,7 +94,7 @@ def carried_on(run: Run, before: Run | None, now: float) -> Run:
         for pipeline in run.pipelines
     ]
     ended = 0.0
-    if run.state in ENDED:
+    if run.state in ENDED_STATES:
         ended = before.ended if before and before.ended else now
     return replace(
         run,
@@ -102,16 +122,43 @@ def _carried(row: PipelineRun, old: PipelineRun) -> PipelineRun:
     return replace(row, datums=_reasons_kept(row.datums, old.datums) or old.datums)
 
 
-def _reasons_kept(
-    rows: Sequence[Sequence[str]], before: Sequence[Sequence[str]]
-) -> list[list[str]]:
-    """What ran in this run keeps the reason why it ran, although by now its result is known."""
-    ran = {(row[0], row[1]): row for row in before if row[2] in ("run", "done")}
+def _reasons_kept(rows: Sequence[DatumRow], before: Sequence[DatumRow]) -> list[DatumRow]:
+    """A datum that ran in this run keeps the reason why it ran, although its result is known now."""
+    ran = {(row.label, row.key): row for row in before if row.action in ("run", "done")}
     kept = []
     for row in rows[:MOST_DATUMS]:
-        old = ran.get((row[0], row[1]))
-        if old is not None and row[2] in ("reuse", "current"):
-            kept.append([row[0], row[1], "done", old[3], old[4]])
-        else:
-            kept.append(list(row))
+        old = ran.get((row.label, row.key))
+        if old is not None and row.action in ("reuse", "current"):
+            row = old._replace(action="done", source="job")
+        kept.append(row)
     return kept
+
+
+def format_run(run: Run) -> str:
+    """The run as JSON text."""
+    return json.dumps(asdict(run))
+
+
+def parse_run(text: str | bytes) -> Run:
+    """The run in JSON text; rows of datums of earlier versions, without a source, are read too.
+
+    :raises ValueError: when it is no run, or one of another version.
+    """
+    try:
+        document = json.loads(text)
+        pipelines = [_parse_pipeline(row) for row in document.pop("pipelines")]
+        return Run(**document, pipelines=pipelines)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"this is no run: {error}") from error
+
+
+def _parse_pipeline(document: dict[str, Any]) -> PipelineRun:
+    rows = map(_parse_row, document.pop("datums"))
+    return PipelineRun(**document, datums=[row for row in rows if row is not None])
+
+
+def _parse_row(row: Sequence[Any]) -> DatumRow | None:
+    if len(row) == 5:
+        job = row[2] == "reuse" and str(row[4]).startswith("refs/tea/")
+        row = [*row, "job" if job else None]
+    return DatumRow(*row) if len(row) == 6 else None

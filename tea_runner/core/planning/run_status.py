@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.reasons import SENTENCES
-from tea_runner.core.planning.run import ENDED, PipelineRun, Run
-
-State = Literal["failed", "cancelled", "blocked", "running", "waiting", "done", "reused"]
-
-#: In the order in which people want to see them: what needs a person first.
-STATES: tuple[State, ...] = get_args(State)
+from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
+from tea_runner.core.planning.states import ENDED_STATES, STATES, JobState, State
 
 #: Action of a plan, or a word of its counts, to the state of the datums it speaks of.
-_OF_ACTION: dict[str, State] = {
+_OF_ACTION: Mapping[str, State] = {
     "done": "done",
     "reused": "reused",
     "reuse": "reused",
@@ -39,8 +36,8 @@ class JobFacts:
     """One job, as the queue knows it; times are seconds since 1970, 0 where there was none yet."""
 
     id: str
-    state: State
-    #: What it is to do; None when that was not written by the planner.
+    state: JobState
+    #: None when it carries no valid seal of the planner.
     job: Job | None = None
     attempt: int = 0
     worker: str = ""
@@ -68,6 +65,8 @@ class DatumStatus:
     key: str
     state: State
     reason: str
+    #: Of a reused result, what holds it.
+    source: Source | None = None
     #: The reason as a sentence.
     why: str
     #: Id of the job that has it in hand, if one has.
@@ -116,7 +115,7 @@ class RunStatus:
     @property
     def ended(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self.run.state in ENDED
+        return self.run.state in ENDED_STATES
 
     @property
     def seconds(self) -> float | None:
@@ -134,7 +133,7 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
     seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
     return JobFacts(
         id=job_id,
-        state=next((each for each in STATES if each == state), "waiting"),
+        state=next((each for each in get_args(JobState) if each == state), "waiting"),
         job=job,
         attempt=max(0, int(_number(known.get("attempt")) or 0)),
         worker=known.get("worker", ""),
@@ -168,7 +167,7 @@ def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatu
 
 def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
     states = {pipeline.state for pipeline in pipelines}
-    if run.state not in ENDED:
+    if run.state not in ENDED_STATES:
         return "running" if states - {"waiting", "reused"} else "waiting"
     for state in ("failed", "cancelled", "blocked"):
         if state in states:
@@ -181,7 +180,7 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
 def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
     mine = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
     by_key = {key: facts for facts in mine for _, key in facts.datums}
-    datums = tuple(_datum(datum, by_key) for datum in row.datums if len(datum) == 5)
+    datums = tuple(_datum(datum, by_key) for datum in row.datums)
     numbers = _numbers(row, datums, mine)
     return PipelineStatus(
         name=row.name,
@@ -196,15 +195,15 @@ def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
     )
 
 
-def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStatus:
-    label, key, action, reason, detail = row
+def _datum(row: DatumRow, by_key: Mapping[str, JobFacts]) -> DatumStatus:
+    label, key, action, reason, detail, source = row
     facts = by_key.get(key)
     state = _OF_ACTION.get(action, "waiting")
     if action == "run" and facts is not None:
         state = facts.state
     elif action == "failed" and facts is not None and facts.state == "cancelled":
         state = "cancelled"
-    elif action == "reuse" and detail.startswith("refs/tea/"):
+    elif action == "reuse" and source == "job":
         state = "done"
     why = detail or SENTENCES.get(reason, reason)  # type: ignore[call-overload]
     if state == "done" and reason in ("known", "current"):
@@ -220,6 +219,7 @@ def _datum(row: Sequence[str], by_key: Mapping[str, JobFacts]) -> DatumStatus:
         key=key,
         state=state,
         reason=reason,
+        source=source,
         why=SENTENCES["failed"] if action == "failed" else why,
         job=facts.id if facts else "",
         error=error,
@@ -237,7 +237,8 @@ def _numbers(
         numbers[_OF_ACTION.get(word, "waiting")] += number
     # Not all datums are remembered: what is to run is told apart by the sizes of the jobs.
     left = row.counts.get("run", 0)
-    for state in ("done", "failed", "cancelled", "running"):
+    of_jobs: tuple[JobState, ...] = ("done", "failed", "cancelled", "running")
+    for state in of_jobs:
         here = min(left, sum(len(job.datums) for job in jobs if job.state == state))
         left -= here
         numbers["waiting"] -= here

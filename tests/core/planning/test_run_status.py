@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.run import PipelineRun, Run
-from tea_runner.core.planning.run_status import JobFacts, State, job_facts, run_status
+from tea_runner.core.planning.plan import Source
+from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, RunAction
+from tea_runner.core.planning.run_status import JobFacts, job_facts, run_status
+from tea_runner.core.planning.states import JobState, PlanState, State
 
 
-def facts(state: State, number: int, *keys: str) -> JobFacts:
+def facts(state: JobState, number: int, *keys: str) -> JobFacts:
     """A job with these keys."""
     job = Job(
         repository="lab/edges",
@@ -33,16 +35,19 @@ def run(*pipelines: PipelineRun, **words: object) -> Run:
     )
 
 
-def row(
-    state: str, counts: dict[str, int], *datums: tuple[str, str, str], jobs: int = 0
-) -> PipelineRun:
-    """A pipeline; each datum is (key, action, detail)."""
+def datum(key: str, action: RunAction, detail: str = "", source: Source | None = None) -> DatumRow:
+    """A datum that is new."""
+    return DatumRow(key, key, action, "new", detail, source)
+
+
+def row(state: PlanState, counts: dict[str, int], *datums: DatumRow, jobs: int = 0) -> PipelineRun:
+    """A pipeline with these datums."""
     return PipelineRun(
         name="edges",
         state=state,
         counts=counts,
         jobs=[f"job{number}" for number in range(jobs)],
-        datums=[[key, key, action, "new", detail] for key, action, detail in datums],
+        datums=list(datums),
     )
 
 
@@ -56,11 +61,11 @@ def test_datums_that_are_to_run_stand_as_their_jobs_do() -> None:
     pipeline = row(
         "running",
         {"run": 4, "current": 1},
-        ("a", "run", ""),
-        ("b", "run", ""),
-        ("c", "run", ""),
-        ("d", "run", ""),
-        ("e", "current", ""),
+        datum("a", "run"),
+        datum("b", "run"),
+        datum("c", "run"),
+        datum("d", "run"),
+        datum("e", "current"),
         jobs=3,
     )
     found = run_status(run(pipeline), jobs).pipelines[0]
@@ -85,7 +90,11 @@ def test_what_somebody_cancelled_has_not_failed() -> None:
     """The planner knows only that it must not run; its job says why."""
     jobs = {"job0": facts("cancelled", 0, "a")}
     pipeline = row(
-        "failed", {"failed": 1, "current": 1}, ("a", "failed", "x"), ("b", "current", ""), jobs=1
+        "failed",
+        {"failed": 1, "current": 1},
+        datum("a", "failed", "x"),
+        datum("b", "current"),
+        jobs=1,
     )
     found = run_status(run(pipeline), jobs)
     assert {"cancelled": 1, "reused": 1} == found.numbers
@@ -95,10 +104,13 @@ def test_what_somebody_cancelled_has_not_failed() -> None:
 def test_results_of_jobs_that_are_not_published_yet_are_done() -> None:
     """A result under a private ref was computed for this branch, not reused from another run."""
     pipeline = row(
-        "running", {"reuse": 2}, ("a", "reuse", "refs/tea/jobs/1"), ("b", "reuse", "c0ffee")
+        "running",
+        {"reuse": 2},
+        datum("a", "reuse", "refs/tea/jobs/1", "job"),
+        datum("b", "reuse", "c0ffee", "manifest"),
     )
     found = run_status(run(pipeline)).pipelines[0]
-    assert ["done", "reused"] == [datum.state for datum in found.datums]
+    assert ["done", "reused"] == [each.state for each in found.datums]
 
 
 @pytest.mark.parametrize(
