@@ -1,0 +1,128 @@
+"""A forge in memory: repositories, branches, commit statuses, hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tea_runner.core.errors import ForgeError
+from tea_runner.core.hook import ForgeHook, names
+from tea_runner.ports import StatusState
+
+#: Longest description that forges keep (Gitea).
+_LONGEST = 255
+
+
+@dataclass
+class _Repository:
+    number: int
+    refs: dict[str, str] = field(default_factory=dict)
+    statuses: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    hooks: dict[str, ForgeHook] = field(default_factory=dict)
+
+
+class MemoryForge:
+    """Forge whose state is this object; *reachable* says whether it answers."""
+
+    def __init__(self) -> None:
+        self.reachable = True
+        #: Every status that was set, in order: repository, commit, state, description.
+        self.calls: list[tuple[str, str, str, str]] = []
+        #: Hooks that were tested.
+        self.tested: list[str] = []
+        self._repositories: dict[str, _Repository] = {}
+        self._number = 0
+
+    def create(self, repository: str) -> None:
+        """Make an empty repository."""
+        self._repositories[repository] = _Repository(self._next())
+
+    def push(self, repository: str, refs: Mapping[str, str]) -> None:
+        """Set refs of a repository."""
+        self._repository(repository).refs.update(refs)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _repository(self, name: str) -> _Repository:
+        if not self.reachable:
+            raise ForgeError("the forge does not answer")
+        if name not in self._repositories:
+            raise ForgeError(f"there is no such repository: {name}", 404)
+        return self._repositories[name]
+
+    def remote_url(self, repository: str) -> str:
+        """An address below ``memory://``."""
+        return f"memory://forge/{repository}.git"
+
+    def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
+        """Repositories that the patterns name, sorted."""
+        if not self.reachable:
+            raise ForgeError("the forge does not answer")
+        return sorted(
+            name for name in self._repositories if any(names(each, name) for each in patterns)
+        )
+
+    def repository_id(self, repository: str) -> int | None:
+        """A number that is not used again."""
+        return self._repository(repository).number
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Branches and their tips."""
+        refs = self._repository(repository).refs
+        start = "refs/heads/"
+        return {ref[len(start) :]: oid for ref, oid in refs.items() if ref.startswith(start)}
+
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
+        """Refs below the prefixes; None for an unknown repository."""
+        if not self.reachable or repository not in self._repositories:
+            return None
+        refs = self._repositories[repository].refs
+        return {ref: oid for ref, oid in refs.items() if ref.startswith(prefixes)}
+
+    def set_status(
+        self,
+        repository: str,
+        commit: str,
+        state: StatusState,
+        *,
+        description: str,
+        context: str,
+        target_url: str = "",
+    ) -> None:
+        """Keep the latest status of a context; the commit must have been pushed."""
+        found = self._repository(repository)
+        if commit not in found.refs.values():
+            raise ForgeError(f"{commit} is no commit of {repository}", 500)
+        self.calls.append((repository, commit, state, description))
+        row = (state, description[:_LONGEST])
+        found.statuses.setdefault(commit, {})[context] = row
+
+    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+        """The latest status of each context."""
+        return dict(self._repository(repository).statuses.get(commit, {}))
+
+    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+        """Add an active hook."""
+        found, name = self._repository(repository), str(self._next())
+        found.hooks[name] = ForgeHook(id=name, url=url)
+        return name
+
+    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+        """All hooks."""
+        return list(self._repository(repository).hooks.values())
+
+    def test_hook(self, repository: str, hook: str) -> None:
+        """Note that a hook was tested."""
+        if hook not in self._repository(repository).hooks:
+            raise ForgeError(f"there is no hook {hook}", 404)
+        self.tested.append(hook)
+
+    def remove_hook(self, repository: str, hook: str) -> None:
+        """Remove a hook if there is one."""
+        self._repository(repository).hooks.pop(hook, None)
+
+    def check(self) -> Sequence[str]:
+        """A sentence when the forge does not answer."""
+        return [] if self.reachable else ["the forge does not answer; see that it runs"]

@@ -1,0 +1,117 @@
+"""The read-only questions of flow/ asked of a :class:`MemoryLab`: one place for their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tea_runner.core.planning.explanation import Explanation, Made
+from tea_runner.core.planning.resolved_spec import Row as ResolvedRow
+from tea_runner.core.planning.result_freshness import PipelineFreshness
+from tea_runner.core.results.lineage import Lineage
+from tea_runner.core.spec.problem import Problem
+from tea_runner.flow import explain as explaining
+from tea_runner.flow.check_commit import CommitCheck, check_commit
+from tea_runner.flow.check_freshness import check_freshness
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.lint_pipelines import lint_pipelines
+from tea_runner.flow.resolve_spec import resolve_spec
+from tea_runner.flow.trace_lineage import LineageTracer
+from tea_runner.flow.unsaved_commit import UnsavedCommit, UnsavedFiles, unsaved_commit
+from tests.twins.files import Content, mode_and_data
+from tests.twins.lab import MemoryLab
+
+
+def unsaved(lab: MemoryLab | None, files: Mapping[str, Content | None]) -> UnsavedCommit:
+    """These files upon the tip of ``main``, or upon nothing, uncommitted."""
+    changes: dict[str, UnsavedFiles | None] = {}
+    for path, content in files.items():
+        if content is None:
+            changes[path] = None
+            continue
+        mode, data = mode_and_data(path, content)
+        changes[path] = UnsavedFiles(mode, data.encode() if isinstance(data, str) else data)
+    if lab is None:
+        return unsaved_commit(None, None, changes)
+    root = lab.dataset.objects.commit(lab.tip()).tree
+    return unsaved_commit(lab.dataset.objects, root, changes)
+
+
+def lint(files: Mapping[str, Content | None], lab: MemoryLab | None = None) -> tuple[Problem, ...]:
+    """Problems of these files upon the tip, or upon nothing."""
+    return lint_pipelines(unsaved(lab, files))
+
+
+def match(lab: MemoryLab, word: str) -> explaining.Match | None:
+    """The datums that a word means at the tip of ``main``."""
+    return explaining.find(lab.plan(), word, word)
+
+
+def explain(lab: MemoryLab, pipeline: str, label: str, *, history: bool = True) -> Explanation:
+    """Why a datum of the tip runs or does not; without *history* no other commit is at hand."""
+    planned = lab.plan()
+    (found,) = [each for each in planned.tip.pipelines if each.name == pipeline]
+    return explaining.explain(
+        planned,
+        found,
+        label,
+        lambda commit: lab.view(commit) if history else None,
+        lambda path: Made("c" * 40, f"made {path}"),
+    )
+
+
+def lineage(lab: MemoryLab, paths: Sequence[str], *, history: bool = True) -> Lineage:
+    """What these files of the tip were made from."""
+    return _tracer(lab, history=history).up(lab.view(), list(paths))
+
+
+def descendants(lab: MemoryLab, path: str) -> Lineage:
+    """What was made from a file of the tip."""
+    return _tracer(lab).down(lab.view(), path)
+
+
+def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
+    def records(tip: CommitView, home: str) -> Mapping[str, Made]:
+        if not history:
+            return {}
+        return last_commits(tip, home)
+
+    def open_tip(tip: CommitView, commit: str) -> CommitView | None:
+        links = tip.subdatasets
+        return CommitView(tip.objects, commit, tip.cache, links=links) if history else None
+
+    return LineageTracer(records, open_tip)
+
+
+def last_commits(tip: CommitView, home: str) -> dict[str, Made]:
+    """Each path below a directory with the first parent that last wrote it."""
+    found: dict[str, Made] = {}
+    oid, now = tip.commit, {path: tip.entry(path) for path in tip.files_below(home)}
+    while oid:
+        facts = tip.objects.commit(oid)
+        before = CommitView(tip.objects, facts.parents[0], tip.cache) if facts.parents else None
+        subject = facts.message.split("\n", 1)[0]
+        for path, entry in now.items():
+            if path not in found and (before is None or before.entry(path) != entry):
+                found[path] = Made(oid, subject)
+        oid = facts.parents[0] if facts.parents else ""
+    return found
+
+
+def freshness(lab: MemoryLab, *only: str) -> list[PipelineFreshness]:
+    """How the results at the tip of ``main`` relate to their inputs."""
+    return check_freshness(lab.view(), only)
+
+
+def check(lab: MemoryLab, commit: str = "") -> CommitCheck:
+    """Whether a results commit, or the tip of ``main``, is what its inputs and outputs make."""
+    oid = commit or lab.tip()
+    raw = lab.dataset.objects.raw(oid, "commit")
+    assert raw is not None
+    return check_commit(lab.dataset, oid, raw, links=lab.dataset.subdatasets)
+
+
+def resolve(lab: MemoryLab, pipeline: str) -> ResolvedRow:
+    """The resolved specification of a pipeline at the tip of ``main``."""
+    view = lab.view()
+    (found,) = [each for each in view.pipelines if each.name == pipeline]
+    return resolve_spec(view, found)
