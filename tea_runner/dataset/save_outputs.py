@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.results import largefiles
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.storage_rules import OutputAttributes, attributes_digest
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
+from tea_runner.dataset.file_content import has_content
 from tea_runner.dataset.git_objects import ObjectWriter
 
 _HEAD = 65536
@@ -28,6 +30,10 @@ class FileToSave:
     executable: bool
     #: Target of a relative symlink; empty for a plain file.
     link: str = ""
+
+    def has_content(self, content: Content) -> bool:
+        """Whether it has these bytes; see :func:`tea_runner.dataset.file_content.has_content`."""
+        return has_content(self.file, content)
 
 
 class OutputSaver:

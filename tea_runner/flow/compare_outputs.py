@@ -1,10 +1,12 @@
-"""Bytes that a command gave and the tree that has its result in; the paths that differ out."""
+"""Comparison of a datum's outputs with the files of its result in a commit."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from tea_runner.core.datums.content_identity import Content, blob_content, key_content
+from tea_runner.core.datums.view import FileFact
 from tea_runner.core.errors import UserError
 from tea_runner.core.git.tree import LINK
 from tea_runner.core.pipeline import Pipeline
@@ -12,40 +14,60 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.result import ResultFile
 from tea_runner.flow.commit_view import CommitView
 
+_T = TypeVar("_T")
+
 
 def differing_paths(
-    tip: CommitView, pipeline: Pipeline, row: Row, outputs: Collection[ResultFile]
+    pipeline: Pipeline, row: Row, made: Mapping[str, _T], is_same: Callable[[str, _T], bool]
 ) -> Iterator[str]:
-    """Paths in the dataset at which these outputs are not what stands there."""
+    """Paths in the dataset of outputs that differ, are missing, or are new.
+
+    :param row: the datum's row in the manifest.
+    :param made: path below the datum's directory to output.
+    :param is_same: whether the commit has this output at a path of the dataset.
+    """
     directory = "/".join(part for part in (pipeline.home, row.place) if part)
-    before = f"{directory}/" if directory else ""
-    made = {output.path: output for output in outputs}
+    prefix = f"{directory}/" if directory else ""
     for path in sorted({*row.outputs, *made}):
-        output = made.get(path)
-        if output is None or path not in row.outputs or not _same(tip, before + path, output):
-            yield before + path
+        if not (path in row.outputs and path in made and is_same(prefix + path, made[path])):
+            yield prefix + path
 
 
-def _same(tip: CommitView, full: str, output: ResultFile) -> bool:
-    entry = tip.entry(full)
+def is_same_result(tip: CommitView, path: str, output: ResultFile) -> bool:
+    """Whether a commit has the output of a result at this path."""
+    if output.kind == "link":
+        entry = tip.entry(path)
+        return entry is not None and entry.mode == LINK and entry.oid == output.name
+    # An annex key does not record whether its file is executable.
+    mode = output.mode if output.kind == "git" else None
+
+    def has_content(fact: FileFact) -> bool:
+        return output.name in (fact.oid, fact.key) or fact.content == content_of(tip, output)
+
+    return is_same_file(tip, path, mode, has_content)
+
+
+def is_same_file(
+    tip: CommitView, path: str, mode: int | None, has_content: Callable[[FileFact], bool]
+) -> bool:
+    """Whether a commit has a file of this mode and content at this path.
+
+    :param mode: git's mode of a file that is not annexed; None for any.
+    """
+    entry = tip.entry(path)
     if entry is None:
         return False
-    if output.kind == "link":
-        return entry.mode == LINK and entry.oid == output.name
     try:
-        fact = tip.fact(full)
+        fact = tip.fact(path)
     except UserError:
         return False
-    if output.kind == "git" and fact.key is None and entry.mode != output.mode:
-        # What is annexed does not say whether it is executable.
+    if mode is not None and fact.key is None and entry.mode != mode:
         return False
-    if output.name in (fact.oid, fact.key):
-        return True
-    return fact.content == content_of(tip, output)
+    return has_content(fact)
 
 
 def content_of(tip: CommitView, output: ResultFile) -> Content | None:
-    """What bytes an output has."""
+    """The content identity of an output; None when its annex key has no hash of content."""
     if output.kind == "annex":
         return key_content(output.name)
     return blob_content(output.name, tip.objects.blob(output.name), tip.algorithm)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
 from tea_runner.core.results.compose import FinishedDatum
-from tea_runner.flow import compare_outputs
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.compare_outputs import differing_paths, is_same_result
 
 
 def judge_recomputed(
@@ -24,9 +25,9 @@ def judge_recomputed(
     for item in finished:
         row = find(item.label)
         if item.label in again and row is not None and row.key == item.key:
-            paths = list(
-                compare_outputs.differing_paths(tip, plan.pipeline, row, item.result.outputs)
-            )
+            outputs = {output.path: output for output in item.result.outputs}
+            is_same = functools.partial(is_same_result, tip)
+            paths = list(differing_paths(plan.pipeline, row, outputs, is_same))
             outcome: Outcome = "differs" if paths else "ok"
             verdicts.append(_verdict(plan, item.label, item.key, outcome, differing_datums(paths)))
             item = replace(item, again=bool(paths))

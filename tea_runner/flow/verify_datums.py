@@ -1,0 +1,152 @@
+"""Recomputation of datums in scratch, and comparison with the results in a commit.
+
+Nothing is written into the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.errors import JobError, NotFound, UserError
+from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
+from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
+from tea_runner.core.results.manifest import Row
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.compare_outputs import differing_paths, is_same_file
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+
+
+class ScratchFile(Protocol):
+    """A file that a command left in scratch."""
+
+    @property
+    def path(self) -> str:
+        """Path below ``/pfs/out``."""
+        ...
+
+    @property
+    def link(self) -> str:
+        """Target of a symlink; empty for a file."""
+        ...
+
+    @property
+    def executable(self) -> bool:
+        """Whether its owner may execute it."""
+        ...
+
+    def has_content(self, content: Content) -> bool:
+        """Whether it has these bytes.
+
+        :raises UserError: when the hash cannot be computed here.
+        """
+        ...
+
+
+class ScratchDatum(Protocol):
+    """A datum that was computed in scratch."""
+
+    @property
+    def item(self) -> KeyedDatum:
+        """The datum and its key."""
+        ...
+
+    @property
+    def found(self) -> Sequence[ScratchFile]:
+        """Its outputs."""
+        ...
+
+    @property
+    def error(self) -> JobError | None:
+        """Why it has none, if it failed."""
+        ...
+
+
+#: Computes datums of a pipeline, each given by label and key.
+Compute = Callable[[PipelineInputs, Sequence[tuple[str, str]]], Iterator[ScratchDatum]]
+
+
+def verify_datums(
+    tip: CommitView, words: Sequence[str], compute: Compute
+) -> Iterator[RecomputeVerdict]:
+    """Compute datums with results at this commit again, one verdict each.
+
+    :param words: pipelines, labels, ``PIPELINE LABEL``, or 8 or more first digits of keys; all
+        datums when empty.
+    :raises NotFound: when a word matches nothing, before anything is computed.
+    :raises OutsideError: when git, a storage or the environment fails.
+    """
+    chosen: list[tuple[PipelineInputs, list[Row]]] = []
+    matched: set[str] = set()
+    for pipeline in tip.pipelines:
+        work = derive_inputs(tip, pipeline)
+        rows = []
+        for row in tip.manifest(pipeline).rows:
+            hits = {word for word in words if _matches(word, pipeline.name, row)}
+            matched |= hits
+            if hits or not words:
+                rows.append(row)
+        chosen.append((work, rows))
+    missing = [word for word in words if word not in matched]
+    if missing:
+        raise NotFound(
+            f"there is no pipeline or datum {missing[0]} with results in this commit; "
+            f"tea-runner status --all lists them"
+        )
+    for work, rows in chosen:
+        yield from _verify_pipeline(tip, work, rows, compute)
+
+
+def _matches(word: str, pipeline: str, row: Row) -> bool:
+    names = (pipeline, row.datum, f"{pipeline} {row.datum}")
+    return word in names or (len(word) >= 8 and row.key.startswith(word))
+
+
+def _verify_pipeline(
+    tip: CommitView, work: PipelineInputs, rows: Sequence[Row], compute: Compute
+) -> Iterator[RecomputeVerdict]:
+    def verdict(row: Row, outcome: Outcome, detail: str = "") -> RecomputeVerdict:
+        return RecomputeVerdict(
+            pipeline=work.pipeline.name,
+            datum=row.datum,
+            key=row.key,
+            outcome=outcome,
+            detail=detail,
+        )
+
+    keys = {item.label: item.key for item in work.keyed}
+    current = {}
+    for row in rows:
+        if keys.get(row.datum) == row.key:
+            current[row.datum] = row
+        else:
+            yield verdict(row, "skipped", "its inputs have changed since; verify an earlier --at")
+    if not current:
+        return
+    for computed in compute(work, [(row.datum, row.key) for row in current.values()]):
+        row = current[computed.item.label]
+        if computed.error is not None:
+            yield verdict(row, "failed", " ".join(computed.error.message.split()))
+            continue
+        made = {file.path: file for file in computed.found}
+        try:
+            paths = list(differing_paths(work.pipeline, row, made, _comparison(tip)))
+        except UserError as error:
+            yield verdict(row, "skipped", error.message)
+        else:
+            yield verdict(row, "differs" if paths else "ok", differing_datums(paths))
+
+
+def _comparison(tip: CommitView) -> Callable[[str, ScratchFile], bool]:
+    def is_same(path: str, file: ScratchFile) -> bool:
+        if file.link:
+            entry = tip.entry(path)
+            link = entry.oid if entry is not None and entry.mode == LINK else ""
+            return bool(link) and tip.objects.blob(link) == os.fsencode(file.link)
+        mode = EXECUTABLE if file.executable else PLAIN
+        return is_same_file(tip, path, mode, lambda fact: file.has_content(fact.content))
+
+    return is_same
