@@ -66,19 +66,57 @@ def test_code_is_formatted_without_exceptions() -> None:
     assert [] == [path for path, text in files if marker in text]
 
 
-def test_only_one_module_starts_processes() -> None:
-    """Only host/process.py imports subprocess."""
-    importers = []
-    for path, text in _files("tea_runner", "workers"):
-        for node in ast.walk(ast.parse(text)):
-            names: list[str] = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            if "subprocess" in names:
-                importers.append(path)
-    assert ["tea_runner/host/process.py"] == importers
+#: Names in Python's standard library that start a program or copy this process.
+STARTERS = {"subprocess", "multiprocessing", "pty"}
+OS_STARTERS = ("exec", "fork", "posix_spawn", "spawn", "system", "popen", "startfile")
+#: Modules that may use them, and what for.
+ALLOWED_STARTERS = {
+    # The one way for all others.
+    "tea_runner/host/process.py": {"subprocess"},
+    # A program of its own: it starts commands in the cgroup that it has joined, and imports nothing.
+    "tea_runner/sandbox/cgroup_launcher_program.py": {
+        "os.POSIX_SPAWN_DUP2",
+        "os.posix_spawn",
+    },
+    # `tea-runner serve` replaces itself by gunicorn.
+    "tea_runner/cli/serve.py": {"os.execve"},
+}
+
+
+def _starters(tree: ast.AST) -> Iterator[str]:
+    """Each way to start a program that a module uses, by its full name."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{each.name}" for each in node.names)]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            names = [f"{node.value.id}.{node.attr}"]
+        for name in names:
+            module, _, member = name.partition(".")
+            if module in STARTERS and not isinstance(node, ast.Attribute):
+                yield module
+            elif module in ("os", "posix") and member.lower().startswith(OS_STARTERS):
+                yield name
+
+
+def test_only_listed_modules_start_programs() -> None:
+    """subprocess, os.exec*, os.fork, os.posix_spawn, os.system and their like: three modules, listed."""
+    users = {
+        path: set(_starters(ast.parse(text))) for path, text in _files("tea_runner", "workers")
+    }
+    assert ALLOWED_STARTERS == {path: names for path, names in users.items() if names}
+
+
+def test_every_way_to_start_a_program_is_seen() -> None:
+    """The check above sees imports and attributes, and nothing else."""
+    program = (
+        "import subprocess, os\nfrom os import system\nos.execve(a)\nos.fork()\nos.fspath(b)\n"
+    )
+    assert ["subprocess", "os.system", "os.execve", "os.fork"] == list(
+        _starters(ast.parse(program))
+    )
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:

@@ -85,7 +85,7 @@ class LocalStack:
         last = f"see the logs in {self.state / 'logs'}"
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
-            for line in self._supervisor.look():
+            for line in self._supervisor.restart_ended():
                 last = line
             with contextlib.suppress(requests.RequestException):
                 if requests.get(url, timeout=1).status_code == 200:
@@ -111,7 +111,7 @@ class LocalStack:
                 self._broker.start()
             except OutsideError as error:
                 log.warning("%s", error.message)
-        for line in self._supervisor.look():
+        for line in self._supervisor.restart_ended():
             log.warning("%s", line)
 
     def stop(self) -> None:

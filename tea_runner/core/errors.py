@@ -116,11 +116,21 @@ class OutsideError(TeaError):
 class CommandError(OutsideError):
     """A program ended with an error.
 
-    The command is kept word by word; *code* is negative when a signal ended it.
+    :param argv: the command as it was executed.
+    :param code: the exit code, negative when a signal ended the program.
+    :param cwd: the working directory, empty when it was the caller's own.
+    :param why: what the command was for.
     """
 
     def __init__(
-        self, argv: tuple[str, ...], code: int, stderr: str = "", *, why: str = ""
+        self,
+        argv: tuple[str, ...],
+        code: int,
+        stderr: str = "",
+        *,
+        stdout: str = "",
+        cwd: str = "",
+        why: str = "",
     ) -> None:
         tail = stderr.strip()[-2000:]
         name = argv[0].rsplit("/", 1)[-1] if argv else "?"
@@ -129,6 +139,9 @@ class CommandError(OutsideError):
         self.argv = argv
         self.code = code
         self.stderr = stderr
+        #: The last 2,000 characters of what it printed.
+        self.stdout = stdout[-2000:]
+        self.cwd = cwd
 
 
 class ForgeError(OutsideError):

@@ -52,7 +52,7 @@ class Annex:
             **extra,
         )
         self._environment = environment
-        self._pipes: dict[tuple[str, ...], process.Dialog] = {}
+        self._pipes: dict[tuple[str, ...], process.BatchProcess] = {}
         self._remotes: dict[str, str] = {}
         self._prepared_for = ""
         self._checked = ChecksumVerifier()
@@ -222,7 +222,7 @@ class Annex:
             )
         pipe = self._pipe("calckey", f"--backend={backend}", "--batch")
         pipe.send(name + b"\n")
-        key = pipe.answer(timeout=deadline(path.stat().st_size)).decode("utf-8", "surrogateescape")
+        key = pipe.receive(timeout=deadline(path.stat().st_size)).decode("utf-8", "surrogateescape")
         if not key:
             raise OutsideError(f"git-annex could not make a key for {path.name}")
         return key
@@ -269,7 +269,7 @@ class Annex:
         pipe = self._pipe("checkpresentkey", "--batch", name)
         for key in wanted:
             pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
-            if pipe.answer(timeout=deadline(0)) != b"1":
+            if pipe.receive(timeout=deadline(0)) != b"1":
                 raise OutsideError(f"storage {name} says that it does not have {key}, just sent")
         return uuid
 
@@ -316,7 +316,7 @@ class Annex:
             pipe = self._pipe("checkpresentkey", "--batch", name)
             for key in rest:
                 pipe.send(key.encode("utf-8", "surrogateescape") + b"\n")
-                if pipe.answer(timeout=deadline(0)) == b"1":
+                if pipe.receive(timeout=deadline(0)) == b"1":
                     found[key] = uuid
         return found
 
@@ -327,7 +327,7 @@ class Annex:
         pipe = self._pipe(*arguments)
         for line in lines:
             pipe.send(line.encode("utf-8", "surrogateescape") + b"\n")
-            text = pipe.answer(timeout=deadline(key_size(line) or 0))
+            text = pipe.receive(timeout=deadline(key_size(line) or 0))
             try:
                 answer = json.loads(text)
             except ValueError:
@@ -340,12 +340,12 @@ class Annex:
                 answer = {"success": True, "key": line}
             yield answer
 
-    def _pipe(self, *arguments: str) -> process.Dialog:
+    def _pipe(self, *arguments: str) -> process.BatchProcess:
         pipe = self._pipes.get(arguments)
         if pipe is None or not pipe.alive:
             if pipe is not None:
                 pipe.close()
-            pipe = process.Dialog(["git-annex", *arguments], env=self._env, cwd=self._cwd)
+            pipe = process.BatchProcess(["git-annex", *arguments], env=self._env, cwd=self._cwd)
             self._pipes[arguments] = pipe
         return pipe
 

@@ -23,7 +23,7 @@ class Attributes:
     def __init__(self, mirror: Mirror, scratch: Path) -> None:
         self._mirror = mirror
         self._index = scratch / f"attributes.{uuid4().hex}.index"
-        self._pipe: process.Dialog | None = None
+        self._pipe: process.BatchProcess | None = None
         self._stamp: tuple[tuple[str, str], ...] | None = None
 
     def of(self, root: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -46,7 +46,7 @@ class Attributes:
 
     def _field(self) -> str:
         assert self._pipe is not None
-        return self._pipe.answer(b"\0").decode("utf-8", "surrogateescape")
+        return self._pipe.receive(b"\0").decode("utf-8", "surrogateescape")
 
     def _prepare(self, root: str, paths: Sequence[str]) -> None:
         directories = {""}
@@ -77,7 +77,7 @@ class Attributes:
             "-z",
             "--stdin",
         ]
-        self._pipe = process.Dialog([*argv, *_NAMES], env=env, cwd=self._mirror.git_dir)
+        self._pipe = process.BatchProcess([*argv, *_NAMES], env=env, cwd=self._mirror.git_dir)
         self._stamp = stamp
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class CatFile:
     def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
         self._git_dir = git_dir
         self._environment = environment
-        self._pipe: process.Pipe | None = None
+        self._pipe: process.PipedProcess | None = None
         self._lock = threading.RLock()
         #: Requests whose text fits twice into what git reads from; else each would wait for the other.
         self._piece = 1
@@ -110,7 +110,7 @@ class CatFile:
                 self._pipe.close()
                 self._forget()
             argv = ["git", f"--git-dir={self._git_dir}", "-c", "remote.origin.promisor=false"]
-            self._pipe = process.Pipe(
+            self._pipe = process.PipedProcess(
                 [*argv, "cat-file", "--batch-command", "--buffer"],
                 env=self._environment.variables,
             )
@@ -131,7 +131,7 @@ class CatFile:
         text, at = self._text, self._at
         for _ in range(count):
             while (end := text.find(b"\n", at)) < 0:
-                text, at = text[at:] + pipe.some(), 0
+                text, at = text[at:] + pipe.read_available(), 0
             header = text[at:end].split(b" ")
             if header[-1] in (b"missing", b"ambiguous"):
                 at = end + 1

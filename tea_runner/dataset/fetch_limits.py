@@ -38,7 +38,7 @@ class FetchLimits:
                 f"forge.max_refs allows; delete branches that are not needed, or raise it"
             )
 
-    def starter(self) -> tuple[str, ...]:
+    def prlimit_prefix(self) -> tuple[str, ...]:
         """What starts a program that may write files of so many bytes, and have so much memory."""
         if shutil.which("prlimit") is None:
             return ()

@@ -61,11 +61,11 @@ class Mirror:
         check: bool = True,
         why: str = "",
         env: Mapping[str, str] | None = None,
-        before: Sequence[str] = (),
+        prefix: Sequence[str] = (),
     ) -> bytes:
         """Run git on this repository and return its output.
 
-        :param before: a program that turns into git, with its arguments.
+        :param prefix: a command that executes git, such as prlimit(1) with options.
         """
         done = process.run(
             ["git", f"--git-dir={self.git_dir}", *arguments],
@@ -75,7 +75,7 @@ class Mirror:
             timeout=timeout,
             check=check,
             why=why,
-            before=before,
+            prefix=prefix,
         )
         return bytes(done.stdout)
 
@@ -144,7 +144,7 @@ class Mirror:
                 "origin",
                 *refspecs,
                 why=f"fetching {self.url}",
-                before=self._bounds.starter(),
+                prefix=self._bounds.prlimit_prefix(),
             )
 
         with self.lock("fetch"):

@@ -1,12 +1,10 @@
-"""Nothing in, a garbage collector that looks less often out; and memory that goes back when it is free.
+"""Tune Python's garbage collector for plans, and give freed memory back to the system.
 
-A plan makes hundreds of thousands of small values, none of them part of a cycle.  Python's collector
-looks at all of them again and again while they are made, which was two fifths of a plan's time
-(``docs/explanation/performance.md``).
-
-It is not even looked at while a plan is made, and what a large plan made is left alone afterwards.
-
-What is part of cycles is freed late by that, so nothing large should be: what is closed breaks its own.
+A plan makes hundreds of thousands of small values, none of them part of a reference cycle.  The cyclic
+collector scanned all of them again and again while they were made, which took two fifths of the time of a
+plan (``docs/explanation/performance.md``).  So it is off while a plan is made, and what a large plan leaves
+is frozen (``gc.freeze``) afterwards.  Cycles are freed late by this, so large objects must not be part of
+one: they break their cycles when they are closed.
 """
 
 from __future__ import annotations
@@ -17,25 +15,25 @@ import gc
 import itertools
 from collections.abc import Iterator
 
-#: New objects between two looks at the youngest, and how often the older ones are looked at.
+#: Thresholds of the three generations, see :func:`gc.set_threshold`.
 _THRESHOLDS = (20_000, 10, 10)
-#: New objects of a piece of work after which they are left alone.
-_MANY = 200_000
-#: Every so many times all is looked at once more, so that cycles among what was left alone go.
-_TURNS = 16
-_turns = itertools.count(1)
+#: New objects from which on they are frozen.
+_FREEZE_FROM = 200_000
+#: Every so many times all objects are unfrozen and collected, so that frozen cycles are freed.
+_COLLECT_EVERY = 16
+_freezes = itertools.count(1)
 
 
 @contextlib.contextmanager
 def gc_paused() -> Iterator[None]:
-    """A piece of work that makes many values, of which nearly all stay."""
+    """Turn the collector off for a block that makes many values, most of which stay."""
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        if gc.get_count()[0] > _MANY:
-            if next(_turns) % _TURNS:
+        if gc.get_count()[0] > _FREEZE_FROM:
+            if next(_freezes) % _COLLECT_EVERY:
                 gc.freeze()
             else:
                 gc.unfreeze()
@@ -43,15 +41,15 @@ def gc_paused() -> Iterator[None]:
 
 
 def raise_gc_thresholds() -> None:
-    """For the whole process, from now on."""
+    """Make the collector of this process run less often."""
     gc.set_threshold(*_THRESHOLDS)
 
 
 def release_free_memory() -> None:
-    """Give memory that is free back to the machine.
+    """Return free memory to the operating system.
 
-    glibc keeps what is freed between two things that are in use; ``malloc_trim(3)`` hands such pages
-    back.  Other libraries have no such function, and no such need.
+    glibc keeps freed pages that lie between pages in use; malloc_trim(3) returns them.  Other C libraries
+    have no such function and do not need it.
     """
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,9 +1,9 @@
-"""A directory in, what is below it out: each thing once, no link followed, no depth too deep.
+"""Walk, read and remove directory trees without following symbolic links (openat(2)).
 
-One descriptor is open at a time; the way down goes by ``openat`` with ``O_NOFOLLOW``, the way up by
-``..`` and is checked, so that 6,000 levels, a path longer than the system allows, or a directory
-that was swapped for a link lead neither astray nor to an end.  Opening never waits (a FIFO would
-hang a naive reader).
+One descriptor is open at a time.  The walk goes down with ``openat`` and ``O_NOFOLLOW``, and up by ``..``,
+checking that it arrives at the directory that it came from.  So neither depth (6,000 levels, paths longer
+than PATH_MAX) nor a directory that is replaced by a link during the walk leads it astray.  Files are opened
+with ``O_NONBLOCK``, so that a FIFO does not block.
 """
 
 from __future__ import annotations
@@ -22,29 +22,32 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DirectoryEntry:
-    """One thing below the root. *parent* is open only until the next one is asked for."""
+    """One file, directory or link below the root of a walk."""
 
     #: Relative to the root, decoded with surrogateescape.
     path: str
     name: str
+    #: Descriptor of the directory that holds it; open until the walk is advanced.
     parent: int
-    #: Of the thing itself, not of what it points to.
+    #: Of the entry itself, also when it is a link.
     stat: os.stat_result
-    #: 1 for what lies in the root.
+    #: 1 for entries of the root.
     depth: int
 
     @property
     def is_directory(self) -> bool:
-        """Whether the walk goes into it next."""
+        """Whether it is a directory, and not a link to one."""
         return stat.S_ISDIR(self.stat.st_mode)
 
 
-class TooMany(Exception):
-    """There are more things than were asked for."""
+class TooManyEntries(Exception):
+    """The tree has more entries than the walk may visit."""
 
 
 @dataclass(slots=True)
 class _Level:
+    """A directory on the way down, with the names that are still to be visited."""
+
     names: list[str]
     identity: tuple[int, int]
     path: str
@@ -52,123 +55,125 @@ class _Level:
 
 
 def walk(
-    root: Path, *, most: int | None = None, deepest: int | None = None
+    root: Path, *, max_entries: int | None = None, max_depth: int | None = None
 ) -> Iterator[DirectoryEntry]:
-    """All that is below *root*, in the order of the names, a directory before its contents.
+    """Visit all entries below *root* in the order of their names, a directory before its contents.
 
-    :param most: raise :class:`TooMany` at one thing more.
-    :param deepest: do not go into directories that lie this deep.
-    :raises OSError: for a directory that cannot be opened, or was moved while it was walked.
+    :param max_depth: directories at this depth are not entered.
+    :raises TooManyEntries: when there are more than *max_entries*.
+    :raises OSError: when a directory cannot be opened, or was moved during the walk.
     """
-    here = os.open(root, _DIRECTORY)
+    current = os.open(root, _DIRECTORY)
     try:
         count = 0
-        levels = [_Level(_names(here, most), _identity(here), "")]
+        levels = [_Level(_names(current, max_entries), _identity(current), "")]
         while levels:
             level = levels[-1]
             if not level.names:
                 levels.pop()
                 if levels:
-                    here = _up(here, levels[-1].identity)
+                    current = _go_up(current, levels[-1].identity)
                 continue
             name = level.names.pop()
             count += 1
-            if most is not None and count > most:
-                raise TooMany
+            if max_entries is not None and count > max_entries:
+                raise TooManyEntries
             path = f"{level.path}/{name}" if level.path else name
-            about = os.stat(name, dir_fd=here, follow_symlinks=False)
-            found = DirectoryEntry(path=path, name=name, parent=here, stat=about, depth=len(levels))
-            yield found
-            if found.is_directory and (deepest is None or len(levels) < deepest):
-                here = _down(here, name, about)
-                left = None if most is None else most - count + 1
-                levels.append(_Level(_names(here, left), _identity(here), path, name))
+            facts = os.stat(name, dir_fd=current, follow_symlinks=False)
+            entry = DirectoryEntry(
+                path=path, name=name, parent=current, stat=facts, depth=len(levels)
+            )
+            yield entry
+            if entry.is_directory and (max_depth is None or len(levels) < max_depth):
+                current = _go_down(current, name, facts)
+                left = None if max_entries is None else max_entries - count + 1
+                levels.append(_Level(_names(current, left), _identity(current), path, name))
     finally:
-        os.close(here)
+        os.close(current)
 
 
-def read(found: DirectoryEntry) -> int:
-    """A descriptor of a regular file, open for reading; the caller closes it.
+def open_file(entry: DirectoryEntry) -> int:
+    """Open a regular file for reading and return its descriptor, which the caller closes.
 
-    :raises OSError: when it is no longer what it was.
+    :raises OSError: when the file was replaced since it was visited.
     """
-    descriptor = os.open(found.name, _FILE, dir_fd=found.parent)
-    about = os.fstat(descriptor)
-    if (about.st_dev, about.st_ino) != (found.stat.st_dev, found.stat.st_ino):
+    descriptor = os.open(entry.name, _FILE, dir_fd=entry.parent)
+    facts = os.fstat(descriptor)
+    if (facts.st_dev, facts.st_ino) != (entry.stat.st_dev, entry.stat.st_ino):
         os.close(descriptor)
-        raise OSError(f"{found.path} was exchanged while it was read")
+        raise OSError(f"{entry.path} was exchanged while it was read")
     return descriptor
 
 
 def remove_tree(path: Path) -> None:
-    """Remove *path* and all below it; links are removed, not followed. Nothing there is fine.
+    """Remove a file, link or directory tree, if it exists; links are not followed.
 
-    Directories that their owner has closed (mode 000) are opened first.
+    Directories that their owner may not read or write (mode 000) are made accessible first.
     """
     try:
-        about = os.lstat(path)
+        facts = os.lstat(path)
     except FileNotFoundError:
         return
-    if not stat.S_ISDIR(about.st_mode):
+    if not stat.S_ISDIR(facts.st_mode):
         path.unlink()
         return
-    _unlock(str(path), about, None)
-    here = os.open(path, _DIRECTORY)
+    _make_accessible(str(path), facts, None)
+    current = os.open(path, _DIRECTORY)
     try:
-        levels = [_Level(_names(here, None), _identity(here), "")]
+        levels = [_Level(_names(current, None), _identity(current), "")]
         while levels:
             level = levels[-1]
             if level.names:
                 name = level.names.pop()
                 with contextlib.suppress(FileNotFoundError):
-                    about = os.stat(name, dir_fd=here, follow_symlinks=False)
-                    if stat.S_ISDIR(about.st_mode):
-                        _unlock(name, about, here)
-                        here = _down(here, name, about)
-                        levels.append(_Level(_names(here, None), _identity(here), "", name))
+                    facts = os.stat(name, dir_fd=current, follow_symlinks=False)
+                    if stat.S_ISDIR(facts.st_mode):
+                        _make_accessible(name, facts, current)
+                        current = _go_down(current, name, facts)
+                        levels.append(_Level(_names(current, None), _identity(current), "", name))
                     else:
-                        os.unlink(name, dir_fd=here)
+                        os.unlink(name, dir_fd=current)
                 continue
             levels.pop()
             if levels:
-                here = _up(here, levels[-1].identity)
-                os.rmdir(level.name, dir_fd=here)
+                current = _go_up(current, levels[-1].identity)
+                os.rmdir(level.name, dir_fd=current)
     finally:
-        os.close(here)
+        os.close(current)
     path.rmdir()
 
 
-def _unlock(name: str, about: os.stat_result, parent: int | None) -> None:
-    if about.st_mode & 0o700 != 0o700:
-        os.chmod(name, stat.S_IMODE(about.st_mode) | 0o700, dir_fd=parent)
+def _make_accessible(name: str, facts: os.stat_result, parent: int | None) -> None:
+    if facts.st_mode & 0o700 != 0o700:
+        os.chmod(name, stat.S_IMODE(facts.st_mode) | 0o700, dir_fd=parent)
 
 
-def _names(directory: int, most: int | None) -> list[str]:
-    """Names in reverse order, at most one more than *most*; the last is taken first."""
+def _names(directory: int, limit: int | None) -> list[str]:
+    """Names in a directory, at most one more than *limit*, in reverse order: they are popped."""
     with os.scandir(directory) as entries:
-        names = [entry.name for entry in islice(entries, None if most is None else most + 1)]
+        names = [entry.name for entry in islice(entries, None if limit is None else limit + 1)]
     names.sort(key=os.fsencode, reverse=True)
     return names
 
 
 def _identity(directory: int) -> tuple[int, int]:
-    about = os.fstat(directory)
-    return about.st_dev, about.st_ino
+    facts = os.fstat(directory)
+    return facts.st_dev, facts.st_ino
 
 
-def _down(here: int, name: str, about: os.stat_result) -> int:
-    below = os.open(name, _DIRECTORY, dir_fd=here)
-    if _identity(below) != (about.st_dev, about.st_ino):
+def _go_down(current: int, name: str, facts: os.stat_result) -> int:
+    below = os.open(name, _DIRECTORY, dir_fd=current)
+    if _identity(below) != (facts.st_dev, facts.st_ino):
         os.close(below)
         raise OSError(f"directory {name} was exchanged while it was walked")
-    os.close(here)
+    os.close(current)
     return below
 
 
-def _up(here: int, expected: tuple[int, int]) -> int:
-    above = os.open("..", _DIRECTORY, dir_fd=here)
+def _go_up(current: int, expected: tuple[int, int]) -> int:
+    above = os.open("..", _DIRECTORY, dir_fd=current)
     if _identity(above) != expected:
         os.close(above)
         raise OSError("a directory was moved while it was walked")
-    os.close(here)
+    os.close(current)
     return above

@@ -1,9 +1,11 @@
-"""A command in, its output out: the only file that starts processes.
+"""Start processes, wait for them, talk to them and kill them.
 
-No shell, no inherited environment, no inherited descriptors; every process leads its own group, which
-is killed as a whole.  Long-lived ones read their standard input, whose end ends them, so that a killed
-worker leaves nothing behind; sandboxes ask for the parent's death themselves (a ``preexec_fn`` would
-make every start a full fork, 60 ms from a large process).
+Every process leads a process group of its own, which is killed as a whole.  No shell is used, and neither
+environment nor descriptors are inherited.  Long-lived processes read from a pipe and end at its end, so
+that a killed worker leaves none behind.  (``preexec_fn`` with PR_SET_PDEATHSIG would do the same, but makes
+``subprocess`` fork instead of vfork: 60 ms from a large process.)
+
+``tests/test_house.py`` lists the few other files that may start a program, with the reason.
 """
 
 from __future__ import annotations
@@ -13,45 +15,45 @@ import io
 import os
 import select
 import signal
-import subprocess  # noqa: TID251 - this is the one place
+import subprocess  # noqa: TID251 - all other modules start processes through this one
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from tea_runner.core.errors import CommandError, OutsideError
 
-#: Asks :func:`start` for a stream to write to or read from.
+#: Value for a stream of :func:`start_process`: connect it to a pipe.
 PIPE = subprocess.PIPE
-#: Asks it to throw away what the program writes.
+#: Value for a stream of :func:`start_process`: discard what is written to it.
 DEVNULL = subprocess.DEVNULL
+
+#: Raised by :meth:`Process.wait` when the process is still running after the timeout.
+Timeout = subprocess.TimeoutExpired
 
 
 class Process(subprocess.Popen[bytes]):
-    """A process that was started here."""
+    """A child process whose :meth:`wait` returns as soon as the process ends."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its code, at its end.
+        """Wait for the end of the process and return its exit code.
 
-        With a time to wait, Python looks again after ever longer pauses, a millisecond at least,
-        which is as long as many a command of git takes; a pidfd says it at once.
+        With a timeout, :meth:`subprocess.Popen.wait` polls at growing intervals of at least 1 ms, as long
+        as many git commands take.  A pidfd becomes readable at once (pidfd_open(2)).
 
-        :raises Timeout: when it has not ended by then.
+        :param timeout: seconds.
+        :raises Timeout: when the process is still running after that time.
         """
         if timeout is not None and self.returncode is None:
-            with contextlib.suppress(AttributeError, OSError):  # where there is no such thing
-                ended = os.pidfd_open(self.pid)
+            with contextlib.suppress(AttributeError, OSError):  # no pidfd on this system
+                pidfd = os.pidfd_open(self.pid)
                 try:
-                    end = select.poll()
-                    end.register(ended, select.POLLIN)
-                    end.poll(max(0.0, timeout) * 1000)
+                    poll = select.poll()
+                    poll.register(pidfd, select.POLLIN)
+                    poll.poll(max(0.0, timeout) * 1000)
                 finally:
-                    os.close(ended)
+                    os.close(pidfd)
         return super().wait(timeout)
-
-
-#: It did not end within the time it was given.
-Timeout = subprocess.TimeoutExpired
 
 
 def run(
@@ -63,17 +65,19 @@ def run(
     timeout: float | None = 600,
     check: bool = True,
     why: str = "",
-    before: Sequence[str] = (),
+    prefix: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end and return code, output and errors.
+    """Run a command to its end and return its exit code and output.
 
-    :param before: a program that turns into the command, with its arguments; errors do not speak of it.
-    :param timeout: seconds; the whole process group is killed after it.
-    :raises CommandError: for a code other than 0, unless *check* is false.
-    :raises OutsideError: when the program is missing or takes too long.
+    :param timeout: seconds; the process group is killed after it.
+    :param why: what the command is for; error messages begin with it.
+    :param prefix: a command that executes *argv*, such as prlimit(1) with options; error messages leave
+        it out.
+    :raises CommandError: when the exit code is not 0 and *check* is true.
+    :raises OutsideError: when the program does not exist or does not end in time.
     """
     piped = subprocess.PIPE if stdin is not None else None
-    process = start_process([*before, *argv], env=env, cwd=cwd, stdin=piped)
+    process = start_process([*prefix, *argv], env=env, cwd=cwd, stdin=piped)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired as error:
@@ -84,7 +88,14 @@ def run(
         kill(process)
     done = subprocess.CompletedProcess(argv, process.returncode, out, err)
     if check and done.returncode:
-        raise CommandError(tuple(argv), done.returncode, err.decode("utf-8", "replace"), why=why)
+        raise CommandError(
+            tuple(argv),
+            done.returncode,
+            err.decode("utf-8", "replace"),
+            stdout=out.decode("utf-8", "replace"),
+            cwd=str(cwd or ""),
+            why=why,
+        )
     return done
 
 
@@ -98,7 +109,11 @@ def start_process(
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
 ) -> Process:
-    """Start a process in a group of its own; the caller ends it with :func:`kill`."""
+    """Start a process in a group of its own; the caller ends it with :func:`kill`.
+
+    :param stdin: a descriptor or :data:`PIPE`; without it the process reads ``/dev/null``.
+    :raises OutsideError: when the program or the working directory does not exist.
+    """
     try:
         return Process(
             list(argv),
@@ -116,7 +131,7 @@ def start_process(
 
 
 def kill(process: Process) -> None:
-    """End a process and all of its group, if they still live, and reap it."""
+    """Kill a process with its group if it still runs, reap it, and close its pipes."""
     if process.poll() is None:
         _kill_group(process)
         process.wait()
@@ -132,24 +147,27 @@ def _kill_group(process: Process) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes that a process has started, and those that they have."""
-    found: list[int] = []
+    """Process ids of the children of a process, their children, and so on (Linux only)."""
+    pids: list[int] = []
     with contextlib.suppress(OSError, ValueError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += [int(child), *descendants(int(child))]
-    return found
+                pids += [int(child), *descendants(int(child))]
+    return pids
 
 
 def kill_descendants() -> None:
-    """Kill everything below this process, at once."""
+    """Kill all descendants of this process."""
     for child in descendants(os.getpid()):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(child, signal.SIGKILL)
 
 
-class Pipe:
-    """One long-lived process that answers on its standard output, such as ``git cat-file``."""
+class PipedProcess:
+    """A long-lived process that reads requests and writes answers, such as ``git cat-file --batch``.
+
+    Every method that writes or reads raises CommandError when the process has ended.
+    """
 
     def __init__(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
@@ -169,40 +187,34 @@ class Pipe:
             self.stdin.write(data)
             self.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early") from error
-
-    def line(self) -> bytes:
-        """The next line of the answer, without its end.
-
-        :raises CommandError: when the process has ended.
-        """
-        line = self.stdout.readline()
-        if not line:
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
-        return line.removesuffix(b"\n")
+            raise self.ended_early() from error
 
     def read(self, size: int) -> bytes:
-        """Exactly *size* bytes of the answer."""
+        """Read exactly *size* bytes."""
         data = self.stdout.read(size)
         if len(data) != size:
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+            raise self.ended_early()
         return data
 
-    def some(self) -> bytes:
-        """As much of the answer as is there, one byte at least."""
+    def read_available(self) -> bytes:
+        """Read what is available, at least one byte and at most 64 KiB."""
         assert isinstance(self.stdout, io.BufferedReader)
         data = self.stdout.read1(1 << 16)
         if not data:
-            raise CommandError(self.argv, self.process.poll() or 0, why="it ended early")
+            raise self.ended_early()
         return data
+
+    def ended_early(self, detail: str = "") -> CommandError:
+        """The error for a process that ended before it had answered."""
+        return CommandError(self.argv, self.process.poll() or 0, why=f"it ended early{detail}")
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be asked."""
+        """Whether the process still runs."""
         return self.process.poll() is None
 
     def close(self) -> None:
-        """Let it write what it holds back, and end it."""
+        """Close its standard input, give it 60 s to finish its output, then kill it."""
         with contextlib.suppress(OSError):
             self.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -210,49 +222,66 @@ class Pipe:
         kill(self.process)
 
 
-class Dialog(Pipe):
-    """One that answers in pieces with an end, and in time; it is read by :meth:`answer` alone."""
+class BatchProcess:
+    """A long-lived process that answers each request with one delimited record, within a time limit.
 
-    _ahead = b""
+    For programs such as ``git annex … --batch`` and ``git check-attr --stdin``.
+    """
 
-    def answer(self, end: bytes = b"\n", timeout: float | None = None) -> bytes:
-        """The next piece of what it says, without its end.
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
+    ) -> None:
+        self._piped = PipedProcess(argv, env=env, cwd=cwd)
+        #: Bytes that were read beyond the last record.
+        self._buffer = b""
 
-        :param timeout: seconds after which the process is killed.
-        :raises CommandError: when it has ended, or was killed.
+    @property
+    def process(self) -> Process:
+        """The process itself."""
+        return self._piped.process
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._piped.alive
+
+    def send(self, data: bytes) -> None:
+        """Write a request and flush it.
+
+        :raises CommandError: when the process has ended.
         """
-        last = None if timeout is None else time.monotonic() + timeout
-        piece, found, rest = self._ahead.partition(end)
-        while not found:
-            more = self._more(last)
-            if not more:
-                late = f", or did not answer within {timeout:g} s" if timeout is not None else ""
-                raise CommandError(self.argv, self.process.poll() or 0, why=f"it ended early{late}")
-            piece, found, rest = (self._ahead + more).partition(end)
-            self._ahead += more
-        self._ahead = rest
-        return piece
+        self._piped.send(data)
 
-    def _more(self, last: float | None) -> bytes:
-        """Some bytes; none at its end, and none when it was too late and was killed."""
-        # The reader of the parent class would not say what it holds back.
-        descriptor = self.stdout.fileno()
-        if last is not None:
-            waiting = select.poll()
-            waiting.register(descriptor, select.POLLIN)
-            if not waiting.poll(max(0.0, last - time.monotonic()) * 1000):
+    def receive(self, end: bytes = b"\n", timeout: float | None = None) -> bytes:
+        """Read the next record, without its delimiter.
+
+        :param timeout: seconds for the whole record; the process is killed after it.
+        :raises CommandError: when the process has ended or was killed.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        record, delimiter, rest = self._buffer.partition(end)
+        while not delimiter:
+            data = self._read(deadline)
+            if not data:
+                late = f", or did not answer within {timeout:g} s" if timeout is not None else ""
+                raise self._piped.ended_early(late)
+            record, delimiter, rest = (self._buffer + data).partition(end)
+            self._buffer += data
+        self._buffer = rest
+        return record
+
+    def _read(self, deadline: float | None) -> bytes:
+        """Some bytes; none at the end of the output, or when the deadline has passed."""
+        # Not through the buffered reader: poll(2) does not see what that one holds back.
+        descriptor = self._piped.stdout.fileno()
+        if deadline is not None:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 _kill_group(self.process)
                 return b""
         return os.read(descriptor, 65536)
 
-
-@contextlib.contextmanager
-def pipe(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path | None = None
-) -> Iterator[Pipe]:
-    """A :class:`Pipe` that is closed at the end."""
-    opened = Pipe(argv, env=env, cwd=cwd)
-    try:
-        yield opened
-    finally:
-        opened.close()
+    def close(self) -> None:
+        """Let the process finish its work, then end it; see :meth:`PipedProcess.close`."""
+        self._piped.close()

@@ -1,4 +1,4 @@
-"""Command lines in, processes that are kept running until the end out."""
+"""Supervisor that keeps child processes running and stops them together."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tea_runner.present.visible_text import visible
 
 log = logging.getLogger(__name__)
 
-#: How much of a log's end is looked at, and how much of its last line is shown.
-_TAIL, _SHOWN = 4096, 300
-#: Seconds after which a process counts as one that can run: its next start is not held back.
+#: Bytes read from the end of a log, and characters shown of its last line.
+_TAIL_BYTES, _SHOWN_CHARACTERS = 4096, 300
+#: Seconds of running after which the restart delay begins anew.
 _STEADY = 30.0
 
 
 @dataclass
 class SupervisedProcess:
-    """One process: how it is started, and how often it had to be."""
+    """One child: how it is started, and its restarts so far."""
 
     name: str
     argv: Sequence[str]
@@ -32,18 +32,19 @@ class SupervisedProcess:
     log: Path
     running: process.Process | None = None
     starts: int = 0
+    #: Times of the monotonic clock.
     started: float = 0.0
     not_before: float = 0.0
 
 
 @dataclass
 class Supervisor:
-    """Starts children, starts those again that end, and ends all of them."""
+    """Starts children, restarts those that end, and stops all of them."""
 
     children: list[SupervisedProcess] = field(default_factory=list)
 
     def add(self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
-        """Start one more process; what it prints goes to *log*."""
+        """Start a child; its output is appended to *log*."""
         child = SupervisedProcess(name, argv, env, log)
         self.children.append(child)
         self._start(child)
@@ -56,9 +57,9 @@ class Supervisor:
                 child.argv, env=child.env, stdout=output, stderr=output
             )
 
-    def look(self) -> list[str]:
-        """Start again what has ended, a little later each time; returns a line for each."""
-        lines = []
+    def restart_ended(self) -> list[str]:
+        """Restart children that have ended, with a growing delay; returns a message for each end."""
+        messages = []
         now = time.monotonic()
         for child in self.children:
             if child.running is None or child.running.poll() is None:
@@ -68,16 +69,16 @@ class Supervisor:
                     child.starts = 1
                 child.not_before = now + min(0.2 * 2 ** min(child.starts, 10), 10)
                 code = child.running.returncode
-                said = _last_line(child.log)
-                words = f": {said}" if said else ""
-                lines.append(f"{child.name} ended with code {code}{words}; see {child.log}")
+                last = _last_line(child.log)
+                detail = f": {last}" if last else ""
+                messages.append(f"{child.name} ended with code {code}{detail}; see {child.log}")
             elif now >= child.not_before:
                 child.not_before = 0.0
                 self._start(child)
-        return lines
+        return messages
 
     def stop(self, grace: float = 35.0) -> None:
-        """Ask every process to end, in the opposite order; kill those that do not."""
+        """Send SIGTERM to all children, the last first, and kill those that run after *grace* seconds."""
         for child in reversed(self.children):
             if child.running is not None and child.running.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -92,12 +93,12 @@ class Supervisor:
 
 
 def _last_line(path: Path) -> str:
-    """What a process said last, as far as it can be shown in one line."""
+    """The last line of a log that is not blank, made printable and cut to a readable length."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL))
+            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             text = file.read().decode("utf-8", "surrogateescape")
     except OSError:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return visible(lines[-1])[:_SHOWN] if lines else ""
+    return visible(lines[-1])[:_SHOWN_CHARACTERS] if lines else ""

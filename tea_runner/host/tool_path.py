@@ -1,4 +1,4 @@
-"""``PATH`` for git and git-annex: the programs of this Python environment come first."""
+"""``PATH`` for git and git-annex, with the programs of this Python environment first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 
 
 def tool_path(variables: Mapping[str, str]) -> str:
-    """``PATH`` for git and git-annex: the wheel's program itself before its slower start script."""
+    """``PATH`` for git and git-annex, made from the ``PATH`` of *variables*.
+
+    First comes the git-annex program inside its wheel: the start script in ``bin`` imports Python before
+    it executes that program.
+    """
     parts = []
-    found = importlib.util.find_spec("git_annex")
-    if found is not None and found.origin and (Path(found.origin).parent / "git-annex").exists():
-        parts.append(str(Path(found.origin).parent))
+    spec = importlib.util.find_spec("git_annex")
+    if spec is not None and spec.origin and (Path(spec.origin).parent / "git-annex").exists():
+        parts.append(str(Path(spec.origin).parent))
     parts.append(str(Path(sys.executable).parent))
     parts += variables.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
     return ":".join(dict.fromkeys(parts))

@@ -1,4 +1,4 @@
-"""A ``PATH`` in, the versions of the programs that do the work out."""
+"""Versions of tea-runner and of the programs that it runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tea_runner.host import process
 
 
 def tool_versions(path: str) -> Mapping[str, str]:
-    """Name to version; a sentence in its place where there is none to be had."""
+    """Program to version, found on the ``PATH`` *path*; an error message where there is no version."""
     env = {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
     return {
         "tea-runner": __version__,
         "Python": platform.python_version(),
-        "git": _said(["git", "version"], env).removeprefix("git version "),
-        "git-annex": _said(["git-annex", "version", "--raw"], env),
-        "DataLad": _installed("datalad"),
-        "RQ": _installed("rq"),
+        "git": _output(["git", "version"], env).removeprefix("git version "),
+        "git-annex": _output(["git-annex", "version", "--raw"], env),
+        "DataLad": _distribution_version("datalad"),
+        "RQ": _distribution_version("rq"),
     }
 
 
-def _said(argv: list[str], env: Mapping[str, str]) -> str:
+def _output(argv: list[str], env: Mapping[str, str]) -> str:
     try:
         done = process.run(argv, env=env, cwd="/", timeout=20, why=f"version of {argv[0]}")
     except TeaError as error:
@@ -32,7 +32,7 @@ def _said(argv: list[str], env: Mapping[str, str]) -> str:
     return done.stdout.decode("utf-8", "replace").strip()
 
 
-def _installed(name: str) -> str:
+def _distribution_version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tea_runner.host.openat import TooMany, walk
+from tea_runner.host.openat import TooManyEntries, walk
 from tea_runner.sandbox.protocol import Limits
 
 
@@ -21,13 +21,13 @@ def overflow(out: Path | None, limits: Limits) -> Callable[[], str] | None:
     def look() -> str:
         size = 0
         try:
-            for found in walk(place, most=limits.output_files):
+            for found in walk(place, max_entries=limits.output_files):
                 if not found.is_directory:
                     # a sparse file is as large as it looks to whoever copies it
                     size += max(found.stat.st_size, 512 * found.stat.st_blocks)
                 if limits.output_bytes is not None and size > limits.output_bytes:
                     return f"the outputs are larger than the limit of {limits.output_bytes} bytes"
-        except TooMany:
+        except TooManyEntries:
             return f"the outputs are more than the limit of {limits.output_files} files"
         except OSError:
             return ""  # it is being written to, or closed; the examination at the end sees all

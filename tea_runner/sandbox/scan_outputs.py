@@ -20,7 +20,7 @@ from tea_runner.core.results.output_policy import (
     refusals,
     shown,
 )
-from tea_runner.host.openat import DirectoryEntry, TooMany, read, walk
+from tea_runner.host.openat import DirectoryEntry, TooManyEntries, open_file, walk
 
 #: At most so many reasons are collected; a million of them help nobody.
 _REASONS = 100
@@ -74,7 +74,7 @@ def scan_outputs(
     size = 0
     device = os.lstat(out).st_dev
     try:
-        for found in walk(out, most=bounds.files, deepest=rules.deepest):
+        for found in walk(out, max_entries=bounds.files, max_depth=rules.deepest):
             filled.add(found.path.rpartition("/")[0])
             why = _kind_refusal(found, device, rules)
             if why:
@@ -93,7 +93,7 @@ def scan_outputs(
                 break
             if len(refused) >= _REASONS:
                 break
-    except TooMany:
+    except TooManyEntries:
         refused.append(Refusal("", f"the outputs are more than the limit of {bounds.files} files"))
     except OSError as error:
         refused.append(Refusal("", f"the outputs cannot be read: {error.strerror or error}"))
@@ -144,7 +144,7 @@ def _kind_refusal(found: DirectoryEntry, device: int, rules: OutputNameRules) ->
 
 def _attributes(found: DirectoryEntry) -> str:
     try:
-        descriptor = read(found)
+        descriptor = open_file(found)
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     try:

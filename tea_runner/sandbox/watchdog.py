@@ -22,7 +22,7 @@ class Watchdogs:
     """Those that watch nothing just now, for the next commands."""
 
     def __init__(self) -> None:
-        self._free: list[process.Pipe] = []
+        self._free: list[process.PipedProcess] = []
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._free)
 
@@ -44,17 +44,17 @@ class Watchdogs:
                 with self._lock:
                     self._free.append(watchdog)
 
-    def _take(self) -> process.Pipe:
+    def _take(self) -> process.PipedProcess:
         with self._lock:
             if self._free:
                 return self._free.pop()
         return self._new()
 
     @staticmethod
-    def _new() -> process.Pipe:
-        return process.Pipe(["/bin/sh", "-c", _PROGRAM], env={})
+    def _new() -> process.PipedProcess:
+        return process.PipedProcess(["/bin/sh", "-c", _PROGRAM], env={})
 
-    def _send(self, watchdog: process.Pipe, group: int) -> process.Pipe:
+    def _send(self, watchdog: process.PipedProcess, group: int) -> process.PipedProcess:
         try:
             watchdog.send(b"%d\n" % group)
         except CommandError:
@@ -65,6 +65,6 @@ class Watchdogs:
         return watchdog
 
 
-def _close(watchdogs: list[process.Pipe]) -> None:
+def _close(watchdogs: list[process.PipedProcess]) -> None:
     while watchdogs:
         watchdogs.pop().close()

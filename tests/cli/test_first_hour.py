@@ -237,5 +237,5 @@ def test_what_a_process_said_last_is_told_when_it_ends(tmp_path: Path) -> None:
     assert child.running is not None
     child.running.wait(timeout=60)
 
-    assert [f"it ended with code 3: no \\x1b[1mluck; see {log}"] == supervisor.look()
+    assert [f"it ended with code 3: no \\x1b[1mluck; see {log}"] == supervisor.restart_ended()
     supervisor.stop()

@@ -86,7 +86,9 @@ def test_after_a_failure_it_begins_anew(
     cat.prefetch([one])
     with monkeypatch.context() as patch:
         patch.setattr(
-            process.Pipe, "some", lambda _: (_ for _ in ()).throw(CommandError(("git",), 1))
+            process.PipedProcess,
+            "read_available",
+            lambda _: (_ for _ in ()).throw(CommandError(("git",), 1)),
         )
         with pytest.raises(CommandError):
             cat.read_many([two])

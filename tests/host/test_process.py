@@ -12,9 +12,9 @@ from tea_runner.host import process
 ENV = {"PATH": "/usr/bin:/bin"}
 
 
-def dialog(program: str) -> process.Dialog:
+def dialog(program: str) -> process.BatchProcess:
     """A shell that carries this out."""
-    return process.Dialog(["/bin/sh", "-c", program], env=ENV)
+    return process.BatchProcess(["/bin/sh", "-c", program], env=ENV)
 
 
 def test_answers_are_told_apart_however_they_come() -> None:
@@ -22,9 +22,9 @@ def test_answers_are_told_apart_however_they_come() -> None:
     with_end = dialog(r"read -r x; printf 'one\n\ntwo\nth'; sleep 0.1; printf 'ree\nfour\n'; cat")
     try:
         with_end.send(b"go\n")
-        assert [b"one", b"", b"two", b"three", b"four"] == [with_end.answer() for _ in range(5)]
+        assert [b"one", b"", b"two", b"three", b"four"] == [with_end.receive() for _ in range(5)]
         with_end.send(b"a\0b\n\0")
-        assert [b"a", b"b\n"] == [with_end.answer(b"\0", timeout=60) for _ in range(2)]
+        assert [b"a", b"b\n"] == [with_end.receive(b"\0", timeout=60) for _ in range(2)]
     finally:
         with_end.close()
 
@@ -34,7 +34,7 @@ def test_one_that_does_not_answer_in_time_is_killed() -> None:
     slow = dialog("while :; do printf x; sleep 0.05; done")
     began = time.monotonic()
     with pytest.raises(CommandError, match=r"did not answer within 0\.3 s"):
-        slow.answer(timeout=0.3)
+        slow.receive(timeout=0.3)
     assert 0.3 <= time.monotonic() - began < 20
     slow.process.wait(timeout=20)
     slow.close()
@@ -57,7 +57,7 @@ def test_waiting_ends_with_the_process_or_with_the_time() -> None:
 def test_one_that_ends_early_is_said() -> None:
     """Half an answer is none."""
     short = dialog("printf 'whole\nhalf'")
-    assert b"whole" == short.answer(timeout=60)
+    assert b"whole" == short.receive(timeout=60)
     with pytest.raises(CommandError, match="it ended early"):
-        short.answer(timeout=60)
+        short.receive(timeout=60)
     short.close()
