@@ -115,7 +115,7 @@ def test_the_server_starts_with_the_shipped_configuration(tmp_path: Path) -> Non
 
 def test_units_name_verbs_that_there_are() -> None:
     """Each unit starts a verb of the command line, without rights."""
-    from tea_runner.cli.main import VERBS
+    from tea_runner.cli.verbs import VERBS
 
     for path in sorted((DEPLOY / "systemd").glob("*.service")):
         text = path.read_text()

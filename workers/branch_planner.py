@@ -125,7 +125,7 @@ class BranchPlanner:
         advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,
-            who=self._site.who,
+            who=self._site.author,
             cache=memory,
             pace=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),

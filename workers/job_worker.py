@@ -234,8 +234,8 @@ def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> Wor
         environment=site.environment,
         limits=site.limits,
         network=site.settings.sandbox.network,
-        who=site.who,
-        bounds=site.bounds,
+        who=site.author,
+        bounds=site.output_limits,
         secrets=site.give_secrets,
         redactor=site.redactor,
     )

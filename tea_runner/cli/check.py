@@ -59,7 +59,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     yield from state
     if state[0].state == "error":
         return
-    yield from check_sandbox(context.site.choice, settings.environments)
+    yield from check_sandbox(context.site.environment_choice, settings.environments)
     queue = check_redis(context.site.redis_facts, wanted=bool(settings.redis.url))
     yield from queue
     if queue[0].state == "ok":

@@ -49,11 +49,11 @@ def command(
     check_pipelines(tip, pipelines)
     broken = told(tip)
     works = []
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
         for pipeline in tip.pipelines:
             if pipelines and pipeline.name not in pipelines:
                 continue
-            watched.say(pipeline.name)
+            show(pipeline.name)
             try:
                 works.append(derive_inputs(tip, pipeline))
             except UserError as error:

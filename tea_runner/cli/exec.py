@@ -89,7 +89,7 @@ def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> Da
     return DatumRunner(
         environment=environment,
         limits=site.limits,
-        bounds=site.bounds,
+        bounds=site.output_limits,
         network=site.settings.sandbox.network,
         get=lambda dataset, keys: _dataset(session, tip, dataset).prepared_annex().get(keys),
         write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).mirror.write_blob(

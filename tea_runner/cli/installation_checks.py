@@ -14,13 +14,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tea_runner.broker.fleet import Fleet
-from tea_runner.broker.redis_server import ServerFacts
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
 from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice
+
+if TYPE_CHECKING:
+    from tea_runner.broker.fleet import Fleet
+    from tea_runner.broker.redis_server import ServerFacts
 
 #: git 2.36 knows ``safe.bareRepository`` and ``--filter`` in all the forms that are used.
 GIT = (2, 36)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import os
@@ -19,51 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
+from tea_runner.cli.verbs import GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from tea_runner.wiring import Site
-
-#: The verbs, in the order of ``--help``; each is loaded when it is used, so that it starts quickly.
-VERBS = (
-    "init",
-    "lint",
-    "datums",
-    "plan",
-    "why",
-    "dag",
-    "resolve",
-    "run",
-    "exec",
-    "status",
-    "lineage",
-    "demo",
-    "up",
-    "serve",
-    "worker",
-    "planner",
-    "reconcile",
-    "runs",
-    "show",
-    "logs",
-    "wait",
-    "retry",
-    "recompute",
-    "verify",
-    "cancel",
-    "hook",
-    "forge",
-    "check",
-    "config",
-    "completion",
-    "index",
-    "pull",
-    "verify-commit",
-)
 
 
 @dataclass(frozen=True)
@@ -98,7 +64,7 @@ class Context:
 
 
 class Verbs(click.Group):
-    """Finds a verb's file by its name."""
+    """The verbs; the module of a verb is imported when the verb is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(VERBS)
@@ -113,14 +79,26 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        import difflib
-
         name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in self.list_commands(ctx):
-            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
+        if name and not name.startswith("-") and name not in VERBS:
+            near = difflib.get_close_matches(name, VERBS, 1)
             hint = f"; did you mean {near[0]}?" if near else "; see tea-runner --help"
             raise UsageError(f"there is no command {name}{hint}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        width = max(map(len, VERBS))
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), words) for name, words in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [
+            CompletionItem(name, help=words)
+            for name, words in SHORT_HELP.items()
+            if name.startswith(incomplete)
+        ]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

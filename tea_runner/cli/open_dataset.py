@@ -70,7 +70,7 @@ class OpenDataset:
         return BranchAdvancer(
             dataset=self.clone,
             queue=self.queue,
-            who=self.context.site.who,
+            who=self.context.site.author,
             cache=self.memory,
             only=only,
             recompute_requests=wishes,

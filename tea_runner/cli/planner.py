@@ -17,6 +17,6 @@ def command(context: Context, burst: bool) -> None:
     site = context.site
     planner = BranchPlanner(site)
     try:
-        site.service("plan", planner, name=worker_name("planner")).run(burst=burst)
+        site.consumer("plan", planner, name=worker_name("planner")).run(burst=burst)
     finally:
         planner.close()

@@ -1,4 +1,4 @@
-"""Reading that may take seconds in, a line on the terminal that says how far it is out."""
+"""A line on the terminal with what is being read; nothing where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -6,46 +6,33 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
-from rich.progress import TimeElapsedColumn as Elapsed
-from rich.text import Text
-
 from tea_runner.cli.main import Context
 
 
-class _Count(ProgressColumn):
-    """A number that somebody else counts up."""
-
-    def __init__(self, count: Callable[[], int]) -> None:
-        super().__init__()
-        self._count = count
-
-    def render(self, task: Task) -> Text:  # noqa: ARG002 - one task only
-        return Text(f"{self._count()} objects of git read")
-
-
-class ProgressLine:
-    """What is being read right now."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("reading pipeline files", total=None)
-
-    def say(self, text: str) -> None:
-        """Name what is read next."""
-        self._progress.update(self._task, description=text)
-
-
 @contextlib.contextmanager
-def progress_line(context: Context, count: Callable[[], int]) -> Iterator[ProgressLine]:
-    """A line on stderr while the block runs, where stderr is a terminal and nobody asked for quiet.
+def progress_line(context: Context, count: Callable[[], int]) -> Iterator[Callable[[str], None]]:
+    """Show a line on stderr while the block runs; the value names what is read next.
 
-    :param count: how many objects were read so far.
+    :param count: the number of git objects read so far.
     """
-    shown = sys.stderr.isatty() and not context.quiet
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), _Count(count), Elapsed())
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not shown
-    ) as progress:
-        yield ProgressLine(progress)
+    if context.quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    # rich takes 50 ms to import.
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    class CountColumn(ProgressColumn):
+        def render(self, _: object) -> Text:
+            return Text(f"{count()} git objects read")
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        CountColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading pipeline files", total=None)
+        yield lambda text: progress.update(task, description=text)

@@ -35,10 +35,10 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
     check_pipelines(tip, pipelines)
     broken = told(tip)
     rows = []
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
         for pipeline in tip.pipelines:
             if not pipelines or pipeline.name in pipelines:
-                watched.say(pipeline.name)
+                show(pipeline.name)
                 rows.append(resolve_spec(tip, pipeline))
         whole = document(tip.commit, tip.dataset_id, rows)
         text = json.dumps(whole, indent=1) if context.as_json else _yaml(whole).rstrip()

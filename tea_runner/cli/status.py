@@ -32,8 +32,8 @@ def command(
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as watched:
-        results = check_freshness(tip, pipelines, begin=watched.say)
+    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
+        results = check_freshness(tip, pipelines, begin=show)
     broken = told(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)

@@ -19,7 +19,7 @@ def command(context: Context, burst: bool) -> None:
     name = worker_name("worker")
     worker = JobWorker(site, name)
     try:
-        site.service(
+        site.consumer(
             "work",
             worker,
             name=name,

@@ -26,7 +26,7 @@ def application() -> Flask:
     config = Path(handed["config"]) if handed["config"] else None
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
     # The forge waits for its answer: a Redis that hangs is one that is not there.
-    site = Site(settings, variables, patience=0.8)
+    site = Site(settings, variables, redis_timeout=0.8)
     return create_app(
         WebDependencies(
             settings=settings,

@@ -1,0 +1,52 @@
+"""The verbs of the command line with their short help, in the order and groups of ``--help``.
+
+``tea-runner --help`` and completion read this table only: no verb's module is imported for them.
+"""
+
+from __future__ import annotations
+
+GROUPS = {
+    "In a dataset, without a server": {
+        "init": "Write a starter pipeline.",
+        "lint": "Check the pipeline files.",
+        "datums": "List datums and their keys.",
+        "plan": "Show what a push would run, and why.",
+        "run": "Run new and changed datums here; commit the results.",
+        "status": "Show which results are current, stale or missing.",
+        "why": "Explain why a datum runs, or what made a file.",
+        "dag": "Draw the pipelines and their inputs.",
+        "lineage": "Trace a result to its inputs, or an input to results.",
+        "resolve": "Print all pipelines with defaults and datums filled in.",
+        "verify": "Compute known results again and compare the bytes.",
+        "verify-commit": "Check signature, keys and outputs of a results commit.",
+    },
+    "With a server": {
+        "runs": "List runs.",
+        "show": "Show one run or job.",
+        "logs": "Print a job's log.",
+        "wait": "Wait for the end of a run.",
+        "retry": "Run failed and cancelled datums again.",
+        "recompute": "Compute known results on the server again.",
+        "cancel": "Cancel a job, or all jobs of a run.",
+        "pull": "List pull requests and approve their commits.",
+    },
+    "Set up and administer": {
+        "demo": "Show two pushes and their results, then clean up.",
+        "up": "Start a server with workers on this host.",
+        "hook": "Manage webhooks of repositories.",
+        "forge": "Start the embedded forge, or add its users.",
+        "check": "Check settings, programs and servers.",
+        "config": "Show settings, or write a commented settings file.",
+        "index": "Show or rebuild the index of known results.",
+        "completion": "Print the completion script of a shell.",
+    },
+    "Processes of a server": {
+        "serve": "Start the receiver of webhooks and the pages.",
+        "planner": "Start a planner on this host.",
+        "worker": "Start a worker on this host.",
+        "reconcile": "Find missed pushes and orphaned jobs, and repair them.",
+        "exec": "Repeat datums of a run record; datalad rerun calls it.",
+    },
+}
+SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
+VERBS = tuple(SHORT_HELP)

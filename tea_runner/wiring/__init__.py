@@ -1,0 +1,9 @@
+"""The parts of one process, built from the settings.
+
+Each part and the modules behind it are imported when the part is first used: ``tea-runner lint``
+imports neither Redis nor a client of the forge.
+"""
+
+from tea_runner.wiring.site import Site
+
+__all__ = ["Site"]

@@ -1,0 +1,149 @@
+"""The forge's client, and the datasets on the forge and in local clones."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tea_runner.host.tool_path import tool_path
+from tea_runner.wiring.process_settings import ProcessSettings
+
+if TYPE_CHECKING:
+    from tea_runner.dataset.forge_dataset import ForgeDataset
+    from tea_runner.dataset.git_environment import GitEnvironment
+    from tea_runner.dataset.local_clone import Clone
+    from tea_runner.dataset.special_remotes import Storage
+    from tea_runner.dataset.ssh_signature import Signer
+    from tea_runner.forge.hook_store import HookStore
+    from tea_runner.ports.forge import Forge
+
+
+class DatasetSite(ProcessSettings):
+    """Forge, hooks and datasets of one process."""
+
+    @cached_property
+    def git(self) -> GitEnvironment:
+        """Environment of git for repositories of the forge."""
+        from tea_runner.dataset.git_environment import make_environment
+
+        forge, bot = self.settings.forge, self.settings.bot
+        folder = forge.kind == "folder"
+        return make_environment(
+            self.state_folder,
+            path=tool_path(self.variables),
+            protocols=["file" if folder else urlsplit(forge.url).scheme],
+            url="" if folder else forge.url,
+            user=forge.user,
+            token=forge.token.reveal(),
+            name=bot.name,
+            email=bot.email,
+            addresses=self.settings.annex.allowed_addresses,
+            strict_hashes=self.settings.annex.strict_hashes,
+        )
+
+    @cached_property
+    def forge(self) -> Forge:
+        """Client of the forge's API."""
+        from tea_runner.forge.forge_kinds import ForgeConnection, make_forge
+
+        forge = self.settings.forge
+        return make_forge(
+            forge.kind,
+            ForgeConnection(
+                url=forge.url,
+                token=forge.token.reveal(),
+                timeout=forge.timeout,
+                ca_file=str(forge.ca_file or ""),
+            ),
+        )
+
+    @property
+    def forge_base(self) -> str:
+        """URL below which all repositories lie."""
+        forge = self.settings.forge
+        return Path(forge.url).resolve().as_uri() if forge.kind == "folder" else forge.url
+
+    @cached_property
+    def hooks(self) -> HookStore:
+        """Webhooks through which deliveries are accepted."""
+        from tea_runner.forge.hook_store import HookStore
+
+        return HookStore(self.state_folder / "hooks")
+
+    def watched(self) -> list[str]:
+        """Repositories to process: those of the settings, else those that have a webhook."""
+        patterns = self.settings.repositories or [hook.repository for hook in self.hooks.all()]
+        return self._matching(patterns)
+
+    def _matching(self, patterns: Sequence[str]) -> list[str]:
+        """Names of the repositories that match; the forge lists them only for wildcards."""
+        wildcards = [pattern for pattern in patterns if "*" in pattern]
+        listed = self.forge.repositories(wildcards) if wildcards else []
+        return sorted({*listed, *(pattern for pattern in patterns if "*" not in pattern)})
+
+    def repository(self, name: str) -> ForgeDataset:
+        """A dataset on the forge, with this host's mirror of it."""
+        from tea_runner.dataset.annex import Annex
+        from tea_runner.dataset.fetch_limits import FetchLimits
+        from tea_runner.dataset.forge_dataset import ForgeDataset
+        from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
+        from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
+        from tea_runner.dataset.shared_results import SharedResults
+
+        settings = self.settings
+        trusted = settings.trusted_repositories
+        path = mirror_path(self.state_folder / "mirrors", name)
+        limits = FetchLimits(size=settings.forge.max_fetch, refs=settings.forge.max_refs)
+        shared = SharedResults(name, lambda: self._matching(trusted), self.repository)
+        return ForgeDataset(
+            name,
+            Mirror(path, self.forge.remote_url(name), self.git, limits),
+            Annex(path, self.git, self.storages),
+            trusted=settings.trusted_branches,
+            secret=self.secret,
+            sign=self.signer,
+            list_refs=functools.partial(self.forge.refs, name, *FETCHED),
+            subdatasets=ForgeSubdatasets(
+                name, self.forge_base, self.repository, allowed=settings.repositories
+            ),
+            shared_results=shared if trusted else None,
+        )
+
+    def clone(self, start: Path) -> Clone:
+        """The dataset that contains a folder."""
+        from tea_runner.dataset.local_clone import open_clone
+
+        return open_clone(start, {**self.variables, "PATH": tool_path(self.variables)})
+
+    @property
+    def storages(self) -> Sequence[Storage]:
+        """Special remotes for workers, with their secrets read from files."""
+        from tea_runner.dataset.special_remotes import Storage
+
+        return [
+            Storage(
+                name=storage.name,
+                uuid=storage.uuid,
+                type=storage.type,
+                options=dict(storage.options),
+                env={name: path.read_text().strip() for name, path in storage.env},
+            )
+            for storage in self.settings.storage
+        ]
+
+    @property
+    def author(self) -> str:
+        """Author and committer of results commits."""
+        return f"{self.settings.bot.name} <{self.settings.bot.email}>"
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """Signer of results commits, where the settings name a key."""
+        from tea_runner.dataset.ssh_signature import Signer
+
+        key = self.settings.bot.signing_key
+        return Signer(key, self.variables) if key else None

@@ -1,0 +1,49 @@
+"""Settings, environment variables and private files of one process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tea_runner.settings import Settings
+
+
+@dataclass(frozen=True)
+class ProcessSettings:
+    """What all parts of a process are built from.
+
+    :param variables: the process's environment variables.
+    :param redis_timeout: seconds that Redis may take for an answer.
+    """
+
+    settings: Settings
+    variables: Mapping[str, str]
+    redis_timeout: float = 5.0
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of everything that is kept; created when it is missing."""
+        path = self.settings.state.expanduser()
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key that signs jobs; generated once, readable by its owner only."""
+        path = self.settings.redis.key_file or self.state_folder / "queue.key"
+        if not path.exists():
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        return path.read_bytes().strip()

@@ -1,0 +1,118 @@
+"""Environments, limits and secrets of pipelines' commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tea_runner.host.tool_path import tool_path
+from tea_runner.wiring.process_settings import ProcessSettings
+
+if TYPE_CHECKING:
+    from tea_runner.core.pipeline import Pipeline
+    from tea_runner.core.planning.job import Job
+    from tea_runner.sandbox.kinds import EnvironmentChoice
+    from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret
+    from tea_runner.sandbox.protocol import Environment, Limits
+    from tea_runner.sandbox.scan_outputs import OutputLimits
+
+
+class SandboxSite(ProcessSettings):
+    """Environments of commands on this host."""
+
+    @cached_property
+    def environment_choice(self) -> EnvironmentChoice:
+        """The operator's decisions about environments."""
+        from tea_runner.sandbox.kinds import EnvironmentChoice
+
+        sandbox = self.settings.sandbox
+        engines = [kind for kind in self.settings.environments if kind != "host"]
+        path_is_set = self.settings.source("sandbox.path") != "default"
+        return EnvironmentChoice(
+            sandbox="off" if sandbox.kind == "off" else "host",
+            container=engines[0] if engines else "",
+            binds=tuple(sandbox.binds),
+            path=sandbox.path if path_is_set else "",
+            place=self.state_folder / "etc",
+            variables=self.variables,
+        )
+
+    @cached_property
+    def host(self) -> Environment:
+        """Environment of commands without an image; not checked yet."""
+        from tea_runner.sandbox.kinds import KINDS
+
+        return KINDS[self.environment_choice.sandbox](self.environment_choice)
+
+    def environment(self, pipeline: Pipeline) -> Environment:
+        """The environment of a pipeline's command.
+
+        :raises Refused: when this host does not have it; nothing weaker is used instead.
+        """
+        from tea_runner.sandbox.kinds import choose_environment
+
+        image = pipeline.transform.image
+        if bool(image) not in self._environments:
+            self._environments[bool(image)] = choose_environment(image, self.environment_choice)
+        return self._environments[bool(image)]
+
+    @cached_property
+    def _environments(self) -> dict[bool, Environment]:
+        """Environments by whether the pipeline names an image."""
+        return {}
+
+    @property
+    def limits(self) -> Limits:
+        """Resource limits of one command."""
+        from tea_runner.sandbox.protocol import Limits
+
+        sandbox = self.settings.sandbox
+        return Limits(
+            memory=sandbox.memory or None,
+            processes=sandbox.processes,
+            file_size=sandbox.file_size,
+            output_bytes=sandbox.output_bytes,
+            output_files=sandbox.output_files,
+        )
+
+    @property
+    def output_limits(self) -> OutputLimits:
+        """Limits of one command's results."""
+        from tea_runner.sandbox.scan_outputs import OutputLimits
+
+        sandbox = self.settings.sandbox
+        return OutputLimits(size=sandbox.output_bytes, files=sandbox.output_files)
+
+    @property
+    def pipeline_secrets(self) -> Sequence[PipelineSecret]:
+        """Secrets that commands on this host may ask for."""
+        from tea_runner.sandbox.pipeline_secrets import PipelineSecret
+
+        return [
+            PipelineSecret(name=secret.name, file=secret.file, repositories=secret.repositories)
+            for secret in self.settings.secrets
+        ]
+
+    def give_secrets(self, job: Job, pipeline: Pipeline, folder: Path) -> GivenSecrets:
+        """The secrets of a job's command, written below *folder* where they are files.
+
+        :raises Refused: when the pipeline asks for a secret that it may not have.
+        """
+        from tea_runner.sandbox.pipeline_secrets import give_secrets
+
+        return give_secrets(
+            pipeline.transform.secrets,
+            self.pipeline_secrets,
+            repository=job.repository,
+            trusted=not job.scope,
+            folder=folder,
+        )
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of git, git-annex and DataLad on this host."""
+        from tea_runner.host.tool_versions import tool_versions
+
+        return tool_versions(tool_path(self.variables))

@@ -1,0 +1,172 @@
+"""All parts of one process; this module adds Redis and the redaction of secrets."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.core.redact import Redactor
+from tea_runner.wiring.datasets import DatasetSite
+from tea_runner.wiring.sandboxes import SandboxSite
+
+if TYPE_CHECKING:
+    import redis
+
+    from tea_runner.broker.delivery_counts import DeliveryCounts
+    from tea_runner.broker.fleet import Fleet
+    from tea_runner.broker.job_logs import LogReader
+    from tea_runner.broker.job_store import JobStore
+    from tea_runner.broker.plan_requests import PlanRequestStore
+    from tea_runner.broker.recompute_requests import BranchRecomputeRequests
+    from tea_runner.broker.redis_server import ServerFacts
+    from tea_runner.broker.rq_consumer import QueueConsumer
+    from tea_runner.broker.rq_queues import Handler, Queues
+    from tea_runner.broker.run_store import RunStore
+    from tea_runner.broker.throughput import ThroughputStore
+
+
+class Site(DatasetSite, SandboxSite):
+    """All parts of one process of tea-runner, each built at its first use."""
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Replaces every secret of this process in texts that leave it."""
+        secrets = [self.settings.forge.token.reveal().encode()]
+        secrets += [(urlsplit(self.settings.redis.url).password or "").encode()]
+        secrets += [value.encode() for each in self.storages for value in each.env.values()]
+        secrets += [text.encode() for hook in self.hooks.all() for text in hook.secrets]
+        for secret in self.pipeline_secrets:
+            secrets += secret.values().values()
+        return Redactor([*secrets, self.secret])
+
+    @property
+    def redis_url(self) -> str:
+        """URL of Redis.
+
+        :raises SettingsError: when none is set and no server runs in the state folder.
+        """
+        url = self.settings.redis.url or self.embedded_redis_url
+        if not url:
+            raise SettingsError(
+                "redis.url is not set and no server runs in the state folder; "
+                "start one with: tea-runner up, or set TEA_RUNNER_REDIS__URL"
+            )
+        return url
+
+    @property
+    def embedded_redis_url(self) -> str:
+        """URL of the server that ``tea-runner up`` keeps in the state folder; empty without one."""
+        socket = self.state_folder / "redis.sock"
+        return f"unix://{socket}" if socket.exists() else ""
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """Connection to Redis, with a short time limit.
+
+        :raises SettingsError: when its URL is not set.
+        """
+        from tea_runner.broker.connection import connect
+
+        return connect(self.redis_url, self.redis_timeout)
+
+    def redis_facts(self) -> ServerFacts:
+        """Version and configuration of the Redis server.
+
+        :raises QueueError: when it does not answer.
+        :raises SettingsError: when its URL is not set.
+        """
+        from tea_runner.broker.redis_server import server_facts
+
+        return server_facts(self.redis)
+
+    def consumer(self, kind: str, handler: Handler, **more: Any) -> QueueConsumer:
+        """A consumer of one queue; see :class:`QueueConsumer`.
+
+        :raises Refused: when Redis may evict keys.
+        """
+        from tea_runner.broker.connection import connect
+        from tea_runner.broker.redis_server import EvictionPolicy
+        from tea_runner.broker.rq_consumer import QueueConsumer
+
+        policy = EvictionPolicy(self.redis)
+        refusal = policy.problem()
+        if refusal:
+            raise Refused(refusal)
+        ready = more.pop("ready", lambda: "")
+        return QueueConsumer(
+            connect(self.redis_url, None),  # RQ blocks on it: no time limit
+            kind,
+            handler,
+            ready=lambda: policy.problem() or ready(),
+            grace=self.settings.worker.grace,
+            **more,
+        )
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues of RQ."""
+        from tea_runner.broker.rq_queues import Queues
+
+        return Queues(self.redis)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """States of all jobs."""
+        from tea_runner.broker.job_store import JobStore
+
+        return JobStore(
+            self.redis,
+            self.queues.enqueue,
+            secret=self.secret,
+            lease=int(self.settings.worker.lease),
+            crashes=self.settings.worker.crashes,
+            redact=self.redactor.text,
+        )
+
+    @cached_property
+    def plan_requests(self) -> PlanRequestStore:
+        """Branches that are to be planned."""
+        from tea_runner.broker.plan_requests import PlanRequestStore
+
+        return PlanRequestStore(self.redis, self.queues.enqueue)
+
+    def recompute_requests(self, repository: str, branch: str) -> BranchRecomputeRequests:
+        """Recompute requests for one branch."""
+        from tea_runner.broker.recompute_requests import BranchRecomputeRequests
+
+        return BranchRecomputeRequests(self.redis, repository, branch, self.jobs.facts)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """The latest runs."""
+        from tea_runner.broker.run_store import RunStore
+
+        return RunStore(self.redis)
+
+    @cached_property
+    def throughputs(self) -> ThroughputStore:
+        """Measured seconds per datum of pipelines."""
+        from tea_runner.broker.throughput import ThroughputStore
+
+        return ThroughputStore(self.redis)
+
+    @cached_property
+    def delivery_counts(self) -> DeliveryCounts:
+        """Numbers of deliveries by outcome."""
+        from tea_runner.broker.delivery_counts import DeliveryCounts
+
+        return DeliveryCounts(self.redis)
+
+    def log(self, job_id: str) -> LogReader:
+        """Reader of a job's log."""
+        from tea_runner.broker.job_logs import LogReader
+
+        return LogReader(self.redis, job_id)
+
+    def fleet(self) -> Fleet:
+        """Workers, and the lengths of the queues."""
+        from tea_runner.broker.fleet import read_fleet
+
+        return read_fleet(self.redis, self.jobs.live().values())

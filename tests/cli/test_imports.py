@@ -1,0 +1,57 @@
+"""Verbs that need no server start without the libraries of a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tea_runner.host import process
+from tests.cli.dataset import Dataset
+
+_SERVER = {"flask", "gunicorn", "prometheus_client", "redis", "requests", "rich", "rq", "urllib3"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "--help",
+        "--version",
+        "lint",
+        "plan",
+        "datums",
+        "status",
+        "why shout",
+        "dag",
+        "resolve",
+        "lineage shout",
+        "init per-file",
+        "config show",
+        "completion bash",
+        "lint --help",
+    ],
+)
+def test_a_local_verb_imports_no_library_of_a_server(dataset: Dataset, typed: str) -> None:
+    """The list of imported modules has no web framework, no queue, no HTTP client."""
+    done = process.run(
+        [sys.executable, "-X", "importtime", "-m", "tea_runner", *typed.split()],
+        env={**os.environ, "TEA_RUNNER_SANDBOX__KIND": "off"},
+        cwd=dataset.path,
+        check=False,
+    )
+    lines = done.stderr.decode().splitlines()
+    imported = {line.rpartition("|")[2].strip() for line in lines if "import time:" in line}
+
+    assert 0 == done.returncode, done.stderr[-500:]
+    assert "tea_runner.cli.main" in imported or "tea_runner.cli.verbs" in imported
+    assert set() == imported & _SERVER
+
+
+def test_help_imports_no_verb() -> None:
+    """``--help`` and completion read a table."""
+    done = process.run(
+        [sys.executable, "-X", "importtime", "-m", "tea_runner", "--help"], env=os.environ
+    )
+    assert "tea_runner.cli.open_dataset" not in done.stderr.decode()
+    assert "tea_runner.cli.lint" not in done.stderr.decode()
