@@ -54,12 +54,12 @@ test-browser: .venv/made-dev
 test-cluster: .venv/made-dev
 	@TEA_TEST_REQUIRE='redis-server bwrap' $(call pytest,-m 'cluster and not soak' $(ARGS))
 test-long: .venv/made-dev
-	@TEA_TEST_REQUIRE='redis-server bwrap git' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster' $(ARGS))
+	@TEA_TEST_REQUIRE='redis-server bwrap git' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
 
 ## make test-all   every test but the hour's soak
 test-all: test test-forge test-engines test-browser test-cluster test-long
 
-pytest = $(IN_VENV) .venv/bin/python -m pytest -n 2 --dist loadfile $(1)
+pytest = $(IN_VENV) .venv/bin/python -m pytest -n 2 --dist $(or $(2),loadfile) $(1)
 
 ## make edits     a hundred edits of a dataset, push by push, each compared with a run from nothing
 .PHONY: edits

@@ -13,6 +13,8 @@ from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, Step, pfs, push, spec
 
+pytestmark = pytest.mark.long
+
 Counted = tuple[str, Callable[[], int]]
 
 SHOUT = (

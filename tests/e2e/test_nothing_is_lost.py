@@ -13,6 +13,8 @@ from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, push, spec, tree
 
+pytestmark = pytest.mark.long
+
 Counted = tuple[str, Callable[[], int]]
 
 RAW = {"raw/a.txt": "a\n", "raw/b.txt": "b\n", "raw/c.txt": "c\n"}

@@ -19,6 +19,8 @@ from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, pfs, spec
 
+pytestmark = pytest.mark.long
+
 IN_GIT = {".gitattributes": "* annex.backend=MD5E\n* annex.largefiles=nothing\n"}
 RAW = {"raw/a.txt": "a\n", "raw/b.txt": "b\n"}
 SUM = spec("sum", 'cat "$PFS"/in/*.txt > "$PFS/out/all.txt"', pfs("up", "/"))

@@ -16,6 +16,8 @@ from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.test_fetches import content
 
+pytestmark = pytest.mark.cluster
+
 SPEC = """\
 pipeline:
   name: copy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,11 @@ _GIT = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBran
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The one that takes longest begins first, so that two processes end together."""
+    """All tests of this folder take long; the longest begins first, so that two processes end together."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.name != "test_every_step_and_every_fault")
 
 
