@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tea_runner.broker import keys
 from tea_runner.host import process
 from tests.e2e.lab import Lab
 
@@ -74,11 +75,11 @@ class Stand(Lab):
 
     def planned(self, commit: str, *, patience: float = 600) -> float:
         """Wait until *commit* was planned to its end; when that was seen."""
-        name = f"tea:tip:{self.name}\nmain"
-        busy = f"tea:planning:{self.name}\nmain"
+        busy = keys.plan_lock(keys.branch_id(self.name, "main"))
+        plans = self.site().plan_requests
         redis = self.site().redis
         return self._until(
-            lambda: redis.get(name) == commit.encode() and not redis.exists(busy),
+            lambda: plans.planned(self.name, "main") == commit and not redis.exists(busy),
             patience,
             "a plan",
         )

@@ -58,7 +58,7 @@ def make_site(broker: RedisServer, state: Path, **flags: object) -> Site:
 def plan_to_end(site: Site, repository: str, tip: str, **more: Any) -> None:
     """What a planner leaves behind that had nothing to do."""
     with site.plan_requests.lock(repository, "main") as mine:
-        assert site.plan_requests.end(repository, "main", tip, mine, **more)
+        assert site.plan_requests.complete(repository, "main", tip, mine, **more)
 
 
 def make_job(number: int = 1, *labels: str, pipeline: str = "edges") -> Job:
@@ -127,5 +127,5 @@ def begin(site: Site, job: Job, printed: bytes = b"") -> Claim:
 def fail(site: Site, job: Job, sentence: str = "the command ended with code 1") -> None:
     """Have a job run and fail for good."""
     claim = begin(site, job, b"Traceback: no such colour\n")
-    site.jobs.fail(job, {key: sentence for _, key in job.datums})
-    site.jobs.finish(claim, "failed", sentence)
+    failures = {key: sentence for _, key in job.datums}
+    site.jobs.finish(claim, "failed", sentence, failures=failures)

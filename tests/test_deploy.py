@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tea_runner.broker import keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
@@ -81,11 +82,11 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
     """It announces and reads; it runs no script and writes no job."""
     connection = site(forge, "tea-receiver").redis
     for command in (
-        ("HSET", "tea:job:x", "state", "waiting"),
+        ("HSET", keys.job("x"), "state", "waiting"),
         ("EVAL", "return 1", "0"),
         ("SCRIPT", "LOAD", "return 1"),
         ("RPUSH", "rq:queue:tea-work", "x"),
-        ("DEL", "tea:job:x"),
+        ("DEL", keys.job("x")),
     ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             connection.execute_command(*command)

@@ -9,10 +9,8 @@ import logging
 import time
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from tea_runner.broker.job_scripts import ENDED
-from tea_runner.broker.run_store import RunStore
 from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.branch import is_pull
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
@@ -61,8 +59,7 @@ class BranchPlanner:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._repositories = ResourcePool(self._open, _WARM)
-        self._runs = RunStore(site.redis)
-        self._statuses = CommitStatuses(site, self._runs)
+        self._statuses = CommitStatuses(site)
         redact_logs(site.redactor.text)
 
     def __call__(self, argument: str) -> None:
@@ -136,8 +133,8 @@ class BranchPlanner:
         if advance is None:
             return None
         if advance.planned is not None:
-            self._subscribe(name, branch, advance.planned.tip)
-            self._tell_subscribers(name, branch, advance.commit)
+            self._register(name, branch, advance.planned.tip)
+            self._site.superdatasets.announce(name, branch, advance.commit)
         said = True
         if advance.pipelines or advance.problems:
             with step("remember"):
@@ -145,37 +142,28 @@ class BranchPlanner:
             with step("status"):
                 said = self._statuses.post(run, advance)
         # Last of all: whatever ends this process before leaves the branch to the reconciler.
-        plans, starved = self._site.plan_requests, advancer.starved
-        waits = any(progress.jobs for progress in advance.pipelines.values())
-        if not plans.end(
-            name, branch, advance.commit, mine, starved=starved, said=said, waits=waits
+        plans = self._site.plan_requests
+        if not plans.complete(
+            name,
+            branch,
+            advance.commit,
+            mine,
+            missing_at=advancer.starved,
+            statuses_accepted=said,
+            waits_for_jobs=any(progress.jobs for progress in advance.pipelines.values()),
         ):
-            plans.request_plan(name, f"refs/heads/{branch}", why="Redis forgot what was planned")
+            plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")
         reached("plan.end")
         return advance
 
-    def _subscribe(self, name: str, branch: str, tip: CommitView) -> None:
-        """Remember which repositories this branch follows; the next plan after a loss says it anew."""
+    def _register(self, name: str, branch: str, tip: CommitView) -> None:
+        """Have this branch planned again when a subdataset that it tracks moves."""
+        names = []
         with contextlib.suppress(TeaError):
-            links = tip.subdatasets
-            for submodule, _ in tracked(tip).values() if links is not None else ():
-                assert links is not None
-                upstream = links.name(submodule)
-                self._site.redis.sadd(f"tea:subscribers:{upstream}", f"{name}\n{branch}")
-
-    def _tell_subscribers(self, name: str, branch: str, commit: str) -> None:
-        """Branches that follow this repository are planned again when its tip has moved."""
-        place = f"tea:told:{name}\n{branch}"
-        if self._site.redis.get(place) == commit.encode():
-            return
-        followers: Any = self._site.redis.smembers(f"tea:subscribers:{name}")
-        for follower in followers:
-            repository, _, branch = follower.decode().partition("\n")
-            if repository != name:
-                self._site.plan_requests.request_plan(
-                    repository, f"refs/heads/{branch}", why=f"{name} has moved"
-                )
-        self._site.redis.set(place, commit)
+            subdatasets = tip.subdatasets
+            if subdatasets is not None:
+                names += [subdatasets.name(submodule) for submodule, _ in tracked(tip).values()]
+        self._site.superdatasets.register(name, branch, names)
 
     def _remember(self, repository: ForgeDataset, branch: str, advance: AdvanceResult) -> Run:
         commit = repository.objects.commit(advance.origin)
@@ -202,7 +190,7 @@ class BranchPlanner:
                     ],
                 )
             )
-        return self._runs.save(
+        return self._site.runs.save(
             Run(
                 id=run_id(repository.name, branch, advance.origin),
                 repository=repository.name,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from tea_runner.broker.run_store import RunStore
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
 from tea_runner.flow.advance_branch import AdvanceResult
@@ -26,9 +25,9 @@ Row = tuple[StatusState, str]
 class CommitStatuses:
     """Speaks to the forge about commits."""
 
-    def __init__(self, site: Site, runs: RunStore) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._runs = runs
+        self._runs = site.runs
         self._context = site.settings.status.context
 
     def post(self, run: Run, advance: AdvanceResult) -> bool:

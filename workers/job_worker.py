@@ -11,6 +11,7 @@ import random
 import socket
 import time
 import uuid
+from typing import Literal
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
@@ -109,8 +110,7 @@ class JobWorker:
 
     def _do(self, claim: Claim) -> None:
         jobs, job = self._site.jobs, claim.job
-        limit = self._site.settings.log.max_bytes
-        job_log = JobLog(self._site.redis, job.id, limit, redact=self._site.redactor.data)
+        job_log = self._site.job_log(job.id)
         every = self._site.settings.worker.lease / 4
         with Heartbeat(lambda: jobs.extend(claim) and not jobs.is_cancelled(claim), every) as beat:
             reached("claim.end")
@@ -152,8 +152,7 @@ class JobWorker:
                 return
             except TeaError as error:
                 job_log.write(f"tea-runner: {error.message}\n".encode())
-                jobs.fail(job, dict.fromkeys((key for _, key in job.datums), error.message))
-                jobs.finish(claim, "failed", error.message)
+                self._fail(claim, error.message)
                 return
             except OSError as error:
                 if is_of_the_machine(error):
@@ -174,15 +173,20 @@ class JobWorker:
             self._later(claim, job_log, problem)
             return
         reached("end")
-        jobs.fail(job, report.failures)
         first = next(iter(report.failures.values()), "")
         jobs.set_fields(job.id, seconds=f"{report.seconds:.3f}", datums=str(len(job.datums)))
         if not report.failures:
             self._site.throughputs.record(
                 job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds
             )
-        jobs.finish(claim, "failed" if report.failures else "done", first)
+        state: Literal["failed", "done"] = "failed" if report.failures else "done"
+        jobs.finish(claim, state, first, failures=report.failures)
         reached("end.end")
+
+    def _fail(self, claim: Claim, error: str) -> None:
+        """End a job whose datums all failed for good with this error."""
+        failures = dict.fromkeys((key for _, key in claim.job.datums), error)
+        self._site.jobs.finish(claim, "failed", error, failures=failures)
 
     def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
         log.exception("job %s", claim.job.id)
@@ -201,8 +205,7 @@ class JobWorker:
         # Tries that ended with their worker say nothing of the world: they make no pause longer.
         troubles = jobs.count(claim.job.id, "troubles")
         if last or troubles >= _TRIES:
-            jobs.fail(claim.job, dict.fromkeys((key for _, key in claim.job.datums), sentence))
-            jobs.finish(claim, "failed", sentence)
+            self._fail(claim, sentence)
             return
         if troubles <= 2:
             time.sleep(0.25 * troubles)

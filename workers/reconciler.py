@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from tea_runner.broker.orphans import OrphanScanner
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch import belongs_to_annex, is_processed
 from tea_runner.dataset.mirror import Mirror
@@ -25,7 +24,7 @@ class Reconciler:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._lost = OrphanScanner(site.redis, site.queues)
+        self._lost = site.orphans
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:

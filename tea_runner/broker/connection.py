@@ -1,9 +1,13 @@
-"""The address of a Redis in, a connection that fails soon instead of hanging out."""
+"""Connections to Redis that fail soon instead of hanging, and the translation of their errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -11,11 +15,13 @@ from redis.retry import Retry
 
 from tea_runner.core.errors import QueueError
 
+C = TypeVar("C", bound=type)
+
 
 def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
-    """A connection that tells of a failure at once and leaves it to the caller to try again.
+    """A connection that reports a failure at once and leaves a retry to the caller.
 
-    :param patience: seconds for an answer; None for connections that wait for work.
+    :param patience: seconds to wait for an answer; None for connections that block on a queue.
     """
     return redis.Redis.from_url(
         url,
@@ -23,27 +29,59 @@ def connect(url: str, patience: float | None = 5.0) -> redis.Redis:
         socket_timeout=patience,
         retry=Retry(NoBackoff(), 0),
         decode_responses=False,
-        # Without the handshake of version 3, whose broken-off answers redis-py takes for a bug of its own.
+        # With protocol 3, redis-py takes a broken-off answer to its handshake for a bug of its own.
         protocol=2,
-        # Branches may have names that are no UTF-8.
+        # Names of branches need not be UTF-8.
         encoding_errors="surrogateescape",
     )
 
 
-def answered(call: Callable[[], Any]) -> Any:
-    """What Redis answers.
+def as_queue_error(error: redis.RedisError) -> QueueError:
+    """The error of our own for an error of Redis, with the next step for the operator."""
+    message = str(error).rstrip(".")
+    return QueueError(
+        f"Redis does not answer as it should: {message}; see that it runs, and redis.url"
+    )
 
-    :raises QueueError: when it does not.
+
+@contextlib.contextmanager
+def redis_errors_translated() -> Iterator[None]:
+    """Raise QueueError for an error of Redis inside the block.
+
+    :raises QueueError: from the RedisError.
     """
     try:
-        return call()
+        yield
     except redis.RedisError as error:
-        raise unanswered(error) from error
+        raise as_queue_error(error) from error
 
 
-def unanswered(error: redis.RedisError) -> QueueError:
-    """What went wrong with Redis, as a sentence that says where to look."""
-    said = str(error).rstrip(".")
-    return QueueError(
-        f"Redis does not answer as it should: {said}; see that it runs, and redis.url"
-    )
+def raises_queue_error(cls: C) -> C:
+    """Class decorator: every public method raises QueueError instead of an error of Redis."""
+    for name, method in list(vars(cls).items()):
+        if not name.startswith("_") and isinstance(method, FunctionType):
+            setattr(cls, name, _translating(method))
+    return cls
+
+
+def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
+    # contextlib keeps the generator function below a context manager, so both look alike here.
+    generator = inspect.unwrap(method)
+    if inspect.isgeneratorfunction(generator):
+        manager = generator is not method
+
+        @functools.wraps(method)
+        def iterate(*args: Any, **kwargs: Any) -> Any:
+            with redis_errors_translated():
+                return (yield from generator(*args, **kwargs))
+
+        return contextlib.contextmanager(iterate) if manager else iterate
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except redis.RedisError as error:
+            raise as_queue_error(error) from error
+
+    return call

@@ -10,6 +10,8 @@ from typing import Any
 
 import redis
 
+from tea_runner.broker import keys
+
 
 class DeliveryCounts:
     """How many deliveries were judged how.
@@ -48,7 +50,7 @@ class DeliveryCounts:
             return
         pipe = self._redis.pipeline(transaction=True)
         for word, number in new.items():
-            pipe.hincrby("tea:deliveries", word, number)
+            pipe.hincrby(keys.delivery_counts(), word, number)
         with contextlib.suppress(redis.RedisError):
             pipe.execute()
             return
@@ -60,7 +62,7 @@ class DeliveryCounts:
         """Each verdict with its number; empty when Redis does not answer."""
         self.send()
         try:
-            raw: Any = self._redis.hgetall("tea:deliveries")
+            raw: Any = self._redis.hgetall(keys.delivery_counts())
         except redis.RedisError:
             return {}
         return {word.decode(): int(number) for word, number in raw.items()}

@@ -1,6 +1,6 @@
-"""RQ's notes in Redis in, the workers and the lengths of the queues out; nothing is written.
+"""Workers and lengths of queues, read from what RQ notes in Redis; nothing is written.
 
-RQ's own ``Worker.all`` forgets workers as it looks at them, so its keys are read here as they are.
+RQ's own ``Worker.all`` removes workers while it reads them, so its keys are read here directly.
 """
 
 from __future__ import annotations
@@ -12,85 +12,86 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker.connection import unanswered
+from tea_runner.broker import keys
+from tea_runner.broker.connection import redis_errors_translated
 from tea_runner.broker.rq_queues import QUEUES
 from tea_runner.core.planning.run_status import JobFacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerFacts:
-    """One process that takes work from a queue; times are seconds since 1970, 0 when not known."""
+    """One process that consumes a queue; times are seconds since 1970, 0 for unknown ones."""
 
     name: str
-    #: ``idle``, ``busy``, ``stopping``, ``suspended``, or ``silent`` when it has not been heard of.
+    #: ``idle``, ``busy``, ``stopping``, ``suspended``, or ``silent`` without a heartbeat.
     state: str
-    #: The kind of work it does: ``plan`` or ``work``.
+    #: Kind of its queue: ``plan`` or ``work``.
     kind: str = ""
     host: str = ""
     pid: str = ""
     since: float = 0.0
     heard: float = 0.0
-    #: Id of the job that it is at, where it is at one.
+    #: Id of the job that it runs; empty for none.
     job: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """All workers, and what waits for them."""
+    """All workers, and the lengths of their queues."""
 
     workers: tuple[WorkerFacts, ...]
-    #: Kind of work to the number of pieces that wait.
+    #: Kind of queue to its length.
     queues: Mapping[str, int]
-    #: When the job that waits longest was asked for; 0 when none waits.
+    #: When the oldest waiting job was enqueued, seconds since 1970; 0 when none waits.
     oldest: float = 0.0
 
 
 def read_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
-    """Who is there, and what they are at.
+    """Read workers, the jobs they run, and lengths of queues.
 
     :param jobs: all jobs that wait or run.
     :raises QueueError: when Redis does not answer.
     """
-    at = {facts.worker: facts for facts in jobs if facts.state == "running" and facts.worker}
+    running = {facts.worker: facts for facts in jobs if facts.state == "running" and facts.worker}
     waiting = [facts.created for facts in jobs if facts.state == "waiting" and facts.created]
-    try:
-        names = sorted(_text(raw) for raw in connection.smembers("rq:workers"))
+    with redis_errors_translated():
+        names = sorted(_text(raw) for raw in connection.smembers(keys.rq_workers()))
         pipe = connection.pipeline(transaction=False)
         for name in names:
             pipe.hgetall(name)
         for queue in QUEUES.values():
-            pipe.llen(f"rq:queue:{queue}")
+            pipe.llen(keys.rq_queue(queue))
         answers: list[Any] = pipe.execute()
-    except redis.RedisError as error:
-        raise unanswered(error) from error
     workers = [
-        _worker(name.removeprefix("rq:worker:"), notes, at)
+        _worker(name.removeprefix(keys.rq_worker("")), notes, running)
         for name, notes in zip(names, answers, strict=False)
     ]
     seen = {worker.name for worker in workers}
-    workers += [_worker(name, {}, at) for name in sorted(at.keys() - seen)]
+    workers += [_worker(name, {}, running) for name in sorted(running.keys() - seen)]
     lengths = dict(zip(QUEUES, (int(each) for each in answers[len(names) :]), strict=True))
     return Fleet(workers=tuple(workers), queues=lengths, oldest=min(waiting, default=0.0))
 
 
-def _worker(name: str, notes: Mapping[bytes, bytes], at: Mapping[str, JobFacts]) -> WorkerFacts:
-    said = {_text(key): _text(value) for key, value in notes.items()}
+def _worker(
+    name: str, notes: Mapping[bytes, bytes], running: Mapping[str, JobFacts]
+) -> WorkerFacts:
+    noted = {_text(key): _text(value) for key, value in notes.items()}
     kinds = {queue: kind for kind, queue in QUEUES.items()}
-    facts = at.get(name)
-    state = said.get("state", "silent")
+    facts = running.get(name)
+    state = noted.get("state", "silent")
     if facts is not None:
-        # While it is at a job, nobody writes RQ's notes; the job's lease says that it lives.
+        # RQ writes no heartbeat while a job runs; the job's lease shows that its worker lives.
         state = "busy"
-    elif said.get("shutdown_requested_date"):
+    elif noted.get("shutdown_requested_date"):
         state = "stopping"
     return WorkerFacts(
         name=name,
         state=state,
-        kind=kinds.get(said.get("queues", ""), "work" if facts else ""),
-        host=said.get("hostname", ""),
-        pid=said.get("pid", ""),
-        since=_time(said.get("birth", "")),
-        heard=_time(said.get("last_heartbeat", "")),
+        kind=kinds.get(noted.get("queues", ""), "work" if facts else ""),
+        host=noted.get("hostname", ""),
+        pid=noted.get("pid", ""),
+        since=_time(noted.get("birth", "")),
+        heard=_time(noted.get("last_heartbeat", "")),
         job=facts.id if facts else "",
     )
 

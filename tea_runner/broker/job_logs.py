@@ -13,12 +13,13 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker.connection import unanswered
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
 
-_KEEP = 14 * 86_400
 _CHUNK = 1 << 18
 
 
+@raises_queue_error
 class JobLog:
     """One job's log in Redis: the end of it is dropped first into a ring, then for good."""
 
@@ -39,14 +40,15 @@ class JobLog:
         self._sent = 0.0
         self._redact = redact
         self._redis = connection
-        self._head = f"tea:log:{job_id}:head"
-        self._tail = f"tea:log:{job_id}:tail"
+        self._head = keys.log_head(job_id)
+        self._tail = keys.log_tail(job_id)
+        self._dropped = keys.log_dropped(job_id)
         self._half = max(limit // 2, 2048)
         self._written = 0
 
     def start(self) -> None:
         """Begin anew."""
-        self._redis.delete(self._head, self._tail, self._tail + ":cut")
+        self._redis.delete(self._head, self._tail, self._dropped)
         self._written, self._held = 0, b""
 
     @contextlib.contextmanager
@@ -86,9 +88,9 @@ class JobLog:
                     kept: Any = self._redis.getrange(self._tail, -self._half, -1)
                     # Together, so that a reader never counts what was cut twice.
                     pipe = self._redis.pipeline(transaction=True)
-                    pipe.set(self._tail, kept, ex=_KEEP)
-                    pipe.incrby(self._tail + ":cut", int(length) - len(kept))
-                    pipe.expire(self._tail + ":cut", _KEEP)
+                    pipe.set(self._tail, kept, ex=keys.log_tail.ttl)
+                    pipe.incrby(self._dropped, int(length) - len(kept))
+                    pipe.expire(self._dropped, keys.log_dropped.ttl)
                     pipe.execute()
         except redis.RedisError:
             return
@@ -96,10 +98,11 @@ class JobLog:
     def _append(self, name: str, data: bytes) -> int:
         pipe = self._redis.pipeline(transaction=False)
         pipe.append(name, data)
-        pipe.expire(name, _KEEP)
+        pipe.expire(name, keys.log_head.ttl)
         return int(pipe.execute()[0])
 
 
+@raises_queue_error
 class LogReader:
     """One job's log, read in pieces, however large it is.
 
@@ -109,8 +112,9 @@ class LogReader:
 
     def __init__(self, connection: redis.Redis, job_id: str) -> None:
         self._redis = connection
-        self._head = f"tea:log:{job_id}:head"
-        self._tail = f"tea:log:{job_id}:tail"
+        self._head = keys.log_head(job_id)
+        self._tail = keys.log_tail(job_id)
+        self._dropped = keys.log_dropped(job_id)
         self._seen = 0
 
     def size(self) -> int:
@@ -148,23 +152,17 @@ class LogReader:
         return data
 
     def _lengths(self) -> tuple[int, int, int]:
-        try:
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.strlen(self._head)
-            pipe.get(self._tail + ":cut")
-            pipe.strlen(self._tail)
-            head, cut, tail = pipe.execute()
-        except redis.RedisError as error:
-            raise unanswered(error) from error
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.strlen(self._head)
+        pipe.get(self._dropped)
+        pipe.strlen(self._tail)
+        head, cut, tail = pipe.execute()
         return int(head), int(cut or 0), int(tail)
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         while start < stop:
             last = min(start + _CHUNK, stop) - 1
-            try:
-                piece: Any = self._redis.getrange(name, start, last)
-            except redis.RedisError as error:
-                raise unanswered(error) from error
+            piece: Any = self._redis.getrange(name, start, last)
             if not piece:
                 return
             yield piece

@@ -1,38 +1,57 @@
-"""Moves of jobs between states, as scripts that Redis runs whole or not at all; text only.
+"""Lua scripts that move jobs between states; Redis runs each of them completely or not at all.
 
-Each says which keys and arguments it takes and what it answers; :mod:`tea_runner.broker.job_store` calls
-them.
+Names of keys come in as KEYS and, where a script completes a name, as a prefix in ARGV; see
+:mod:`tea_runner.broker.keys`.  :mod:`tea_runner.broker.job_store` calls them.
 """
 
 from __future__ import annotations
 
-#: Why a branch is planned when the jobs that it waited for have ended.
+#: Reason of a plan request for a branch whose jobs have ended.
 ENDED = "its jobs have ended"
 
-# KEYS: job, wanted, pending   ARGV: id, body, wanter, now, keep, key names…
-# Answers 1 when the job is new and must be enqueued, 0 when somebody else has it in hand.
-WANT = """
-redis.call('SADD', KEYS[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[5])
-local state = redis.call('HGET', KEYS[1], 'state')
-if state == 'waiting' or state == 'running' then
-  redis.call('SADD', KEYS[3], ARGV[1])
-  return 0
-end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0, 'created', ARGV[4],
-  'born', redis.call('TIME')[1])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+#: Error of the datums of a cancelled job.  They count as failed, so the next plan does not start them
+#: again until somebody retries them.
+CANCELLED = "somebody cancelled it; tea-runner retry {job} runs it after all"
+
+# KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
+# ARGV: id, body, branch, now, time to live
+# Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
+ENQUEUE = """
+redis.call('SADD', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[1])
-for i = 6, #ARGV do redis.call('SET', ARGV[i], ARGV[1], 'EX', ARGV[5]) end
+redis.call('SADD', KEYS[4], ARGV[1])
+local state = redis.call('HGET', KEYS[1], 'state')
+if state == 'waiting' or state == 'running' then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0,
+  'created', ARGV[4], 'born', redis.call('TIME')[1])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[4] - ARGV[5])
+for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'EX', ARGV[5]) end
 return 1
 """
 
-# KEYS: job, lease   ARGV: token, worker, now, lease seconds, crashes
-# Answers {attempt, seconds since it was wanted, body}; instead of an attempt 0 for "not to be had", -1
-# for "killed too many workers", -2 for "cancelled".  The body comes along: a question later, Redis may
-# know nothing of it.
-# Claims that were never given back count as deaths of workers; tries that the outside world made fail
-# do not.  Waiting times are kept by Redis's own clock, the only one that all hosts see.
+# KEYS: job, subscribers, pending, plan requests   ARGV: id, branch, time to live, reason
+# Returns 1 when the job has ended and a plan request was made, which must be queued; else 0.
+SUBSCRIBE = """
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'waiting' and state ~= 'running' then
+  return redis.call('HSETNX', KEYS[4], ARGV[2], ARGV[4])
+end
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('SADD', KEYS[3], ARGV[1])
+return 0
+"""
+
+# KEYS: job, lease   ARGV: token, worker, now, lease in seconds, most deaths
+# Returns {attempt, seconds since the job was enqueued, body}.  The attempt is 0 when the job cannot be
+# claimed, -1 when it killed too many workers, -2 when it was cancelled.  The body is returned at once,
+# because Redis may have lost the job by the next command.
+# A claim that was never released is a death of its worker; a retry after an outside error is none.
+# Pauses are measured by the clock of Redis, the only one that all hosts share.
 CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
 local idle = redis.call('EXISTS', KEYS[2]) == 0
@@ -48,52 +67,18 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
 return {attempt, now - tonumber(redis.call('HGET', KEYS[1], 'born') or 0), body}
 """
 
-# KEYS: planning, tip, plan, pending, starved, unsaid   ARGV: token of the turn, commit, wanter, tips of
-# git-annex as JSON or '', 1 when a status was not taken, 1 when jobs are waited for
-# Answers 0 when what the plan left here is gone: the turn ends with a loss of all, and in an old copy
-# nobody has the jobs in hand nor asks for a plan because they have ended.
-PLANNED = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[6] == '1' and redis.call('EXISTS', KEYS[3], KEYS[4]) == 0 then return 0 end
-if ARGV[4] == '' then
-  redis.call('HDEL', KEYS[5], ARGV[3])
-else
-  redis.call('HSET', KEYS[5], ARGV[3], ARGV[4])
-end
-redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[5] == '1' then redis.call('SADD', KEYS[6], ARGV[3]) end
-return 1
-"""
-
-# KEYS: lease   ARGV: token, lease seconds
+# KEYS: lease   ARGV: token, lease in seconds
 EXTEND = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
-# KEYS: job, lease, wanted   ARGV: id, token or '', state, now, error
-# Answers the wanters whose pending jobs have all ended and for which no plan is requested yet: that they
-# are to be planned is kept in the same move, so that a death between the two loses nothing.
-END = """
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[2] then return {} end
-redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended', ARGV[4], 'error', ARGV[5])
-redis.call('DEL', KEYS[2])
-local ready = {}
-for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
-  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
-  and redis.call('SET', 'tea:plan:' .. wanter, '@ENDED@', 'NX', 'EX', 86400) then
-    table.insert(ready, wanter)
-  end
-end
-redis.call('DEL', KEYS[3])
-return ready
-""".replace("@ENDED@", ENDED)
-
-# KEYS: job, lease   ARGV: token, what is added to the attempts, seconds to wait, error
+# KEYS: job, lease   ARGV: token, added to the attempts, seconds to wait, error
+# Returns 1 when the job waits again, 0 when the claim is lost, -1 when the job is to be cancelled.
 RELEASE = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then return -1 end
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'after', redis.call('TIME')[1] + ARGV[3])
 redis.call('HDEL', KEYS[1], 'deaths')
@@ -102,41 +87,95 @@ if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'error', ARGV[4]) end
 return 1
 """
 
-#: What is said of a cancelled datum.  It counts as failed, so that the next plan does not start it
-#: again, until somebody retries it.
-CANCELLED = "somebody cancelled it; tea-runner retry {job} runs it after all"
-
-# KEYS: job, lease, wanted   ARGV: id, token or '', now, sentence, keep of the sentence, repository,
-# keys of datums…
-# Without a token, a running job is flagged; with that of its worker, or when no worker lives, it ends.
-# Answers {word, wanters whose pending jobs have all ended…}.
-CANCEL = """
+# Ends a job for one of four reasons (ARGV: how):
+#   finish       by the worker with this token
+#   park         without a token, after too many workers died
+#   cancel       for all branches; a running job is only marked, until its worker's token comes along
+#   unsubscribe  for one branch; the job is cancelled when no other is subscribed and it waits still
+# KEYS: job, lease, subscribers, live jobs, plan requests, in-flight keys…, failure keys…
+# ARGV: how, id, token, state, now, error, prefix of pending, branch, reason of plan requests, time to
+#   live of failures, number of in-flight keys, an error for each failure key…
+# Returns {outcome, branches…}: ``ended`` with the branches whose last job this was and that had no plan
+# request, which must be queued; or ``stopping``, ``lost``, ``over``, ``kept`` when nothing ended.
+END = """
+local how, id, token = ARGV[1], ARGV[2], ARGV[3]
 local state = redis.call('HGET', KEYS[1], 'state')
-if state == 'running' and redis.call('EXISTS', KEYS[2]) == 1 then
-  if ARGV[2] == '' then
-    redis.call('HSET', KEYS[1], 'cancel', ARGV[3])
-    return {'stopping'}
+if how == 'finish' then
+  if redis.call('HGET', KEYS[1], 'token') ~= token then return {'lost'} end
+elseif how == 'cancel' then
+  if state == 'running' and redis.call('EXISTS', KEYS[2]) == 1 then
+    if token == '' then
+      redis.call('HSET', KEYS[1], 'cancel', ARGV[5])
+      return {'stopping'}
+    end
+    if redis.call('GET', KEYS[2]) ~= token then return {'lost'} end
+  elseif state ~= 'waiting' and state ~= 'running' then
+    return {'over'}
   end
-  if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {'lost'} end
-elseif state ~= 'waiting' and state ~= 'running' then
-  return {'ended'}
+elseif how == 'unsubscribe' then
+  redis.call('SREM', KEYS[3], ARGV[8])
+  redis.call('SREM', ARGV[7] .. ARGV[8], id)
+  if state ~= 'waiting' or redis.call('SCARD', KEYS[3]) > 0 then return {'kept'} end
 end
-redis.call('HSET', KEYS[1], 'state', 'cancelled', 'ended', ARGV[3], 'error', ARGV[4])
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'ended', ARGV[5], 'error', ARGV[6])
 redis.call('HDEL', KEYS[1], 'cancel')
 redis.call('DEL', KEYS[2])
-for i = 7, #ARGV do
-  local name = ARGV[6] .. '\\n' .. ARGV[i]
-  redis.call('SET', 'tea:failed:' .. name, ARGV[4], 'EX', ARGV[5])
-  if redis.call('GET', 'tea:key:' .. name) == ARGV[1] then redis.call('DEL', 'tea:key:' .. name) end
+redis.call('SREM', KEYS[4], id)
+local last = 5 + ARGV[11]
+for i = 6, last do
+  if redis.call('GET', KEYS[i]) == id then redis.call('DEL', KEYS[i]) end
 end
-local answer = {'cancelled'}
-for _, wanter in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('SREM', 'tea:pending:' .. wanter, ARGV[1])
-  if redis.call('SCARD', 'tea:pending:' .. wanter) == 0
-  and redis.call('SET', 'tea:plan:' .. wanter, '@ENDED@', 'NX', 'EX', 86400) then
-    table.insert(answer, wanter)
+for i = last + 1, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[11 + i - last], 'EX', ARGV[10])
+end
+local answer = {'ended'}
+for _, branch in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  redis.call('SREM', ARGV[7] .. branch, id)
+  if redis.call('SCARD', ARGV[7] .. branch) == 0
+  and redis.call('HSETNX', KEYS[5], branch, ARGV[9]) == 1 then
+    table.insert(answer, branch)
   end
 end
 redis.call('DEL', KEYS[3])
 return answer
-""".replace("@ENDED@", ENDED)
+"""
+
+# KEYS: live jobs, known jobs   ARGV: prefix of jobs, now, ids…
+# Brings the two sets in line with the jobs' own hashes; returns the ids that neither wait nor run.
+INDEX = """
+local ended = {}
+for i = 3, #ARGV do
+  local name = ARGV[1] .. ARGV[i]
+  local state = redis.call('HGET', name, 'state')
+  if state then
+    redis.call('ZADD', KEYS[2], 'NX',
+      tonumber(redis.call('HGET', name, 'created') or '') or ARGV[2], ARGV[i])
+  end
+  if state == 'waiting' or state == 'running' then
+    redis.call('SADD', KEYS[1], ARGV[i])
+  else
+    redis.call('SREM', KEYS[1], ARGV[i])
+    table.insert(ended, ARGV[i])
+  end
+end
+return ended
+"""
+
+# KEYS: plan lock, planned, plan requests, pending, missing content, failed statuses
+# ARGV: token of the lock, commit, repository's branch, branch id, git-annex tips as JSON or '', 1 when
+#   a status was not accepted, 1 when the branch waits for jobs
+# Returns 0 when the lock is lost, or when the branch waits and Redis holds neither jobs nor a plan
+# request: it was flushed, or restored from an older copy, and the caller must plan again.
+COMPLETE_PLAN = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[7] == '1' and redis.call('EXISTS', KEYS[4]) == 0
+and redis.call('HEXISTS', KEYS[3], ARGV[4]) == 0 then return 0 end
+if ARGV[5] == '' then
+  redis.call('HDEL', KEYS[5], ARGV[4])
+else
+  redis.call('HSET', KEYS[5], ARGV[4], ARGV[5])
+end
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[2])
+if ARGV[6] == '1' then redis.call('SADD', KEYS[6], ARGV[4]) end
+return 1
+"""

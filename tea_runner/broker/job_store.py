@@ -1,22 +1,13 @@
-"""Jobs in Redis: who wants what, who is at it, what failed.
+"""Jobs in Redis: their states, claims, subscribers and failures.
 
-Everything here can be lost at any time: it is planned again from git.  Moves between states are Lua
-scripts, so that two processes never see half of one.
-
-Keys (all below ``tea:``):
-``job:<id>``        hash: state, body, attempt, bugs, troubles, token, worker, times, error, cancel
-``lease:<id>``      the token of the worker that is at it; expires when the worker dies
-``wanted:<id>``     set of ``repository\\nbranch`` to plan again when the job has ended
-``key:<repo>\\n<key>``  id of the job that computes the key
-``failed:<repo>\\n<key>``  why the key's last attempt failed for good
-``pending:<repository>\\n<branch>``  set of jobs that have not ended
-``missing:<repo>\\n<key>``  at which commit and ``git-annex`` tip content of its inputs was nowhere
+Everything here can be lost at any time: it is planned again from git.  A job moves between states in
+Lua scripts only (:mod:`tea_runner.broker.job_scripts`), so two processes never see half of a move.
+Keys are in :mod:`tea_runner.broker.keys`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,30 +16,39 @@ from typing import Any, Literal
 
 import redis
 
-from tea_runner.broker.connection import answered
-from tea_runner.broker.job_scripts import CANCEL, CANCELLED, CLAIM, END, EXTEND, RELEASE, WANT
+from tea_runner.broker import job_scripts, keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.core.planning.run_status import JobFacts, job_facts
 from tea_runner.ports import MissingContent
 
-_DAY = 86_400
-_KEEP = 14 * _DAY
-
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to work on a job, until the lease runs out."""
+    """A worker's right to a job, until its lease runs out."""
 
     job: Job
     token: str
     attempt: int
-    #: Somebody may have done it already: it was tried before, or Redis is an old copy.
+    #: The job may have been done before: it was claimed before, or Redis was restored from a copy.
     doubtful: bool = False
 
 
+@raises_queue_error
 class JobStore:
-    """The state of all jobs."""
+    """The state of all jobs.
+
+    Every method raises QueueError when Redis does not answer, unless it says otherwise.
+
+    :param enqueue: puts an argument (job id, or repository and branch as JSON) into the queue of a
+        kind (``work`` or ``plan``).
+    :param secret: key of the seal on jobs.
+    :param lease: seconds until a claim that is not extended ends.
+    :param crashes: how many workers in a row may die of a job before it is parked.
+    :param redact: takes secrets out of errors before they are kept.
+    """
 
     def __init__(
         self,
@@ -60,293 +60,319 @@ class JobStore:
         crashes: int = 3,
         redact: Callable[[str], str] = str,
     ) -> None:
-        """All jobs.
-
-        :param redact: takes secrets out of every sentence that is kept.
-        """
         self._redact = redact
         self._redis = connection
         self._enqueue = enqueue
         self._secret = secret
         self._lease = lease
         self._crashes = crashes
+        self._index = JobIndex(connection)
         register = connection.register_script
-        self._want, self._claim_script = register(WANT), register(CLAIM)
-        self._extend, self._end, self._release = (
-            register(EXTEND),
-            register(END),
-            register(RELEASE),
-        )
-        self._cancel = register(CANCEL)
+        self._enqueue_script = register(job_scripts.ENQUEUE)
+        self._subscribe_script = register(job_scripts.SUBSCRIBE)
+        self._claim_script = register(job_scripts.CLAIM)
+        self._extend_script = register(job_scripts.EXTEND)
+        self._release_script = register(job_scripts.RELEASE)
+        self._end_script = register(job_scripts.END)
 
-    # -- the planner's side ------------------------------------------------------------------
+    # -- for planners ------------------------------------------------------------------------
 
-    def in_flight(self, repository: str, keys: Sequence[str]) -> dict[str, str]:
-        """Which of these keys some job is computing or will compute, with the job's id."""
-        ids = self._many(f"tea:key:{repository}\n", keys)
+    def in_flight(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that a waiting or running job computes, with the job's id."""
+        ids = self._values([keys.in_flight(repository, key) for key in datum_keys], datum_keys)
         pipe = self._redis.pipeline(transaction=False)
         for job_id in dict.fromkeys(ids.values()):
-            pipe.hget(f"tea:job:{job_id}", "state")
+            pipe.hget(keys.job(job_id), "state")
         states = dict(zip(dict.fromkeys(ids.values()), pipe.execute(), strict=True))
         live = (b"waiting", b"running")
         return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
 
-    def failures(self, repository: str, keys: Sequence[str]) -> dict[str, str]:
-        """Which of these keys failed for good, with the sentence that says how."""
-        return self._many(f"tea:failed:{repository}\n", keys)
+    def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that failed for good, with the error."""
+        return self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
 
-    def _many(self, prefix: str, keys: Sequence[str]) -> dict[str, str]:
+    def missing(self, repository: str, datum_keys: Sequence[str]) -> dict[str, MissingContent]:
+        """Those of the keys whose inputs had no content."""
+        found = self._values([keys.missing(repository, key) for key in datum_keys], datum_keys)
+        missing = {}
+        for key, text in found.items():
+            (commit, annex_tip), error = json.loads(text)
+            missing[key] = MissingContent(commit, annex_tip, error)
+        return missing
+
+    def _values(self, names: Sequence[str], datum_keys: Sequence[str]) -> dict[str, str]:
+        """Each datum's key with the text that Redis has under the name beside it."""
         found: dict[str, str] = {}
-        for start in range(0, len(keys), 1000):
-            chunk = keys[start : start + 1000]
-            values: Any = answered(
-                functools.partial(self._redis.mget, [prefix + key for key in chunk])
-            )
-            found.update(
-                (key, value.decode("utf-8", "replace"))
-                for key, value in zip(chunk, values, strict=True)
-                if value is not None
-            )
+        for start in range(0, len(names), 1000):
+            values: Any = self._redis.mget(names[start : start + 1000])
+            for key, value in zip(datum_keys[start : start + 1000], values, strict=True):
+                if value is not None:
+                    found[key] = value.decode("utf-8", "replace")
         return found
 
     def enqueue(self, job: Job) -> bool:
-        """Ask for a job; returns whether it had to be enqueued."""
-        wanter = f"{job.repository}\n{job.branch}"
-        names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
-        new = answered(
-            lambda: self._want(
-                keys=[f"tea:job:{job.id}", f"tea:wanted:{job.id}", f"tea:pending:{wanter}"],
-                args=[job.id, seal_job(job, self._secret), wanter, _now(), _KEEP, *names],
-            )
+        """Enqueue a job and subscribe its branch to its end.
+
+        :returns: whether it was new; False for a job that waits or runs already.
+        """
+        branch = keys.branch_id(job.repository, job.branch)
+        new = self._enqueue_script(
+            keys=[
+                keys.job(job.id),
+                keys.subscribers(job.id),
+                keys.pending(branch),
+                keys.live_jobs(),
+                keys.known_jobs(),
+                *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
+            ],
+            args=[job.id, seal_job(job, self._secret), branch, _now(), keys.job.ttl],
         )
         if new:
             self._enqueue("work", job.id)
         return bool(new)
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
-        """Have the branch planned again when a job that is under way has ended."""
-        wanter = f"{repository}\n{branch}"
-        self._redis.sadd(f"tea:wanted:{job_id}", wanter)
-        self._redis.sadd(f"tea:pending:{wanter}", job_id)
+        """Have the branch planned again when the job has ended, which may be now."""
+        subscriber = keys.branch_id(repository, branch)
+        self._redis.sadd(keys.subscribers(job_id), subscriber)
+        self._redis.sadd(keys.pending(subscriber), job_id)
 
-    def forget_failures(self, repository: str, keys: Iterable[str]) -> int:
-        """Let keys that failed be tried again; returns how many."""
-        names = [f"tea:failed:{repository}\n{key}" for key in keys]
+    def forget_failures(self, repository: str, datum_keys: Iterable[str]) -> int:
+        """Let keys that failed be tried again; returns how many there were."""
+        names = [keys.failure(repository, key) for key in datum_keys]
         return int(self._redis.delete(*names)) if names else 0
 
-    # -- the worker's side -------------------------------------------------------------------
+    # -- for workers -------------------------------------------------------------------------
 
     def claim(self, job_id: str, worker: str, token: str) -> Claim | None:
-        """The right to work on a job, or None when it is not to be had.
+        """Claim a job; None when it cannot be claimed (now).
 
-        :raises Refused: when what stands in Redis was not written by the planner.
+        :raises Refused: when the job in Redis was not written by a planner.
         """
-        answer: Any = answered(
-            lambda: self._claim_script(
-                keys=[f"tea:job:{job_id}", f"tea:lease:{job_id}"],
-                args=[token, worker, _now(), self._lease, self._crashes],
-            )
+        answer: Any = self._claim_script(
+            keys=[keys.job(job_id), keys.lease(job_id)],
+            args=[token, worker, _now(), self._lease, self._crashes],
         )
         attempt, age, body = answer
         if attempt == 0:
             return None
         if attempt == -2:
-            # Its worker died before it saw that it should stop.
+            # Its worker died before it saw the cancellation.
             with contextlib.suppress(NotFound):
                 self.cancel(job_id)
             return None
         job = unseal_job(body.decode("utf-8", "replace"), self._secret)
         if attempt < 0:
-            sentence = (
+            error = (
                 f"its worker died {self._crashes} times in a row; "
                 f"it is parked until somebody retries it"
             )
-            self.fail(job, dict.fromkeys((key for _, key in job.datums), sentence))
-            self.finish(Claim(job=job, token="", attempt=attempt), "failed", sentence)
+            failures = dict.fromkeys((key for _, key in job.datums), error)
+            self._end(job, "park", "failed", error, failures=failures)
             return None
         doubtful = attempt > 1 or age > self._lease
         return Claim(job=job, token=token, attempt=attempt, doubtful=doubtful)
 
     def extend(self, claim: Claim) -> bool:
-        """Keep the claim; False when it is lost."""
-        return bool(
-            self._extend(keys=[f"tea:lease:{claim.job.id}"], args=[claim.token, self._lease])
-        )
+        """Renew the lease of a claim; False when the claim is lost."""
+        name = keys.lease(claim.job.id)
+        return bool(self._extend_script(keys=[name], args=[claim.token, self._lease]))
 
     def holds(self, claim: Claim) -> bool:
-        """Whether the claim is still good; also when Redis does not say: git decides then."""
+        """Whether the claim is good still; True also when Redis is silent, for the forge decides."""
         try:
-            held = self._redis.get(f"tea:lease:{claim.job.id}")
+            token = self._redis.get(keys.lease(claim.job.id))
         except redis.RedisError:
             return True
-        return held == claim.token.encode()
+        return token == claim.token.encode()
 
     def release(self, claim: Claim) -> None:
-        """Give the claim back so that another worker may take the job at once.
+        """Give a claim back so that another worker may take the job at once.
 
-        A job that somebody cancelled ends instead.
+        A job that was cancelled meanwhile ends instead.
         """
-        if self.is_cancelled(claim):
-            self._cancel_claimed(claim.job, claim.token)
-            return
-        keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if self._release(keys=keys, args=[claim.token, -1, 0, ""]):
+        self._release(claim, attempts=-1)
+
+    def retry_later(self, claim: Claim, error: str, *, wait: int = 0) -> None:
+        """Give a claim back after an outside error; the attempt counts.
+
+        :param wait: seconds until the job can be claimed; the reconciler queues it then.
+        """
+        self._release(claim, wait=wait, error=error)
+
+    def _release(self, claim: Claim, *, attempts: int = 0, wait: int = 0, error: str = "") -> None:
+        released = self._release_script(
+            keys=[keys.job(claim.job.id), keys.lease(claim.job.id)],
+            args=[claim.token, attempts, wait, self._redact(error)],
+        )
+        if released == -1:
+            self._cancel(claim.job, claim.token)
+        elif released and not wait:
             self._enqueue("work", claim.job.id)
 
-    def retry_later(self, claim: Claim, sentence: str, *, wait: int = 0) -> None:
-        """Give the claim back after a failure of the world: the attempt counts.
-
-        :param wait: seconds before anybody may claim it; the reconciler queues it then.
-        """
-        if self.is_cancelled(claim):
-            self._cancel_claimed(claim.job, claim.token)
-            return
-        keys = [f"tea:job:{claim.job.id}", f"tea:lease:{claim.job.id}"]
-        if (
-            self._release(keys=keys, args=[claim.token, 0, wait, self._redact(sentence)])
-            and not wait
-        ):
-            self._enqueue("work", claim.job.id)
-
-    def set_fields(self, job_id: str, **facts: str) -> None:
-        """Remember facts for the pages."""
-        if facts:
-            self._redis.hset(f"tea:job:{job_id}", mapping=dict(facts))  # type: ignore[arg-type]
+    def set_fields(self, job_id: str, **fields: str) -> None:
+        """Keep facts of a job that pages show."""
+        if fields:
+            self._redis.hset(keys.job(job_id), mapping=dict(fields))  # type: ignore[arg-type]
 
     def count(self, job_id: str, what: Literal["bugs", "troubles"]) -> int:
-        """An attempt of a job ended by a bug of ours, or in vain; how many did since it was wanted."""
-        number: Any = self._redis.hincrby(f"tea:job:{job_id}", what, 1)
+        """Count an attempt that ended by a bug, or by an outside error; returns how many did."""
+        number: Any = self._redis.hincrby(keys.job(job_id), what, 1)
         return int(number)
 
-    def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
-        """Remember why keys failed for good."""
-        pipe = self._redis.pipeline(transaction=False)
-        for key, sentence in sentences.items():
-            pipe.set(
-                f"tea:failed:{job.queue_namespace}\n{key}", self._redact(sentence), ex=30 * _DAY
-            )
+    def finish(
+        self,
+        claim: Claim,
+        state: Literal["done", "failed", "cancelled"],
+        error: str = "",
+        *,
+        failures: Mapping[str, str] | None = None,
+    ) -> None:
+        """End a claimed job; branches that waited for it alone are planned again.
+
+        Nothing changes when the claim is lost.
+
+        :param failures: keys that failed for good, with their errors.
+        """
+        self._end(claim.job, "finish", state, error, token=claim.token, failures=failures or {})
+
+    def record_missing(self, job: Job, annex_tip: str, error: str) -> None:
+        """Remember that inputs of a job have no content, as of this tip of ``git-annex``.
+
+        For ten minutes, because content may come without a change in git.
+        """
+        value = json.dumps([[job.commit, annex_tip], self._redact(error)])
+        pipe = self._redis.pipeline(transaction=True)
+        for _, key in job.datums:
+            pipe.set(keys.missing(job.queue_namespace, key), value, ex=keys.missing.ttl)
+        pipe.set(keys.any_missing(job.repository), "1", ex=keys.any_missing.ttl)
         pipe.execute()
 
-    def finish(self, claim: Claim, state: str, error: str = "") -> None:
-        """The job has ended; branches that waited for it alone are planned again."""
-        job = claim.job
-        names = [f"tea:key:{job.queue_namespace}\n{key}" for _, key in job.datums]
-        ready: Any = self._end(
-            keys=[f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"],
-            args=[job.id, claim.token, state, _now(), self._redact(error)],
-        )
-        self._redis.delete(*names)
-        self._plan_subscribers(ready)
-
-    def _plan_subscribers(self, wanters: Iterable[bytes]) -> None:
-        for wanter in wanters:
-            self._enqueue(
-                "plan", json.dumps(wanter.decode("utf-8", "surrogateescape").split("\n", 1))
-            )
-
-    # -- stopping ----------------------------------------------------------------------------
+    # -- cancelling --------------------------------------------------------------------------
 
     def cancel(self, job_id: str) -> str:
-        """Have a job stop, for every branch that waits for it.
+        """Cancel a job for every branch that is subscribed to it.
 
         :returns: ``cancelled`` when it had not begun, ``stopping`` when its worker will see it
-            soon, ``ended`` when there was nothing to stop any more.
+            soon, ``ended`` when it had ended already.
         :raises NotFound: when there is no such job.
         """
         facts = self.facts([job_id]).get(job_id)
         if facts is None or facts.job is None:
             raise NotFound(f"there is no job {job_id}; tea-runner show RUN lists those of a run")
-        return self._cancel_claimed(facts.job, "")
+        outcome = self._cancel(facts.job, "")
+        return {"ended": "cancelled", "over": "ended"}.get(outcome, outcome)
 
     def is_cancelled(self, claim: Claim) -> bool:
-        """Whether somebody wants this job to stop; False also when Redis does not say."""
+        """Whether somebody cancelled this job; False also when Redis is silent."""
         try:
-            return bool(self._redis.hexists(f"tea:job:{claim.job.id}", "cancel"))
+            return bool(self._redis.hexists(keys.job(claim.job.id), "cancel"))
         except redis.RedisError:
             return False
 
-    def _cancel_claimed(self, job: Job, token: str) -> str:
-        sentence = CANCELLED.format(job=job.id)
-        keys = [f"tea:job:{job.id}", f"tea:lease:{job.id}", f"tea:wanted:{job.id}"]
-        args: list[str | int] = [job.id, token, _now(), sentence, 30 * _DAY, job.queue_namespace]
-        names = [key for _, key in job.datums]
-        word, *ready = answered(lambda: self._cancel(keys=keys, args=[*args, *names]))
-        self._plan_subscribers(ready)
-        return str(word.decode())
+    def unsubscribe(self, job: Job, repository: str, branch: str, why: str) -> None:
+        """End a branch's interest in a job; a waiting job without subscribers is cancelled."""
+        subscriber = keys.branch_id(repository, branch)
+        self._end(job, "unsubscribe", "cancelled", why, subscriber=subscriber)
 
-    # -- content that is not there yet -------------------------------------------------------
+    def _cancel(self, job: Job, token: str) -> str:
+        error = job_scripts.CANCELLED.format(job=job.id)
+        failures = dict.fromkeys((key for _, key in job.datums), error)
+        return self._end(job, "cancel", "cancelled", error, token=token, failures=failures)
 
-    def record_missing(self, job: Job, annex_tip: str, sentence: str) -> None:
-        """Remember that inputs of a job have no content anywhere, as of this ``git-annex`` tip.
+    def _end(
+        self,
+        job: Job,
+        how: Literal["finish", "park", "cancel", "unsubscribe"],
+        state: str,
+        error: str,
+        *,
+        token: str = "",
+        subscriber: str = "",
+        failures: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run the script END; returns its outcome."""
+        failures = failures or {}
+        outcome, *branches = self._end_script(
+            keys=[
+                keys.job(job.id),
+                keys.lease(job.id),
+                keys.subscribers(job.id),
+                keys.live_jobs(),
+                keys.plan_requests(),
+                *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
+                *(keys.failure(job.queue_namespace, key) for key in failures),
+            ],
+            args=[
+                how,
+                job.id,
+                token,
+                state,
+                _now(),
+                self._redact(error),
+                keys.pending(""),
+                subscriber,
+                job_scripts.ENDED,
+                keys.failure.ttl,
+                len(job.datums),
+                *map(self._redact, failures.values()),
+            ],
+        )
+        for branch in branches:
+            self._enqueue("plan", json.dumps(keys.split_branch_id(branch)))
+        return str(outcome.decode())
 
-        For ten minutes, in case content comes without a word in git.
-        """
-        pipe = self._redis.pipeline(transaction=False)
-        for _, key in job.datums:
-            value = json.dumps([[job.commit, annex_tip], self._redact(sentence)])
-            pipe.set(f"tea:missing:{job.queue_namespace}\n{key}", value, ex=600)
-        pipe.execute()
-
-    def missing(self, repository: str, keys: Sequence[str]) -> dict[str, MissingContent]:
-        """Those of the keys whose inputs had no content."""
-        found = {}
-        for key, text in self._many(f"tea:missing:{repository}\n", keys).items():
-            (commit, annex_tip), sentence = json.loads(text)
-            found[key] = MissingContent(commit, annex_tip, sentence)
-        return found
-
-    # -- looking -----------------------------------------------------------------------------
+    # -- for pages and the terminal ----------------------------------------------------------
 
     def get(self, job_id: str) -> dict[str, str]:
-        """All that is known of a job; empty when nothing is."""
-        raw: Any = self._redis.hgetall(f"tea:job:{job_id}")
-        return {k.decode(): v.decode("utf-8", "replace") for k, v in raw.items()}
+        """All fields of a job; empty for an unknown one."""
+        raw: Any = self._redis.hgetall(keys.job(job_id))
+        return _texts(raw)
 
     def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
-        """What is known of these jobs, by id; those of which nothing is known are left out."""
+        """What is known of these jobs, by id; unknown ones are left out."""
         found = {}
         for start in range(0, len(ids), 500):
             chunk = ids[start : start + 500]
             pipe = self._redis.pipeline(transaction=False)
             for job_id in chunk:
-                pipe.hgetall(f"tea:job:{job_id}")
-            for job_id, raw in zip(chunk, answered(pipe.execute), strict=True):
-                known = {
-                    k.decode("utf-8", "replace"): v.decode("utf-8", "replace")
-                    for k, v in raw.items()
-                }
-                if known:
-                    found[job_id] = job_facts(job_id, known, self._body(known))
+                pipe.hgetall(keys.job(job_id))
+            for job_id, raw in zip(chunk, pipe.execute(), strict=True):
+                fields = _texts(raw)
+                if fields:
+                    found[job_id] = job_facts(job_id, fields, self._body(fields))
         return found
 
-    def _body(self, known: Mapping[str, str]) -> Job | None:
+    def _body(self, fields: Mapping[str, str]) -> Job | None:
         try:
-            return unseal_job(known.get("body", ""), self._secret)
+            return unseal_job(fields.get("body", ""), self._secret)
         except Refused:
             return None
 
-    def ids_starting_with(self, beginning: str) -> list[str]:
-        """Ids of the jobs whose id begins so; *beginning* is of hex digits."""
-        found = answered(lambda: list(self._redis.scan_iter(f"tea:job:{beginning}*", count=1000)))
-        return sorted(name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in found)
+    def ids_starting_with(self, prefix: str) -> list[str]:
+        """Ids of the jobs that begin with these hex digits, sorted."""
+        return self._index.starting_with(prefix)
 
     def live(self) -> dict[str, JobFacts]:
-        """All jobs that wait or run."""
-        names = answered(lambda: list(self._redis.scan_iter("tea:job:*", count=1000)))
-        facts = self.facts([name.decode("utf-8", "replace").rsplit(":", 1)[1] for name in names])
+        """All jobs that wait or run, by id."""
+        facts = self.facts(self._index.live())
         return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
 
     def waiting(self) -> list[str]:
-        """Jobs that wait for a worker."""
+        """Ids of the jobs that wait for a worker."""
         return [job for job, facts in self.live().items() if facts.state == "waiting"]
 
     def problem(self) -> str:
-        """What is wrong with Redis, or nothing."""
+        """Why Redis cannot be used; empty when it answers.  Raises nothing."""
         try:
             self._redis.ping()
         except redis.RedisError as error:
             return str(error)
         return ""
+
+
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in raw.items()}
 
 
 def _now() -> str:

@@ -1,145 +1,140 @@
-"""What Redis says of jobs and plans in, what stands in no queue and is nobody's out.
+"""Orphans in Redis: live jobs and plan requests in no queue, and branches that were not planned.
 
-Workers die between two commands, Redis is restored from an old copy, single keys are lost: each method
-finds one kind of contradiction.  Nothing is decided here, and nothing that lives is disturbed.
+Workers die between two commands, Redis is restored from an old copy, single keys are lost.  Each method
+finds one kind of contradiction.  It costs commands for live jobs, waiting plan requests and the
+branches asked about, however much else Redis holds.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import redis
 
-from tea_runner.broker.connection import answered
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
 
 
+@raises_queue_error
 class OrphanScanner:
-    """Looks for what was lost.  Every method raises QueueError when Redis does not answer."""
+    """Finds what was lost.  Every method raises QueueError when Redis does not answer."""
 
-    def __init__(self, connection: redis.Redis, work: Queues) -> None:
+    def __init__(self, connection: redis.Redis, queues: Queues) -> None:
         self._redis = connection
-        self._work = work
+        self._queues = queues
+        self._index = JobIndex(connection)
 
     def jobs(self) -> dict[str, str]:
-        """Jobs that nobody has in hand although they are due, with the reason why not."""
-        rows = answered(self._rows)
-        due = {job: words for job, words in rows.items() if words}
+        """Ids of jobs that no worker has and no queue holds although they are due, with the reason."""
+        self._index.rebuild()
+        due = self._due(self._index.live())
         if not due:
             return {}
-        queued = answered(lambda: self._work.queued("work"))
-        return {job: words for job, words in due.items() if job not in queued}
+        queued = self._queues.queued("work")
+        return {job: reason for job, reason in due.items() if job not in queued}
 
-    def _rows(self) -> dict[str, str]:
+    def _due(self, ids: list[str]) -> dict[str, str]:
         now: Any = self._redis.time()
-        names = list(self._redis.scan_iter("tea:job:*", count=1000))
-        rows = {}
-        for start in range(0, len(names), 500):
-            chunk = [_text(name).rsplit(":", 1)[1] for name in names[start : start + 500]]
+        due, ended = {}, []
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
             pipe = self._redis.pipeline(transaction=False)
             for job in chunk:
-                pipe.hmget(f"tea:job:{job}", "state", "after")
-                pipe.exists(f"tea:lease:{job}")
+                pipe.hmget(keys.job(job), "state", "after")
+                pipe.exists(keys.lease(job))
             answers: Any = pipe.execute()
             for job, (state, after), lease in zip(chunk, answers[::2], answers[1::2], strict=True):
                 if state == b"running" and not lease:
-                    rows[job] = "its worker is silent"
+                    due[job] = "its worker is silent"
                 elif state == b"waiting" and int(after or 0) <= int(now[0]):
-                    rows[job] = "it was in no queue"
-        return rows
+                    due[job] = "it was in no queue"
+                elif state not in (b"running", b"waiting"):
+                    ended.append(job)
+        if ended:
+            self._index.check(ended)
+        return due
 
     def requests(self) -> list[tuple[str, str]]:
         """(repository, branch) of plan requests that are in no queue."""
-        names = answered(lambda: list(self._redis.scan_iter("tea:plan:*", count=1000)))
-        if not names:
+        requested: Any = self._redis.hkeys(keys.plan_requests())
+        if not requested:
             return []
-        queued = answered(lambda: self._work.queued("plan"))
-        found = []
-        for name in names:
-            wanter = _text(name).removeprefix("tea:plan:")
-            repository, _, branch = wanter.partition("\n")
-            if json.dumps([repository, branch]) not in queued:
-                found.append((repository, branch))
-        # One that was taken from the queue meanwhile is not lost: its mark is gone.
-        return [each for each in found if answered(partial(self._marked, *each))]
-
-    def _marked(self, repository: str, branch: str) -> bool:
-        return bool(self._redis.exists(f"tea:plan:{repository}\n{branch}"))
+        queued = self._queues.queued("plan")
+        missing = [
+            name for name in requested if json.dumps(keys.split_branch_id(name)) not in queued
+        ]
+        # A planner that took the request meanwhile took its mark as well.
+        marks: Any = self._redis.hmget(keys.plan_requests(), missing) if missing else []
+        return [
+            keys.split_branch_id(name)
+            for name, mark in zip(missing, marks, strict=True)
+            if mark is not None
+        ]
 
     def enqueue(self, kind: str, argument: str) -> None:
-        """Queue a piece of work again."""
-        answered(lambda: self._work.enqueue(kind, argument))
+        """Put an orphan into its queue again."""
+        self._queues.enqueue(kind, argument)
 
     def unplanned(
         self, repository: str, tips: Mapping[str, str], branches: Iterable[str]
     ) -> dict[str, str]:
-        """Which of these branches were not planned to the end, and why.
+        """Those of the branches that were not planned completely, with the reason.
 
         :param tips: of all branches on the forge, ``git-annex`` too.
         """
         annex = tips.get("git-annex", "")
         found = {}
         for branch in branches:
-            why = answered(partial(self._why, repository, branch, tips[branch], annex))
-            if why:
-                found[branch] = why
+            reason = self._reason(repository, branch, tips[branch], annex)
+            if reason:
+                found[branch] = reason
         return found
 
-    def _why(self, repository: str, branch: str, tip: str, annex: str) -> str:
-        wanter = f"{repository}\n{branch}"
-        if self._redis.exists(f"tea:plan:{wanter}", f"tea:planning:{wanter}"):
+    def _reason(self, repository: str, branch: str, tip: str, annex: str) -> str:
+        name = keys.branch_id(repository, branch)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hexists(keys.plan_requests(), name)
+        pipe.exists(keys.plan_lock(name))
+        pipe.smembers(keys.pending(name))
+        pipe.hget(keys.planned(repository), branch)
+        pipe.hget(keys.missing_content(), name)
+        requested, locked, pending, planned, missing_at = pipe.execute()
+        if requested or locked:
             return ""
-        pending: Any = self._redis.smembers(f"tea:pending:{wanter}")
-        dead = [job for job in pending if not self._lives(_text(job))]
-        if dead:
-            self._redis.srem(f"tea:pending:{wanter}", *dead)
-            return f"{len(dead)} of its jobs were lost"
-        known: Any = self._redis.get(f"tea:tip:{wanter}")
-        if known != tip.encode() and not pending:
+        ended = self._index.check(job.decode("utf-8", "replace") for job in pending)
+        if ended:
+            self._redis.srem(keys.pending(name), *ended)
+            return f"{len(ended)} of its jobs were lost"
+        if pending:
+            return ""
+        if planned != tip.encode():
             return f"{tip[:12]} was not planned"
-        lacked: Any = self._redis.hget("tea:starved", wanter)
-        if lacked is not None and not pending:
-            if annex not in json.loads(lacked):
+        if missing_at is not None:
+            if annex not in json.loads(missing_at):
                 return "its git-annex branch moved, so content may have come"
-            if not self._is_missing(repository):
+            if not self._redis.exists(keys.any_missing(repository)):
                 return "content that was missing may have come by now"
         return ""
 
-    def _lives(self, job: str) -> bool:
-        return self._redis.hget(f"tea:job:{job}", "state") in (b"waiting", b"running")
-
-    def _is_missing(self, repository: str) -> bool:
-        return next(iter(self._redis.scan_iter(_missing(repository), count=1000)), None) is not None
-
     def pop_failed_statuses(self, number: int) -> list[tuple[str, str]]:
-        """(repository, branch) of some branches of which the forge did not take every status."""
-        found: Any = answered(lambda: self._redis.spop("tea:unsaid", number))
-        pairs = [_text(name).partition("\n") for name in found]
-        return [(repository, branch) for repository, _, branch in pairs]
+        """(repository, branch) of some branches with statuses that the forge did not accept."""
+        branches: Any = self._redis.spop(keys.failed_statuses(), number)
+        return [keys.split_branch_id(branch) for branch in branches]
 
     def forget(self, repository: str, tips: Mapping[str, str]) -> None:
-        """Forget branches that were planned once and are no more on the forge."""
-        prefix = f"tea:tip:{repository}\n"
-        names = answered(lambda: list(self._redis.scan_iter(_plain(prefix) + "*", count=1000)))
-        gone = [_text(name).removeprefix(prefix) for name in names]
-        gone = [branch for branch in gone if branch not in tips]
-        for branch in gone:
-            wanter = f"{repository}\n{branch}"
-            answered(partial(self._redis.delete, f"tea:tip:{wanter}", f"tea:pending:{wanter}"))
-            answered(partial(self._redis.hdel, "tea:starved", wanter))
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{c}" if c in "*?[]\\" else c for c in text)
-
-
-def _missing(repository: str) -> str:
-    # Keys of all scopes: a scope stands behind the repository's name.
-    return f"tea:missing:{_plain(repository)}*"
+        """Forget branches that were planned once and are no longer on the forge."""
+        planned: Any = self._redis.hkeys(keys.planned(repository))
+        for raw in planned:
+            branch = raw.decode("utf-8", "surrogateescape")
+            if branch in tips:
+                continue
+            name = keys.branch_id(repository, branch)
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hdel(keys.planned(repository), branch)
+            pipe.delete(keys.pending(name))
+            pipe.hdel(keys.missing_content(), name)
+            pipe.execute()

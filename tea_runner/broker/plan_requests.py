@@ -1,14 +1,7 @@
-"""Plan requests in Redis: which branches are to be planned, whose turn it is, what was planned to the end.
+"""Plan requests in Redis: branches to plan, the lock on each, and the commits that were planned.
 
-Everything here can be lost at any time: the reconciler asks again for what was not planned to the end.
-So that mark is the last one set, and only where all that the plan left behind is there still.
-
-Keys (all below ``tea:``):
-``plan:<repository>\\n<branch>``      why, while a plan request waits in the queue
-``planning:<repository>\\n<branch>``  the token of the planner that is at it
-``tip:<repository>\\n<branch>``       the commit, once all that can be done for it was done
-``starved``         hash: ``repository\\nbranch`` to the ``git-annex`` tips at which it lacked content
-``unsaid``          set of ``repository\\nbranch`` of which the forge did not take all statuses
+Everything here can be lost at any time: the reconciler requests a plan again of each branch that was
+not planned completely.  So that mark is set last, and only while all that the plan left is in Redis.
 """
 
 from __future__ import annotations
@@ -16,64 +9,95 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from typing import Any
 
 import redis
 
-from tea_runner.broker.connection import answered
-from tea_runner.broker.job_scripts import PLANNED
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.job_scripts import COMPLETE_PLAN
 from tea_runner.broker.redis_lock import redis_lock
 
-_DAY = 86_400
 
-
+@raises_queue_error
 class PlanRequestStore:
-    """What is to be planned, and what was."""
+    """Branches to plan, and branches that were planned.
+
+    :param enqueue: puts repository and branch, as JSON, into the queue of the kind ``plan``.
+    """
 
     def __init__(self, connection: redis.Redis, enqueue: Callable[[str, str], None]) -> None:
         self._redis = connection
         self._enqueue = enqueue
-        self._planned = connection.register_script(PLANNED)
+        self._complete = connection.register_script(COMPLETE_PLAN)
 
     def request_plan(self, repository: str, ref: str, *, why: str) -> None:
         """See :class:`tea_runner.ports.PlanRequests`."""
         branch = ref.removeprefix("refs/heads/")
-        name = f"tea:plan:{repository}\n{branch}"
-        asked = ("SET", name, why, "EX", _DAY, "NX")
-        if answered(lambda: self._redis.execute_command(*asked)):  # type: ignore[no-untyped-call]
-            answered(lambda: self._enqueue("plan", json.dumps([repository, branch])))
+        # No script and no HSETNX: this is all that the receiver's user of Redis may do.
+        if self._redis.hset(keys.plan_requests(), keys.branch_id(repository, branch), why):
+            self._enqueue("plan", json.dumps([repository, branch]))
 
     def lock(self, repository: str, branch: str) -> AbstractContextManager[str]:
-        """The turn to plan a branch: its token, or nothing when another planner is at it."""
-        return redis_lock(self._redis, f"tea:planning:{repository}\n{branch}")
+        """Lock a branch against other planners; yields the lock's token, empty when it is taken."""
+        return redis_lock(self._redis, keys.plan_lock(keys.branch_id(repository, branch)))
 
     def begin(self, repository: str, branch: str) -> str:
-        """From now on a push is a new request, and the branch counts as not planned; returns why."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.get(f"tea:plan:{repository}\n{branch}")
-        pipe.delete(f"tea:plan:{repository}\n{branch}", f"tea:tip:{repository}\n{branch}")
-        return (pipe.execute()[0] or b"").decode("utf-8", "replace")
+        """Take the plan request of a branch, which counts as not planned from now on.
 
-    def end(
+        :returns: the reason of the request; empty when there was none.
+        """
+        name = keys.branch_id(repository, branch)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hget(keys.plan_requests(), name)
+        pipe.hdel(keys.plan_requests(), name)
+        pipe.hdel(keys.planned(repository), branch)
+        answers: list[Any] = pipe.execute()
+        return (answers[0] or b"").decode("utf-8", "replace")
+
+    def complete(
         self,
         repository: str,
         branch: str,
         commit: str,
-        mine: str,
+        token: str,
         *,
-        starved: Collection[str] = (),
-        said: bool = True,
-        waits: bool = False,
+        missing_at: Collection[str] = (),
+        statuses_accepted: bool = True,
+        waits_for_jobs: bool = False,
     ) -> bool:
-        """All that can be done now was done for a branch whose tip is this commit.
+        """Mark a branch as planned: nothing more can be done now for this commit at its tip.
 
-        :param mine: the token of the turn.
-        :param starved: tips of ``git-annex`` at which content was missing that the branch waits for.
-        :param said: False when the forge did not take all statuses: the reconciler comes back to it.
-        :param waits: whether jobs were asked for.
-        :returns: False when Redis lost meanwhile what the plan left there: nothing is marked then.
+        :param token: of :meth:`lock`.
+        :param missing_at: tips of ``git-annex`` at which content was missing.
+        :param statuses_accepted: False when the forge declined a status, which is posted again later.
+        :param waits_for_jobs: whether the branch is subscribed to jobs.
+        :returns: False, and nothing is marked, when the lock was lost, or Redis lost the jobs.
         """
-        wanter = f"{repository}\n{branch}"
-        names = [f"tea:{kind}:{wanter}" for kind in ("planning", "tip", "plan", "pending")]
-        lacked = json.dumps(sorted(starved)) if starved else ""
-        args: list[str | int] = [mine, commit, wanter, lacked, int(not said), int(waits)]
-        return bool(self._planned(keys=[*names, "tea:starved", "tea:unsaid"], args=args))
+        name = keys.branch_id(repository, branch)
+        tips = json.dumps(sorted(missing_at)) if missing_at else ""
+        completed = self._complete(
+            keys=[
+                keys.plan_lock(name),
+                keys.planned(repository),
+                keys.plan_requests(),
+                keys.pending(name),
+                keys.missing_content(),
+                keys.failed_statuses(),
+            ],
+            args=[
+                token,
+                commit,
+                branch,
+                name,
+                tips,
+                int(not statuses_accepted),
+                int(waits_for_jobs),
+            ],
+        )
+        return bool(completed)
+
+    def planned(self, repository: str, branch: str) -> str:
+        """The commit of a branch that was planned completely; empty when none was."""
+        raw: Any = self._redis.hget(keys.planned(repository), branch)
+        return (raw or b"").decode("ascii", "replace")

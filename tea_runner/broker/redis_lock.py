@@ -1,52 +1,46 @@
-"""A name in, the right to be the only one at it out: a lock in Redis that dies with its owner."""
+"""Redis lock with a time to live and renewal: :class:`redis.lock.Lock`, kept alive by a thread."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-import time
-import uuid
 from collections.abc import Iterator
 
 import redis
+from redis.lock import Lock
 
-#: Seconds after which the turn of a process that was killed ends.
-TTL = 6
-
-_KEEP = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-return 1
-"""
+from tea_runner.broker.connection import redis_errors_translated
+from tea_runner.broker.keys import LOCK_TTL
 
 
 @contextlib.contextmanager
 def redis_lock(connection: redis.Redis, name: str, *, patience: float = 2.0) -> Iterator[str]:
-    """The token that stands at *name* while it is our turn, until the end of the block; else nothing.
+    """Hold the lock of this name inside the block; yields its token, empty when it was not acquired.
 
-    It is no fence: what a process does that was stopped for long is safe by compare-and-swap alone.
+    A process that was suspended for longer than the time to live may believe that it holds the lock:
+    what must not happen twice is left to compare-and-swap on the forge.
 
-    :param patience: seconds to wait for another's turn to end.
+    :param patience: seconds to wait for another holder.
+    :raises QueueError: on entry, when Redis does not answer.
     """
-    token = uuid.uuid4().hex
-    keep = connection.register_script(_KEEP)
-    end = time.monotonic() + patience
-    while not connection.set(name, token, nx=True, ex=TTL):
-        if time.monotonic() > end:
-            yield ""
-            return
-        time.sleep(0.05)
+    # Not thread-local: the thread below renews what this one has acquired.
+    lock = Lock(connection, name, timeout=LOCK_TTL, sleep=0.05, thread_local=False)
+    with redis_errors_translated():
+        acquired = lock.acquire(blocking_timeout=patience)
+    if not acquired:
+        yield ""
+        return
     stop = threading.Event()
 
-    def run() -> None:
-        while not stop.wait(TTL / 3):
+    def renew() -> None:
+        while not stop.wait(LOCK_TTL / 3):
             with contextlib.suppress(redis.RedisError):
-                keep(keys=[name], args=[token, TTL])
+                lock.reacquire()
 
-    threading.Thread(target=run, daemon=True, name="turn").start()
+    threading.Thread(target=renew, daemon=True, name="redis-lock").start()
     try:
-        yield token
+        yield lock.local.token.decode()
     finally:
         stop.set()
         with contextlib.suppress(redis.RedisError):
-            keep(keys=[name], args=[token, 0])
+            lock.release()

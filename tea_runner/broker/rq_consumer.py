@@ -20,7 +20,8 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.timeouts import BaseDeathPenalty
 from rq.worker.base import StopRequested
 
-from tea_runner.broker.connection import unanswered
+from tea_runner.broker import keys
+from tea_runner.broker.connection import as_queue_error
 from tea_runner.broker.rq_queues import QUEUES, Handler, ListedJob, Serializer
 from tea_runner.host.process import kill_descendants
 
@@ -176,7 +177,7 @@ class QueueConsumer:
                     return
                 log.warning("Redis: the connection was lost; waiting for it")
             except redis.RedisError as error:
-                log.warning("%s; it is tried again", unanswered(error))
+                log.warning("%s; it is tried again", as_queue_error(error))
             if time.monotonic() - began > 30:
                 pause = 0.1
             time.sleep(pause)
@@ -188,7 +189,7 @@ class QueueConsumer:
             QUEUES[self._kind], connection=self._redis, serializer=Serializer, job_class=job_class
         )
         # The name is ours alone; what is left of it is from before Redis went away.
-        self._redis.delete(f"rq:worker:{self._name}")
+        self._redis.delete(keys.rq_worker(self._name))
         worker = RqWorker(
             [queue],
             name=self._name,

@@ -18,7 +18,8 @@ import redis
 from rq import Queue
 from rq.job import Job as RqJob
 
-from tea_runner.broker.connection import unanswered
+from tea_runner.broker.connection import as_queue_error, raises_queue_error
+from tea_runner.core.errors import QueueError
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,11 @@ class ListedJob(RqJob):
             return None
         try:
             return handler(arguments[0])
-        except redis.RedisError as error:
-            # What was done is on the forge; what was not is found by leases and the reconciler.
-            log.warning("%s", unanswered(error))
+        except (redis.RedisError, QueueError) as error:
+            # What was done is on the forge; leases and the reconciler find what was not.
+            log.warning(
+                "%s", as_queue_error(error) if isinstance(error, redis.RedisError) else error
+            )
             return None
 
     @property
@@ -74,6 +77,7 @@ class Serializer:
             return [None, None, [], {}]
 
 
+@raises_queue_error
 class Queues:
     """The queues, seen by who fills them."""
 

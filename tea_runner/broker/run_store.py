@@ -1,14 +1,6 @@
-"""How runs stand in, the pages' and the terminal's view of them out; kept in Redis for two weeks.
+"""Runs and commit statuses in Redis, for the pages and the terminal; kept for two weeks.
 
-Nothing here decides anything: it can be lost, and the next plan writes it again.
-
-Keys (all below ``tea:``):
-``run:<id>``             the run, as JSON
-``run:<id>:head``        the same without its datums and jobs: what lists need
-``run-of:<job>``         id of the run that a job was last wanted for
-``runs``                 ids by the time when they began
-``runs:<repository>``    the same, of one repository
-``repositories``         names by the time of their last run
+Nothing here decides what is computed: it can be lost, and the next plan writes it again.
 """
 
 from __future__ import annotations
@@ -20,18 +12,20 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker.connection import answered
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import Run, carried_on, format_run, parse_run
 
-_KEEP = 14 * 86_400
+#: Runs that lists can show.
 _MOST = 2000
 _RUN = re.compile(r"[0-9a-f]{12}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
+@raises_queue_error
 class RunStore:
-    """All runs that are remembered.
+    """The latest runs.
 
     Every method raises QueueError when Redis does not answer.
     """
@@ -40,58 +34,57 @@ class RunStore:
         self._redis = connection
 
     def save(self, run: Run) -> Run:
-        """Remember how a run stands; what a job or a results commit once said of it is kept.
+        """Save the state of a run; facts of an earlier state that this one lacks are kept.
 
-        :returns: the run as it is remembered.
+        :returns: the run as it was saved.
         """
         before = self.get(run.id)
         run = carried_on(run, before, time.time())
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
-        own = f"tea:runs:{run.repository}"
         pipe = self._redis.pipeline(transaction=False)
-        pipe.set(f"tea:run:{run.id}", format_run(run), ex=_KEEP)
-        pipe.set(f"tea:run:{run.id}:head", format_run(_head(run)), ex=_KEEP)
+        pipe.set(keys.run(run.id), format_run(run), ex=keys.run.ttl)
+        summary = format_run(_summary(run))
+        pipe.set(keys.run_summary(run.id), summary, ex=keys.run_summary.ttl)
         for pipeline in run.pipelines:
             for job in pipeline.jobs:
                 if job not in old:
-                    pipe.set(f"tea:run-of:{job}", run.id, ex=_KEEP)
-        for name in ("tea:runs", own):
+                    pipe.set(keys.run_of_job(job), run.id, ex=keys.run_of_job.ttl)
+        for name in (keys.runs(), keys.runs_of(run.repository)):
             pipe.zadd(name, {run.id: run.started})
             pipe.zremrangebyrank(name, 0, -_MOST - 1)
-        pipe.expire(own, _KEEP)
-        pipe.zadd("tea:repositories", {run.repository: run.started})
-        answered(pipe.execute)
+        pipe.expire(keys.runs_of(run.repository), keys.runs_of.ttl)
+        pipe.zadd(keys.repositories(), {run.repository: run.started})
+        pipe.execute()
         return run
 
     def get(self, run: str) -> Run | None:
-        """One run by its id."""
-        raw: Any = answered(lambda: self._redis.get(f"tea:run:{run}"))
+        """One run by its id; None for an unknown one."""
+        raw: Any = self._redis.get(keys.run(run))
         return _read(raw)
 
     def latest(self, number: int = 50, repository: str = "") -> list[Run]:
         """The newest runs in full, of one repository or of all."""
-        heads = self.recent(number, repository)
-        found = (self.get(head.id) for head in heads)
+        found = (self.get(summary.id) for summary in self.recent(number, repository))
         return [run for run in found if run is not None]
 
     def recent(self, number: int = 50, repository: str = "") -> list[Run]:
         """As :meth:`latest`, without datums and jobs, which is much cheaper."""
-        name = f"tea:runs:{repository}" if repository else "tea:runs"
-        ids: Any = answered(lambda: self._redis.zrevrange(name, 0, number - 1))
-        names = [f"tea:run:{raw.decode('ascii', 'replace')}:head" for raw in ids]
+        name = keys.runs_of(repository) if repository else keys.runs()
+        ids: Any = self._redis.zrevrange(name, 0, number - 1)
+        names = [keys.run_summary(raw.decode("ascii", "replace")) for raw in ids]
         if not names:
             return []
-        rows: Any = answered(lambda: self._redis.mget(names))
+        rows: Any = self._redis.mget(names)
         return [run for run in map(_read, rows) if run is not None]
 
     def repositories(self) -> list[str]:
         """Repositories that have runs, the latest first."""
-        names: Any = answered(lambda: self._redis.zrevrange("tea:repositories", 0, -1))
+        names: Any = self._redis.zrevrange(keys.repositories(), 0, -1)
         return [name.decode("utf-8", "replace") for name in names]
 
     def run_of_job(self, job_id: str) -> Run | None:
-        """The run that a job was last wanted for."""
-        raw: Any = answered(lambda: self._redis.get(f"tea:run-of:{job_id}"))
+        """The latest run that enqueued a job; None for an unknown one."""
+        raw: Any = self._redis.get(keys.run_of_job(job_id))
         return self.get(raw.decode("ascii", "replace")) if raw else None
 
     def find(self, name: str) -> Run:
@@ -102,36 +95,37 @@ class RunStore:
         run = self.get(name) if _RUN.fullmatch(name) else None
         if run is not None:
             return run
-        heads = self.recent(1, name) if "/" in name else self.recent(_MOST)
-        for head in heads:
-            if "/" in name or (_COMMIT.fullmatch(name) and head.commit.startswith(name)):
-                whole = self.get(head.id)
+        summaries = self.recent(1, name) if "/" in name else self.recent(_MOST)
+        for summary in summaries:
+            if "/" in name or (_COMMIT.fullmatch(name) and summary.commit.startswith(name)):
+                whole = self.get(summary.id)
                 if whole is not None:
                     return whole
         raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
 
     def statuses(self, repository: str, commit: str) -> dict[str, str]:
-        """Context to what the forge was told of this commit and took; nothing when none is known."""
-        name = f"tea:status:{repository}:{commit}"
-        found: Any = answered(lambda: self._redis.hgetall(name))
+        """Contexts of the statuses that the forge accepted for a commit, to state and description."""
+        found: Any = self._redis.hgetall(keys.statuses(repository, commit))
         return {
             k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in found.items()
         }
 
     def note_status(self, repository: str, commit: str, context: str, text: str) -> None:
-        """The forge has it.  Noted afterwards: better posted twice than never."""
-        name = f"tea:status:{repository}:{commit}"
-        answered(lambda: self._redis.hset(name, context, text))
-        answered(lambda: self._redis.expire(name, _KEEP))
+        """Remember a status that the forge accepted; after that, so that it is not lost between."""
+        name = keys.statuses(repository, commit)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(name, context, text)
+        pipe.expire(name, keys.statuses.ttl)
+        pipe.execute()
 
 
-def _head(run: Run) -> Run:
+def _summary(run: Run) -> Run:
     pipelines = [replace(pipeline, jobs=[], datums=[]) for pipeline in run.pipelines]
     return replace(run, pipelines=pipelines)
 
 
 def _read(raw: bytes | None) -> Run | None:
-    """A run; one that another version wrote is as good as none."""
+    """A run from JSON; None for one that another version wrote."""
     if raw is None:
         return None
     try:

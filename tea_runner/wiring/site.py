@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.fleet import Fleet
-    from tea_runner.broker.job_logs import LogReader
+    from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
+    from tea_runner.broker.orphans import OrphanScanner
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
+    from tea_runner.broker.superdatasets import SuperdatasetStore
     from tea_runner.broker.throughput import ThroughputStore
 
 
@@ -136,7 +138,21 @@ class Site(DatasetSite, SandboxSite):
         """Recompute requests for one branch."""
         from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 
-        return BranchRecomputeRequests(self.redis, repository, branch, self.jobs.facts)
+        return BranchRecomputeRequests(self.redis, repository, branch, self.jobs)
+
+    @cached_property
+    def superdatasets(self) -> SuperdatasetStore:
+        """Branches to plan again when a subdataset moves."""
+        from tea_runner.broker.superdatasets import SuperdatasetStore
+
+        return SuperdatasetStore(self.redis, self.plan_requests)
+
+    @cached_property
+    def orphans(self) -> OrphanScanner:
+        """Scanner for what was lost in Redis."""
+        from tea_runner.broker.orphans import OrphanScanner
+
+        return OrphanScanner(self.redis, self.queues)
 
     @cached_property
     def runs(self) -> RunStore:
@@ -158,6 +174,13 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.delivery_counts import DeliveryCounts
 
         return DeliveryCounts(self.redis)
+
+    def job_log(self, job_id: str) -> JobLog:
+        """Writer of a job's log."""
+        from tea_runner.broker.job_logs import JobLog
+
+        limit = self.settings.log.max_bytes
+        return JobLog(self.redis, job_id, limit, redact=self.redactor.data)
 
     def log(self, job_id: str) -> LogReader:
         """Reader of a job's log."""

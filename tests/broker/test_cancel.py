@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tea_runner.broker import keys
 from tea_runner.core.errors import NotFound
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job
 
 
-def keys(number: int = 1) -> list[str]:
-    """The keys of a job."""
+def datum_keys(number: int = 1) -> list[str]:
+    """The datum keys of a job."""
     return [key for _, key in make_job(number).datums]
 
 
@@ -23,7 +24,7 @@ def test_a_waiting_job_ends_at_once_and_is_not_taken(site: Site) -> None:
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
     assert site.jobs.claim(job.id, "worker", "token") is None
     assert site.queues.length("plan") == 1
-    assert {} == site.jobs.in_flight(REPOSITORY, keys())
+    assert {} == site.jobs.in_flight(REPOSITORY, datum_keys())
 
 
 def test_a_cancelled_key_is_not_planned_again_until_somebody_retries(site: Site) -> None:
@@ -32,8 +33,8 @@ def test_a_cancelled_key_is_not_planned_again_until_somebody_retries(site: Site)
     site.jobs.enqueue(job)
     site.jobs.cancel(job.id)
 
-    assert "tea-runner retry" in site.jobs.failures(REPOSITORY, keys())[keys()[0]]
-    assert site.jobs.forget_failures(REPOSITORY, keys()) == 1
+    assert "tea-runner retry" in site.jobs.failures(REPOSITORY, datum_keys())[datum_keys()[0]]
+    assert site.jobs.forget_failures(REPOSITORY, datum_keys()) == 1
     assert site.jobs.enqueue(job)
     assert site.jobs.claim(job.id, "worker", "token") is not None
 
@@ -49,7 +50,7 @@ def test_a_running_job_stops_when_its_worker_sees_it(site: Site) -> None:
     assert site.jobs.facts([job.id])[job.id].stopping
     site.jobs.release(claim)
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
-    assert keys()[0] in site.jobs.failures(REPOSITORY, keys())
+    assert datum_keys()[0] in site.jobs.failures(REPOSITORY, datum_keys())
 
 
 def test_a_failure_of_the_world_does_not_revive_a_cancelled_job(site: Site) -> None:
@@ -69,7 +70,7 @@ def test_a_job_that_was_done_first_stays_done(site: Site) -> None:
     site.jobs.finish(claim, "done")
     assert site.jobs.facts([job.id])[job.id].state == "done"
     assert site.jobs.cancel(job.id) == "ended"
-    assert {} == site.jobs.failures(REPOSITORY, keys())
+    assert {} == site.jobs.failures(REPOSITORY, datum_keys())
 
 
 def test_a_job_whose_worker_died_while_stopping_is_not_started_again(site: Site) -> None:
@@ -77,7 +78,7 @@ def test_a_job_whose_worker_died_while_stopping_is_not_started_again(site: Site)
     job = make_job()
     begin(site, job)
     site.jobs.cancel(job.id)
-    site.redis.delete(f"tea:lease:{job.id}")
+    site.redis.delete(keys.lease(job.id))
     assert site.jobs.claim(job.id, "another", "token2") is None
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
 
@@ -86,7 +87,7 @@ def test_a_worker_that_lost_its_claim_ends_nothing(site: Site) -> None:
     """Another worker has the job by now: giving an old claim back changes nothing."""
     job = make_job()
     old = begin(site, job)
-    site.redis.delete(f"tea:lease:{job.id}")
+    site.redis.delete(keys.lease(job.id))
     assert site.jobs.claim(job.id, "another", "token2") is not None
     site.jobs.cancel(job.id)
     site.jobs.release(old)

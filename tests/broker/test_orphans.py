@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import NoPermissionError
 
+from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.orphans import OrphanScanner
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer, check_policy
@@ -60,7 +61,7 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) 
     site.jobs.enqueue(job)
     empty(site, "work")
     site.jobs.claim(job.id, "worker", "token")
-    site.redis.delete(f"tea:lease:{job.id}")
+    site.redis.delete(keys.lease(job.id))
 
     assert {job.id: "its worker is silent"} == lost.jobs()
 
@@ -76,7 +77,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanS
 
     assert {} == lost.jobs()
     assert site.jobs.claim(job.id, "another", "other token") is None
-    site.redis.hset(f"tea:job:{job.id}", "after", 1)
+    site.redis.hset(keys.job(job.id), "after", 1)
     assert {job.id: "it was in no queue"} == lost.jobs()
     again = site.jobs.claim(job.id, "another", "other token")
     assert again is not None
@@ -122,7 +123,7 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: OrphanScanner) -> None:
     site.jobs.enqueue(job)
     plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
-    site.redis.delete(f"tea:job:{job.id}")
+    site.redis.delete(keys.job(job.id))
     assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
 
@@ -136,14 +137,14 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
 ) -> None:
     """And when what was missing is forgotten, because content may come without a word."""
     site.jobs.record_missing(make_job(), "a", "1 of 1 files have no content")
-    plan_to_end(site, REPOSITORY, TIP, starved={"a"})
+    plan_to_end(site, REPOSITORY, TIP, missing_at={"a"})
     assert {} == unplanned(lost, "a")
 
     moved = unplanned(lost, "b")
     assert {"main": "its git-annex branch moved, so content may have come"} == {
         "main": moved["main"]
     }
-    for name in site.redis.scan_iter("tea:missing:*"):
+    for name in site.redis.scan_iter(keys.any_missing("*")):
         site.redis.delete(name)
     later = unplanned(lost, "a")
     assert {"main": "content that was missing may have come by now"} == later
@@ -151,7 +152,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
 
 def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanScanner) -> None:
     """Once each: what fails again is noted again."""
-    plan_to_end(site, REPOSITORY, TIP, said=False)
+    plan_to_end(site, REPOSITORY, TIP, statuses_accepted=False)
 
     assert [(REPOSITORY, "main")] == lost.pop_failed_statuses(10)
     assert [] == lost.pop_failed_statuses(10)

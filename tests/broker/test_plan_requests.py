@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tea_runner.broker import keys
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job
 
 TIP = "1" * 40
-PLANNED = f"tea:tip:{REPOSITORY}\nmain"
 
 
 def test_many_announcements_are_one_request(site: Site) -> None:
@@ -24,29 +24,31 @@ def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> No
     with site.plan_requests.lock(REPOSITORY, "main") as mine:
         site.jobs.enqueue(make_job())
         site.redis.flushall()
-        assert not site.plan_requests.end(REPOSITORY, "main", TIP, mine, said=False, waits=True)
+        assert not site.plan_requests.complete(
+            REPOSITORY, "main", TIP, mine, statuses_accepted=False, waits_for_jobs=True
+        )
     assert [] == site.redis.keys("*")
 
 
 def test_another_planner_has_the_say(site: Site) -> None:
     """One that was stopped for long ends its plan while another is at it."""
     with site.plan_requests.lock(REPOSITORY, "main") as mine:
-        site.redis.delete(f"tea:planning:{REPOSITORY}\nmain")
+        site.redis.delete(keys.plan_lock(keys.branch_id(REPOSITORY, "main")))
         with site.plan_requests.lock(REPOSITORY, "main") as others:
-            assert not site.plan_requests.end(REPOSITORY, "main", "2" * 40, mine)
-            assert site.plan_requests.end(REPOSITORY, "main", TIP, others)
-    assert TIP.encode() == site.redis.get(PLANNED)
+            assert not site.plan_requests.complete(REPOSITORY, "main", "2" * 40, mine)
+            assert site.plan_requests.complete(REPOSITORY, "main", TIP, others)
+    assert TIP == site.plan_requests.planned(REPOSITORY, "main")
 
 
 def test_jobs_that_an_old_copy_does_not_know_are_missed(site: Site) -> None:
     """The turn is in the copy, the jobs are not; unless they have ended, which asks for a plan."""
     with site.plan_requests.lock(REPOSITORY, "main") as mine:
-        assert not site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
-        assert None is site.redis.get(PLANNED)
+        assert not site.plan_requests.complete(REPOSITORY, "main", TIP, mine, waits_for_jobs=True)
+        assert "" == site.plan_requests.planned(REPOSITORY, "main")
 
         job = make_job()
         site.jobs.enqueue(job)
-        assert site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
+        assert site.plan_requests.complete(REPOSITORY, "main", TIP, mine, waits_for_jobs=True)
         site.jobs.finish(begin(site, job), "done")
-        assert site.plan_requests.end(REPOSITORY, "main", TIP, mine, waits=True)
-    assert TIP.encode() == site.redis.get(PLANNED)
+        assert site.plan_requests.complete(REPOSITORY, "main", TIP, mine, waits_for_jobs=True)
+    assert TIP == site.plan_requests.planned(REPOSITORY, "main")

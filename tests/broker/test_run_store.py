@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tea_runner.broker import keys
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import DatumRow
 from tea_runner.wiring import Site
@@ -83,7 +84,7 @@ def test_a_later_look_does_not_make_done_into_reused(site: Site) -> None:
 
 def test_what_another_version_wrote_counts_as_nothing(site: Site) -> None:
     """A run that cannot be read is left out of lists; nothing breaks."""
-    site.redis.set(f"tea:run:{RUN}", b'{"pipelines": [{"novel": 1}]}')
-    site.redis.zadd("tea:runs", {RUN: 1.0})
+    site.redis.set(keys.run(RUN), b'{"pipelines": [{"novel": 1}]}')
+    site.redis.zadd(keys.runs(), {RUN: 1.0})
     assert site.runs.get(RUN) is None
     assert [] == site.runs.recent()

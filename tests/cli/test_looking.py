@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tea_runner.broker import keys as redis_keys
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
@@ -133,7 +134,7 @@ def test_what_is_not_there_is_named(tea: Terminal) -> None:
 def test_two_jobs_with_one_beginning_are_not_guessed_between(site: Site, tea: Terminal) -> None:
     """The sentence asks for more digits."""
     for last in "ab":
-        site.redis.hset(f"tea:job:{'c' * 31}{last}", "state", "waiting")
+        site.redis.hset(redis_keys.job(f"{'c' * 31}{last}"), "state", "waiting")
     with pytest.raises(TeaError, match="2 jobs begin with cccccc; give more digits"):
         tea("logs", "cccccc")
 
@@ -214,7 +215,7 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     save(site, jobs)
     keys = [key for job in jobs for _, key in job.datums]
     assert 2 == len(site.jobs.failures(REPOSITORY, keys))
-    site.redis.delete("rq:queue:tea-plan", f"tea:plan:{REPOSITORY}\nmain")
+    site.redis.delete("rq:queue:tea-plan", redis_keys.plan_requests())
     assert "2 datums will be tried again" in tea("retry", RUN).stdout
     assert {} == site.jobs.failures(REPOSITORY, keys)
     assert site.queues.length("plan") == 1

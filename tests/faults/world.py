@@ -19,6 +19,7 @@ from typing import Any
 
 import redis
 
+from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.job_store import JobStore
 from tea_runner.broker.plan_requests import PlanRequestStore
@@ -165,17 +166,19 @@ class World:
         """What Redis says of a repository's branch and of jobs that have not ended, for who looks why."""
         try:
             marks: list[str] = []
-            for kind in ("plan", "planning", "tip", "pending"):
-                place = f"tea:{kind}:lab/{name}\nmain"
-                held: Any = (
-                    self.redis.smembers(place) if kind == "pending" else self.redis.get(place)
-                )
-                marks.append(f"{kind} {held}")
+            branch = keys.branch_id(f"lab/{name}", "main")
+            held: dict[str, Any] = {
+                "plan request": self.redis.hget(keys.plan_requests(), branch),
+                "plan lock": self.redis.get(keys.plan_lock(branch)),
+                "planned": self.redis.hget(keys.planned(f"lab/{name}"), "main"),
+                "pending": self.redis.smembers(keys.pending(branch)),
+            }
+            marks += [f"{what} {value}" for what, value in held.items()]
             for job, facts in self.jobs.live().items():
                 if facts.job is not None and facts.job.repository == f"lab/{name}":
                     raw = self.jobs.get(job)
                     raw.pop("body", "")
-                    marks.append(f"job {job[:12]} {raw} lease {self.redis.ttl(f'tea:lease:{job}')}")
+                    marks.append(f"job {job[:12]} {raw} lease {self.redis.ttl(keys.lease(job))}")
             return "; ".join(marks)
         except (redis.RedisError, TeaError) as error:
             return str(error)

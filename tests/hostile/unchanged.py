@@ -8,10 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tea_runner.broker import keys
 from tests.hostile.forge import HostileForge
 
 #: Keys that tell people how something stands, or what was said to the forge; they lead to no deed.
-TOLD = ("tea:tip:", "tea:told:", "tea:run:", "tea:runs", "tea:repositories", "tea:status:")
+TOLD = (
+    keys.planned(""),
+    keys.announced(""),
+    keys.run(""),
+    keys.run_summary(""),
+    keys.runs(),
+    keys.repositories(),
+    keys.statuses("", "").rstrip(":") + ":",
+)
 
 
 def redis_of(forge: HostileForge, *besides: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker import keys
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
 from tea_runner.wiring import Site
@@ -45,7 +46,7 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
     site.jobs.enqueue(job)
     claim = site.jobs.claim(job.id, text.encode("utf-8", "replace").decode(), "token")
     assert claim is not None
-    site.redis.append(f"tea:log:{job.id}:head", text.encode("utf-8", "surrogatepass"))
+    site.redis.append(keys.log_head(job.id), text.encode("utf-8", "surrogatepass"))
     error = text.encode("utf-8", "replace").decode()
     pipelines = [
         PipelineRun(
@@ -84,7 +85,7 @@ def test_names_of_repositories_that_can_be_none_are_left_out(
 ) -> None:
     """What stands in Redis is not believed to be a name only because it stands there."""
     for name in ("../x", "a/b/c", "<b>/x", "lab/\x1b", "alone"):
-        site.redis.zadd("tea:repositories", {name: 1.0})
+        site.redis.zadd(keys.repositories(), {name: 1.0})
     assert [] == data(pages, "/index.json")["repositories"]
 
 
@@ -93,9 +94,7 @@ def test_a_job_that_the_planner_did_not_write_is_shown_as_such(
 ) -> None:
     """Foreign rows in Redis break nothing and are not taken for jobs of ours."""
     name = "f" * 32
-    site.redis.hset(
-        f"tea:job:{name}", mapping={b"state": b"running", b"\xff": b"\xff", b"body": b"{"}
-    )
+    site.redis.hset(keys.job(name), mapping={b"state": b"running", b"\xff": b"\xff", b"body": b"{"})
     assert "was not written by the planner" in see(pages, f"/jobs/{name}").text
     assert data(pages, f"/jobs/{name}.json")["datums"] == []
 

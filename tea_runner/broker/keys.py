@@ -1,0 +1,309 @@
+"""All keys that tea-runner keeps in Redis, as one table: :data:`FAMILIES`.
+
+A key family is called with its parts and returns a key's name.  It carries the module that writes
+it, its type in Redis and its time to live in seconds.  No other module spells a key: scripts get
+names as KEYS, and prefixes, where they complete a name themselves, as ARGV.
+
+Redis is a queue and a cache.  Each key may be lost at any time; git and the forge hold what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, ParamSpec
+
+PREFIX = "tea:"
+
+Shape = Literal["string", "hash", "set", "sorted set"]
+P = ParamSpec("P")
+
+_MINUTE = 60
+_DAY = 86_400
+#: Jobs, logs and runs are shown for two weeks.
+_SHOWN = 14 * _DAY
+#: A key without a time to live.
+NO_EXPIRY = 0
+#: Seconds until a lock of a process that was killed is free again.
+LOCK_TTL = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyFamily(Generic[P]):
+    """Keys of one kind.  Calling it with their variable parts returns a key's name."""
+
+    suffix: Callable[P, str]
+    shape: Shape
+    #: Module of this package that writes it.
+    owner: str
+    #: Time to live in seconds, from the last write; :data:`NO_EXPIRY` for none.
+    ttl: int
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Name of the key with these parts."""
+        return PREFIX + self.suffix(*args, **kwargs)
+
+
+#: Every key family by the name of its function.
+FAMILIES: dict[str, KeyFamily[...]] = {}
+
+
+def _family(
+    shape: Shape, owner: str, ttl: int = NO_EXPIRY
+) -> Callable[[Callable[P, str]], KeyFamily[P]]:
+    def register(suffix: Callable[P, str]) -> KeyFamily[P]:
+        family = KeyFamily(suffix=suffix, shape=shape, owner=owner, ttl=ttl)
+        FAMILIES[suffix.__name__] = family
+        return family
+
+    return register
+
+
+def branch_id(repository: str, branch: str) -> str:
+    """How a branch is named inside keys and as a member of sets.
+
+    :param repository: ``owner/name``.
+    :param branch: without ``refs/heads/``.
+    """
+    return f"{repository}\n{branch}"
+
+
+def split_branch_id(raw: bytes) -> tuple[str, str]:
+    """Repository and branch of a :func:`branch_id` as Redis returns it."""
+    repository, _, branch = raw.decode("utf-8", "surrogateescape").partition("\n")
+    return repository, branch
+
+
+# -- jobs ------------------------------------------------------------------------------------
+# A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.scope.
+
+
+@_family("hash", "job_store", _SHOWN)
+def job(job_id: str) -> str:
+    """State, sealed body, attempts, worker, times and error of a job."""
+    return f"job:{job_id}"
+
+
+@_family("set", "job_store")
+def live_jobs() -> str:
+    """Ids of all waiting and running jobs; see :mod:`tea_runner.broker.live_jobs`."""
+    return "live-jobs"
+
+
+@_family("sorted set", "job_store")
+def known_jobs() -> str:
+    """Ids of all jobs by the time they were enqueued; older ones than a job's hash are removed."""
+    return "known-jobs"
+
+
+@_family("string", "job_store", 45)
+def lease(job_id: str) -> str:
+    """Token of the claim on a running job; its time to live is the setting ``worker.lease``."""
+    return f"lease:{job_id}"
+
+
+@_family("set", "job_store", _SHOWN)
+def subscribers(job_id: str) -> str:
+    """Branches to plan again when a job has ended."""
+    return f"subscribers:{job_id}"
+
+
+@_family("set", "job_store")
+def pending(branch: str) -> str:
+    """Ids of the jobs that a branch (:func:`branch_id`) is subscribed to."""
+    return f"pending:{branch}"
+
+
+@_family("string", "job_store", _SHOWN)
+def in_flight(namespace: str, key: str) -> str:
+    """Id of the job that computes a datum's key."""
+    return f"in-flight:{namespace}\n{key}"
+
+
+@_family("string", "job_store", 30 * _DAY)
+def failure(namespace: str, key: str) -> str:
+    """Error of the last attempt at a datum's key, after which it is not retried by itself."""
+    return f"failure:{namespace}\n{key}"
+
+
+@_family("string", "job_store", 10 * _MINUTE)
+def missing(namespace: str, key: str) -> str:
+    """Commit, ``git-annex`` tip and error of a datum whose inputs had no content, as JSON."""
+    return f"missing:{namespace}\n{key}"
+
+
+@_family("string", "job_store", 10 * _MINUTE)
+def any_missing(repository: str) -> str:
+    """Exists while some :func:`missing` of the repository does, in any namespace."""
+    return f"missing:{repository}"
+
+
+# -- plans -----------------------------------------------------------------------------------
+
+
+@_family("hash", "plan_requests")
+def plan_requests() -> str:
+    """Branches (:func:`branch_id`) with a plan request in the queue, to the reason.
+
+    The only key that the receiver's user of Redis may write: see deploy/redis/users.acl.
+    """
+    return "plan:requests"
+
+
+@_family("string", "plan_requests", LOCK_TTL)
+def plan_lock(branch: str) -> str:
+    """Token of the planner that plans a branch (:func:`branch_id`)."""
+    return f"plan-lock:{branch}"
+
+
+@_family("hash", "plan_requests")
+def planned(repository: str) -> str:
+    """Branches to the commit that was planned completely."""
+    return f"planned:{repository}"
+
+
+@_family("hash", "plan_requests")
+def missing_content() -> str:
+    """Branches (:func:`branch_id`) to the ``git-annex`` tips at which they lacked content, as JSON."""
+    return "missing-content"
+
+
+@_family("set", "plan_requests")
+def failed_statuses() -> str:
+    """Branches (:func:`branch_id`) with commit statuses that the forge did not accept."""
+    return "failed-statuses"
+
+
+@_family("set", "superdatasets")
+def superdatasets(repository: str) -> str:
+    """Branches (:func:`branch_id`) of other datasets that track a branch of this subdataset."""
+    return f"superdatasets:{repository}"
+
+
+@_family("string", "superdatasets")
+def announced(branch: str) -> str:
+    """Commit of a branch (:func:`branch_id`) that its superdatasets were last planned for."""
+    return f"announced:{branch}"
+
+
+# -- requests to recompute -------------------------------------------------------------------
+
+
+@_family("hash", "recompute_requests", _DAY)
+def recompute(branch: str) -> str:
+    """Keys and pipelines of a branch (:func:`branch_id`) to recompute, to the request's id."""
+    return f"recompute:{branch}"
+
+
+@_family("string", "recompute_requests")
+def ledger(repository: str) -> str:
+    """How often results of each pipeline were reproduced, as JSON."""
+    return f"ledger:{repository}"
+
+
+@_family("string", "recompute_requests", _DAY)
+def recorded_verdict(repository: str, request: str, pipeline: str, key: str) -> str:
+    """Exists when the ledger has counted the verdict of a request."""
+    return f"recorded-verdict:{repository}\n{request}\n{pipeline}\n{key}"
+
+
+@_family("string", "recompute_requests", LOCK_TTL)
+def enqueue_lock() -> str:
+    """Token of the planner that looks for known results and enqueues jobs."""
+    return "enqueue-lock"
+
+
+# -- runs and statuses -----------------------------------------------------------------------
+
+
+@_family("string", "run_store", _SHOWN)
+def run(run_id: str) -> str:
+    """A run, as JSON."""
+    return f"run:{run_id}"
+
+
+@_family("string", "run_store", _SHOWN)
+def run_summary(run_id: str) -> str:
+    """A run without its datums and jobs, as JSON."""
+    return f"run-summary:{run_id}"
+
+
+@_family("string", "run_store", _SHOWN)
+def run_of_job(job_id: str) -> str:
+    """Id of the latest run that enqueued a job."""
+    return f"run-of-job:{job_id}"
+
+
+@_family("sorted set", "run_store")
+def runs() -> str:
+    """Ids of the latest runs of all repositories, by the time they began."""
+    return "runs"
+
+
+@_family("sorted set", "run_store", _SHOWN)
+def runs_of(repository: str) -> str:
+    """Ids of the latest runs of one repository, by the time they began."""
+    return f"runs:{repository}"
+
+
+@_family("sorted set", "run_store")
+def repositories() -> str:
+    """Repositories that have runs, by the time of the last one."""
+    return "repositories"
+
+
+@_family("hash", "run_store", _SHOWN)
+def statuses(repository: str, commit: str) -> str:
+    """Contexts to state and description of the statuses that the forge accepted for a commit."""
+    return f"status:{repository}:{commit}"
+
+
+# -- logs and counts -------------------------------------------------------------------------
+
+
+@_family("string", "job_logs", _SHOWN)
+def log_head(job_id: str) -> str:
+    """The first bytes of a job's log."""
+    return f"log:{job_id}:head"
+
+
+@_family("string", "job_logs", _SHOWN)
+def log_tail(job_id: str) -> str:
+    """The last bytes of a job's log."""
+    return f"log:{job_id}:tail"
+
+
+@_family("string", "job_logs", _SHOWN)
+def log_dropped(job_id: str) -> str:
+    """How many bytes between head and tail of a job's log were dropped."""
+    return f"log:{job_id}:dropped"
+
+
+@_family("hash", "throughput", 90 * _DAY)
+def throughput(repository: str) -> str:
+    """Pipelines to the mean seconds that a datum took."""
+    return f"throughput:{repository}"
+
+
+@_family("hash", "delivery_counts")
+def delivery_counts() -> str:
+    """Verdicts on webhook deliveries to their number."""
+    return "deliveries"
+
+
+# -- keys of RQ that are read here; tests/broker/test_rq_private_parts.py compares them with RQ's ---
+
+
+def rq_workers(queue: str = "") -> str:
+    """Set of the keys of all workers, or of those of one queue."""
+    return f"rq:workers:{queue}" if queue else "rq:workers"
+
+
+def rq_worker(name: str) -> str:
+    """Hash of what RQ notes of a worker."""
+    return f"rq:worker:{name}"
+
+
+def rq_queue(queue: str) -> str:
+    """List of the ids of the jobs in a queue."""
+    return f"rq:queue:{queue}"
