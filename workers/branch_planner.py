@@ -22,6 +22,7 @@ from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.step_hook import reached, step
+from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
 from workers.resource_pool import ResourcePool
@@ -69,7 +70,8 @@ class BranchPlanner:
 
     def plan(self, repository: str, branch: str) -> AdvanceResult | None:
         """Advance a branch; what fails outside is tried again, then left to the reconciler."""
-        advance = self._plan(repository, branch)
+        with log_fields(repository=repository, branch=branch):
+            advance = self._plan(repository, branch)
         if advance is not None:
             # Now that nobody waits for it, what the next plan would have to learn before its fetch.
             with contextlib.suppress(TeaError, OSError):
@@ -88,19 +90,19 @@ class BranchPlanner:
             why = self._site.plan_requests.begin(repository, branch)
             if is_pull(branch) and not self._site.settings.pull_requests:
                 # Asked for before the setting was taken back, or by somebody who writes to the queue.
-                log.warning("plan %s %s: pull requests are not processed here", repository, branch)
+                log.warning("not planned: pull requests are not processed here")
                 return None
             for pause in (*_BACK_OFF, None):
                 try:
                     return self._advance(repository, branch, mine, pushed=why != ENDED)
                 except OutsideError as error:
-                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    log.warning("not planned: %s", error.message)
                     if pause is None:
                         self._say(repository, branch, error.message)
                         return None
                     time.sleep(pause)
                 except TeaError as error:
-                    log.warning("plan %s %s: %s", repository, branch, error.message)
+                    log.warning("not planned: %s", error.message)
                     self._say(repository, branch, error.message)
                     return None
         return None

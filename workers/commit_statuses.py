@@ -97,7 +97,11 @@ class CommitStatuses:
         try:
             found = self._site.forge.statuses(repository, commit)
         except ForgeError as error:
-            log.warning("statuses of %s %s: %s", repository, commit[:12], error.message)
+            log.warning(
+                "commit statuses were not read: %s",
+                error.message,
+                extra={"repository": repository, "commit": commit},
+            )
             # Who is not allowed to look may still speak.
             return {} if 400 <= error.status < 500 else None
         return {
@@ -126,7 +130,11 @@ class CommitStatuses:
                     repository, commit, state, description=text, context=context, target_url=target
                 )
         except TeaError as error:
-            log.warning("status of %s %s: %s", repository, commit[:12], error.message)
+            log.warning(
+                "commit status was not set: %s",
+                error.message,
+                extra={"repository": repository, "commit": commit},
+            )
             return False
         self._runs.note_status(repository, commit, context, said)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -17,7 +18,12 @@ class Heartbeat:
         self._every = every
         self._stop = threading.Event()
         self.lost = False
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(self._run,),
+            name="heartbeat",
+            daemon=True,
+        )
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
@@ -25,7 +31,7 @@ class Heartbeat:
                 kept = self._extend()
             except Exception as error:
                 # Redis may be away for a while; the claim is lost only when Redis says so.
-                log.warning("heartbeat: %s", error)
+                log.warning("the lease was not extended: %s", error)
                 continue
             if not kept:
                 self.lost = True

@@ -25,6 +25,7 @@ from tea_runner.core.errors import (
 )
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.step_hook import reached
+from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder, is_of_the_machine
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
@@ -88,23 +89,30 @@ class JobWorker:
 
     def __call__(self, job_id: str) -> None:
         """One job, by its id."""
+        with log_fields(job=job_id):
+            self._claim_and_run(job_id)
+
+    def _claim_and_run(self, job_id: str) -> None:
         jobs = self._site.jobs
         reached("claim")
         problem = self.scratch.problem()
         if problem:
-            log.warning("job %s is left to others: %s", job_id, problem)
+            log.warning("job is left to other workers: %s", problem)
             self._site.queues.enqueue("work", job_id)
             return
         try:
             claim = jobs.claim(job_id, self.name, new_token())
         except Refused as error:
-            log.error("job %s: %s", job_id, error.message)
+            log.error("job is dropped: %s", error.message)
             return
         if claim is None:
             return
         self._claim = claim
         try:
-            self._do(claim)
+            job = claim.job
+            fields = {"repository": job.repository, "pipeline": job.pipeline}
+            with log_fields(attempt=claim.attempt, **fields):
+                self._do(claim)
         finally:
             self._claim = None
 
@@ -189,7 +197,7 @@ class JobWorker:
         self._site.jobs.finish(claim, "failed", error, failures=failures)
 
     def _bug(self, claim: Claim, job_log: JobLog, error: Exception) -> None:
-        log.exception("job %s", claim.job.id)
+        log.exception("a bug in tea-runner")
         # What the world did to it before is no reason to give up at the first bug.
         last = self._site.jobs.count(claim.job.id, "bugs") >= _TRIES_OF_BUGS
         self._later(claim, job_log, f"a bug of tea-runner: {explain(error)}", last=last)
@@ -201,7 +209,7 @@ class JobWorker:
         """
         jobs = self._site.jobs
         job_log.write(f"tea-runner: {sentence}\n".encode("utf-8", "backslashreplace"))
-        log.warning("job %s, try %d: %s", claim.job.id, claim.attempt, sentence)
+        log.warning("attempt failed: %s", sentence)
         # Tries that ended with their worker say nothing of the world: they make no pause longer.
         troubles = jobs.count(claim.job.id, "troubles")
         if last or troubles >= _TRIES:

@@ -34,7 +34,7 @@ class Reconciler:
             try:
                 mended += step()
             except TeaError as error:
-                log.warning("reconcile: %s", error.message)
+                log.warning("%s", error.message)
         return mended
 
     def _branches(self) -> list[str]:
@@ -46,7 +46,7 @@ class Reconciler:
             try:
                 refs = self._refs(repository)
             except TeaError as error:
-                log.warning("reconcile %s: %s", repository, error.message)
+                log.warning("%s", error.message, extra={"repository": repository})
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
             self._lost.forget(repository, tips)
@@ -101,7 +101,7 @@ class Reconciler:
         while True:
             began = time.monotonic()
             for line in self.round():
-                log.warning("reconcile: %s", line)
+                log.warning("%s", line)
             # Jobs of dead workers are looked for more often: that costs the forge nothing.
             left = max(0.0, self._site.settings.reconcile.every - (time.monotonic() - began))
             while left > 0:
@@ -110,6 +110,6 @@ class Reconciler:
                 left -= 10.0
                 try:
                     for line in self._jobs():
-                        log.warning("reconcile: %s", line)
+                        log.warning("%s", line)
                 except TeaError as error:
-                    log.warning("reconcile: %s", error.message)
+                    log.warning("%s", error.message)

@@ -88,7 +88,7 @@ class BranchRecomputeRequests:
         self._redis.transaction(count, ledger, *marked)
         for verdict in counted:
             if verdict.outcome != "ok":
-                log.warning("%s: %s", self._repository, verdict)
+                log.warning("%s", verdict, extra={"repository": self._repository})
 
     def ledger(self) -> dict[str, Any]:
         """The ledger of the repository's pipelines; see :func:`add_verdict`."""

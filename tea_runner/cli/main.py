@@ -26,6 +26,7 @@ from tea_runner import __version__
 from tea_runner.cli.verbs import GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
+from tea_runner.host.structured_log import LogFormat, configure_logging
 from tea_runner.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class Context:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings, from file, variables and flags."""
-        return load_settings(file=self.config, env=self.variables, flags=self.flags)
+        """The settings, from file, variables and flags; the log has their format from now on."""
+        settings = load_settings(file=self.config, env=self.variables, flags=self.flags)
+        configure_logging(settings.log.format)
+        return settings
 
     @cached_property
     def site(self) -> Site:
@@ -126,7 +129,13 @@ class Verbs(click.Group):
 )
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON, for programs.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.option("-v", "--verbose", is_flag=True, help="Also log what goes well.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default=None,
+    help="Format of log lines on stderr (log.format).",
+)
 @click.pass_context
 def cli(
     ctx: click.Context,
@@ -136,6 +145,7 @@ def cli(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    log_format: LogFormat | None,
 ) -> None:
     """Push data to your own forge, get results commits back.
 
@@ -147,8 +157,9 @@ def cli(
         if not equals:
             raise UsageError(f"-c {flag}: expected NAME=VALUE, such as -c web.port=8080")
         values[name] = value
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    if log_format:
+        values["log.format"] = log_format
+    configure_logging(log_format or "text", logging.INFO if verbose else logging.WARNING)
     ctx.obj = Context(
         directory=directory,
         config=config,

@@ -11,6 +11,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_port, require_queue
 from tea_runner.web.gunicorn_config import arguments
+from tea_runner.web.gunicorn_log import FORMAT_VARIABLE
 from tea_runner.web.wsgi import FLAGS
 
 
@@ -27,6 +28,10 @@ def command(context: Context) -> None:
         "config": str(context.config) if context.config else None,
         "flags": {name: str(value) for name, value in context.flags.items()},
     }
-    env = {**context.variables, FLAGS: json.dumps(handed)}
+    env = {
+        **context.variables,
+        FLAGS: json.dumps(handed),
+        FORMAT_VARIABLE: context.settings.log.format,
+    }
     argv = [sys.executable, "-m", "gunicorn", *arguments(context.settings)]
     os.execve(sys.executable, argv, env)  # noqa: S606 - this process becomes gunicorn

@@ -170,7 +170,9 @@ class ForgeDataset:
                 self._unsettled[ref, oid] = self._read_results(ref, oid)
             except OutsideError as error:
                 # Whoever may push can put anything there: what is no result of ours counts as none.
-                log.warning("%s: %s holds no result: %s", self.name, ref, error.message)
+                log.warning(
+                    "%s holds no result: %s", ref, error.message, extra={"repository": self.name}
+                )
                 self._unsettled[ref, oid] = ()
         return self._unsettled[ref, oid]
 
@@ -190,7 +192,9 @@ class ForgeDataset:
         self.refresh()
         there = self.mirror.refs(ref).get(ref)
         if there is not None and not self._results_at(ref, there):
-            log.warning("%s: replacing %s, which no worker of ours wrote", self.name, ref)
+            log.warning(
+                "replacing %s: no worker of ours wrote it", ref, extra={"repository": self.name}
+            )
             self.publish([(ref, commit, there)])
 
     def _read_results(self, ref: str, oid: str) -> tuple[Result, ...]:
@@ -202,7 +206,9 @@ class ForgeDataset:
             data = self.mirror.git("cat-file", "blob", entry.oid, why="reading results")
         proof = parse_trailers(commit.message).get("Tea-Seal", "")
         if self._secret and not is_sealed_result(self._secret, self.name, ref, data or b"", proof):
-            log.warning("%s: %s carries no seal of ours; it counts as absent", self.name, ref)
+            log.warning(
+                "%s is not signed by us; it is ignored", ref, extra={"repository": self.name}
+            )
             return ()
         try:
             return parse_results(data or b"")

@@ -91,7 +91,11 @@ class SharedResults:
             try:
                 self._named = sorted(set(self._names()) - {self._own})
             except OutsideError as error:
-                log.warning("other repositories of %s: %s", self._own, error.message)
+                log.warning(
+                    "trusted repositories were not listed: %s",
+                    error.message,
+                    extra={"repository": self._own},
+                )
                 return ()
         return self._named
 
@@ -114,7 +118,12 @@ class SharedResults:
                 found.update(self._find_in(self._other(name), rest, storages))
             except TeaError as error:
                 # A repository that does not answer has nothing to give: that is no reason to stop.
-                log.warning("results of %s for %s: %s", name, self._own, error.message)
+                log.warning(
+                    "results of %s were not read: %s",
+                    name,
+                    error.message,
+                    extra={"repository": self._own},
+                )
         return found
 
     def _other(self, name: str) -> SharedRepository:

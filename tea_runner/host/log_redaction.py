@@ -6,9 +6,11 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from tea_runner.host.structured_log import record_fields
+
 
 class RedactingFilter(logging.Filter):
-    """Removes secrets from messages and tracebacks before a handler writes them."""
+    """Removes secrets from messages, fields and tracebacks before a handler writes them."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
@@ -17,6 +19,8 @@ class RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record in place; it is always logged."""
         record.msg, record.args = self._redact(record.getMessage()), ()
+        for name, value in record_fields(record).items():
+            setattr(record, name, self._redact(str(value)))
         if record.exc_info and record.exc_info[0] is not None:
             record.exc_text = self._redact("".join(traceback.format_exception(*record.exc_info)))
             record.exc_info = None

@@ -141,7 +141,6 @@ class AnnexOptions:
     strict_hashes: bool = option(
         False, "Accept only keys with a cryptographically safe hash (not MD5 or SHA1)."
     )
-    jobs: int = option(4, "Files that one job fetches or stores at once.", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +196,11 @@ class WorkerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
-    """The log of each job."""
+    """The program's own log, and the log of each job."""
 
+    format: Literal["text", "json"] = option(
+        "text", "Format of the program's own log lines: text, or json with one object per line."
+    )
     max_bytes: int = option(
         16 * MEBI, "Most bytes kept of one job's log; the middle is cut.", unit="bytes", least=4096
     )

@@ -7,7 +7,7 @@ import threading
 
 from flask import Blueprint, Response, jsonify, request
 
-from tea_runner.core.delivery import DIALECTS
+from tea_runner.core.delivery import DIALECTS, dialect
 from tea_runner.core.errors import TeaError
 from tea_runner.flow.receive_delivery import DeliveryAnswer, receive_delivery, refuse
 from tea_runner.web.request_body import read_body
@@ -26,7 +26,13 @@ def hooks_blueprint(parts: WebDependencies) -> Blueprint:
         if answer.word == "tested":
             parts.hooks.note_test(hook_id)
         parts.count(answer.word)
-        _log.info("delivery %s: %d %s", answer.word, answer.status, dict(answer.body))
+        _log.info(
+            "delivery %s: %d %s",
+            answer.word,
+            answer.status,
+            dict(answer.body),
+            extra=_log_fields(forge),
+        )
         response = jsonify(dict(answer.body))
         response.status_code = answer.status
         return response
@@ -39,6 +45,13 @@ def hooks_blueprint(parts: WebDependencies) -> Blueprint:
         provide_automatic_options=False,
     )
     return routes
+
+
+def _log_fields(forge: str) -> dict[str, str]:
+    """The delivery's id, for the log."""
+    if forge not in DIALECTS:
+        return {}
+    return {"delivery": request.headers.get(dialect(forge, request.headers).delivery, "")[:64]}
 
 
 def _judge(

@@ -20,6 +20,8 @@ def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
         f"{host}:{settings.web.port}",
         "--worker-class",
         "tea_runner.web.gunicorn_worker.BufferingThreadWorker",
+        "--logger-class",
+        "tea_runner.web.gunicorn_log.GunicornLog",
         "--workers",
         str(settings.web.processes),
         "--threads",

@@ -4,6 +4,7 @@ Each part and the modules behind it are imported when the part is first used: ``
 imports neither Redis nor a client of the forge.
 """
 
+from tea_runner.host.structured_log import configure_logging
 from tea_runner.wiring.site import Site
 
-__all__ = ["Site"]
+__all__ = ["Site", "configure_logging"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,21 @@ def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: RedisSer
     assert "workers(warning): none runs, so jobs wait; start one with: tea-runner worker" in (
         said.lines
     )
+
+
+def test_the_log_format_is_an_option_and_a_setting(tmp_path: Path, broker: RedisServer) -> None:
+    """A warning of a process is a JSON object with --log-format json, and with log.format."""
+    state = {"TEA_RUNNER_STATE": str(tmp_path), "TEA_RUNNER_REDIS__URL": broker.url}
+    for words, env in (
+        (["--log-format", "json"], {}),
+        ([], {"TEA_RUNNER_LOG__FORMAT": "json"}),
+    ):
+        said = tea(
+            tmp_path,
+            *words,
+            *("-c", "forge.url=http://127.0.0.1:1", "-c", "repositories=a/*"),
+            *("reconcile", "--once"),
+            env={**state, **env},
+        )
+        rows = [json.loads(line) for line in said.err.splitlines()]
+        assert {"workers.reconciler"} == {row["logger"] for row in rows}, said
