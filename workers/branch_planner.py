@@ -15,7 +15,8 @@ from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.branch import is_pull
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.advance_branch import AdvanceResult, BranchAdvancer
+from tea_runner.flow.advance_branch import BranchAdvancer
+from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
@@ -134,9 +135,8 @@ class BranchPlanner:
         known.rest()
         if advance is None:
             return None
-        if advance.planned is not None:
-            self._register(name, branch, advance.planned.tip)
-            self._site.superdatasets.announce(name, branch, advance.commit)
+        self._register(name, branch, advance.planned.tip)
+        self._site.superdatasets.announce(name, branch, advance.commit)
         said = True
         if advance.pipelines or advance.problems:
             with step("remember"):
@@ -150,7 +150,7 @@ class BranchPlanner:
             branch,
             advance.commit,
             mine,
-            missing_at=advancer.starved,
+            missing_at=advance.missing_at,
             statuses_accepted=said,
             waits_for_jobs=any(progress.jobs for progress in advance.pipelines.values()),
         ):
@@ -221,7 +221,7 @@ class BranchPlanner:
 
 def _drawing(advance: AdvanceResult) -> tuple[dict[str, list[str]], dict[str, str]]:
     """What a picture of the run needs: who reads whom, and where each has its home."""
-    if advance.planned is None or advance.planned.plan.problems:
+    if advance.problems:
         return {}, {}
     tip = advance.planned.tip
     above = {p.name: [other.name for other in tip.upstream(p)] for p in tip.pipelines}

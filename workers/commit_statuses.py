@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
-from tea_runner.flow.advance_branch import AdvanceResult
+from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.ports import StatusState
 from tea_runner.present import status_text
 from tea_runner.wiring import Site

@@ -14,7 +14,7 @@ from tea_runner.cli.resolved_file import Pinned
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
-from tea_runner.flow.advance_branch import AdvanceResult
+from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present import status_text

@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.planning.job import Job
-from tea_runner.flow.advance_branch import AdvanceResult, PipelineProgress
+from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from workers.job_runner import JobRunner
 from workers.job_worker import worker_dependencies
@@ -44,9 +45,8 @@ def run_locally(
             jobs = session.queue.take()
             if not jobs:
                 # What was published in an earlier round says what was done.
-                advance.pipelines.update(published)
-                advance.results = results
-                return advance
+                pipelines = {**advance.pipelines, **published}
+                return replace(advance, pipelines=pipelines, results=results)
             check()
             _do_all(session, jobs, workers, progress)
 

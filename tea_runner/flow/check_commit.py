@@ -16,10 +16,10 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import parse_record, parse_trailers
-from tea_runner.flow.advance_branch import command_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.publish_pipeline import command_of
 from tea_runner.flow.settle import draft, finish
 from tea_runner.ports import Dataset, Subdatasets
 

@@ -1,4 +1,4 @@
-"""What was computed although it was known in, verdicts out: the same bytes, others, or a failure."""
+"""Recomputed results: their comparison with the known ones, and the requests that asked for them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict
 from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_result
+from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.ports import RecomputeRequests
 
 
 def judge_recomputed(
     tip: CommitView, plan: PipelinePlan, finished: Sequence[FinishedDatum]
 ) -> tuple[list[FinishedDatum], list[RecomputeVerdict]]:
-    """What was computed again: the same bytes change nothing, others replace what stands."""
+    """Compare recomputed results with those in the tree.
+
+    :returns: the finished datums, those with other bytes marked to replace what is in the tree, and
+        a verdict for each recomputed datum.
+    """
     again = {decision.label for decision in plan.moving if decision.reason == "forced"}
     if not again:
         return list(finished), []
@@ -35,14 +41,38 @@ def judge_recomputed(
     return judged, verdicts
 
 
-def failures(
+def complete_requests(
+    requests: RecomputeRequests, planned: PlannedCommit, plan: PipelinePlan
+) -> list[RecomputeVerdict]:
+    """Complete the requests of a pipeline with no datum left to run.
+
+    :returns: verdicts of the datums that failed when they were computed again.
+    :raises QueueError: when the queue does not answer.
+    """
+    if plan.to_run:
+        return []
+    pending = requests.pending()
+    verdicts = []
+    for request, verdict in _failures(plan, planned.tried):
+        verdicts.append(verdict)
+        requests.record_verdicts(request, [verdict])
+    if pending:
+        words = {plan.pipeline.name, *(decision.key for decision in plan.decisions)}
+        requests.complete(words & pending.keys())
+    return verdicts
+
+
+def _failures(
     plan: PipelinePlan, tried: Mapping[str, tuple[str, str]]
 ) -> list[tuple[str, RecomputeVerdict]]:
-    """Of the keys that were tried again and failed, those of this pipeline, each with its wish."""
+    """Failed keys of this pipeline, each with the id of its request.
+
+    :param tried: key to (request id, error sentence) of all failed keys.
+    """
     labels = {decision.key: decision.label for decision in plan.decisions} if tried else {}
     return [
-        (wish, _verdict(plan, labels[key], key, "failed", verdict_sentence))
-        for key, (wish, verdict_sentence) in tried.items()
+        (request, _verdict(plan, labels[key], key, "failed", sentence))
+        for key, (request, sentence) in tried.items()
         if key in labels
     ]
 
@@ -61,6 +91,6 @@ def _verdict(
 
 
 def verdict_sentence(verdicts: Sequence[RecomputeVerdict]) -> str:
-    """What a status says of results that could not be reproduced."""
+    """For a commit status: which results could not be reproduced; empty when there are none."""
     others = [verdict.datum for verdict in verdicts if verdict.outcome == "differs"]
     return f"not reproducible: other bytes for {differing_datums(others)}" if others else ""

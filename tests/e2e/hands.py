@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_branch import AdvanceResult
+from tea_runner.flow.advance_result import AdvanceResult
 from tests.e2e.lab import Lab
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import JobWorker, worker_name

@@ -8,7 +8,8 @@ from tea_runner.core.git.tree import TREE, TreeEntry, edit_tree, lookup, walk_tr
 from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_record import parse_trailers
-from tea_runner.flow.advance_branch import AdvanceResult, BranchAdvancer
+from tea_runner.flow.advance_branch import BranchAdvancer
+from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.planning_cache import PlanningCache

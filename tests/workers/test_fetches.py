@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_branch import AdvanceResult
+from tea_runner.flow.advance_result import AdvanceResult
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting

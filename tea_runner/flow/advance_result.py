@@ -1,0 +1,70 @@
+"""What one call of :mod:`tea_runner.flow.advance_branch` found and did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.states import ENDED_STATES, PlanState
+from tea_runner.flow.make_plan import PlannedCommit
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineProgress:
+    """The state of one pipeline, and numbers of datums that add up to all of them."""
+
+    pipeline: str
+    state: PlanState
+    counts: Counter[str] = field(default_factory=Counter)
+    detail: str = ""
+    #: The results commit, if this call published it.
+    commit: str = ""
+    #: Ids of the jobs that it waits for.
+    jobs: list[str] = field(default_factory=list)
+    plan: PipelinePlan | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All decisions, in the order of the datums."""
+        return self.plan.decisions if self.plan is not None else ()
+
+    @property
+    def moving(self) -> tuple[Decision, ...]:
+        """Decisions of datums that do not just stay as they are."""
+        return self.plan.moving if self.plan is not None else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdvanceResult:
+    """The last plan of a call, and what the call did."""
+
+    planned: PlannedCommit
+    pipelines: dict[str, PipelineProgress]
+    #: Results commits that were published, the oldest first.
+    results: list[str]
+    #: Of known results that were computed again.
+    verdicts: list[RecomputeVerdict]
+    #: Tips of ``git-annex`` at which input content was missing that the branch waits for.
+    missing_at: set[str]
+
+    @property
+    def commit(self) -> str:
+        """The branch's tip."""
+        return self.planned.tip.commit
+
+    @property
+    def origin(self) -> str:
+        """The commit that was pushed, below its results commits."""
+        return self.planned.tip.origin
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Problems of pipeline files that keep pipelines from being planned."""
+        return self.planned.plan.problems
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way any more."""
+        return all(p.state in ENDED_STATES for p in self.pipelines.values())

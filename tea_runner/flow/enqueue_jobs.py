@@ -1,0 +1,89 @@
+"""Enqueueing of the jobs that a pipeline's plan needs, in sets of datums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from tea_runner.core.git.scope import queue_namespace
+from tea_runner.core.planning.job import Job, Throughput, batch_datums
+from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.pipeline_inputs import input_bytes
+from tea_runner.ports import Dataset, JobQueue
+
+
+def enqueue_jobs(
+    dataset: Dataset,
+    queue: JobQueue,
+    branch: str,
+    planned: PlannedCommit,
+    plan: PipelinePlan,
+    *,
+    scope: str,
+    throughput: Callable[[str], Throughput | None],
+) -> list[str]:
+    """Enqueue what is not in flight, and subscribe the branch to what is.
+
+    :param scope: of the branch.
+    :param throughput: of a pipeline's datums, where it is known.
+    :returns: ids of all jobs that the pipeline waits for.
+    :raises QueueError: when the queue does not answer.
+    """
+    in_flight = _in_flight(dataset, queue, planned, [d.key for d in plan.to_run], scope)
+    ids = list(dict.fromkeys(in_flight.values()))
+    for job_id in ids:
+        queue.subscribe(dataset.name, branch, job_id)
+    # By the id of the recompute request; the empty text for datums without a known result.
+    by_request: dict[str, list[Decision]] = {}
+    for decision in plan.to_run:
+        if decision.key not in in_flight:
+            request = planned.forced.get(decision.key, "")
+            by_request.setdefault(request, []).append(decision)
+    most = plan.pipeline.parallelism
+    if most is not None:
+        # Jobs in flight count.  The branch is planned again at each job's end, so that the rest
+        # follows then.
+        most = max(0, most - len(ids))
+    limited = chain.from_iterable(by_request.values()) if plan.pipeline.datum_set_bytes else ()
+    inputs = planned.works[plan.pipeline.name]
+    sizes = input_bytes(planned.tip, inputs, (decision.label for decision in limited))
+    pins = tuple(sorted(planned.tip.pins.items()))
+    sets = [
+        (request, group)
+        for request, decisions in sorted(by_request.items())
+        for group in batch_datums(
+            decisions,
+            number=plan.pipeline.datum_set_number,
+            most=most,
+            pace=throughput(plan.pipeline.name),
+            size_bytes=plan.pipeline.datum_set_bytes,
+            bytes_of=lambda decision: sizes[decision.label],
+        )
+    ]
+    for request, group in sets:
+        job = Job(
+            repository=dataset.name,
+            branch=branch,
+            commit=planned.tip.commit,
+            salt=request,
+            pipeline=plan.pipeline.name,
+            datums=tuple((decision.label, decision.key) for decision in group),
+            scope=scope,
+            pins=pins,
+        )
+        queue.enqueue(job)
+        ids.append(job.id)
+    return ids
+
+
+def _in_flight(
+    dataset: Dataset, queue: JobQueue, planned: PlannedCommit, keys: Sequence[str], scope: str
+) -> dict[str, str]:
+    """Keys with a live job, here or in a repository whose results count here, and the job's id."""
+    found = dict(queue.in_flight(queue_namespace(dataset.name, scope), keys))
+    for name in dataset.trusted_repositories:
+        rest = [key for key in keys if key not in found and key not in planned.forced]
+        if rest:
+            found.update(queue.in_flight(queue_namespace(name, ""), rest))
+    return found

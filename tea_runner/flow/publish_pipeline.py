@@ -1,0 +1,164 @@
+"""Publication of one pipeline whose results are all known: a results commit on its branch.
+
+The outcome is a value; the caller decides what follows from it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
+from tea_runner.core.git.scope import refs_of
+from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.results.compose import FinishedDatum
+from tea_runner.core.results.dataset_command import Paths, declared_outputs, record_text
+from tea_runner.core.results.result import Result
+from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.recompute import judge_recomputed
+from tea_runner.flow.settle import finish, settle
+from tea_runner.ports import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The branch has the pipeline's results."""
+
+    #: The results commit; the former tip when nothing had to change.
+    commit: str
+    changed: bool
+    #: Of datums that were computed again.
+    verdicts: tuple[RecomputeVerdict, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishRefused:
+    """The results may not be committed as they are; only a change of the dataset helps."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsUnreadable:
+    """Some known results are not complete any more; their datums have to be computed again."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchMoved:
+    """The branch or the ``git-annex`` branch has moved since it was fetched; nothing was published."""
+
+
+PublishOutcome = Published | PublishRefused | ResultsUnreadable | BranchMoved
+
+
+def publish_pipeline(
+    dataset: Dataset,
+    branch: str,
+    planned: PlannedCommit,
+    plan: PipelinePlan,
+    *,
+    who: str,
+    scope: str,
+) -> PublishOutcome:
+    """Compose and push the results commit of a pipeline whose plan is "ready".
+
+    :param who: author and committer, ``Name <address>``.
+    :param scope: of the branch.
+    :raises OutsideError: when the forge or a storage does not answer.
+    """
+    inputs = planned.works[plan.pipeline.name]
+    finished = finish(inputs, plan, lambda d: _known_result(dataset, planned, inputs, d, scope))
+    if isinstance(finished, Decision):
+        if finished.key not in planned.unsettled:
+            return ResultsUnreadable(keys=(finished.key,))
+        return PublishRefused(
+            message=f"the result of datum {finished.label} cannot be saved as .gitattributes asks "
+            f"for it here; give both pipelines the same rules"
+        )
+    finished, verdicts = judge_recomputed(planned.tip, plan, finished)
+    try:
+        done = settle(
+            dataset,
+            branch,
+            planned.tip,
+            inputs,
+            finished,
+            plan.gone(planned.tip.manifest(plan.pipeline)),
+            who=who,
+            storage_uuid=dataset.storage_uuid,
+            stored=_stored_keys(planned, plan),
+            command=command_of(inputs),
+        )
+    except ContentMissing as error:
+        missing = set(error.keys)
+        keys = [f.key for f in finished if missing & {o.name for o in f.result.outputs}]
+        if not keys:
+            raise
+        return ResultsUnreadable(keys=tuple(keys))
+    except (OutputRefused, UserError) as error:
+        return PublishRefused(message=error.message)
+    if done is None:
+        return BranchMoved()
+    composition, commit = done
+    return Published(commit=commit, changed=not composition.empty, verdicts=tuple(verdicts))
+
+
+def _known_result(
+    dataset: Dataset, planned: PlannedCommit, inputs: PipelineInputs, decision: Decision, scope: str
+) -> Result | None:
+    """A known result, converted to the attributes of the directory where this datum's outputs go."""
+    unsettled = planned.unsettled.get(decision.key)
+    result = unsettled[1] if unsettled else dataset.known_result(decision.key, scope)
+    if result is None:
+        return None
+    directory = "/".join(part for part in (inputs.pipeline.home, decision.place) if part)
+    return dataset.converted_result(result, planned.tip.root, directory)
+
+
+def _stored_keys(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:
+    """Annex keys that jobs of this plan have stored and verified."""
+    results = (planned.unsettled.get(decision.key) for decision in plan.moving)
+    return {
+        output.name
+        for found in results
+        if found is not None
+        for output in found[1].outputs
+        if output.kind == "annex"
+    }
+
+
+def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> list[str]:
+    """Refs of jobs of this scope whose results are all in the manifest of a settled pipeline."""
+    by_ref: dict[str, set[str]] = {}
+    for key, (ref, _) in planned.unsettled.items():
+        # A ref of the trusted scope may be needed by a trusted branch, so others leave it.
+        if ref.startswith(refs_of(scope)):
+            by_ref.setdefault(ref, set()).add(key)
+    settled = {decision.key for decision in plan.moving}
+    if not settled.issuperset(chain.from_iterable(by_ref.values())):
+        settled = {decision.key for decision in plan.decisions}
+    return [ref for ref, keys in by_ref.items() if keys <= settled]
+
+
+def command_of(inputs: PipelineInputs) -> Callable[[Sequence[FinishedDatum]], str] | None:
+    """What makes the shell text of a run record; None where ``tea-runner exec`` is needed instead.
+
+    With ``view: dataset`` and without a container, the command runs by itself in a clone.
+    """
+    plain = inputs.pipeline.view == "dataset" and not inputs.pipeline.transform.image
+    return functools.partial(_shell_text, inputs) if plain else None
+
+
+def _shell_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
+    texts = []
+    for item in group:
+        datum = inputs.datum(item.label)
+        paths = Paths(inputs=item.inputs, outputs=declared_outputs(inputs.pipeline, datum))
+        texts.append(record_text(inputs.pipeline, paths, inputs.view(datum).places))
+    return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)
