@@ -134,8 +134,17 @@ class JobStore:
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when the job has ended, which may be now."""
         subscriber = keys.branch_id(repository, branch)
-        self._redis.sadd(keys.subscribers(job_id), subscriber)
-        self._redis.sadd(keys.pending(subscriber), job_id)
+        requested = self._subscribe_script(
+            keys=[
+                keys.job(job_id),
+                keys.subscribers(job_id),
+                keys.pending(subscriber),
+                keys.plan_requests(),
+            ],
+            args=[job_id, subscriber, keys.subscribers.ttl, job_scripts.ENDED],
+        )
+        if requested:
+            self._enqueue("plan", json.dumps([repository, branch]))
 
     def forget_failures(self, repository: str, datum_keys: Iterable[str]) -> int:
         """Let keys that failed be tried again; returns how many there were."""
