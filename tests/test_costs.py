@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from tea_runner.core.planning.plan import decide
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host import process
@@ -166,7 +166,7 @@ def test_an_unchanged_tree_is_not_read_again(lab: Lab) -> None:
         before = repository.objects.reads
         commit = repository.tip("main")
         assert commit is not None
-        tip = CommitView(repository.objects, commit, memory)
+        tip = open_commit(repository.objects, commit, memory)
         planned = make_plan(repository, tip, failures=lambda _: {})
         assert ["settled"] == [plan.state for plan in planned.plan.pipelines]
         return repository.objects.reads - before

@@ -162,7 +162,7 @@ class BranchPlanner:
         """Have this branch planned again when a subdataset that it tracks moves."""
         names = []
         with contextlib.suppress(TeaError):
-            subdatasets = tip.subdatasets
+            subdatasets = tip.tree.subdatasets
             if subdatasets is not None:
                 names += [subdatasets.name(submodule) for submodule, _ in tracked(tip).values()]
         self._site.superdatasets.register(name, branch, names)
@@ -224,5 +224,5 @@ def _drawing(advance: AdvanceResult) -> tuple[dict[str, list[str]], dict[str, st
     if advance.problems:
         return {}, {}
     tip = advance.planned.tip
-    above = {p.name: [other.name for other in tip.upstream(p)] for p in tip.pipelines}
+    above = {p.name: [other.name for other in tip.pipelines.upstream(p)] for p in tip.pipelines}
     return above, {p.name: p.home for p in tip.pipelines}

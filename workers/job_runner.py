@@ -21,7 +21,7 @@ from tea_runner.core.results.result import Result, format_results
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.forge_dataset import RESULTS, ForgeDataset
 from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.openat import remove_tree
@@ -90,7 +90,7 @@ class JobRunner:
         began = time.monotonic()
         tip, work = self._work(job)
         annex = self.repository.prepared_annex()
-        backend = annex_backend(tip.blob_at(".gitattributes") or b"")
+        backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
         saver = OutputSaver(annex, self._attributes, self.repository.writer(), backend)
         bench = DatumRunner(
             environment=self.means.environment(work.pipeline),
@@ -131,7 +131,7 @@ class JobRunner:
                     )
                     continue
                 with step("save"):
-                    outputs = saver.save(computed.found, tip.root, computed.directory)
+                    outputs = saver.save(computed.found, tip.tree.root, computed.directory)
                 recovered = computed.ran.how == "recovered"
                 result = Result(key, outputs, computed.ran.code, recovered, saver.rule, job.salt)
                 report.results.append(result)
@@ -171,7 +171,7 @@ class JobRunner:
 
     def _dataset(self, tip: CommitView, path: str) -> ForgeDataset:
         """The dataset itself, or a subdataset of it."""
-        linked = tip.resolve(path)[0].linked if path else None
+        linked = tip.tree.resolve(path)[0].repository if path else None
         return linked if isinstance(linked, ForgeDataset) else self.repository
 
     def _work(self, job: Job) -> tuple[CommitView, PipelineInputs]:
@@ -179,7 +179,7 @@ class JobRunner:
         reached("derive")
         known = self._works.get((job.commit, job.pipeline, job.pins))
         if known is None:
-            pipeline = next((p for p in tip.pipelines if p.name == job.pipeline), None)
+            pipeline = tip.pipelines.find(job.pipeline)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
             known = derive_inputs(tip, pipeline)
@@ -203,11 +203,11 @@ class JobRunner:
             ) from error
 
     def _at(self, job: Job) -> CommitView:
-        return CommitView(
+        return open_commit(
             self.repository.objects,
             job.commit,
             self._memory,
-            links=self.repository.subdatasets,
+            subdatasets=self.repository.subdatasets,
             pins=dict(job.pins),
         )
 

@@ -47,7 +47,7 @@ def wanted_keys(
                 if key is not None:
                     keys.setdefault(source.dataset, {})[key] = None
     for path in (*work.code, work.image):
-        key = tip.fact(path).key if path else None
+        key = tip.files.fact(path).key if path else None
         if key is not None:
             keys.setdefault("", {})[key] = None
     return {dataset: list(found) for dataset, found in keys.items()}
@@ -59,7 +59,7 @@ def make_code(
     """The dataset as the command sees it besides its inputs: the declared code files."""
     room.mkdir(mode=0o755, exist_ok=True)
     for path in work.code:
-        _place(room / path, "", tip.fact(path), content, blob)
+        _place(room / path, "", tip.files.fact(path), content, blob)
 
 
 def make_view(

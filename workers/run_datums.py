@@ -186,7 +186,7 @@ class DatumRunner:
         work = batch.work
         if not work.image:
             return work.pipeline.transform.image
-        fact = batch.tip.fact(work.image)
+        fact = batch.tip.files.fact(work.image)
         if fact.key is not None:
             return str(batch.content[fact.key])
         file = batch.base / "image"
@@ -212,7 +212,7 @@ class DatumRunner:
             batch.work.sources,
             key=item.key,
             job=batch.job,
-            commit=batch.tip.commit,
+            commit=batch.tip.tree.commit,
             pfs=places.pfs,
             dataset=places.dataset,
         )

@@ -12,9 +12,10 @@ from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.settle import finish, settle
 from tea_runner.host import process
 
@@ -118,7 +119,7 @@ class Commits:
             tip,
             work,
             finished,
-            plan.gone(tip.manifest(plan.pipeline)),
+            plan.gone(read_manifest(tip.tree, plan.pipeline.home)),
             who="a <a@b>",
             storage_uuid=lambda: _UUID,
             stored=stored,
@@ -136,7 +137,7 @@ class Commits:
         commit = repository.tip("main")
         assert commit is not None
         return make_plan(
-            repository, CommitView(repository.objects, commit, memory), failures=lambda _: {}
+            repository, open_commit(repository.objects, commit, memory), failures=lambda _: {}
         )
 
     def _floor(self, book: Book) -> float:

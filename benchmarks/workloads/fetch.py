@@ -10,7 +10,7 @@ from benchmarks.datasets import annexed_tree
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from workers.provision import wanted_keys
@@ -59,7 +59,7 @@ class Fetches:
             before = _size(state)
             began = time.perf_counter()
             repository.refresh()
-            tip = CommitView(repository.objects, commit, memory)
+            tip = open_commit(repository.objects, commit, memory)
             pipeline = next(p for p in tip.pipelines if p.home == f"s{self.group}")
             found = derive_inputs(tip, pipeline)
             views = [found.view(datum) for datum in found.datums]

@@ -12,7 +12,7 @@ from benchmarks.stand import Stand
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import edited_files
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
@@ -34,7 +34,7 @@ def make(repository: ForgeDataset, memory: PlanningCache) -> PlannedCommit:
     """The plan of the main branch, made as the planner makes it."""
     commit = repository.tip("main")
     assert commit is not None
-    tip = CommitView(repository.objects, commit, memory)
+    tip = open_commit(repository.objects, commit, memory)
     with gc_paused():
         return make_plan(repository, tip, failures=lambda _: {})
 
@@ -52,8 +52,8 @@ class Plans:
         self.repository.refresh()
         commit = self.repository.tip("main")
         assert commit is not None
-        tip = CommitView(self.repository.objects, commit, PlanningCache())
-        work = derive_inputs(tip, tip.pipelines[0])
+        tip = open_commit(self.repository.objects, commit, PlanningCache())
+        work = derive_inputs(tip, tip.pipelines.ordered[0])
         rows = tuple(Row(item.label, item.key, item.place, ()) for item in work.keyed)
         manifest = Manifest.of(rows, parts=work.shared.parts, inputs_at=commit)
         files = edited_files(Manifest(), manifest, lambda: ())

@@ -14,8 +14,9 @@ from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.check_freshness import check_freshness
-from tea_runner.flow.commit_view import CommitView, pipeline_of
-from tea_runner.flow.unsaved_commit import UnsavedCommit
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_set import PipelineSet
+from tea_runner.flow.unsaved_commit import unchecked_pipelines
 from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg, dag_text
 
 
@@ -34,18 +35,18 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     session = open_dataset(context)
     tip = session.tip(at)
     broken = told(tip)
-    draft = UnsavedCommit(tip.objects, tip.commit, session.memory)
-    upstream = _upstream(draft, files=files)
+    pipelines = unchecked_pipelines(tip.tree)
+    upstream = _upstream(pipelines, files=files)
     with progress_line(context, lambda: session.clone.mirror.objects.reads):
         notes = _notes(tip) if counts else {}
-    if not draft.pipelines:
+    if not pipelines.written:
         if broken:
             return 1
         raise NotFound("this dataset has no pipeline yet; tea-runner init writes one")
     names = dict.fromkeys([*(each for reads in upstream.values() for each in reads), *upstream])
     boxes = [Box(name=name, note=notes.get(name, "")) for name in names]
     if context.as_json:
-        homes = {pipeline.name: pipeline.home for pipeline in draft.pipelines}
+        homes = {pipeline.name: pipeline.home for pipeline in pipelines}
         rows = [
             {"name": name, "reads": upstream.get(name, []), "home": homes.get(name)}
             for name in names
@@ -63,14 +64,13 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     return int(broken)
 
 
-def _upstream(tip: UnsavedCommit, *, files: bool) -> dict[str, list[str]]:
+def _upstream(pipelines: PipelineSet, *, files: bool) -> dict[str, list[str]]:
     """What each pipeline reads: pipelines, and folders with a slash at their end."""
-    by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     found: dict[str, list[str]] = {}
-    for pipeline in tip.pipelines:
+    for pipeline in pipelines:
         reads = found.setdefault(pipeline.name, [])
         for leaf in pfs_leaves(pipeline.input):
-            other = pipeline_of(leaf, by_name)
+            other = pipelines.source_of(leaf)
             name = other.name if other else Path(leaf.repo).as_posix() + "/"
             if (other or files) and name not in reads:
                 reads.append(name)

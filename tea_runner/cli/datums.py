@@ -68,7 +68,9 @@ def command(
         if lines:
             click.echo("\n".join(lines))
         else:
-            _say_none(context, work, [other.name for other in tip.upstream(work.pipeline)])
+            _say_none(
+                context, work, [other.name for other in tip.pipelines.upstream(work.pipeline)]
+            )
     if not works and not broken:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     return int(broken)

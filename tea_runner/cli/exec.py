@@ -18,6 +18,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_set import UncheckedPipelineSet
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.protocol import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
@@ -42,7 +43,7 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     session = open_dataset(context)
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
-    pinned = _WithPipeline(tip, pipeline)
+    pinned = _pinned_view(tip, pipeline)
     work = derive_inputs(pinned, pipeline)
     missing = [label for label in datums if work.find(label) is None]
     if missing:
@@ -99,7 +100,7 @@ def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> Da
 
 
 def _dataset(session: OpenDataset, tip: CommitView, path: str) -> ForgeDataset:
-    linked = tip.resolve(path)[0].linked if path else None
+    linked = tip.tree.resolve(path)[0].repository if path else None
     return linked if isinstance(linked, ForgeDataset) else session.clone
 
 
@@ -125,7 +126,7 @@ def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipe
     data = session.clone.objects.blob(blob)
     if data is None:
         raise NotFound(f"pipeline file {blob[:12]} is not in this clone; fetch its whole history")
-    current = next((p for p in tip.pipelines if p.name == name), None)
+    current = tip.pipelines.find(name)
     path = current.spec_path if current else f"{name}/spec.yml"
     for pipeline in parse_specs(path, data, blob).pipelines:
         if pipeline.spec_document == int(number):
@@ -133,14 +134,7 @@ def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipe
     raise NotFound(f"document {number} of pipeline file {blob[:12]} is no pipeline")
 
 
-class _WithPipeline(CommitView):
-    """A tip in which one pipeline is as it was recorded."""
-
-    def __init__(self, tip: CommitView, pipeline: Pipeline) -> None:
-        super().__init__(tip.objects, tip.commit, tip.cache, links=tip.subdatasets)
-        self._pinned = pipeline
-        self._others = tuple(p for p in tip.pipelines if p.name != pipeline.name)
-
-    @property
-    def pipelines(self) -> tuple[Pipeline, ...]:
-        return (*self._others, self._pinned)
+def _pinned_view(tip: CommitView, pipeline: Pipeline) -> CommitView:
+    """The commit with one pipeline as it was recorded."""
+    others = [other for other in tip.pipelines if other.name != pipeline.name]
+    return CommitView(tip.tree, lambda _: UncheckedPipelineSet([*others, pipeline]))

@@ -122,20 +122,20 @@ def _guess(top: Path) -> str:
 
 def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str, str], list[str]]:
     tip = session.tip(commit)
-    record = parse_record(session.clone.objects.commit(tip.commit).message)
+    record = parse_record(session.clone.objects.commit(tip.tree.commit).message)
     if record is None:
         raise NotFound(
-            f"commit {tip.commit[:12]} has no run record; "
+            f"commit {tip.tree.commit[:12]} has no run record; "
             f"git log --oneline --grep='DATALAD RUNCMD' lists those that have one"
         )
 
     def look(path: str) -> Sequence[str] | None:
-        entry = tip.entry("" if path == "." else path)
+        entry = tip.tree.entry("" if path == "." else path)
         if entry is None:
             return None
-        return list(tip.objects.tree(entry.oid)) if entry.mode == TREE else ()
+        return list(tip.tree.objects.tree(entry.oid)) if entry.mode == TREE else ()
 
-    return from_record(record, home=home.strip("/"), commit=tip.commit, look=look)
+    return from_record(record, home=home.strip("/"), commit=tip.tree.commit, look=look)
 
 
 def _write(session: OpenDataset, top: Path, written: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.prov_document import write_prov
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
@@ -78,19 +79,19 @@ def _files(tip: CommitView, path: str) -> list[str]:
     :raises NotFound: when there is neither at this commit.
     """
     at, rest = tip.resolve(path)
-    entry = at.entry(rest) if rest else None
+    entry = at.tree.entry(rest) if rest else None
     if entry is not None and entry.mode not in (TREE, SUBMODULE):
         return [path]
     before = path[: len(path) - len(rest)]
-    found = [before + one for one in at.files_below(rest)] if entry is not None else []
+    found = [before + one for one in at.tree.files_below(rest)] if entry is not None else []
     if not found:
-        raise NotFound(f"there is no file {path or 'here'} in commit {tip.commit[:12]}")
+        raise NotFound(f"there is no file {path or 'here'} in commit {tip.tree.commit[:12]}")
     return found
 
 
 def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, Made]:
     """Path to the commit that last wrote it, for everything below a directory."""
-    linked = tip.linked
+    linked = tip.tree.repository
     repository = linked if isinstance(linked, ForgeDataset) else session.clone
     out = repository.mirror.git(
         "log",
@@ -98,7 +99,7 @@ def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, M
         "--format=%x01%H %s",
         "--name-only",
         "-z",
-        tip.commit,
+        tip.tree.commit,
         "--",
         home or ".",
         check=False,
@@ -116,8 +117,15 @@ def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, M
 def _open(tip: CommitView, commit: str) -> CommitView | None:
     """Another commit of the same dataset, None when it is not at hand."""
     try:
-        return CommitView(
-            tip.objects, commit, tip.cache, links=tip.subdatasets, path=tip.path, linked=tip.linked
+        here = tip.tree
+        other = CommitTree(
+            here.objects,
+            commit,
+            here.cache,
+            subdatasets=here.subdatasets,
+            path=here.path,
+            repository=here.repository,
         )
+        return CommitView(other)
     except OutsideError:
         return None

@@ -15,8 +15,9 @@ from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
 from tea_runner.dataset.local_clone import CloneMirror, clone_environment, find_clone
 from tea_runner.dataset.worktree import annexed, everything, unsaved
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.lint_pipelines import lint_pipelines
-from tea_runner.flow.unsaved_commit import UnsavedCommit, UnsavedFiles, unsaved_commit
+from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
 from tea_runner.host.tool_path import tool_path
 from tea_runner.present.problem_text import problem_lines, problem_rows
 
@@ -98,9 +99,9 @@ def _files(found: dict[str, tuple[int, bytes | None] | None]) -> dict[str, Unsav
     return {path: UnsavedFiles(*entry) if entry else None for path, entry in found.items()}
 
 
-def _specs(draft: UnsavedCommit) -> tuple[str, ...]:
-    names = {pipeline.spec_path for pipeline in draft.written}
-    names |= {problem.file for problem in draft.problems}
+def _specs(draft: CommitView) -> tuple[str, ...]:
+    names = {pipeline.spec_path for pipeline in draft.pipelines.written}
+    names |= {problem.file for problem in draft.pipelines.problems}
     return tuple(sorted(names))
 
 

@@ -14,7 +14,7 @@ from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import Clone
 from tea_runner.flow.advance_branch import BranchAdvancer
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.planning_cache import PlanningCache
@@ -45,7 +45,9 @@ class OpenDataset:
             if at == "HEAD":
                 raise NotFound("this dataset has no commit yet; save something: datalad save")
             raise NotFound(f"there is no commit {at}; git log --oneline lists them")
-        return CommitView(self.clone.objects, commit, self.memory, links=self.clone.subdatasets)
+        return open_commit(
+            self.clone.objects, commit, self.memory, subdatasets=self.clone.subdatasets
+        )
 
     def plan(
         self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
@@ -111,7 +113,7 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
     for name in names:
         if name in known:
             continue
-        broken = [problem for problem in tip.problems if problem.is_error]
+        broken = [problem for problem in tip.pipelines.problems if problem.is_error]
         if broken:
             raise NotFound(f"there is no pipeline {name} that can be used; {broken[0]}")
         near = difflib.get_close_matches(name, known, 1)
@@ -123,7 +125,7 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
 
 def told(tip: CommitView) -> bool:
     """Whether pipeline files have errors; each is told on stderr, because what follows lacks them."""
-    broken = [problem for problem in tip.problems if problem.is_error]
+    broken = [problem for problem in tip.pipelines.problems if problem.is_error]
     for problem in broken:
         click.echo(f"problem: {visible(str(problem))}", err=True)
     return bool(broken)

@@ -40,7 +40,7 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
             if not pipelines or pipeline.name in pipelines:
                 show(pipeline.name)
                 rows.append(resolve_spec(tip, pipeline))
-        whole = document(tip.commit, tip.dataset_id, rows)
+        whole = document(tip.tree.commit, tip.tree.dataset_id, rows)
         text = json.dumps(whole, indent=1) if context.as_json else _yaml(whole).rstrip()
     click.echo(text)
     return int(broken)

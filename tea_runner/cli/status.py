@@ -37,7 +37,7 @@ def command(
     broken = told(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
-        click.echo(json.dumps({"commit": tip.commit, "pipelines": rows}, indent=1))
+        click.echo(json.dumps({"commit": tip.tree.commit, "pipelines": rows}, indent=1))
     elif results:
         click.echo("\n".join(results_lines(results, everything=everything)))
     elif not broken:

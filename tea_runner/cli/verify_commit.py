@@ -43,7 +43,7 @@ def _check(
     context: Context, session: OpenDataset, commit: str, signers: Path | None, unsigned: bool
 ) -> int:
     tip = session.tip(commit)
-    found = session.clone.objects.read(tip.commit)
+    found = session.clone.objects.read(tip.tree.commit)
     raw = found[1] if found else b""
     problems = []
     who = ""
@@ -52,11 +52,11 @@ def _check(
             who = _signer(context, raw, signers, session.clone.clone.worktree)
         except Refused as error:
             problems.append(error.message)
-    verdict = check_commit(session.clone, tip.commit, raw, links=session.clone.subdatasets)
+    verdict = check_commit(session.clone, tip.tree.commit, raw, links=session.clone.subdatasets)
     problems += verdict.problems
     if context.as_json:
         said = {
-            "commit": tip.commit,
+            "commit": tip.tree.commit,
             "pipeline": verdict.pipeline,
             "signer": who,
             "datums": verdict.datums,
@@ -66,12 +66,12 @@ def _check(
         click.echo(json.dumps(said, indent=1))
         return 1 if problems else 0
     for problem in problems:
-        click.echo(f"verify({tip.commit[:12]}): {problem}", err=True)
+        click.echo(f"verify({tip.tree.commit[:12]}): {problem}", err=True)
     if problems:
         return 1
     signed = f", signed by {who}" if who else ""
     click.echo(
-        f"ok: {tip.commit[:12]} is what pipeline {verdict.pipeline} makes: {verdict.datums} datums, "
+        f"ok: {tip.tree.commit[:12]} is what pipeline {verdict.pipeline} makes: {verdict.datums} datums, "
         f"{verdict.outputs} outputs{signed}"
     )
     return 0

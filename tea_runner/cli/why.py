@@ -52,7 +52,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
                 pipeline,
                 label,
                 lambda commit: _open(session, commit),
-                lambda output: _made(session, planned.tip.commit, output),
+                lambda output: _made(session, planned.tip.tree.commit, output),
             )
             for pipeline, label in meant.datums[: None if context.as_json else _SHOWN]
         ]
@@ -102,7 +102,7 @@ def _unknown(planned: PlannedCommit, word: str, path: str) -> str:
     works = planned.works.values()
     known = [item.label for work in works for item in work.keyed[:_COMPARED]]
     known += [p for work in works for d in work.datums[:_COMPARED] for p in work.input_paths(d)]
-    if planned.tip.entry(path) is not None:
+    if planned.tip.tree.entry(path) is not None:
         return f"{path} is in this commit, but no pipeline reads or makes it"
     near = difflib.get_close_matches(word, known, 1)
     if near:

@@ -18,7 +18,7 @@ from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow import recompute
 from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.planning_cache import PlanningCache
@@ -129,11 +129,11 @@ class _Advance:
         """The plan of a commit, with tracked subdatasets at the tips of their own branches."""
         links, objects = self._dataset.subdatasets, self._dataset.objects
         cache = self._advancer.cache
-        tip = CommitView(objects, commit, cache, links=links)
+        tip = open_commit(objects, commit, cache, subdatasets=links)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = CommitView(objects, commit, cache, links=links, pins=pins)
+                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins)
         return make_plan(
             self._dataset,
             tip,

@@ -52,12 +52,12 @@ class AdvanceResult:
     @property
     def commit(self) -> str:
         """The branch's tip."""
-        return self.planned.tip.commit
+        return self.planned.tip.tree.commit
 
     @property
     def origin(self) -> str:
         """The commit that was pushed, below its results commits."""
-        return self.planned.tip.origin
+        return self.planned.tip.tree.origin
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import parse_record, parse_trailers
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import command_of
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.settle import draft, finish
 from tea_runner.ports import Dataset, Subdatasets
 
@@ -61,23 +62,25 @@ def _compare(
     dataset: Dataset, commit: str, raw: bytes, verdict: CommitCheck, links: Subdatasets | None
 ) -> None:
     facts = dataset.objects.commit(commit)
-    before = CommitView(dataset.objects, facts.parents[0], PlanningCache())
-    pins = _pins(dataset, before.root, facts.tree)
-    tip = CommitView(dataset.objects, facts.parents[0], PlanningCache(), links=links, pins=pins)
-    after = CommitView(dataset.objects, commit, PlanningCache())
+    before = open_commit(dataset.objects, facts.parents[0], PlanningCache())
+    pins = _pins(dataset, before.tree.root, facts.tree)
+    tip = open_commit(
+        dataset.objects, facts.parents[0], PlanningCache(), subdatasets=links, pins=pins
+    )
+    after = open_commit(dataset.objects, commit, PlanningCache())
     pipeline = next((p for p in tip.pipelines if p.name == verdict.pipeline), None)
     if pipeline is None:
         verdict.problems.append(
-            f"commit {tip.commit[:12]}, on which it builds, has no pipeline {verdict.pipeline}"
+            f"commit {tip.tree.commit[:12]}, on which it builds, has no pipeline {verdict.pipeline}"
         )
         return
     work = derive_inputs(tip, pipeline)
-    manifest = after.manifest(pipeline)
+    manifest = read_manifest(after.tree, pipeline.home)
     _check_keys(work, manifest, tip, verdict)
     results = _results(dataset, after, work, manifest, verdict)
     if verdict.problems:
         return
-    exits = _exits(dataset, commit, tip.commit)
+    exits = _exits(dataset, commit, tip.tree.commit)
     rows = manifest.by_datum
     decisions = tuple(
         Decision(item.label, item.key, item.place, "reuse", "known")
@@ -103,7 +106,7 @@ def _compare(
         tip,
         work,
         finished,
-        plan.gone(tip.manifest(pipeline)),
+        plan.gone(read_manifest(tip.tree, pipeline.home)),
         who=who,
         command=command_of(work),
     )
@@ -139,7 +142,7 @@ def _check_keys(
         item = keys.get(row.datum)
         if item is None:
             verdict.problems.append(
-                f"datum {row.datum} is in the manifest, but not in commit {tip.commit[:12]}"
+                f"datum {row.datum} is in the manifest, but not in commit {tip.tree.commit[:12]}"
             )
         elif (item.key, item.place) != (row.key, row.place):
             verdict.problems.append(
@@ -174,7 +177,7 @@ def _output(
     dataset: Dataset, after: CommitView, home: str, row: Row, path: str
 ) -> ResultFile | None:
     full = "/".join(part for part in (home, row.place, path) if part)
-    entry = lookup(dataset.objects.tree, after.root, full)
+    entry = lookup(dataset.objects.tree, after.tree.root, full)
     if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
         return None
     data = dataset.objects.blob(entry.oid) if entry.mode == LINK else None

@@ -17,6 +17,7 @@ from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import lost_datums
 from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.read_manifest import read_manifest
 
 
 def check_freshness(
@@ -31,7 +32,9 @@ def check_freshness(
     for pipeline in tip.pipelines:
         begin(pipeline.name)
         behind = tuple(
-            other.name for other in tip.upstream(pipeline) if not found[other.name].current
+            other.name
+            for other in tip.pipelines.upstream(pipeline)
+            if not found[other.name].current
         )
         found[pipeline.name] = _one(tip, pipeline, behind)
     results = [each for each in found.values() if not only or each.name in only]
@@ -45,7 +48,7 @@ def _one(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> Pipeli
         return PipelineFreshness(
             name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message
         )
-    before = tip.manifest(pipeline)
+    before = read_manifest(tip.tree, pipeline.home)
     datums = datum_freshness(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 
@@ -54,11 +57,11 @@ def _strays(tip: CommitView) -> list[PipelineFreshness]:
     """Manifests that no pipeline's home holds: their pipeline was removed, or moved."""
     homes = {pipeline.home for pipeline in tip.pipelines}
     found = []
-    for path, entry in walk_tree(tip.objects.tree, tip.root):
+    for path, entry in walk_tree(tip.tree.objects.tree, tip.tree.root):
         home, _, name = path.rpartition("/")
         if name != manifest_text.NAME or home in homes or entry.mode in (LINK, SUBMODULE):
             continue
-        manifest = tip.manifest_at(home)
+        manifest = read_manifest(tip.tree, home)
         if manifest == Manifest():
             continue
         rows = tuple(DatumFreshness(row.datum, "orphaned", "", row.paths) for row in manifest.rows)

@@ -36,7 +36,7 @@ def differing_paths(
 def is_same_result(tip: CommitView, path: str, output: ResultFile) -> bool:
     """Whether a commit has the output of a result at this path."""
     if output.kind == "link":
-        entry = tip.entry(path)
+        entry = tip.tree.entry(path)
         return entry is not None and entry.mode == LINK and entry.oid == output.name
     # An annex key does not record whether its file is executable.
     mode = output.mode if output.kind == "git" else None
@@ -54,11 +54,11 @@ def is_same_file(
 
     :param mode: git's mode of a file that is not annexed; None for any.
     """
-    entry = tip.entry(path)
+    entry = tip.tree.entry(path)
     if entry is None:
         return False
     try:
-        fact = tip.fact(path)
+        fact = tip.files.fact(path)
     except UserError:
         return False
     if mode is not None and fact.key is None and entry.mode != mode:
@@ -70,4 +70,4 @@ def content_of(tip: CommitView, output: ResultFile) -> Content | None:
     """The content identity of an output; None when its annex key has no hash of content."""
     if output.kind == "annex":
         return key_content(output.name)
-    return blob_content(output.name, tip.objects.blob(output.name), tip.algorithm)
+    return blob_content(output.name, tip.tree.objects.blob(output.name), tip.files.algorithm)

@@ -48,7 +48,7 @@ def enqueue_jobs(
     limited = chain.from_iterable(by_request.values()) if plan.pipeline.datum_set_bytes else ()
     inputs = planned.works[plan.pipeline.name]
     sizes = input_bytes(planned.tip, inputs, (decision.label for decision in limited))
-    pins = tuple(sorted(planned.tip.pins.items()))
+    pins = tuple(sorted(planned.tip.tree.pins.items()))
     sets = [
         (request, group)
         for request, decisions in sorted(by_request.items())
@@ -65,7 +65,7 @@ def enqueue_jobs(
         job = Job(
             repository=dataset.name,
             branch=branch,
-            commit=planned.tip.commit,
+            commit=planned.tip.tree.commit,
             salt=request,
             pipeline=plan.pipeline.name,
             datums=tuple((decision.label, decision.key) for decision in group),

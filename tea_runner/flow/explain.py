@@ -13,6 +13,7 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_spec import seen_files
 
 #: A commit to the tip it is, or None when the clone has no such commit.
@@ -43,7 +44,7 @@ def find(planned: PlannedCommit, word: str, path: str) -> Match | None:
     made = tuple(
         (pipeline, row.datum)
         for pipeline in tip.pipelines
-        for row in tip.manifest(pipeline).rows
+        for row in read_manifest(tip.tree, pipeline.home).rows
         if path in _outputs(pipeline, row)
     )
     if made:
@@ -71,7 +72,7 @@ def _labelled(planned: PlannedCommit, word: str) -> Iterator[tuple[Pipeline, str
         keys = {item.label: item.key for item in work.keyed} if work else {}
         keys.update(
             (row.datum, row.key)
-            for row in planned.tip.manifest(pipeline).rows
+            for row in read_manifest(planned.tip.tree, pipeline.home).rows
             if row.datum not in keys
         )
         for label, key in keys.items():
@@ -98,10 +99,10 @@ def explain(
 ) -> Explanation:
     """Why this datum runs, waits or is known, and what made its results."""
     tip = planned.tip
-    before = tip.manifest(pipeline)
+    before = read_manifest(tip.tree, pipeline.home)
     row = before.row(label)
     outputs = _outputs(pipeline, row) if row else ()
-    there = [path for path in outputs if tip.entry(path) is not None]
+    there = [path for path in outputs if tip.tree.entry(path) is not None]
     decision = _decision(planned, pipeline, label)
     changes: tuple[Change, ...] = ()
     unknown = ""
@@ -126,7 +127,9 @@ def explain(
         unknown=unknown,
         outputs=tuple(there),
         made=last_commit(there[0]) if there else None,
-        readers=tuple(other.name for other in tip.pipelines if pipeline in tip.upstream(other)),
+        readers=tuple(
+            other.name for other in tip.pipelines if pipeline in tip.pipelines.upstream(other)
+        ),
     )
 
 
@@ -172,7 +175,7 @@ def _files(work: PipelineInputs, label: str) -> dict[str, str]:
 
 
 def _code(tip: CommitView, work: PipelineInputs) -> dict[str, str]:
-    return {path: str(tip.fact(path).content) for path in work.code}
+    return {path: str(tip.files.fact(path).content) for path in work.code}
 
 
 def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterator[Change]:

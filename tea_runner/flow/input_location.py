@@ -12,7 +12,8 @@ from tea_runner.core.datums.view import FileFact, Source
 from tea_runner.core.errors import OutsideError, SpecError, UserError
 from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, differences, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline
-from tea_runner.flow.commit_view import CommitView, pipeline_of
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.read_manifest import read_manifest
 
 _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 #: More changes than these are not followed one by one.
@@ -50,19 +51,19 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
 
     :raises UserError: when it names nothing, with what it may have meant.
     """
-    other = pipeline_of(leaf, {other.name: other for other in tip.pipelines})
+    other = tip.pipelines.source_of(leaf)
     if other is not None:
-        home = tip.entry(other.home)
+        home = tip.tree.entry(other.home)
         return InputLocation(
             prefix=other.home,
-            dataset=tip.path,
+            dataset=tip.tree.path,
             pipeline=other.name,
             tree=home.oid if home and home.mode == TREE else "",
-            algorithm=tip.algorithm,
+            algorithm=tip.files.algorithm,
             tip=tip,
         )
     tip, prefix = tip.resolve(place_of(tip, leaf))
-    found = tip.entry(prefix)
+    found = tip.tree.entry(prefix)
     if found is None or found.mode != TREE:
         raise _no_such_place(tip, pipeline, leaf, found)
     base = prefix + "/" if prefix else ""
@@ -72,32 +73,31 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
         skip.append(".datalad/")
     return InputLocation(
         prefix=prefix,
-        dataset=tip.path,
+        dataset=tip.tree.path,
         tree=found.oid,
         skip=tuple(skip),
-        algorithm=tip.algorithm,
+        algorithm=tip.files.algorithm,
         tip=tip,
     )
 
 
 def list_files(spot: InputLocation) -> list[str]:
     """Paths below the spot of all that is data, in order."""
-    read = spot.tip.objects.tree
+    read = spot.tip.tree.objects.tree
     if spot.pipeline:
-        pipeline = next(p for p in spot.tip.pipelines if p.name == spot.pipeline)
-        names = sorted(spot.tip.manifest(pipeline).paths, key=_byte_order)
+        names = sorted(read_manifest(spot.tip.tree, spot.prefix).paths, key=_byte_order)
         return [name for name in names if spot.tree and lookup(read, spot.tree, name)]
     return [path for path, entry in walk_tree(read, spot.tree) if _is_data(spot, path, entry)]
 
 
 def file_changes(before: InputLocation, after: InputLocation) -> FileChanges | None:
     """What differs between two spots; None where they are not the same place, or it is too much."""
-    same_objects = before.tip.objects is after.tip.objects
+    same_objects = before.tip.tree.objects is after.tip.tree.objects
     if before.pipeline or _place(before) != _place(after) or not same_objects:
         return None
     try:
         different = list(
-            islice(differences(after.tip.objects.tree, before.tree, after.tree), _FEW + 1)
+            islice(differences(after.tip.tree.objects.tree, before.tree, after.tree), _FEW + 1)
         )
     except OutsideError:  # the former tree was pushed away, and its objects are gone
         return None
@@ -127,24 +127,32 @@ def _is_data(spot: InputLocation, path: str, entry: TreeEntry | None) -> bool:
 def make_source(spot: InputLocation, listing: Listing) -> Source:
     """The spot as a pipeline's input."""
     tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
-    entry_of = tip.reader()
+    entry_of = tip.tree.reader()
 
     def fact(path: str) -> FileFact:
         full = inner + path
-        return tip.fact_of(full, entry_of(full))
+        return tip.files.fact_of(full, entry_of(full))
 
     return Source(
-        prefix=spot.prefix, listing=listing, fact=fact, commit=tip.commit, dataset=tip.path
+        prefix=spot.prefix,
+        listing=listing,
+        fact=fact,
+        commit=tip.tree.commit,
+        dataset=tip.tree.path,
     )
 
 
 def place_of(tip: CommitView, leaf: Pfs) -> str:
     """Path in the dataset of what an input names: a directory, or a linked repository."""
     prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-    if tip.subdatasets is not None and prefix and tip.entry(prefix.split("/", 1)[0]) is None:
-        for path, submodule in tip.submodules.items():
+    if (
+        tip.tree.subdatasets is not None
+        and prefix
+        and tip.tree.entry(prefix.split("/", 1)[0]) is None
+    ):
+        for path, submodule in tip.tree.submodules.items():
             try:
-                name = tip.subdatasets.name(submodule)
+                name = tip.tree.subdatasets.name(submodule)
             except UserError:
                 continue
             if prefix in (name, name.rpartition("/")[2]):
@@ -156,7 +164,9 @@ def _no_such_place(
     tip: CommitView, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None
 ) -> UserError:
     names = [other.name for other in tip.pipelines]
-    names += [name for name, entry in tip.objects.tree(tip.root).items() if entry.mode == TREE]
+    names += [
+        name for name, entry in tip.tree.objects.tree(tip.tree.root).items() if entry.mode == TREE
+    ]
     near = difflib.get_close_matches(leaf.repo, names, 1)
     text = f"there is no pipeline or directory {leaf.repo} in this dataset"
     if found is not None:

@@ -17,17 +17,16 @@ from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
 from tea_runner.core.spec.locate import input_keys, locate
 from tea_runner.core.spec.problem import Kind, Problem
-from tea_runner.flow.commit_view import pipeline_of
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
-from tea_runner.flow.unsaved_commit import UnsavedCommit
 
 #: A word of a command that looks like a script of the dataset.
 _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
 
 
-def lint_pipelines(tip: UnsavedCommit) -> tuple[Problem, ...]:
+def lint_pipelines(tip: CommitView) -> tuple[Problem, ...]:
     """All problems, sorted by file and line."""
-    found = [*tip.problems, *_twins(tip), *_circles(tip)]
+    found = [*tip.pipelines.problems, *_twins(tip), *_circles(tip)]
     for pipeline in tip.pipelines:
         found += _inputs(tip, pipeline)
     unique = dict.fromkeys(found)
@@ -35,14 +34,14 @@ def lint_pipelines(tip: UnsavedCommit) -> tuple[Problem, ...]:
 
 
 def _say(
-    tip: UnsavedCommit,
+    tip: CommitView,
     pipeline: Pipeline,
     key: str,
     message: str,
     hint: str = "",
     kind: Kind = "error",
 ) -> Problem:
-    data = tip.blob_at(pipeline.spec_path) or b""
+    data = tip.tree.blob_at(pipeline.spec_path) or b""
     mark = locate(data, pipeline.spec_document, key)
     return Problem(
         kind=kind,
@@ -55,24 +54,24 @@ def _say(
     )
 
 
-def _twins(tip: UnsavedCommit) -> Iterator[Problem]:
+def _twins(tip: CommitView) -> Iterator[Problem]:
     """Two pipelines of one name in two files (in one file the parser has said so)."""
     first: dict[str, Pipeline] = {}
-    for pipeline in tip.written:
+    for pipeline in tip.pipelines.written:
         other = first.setdefault(pipeline.name, pipeline)
         if other is not pipeline and other.spec_path != pipeline.spec_path:
             text = f"two pipelines are called {pipeline.name}; the other is in {other.spec_path}"
             yield _say(tip, pipeline, "pipeline.name", text, "give each a name of its own")
 
 
-def _circles(tip: UnsavedCommit) -> Iterator[Problem]:
+def _circles(tip: CommitView) -> Iterator[Problem]:
     """Every pipeline that reads its own results, and every circle of several."""
     by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     upstream: dict[str, list[str]] = {}
     for pipeline in tip.pipelines:
         keys = input_keys(pipeline.input)
         for leaf, key in zip(pfs_leaves(pipeline.input), keys, strict=True):
-            other = pipeline_of(leaf, by_name)
+            other = tip.pipelines.source_of(leaf)
             if other is None:
                 continue
             if other is pipeline:
@@ -97,15 +96,14 @@ def _circles(tip: UnsavedCommit) -> Iterator[Problem]:
             return
 
 
-def _inputs(tip: UnsavedCommit, pipeline: Pipeline) -> Iterator[Problem]:
+def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     """What the inputs name is there, has hashes, and makes datums; the command's scripts are seen."""
     leaves = pfs_leaves(pipeline.input)
     missing = False
-    by_name = {other.name: other for other in tip.pipelines}
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
         place = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-        found = tip.entry(place)
-        if pipeline_of(leaf, by_name) is None and (found is None or found.mode != TREE):
+        found = tip.tree.entry(place)
+        if tip.pipelines.source_of(leaf) is None and (found is None or found.mode != TREE):
             missing = True
             text = _refusal(tip, replace(pipeline, input=leaf))
             message, _, hint = text.partition("; ")
@@ -123,10 +121,10 @@ def _inputs(tip: UnsavedCommit, pipeline: Pipeline) -> Iterator[Problem]:
         return
     yield from _scripts(tip, work)
     if not work.datums:
-        yield from _empty(tip, pipeline, by_name)
+        yield from _empty(tip, pipeline)
 
 
-def _refusal(tip: UnsavedCommit, pipeline: Pipeline) -> str:
+def _refusal(tip: CommitView, pipeline: Pipeline) -> str:
     """The words with which the planner would refuse it."""
     try:
         derive_inputs(tip, pipeline)
@@ -137,13 +135,11 @@ def _refusal(tip: UnsavedCommit, pipeline: Pipeline) -> str:
     return "this input cannot be read"
 
 
-def _empty(
-    tip: UnsavedCommit, pipeline: Pipeline, by_name: dict[str, Pipeline]
-) -> Iterator[Problem]:
+def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     """Which globs match nothing, where the pipeline has no datums at all."""
     leaves, said = pfs_leaves(pipeline.input), False
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
-        if pipeline_of(leaf, by_name) is not None:
+        if tip.pipelines.source_of(leaf) is not None:
             said = True  # Its files are made later.
             continue
         alone = replace(pipeline, input=leaf, output_path=None)
@@ -158,7 +154,7 @@ def _empty(
         yield _say(tip, pipeline, "input", text, hint, "bad habit")
 
 
-def _scripts(tip: UnsavedCommit, work: PipelineInputs) -> Iterator[Problem]:
+def _scripts(tip: CommitView, work: PipelineInputs) -> Iterator[Problem]:
     """Words of the command that look like scripts which the command will not find."""
     pipeline = work.pipeline
     if pipeline.transform.image or pipeline.transform.working_dir:
@@ -173,7 +169,7 @@ def _scripts(tip: UnsavedCommit, work: PipelineInputs) -> Iterator[Problem]:
         if not _SCRIPT.fullmatch(word) or path in work.code or path in shown:
             continue
         key = f"transform.cmd[{number}]"
-        if tip.entry(path) is not None:
+        if tip.tree.entry(path) is not None:
             yield _say(
                 tip,
                 pipeline,
@@ -184,7 +180,9 @@ def _scripts(tip: UnsavedCommit, work: PipelineInputs) -> Iterator[Problem]:
             )
             continue
         files = [
-            path for path, entry in walk_tree(tip.objects.tree, tip.root) if entry.mode != SUBMODULE
+            path
+            for path, entry in walk_tree(tip.tree.objects.tree, tip.tree.root)
+            if entry.mode != SUBMODULE
         ]
         near = difflib.get_close_matches(path, files, 1, 0.7)
         hint = f"did you mean {near[0]}?" if near else "paths begin at the dataset's top"

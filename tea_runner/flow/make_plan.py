@@ -23,6 +23,7 @@ from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import Dataset
 
 #: Keys that failed for good, with the sentence that says how.
@@ -69,15 +70,15 @@ def make_plan(
     :param judged: keys whose wished result was dealt with already.
     :param scope: of the branch; only results that it may use are known to the plan.
     """
-    problems = [str(problem) for problem in tip.problems if problem.is_error]
+    problems = [str(problem) for problem in tip.pipelines.problems if problem.is_error]
     try:
-        pipelines = tip.pipelines
+        pipelines = tip.pipelines.ordered
     except TeaError as error:
         return PlannedCommit(
-            Plan(commit=tip.commit, pipelines=(), problems=(*problems, error.message)), tip
+            Plan(commit=tip.tree.commit, pipelines=(), problems=(*problems, error.message)), tip
         )
     planned = PlannedCommit(
-        Plan(commit=tip.commit, pipelines=()),
+        Plan(commit=tip.tree.commit, pipelines=()),
         tip,
         unsettled={
             key: found
@@ -103,7 +104,7 @@ def make_plan(
             scope=scope,
         )
     planned.plan = Plan(
-        commit=tip.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
+        commit=tip.tree.commit, pipelines=tuple(plans.values()), problems=tuple(problems)
     )
     return planned
 
@@ -112,7 +113,7 @@ def _held_up(
     tip: CommitView, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
 ) -> PipelinePlan | None:
     """The plan of a pipeline that must wait for another, or None when it need not."""
-    for other in tip.upstream(pipeline):
+    for other in tip.pipelines.upstream(pipeline):
         above = plans.get(other.name)
         if above is None or above.state == "settled":
             continue
@@ -142,7 +143,7 @@ def _plan_one(
     judged: Collection[str],
     scope: str,
 ) -> PipelinePlan:
-    before = tip.manifest(pipeline)
+    before = read_manifest(tip.tree, pipeline.home)
     try:
         work = derive_inputs(tip, pipeline, before)
     except UserError as error:
@@ -204,7 +205,7 @@ def _plan_one(
     if plan is None:
         plan = decided(work.keyed)
     if plan.state == "settled" and not lost:
-        tip.cache.settled[pipeline.name] = (work.stamp, before, plan)
+        tip.tree.cache.settled[pipeline.name] = (work.stamp, before, plan)
     return plan
 
 
@@ -215,7 +216,7 @@ def _followed(
     decided: Callable[[Sequence[KeyedDatum]], PipelinePlan],
 ) -> PipelinePlan | None:
     """The plan that was settled last, led on; None when it has too little to do with this one."""
-    stamp, manifest, plan = tip.cache.settled.get(work.pipeline.name, (None, None, None))
+    stamp, manifest, plan = tip.tree.cache.settled.get(work.pipeline.name, (None, None, None))
     if plan is None or manifest is None or plan.pipeline != work.pipeline:
         return None
     if work.stamp is stamp:
@@ -270,8 +271,8 @@ def _open_keys(keyed: Sequence[KeyedDatum], before: Manifest, lost: Sequence[str
 
 def lost_datums(tip: CommitView, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
     """Datums some of whose outputs, in spite of the manifest, are not in the tree."""
-    memory = tip.cache
-    home = tip.entry(pipeline.home)
+    memory = tip.tree.cache
+    home = tip.tree.entry(pipeline.home)
     tree = home.oid if home is not None and home.mode == TREE else ""
     manifest, known = memory.lost.get(tree) or (None, ())
     if manifest is not before:
@@ -286,7 +287,7 @@ def lost_datums(tip: CommitView, pipeline: Pipeline, before: Manifest) -> tuple[
 
 
 def _not_there(tip: CommitView, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
-    read = tip.objects.tree
+    read = tip.tree.objects.tree
     return tuple(
         row.datum
         for row in rows
@@ -302,7 +303,7 @@ def _lost_since(
     if labels is None:
         return None
     try:
-        steps = list(islice(differences(tip.objects.tree, old_tree, tree), _FEW + 1))
+        steps = list(islice(differences(tip.tree.objects.tree, old_tree, tree), _FEW + 1))
     except OutsideError:  # the former tree was pushed away, and its objects are gone
         return None
     old_rows = [old.row(label) for label in labels]

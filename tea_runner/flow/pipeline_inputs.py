@@ -22,7 +22,7 @@ from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import container_image, image_digest
-from tea_runner.flow.commit_view import SPEC_NAMES, CommitView
+from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import (
     InputLocation,
     file_changes,
@@ -31,6 +31,8 @@ from tea_runner.flow.input_location import (
     make_source,
 )
 from tea_runner.flow.prefetch_facts import prefetch_facts
+from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.read_pipelines import SPEC_NAMES
 
 _NOTHING = Manifest()
 #: More steps than these are not followed one by one.
@@ -137,9 +139,9 @@ def derive_inputs(
     spots = tuple(locate_input(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
-    every = tip.origin if pipeline.reprocess == "every_job" else ""
+    every = tip.tree.origin if pipeline.reprocess == "every_job" else ""
     shared = base(pipeline, identity, [seen for _, seen in code], push=every)
-    known = tip.cache.works.get(pipeline.name)
+    known = tip.tree.cache.works.get(pipeline.name)
     if known is not None and (known.pipeline, known.shared) != (pipeline, shared):
         known = None
     work = _followed(tip, known, spots) if known is not None else None
@@ -157,7 +159,7 @@ def derive_inputs(
             trigger=_trigger(tip, pipeline, datums, sources, shared),
         )
     work = replace(work, code=tuple(path for path, _ in code), image=image)
-    tip.cache.works[pipeline.name] = work
+    tip.tree.cache.works[pipeline.name] = work
     return work
 
 
@@ -220,7 +222,7 @@ def _since(
     keyed: Sequence[KeyedDatum],
 ) -> ChangesSince | None:
     """The steps from the work that was settled last; None when they have become many."""
-    settled = tip.cache.settled.get(known.pipeline.name)
+    settled = tip.tree.cache.settled.get(known.pipeline.name)
     if settled is None:
         return None
     stamp, fresh = known.stamp, dict[str, KeyedDatum]()
@@ -267,7 +269,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     digest = image_digest(image)
     if digest:
         return "", ("image", digest)
-    path = container_image(tip.blob_at(".datalad/config") or b"", image)
+    path = container_image(tip.tree.blob_at(".datalad/config") or b"", image)
     if not path:
         raise SpecError(
             f"this dataset has no container {image}; add it with datalad containers-add, "
@@ -276,7 +278,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
             line=pipeline.spec_line,
             key="transform.image",
         )
-    return path, ("image", str(tip.fact(path).content))
+    return path, ("image", str(tip.files.fact(path).content))
 
 
 def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
@@ -287,12 +289,12 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
         globs = [Glob(pattern) for pattern in pipeline.transform.code]
         paths = [
             path
-            for path, entry in walk_tree(tip.objects.tree, tip.root)
+            for path, entry in walk_tree(tip.tree.objects.tree, tip.tree.root)
             if entry.mode != SUBMODULE and any(g.match("/" + path) for g in globs)
         ]
     seen = []
     for path in paths:
-        fact = tip.fact(path)
+        fact = tip.files.fact(path)
         seen.append((path, SeenFile(path, fact.executable, fact.content)))
     return seen
 
@@ -300,19 +302,19 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
 def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
     """``code/`` and the files beside the pipeline file that are not results."""
     paths = []
-    code = tip.entry("code")
+    code = tip.tree.entry("code")
     if code is not None and code.mode == TREE:
         paths += [
             path
-            for path, entry in walk_tree(tip.objects.tree, code.oid, "code/")
+            for path, entry in walk_tree(tip.tree.objects.tree, code.oid, "code/")
             if entry.mode != SUBMODULE
         ]
     beside = pipeline.spec_path.rpartition("/")[0]
-    home = tip.entry(beside)
+    home = tip.tree.entry(beside)
     if home is not None and home.mode == TREE and beside:
         found = [
             f"{beside}/{name}"
-            for name, entry in tip.objects.tree(home.oid).items()
+            for name, entry in tip.tree.objects.tree(home.oid).items()
             if entry.mode not in (TREE, SUBMODULE)
             and not (name in SPEC_NAMES or name == manifest_text.NAME or name.startswith(".git"))
         ]
@@ -321,7 +323,7 @@ def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
             prefix = other.home + "/" if other.home else ""
             if beside.startswith(other.home):
                 below = (path[len(prefix) :] for path in left if path.startswith(prefix))
-                owned = tip.manifest(other).owned(below)
+                owned = read_manifest(tip.tree, other.home).owned(below)
                 left.difference_update(prefix + path for path in owned)
         known = set(paths)
         paths += [path for path in found if path in left and path not in known]

@@ -8,13 +8,16 @@ from weakref import WeakValueDictionary
 
 from tea_runner.core.datums.view import FileFact
 from tea_runner.core.generational_cache import GenerationalCache
-from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
-from tea_runner.core.spec.problem import Problem
+from tea_runner.core.spec.parse import ParsedSpecs
+from tea_runner.flow.pipeline_set import PipelineSet
 
 #: Rows of manifests that are remembered while nobody needs them; a thousand take a megabyte at most.
 _ROWS = 20_000
+#: Results commits whose origins are kept between two plans.
+_COMMITS = 1_000
 
 
 @dataclass
@@ -25,17 +28,19 @@ class PlanningCache:
     strict_hashes: bool = False
 
     #: Tree id to the paths of pipeline files below it.
-    specs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    #: Blob id and path to what the file says.
-    parsed: dict[tuple[str, str], tuple[tuple[Pipeline, ...], tuple[Problem, ...]]] = field(
-        default_factory=dict
-    )
+    spec_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Path and entry of a pipeline file to its parsed content.
+    specs: dict[tuple[str, TreeEntry], ParsedSpecs] = field(default_factory=dict)
+    #: All pipeline files of the commit read last, and their pipelines.
+    pipelines: tuple[tuple[tuple[str, TreeEntry], ...], PipelineSet] | None = None
+    #: Results commit to the pushed commit that it follows from.
+    origins: GenerationalCache[str, str] = field(default_factory=GenerationalCache)
     #: (algorithm, mode, blob id) to what git knows of such a file; False where it is no usable input.
     facts: GenerationalCache[tuple[str, int, str], FileFact | Literal[False]] = field(
         default_factory=GenerationalCache
     )
-    #: What is remembered of subdatasets, by their repositories.
-    below: dict[str, PlanningCache] = field(default_factory=dict)
+    #: The caches of subdatasets, by the names of their repositories.
+    subdatasets: dict[str, PlanningCache] = field(default_factory=dict)
     #: Ids of ``manifest.tsv`` and of ``manifest.d`` to the manifest.
     manifests: GenerationalCache[tuple[str, str], Manifest] = field(
         default_factory=lambda: GenerationalCache(lambda manifest: manifest.count + 1)
@@ -55,11 +60,16 @@ class PlanningCache:
     #: A pipeline's name to the stamp of its work, manifest and plan when it was settled last.
     settled: dict[str, tuple[object, Manifest, PipelinePlan]] = field(default_factory=dict)
 
+    def of_subdataset(self, repository: str) -> PlanningCache:
+        """The cache of a subdataset's repository."""
+        return self.subdatasets.setdefault(repository, PlanningCache())
+
     def forget(self) -> None:
         """Let go of everything: what is remembered refers back to this, and would go late."""
         for each in vars(self).values():
             if isinstance(each, (dict, GenerationalCache, WeakValueDictionary)):
                 each.clear()
+        self.pipelines = None
 
     def evict_unused(self) -> None:
         """A piece of work is done: let go of manifests that it had no use for, when they are many.
@@ -68,5 +78,6 @@ class PlanningCache:
         """
         self.manifests.evict(_ROWS)
         self.lost.evict(_ROWS)
-        for each in self.below.values():
+        self.origins.evict(_COMMITS)
+        for each in self.subdatasets.values():
             each.evict_unused()

@@ -30,22 +30,24 @@ def prefetch_facts(
 
     While the caller looks at some datums, git looks for the files of the next.
     """
-    tips = {source.dataset: tip.resolve(source.dataset)[0] for source in sources}
+    views = {source.dataset: tip.resolve(source.dataset)[0] for source in sources}
     ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()
-    for batch in chain(_batches(tips, datums, sources), [_FactBatch()]):
+    for batch in chain(_batches(views, datums, sources), [_FactBatch()]):
         for name, files in unknown.items():
-            tips[name].load_facts(files)
-        unknown = {name: tips[name].without_facts(files) for name, files in batch.files.items()}
+            views[name].files.load_facts(files)
+        unknown = {
+            name: views[name].files.without_facts(files) for name, files in batch.files.items()
+        }
         for name, files in unknown.items():
-            tips[name].objects.prefetch_blobs(oid for _, oid in files)
+            views[name].tree.objects.prefetch_blobs(oid for _, oid in files)
         yield from ready.datums
         ready = batch
 
 
 def _batches(
-    tips: Mapping[str, CommitView], datums: Iterable[Datum], sources: Sequence[Source]
+    views: Mapping[str, CommitView], datums: Iterable[Datum], sources: Sequence[Source]
 ) -> Iterator[_FactBatch]:
-    reads = [tips[source.dataset].reader() for source in sources]
+    reads = [views[source.dataset].tree.reader() for source in sources]
     inner = [source.inner_path("x")[:-1] for source in sources]
     batch, count = _FactBatch(), 0
     lists = [batch.files.setdefault(source.dataset, []) for source in sources]

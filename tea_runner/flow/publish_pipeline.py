@@ -19,6 +19,7 @@ from tea_runner.core.results.dataset_command import Paths, declared_outputs, rec
 from tea_runner.core.results.result import Result
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recompute import judge_recomputed
 from tea_runner.flow.settle import finish, settle
 from tea_runner.ports import Dataset
@@ -89,7 +90,7 @@ def publish_pipeline(
             planned.tip,
             inputs,
             finished,
-            plan.gone(planned.tip.manifest(plan.pipeline)),
+            plan.gone(read_manifest(planned.tip.tree, plan.pipeline.home)),
             who=who,
             storage_uuid=dataset.storage_uuid,
             stored=_stored_keys(planned, plan),
@@ -118,7 +119,7 @@ def _known_result(
     if result is None:
         return None
     directory = "/".join(part for part in (inputs.pipeline.home, decision.place) if part)
-    return dataset.converted_result(result, planned.tip.root, directory)
+    return dataset.converted_result(result, planned.tip.tree.root, directory)
 
 
 def _stored_keys(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:

@@ -12,6 +12,7 @@ from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_result
 from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import RecomputeRequests
 
 
@@ -26,7 +27,7 @@ def judge_recomputed(
     again = {decision.label for decision in plan.moving if decision.reason == "forced"}
     if not again:
         return list(finished), []
-    find = tip.manifest(plan.pipeline).finder(len(again))
+    find = read_manifest(tip.tree, plan.pipeline.home).finder(len(again))
     judged, verdicts = [], []
     for item in finished:
         row = find(item.label)

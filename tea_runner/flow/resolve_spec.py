@@ -21,7 +21,7 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Row:
     work = derive_inputs(tip, pipeline)
     code = []
     for path in work.code:
-        fact = tip.fact(path)
+        fact = tip.files.fact(path)
         code.append(_located(SeenFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
         datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))

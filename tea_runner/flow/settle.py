@@ -19,6 +19,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.ports import Dataset, Objects, TreeStore
 
@@ -87,9 +88,9 @@ def settle(
         dataset.objects, store, tip, work, finished, gone, who=who, command=command
     )
     if composition.empty:
-        return composition, tip.commit
+        return composition, tip.tree.commit
     seconds = _seconds(dataset.objects, tip, finished)
-    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.commit)]
+    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.tree.commit)]
     keys = _annex_keys(composition)
     if keys:
         annex_tip = dataset.annex_tip()
@@ -120,23 +121,23 @@ def draft(
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
     annexed_code = tuple(
-        path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
+        path for path in (*work.code, work.image) if path and tip.files.fact(path).key is not None
     )
     composition = compose(
         work.pipeline,
         finished,
-        tip.manifest(work.pipeline),
+        read_manifest(tip.tree, work.pipeline.home),
         gone=gone,
         parts=work.parts,
-        tip=tip.commit,
-        dataset_id=tip.dataset_id,
+        tip=tip.tree.commit,
+        dataset_id=tip.tree.dataset_id,
         code=annexed_code,
-        exists=tip.reader(),
-        below=tip.files_below,
+        exists=tip.tree.reader(),
+        below=tip.tree.files_below,
         command=command,
     )
     if composition.empty:
-        return composition, tip.commit
+        return composition, tip.tree.commit
     composition, trailers = _with_pins(tip, work, composition)
     if any(item.again for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
@@ -147,18 +148,18 @@ def draft(
 
 def _seconds(objects: Objects, tip: CommitView, finished: Sequence[FinishedDatum]) -> int:
     """The time of the results commit: that of its tip; what replaces a result is later than it."""
-    return objects.commit(tip.commit).committed + any(item.again for item in finished)
+    return objects.commit(tip.tree.commit).committed + any(item.again for item in finished)
 
 
 def _with_pins(
     tip: CommitView, work: PipelineInputs, composition: Composition
 ) -> tuple[Composition, tuple[tuple[str, str], ...]]:
     """The pins that the results were computed with move in their first commit."""
-    paths = {path for path in used(tip, work.pipeline) if path in tip.pins}
+    paths = {path for path in used(tip, work.pipeline) if path in tip.tree.pins}
     if not paths:
         return composition, ()
     trailers = ((HOPS, str(hops(tip, paths))),)
-    pins: Changes = {path: NewEntry(SUBMODULE, oid=tip.pins[path]) for path in paths}
+    pins: Changes = {path: NewEntry(SUBMODULE, oid=tip.tree.pins[path]) for path in paths}
     if not composition.steps:
         return replace(composition, rest={**composition.rest, **pins}), trailers
     first, *others = composition.steps
@@ -189,7 +190,7 @@ def _write(
         }
         return edit_tree(read, store.tree, root, leaves) or store.tree({})
 
-    origin = tip.origin
+    origin = tip.tree.origin
     trailers = (("Tea-Pipeline", work.pipeline.name), ("Tea-Input", origin), *more)
     steps = composition.steps
     if len(steps) == 1:
@@ -198,9 +199,9 @@ def _write(
         message = format_record(record)
         said = dict(record.trailers)
         message += "".join(f"{name}: {value}\n" for name, value in trailers if name not in said)
-        root = edited(tip.root, {**step.changes, **composition.rest})
-        return store.commit(root, [tip.commit], message, who=who, seconds=seconds, signed=True)
-    root, parent = tip.root, tip.commit
+        root = edited(tip.tree.root, {**step.changes, **composition.rest})
+        return store.commit(root, [tip.tree.commit], message, who=who, seconds=seconds, signed=True)
+    root, parent = tip.tree.root, tip.tree.commit
     for step in steps:
         root = edited(root, step.changes)
         message = format_record(step.record)
@@ -212,7 +213,7 @@ def _write(
     )
     if composition.removed:
         title += f", {composition.removed} removed"
-    parents = [tip.commit] if parent == tip.commit else [tip.commit, parent]
+    parents = [tip.tree.commit] if parent == tip.tree.commit else [tip.tree.commit, parent]
     message = format_summary(title, "", trailers)
     # One signature is for the whole chain: the commit names its parents.
     return store.commit(root, parents, message, who=who, seconds=seconds, signed=True)

@@ -11,6 +11,7 @@ from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_spec import seen_files
 
 #: All that the history of a directory says: path to the commit that last wrote it.
@@ -52,25 +53,25 @@ class LineageTracer:
 
     def _file(self, tip: CommitView, path: str) -> LineageFile:
         at, rest = tip.resolve(path)
-        fact = at.fact(rest)
-        full = f"{tip.path}/{path}" if tip.path else path
+        fact = at.files.fact(rest)
+        full = f"{tip.tree.path}/{path}" if tip.tree.path else path
         file = LineageFile(
             path=full,
             content=str(fact.content),
-            commit=at.commit,
-            dataset=at.path,
+            commit=at.tree.commit,
+            dataset=at.tree.path,
             key=fact.key or "",
         )
         return self._found.files.setdefault(file.id, file)
 
     def _owner(self, tip: CommitView) -> dict[str, tuple[Pipeline, Row]]:
         """Each path that a pipeline made, with the datum that owns it."""
-        name = (tip.path, tip.commit)
+        name = (tip.tree.path, tip.tree.commit)
         if name not in self._owners:
             found = {}
             try:
                 for pipeline in tip.pipelines:
-                    for row in tip.manifest(pipeline).rows:
+                    for row in read_manifest(tip.tree, pipeline.home).rows:
                         for path in _paths(pipeline, row):
                             found[path] = (pipeline, row)
             except TeaError:
@@ -83,7 +84,7 @@ class LineageTracer:
         self, tip: CommitView, pipeline: Pipeline, row: Row
     ) -> Iterator[tuple[CommitView, str, LineageFile]]:
         """Note the step, and give its inputs to be followed."""
-        there = [path for path in _paths(pipeline, row) if tip.entry(path) is not None]
+        there = [path for path in _paths(pipeline, row) if tip.tree.entry(path) is not None]
         outputs = [self._file(tip, path).id for path in there]
         made = self._made(tip, pipeline, there)
         found = self._at(tip, pipeline, row, made)
@@ -91,7 +92,7 @@ class LineageTracer:
             pipeline=pipeline.name,
             datum=row.datum,
             key=row.key,
-            dataset=tip.path,
+            dataset=tip.tree.path,
             command=pipeline.transform.cmd,
             environment=(),
             spec=pipeline.spec_path,
@@ -116,7 +117,7 @@ class LineageTracer:
             spec=work.pipeline.spec_path,
             record=step.record,
             subject=step.subject,
-            at=at.commit,
+            at=at.tree.commit,
             inputs=tuple(file.id for _, file in inputs),
             code=tuple(file.id for file in code),
             outputs=step.outputs,
@@ -128,7 +129,7 @@ class LineageTracer:
             yield (*at.resolve(path), file)
 
     def _made(self, tip: CommitView, pipeline: Pipeline, paths: list[str]) -> Made | None:
-        name = (tip.path, tip.commit, pipeline.home)
+        name = (tip.tree.path, tip.tree.commit, pipeline.home)
         if name not in self._homes:
             self._homes[name] = self._records(tip, pipeline.home)
         return next((self._homes[name][path] for path in paths if path in self._homes[name]), None)
@@ -137,9 +138,10 @@ class LineageTracer:
         self, tip: CommitView, pipeline: Pipeline, row: Row, made: Made | None
     ) -> tuple[CommitView, PipelineInputs] | None:
         """The commit at which the datum has this key: here, at its record, or where it was planned."""
-        commits = [tip.commit, made.commit if made else "", tip.manifest(pipeline).inputs_at]
+        planned = read_manifest(tip.tree, pipeline.home).inputs_at
+        commits = [tip.tree.commit, made.commit if made else "", planned]
         for commit in dict.fromkeys(filter(None, commits)):
-            at = tip if commit == tip.commit else self._open(tip, commit)
+            at = tip if commit == tip.tree.commit else self._open(tip, commit)
             work = self._work(at, pipeline.name) if at is not None else None
             if at is None or work is None:
                 continue
@@ -148,7 +150,7 @@ class LineageTracer:
         return None
 
     def _work(self, tip: CommitView, name: str) -> PipelineInputs | None:
-        place = (tip.path, tip.commit, name)
+        place = (tip.tree.path, tip.tree.commit, name)
         if place not in self._works:
             try:
                 pipeline = next((p for p in tip.pipelines if p.name == name), None)
@@ -167,7 +169,7 @@ class LineageTracer:
         reached: set[str] = set()
         for pipeline in tip.pipelines:
             work = self._work(tip, pipeline.name)
-            rows = tip.manifest(pipeline).by_datum
+            rows = read_manifest(tip.tree, pipeline.home).by_datum
             keys = {item.label: item.key for item in work.keyed} if work else {}
             code = any(_holds(path, one) for one in work.code) if work else False
             for label, row in rows.items():
@@ -181,7 +183,7 @@ class LineageTracer:
         self._found.roots += [f.id for f in self._found.files.values() if _holds(path, f.path)]
         if not self._found.steps:
             raise NotFound(
-                f"nothing that is current at {tip.commit[:12]} was made from {path}; "
+                f"nothing that is current at {tip.tree.commit[:12]} was made from {path}; "
                 f"tea-runner status shows what is not current"
             )
         return self._found
@@ -191,7 +193,7 @@ def _inputs(tip: CommitView, work: PipelineInputs, label: str) -> list[str]:
     """Paths in the tip's dataset of all files that a datum's command sees as inputs."""
     files = [each.path for _, located in seen_files(work, work.datum(label)) for each in located]
     # A subdataset's own pipelines are told with the paths of the dataset that was asked.
-    return [path.removeprefix(f"{tip.path}/") for path in files] if tip.path else files
+    return [path.removeprefix(f"{tip.tree.path}/") for path in files] if tip.tree.path else files
 
 
 def _environment(tip: CommitView, work: PipelineInputs) -> tuple[str, ...]:

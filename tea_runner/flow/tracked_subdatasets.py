@@ -27,7 +27,7 @@ def tracked(tip: CommitView) -> dict[str, tuple[Submodule, str]]:
         for leaf in pfs_leaves(pipeline.input):
             path = _subdataset(tip, leaf) if leaf.track else None
             if path is not None:
-                found[path] = (tip.submodules[path], leaf.branch)
+                found[path] = (tip.tree.submodules[path], leaf.branch)
     return found
 
 
@@ -40,7 +40,7 @@ def used(tip: CommitView, pipeline: Pipeline) -> set[str]:
 def _subdataset(tip: CommitView, leaf: Pfs) -> str | None:
     """The subdataset of the dataset itself that an input lies in, if it lies in one."""
     place = place_of(tip, leaf)
-    for path in tip.submodules:
+    for path in tip.tree.submodules:
         if place == path or place.startswith(path + "/"):
             return path
     return None
@@ -52,12 +52,12 @@ def moved(tip: CommitView) -> dict[str, str]:
     :raises UserError: when datasets follow one another round and round.
     :raises OutsideError: when a repository does not answer.
     """
-    if tip.subdatasets is None:
+    if tip.tree.subdatasets is None:
         return {}
     found = {}
     for path, (submodule, branch) in tracked(tip).items():
-        entry = tip.entry(path)
-        upstream = tip.subdatasets.tip(submodule, branch)
+        entry = tip.tree.entry(path)
+        upstream = tip.tree.subdatasets.tip(submodule, branch)
         if entry is None or entry.mode != SUBMODULE or upstream in (None, entry.oid):
             continue
         assert upstream is not None
@@ -72,7 +72,7 @@ def hops(tip: CommitView, paths: set[str]) -> int:
     """
     most = 0
     for path in paths:
-        below = tip.subdataset(path)
+        below = tip.tree.subdataset(path)
         message = below.objects.commit(below.commit).message
         said = parse_trailers(message).get(HOPS, "0")
         most = max(most, int(said) if said.isdigit() else 0)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
-from tea_runner.core.pipeline import Pipeline
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.read_pipelines import read_pipelines
 from tea_runner.ports import CommitFacts, Objects
 
 #: The commit that is none.
@@ -109,26 +111,15 @@ def _id(kind: bytes, data: bytes) -> str:
     return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
 
 
-class UnsavedCommit(CommitView):
-    """A tip that can be looked at although its pipelines are at odds with one another."""
-
-    @property
-    def pipelines(self) -> tuple[Pipeline, ...]:
-        """The first pipeline of each name, in the order of their files."""
-        found: dict[str, Pipeline] = {}
-        for pipeline in self.written:
-            found.setdefault(pipeline.name, pipeline)
-        return tuple(found.values())
-
-    @property
-    def written(self) -> tuple[Pipeline, ...]:
-        """Every pipeline of every file, also those that share a name."""
-        return self._parsed[0]
+def unchecked_pipelines(tree: CommitTree) -> PipelineSet:
+    """The pipelines of a commit, usable even where they conflict."""
+    pipelines = read_pipelines(tree)
+    return UncheckedPipelineSet(pipelines.written, pipelines.problems)
 
 
 def unsaved_commit(
     objects: Objects | None, root: str | None, files: Mapping[str, UnsavedFiles | None]
-) -> UnsavedCommit:
+) -> CommitView:
     """The tip that a commit of these files on top of the tree *root* would be.
 
     :param files: path to what lies there; None where nothing lies there any more.
@@ -139,4 +130,4 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    return UnsavedCommit(overlay, NOWHERE, PlanningCache())
+    return CommitView(CommitTree(overlay, NOWHERE, PlanningCache()), unchecked_pipelines)

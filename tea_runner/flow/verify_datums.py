@@ -18,6 +18,7 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_file
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.read_manifest import read_manifest
 
 
 class ScratchFile(Protocol):
@@ -84,7 +85,7 @@ def verify_datums(
     for pipeline in tip.pipelines:
         work = derive_inputs(tip, pipeline)
         rows = []
-        for row in tip.manifest(pipeline).rows:
+        for row in read_manifest(tip.tree, pipeline.home).rows:
             hits = {word for word in words if _matches(word, pipeline.name, row)}
             matched |= hits
             if hits or not words:
@@ -143,9 +144,9 @@ def _verify_pipeline(
 def _comparison(tip: CommitView) -> Callable[[str, ScratchFile], bool]:
     def is_same(path: str, file: ScratchFile) -> bool:
         if file.link:
-            entry = tip.entry(path)
+            entry = tip.tree.entry(path)
             link = entry.oid if entry is not None and entry.mode == LINK else ""
-            return bool(link) and tip.objects.blob(link) == os.fsencode(file.link)
+            return bool(link) and tip.tree.objects.blob(link) == os.fsencode(file.link)
         mode = EXECUTABLE if file.executable else PLAIN
         return is_same_file(tip, path, mode, lambda fact: file.has_content(fact.content))
 

@@ -111,7 +111,7 @@ def test_a_pipeline_file_is_a_small_file_in_git(
 def test_an_unreadable_object_is_a_failure_of_the_world(lab: MemoryLab) -> None:
     """It is raised, so that the branch is planned later; it is no fault of the dataset."""
     lab.push(TWO)
-    entry = lab.view().entry("raw")
+    entry = lab.view().tree.entry("raw")
     assert entry is not None
     lab.dataset.objects.remove(entry.oid)
 

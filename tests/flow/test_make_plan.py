@@ -120,7 +120,7 @@ def test_a_result_that_only_the_manifest_remembers_runs_again(lab: MemoryLab) ->
     lab.settle()
     files = {path: lab.files()[path] for path in lab.files()}
     manifest = lab.dataset.objects
-    entry = lab.view().entry("copy/manifest.tsv")
+    entry = lab.view().tree.entry("copy/manifest.tsv")
     assert entry is not None
     other = MemoryLab()
     text = (manifest.raw(entry.oid, "blob") or b"").decode()

@@ -52,10 +52,10 @@ def test_what_is_known_of_subdatasets_rests_as_well(monkeypatch: pytest.MonkeyPa
     """They have manifests of their own."""
     monkeypatch.setattr(planning_cache, "_ROWS", 5)
     known = PlanningCache()
-    known.below["sub"] = PlanningCache()
+    known.subdatasets["sub"] = PlanningCache()
     for number in range(3):
-        known.below["sub"].manifests.put((f"head{number}", ""), manifest(number))
+        known.subdatasets["sub"].manifests.put((f"head{number}", ""), manifest(number))
         known.evict_unused()
 
-    assert known.below["sub"].manifests.get(("head0", "")) is None
-    assert known.below["sub"].manifests.get(("head2", "")) is not None
+    assert known.subdatasets["sub"].manifests.get(("head0", "")) is None
+    assert known.subdatasets["sub"].manifests.get(("head2", "")) is not None

@@ -10,7 +10,7 @@ from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.advance_result import AdvanceResult
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.planning_cache import PlanningCache
 from tests.twins.dataset import RESULTS, MemoryDataset, result_file
@@ -162,7 +162,7 @@ class MemoryLab:
         """A commit, or the tip of ``main``, read without a cache."""
         oid = commit or self.dataset.forge["refs/heads/main"]
         cache = PlanningCache(strict_hashes=strict_hashes)
-        return CommitView(self.dataset.objects, oid, cache, links=self.dataset.subdatasets)
+        return open_commit(self.dataset.objects, oid, cache, subdatasets=self.dataset.subdatasets)
 
     # -- workers -----------------------------------------------------------------------------
 

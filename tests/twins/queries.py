@@ -12,16 +12,16 @@ from tea_runner.core.spec.problem import Problem
 from tea_runner.flow import explain as explaining
 from tea_runner.flow.check_commit import CommitCheck, check_commit
 from tea_runner.flow.check_freshness import check_freshness
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.resolve_spec import resolve_spec
 from tea_runner.flow.trace_lineage import LineageTracer
-from tea_runner.flow.unsaved_commit import UnsavedCommit, UnsavedFiles, unsaved_commit
+from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
 from tests.twins.files import Content, mode_and_data
 from tests.twins.lab import MemoryLab
 
 
-def unsaved(lab: MemoryLab | None, files: Mapping[str, Content | None]) -> UnsavedCommit:
+def unsaved(lab: MemoryLab | None, files: Mapping[str, Content | None]) -> CommitView:
     """These files upon the tip of ``main``, or upon nothing, uncommitted."""
     changes: dict[str, UnsavedFiles | None] = {}
     for path, content in files.items():
@@ -76,8 +76,12 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
         return last_commits(tip, home)
 
     def open_tip(tip: CommitView, commit: str) -> CommitView | None:
-        links = tip.subdatasets
-        return CommitView(tip.objects, commit, tip.cache, links=links) if history else None
+        links = tip.tree.subdatasets
+        return (
+            open_commit(tip.tree.objects, commit, tip.tree.cache, subdatasets=links)
+            if history
+            else None
+        )
 
     return LineageTracer(records, open_tip)
 
@@ -85,13 +89,17 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
 def last_commits(tip: CommitView, home: str) -> dict[str, Made]:
     """Each path below a directory with the first parent that last wrote it."""
     found: dict[str, Made] = {}
-    oid, now = tip.commit, {path: tip.entry(path) for path in tip.files_below(home)}
+    oid, now = tip.tree.commit, {path: tip.tree.entry(path) for path in tip.tree.files_below(home)}
     while oid:
-        facts = tip.objects.commit(oid)
-        before = CommitView(tip.objects, facts.parents[0], tip.cache) if facts.parents else None
+        facts = tip.tree.objects.commit(oid)
+        before = (
+            open_commit(tip.tree.objects, facts.parents[0], tip.tree.cache)
+            if facts.parents
+            else None
+        )
         subject = facts.message.split("\n", 1)[0]
         for path, entry in now.items():
-            if path not in found and (before is None or before.entry(path) != entry):
+            if path not in found and (before is None or before.tree.entry(path) != entry):
                 found[path] = Made(oid, subject)
         oid = facts.parents[0] if facts.parents else ""
     return found

@@ -1,0 +1,69 @@
+"""Reads the pipeline files of a commit."""
+
+from __future__ import annotations
+
+from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
+from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
+from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
+from tea_runner.flow.commit_tree import CommitTree
+from tea_runner.flow.pipeline_set import PipelineSet
+
+SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
+
+
+def read_pipelines(tree: CommitTree) -> PipelineSet:
+    """The pipelines of a commit: the same object as long as no pipeline file changes."""
+    read = tree.reader()
+    paths = _spec_paths(tree, tree.root)
+    files = tuple((path, entry) for path in paths if (entry := read(path)) is not None)
+    known = tree.cache.pipelines
+    if known is None or known[0] != files:
+        parsed = [_parse_file(tree, path, entry) for path, entry in files]
+        pipelines = PipelineSet(
+            [pipeline for each in parsed for pipeline in each.pipelines],
+            [problem for each in parsed for problem in each.problems],
+        )
+        known = tree.cache.pipelines = (files, pipelines)
+    return known[1]
+
+
+def _spec_paths(tree: CommitTree, oid: str) -> tuple[str, ...]:
+    """Paths of the pipeline files below one directory of the tree."""
+    cache = tree.cache.spec_paths
+    known = cache.get(oid)
+    if known is None:
+        found: list[str] = []
+        entries = tree.objects.tree(oid)
+        children = (entry.oid for entry in entries.values() if entry.mode == TREE)
+        tree.objects.read_trees(child for child in children if child not in cache)
+        for name, entry in entries.items():
+            if entry.mode == TREE and not name.startswith(".git"):
+                found += (f"{name}/{path}" for path in _spec_paths(tree, entry.oid))
+            elif name in SPEC_NAMES and entry.mode != TREE:
+                found.append(name)
+        known = cache[oid] = tuple(found)
+    return known
+
+
+def _parse_file(tree: CommitTree, path: str, entry: TreeEntry) -> ParsedSpecs:
+    known = tree.cache.specs.get((path, entry))
+    if known is None:
+        data = tree.objects.blob(entry.oid) if entry.mode != SUBMODULE else None
+        known = tree.cache.specs[path, entry] = _parse(path, entry, data)
+    return known
+
+
+def _parse(path: str, entry: TreeEntry, data: bytes | None) -> ParsedSpecs:
+    if data is not None and pointer_key(entry.mode, data):
+        # The usual mistake: a dataset that was created without rules for annex.largefiles.
+        text = "the pipeline file is annexed; it has to be kept in git"
+        rule = "**/" + path.rpartition("/")[2] + " annex.largefiles=nothing"
+        hint = (
+            f"echo '{rule}' >> .gitattributes && git annex unannex {path} && "
+            f"datalad save -m 'pipeline files in git'"
+        )
+        return ParsedSpecs(pipelines=(), problems=(Problem.error(path, text, hint),))
+    if data is None or entry.mode == LINK:
+        text = f"a pipeline file must be a plain file in git of less than {SMALL_BLOB // 1024} KiB"
+        return ParsedSpecs(pipelines=(), problems=(Problem.error(path, text),))
+    return parse_specs(path, data, entry.oid)
