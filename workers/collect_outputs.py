@@ -32,7 +32,7 @@ def collect(
     :raises OutputRefused: naming what may not become a result.
     """
     rules = OutputNameRules(taken=taken)
-    examination = scan_outputs(out, home=home, rules=rules, bounds=bounds, pfs=pfs, out_at=out_at)
+    examination = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
     require(examination.refused)
     return [_found(output, out, view) for output in examination.outputs]
 
@@ -51,7 +51,7 @@ def collect_declared(
         place = place / part
         if place.is_symlink() or not place.is_dir():
             raise OutputRefused(f"the command replaced the folder {home} by something else")
-    examination = scan_outputs(place, home=home, rules=_BARE, bounds=bounds)
+    examination = scan_outputs(place, home=home, rules=_BARE, limits=bounds)
     wanted = [path[len(home) :].lstrip("/") for path in declared]
     inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
     require(r for r in examination.refused if not r.path or _is_below(r.path, wanted))

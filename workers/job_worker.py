@@ -26,7 +26,7 @@ from tea_runner.core.errors import (
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.step_hook import reached
 from tea_runner.host.structured_log import log_fields
-from tea_runner.sandbox.scratch_folder import ScratchFolder, is_of_the_machine
+from tea_runner.sandbox.scratch_folder import ScratchFolder, is_host_error
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
 from workers.job_runner import JobRunner, WorkerDependencies
@@ -163,7 +163,7 @@ class JobWorker:
                 self._fail(claim, error.message)
                 return
             except OSError as error:
-                if is_of_the_machine(error):
+                if is_host_error(error):
                     self._later(claim, job_log, f"on {self.name}: {error}")
                 else:
                     self._bug(claim, job_log, error)

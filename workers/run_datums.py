@@ -25,7 +25,7 @@ from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.step_hook import step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Execution, Limits, Places
+from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.collect_outputs import collect, collect_declared
 from workers.provision import DatumFolders, GetContent, WriteBlob, make_code, make_view, wanted_keys
@@ -131,7 +131,7 @@ class DatumRunner:
         if not room.code.exists():
             make_code(room.code, work, batch.tip, batch.content, self.write_blob)
         make_view(room.view, work, view, batch.content, self.write_blob)
-        places = self.environment.places(room.view, room.out, room.code)
+        places = self.environment.paths(room.view, room.out, room.code)
         if places.out != f"{places.pfs}/out":
             # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
             (room.view / "out").symlink_to(room.out)
@@ -166,7 +166,7 @@ class DatumRunner:
             (tree / pipeline.home).mkdir(mode=0o755, parents=True, exist_ok=True)
 
         fresh()
-        places = self.environment.places(None, None, tree)
+        places = self.environment.paths(None, None, tree)
         execution = replace(
             self._execution(batch, datum, view, item, places, code=tree),
             argv=fill_placeholders(pipeline.transform.cmd, paths),
@@ -200,7 +200,7 @@ class DatumRunner:
         datum: Datum,
         view: View,
         item: KeyedDatum,
-        places: Places,
+        places: SandboxPaths,
         *,
         code: Path,
     ) -> Execution:

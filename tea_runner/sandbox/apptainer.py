@@ -1,14 +1,13 @@
-"""An execution in, how it ended out: in a container of apptainer, started by an ordinary user.
+"""Run commands in Apptainer containers, started by an ordinary user.
 
-The image is a file (``.sif``) or a directory on this machine, such as datalad-container keeps in a
-dataset.  Apptainer limits neither memory nor processes without systemd: the kernel's limits per
-process and the watch over the sum hold here, as without a sandbox; files, network and processes
-are the container's own.
+The image is a file (``.sif``) or a directory on this machine, such as datalad-container keeps in a dataset.
+Without systemd, Apptainer limits neither memory nor processes.  The limits per process are set with
+prlimit(1), and the sum of the memory is watched, as without a sandbox; files, network and processes are
+isolated by the container.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -19,42 +18,37 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
-from tea_runner.sandbox.follow_command import (
-    CommandWatch,
-    drain,
-    end_group,
-    end_of,
-    follow,
-    open_stdin,
-    outcome,
-    tee_tail,
-)
+from tea_runner.sandbox.follow_command import outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
-from tea_runner.sandbox.output_limits import overflow
 from tea_runner.sandbox.protocol import (
-    DATASET,
-    OUT,
-    PFS,
+    STANDARD_PATHS,
     Execution,
     Limits,
     Outcome,
-    Places,
+    SandboxPaths,
 )
+from tea_runner.sandbox.run_process import failed_start_code, run_process
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWN = ("HOME", "PATH", "USER", "TMPDIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Variables of the worker that Apptainer itself reads.
+_CLIENT_VARIABLES = ("HOME", "PATH", "USER", "TMPDIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
+#: Apptainer exits with this code when it fails itself; a command may do so, too.
+_FAILURE_CODE = 255
 
 
 class Apptainer:
-    """Runs commands in images that are files."""
+    """Runs commands in images that are files or directories.
+
+    :param variables: the worker's own variables.
+    """
 
     name = "apptainer"
 
     def __init__(self, *, variables: Mapping[str, str]) -> None:
-        self._env = {key: variables[key] for key in _OWN if key in variables}
+        self._env = {key: variables[key] for key in _CLIENT_VARIABLES if key in variables}
 
     def check(self) -> str | None:
-        """Whether it is installed."""
+        """See :meth:`Environment.check`."""
         if shutil.which("apptainer", path=self._env.get("PATH")) is None:
             return "apptainer is missing: install apptainer 1.1 or newer"
         try:
@@ -64,63 +58,58 @@ class Apptainer:
         return None
 
     def identity(self, image: str) -> tuple[str, ...]:
-        """The identity of the image's content, which is what the caller gives instead of a path."""
+        """The image's content identity, which the caller gives in place of a path.
+
+        :raises Refused: for a path.
+        """
         if not image or image.startswith(("/", ".")):
             raise Refused(f"image {image!r} is a path, not a content; save it in the dataset")
         return ("image", image)
 
-    def places(self, *_: Path | None) -> Places:
-        """The same for all."""
-        return Places(pfs=PFS, out=OUT, dataset=DATASET)
+    def paths(self, *_: Path | None) -> SandboxPaths:
+        """The same for all commands."""
+        return STANDARD_PATHS
 
     def run(self, execution: Execution) -> Outcome:
         """Run the command; ``execution.image`` is the path of the image on this machine.
 
-        Root's command is an ordinary user outside, which has to be able to reach the directories:
-        apptainer itself opens them as that user.
+        A root worker's command runs as an ordinary user, who must be able to reach the directories:
+        Apptainer opens them as that user.
 
-        :raises Refused: for an image that is not there.
+        :raises Refused: when the image does not exist.
         """
         if not Path(execution.image).exists():
             raise Refused(f"image {execution.image!r} is not on this machine")
-        user = job_user.known_user()
-        job_user.give_all(writable(execution), user)
-        heard, last = tee_tail(execution)
+        user = job_user.named_user()
+        job_user.chown_all(writable(execution), user)
+        logged, last = tee_tail(execution)
         began = time.monotonic()
-        with contextlib.ExitStack() as stack:
-            reading, printed = os.pipe()
-            stack.callback(os.close, reading)
-            try:
-                stdin = open_stdin(execution, stack)
-                client = process.start_process(
-                    self._command(execution, user),
-                    env=self._variables(execution),
-                    cwd="/",
-                    stdin=stdin,
-                    stdout=printed,
-                    stderr=printed,
-                )
-            finally:
-                os.close(printed)
-            stack.callback(end_group, client)
-            watch = CommandWatch(
-                ended=lambda: client.poll() is not None,
-                ended_fd=end_of(client, stack),
-                oom=resource_limits.memory_watcher(client.pid, execution.limits),
-                oom_tick=0.05,
-                overflow=overflow(execution.out, execution.limits),
-            )
-            end, sentence = follow(heard, reading, watch, began=began)
-            code = end_group(client)
-            drain(heard, reading)
-        if end == "exited" and code == 255 and b"FATAL:" in last:
-            code = _why_not(bytes(last))
-        return outcome(end, code, sentence, began=began)
+        end, exceeded, code = run_process(
+            logged,
+            lambda stdin, output: process.start_process(
+                self._command(execution, user),
+                env=self._variables(execution),
+                cwd="/",
+                stdin=stdin,
+                stdout=output,
+                stderr=output,
+            ),
+            began=began,
+            watch_memory=lambda pid: resource_limits.memory_watcher(pid, execution.limits),
+        )
+        if end == "exited" and code == _FAILURE_CODE and b"FATAL:" in last:
+            code = failed_start_code(bytes(last))
+        return outcome(end, code, exceeded, began=began)
 
     def _variables(self, execution: Execution) -> dict[str, str]:
-        """Apptainer's own variables and, under a prefix that keeps them from it, the command's."""
+        """Apptainer's own variables, and the command's with the prefix that Apptainer removes.
+
+        With the prefix they do not affect Apptainer itself.
+
+        :raises Refused: for a name that is not a shell identifier.
+        """
         for key in execution.env:
-            if not _NAME.fullmatch(key):
+            if not _VARIABLE_NAME.fullmatch(key):
                 raise Refused(f"{key!r} is no name of a variable")
         return self._env | {f"APPTAINERENV_{key}": value for key, value in execution.env.items()}
 
@@ -131,8 +120,10 @@ class Apptainer:
             "exec",
             "--containall",
             "--no-home",
+            # Variables would be evaluated by a shell otherwise.
             "--no-eval",
             "--cleanenv",
+            # The administrator's own bind mounts would differ from machine to machine.
             "--no-mount",
             "hostfs,bind-paths",
             "--hostname",
@@ -156,34 +147,21 @@ class Apptainer:
                 "--",
                 *argv,
             ]
-        return [*_limited(execution.limits), *argv]
+        return [*_prlimit_prefix(execution.limits), *argv]
 
 
-def _limited(wanted: Limits) -> list[str]:
-    """What a program is started behind to be held to limits from its beginning.
+def _prlimit_prefix(limits: Limits) -> list[str]:
+    """A prlimit(1) command that sets the limits and executes what follows.
 
-    Processes are those of the user, and apptainer's own are among them.
+    ``nproc`` counts the processes of the user, Apptainer's own among them.
     """
     values = {
         "core": 0,
-        "nproc": wanted.processes,
-        "fsize": wanted.file_size,
-        "nofile": wanted.open_files,
-        "cpu": wanted.cpu_seconds,
-        "data": None if wanted.memory is None else resource_limits.reserve(wanted.memory),
+        "nproc": limits.processes,
+        "fsize": limits.file_size,
+        "nofile": limits.open_files,
+        "cpu": limits.cpu_seconds,
+        "data": None if limits.memory is None else resource_limits.data_limit(limits.memory),
     }
     options = [f"--{kind}={value}:{value}" for kind, value in values.items() if value is not None]
     return ["prlimit", *options, "--"]
-
-
-def _why_not(last: bytes) -> int:
-    """The code of a command that could not be started, as a shell has it.
-
-    :raises OutsideError: when it was apptainer that failed.
-    """
-    if b"executable file not found" in last or b"no such file or directory" in last.lower():
-        return 127
-    if b"permission denied" in last.lower() and b"exec" in last:
-        return 126
-    words = last.decode("utf-8", "replace").strip()
-    raise OutsideError(f"the container could not be started: {words}")

@@ -1,17 +1,17 @@
-"""An execution in, how it ended out: on this machine, in a sandbox made by bubblewrap.
+"""Run commands on this machine, each in a sandbox made by bubblewrap.
 
-The command sees ``/usr`` and little of ``/etc`` read-only, its inputs below ``/pfs`` and its code
-at ``/dataset`` read-only, ``/pfs/out`` and a private ``/tmp``; no network, no other process, no
-capability, few system calls.  ``docs/explanation/sandbox.md`` tells the whole of it.
+The command sees ``/usr`` and a small part of ``/etc`` read-only, its inputs below ``/pfs`` and its code at
+``/dataset`` read-only, and can write to ``/pfs/out`` and a private ``/tmp``.  It has no network, no
+capabilities, sees no other processes, and is denied many system calls; see ``docs/explanation/sandbox.md``.
 
-Processes per command: ``bwrap`` outside, ``bwrap`` as the first process inside, the command.
-Started by root, the command is an ordinary user outside, too: we map one that nobody else has
-into the sandbox (the kernel's limit on processes does not hold for root, and root's files are
-root's to read), and ``setpriv`` becomes it before it turns into the command.
+Processes per command: ``bwrap`` outside, ``bwrap`` as the first process inside, the command.  When the
+worker is root, the command has an unprivileged user outside, too: a user id that no account has is mapped
+into the sandbox, and ``setpriv`` takes it before it executes the command.  (RLIMIT_NPROC does not limit
+root, and root may read root's files.)
 
-``bwrap`` dies with whoever started it: the launcher of its control group, which dies with us; or,
-where there is no such group, our *thread* (PDEATHSIG is per thread), so :meth:`run` stays in the
-calling thread until the end.
+``bwrap --die-with-parent`` ends with the process that started it: the launcher of its cgroup, which ends
+with the worker; or, without a cgroup, the calling *thread* (PR_SET_PDEATHSIG is per thread), which is why
+:meth:`BubblewrapSandbox.run` stays in that thread until the end.
 """
 
 from __future__ import annotations
@@ -31,8 +31,14 @@ from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
 from tea_runner.sandbox.mounts import writable
 from tea_runner.sandbox.output_limits import overflow
-from tea_runner.sandbox.protocol import DATASET, OUT, PFS, Execution, Outcome, Places
-from tea_runner.sandbox.start_sandbox import ENDED, start_process, start_sandbox
+from tea_runner.sandbox.protocol import (
+    STANDARD_PATHS,
+    Execution,
+    Outcome,
+    SandboxPaths,
+    host_identity,
+)
+from tea_runner.sandbox.start_sandbox import KILLED, start_process, start_sandbox
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
 _INSIDE_A_CONTAINER = (
@@ -46,26 +52,26 @@ _INSIDE_A_CONTAINER = (
 class BubblewrapSandbox:
     """Runs commands on this machine, each in a sandbox of its own.
 
-    :param binds: host directories shown read-only at their own paths: software that does not live
-        below ``/usr``. The running Python's are always among them.
-    :param path: ``PATH`` of commands that are given none.
-    :param place: a folder in which to keep what is shown of ``/etc``.
+    :param binds: host directories with software outside ``/usr``, shown read-only at their own paths;
+        the running Python's are added.
+    :param path: ``PATH`` of commands that have none.
+    :param etc_root: where the copies of ``/etc`` are kept; see :class:`EtcFolder`.
     """
 
     name = "host"
 
     def __init__(
-        self, *, binds: Sequence[Path] = (), path: str = "", place: Path | None = None
+        self, *, binds: Sequence[Path] = (), path: str = "", etc_root: Path | None = None
     ) -> None:
-        self._etc = EtcFolder(place)
+        self._etc = EtcFolder(etc_root)
         self._binds = (*system_mounts.interpreters(), *binds)
         self._path = path or system_mounts.default_path()
         self._groups = Cgroups()
-        self._works = False
+        self._checked = False
 
     def check(self) -> str | None:
-        """Whether a sandbox can be had here, found out by making one."""
-        if self._works:
+        """See :meth:`Environment.check`; the first call runs a command in a sandbox."""
+        if self._checked:
             return None
         if shutil.which("bwrap") is None:
             return f"bubblewrap is missing: {_INSTALL}"
@@ -76,52 +82,50 @@ class BubblewrapSandbox:
                 f"there is no filter of system calls for {platform.machine()} machines; "
                 f"use a container, or sandbox: off"
             )
-        said: list[bytes] = []
+        printed: list[bytes] = []
         trial = Execution(
             argv=("/usr/bin/env", "true"),
             env={},
             view=None,
             out=None,
             cwd="/",
-            log=said.append,
+            log=printed.append,
             timeout=20,
         )
         try:
-            outcome = self._run(trial)
+            result = self._run(trial)
         except OutsideError as error:
             return f"{error}; {_INSIDE_A_CONTAINER}"
-        if outcome.code != 0:
-            heard = b"".join(said).decode("utf-8", "replace").strip()
-            return f"a trial command ended with code {outcome.code}: {heard}"
-        self._works = True
+        if result.code != 0:
+            output = b"".join(printed).decode("utf-8", "replace").strip()
+            return f"a trial command ended with code {result.code}: {output}"
+        self._checked = True
         return None
 
     def identity(self, image: str) -> tuple[str, ...]:
-        """The host is one environment wherever it is; what is known of it belongs to the record."""
-        if image:
-            raise Refused(f"image {image!r} needs a container; the host environment has no images")
-        return ("host",)
+        """The same on every host; versions of its software belong to the record."""
+        return host_identity(image)
 
-    def places(self, *_: Path | None) -> Places:
-        """The same for all."""
-        return Places(pfs=PFS, out=OUT, dataset=DATASET)
+    def paths(self, *_: Path | None) -> SandboxPaths:
+        """The same for all commands."""
+        return STANDARD_PATHS
 
     def run(self, execution: Execution) -> Outcome:
         """Run the command to its end; its PID namespace is empty afterwards."""
         missing = self.check()
         if missing:
-            raise Refused(f"the sandbox cannot be had: {missing}")
+            raise Refused(f"the sandbox cannot be used: {missing}")
         return self._run(execution)
 
     def _run(self, execution: Execution) -> Outcome:
-        user = job_user.ordinary_user()
-        job_user.give_all(writable(execution), user)
-        heard, last = tee_tail(execution)
+        user = job_user.unprivileged_user()
+        job_user.chown_all(writable(execution), user)
+        logged, last = tee_tail(execution)
         began = time.monotonic()
         with (
             self._groups.hold(execution.limits) as held,
             start_sandbox(
-                heard,
+                logged,
                 user=user,
                 extra=self._binds,
                 path=self._path,
@@ -132,39 +136,40 @@ class BubblewrapSandbox:
             group = held[0] if held else None
             try:
                 resource_limits.apply_limits(
-                    started.first, execution.limits, memory_held=group is not None
+                    started.first_pid, execution.limits, memory_held=group is not None
                 )
             except ProcessLookupError as error:
-                raise OutsideError(f"the sandbox could not be made: {ENDED}") from error
-            started.open_gate()
+                raise OutsideError(f"the sandbox could not be made: {KILLED}") from error
+            started.release()
             watch = CommandWatch(
                 ended=started.ended,
-                ended_fd=started.monitor,
+                ended_fd=started.pidfd,
                 oom=group.oom
                 if group
-                else resource_limits.memory_watcher(started.first, execution.limits),
-                oom_tick=0.2 if group else 0.05,
+                else resource_limits.memory_watcher(started.first_pid, execution.limits),
+                oom_interval=0.2 if group else 0.05,
                 overflow=overflow(execution.out, execution.limits),
             )
-            end, sentence = follow(heard, started.output, watch, began=began)
+            end, exceeded = follow(logged, started.output, watch, began=began)
             code = started.finish()
-            drain(heard, started.output)
+            drain(logged, started.output)
             oom = end == "oom" or (group is not None and group.oom())
         if end == "exited" and code is None and not oom:
-            code = _never_began(bytes(last))
-        return outcome(end, code, sentence, began=began, oom=oom)
+            code = _failed_start_code(bytes(last))
+        return outcome(end, code, exceeded, began=began, oom=oom)
 
 
 _NOT_STARTED = re.compile(rb"^bwrap: execvp .*: (.+)$", re.MULTILINE)
 
 
-def _never_began(last: bytes) -> int:
-    """The code of a command that could not be started, as a shell has it.
+def _failed_start_code(last: bytes) -> int:
+    """Exit code, as a shell has it, of a command that ``bwrap`` could not execute.
 
-    :raises OutsideError: when not even the sandbox came about.
+    :param last: the end of what was printed.
+    :raises OutsideError: when the sandbox itself could not be made.
     """
     match = _NOT_STARTED.search(last)
     if match is None:
-        words = last.decode("utf-8", "replace").strip()
-        raise OutsideError(f"the sandbox could not be made: {words or ENDED}")
+        message = last.decode("utf-8", "replace").strip()
+        raise OutsideError(f"the sandbox could not be made: {message or KILLED}")
     return 127 if match[1] == b"No such file or directory" else 126

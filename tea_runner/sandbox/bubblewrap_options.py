@@ -1,11 +1,11 @@
-"""What a sandbox shall be in, the arguments of ``bwrap`` out: pure, and nobody else makes them.
+"""The command line of ``bwrap``, made by pure functions.
 
-Bubblewrap is as strong as its arguments, says its own README; so they are made here, in one
-function with a golden test, and nothing outside adds to them.
+Bubblewrap is as secure as its arguments (its README, "Sandbox security").  So all of them are made here,
+and a golden test compares them.
 
-The options are handed over on a descriptor (``--args``), not on the command line, so that variables
-with secrets are not shown by ``ps``; and as options, not by inheritance, so that a pipeline's
-``LD_PRELOAD`` is never loaded into ``bwrap`` itself, which runs outside.
+The options are passed on a descriptor (``--args``), not on the command line, so that ``ps`` does not show
+variables with secrets.  Variables are options (``--setenv``), not inherited, so that a pipeline's
+``LD_PRELOAD`` is not loaded into ``bwrap`` itself, which runs outside.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: The user inside, whoever runs it outside.
+#: User and group id inside, whatever they are outside: nobody.
 USER = 65534
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bind:
-    """A host path shown inside."""
+    """A bind mount of a host path."""
 
     source: str
     target: str
@@ -28,32 +28,33 @@ class Bind:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxLayout:
-    """One sandbox. Descriptors are numbers of open files that ``bwrap`` inherits."""
+    """One sandbox. Descriptors are of open files that ``bwrap`` inherits."""
 
-    #: The system's own directories: ``/usr``, pieces of ``/etc``, interpreters.
+    #: Of the system: ``/usr``, parts of ``/etc``, interpreters.
     system: tuple[Bind, ...]
-    #: Symlinks of the root directory: ``/bin`` to ``usr/bin``.
+    #: Symbolic links of the root directory: (``/bin``, ``usr/bin``).
     links: tuple[tuple[str, str], ...]
-    #: Files made for this sandbox: the descriptor with their content, and their path.
+    #: Files made for this sandbox: descriptor of the content, and path.
     files: tuple[tuple[int, str], ...]
-    #: The command's own: inputs, outputs, code.
+    #: Of the command: inputs, outputs, code.
     binds: tuple[Bind, ...]
     env: Mapping[str, str]
     cwd: str
+    #: Bytes of ``/tmp``.
     scratch: int
     network: bool
-    #: The caller is root and will map an ordinary user; otherwise ``bwrap`` maps the caller.
+    #: Whether the caller is root and writes the user map; otherwise ``bwrap`` maps the caller.
     mapped: bool
     seccomp: int
     status: int
-    #: Where ``bwrap`` waits until limits (and the map of users) are set.
+    #: ``bwrap`` waits for bytes from it until limits and user map are set.
     gate: int
-    #: Anything that can be written to.
+    #: ``/dev/null``, open for writing.
     null: int
 
 
-#: Kept for ``setpriv`` alone, which turns into the ordinary user and gives them up.
-_TO_BECOME_NOBODY = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+#: Capabilities that ``setpriv`` needs to change its user; it drops them with that.
+_SETPRIV_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
 def options(sandbox: SandboxLayout) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def options(sandbox: SandboxLayout) -> tuple[str, ...]:
     if sandbox.network:
         result += ["--share-net"]
     if sandbox.mapped:
-        for capability in _TO_BECOME_NOBODY:
+        for capability in _SETPRIV_CAPABILITIES:
             result += ["--cap-add", capability]
         result += ["--userns-block-fd", str(sandbox.gate), "--info-fd", str(sandbox.null)]
     else:
@@ -81,18 +82,25 @@ def options(sandbox: SandboxLayout) -> tuple[str, ...]:
     result += ["--block-fd", str(sandbox.gate), "--json-status-fd", str(sandbox.status)]
     result += ["--seccomp", str(sandbox.seccomp)]
     result += ["--proc", "/proc", "--dev", "/dev"]
-    # bwrap's /dev and its /dev/shm are a tmpfs without a size
+    # The tmpfs of bwrap's --dev has no size limit.
     result += ["--perms", "1777", "--size", str(max(sandbox.scratch // 4, 4096))]
     result += ["--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     result += ["--perms", "1777", "--size", str(sandbox.scratch), "--tmpfs", "/tmp"]  # noqa: S108
     for bind in sandbox.system:
-        result += _above(bind.target, made) + _bind(bind)
+        result += _parents(bind.target, made) + _bind(bind)
     for name, target in sandbox.links:
         result += ["--symlink", target, name]
     for descriptor, path in sandbox.files:
-        result += [*_above(path, made), "--perms", "0444", "--ro-bind-data", str(descriptor), path]
+        result += [
+            *_parents(path, made),
+            "--perms",
+            "0444",
+            "--ro-bind-data",
+            str(descriptor),
+            path,
+        ]
     for bind in sandbox.binds:
-        result += _above(bind.target, made) + _bind(bind)
+        result += _parents(bind.target, made) + _bind(bind)
     result += ["--remount-ro", "/"]
     for name, value in sorted(sandbox.env.items()):
         result += ["--setenv", name, value]
@@ -103,8 +111,8 @@ def _bind(bind: Bind) -> list[str]:
     return ["--bind" if bind.writable else "--ro-bind", bind.source, bind.target]
 
 
-def _above(path: str, made: set[str]) -> list[str]:
-    """The directories above *path*, open to all; bwrap would make them for their owner only."""
+def _parents(path: str, made: set[str]) -> list[str]:
+    """Make the directories above *path* with mode 0755; bwrap itself makes them with 0700."""
     result: list[str] = []
     parts = path.split("/")[1:-1]
     for depth in range(1, len(parts) + 1):
@@ -115,9 +123,9 @@ def _above(path: str, made: set[str]) -> list[str]:
     return result
 
 
-#: Variables that libc obeys before a program's own first line.
-_OBEYED = ("LD_", "GLIBC_", "MALLOC_")
-_OBEYED_NAMES = frozenset(
+#: Variables that change how the dynamic loader and libc start any program (ld.so(8), "secure-execution").
+_LOADER_PREFIXES = ("LD_", "GLIBC_", "MALLOC_")
+_LOADER_NAMES = frozenset(
     {
         "GCONV_PATH",
         "GETCONF_DIR",
@@ -134,14 +142,14 @@ _OBEYED_NAMES = frozenset(
 
 
 def command(argv: tuple[str, ...], env: Mapping[str, str], *, mapped: bool) -> tuple[str, ...]:
-    """What ``bwrap`` starts: *argv*, where root started it behind ``setpriv``.
+    """The command that ``bwrap`` executes: *argv*, with ``setpriv`` before it when root is mapped.
 
-    ``setpriv`` becomes the ordinary user and is then replaced by the command, so that it is no
-    process more.  Until then it may change its user: variables that could steer it are set after.
+    ``setpriv`` changes to the unprivileged user and executes the command in its place.  Until then it has
+    capabilities, so variables that change how it is loaded are set by ``env`` after it.
     """
     if not mapped:
         return argv
-    late = tuple(f"{name}={env[name]}" for name in sorted(env) if obeyed(name))
+    loader = tuple(f"{name}={env[name]}" for name in sorted(env) if is_loader_variable(name))
     return (
         "/usr/bin/setpriv",
         f"--reuid={USER}",
@@ -150,16 +158,16 @@ def command(argv: tuple[str, ...], env: Mapping[str, str], *, mapped: bool) -> t
         "--inh-caps=-all",
         "--bounding-set=-all",
         "--",
-        *(("/usr/bin/env", *late) if late else ()),
+        *(("/usr/bin/env", *loader) if loader else ()),
         *argv,
     )
 
 
-def early(env: Mapping[str, str], *, mapped: bool) -> dict[str, str]:
-    """The variables that ``bwrap`` itself sets for the command."""
-    return {name: value for name, value in env.items() if not (mapped and obeyed(name))}
+def bwrap_environment(env: Mapping[str, str], *, mapped: bool) -> dict[str, str]:
+    """The variables that ``bwrap`` sets; :func:`command` sets the others."""
+    return {name: value for name, value in env.items() if not (mapped and is_loader_variable(name))}
 
 
-def obeyed(name: str) -> bool:
-    """Whether a variable changes how any program is loaded."""
-    return name.startswith(_OBEYED) or name in _OBEYED_NAMES
+def is_loader_variable(name: str) -> bool:
+    """Whether a variable changes how any program is started."""
+    return name.startswith(_LOADER_PREFIXES) or name in _LOADER_NAMES

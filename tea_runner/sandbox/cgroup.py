@@ -1,14 +1,14 @@
-"""Limits and a process that waits in, a control group that holds them out, where one can be made.
+"""Cgroups that limit the memory and processes of commands, where the system allows to make them.
 
-A control group counts what ``/tmp`` and page tables cost as well, and holds exactly.  Version 2
-needs a delegated group (systemd: ``Delegate=yes``, ``DelegateSubgroup=worker``): ours are made
-beside the worker's own.  Version 1 needs root.  Where neither is to be had, the sum is watched
-instead (``limits.memory_used``).
+A cgroup also counts ``/tmp`` (tmpfs) and page tables, and enforces its limits exactly.  Version 2 needs a
+delegated cgroup (systemd: ``Delegate=yes``, ``DelegateSubgroup=worker``), and new cgroups are made beside the
+worker's own.  Version 1 needs root.  Without either, the sum of the memory is watched instead
+(:func:`~tea_runner.sandbox.resource_limits.memory_used`).
 
-A group is kept for the next command with the same limits, and with it the launcher that starts
-commands in it: the kernel takes milliseconds to make one, to join it and to let go of it.  What a
-former command left in it is cache that gives way.  Groups go with the worker; those of workers that
-died are removed when the next one makes its first.
+A cgroup, with the launcher that starts commands in it, is reused by commands with the same limits: making,
+joining and leaving one take milliseconds each.  What an earlier command leaves in it is page cache, which
+the kernel reclaims.  Cgroups are removed with the worker; those of workers that died are removed when
+another worker makes its first.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from tea_runner.sandbox.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
 _NAME = re.compile(r"tea-(\d+)-\d+")
-#: Of groups of this process: several things in it may make some, and a name is one group's.
+#: Numbers of this process's cgroups, for unique names.
 _numbers = itertools.count()
 
 
 class Cgroup:
-    """One command's control group at a time, and what starts it there."""
+    """A cgroup that runs one command at a time, with the launcher in it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._ended = 0
-        #: Where the kernel counts, in version 2 and in version 1.
-        self._counts: tuple[str, ...] = ("memory.events", "memory.oom_control")
+        self._oom_kills = 0
+        #: Files with the kernel's counter of OOM kills, in version 2 and in version 1.
+        self._counters: tuple[str, ...] = ("memory.events", "memory.oom_control")
         self._launcher: CgroupLauncher | None = None
 
     def ready(self) -> CgroupLauncher | None:
-        """What starts the next command in it; None when the kernel will not have it so."""
-        self._ended = self._count()
+        """The launcher for the next command; None when it cannot be moved into the cgroup."""
+        self._oom_kills = self._count_oom_kills()
         if self._launcher is not None and not self._launcher.alive:
             self._launcher.close()
             self._launcher = None
@@ -59,20 +59,20 @@ class Cgroup:
         return self._launcher
 
     def oom(self) -> bool:
-        """Whether the kernel has ended something in it for its memory since :meth:`ready`."""
-        return self._count() > self._ended
+        """Whether the kernel's OOM killer has killed a process in it since :meth:`ready`."""
+        return self._count_oom_kills() > self._oom_kills
 
-    def _count(self) -> int:
-        for name in self._counts:
+    def _count_oom_kills(self) -> int:
+        for name in self._counters:
             with contextlib.suppress(OSError):
                 match = re.search(r"^oom_kill (\d+)", (self._directory / name).read_text(), re.M)
                 if match:
-                    self._counts = (name,)
+                    self._counters = (name,)
                     return int(match[1])
         return 0
 
     def remove(self) -> None:
-        """Remove it; the kernel lets go of the last process a little after its end."""
+        """Remove it, waiting up to 0.5 s: its last process leaves it a little after its end."""
         if self._launcher is not None:
             self._launcher.close()
         for _ in range(50):
@@ -86,20 +86,23 @@ class Cgroup:
 
 
 class Cgroups:
-    """The groups of one worker."""
+    """The cgroups of one worker.
+
+    :param mount: where the cgroup file system is mounted.
+    """
 
     def __init__(self, mount: Path = MOUNT) -> None:
         self._mount = mount
-        self._free: list[tuple[Limits, Cgroup]] = []
+        self._idle: list[tuple[Limits, Cgroup]] = []
         self._lock = threading.Lock()
-        weakref.finalize(self, _remove, self._free)
+        weakref.finalize(self, _remove, self._idle)
 
     @contextlib.contextmanager
     def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, CgroupLauncher] | None]:
-        """A group with the limits on memory and processes, and what starts a command in it.
+        """A cgroup with these limits on memory and processes, and its launcher, for one command.
 
-        All that runs in it has ended when the block does.  None where there is no limit on memory,
-        or no group can be made.
+        The caller ends all processes in it before it leaves the block.  None when there is no memory limit
+        or no cgroup can be made.
         """
         group = self._take(limits) if limits.memory is not None else None
         launcher = group.ready() if group is not None else None
@@ -112,23 +115,23 @@ class Cgroups:
             yield group, launcher
         finally:
             with self._lock:
-                self._free.append((limits, group))
+                self._idle.append((limits, group))
 
     def _take(self, limits: Limits) -> Cgroup | None:
         with self._lock:
-            for place, (former, group) in enumerate(self._free):
-                if former == limits:
-                    del self._free[place]
+            for index, (its_limits, group) in enumerate(self._idle):
+                if its_limits == limits:
+                    del self._idle[index]
                     return group
         own = Path("/proc/self/cgroup").read_text("ascii")
-        for found in (_second(limits, self._mount, own), _first(limits, self._mount, own)):
-            if found is not None:
-                _sweep(found[0])
-                return self._make(*found)
+        for new in (_version_2(limits, self._mount, own), _version_1(limits, self._mount, own)):
+            if new is not None:
+                _remove_orphans(new[0])
+                return self._make(*new)
         return None
 
     def _make(self, parent: Path, files: dict[str, str]) -> Cgroup | None:
-        """A group with these settings, or None where that is not allowed."""
+        """A new cgroup with these settings, or None where that is not permitted."""
         directory = parent / f"tea-{os.getpid()}-{next(_numbers)}"
         try:
             directory.mkdir()
@@ -136,7 +139,7 @@ class Cgroups:
             return None
         try:
             for name, value in files.items():
-                # swap is not accounted on every kernel; everything else has to be there
+                # Not every kernel accounts swap; all other files must exist.
                 if "sw" in name and not (directory / name).exists():
                     continue
                 (directory / name).write_text(value)
@@ -147,9 +150,9 @@ class Cgroups:
         return Cgroup(directory)
 
     def close(self) -> None:
-        """Remove those that no command is in; it happens by itself when this object goes."""
+        """Remove the idle cgroups; also done when this object is garbage-collected."""
         with self._lock:
-            _remove(self._free)
+            _remove(self._idle)
 
 
 def _remove(groups: list[tuple[Limits, Cgroup]]) -> None:
@@ -157,8 +160,8 @@ def _remove(groups: list[tuple[Limits, Cgroup]]) -> None:
         groups.pop()[1].remove()
 
 
-def _sweep(parent: Path) -> None:
-    """Remove the groups of workers that are no more."""
+def _remove_orphans(parent: Path) -> None:
+    """Remove the cgroups of workers that have died."""
     for directory in parent.glob("tea-*"):
         match = _NAME.fullmatch(directory.name)
         if match and not Path(f"/proc/{match[1]}").exists():
@@ -166,12 +169,12 @@ def _sweep(parent: Path) -> None:
                 directory.rmdir()
 
 
-def _second(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
-    """Where a group of version 2 is made, and its settings."""
+def _version_2(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
+    """Parent directory and settings of a new cgroup of version 2 (cgroups(7))."""
     match = re.search(r"^0::(/.*)$", own, re.M)
     if match is None or not (mount / "cgroup.controllers").exists():
         return None
-    # beside our own group: one that has processes of its own cannot pass controllers on
+    # Beside the worker's own: a cgroup with processes cannot enable controllers for children.
     parent = (mount / match[1].lstrip("/")).parent
     if not parent.is_relative_to(mount):
         return None
@@ -181,13 +184,13 @@ def _second(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]
         "memory.oom.group": "1",
     }
     if limits.processes is not None:
-        # besides: the launcher, bwrap outside and inside, and one to spare
+        # Added: the launcher, bwrap outside and inside, and one to spare.
         files["pids.max"] = str(limits.processes + 4)
     return parent, files
 
 
-def _first(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
-    """Where a group of version 1 is made, and its settings."""
+def _version_1(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, str]] | None:
+    """Parent directory and settings of a new cgroup of version 1."""
     match = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(/.*)$", own, re.M)
     if match is None:
         return None

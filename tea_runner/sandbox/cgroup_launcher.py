@@ -1,8 +1,7 @@
-"""A control group in, processes that are in it from their first instruction on out.
+"""Client of the launcher process, which starts commands inside a cgroup.
 
-To join a control group costs a grace period of the kernel, 5 to 10 ms in which nothing happens
-(``docs/decisions/0007``); to be started in one costs nothing.  So a small process of ours joins it
-once and starts what is to run there.
+Moving a process into a cgroup takes an RCU grace period, 5 to 10 ms (``docs/decisions/0007``); a child starts
+in its parent's cgroup at no cost.  So one small process joins the cgroup and starts all commands in it.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 
 _PROGRAM = Path(__file__).with_name("cgroup_launcher_program.py")
-#: Seconds after which a launcher that does not answer is taken for dead.
-_PATIENCE = 60.0
+#: Seconds after which a launcher that does not answer is killed.
+_TIMEOUT = 60.0
 
 
 def in_memory(content: bytes) -> int:
-    """A descriptor of a file in memory, to be read from its start; whoever asks closes it."""
+    """Descriptor of a new file in memory, at its beginning; the caller closes it."""
     descriptor = os.memfd_create("tea", os.MFD_CLOEXEC)
     while content:
         content = content[os.write(descriptor, content) :]
@@ -33,36 +32,33 @@ def in_memory(content: bytes) -> int:
 
 
 class LaunchedProcess:
-    """A process that a launcher has started; as ``process.start`` would give it."""
+    """A process that a launcher has started; see :class:`follow_command.RunningCommand`."""
 
     def __init__(self, launcher: CgroupLauncher, pid: int) -> None:
         self.pid = pid
         self._launcher = launcher
         self._code: int | None = None
-        # It keeps its number until the launcher is told to reap it, or is dead.
-        self._end = os.pidfd_open(pid)
+        # The process id is not reused before the launcher reaps the process or dies.
+        self._pidfd = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
-        """Its code, when it has ended; negative for a signal."""
-        if self._code is None and select.select([self._end], [], [], 0)[0]:
-            os.close(self._end)
+        """Exit code, negative for a signal; None while it runs."""
+        if self._code is None and select.select([self._pidfd], [], [], 0)[0]:
+            os.close(self._pidfd)
             self._code = self._launcher.reap(self.pid)
         return self._code
 
     def wait(self) -> int:
-        """Its code, at its end."""
+        """Wait for its end and return the exit code."""
         if self._code is None:
-            select.select([self._end], [], [])
+            select.select([self._pidfd], [], [])
         code = self.poll()
         assert code is not None
         return code
 
 
 class CgroupLauncher:
-    """One launcher; for one thread at a time.
-
-    :raises OutsideError: from :meth:`start`, when it has died.
-    """
+    """A launcher process; for one thread at a time."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -77,16 +73,16 @@ class CgroupLauncher:
                 pass_fds=(number,),
             )
         self._channel = ours
-        ours.settimeout(_PATIENCE)
+        ours.settimeout(_TIMEOUT)
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be asked."""
+        """Whether it still runs."""
         return self._process.poll() is None
 
     def start(
@@ -97,22 +93,22 @@ class CgroupLauncher:
         output: int,
         pass_fds: Sequence[int],
     ) -> LaunchedProcess:
-        """Start a program by its full path, in a process group of its own.
+        """Start a program, given by its full path, in a process group of its own.
 
-        :param output: what it prints on both of its outputs goes there.
-        :param pass_fds: descriptors that it finds at the same numbers.
-        :raises OutsideError: when the program, or the launcher itself, is not there.
+        :param output: descriptor for standard output and standard error.
+        :param pass_fds: descriptors that it inherits under the same numbers.
+        :raises OutsideError: when the program does not exist or the launcher has died.
         """
-        words = in_memory(b"".join(os.fsencode(word) + b"\0" for word in argv))
+        arguments = in_memory(b"".join(os.fsencode(each) + b"\0" for each in argv))
         try:
             targets = " ".join(map(str, (0, 1, 2, *pass_fds)))
-            word, number = self._ask(
-                f"start {targets}", (words, stdin, output, output, *pass_fds)
+            word, number = self._request(
+                f"start {targets}", (arguments, stdin, output, output, *pass_fds)
             ) or ("error", 0)
         finally:
-            os.close(words)
+            os.close(arguments)
         if word == "pid":
-            # Somebody may have killed both by now.
+            # It fails if launcher and process were killed in the meantime.
             with contextlib.suppress(ProcessLookupError):
                 return LaunchedProcess(self, number)
             number = 0
@@ -120,12 +116,12 @@ class CgroupLauncher:
         raise OutsideError(f"cannot start {argv[0]}: {why}")
 
     def reap(self, pid: int) -> int:
-        """The code of a process that has ended; that of a kill, when nobody knows it any more."""
-        answer = self._ask(f"reap {pid}")
+        """The exit code of a process that has ended; -9 when the launcher has died."""
+        answer = self._request(f"reap {pid}")
         return answer[1] if answer else -9
 
-    def _ask(self, text: str, descriptors: Sequence[int] = ()) -> tuple[str, int] | None:
-        """A question, and its answer; None from the dead."""
+    def _request(self, text: str, descriptors: Sequence[int] = ()) -> tuple[str, int] | None:
+        """Send a request and return the answer; None when the launcher has died."""
         try:
             if descriptors:
                 socket.send_fds(self._channel, [text.encode("ascii")], descriptors)
@@ -141,6 +137,6 @@ class CgroupLauncher:
         return word, int(number)
 
     def close(self) -> None:
-        """End it, and all that it started."""
+        """Kill it; the processes that it started die with it."""
         self._channel.close()
         process.kill(self._process)

@@ -1,18 +1,18 @@
-"""Descriptors and a command line in, a process in this process's own control group out: a program.
+"""Program that starts commands in its own cgroup, on request.
 
-It is started once for each control group and joins it; what it starts is in the group from its first
-instruction on.  Nothing of tea-runner is imported: it has to be small and quick to start.
+It is started once for each cgroup and moved into it; its children are in the cgroup from their first
+instruction on.  It imports nothing of tea-runner, to be small and start fast.
 
-Each message is one packet on the socket whose number is its only argument:
+Its only argument is the descriptor of a socket of packets (SOCK_SEQPACKET).  Requests are:
 
 ``start N…``, with descriptors
-    The first of them holds the command line, each word ended by NUL.  The others become the numbers
-    N of the new process, which leads a process group of its own.  Answer: ``pid P`` or ``error E``.
+    The first descriptor is of a file with the command line, each argument ended by NUL.  The others become
+    the descriptors N of the new process, which leads a process group.  Answer: ``pid P``, or ``error E``
+    with an errno.
 ``reap P``
-    Answer: ``code C``, as Python's ``waitstatus_to_exitcode`` has it.  Until it is asked for, the
-    process keeps its number.
+    Answer: ``code C``, see :func:`os.waitstatus_to_exitcode`.  The process id is not reused before.
 
-The end of the socket ends it, and all that it started dies with it (``bwrap --die-with-parent``).
+The program ends at the end of the socket, and its children die with it (``bwrap --die-with-parent``).
 """
 
 from __future__ import annotations
@@ -23,30 +23,32 @@ import signal
 import socket
 import sys
 
-#: What a process inherits besides.
+#: Environment of the processes that it starts.
 _ENV = {"LC_ALL": "C"}
-_MOST = 64
+_MAX_DESCRIPTORS = 64
 
 
 def serve(channel: socket.socket) -> None:
-    """Do as is asked until nobody is there to ask."""
+    """Answer requests until the end of the socket."""
     while True:
-        asked, handed, _, _ = socket.recv_fds(channel, 4096, _MOST)
-        if not asked:
+        request, descriptors, _, _ = socket.recv_fds(channel, 4096, _MAX_DESCRIPTORS)
+        if not request:
             return
-        word, *numbers = asked.split()
+        verb, *numbers = request.split()
         channel.send(
-            start(handed, [int(n) for n in numbers]) if word == b"start" else reap(int(numbers[0]))
+            start(descriptors, [int(n) for n in numbers])
+            if verb == b"start"
+            else reap(int(numbers[0]))
         )
 
 
-def start(handed: list[int], targets: list[int]) -> bytes:
-    """Start what the first descriptor says, with the others at these numbers."""
-    # Out of the way of all the numbers that they may have to become.
+def start(descriptors: list[int], targets: list[int]) -> bytes:
+    """Execute the command line in the first descriptor, with the others as descriptors *targets*."""
+    # Above all targets, so that dup2 overwrites none of them.
     base = max(targets) + 1
     held: list[int] = []
     try:
-        for descriptor in handed:
+        for descriptor in descriptors:
             held.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, base))
             os.close(descriptor)
         with open(held[0], "rb", closefd=False) as file:
@@ -60,7 +62,7 @@ def start(handed: list[int], targets: list[int]) -> bytes:
                 for source, target in zip(held[1:], targets, strict=True)
             ],
             setpgroup=0,
-            # Python ignores these two; a command expects them as they are everywhere.
+            # Python ignores these two signals; a command expects the default.
             setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
         )
     except OSError as error:
@@ -72,7 +74,7 @@ def start(handed: list[int], targets: list[int]) -> bytes:
 
 
 def reap(pid: int) -> bytes:
-    """The code of a process that has ended, or ends soon."""
+    """Wait for a process and return its exit code."""
     _, status = os.waitpid(pid, 0)
     return b"code %d" % os.waitstatus_to_exitcode(status)
 
@@ -80,6 +82,6 @@ def reap(pid: int) -> bytes:
 if __name__ == "__main__":
     os.chdir("/")
     number = int(sys.argv[1])
-    # Nothing that is started here can ask for anything.
+    # The commands must not inherit the socket.
     os.set_inheritable(number, False)
     serve(socket.socket(fileno=number))

@@ -1,7 +1,7 @@
-"""This machine's ``/etc`` in, those pieces of it out that a sandbox shows, in a folder made once.
+"""Copies of the parts of ``/etc`` that sandboxes show, kept in a folder.
 
-Without them programs do not start or do not find their own parts.  To show each by itself is a dozen
-mounts and more, which were a third of what a sandbox took; a folder of copies is one.
+Programs need them to start and to find their own files.  Mounting each part by itself takes a dozen mounts
+and more, a third of the time to make a sandbox; a folder of copies is one mount.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _GROUP = f"root:x:0:\nnogroup:x:{USER}:\n"
 _NSSWITCH = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 
-#: Made anew: the machine's own would tell who lives here, or ask servers that cannot be reached.
+#: Written by us: the host's own name its users, or refer to servers that a sandbox cannot reach.
 FILES = {
     "/etc/passwd": _PASSWD,
     "/etc/group": _GROUP,
@@ -62,20 +62,20 @@ FILES = {
 }
 
 
-#: Part of a folder's name: another way to make it is another folder.
+#: Part of the hash in a folder's name; change it with the way that folders are made.
 _FORMAT = b"1"
-#: Seconds after which a folder that is not the newest is nobody's any more.
-_OLD = 30 * 86_400.0
+#: Seconds after which an unused folder is removed.
+_MAX_AGE = 30 * 86_400.0
 
 
-def pieces(etc: Path, *, network: bool) -> tuple[str, ...]:
-    """The names below *etc* that are shown, where they exist."""
-    # Looked for once, and again when something was put there or taken away.
-    return _pieces(etc, network, os.stat(etc).st_mtime_ns)
+def shown_names(etc: Path, *, network: bool) -> tuple[str, ...]:
+    """Names of existing files and directories below *etc* that are shown."""
+    # Cached until an entry of the directory is added or removed.
+    return _shown_names(etc, network, os.stat(etc).st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=8)
-def _pieces(etc: Path, network: bool, changed: int) -> tuple[str, ...]:  # noqa: ARG001 - makes another call
+def _shown_names(etc: Path, network: bool, changed: int) -> tuple[str, ...]:  # noqa: ARG001 - a cache key
     names = [name for name in _ETC if (etc / name).exists()]
     names += sorted(str(p.relative_to(etc)) for glob in _ETC_PATTERNS for p in etc.glob(glob))
     if network:
@@ -84,84 +84,83 @@ def _pieces(etc: Path, network: bool, changed: int) -> tuple[str, ...]:  # noqa:
 
 
 class EtcFolder:
-    """Folders with copies of the pieces, below one place; processes may share it."""
+    """Makes folders with the copies, below a root that processes may share.
+
+    :param root: where the folders are kept; without it, a temporary directory of this process.
+    :param max_age: seconds for which a folder is used without a check for changes in *etc*.
+    """
 
     def __init__(
-        self, place: Path | None = None, etc: Path = Path("/etc"), *, fresh: float = 1.0
+        self, root: Path | None = None, etc: Path = Path("/etc"), *, max_age: float = 1.0
     ) -> None:
-        """A maker of folders.
-
-        :param place: where they are kept; absent, a place of this process's own that goes with it.
-        :param fresh: seconds for which nobody looks whether a piece has changed.
-        """
-        self._fresh = fresh
-        self._place = place
+        self._max_age = max_age
+        self._root = root
         self._etc = etc
-        #: With and without a network: how the pieces stood, and the folder with them.
-        self._known: dict[bool, tuple[object, Path]] = {}
-        #: When they were last looked at, by the monotonic clock.
-        self._looked: dict[bool, float] = {}
+        #: With and without network: the state of the parts, and the folder with copies of them.
+        self._folders: dict[bool, tuple[object, Path]] = {}
+        #: With and without network: when the state was read, by the monotonic clock.
+        self._checked: dict[bool, float] = {}
 
     def binds(self, *, apart: bool, network: bool) -> tuple[Bind, ...]:
-        """What shows them.
+        """The binds that show ``/etc`` in a sandbox.
 
-        :param apart: each by itself, without :data:`FILES`: for a sandbox that has something of its own
-            beside them.
+        :param apart: each part by itself, without :data:`FILES`, for a sandbox that mounts something else
+            below ``/etc``.
         """
         if not apart:
             return (Bind(source=str(self.path(network=network)), target="/etc"),)
         return tuple(
             Bind(source=str(self._etc / name), target=f"/etc/{name}")
-            for name in pieces(self._etc, network=network)
+            for name in shown_names(self._etc, network=network)
         )
 
     def path(self, *, network: bool) -> Path:
-        """The folder with the pieces as they are now, or were a moment ago.
+        """The folder with copies of the parts as they are now, or were up to *max_age* ago.
 
-        A file deep in one of them that was written in place is noticed by the next process only.
+        A change of a file deep inside one of the parts is noticed by the next process only.
 
-        :raises OutsideError: when it cannot be made.
+        :raises OutsideError: when the folder cannot be made.
         """
         now = time.monotonic()
-        known = self._known.get(network)
-        there = known is not None and known[1].is_dir()
-        if known and there and now - self._looked[network] < self._fresh:
+        known = self._folders.get(network)
+        exists = known is not None and known[1].is_dir()
+        if known and exists and now - self._checked[network] < self._max_age:
             return known[1]
         stamp = [
-            (name, found.st_ino, found.st_mtime_ns, found.st_size)
-            for name in pieces(self._etc, network=network)
-            if (found := _look(self._etc / name)) is not None
+            (name, facts.st_ino, facts.st_mtime_ns, facts.st_size)
+            for name in shown_names(self._etc, network=network)
+            if (facts := _stat(self._etc / name)) is not None
         ]
-        if known and there and known[0] == stamp:
-            self._looked[network] = now
+        if known and exists and known[0] == stamp:
+            self._checked[network] = now
             return known[1]
         try:
             made = self._make([name for name, *_ in stamp])
         except OSError as error:
             raise OutsideError(
-                f"what sandboxes see of {self._etc} cannot be copied to {self._place}: "
-                f"{error.strerror}; see that there is room, and who owns the folder"
+                f"{self._etc} cannot be copied for sandboxes to {self._root}: "
+                f"{error.strerror}; check the free space and the owner of the folder"
             ) from error
-        self._known[network], self._looked[network] = (stamp, made), now
+        self._folders[network], self._checked[network] = (stamp, made), now
         return made
 
     def _make(self, names: Iterable[str]) -> Path:
-        if self._place is None:
-            self._place = Path(tempfile.mkdtemp(prefix="tea-etc-"))
-            weakref.finalize(self, shutil.rmtree, self._place, True)
-        place = self._place
-        place.mkdir(mode=0o755, parents=True, exist_ok=True)
-        found = [piece for name in names for piece in _walk(self._etc / name, name)]
-        digest = hashlib.sha256(repr((_FORMAT, FILES, found)).encode("utf-8", "surrogateescape"))
-        folder = place / digest.hexdigest()[:32]
+        if self._root is None:
+            self._root = Path(tempfile.mkdtemp(prefix="tea-etc-"))
+            weakref.finalize(self, shutil.rmtree, self._root, True)
+        root = self._root
+        root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        entries = [entry for name in names for entry in _walk(self._etc / name, name)]
+        digest = hashlib.sha256(repr((_FORMAT, FILES, entries)).encode("utf-8", "surrogateescape"))
+        folder = root / digest.hexdigest()[:32]
         if folder.is_dir():
             return folder
-        for other in place.iterdir():
-            if time.time() - other.stat().st_mtime > _OLD:
+        for other in root.iterdir():
+            if time.time() - other.stat().st_mtime > _MAX_AGE:
                 shutil.rmtree(other, ignore_errors=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=place))
-        for piece in found:
-            _copy(self._etc, piece, new)
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        for entry in entries:
+            _copy(self._etc, entry, new)
         for name, text in FILES.items():
             file = new / name.removeprefix("/etc/")
             file.write_text(text, "ascii")
@@ -170,21 +169,21 @@ class EtcFolder:
         try:
             new.rename(folder)
         except OSError:
-            # Another process was quicker.
+            # Another process was faster.
             shutil.rmtree(new, ignore_errors=True)
             if not folder.is_dir():
                 raise
         return folder
 
 
-def _look(path: Path) -> os.stat_result | None:
+def _stat(path: Path) -> os.stat_result | None:
     with contextlib.suppress(OSError):
         return path.stat()
     return None
 
 
-class _EtcPiece(NamedTuple):
-    """One thing that everybody may read: its path below ``/etc``, and what tells it from others."""
+class _EtcEntry(NamedTuple):
+    """A file, directory or link below ``/etc`` that all users may read, with the facts that identify it."""
 
     relative: str
     kind: str
@@ -194,17 +193,17 @@ class _EtcPiece(NamedTuple):
     size: int
 
 
-def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_EtcPiece]:
-    """A piece with all below it.  It may be a link itself, as localtime is; links inside stay links."""
-    found = path.lstat() if inside else _look(path)
-    if found is None:
+def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_EtcEntry]:
+    """A part with all below it.  A part that is a link, as localtime, is followed; links inside are not."""
+    facts = path.lstat() if inside else _stat(path)
+    if facts is None:
         return
-    mode = found.st_mode
+    mode = facts.st_mode
     kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
     kind = kinds.get(stat.S_IFMT(mode), "")
     if not kind or not mode & 0o004:
         return
-    yield _EtcPiece(relative, kind, mode, found.st_ino, found.st_mtime_ns, found.st_size)
+    yield _EtcEntry(relative, kind, mode, facts.st_ino, facts.st_mtime_ns, facts.st_size)
     if kind == "folder":
         names: list[str] = []
         with contextlib.suppress(OSError), os.scandir(path) as entries:
@@ -213,17 +212,17 @@ def _walk(path: Path, relative: str, *, inside: bool = False) -> Iterator[_EtcPi
             yield from _walk(path / name, f"{relative}/{name}", inside=True)
 
 
-def _copy(etc: Path, piece: _EtcPiece, new: Path) -> None:
-    source, target = etc / piece.relative, new / piece.relative
+def _copy(etc: Path, entry: _EtcEntry, new: Path) -> None:
+    source, target = etc / entry.relative, new / entry.relative
     for parent in reversed(target.relative_to(new).parents[:-1]):
         if not (new / parent).is_dir():
             (new / parent).mkdir()
             (new / parent).chmod(0o755)
-    if piece.kind == "link":
+    if entry.kind == "link":
         target.symlink_to(os.readlink(source))
-    elif piece.kind == "folder":
+    elif entry.kind == "folder":
         target.mkdir(exist_ok=True)
         target.chmod(0o755)
     else:
         shutil.copyfile(source, target)
-        target.chmod(0o444 | (piece.mode & 0o111))
+        target.chmod(0o444 | (entry.mode & 0o111))

@@ -1,8 +1,7 @@
-"""A started command and the pipe it prints to in, why to stop following it out.
+"""Follow a running command: pass its output to the log, and stop at timeout, cancellation or limits.
 
-One loop, in the thread that started the command: output goes to the log as it comes (nothing is
-kept, so a flood costs no memory), the clock, the cancellation and the limits are looked at between
-two chunks.
+One loop in the thread that started the command.  Output is passed on in chunks and not kept, so that a
+flood of output takes no memory; timeout, cancellation and limits are checked between two chunks.
 """
 
 from __future__ import annotations
@@ -24,36 +23,36 @@ End = Literal["exited", "timed_out", "cancelled", "oom", "overflow"]
 
 _CHUNK = 65536
 _SIGNALS = frozenset(map(int, signal.valid_signals()))
-#: Seconds between two looks at the cancellation.
-_TICK = 0.2
+#: Seconds between two checks of the cancellation.
+_INTERVAL = 0.2
 
 
 class RunningCommand(Protocol):
-    """A started process that leads a group of its own, as ``process.start`` gives it."""
+    """A process that leads a process group, as :func:`process.start_process` returns it."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Process id."""
         ...
 
     def poll(self) -> int | None:
-        """Its code, when it has ended; negative for a signal."""
+        """Exit code, negative for a signal; None while it runs."""
         ...
 
     def wait(self) -> int:
-        """Its code, at its end."""
+        """Wait for its end and return the exit code."""
         ...
 
 
 def end_group(child: RunningCommand) -> int:
-    """End a process and its group, also when only the group is left; its code."""
+    """Kill a process group, even if its leader has ended, and return the leader's exit code."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     return child.wait()
 
 
-def end_of(child: RunningCommand, stack: contextlib.ExitStack) -> int | None:
-    """A descriptor that becomes readable at a process's end; None where the system has no such thing."""
+def pidfd(child: RunningCommand, stack: contextlib.ExitStack) -> int | None:
+    """A descriptor that becomes readable when a process ends; None on systems without pidfds."""
     if not hasattr(os, "pidfd_open"):
         return None
     descriptor = os.pidfd_open(child.pid)
@@ -62,12 +61,12 @@ def end_of(child: RunningCommand, stack: contextlib.ExitStack) -> int | None:
 
 
 def ended_by(code: int | None) -> int | None:
-    """The signal that a shell's code stands for."""
+    """The signal that an exit code as shells show it stands for."""
     return code - 128 if code is not None and code - 128 in _SIGNALS else None
 
 
 def tee_tail(execution: Execution) -> tuple[Execution, bytearray]:
-    """The same execution, and the last of what it prints: they may be the environment's own words."""
+    """The execution with a log that also keeps the last 4 KiB: they may be the environment's own errors."""
     last = bytearray()
 
     def log(chunk: bytes) -> None:
@@ -78,7 +77,7 @@ def tee_tail(execution: Execution) -> tuple[Execution, bytearray]:
 
 
 def open_stdin(execution: Execution, stack: contextlib.ExitStack) -> int | None:
-    """A descriptor of what the command reads, until *stack* ends; None where it reads nothing."""
+    """A descriptor of a file with the command's standard input, closed with *stack*; None for no input."""
     if execution.stdin is None:
         return None
     file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack's
@@ -88,9 +87,9 @@ def open_stdin(execution: Execution, stack: contextlib.ExitStack) -> int | None:
 
 
 def outcome(
-    end: End, code: int | None, sentence: str = "", *, began: float, oom: bool = False
+    end: End, code: int | None, exceeded: str = "", *, began: float, oom: bool = False
 ) -> Outcome:
-    """How it ended, from what :func:`follow` said and the code; a code of ours is none.
+    """Make an :class:`Outcome`; the exit code of a command that tea-runner ended is left out.
 
     :param code: as a shell shows it, or negative for a signal.
     """
@@ -104,40 +103,40 @@ def outcome(
         timed_out=end == "timed_out",
         cancelled=end == "cancelled",
         oom=oom or end == "oom",
-        overflow=sentence,
+        overflow=exceeded,
         seconds=time.monotonic() - began,
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandWatch:
-    """What is looked at while the command runs."""
+    """The checks that are made while a command runs."""
 
-    #: Whether it has ended; cheap.
+    #: Whether it has ended; called in every round.
     ended: Callable[[], bool]
-    #: A descriptor that becomes readable at the end, where the system has such a thing.
+    #: A descriptor that becomes readable at the end, on systems that have pidfds.
     ended_fd: int | None = None
-    #: Whether it has taken more memory than it may.
+    #: Whether the memory limit is exceeded.
     oom: Callable[[], bool] | None = None
-    #: Seconds between two looks at that: few, where nothing but this look holds the limit.
-    oom_tick: float = 0.2
-    #: A sentence when the outputs have passed a limit.
+    #: Seconds between two checks of memory: short where only this check enforces the limit.
+    oom_interval: float = 0.2
+    #: Returns the output limit that is exceeded, or an empty text.
     overflow: Callable[[], str] | None = None
 
 
 def follow(
     execution: Execution, output: int, watch: CommandWatch, *, began: float
 ) -> tuple[End, str]:
-    """Hand the output on until the command ends or has to be ended.
+    """Pass output on until the command ends or must be ended.
 
-    :param output: read end of the pipe, which this sets to non-blocking.
+    :param output: read end of the pipe that the command prints to; it is made non-blocking.
     :param began: ``time.monotonic()`` of the start.
-    :returns: the end, and the sentence that belongs to it where there is one.
+    :returns: the kind of end, and the exceeded output limit or an empty text.
     """
     os.set_blocking(output, False)
-    tick = min(_TICK, watch.oom_tick) if watch.oom else _TICK
+    interval = min(_INTERVAL, watch.oom_interval) if watch.oom else _INTERVAL
     deadline = began + execution.timeout if execution.timeout is not None else None
-    asked = weighed = measured = began
+    cancel_checked = memory_checked = outputs_checked = began
     pause = 0.5
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
@@ -148,34 +147,34 @@ def follow(
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return "timed_out", ""
-            if now - asked >= _TICK:
-                asked = now
+            if now - cancel_checked >= _INTERVAL:
+                cancel_checked = now
                 if execution.cancelled():
                     return "cancelled", ""
-            if watch.oom and now - weighed >= watch.oom_tick:
-                weighed = now
+            if watch.oom and now - memory_checked >= watch.oom_interval:
+                memory_checked = now
                 if watch.oom():
                     return "oom", ""
-            if watch.overflow and now - measured >= pause:
-                sentence = watch.overflow()
-                if sentence:
-                    return "overflow", sentence
-                # a tree with many files takes long to look at: then look less often
-                measured = time.monotonic()
-                pause = max(0.5, 10 * (measured - now))
-            wait = tick if deadline is None else min(tick, deadline - now)
+            if watch.overflow and now - outputs_checked >= pause:
+                exceeded = watch.overflow()
+                if exceeded:
+                    return "overflow", exceeded
+                # A tree with many files takes long to walk: walk it less often.
+                outputs_checked = time.monotonic()
+                pause = max(0.5, 10 * (outputs_checked - now))
+            wait = interval if deadline is None else min(interval, deadline - now)
             if watch.ended_fd is None:
                 wait = min(wait, 0.01)
             for key, _ in selector.select(max(wait, 0.0)):
                 if key.fd == output and reading and not _pass_on(execution, output):
-                    # it closed its output and goes on
+                    # It has closed its output and still runs.
                     selector.unregister(output)
                     reading = False
     return "exited", ""
 
 
 def _pass_on(execution: Execution, output: int) -> bool:
-    """One chunk to the log; False at the end of the output."""
+    """Pass one chunk to the log; returns False at the end of the output."""
     try:
         chunk = os.read(output, _CHUNK)
     except BlockingIOError:
@@ -186,9 +185,10 @@ def _pass_on(execution: Execution, output: int) -> bool:
 
 
 def drain(execution: Execution, output: int) -> None:
-    """What is left in the pipe after the end, without waiting for more.
+    """Pass on what is left in the pipe, without waiting for more.
 
-    A pipe holds at most 1 MiB; whoever still writes to it after that is not listened to.
+    A pipe holds at most 1 MiB (/proc/sys/fs/pipe-max-size); 2 MiB are read at most, in case a process
+    that left the group still writes.
     """
     with contextlib.suppress(BlockingIOError):
         for _ in range(32):

@@ -1,4 +1,4 @@
-"""Who we are in, which ordinary user a root worker's commands become out."""
+"""The unprivileged user that a root worker's commands run as."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-#: Above systemd's range for containers and below the foreign ones: nobody's users
-#: (systemd.io/UIDS-GIDS). One per thread, so that two commands never share one, nor a count
-#: of processes.
-_NOBODYS = 1_900_000_000
-_MANY = 4_194_304
-#: systemd's dynamic users; a container with 65,536 ids runs no systemd.
-_FEW = 61_184
-_FEW_COUNT = 4_336
+#: User ids that no account has: above systemd's range for containers and below the "foreign" range
+#: (https://systemd.io/UIDS-GIDS).  Each thread has one of its own, so that two commands never share one,
+#: nor its count of processes (RLIMIT_NPROC).
+_UNUSED, _UNUSED_COUNT = 1_900_000_000, 4_194_304
+#: Systemd's dynamic users, for containers whose map has 65,536 ids; no systemd runs in those.
+_DYNAMIC, _DYNAMIC_COUNT = 61_184, 4_336
 
 
-def ordinary_user() -> int | None:
-    """A user and group id that nobody else has, for the calling thread.
+def unprivileged_user() -> int | None:
+    """A user and group id for the calling thread that no account has.
 
-    None when we are no root, or a root without other users (a single-id user namespace), which
-    outside is an ordinary user already.
+    None when this process is not root, or is root in a user namespace with a single id, and so has no
+    rights outside it.
     """
     if os.geteuid() != 0:
         return None
-    return choose_user(_own_map(), threading.get_native_id())
+    return choose_user(_uid_map(), threading.get_native_id())
 
 
 @functools.cache
-def _own_map() -> str:
-    """The users that this process has; the kernel never changes a map that is written."""
+def _uid_map() -> str:
+    """The user ids of this process's namespace; a map that was written never changes."""
     return Path("/proc/self/uid_map").read_text("ascii")
 
 
-def known_user() -> int | None:
-    """As :func:`ordinary_user`, but one that has a name, which some programs ask for: nobody."""
-    if ordinary_user() is None:
+def named_user() -> int | None:
+    """The user ``nobody``, for programs that look up the user's name; None as in the function above."""
+    if unprivileged_user() is None:
         return None
     try:
         return pwd.getpwnam("nobody").pw_uid
@@ -47,28 +45,29 @@ def known_user() -> int | None:
 
 
 def choose_user(uid_map: str, thread: int) -> int | None:
-    """As :func:`ordinary_user`, from the text of ``uid_map``."""
+    """A user id for a thread from a user namespace's map (user_namespaces(7), ``uid_map``)."""
     ranges = [tuple(map(int, line.split())) for line in uid_map.splitlines()]
 
     def mapped(first: int, count: int) -> bool:
         return any(start <= first and first + count <= start + size for start, _, size in ranges)
 
-    if mapped(_NOBODYS, _MANY):
-        return _NOBODYS + thread % _MANY
-    if mapped(_FEW, _FEW_COUNT):
-        return _FEW + thread % _FEW_COUNT
+    if mapped(_UNUSED, _UNUSED_COUNT):
+        return _UNUSED + thread % _UNUSED_COUNT
+    if mapped(_DYNAMIC, _DYNAMIC_COUNT):
+        return _DYNAMIC + thread % _DYNAMIC_COUNT
     return None
 
 
-def give_all(paths: Iterable[Path], user: int | None) -> None:
-    """Make directories the user's; None leaves them to us."""
-    for path in paths if user is not None else ():
-        assert user is not None
-        give_to_user(path, user)
+def chown_all(paths: Iterable[Path], user: int | None) -> None:
+    """Make *user* the owner of these trees; None changes nothing."""
+    if user is None:
+        return
+    for path in paths:
+        _chown_tree(path, user)
 
 
-def give_to_user(path: Path, user: int) -> None:
-    """Make a directory and all below it the user's, without following links."""
+def _chown_tree(path: Path, user: int) -> None:
+    """Make *user* the owner of a directory and all below it, without following links."""
     os.chown(path, user, user, follow_symlinks=False)
     if path.is_dir():
         for _, directories, files, descriptor in os.fwalk(path, follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""A kind's name and the operator's settings in, the environment out: the one table of kinds."""
+"""Table of the kinds of environments, and the choice of one for a command."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tea_runner.sandbox.unsandboxed import Unsandboxed
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentChoice:
-    """What the operator has set; the names are those of the settings."""
+    """The operator's settings for environments."""
 
-    #: ``host``, or ``off``: what a command without an image runs in.
+    #: Environment of commands without an image: ``host`` or ``off``.
     sandbox: str = "host"
-    #: ``docker``, ``podman``, ``apptainer``: what a command with an image runs in. Empty: none may.
+    #: Environment of commands with an image: ``docker``, ``podman``, ``apptainer``; empty allows none.
     container: str = ""
-    #: Directories of software shown read-only in the sandbox.
+    #: Directories with software, shown read-only in the sandbox.
     binds: tuple[Path, ...] = ()
-    #: ``PATH`` of commands without an image; empty is the running Python's, then the system's.
+    #: ``PATH`` of commands without an image; empty means the running Python's ``bin`` and the system's.
     path: str = ""
-    #: A folder for what is the same in all sandboxes; absent, each process makes its own.
-    place: Path | None = None
-    #: The worker's own variables: those that say where an engine is are used.
+    #: Where processes keep copies of ``/etc`` for all sandboxes; without it each makes its own.
+    etc_root: Path | None = None
+    #: The worker's own variables, of which engines read some.
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
     "host": lambda choice: BubblewrapSandbox(
-        binds=choice.binds, path=choice.path, place=choice.place
+        binds=choice.binds, path=choice.path, etc_root=choice.etc_root
     ),
     "off": lambda choice: Unsandboxed(path=choice.path),
     "docker": lambda choice: ContainerEngine("docker", variables=choice.variables),
@@ -45,12 +45,12 @@ _WITHOUT_IMAGE = ("host", "off")
 
 
 def choose_environment(image: str, choice: EnvironmentChoice) -> Environment:
-    """The environment for a command with this image, or without one; it has been checked.
+    """The environment for a command with this image, or without one if it is empty.
 
-    There is no falling back: what was asked for and cannot be had is refused.
+    The environment has passed its check.  There is no fallback to another kind.
 
-    :raises SettingsError: for a kind that there is not.
-    :raises Refused: when the kind that was asked for cannot be used here.
+    :raises SettingsError: for an unknown kind.
+    :raises Refused: when the kind in the settings cannot be used here.
     """
     setting, kind = ("container", choice.container) if image else ("sandbox", choice.sandbox)
     if image and not kind:

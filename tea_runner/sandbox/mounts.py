@@ -1,4 +1,4 @@
-"""An execution in, what is shown where out: the same list for every kind of environment."""
+"""Host paths that a command sees, and where: the same for every kind of environment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path, PurePosixPath
 from tea_runner.core.errors import Refused
 from tea_runner.sandbox.protocol import DATASET, PFS, Execution, Mount
 
-#: Where nothing may be shown: the sandbox's own places, and what would hide them.
-_TAKEN = ("/", "/proc", "/dev", "/sys", "/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64")
+#: Paths that no mount may cover: the environment's own.
+_RESERVED = ("/", "/proc", "/dev", "/sys", "/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64")
 
 
 def mounts(execution: Execution) -> tuple[Mount, ...]:
-    """What the command is shown, the outer before the inner.
+    """The mounts of a command, outer paths before inner ones.
 
-    Each input is shown by itself, because a place for ``/pfs/out`` cannot be made in a directory
-    that is read-only.
+    Each input is mounted by itself: the mount point ``/pfs/out`` could not be made in a read-only ``/pfs``.
 
-    :raises Refused: for a place that cannot be taken.
+    :raises Refused: for a target that is relative or reserved.
     """
     result: list[Mount] = []
     if execution.code is not None:
@@ -32,26 +31,28 @@ def mounts(execution: Execution) -> tuple[Mount, ...]:
             for child in sorted(execution.view.iterdir())
         )
     if execution.out is not None:
-        _make_place(execution)
+        _make_mount_point(execution)
         result.append(Mount(source=execution.out, target=execution.out_at, writable=True))
     result.extend(execution.mounts)
     for mount in result:
         path = PurePosixPath(mount.target)
-        above = path.is_absolute() and ".." not in path.parts
-        if not above or str(path) in _TAKEN or path.parts[1] in ("proc", "sys", "dev"):
-            raise Refused(f"nothing can be shown at {mount.target!r}; choose another absolute path")
+        absolute = path.is_absolute() and ".." not in path.parts
+        if not absolute or str(path) in _RESERVED or path.parts[1] in ("proc", "sys", "dev"):
+            raise Refused(
+                f"nothing can be mounted at {mount.target!r}; choose another absolute path"
+            )
     return tuple(result)
 
 
-def _make_place(execution: Execution) -> None:
-    """The outputs' place inside the code: a directory that has to be there to be covered."""
+def _make_mount_point(execution: Execution) -> None:
+    """Make the mount point of the outputs, when it lies inside the dataset's code."""
     if execution.code is not None and execution.out_at.startswith(DATASET + "/"):
         inside = execution.code / execution.out_at.removeprefix(DATASET + "/")
         inside.mkdir(parents=True, exist_ok=True)
 
 
 def working_directory(execution: Execution) -> str:
-    """Where the command begins."""
+    """The directory that the command starts in, as a path inside."""
     if execution.cwd:
         if execution.cwd.startswith("/"):
             return execution.cwd
@@ -62,7 +63,7 @@ def working_directory(execution: Execution) -> str:
 
 
 def writable(execution: Execution) -> tuple[Path, ...]:
-    """The host directories that the command may write to."""
+    """Host paths that the command may write to."""
     result = [execution.out] if execution.out is not None else []
     if execution.code is not None and execution.code_writable:
         result.append(execution.code)
@@ -70,7 +71,7 @@ def writable(execution: Execution) -> tuple[Path, ...]:
 
 
 def bind_option(mount: Mount) -> str:
-    """What ``--mount`` of all engines takes: a line of CSV, so that any path can be written."""
+    """Value of ``--mount`` for Docker, Podman and Apptainer: a line of CSV, so any path can be written."""
     line = io.StringIO()
     fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
     csv.writer(line, lineterminator="").writerow(fields + ([] if mount.writable else ["ro"]))

@@ -1,7 +1,4 @@
-"""The directory of outputs and its limits in, a sentence out once they are passed.
-
-For the time while a command runs; the outputs are examined when it has ended.
-"""
+"""Check the size and number of outputs while a command runs; they are scanned in full at its end."""
 
 from __future__ import annotations
 
@@ -13,24 +10,27 @@ from tea_runner.sandbox.protocol import Limits
 
 
 def overflow(out: Path | None, limits: Limits) -> Callable[[], str] | None:
-    """What looks at *out* and says which limit it has passed, or nothing; None without limits."""
+    """A function that returns which limit the files in *out* exceed, or an empty text.
+
+    None when there is no limit.
+    """
     if out is None or (limits.output_bytes is None and limits.output_files is None):
         return None
-    place = out
+    directory = out
 
-    def look() -> str:
+    def check() -> str:
         size = 0
         try:
-            for found in walk(place, max_entries=limits.output_files):
-                if not found.is_directory:
-                    # a sparse file is as large as it looks to whoever copies it
-                    size += max(found.stat.st_size, 512 * found.stat.st_blocks)
+            for entry in walk(directory, max_entries=limits.output_files):
+                if not entry.is_directory:
+                    # Sparse files count with their apparent size: a copy may have it.
+                    size += max(entry.stat.st_size, 512 * entry.stat.st_blocks)
                 if limits.output_bytes is not None and size > limits.output_bytes:
                     return f"the outputs are larger than the limit of {limits.output_bytes} bytes"
         except TooManyEntries:
             return f"the outputs are more than the limit of {limits.output_files} files"
         except OSError:
-            return ""  # it is being written to, or closed; the examination at the end sees all
+            return ""  # changed during the walk, or not readable; the scan at the end finds it
         return ""
 
-    return look
+    return check

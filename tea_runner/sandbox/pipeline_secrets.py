@@ -1,7 +1,7 @@
-"""A pipeline's ``transform.secrets`` and the operator's table in, variables and files for its command out.
+"""Secrets of a pipeline (Pachyderm's ``transform.secrets``) as variables and files for its command.
 
-A secret is a file, or a folder with a file per key.  It is given to the repositories that the table
-names, on trusted branches, and stands in no key, record, log or result.
+A secret is a file, or a folder with a file per key.  The operator lists the repositories that may use it;
+only their trusted branches do.  No key, record, log or result contains one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tea_runner.sandbox.protocol import Mount
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineSecret:
-    """One secret of this host, and the repositories whose commands may have it."""
+    """A secret of this host, and patterns of the repositories whose commands may use it."""
 
     name: str
     file: Path
@@ -28,32 +28,32 @@ class PipelineSecret:
     def values(self) -> dict[str, bytes]:
         """Key to value.
 
-        :raises SettingsError: when it cannot be read, or is too short to be hidden in a log.
+        :raises SettingsError: when it cannot be read, or is too short to be redacted in logs.
         """
         try:
             if self.file.is_dir():
                 files = [path for path in sorted(self.file.iterdir()) if path.name[0] != "."]
-                found = {path.name: path.read_bytes() for path in files if path.is_file()}
+                values = {path.name: path.read_bytes() for path in files if path.is_file()}
             else:
-                found = {self.name: self.file.read_bytes()}
+                values = {self.name: self.file.read_bytes()}
         except OSError as error:
             raise SettingsError(f"secret {self.name}: {self.file}: {error.strerror}") from error
-        for key, value in found.items():
+        for key, value in values.items():
             if len(value.strip()) < SHORTEST:
                 raise SettingsError(
                     f"secret {self.name}: {key} has fewer than {SHORTEST} bytes, so it cannot be "
                     f"kept out of logs; use a longer one"
                 )
-        return found
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
 class GivenSecrets:
-    """What a command gets."""
+    """The secrets of one command."""
 
     env: dict[str, str] = field(default_factory=dict, repr=False)
     mounts: tuple[Mount, ...] = ()
-    #: For looking whether an output tells one.
+    #: For the search for secrets in outputs.
     values: tuple[bytes, ...] = field(default=(), repr=False)
 
 
@@ -65,11 +65,11 @@ def give_secrets(
     trusted: bool,
     folder: Path,
 ) -> GivenSecrets:
-    """The secrets that a pipeline asks for.
+    """The secrets that a pipeline requests.
 
-    :param folder: not there yet; below it files are made, which others may read: the folder above
-        is closed.
-    :raises Refused: when one is not to be had here, with the reason.
+    :param folder: does not exist yet; the files are made below it and readable by all users, so the
+        folder above it must not be.
+    :raises Refused: when the host does not give one of them to this repository and branch.
     """
     env: dict[str, str] = {}
     mounts = []
@@ -77,33 +77,35 @@ def give_secrets(
     for number, asked in enumerate(wanted):
         secret = next((each for each in known if each.name == asked.name), None)
         if secret is None or not any(names(p, repository) for p in secret.repositories):
-            # The same words for both: a pipeline cannot find out what else there is.
+            # The same message for both: a pipeline must not find out which secrets exist.
             raise Refused(
-                f"secret {asked.name} is not there for {repository}; the operator lists it, with "
+                f"secret {asked.name} is not available to {repository}; the operator lists it, with "
                 f"this repository, under [[secrets]] in the settings of the workers"
             )
         if not trusted:
             raise Refused(
-                f"secret {asked.name} is given on trusted branches only (trusted_branches in the "
+                f"secret {asked.name} is available on trusted branches only (trusted_branches in the "
                 f"settings); push to one of those"
             )
-        found = secret.values()
-        values += found.values()
+        values_by_key = secret.values()
+        values += values_by_key.values()
         if asked.env_var:
-            key = asked.key or next(iter(found), "") if len(found) == 1 else asked.key
-            if key not in found:
-                there = ", ".join(sorted(found)) or "none"
+            key = (
+                asked.key or next(iter(values_by_key), "") if len(values_by_key) == 1 else asked.key
+            )
+            if key not in values_by_key:
+                there = ", ".join(sorted(values_by_key)) or "none"
                 raise Refused(f"secret {asked.name} has no key {key!r}; it has {there}")
-            text = found[key].removesuffix(b"\n")
+            text = values_by_key[key].removesuffix(b"\n")
             if b"\0" in text:
-                raise Refused(f"secret {asked.name} is no text; ask for it with mount_path")
+                raise Refused(f"secret {asked.name} is not text; use mount_path for it")
             env[asked.env_var] = text.decode("utf-8", "surrogateescape")
         if asked.mount_path:
-            place = folder / str(number)
-            place.mkdir(parents=True, mode=0o755)
-            for key, value in found.items():
+            mounted = folder / str(number)
+            mounted.mkdir(parents=True, mode=0o755)
+            for key, value in values_by_key.items():
                 if asked.key in ("", key):
-                    (place / key).write_bytes(value)
-                    (place / key).chmod(0o444)
-            mounts.append(Mount(source=place, target=asked.mount_path))
+                    (mounted / key).write_bytes(value)
+                    (mounted / key).chmod(0o444)
+            mounts.append(Mount(source=mounted, target=asked.mount_path))
     return GivenSecrets(env=env, mounts=tuple(mounts), values=tuple(values))

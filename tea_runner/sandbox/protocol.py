@@ -1,8 +1,8 @@
-"""What to run and where in, how it ended out: the seam between a worker and any environment.
+"""Interface of the environments in which commands run: what to run, where, and how it ended.
 
-An environment shows a command the same places whatever it is made of: the inputs below ``/pfs``,
-the datum's own directory at ``/pfs/out``, the dataset's code at ``/dataset``.  Where such paths
-cannot be made (``sandbox: off``), :meth:`Environment.places` says what they are instead.
+Every environment shows a command the same paths: its inputs below ``/pfs``, its own output directory at
+``/pfs/out`` and the dataset's code at ``/dataset``.  Where such paths cannot be made (``sandbox: off``),
+:meth:`Environment.paths` gives the paths to use instead.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-#: The inside paths of every environment that can make them.
+from tea_runner.core.errors import Refused
+
+#: Paths inside every environment that can make them.  ``/pfs`` and ``/pfs/out`` are Pachyderm's.
 PFS = "/pfs"
 OUT = "/pfs/out"
 DATASET = "/dataset"
 
+#: Bytes of the private ``/tmp`` when no limit is set.
+DEFAULT_SCRATCH = 1 << 30
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one command may use; None is no limit of ours. Sizes in bytes."""
+    """Resource limits of one command; None means no limit. Sizes are in bytes."""
 
     #: All processes of the command together.
     memory: int | None = None
@@ -29,18 +34,18 @@ class Limits:
     #: One file.
     file_size: int | None = None
     open_files: int | None = None
-    #: Of each process.
+    #: Per process.
     cpu_seconds: int | None = None
-    #: Of the private /tmp, and a quarter of it for /dev/shm.
+    #: The private /tmp; /dev/shm is a quarter as large.
     scratch: int | None = None
-    #: Watched while the command runs, and examined after it.
+    #: Checked while the command runs and again at its end.
     output_bytes: int | None = None
     output_files: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """One more file or directory of the host, shown at a path inside; a secret, for example."""
+    """A file or directory of the host shown at a path inside, for example a secret."""
 
     source: Path
     target: str
@@ -49,34 +54,34 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """One command, all that it can observe, and its limits."""
+    """One command with everything that it can see, and its limits."""
 
     argv: tuple[str, ...]
     stdin: bytes | None = None
-    #: All variables of the command; ``PATH`` is the environment's own where the caller names none.
+    #: All variables of the command; without ``PATH`` it gets the environment's own.
     env: Mapping[str, str]
-    #: Host directory with one directory of plain files per input, each shown read-only below
-    #: ``/pfs``. Everything in it is readable by all users (the command may run as another one);
-    #: it is the directory above it that is closed.
+    #: Host directory that holds one directory per input, each shown read-only below ``/pfs``.
+    #: Its contents are readable by all users, because the command may run as another one; the
+    #: directory above it is not.
     view: Path | None
-    #: Host directory, empty, shown writable at *out_at*.
+    #: Empty host directory, shown writable at *out_at*.
     out: Path | None
     out_at: str = OUT
     #: Host directory shown at ``/dataset``; readable by all users, as *view* is.
     code: Path | None = None
     code_writable: bool = False
-    #: Inside; empty is ``/dataset``, or the place of *out* where there is no code.
+    #: Inside; empty means ``/dataset``, or *out_at* when there is no code.
     cwd: str = ""
     mounts: tuple[Mount, ...] = ()
-    #: Receives what the command prints, both streams in one, chunk by chunk as it comes.
-    #: What it raises ends the command and goes on to the caller.
+    #: Receives the command's standard output and error, mixed, in chunks as they are printed.
+    #: An exception that it raises ends the command and is raised by :meth:`Environment.run`.
     log: Callable[[bytes], None]
     #: Seconds of wall clock.
     timeout: float | None = None
     limits: Limits = Limits()
     network: bool = False
     image: str = ""
-    #: Asked about every 0.2 s.
+    #: Called about every 0.2 s.
     cancelled: Callable[[], bool] = lambda: False
 
 
@@ -84,8 +89,8 @@ class Execution:
 class Outcome:
     """How a command ended.
 
-    *code* is what a shell would show: 128 and the signal's number for a command that a signal
-    ended, 127 for one that was not found; None when we ended it ourselves.
+    *code* is the exit code as a shell shows it: 128 plus the signal's number for a command that was
+    ended by a signal, 127 for a program that was not found; None when tea-runner ended the command.
     """
 
     code: int | None
@@ -94,21 +99,35 @@ class Outcome:
     cancelled: bool = False
     #: Ended for using more memory than its limit.
     oom: bool = False
-    #: The limit on outputs that was passed while the command ran, as a sentence; or empty.
+    #: A sentence naming the output limit that was exceeded during the run, or empty.
     overflow: str = ""
     seconds: float = 0.0
 
 
-class Places(NamedTuple):
-    """Where a command sees things, as paths inside its environment."""
+class SandboxPaths(NamedTuple):
+    """Paths, inside an environment, of the inputs, the outputs and the dataset."""
 
     pfs: str
     out: str
     dataset: str
 
 
+#: The paths of every environment that can make them.
+STANDARD_PATHS = SandboxPaths(pfs=PFS, out=OUT, dataset=DATASET)
+
+
+def host_identity(image: str) -> tuple[str, ...]:
+    """Identity of an environment without images, with or without a sandbox.
+
+    :raises Refused: when there is an image.
+    """
+    if image:
+        raise Refused(f"image {image!r} needs a container; the host environment has no images")
+    return ("host",)
+
+
 class Environment(Protocol):
-    """One kind of place where commands run."""
+    """A kind of environment for commands: a sandbox or a container engine."""
 
     @property
     def name(self) -> str:
@@ -116,27 +135,27 @@ class Environment(Protocol):
         ...
 
     def check(self) -> str | None:
-        """A sentence saying what is missing and what to install, or None when it can be used."""
+        """A sentence saying what is missing and what to install, or None when it is usable."""
         ...
 
     def identity(self, image: str) -> tuple[str, ...]:
-        """What of this environment goes into the key.
+        """The part of a datum's key that stands for this environment.
 
-        :raises Refused: when *image* does not say which bytes it is.
+        :raises Refused: when *image* does not identify its content.
         """
         ...
 
-    def places(self, view: Path | None, out: Path | None, code: Path | None) -> Places:
-        """The inside paths of these host directories."""
+    def paths(self, view: Path | None, out: Path | None, code: Path | None) -> SandboxPaths:
+        """The paths inside for these host directories."""
         ...
 
     def run(self, execution: Execution) -> Outcome:
-        """Run the command to its end; nothing of it is alive afterwards.
+        """Run the command to its end; none of its processes is alive afterwards.
 
-        Call it from a thread that outlives the command: the kernel's "die with the parent" is
-        about the parent *thread*.
+        Call it from a thread that outlives the command: PR_SET_PDEATHSIG is about the parent *thread*
+        (prctl(2)).
 
-        :raises OutsideError: when the environment itself fails.
-        :raises Refused: when it may not or cannot be used as asked.
+        :raises OutsideError: when the environment fails.
+        :raises Refused: when the environment may not or cannot run this command.
         """
         ...

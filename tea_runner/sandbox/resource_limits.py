@@ -1,8 +1,7 @@
-"""A process that waits to begin, and its limits in: the kernel holds it to them from then on.
+"""Resource limits of a process and its descendants, set from outside by prlimit(2).
 
-Limits are set from outside, by ``prlimit``, while the process waits: nothing has to run in it
-first, and it is so for all that it starts.  A hard limit is never raised: even root may lack the
-right to.
+They are set before the command begins, and inherited by all that it starts.  A hard limit is never raised:
+even root may lack CAP_SYS_RESOURCE.
 """
 
 from __future__ import annotations
@@ -16,20 +15,21 @@ from pathlib import Path
 
 from tea_runner.sandbox.protocol import Limits
 
-#: What a single process may reserve beyond its memory, for the stacks of its threads.
-_RESERVE = 1 << 30
+#: Bytes that a process may allocate beyond its memory limit, for the stacks of its threads.
+_STACKS = 1 << 30
 
 
-def reserve(memory: int) -> int:
-    """What one process may reserve where only the sum over all is watched."""
-    return 2 * memory + _RESERVE
+def data_limit(memory: int) -> int:
+    """RLIMIT_DATA of one process, in bytes, where only the sum over all processes is watched."""
+    return 2 * memory + _STACKS
 
 
 def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
-    """Hold *pid* and all that it starts to *limits*.
+    """Set the limits of a process; what it starts later inherits them.
 
-    :param memory_held: a cgroup holds the memory; otherwise each process may reserve twice it
-        and some more, and :func:`memory_watcher` is to be asked about the sum.
+    :param memory_held: whether a cgroup limits the memory; otherwise RLIMIT_DATA is set to
+        :func:`data_limit`, and the caller watches the sum with :func:`memory_watcher`.
+    :raises ProcessLookupError: when the process has ended.
     """
     wanted: list[tuple[int, int | None]] = [
         (resource.RLIMIT_CORE, 0),
@@ -39,7 +39,7 @@ def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
         (resource.RLIMIT_CPU, limits.cpu_seconds),
     ]
     if limits.memory is not None and not memory_held:
-        wanted.append((resource.RLIMIT_DATA, reserve(limits.memory)))
+        wanted.append((resource.RLIMIT_DATA, data_limit(limits.memory)))
     for kind, value in wanted:
         if value is not None:
             _, hard = resource.prlimit(pid, kind)
@@ -49,11 +49,11 @@ def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
 
 
 def memory_watcher(root: int, limits: Limits) -> Callable[[], bool] | None:
-    """What says whether a process and all below it use more memory than they may."""
-    most = limits.memory
-    if most is None:
+    """A function that tells whether a process and its descendants exceed the memory limit."""
+    limit = limits.memory
+    if limit is None:
         return None
-    return lambda: memory_used(root) > most
+    return lambda: memory_used(root) > limit
 
 
 _ANON = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
@@ -62,7 +62,7 @@ _SHARE = re.compile(rb"^Pss_Shmem:\s+(\d+) kB", re.MULTILINE)
 
 
 def memory_used(root: int) -> int:
-    """Bytes of memory in use by a process and all below it; shared memory counts once."""
+    """Bytes of memory used by a process and its descendants; shared memory counts once (proc(5))."""
     private = shared = 0
     sharing: list[int] = []
     for pid in _tree(root):
@@ -88,11 +88,11 @@ def _number(pattern: re.Pattern[bytes], text: bytes) -> int:
 
 
 def _tree(root: int) -> list[int]:
-    """A process and all below it; those whose parent has died stand below the sandbox's first."""
-    found = [root]
-    for pid in found:
+    """A process and its descendants; inside a sandbox, orphans are children of its first process."""
+    pids = [root]
+    for pid in pids:
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{pid}/task"):
                 children = Path(f"/proc/{pid}/task/{task}/children").read_bytes()
-                found.extend(map(int, children.split()))
-    return found
+                pids.extend(map(int, children.split()))
+    return pids

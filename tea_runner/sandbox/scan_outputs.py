@@ -1,8 +1,7 @@
-"""A directory that a command wrote in, what lies there and what is refused out.
+"""Scan a command's output directory for files to keep and files that must be refused.
 
-Called when nothing of the command is alive any more.  Only names and kinds are read here, not
-content; each file is opened once without following or waiting, so that a FIFO cannot hang us and a
-link cannot lead us astray.
+Called after all processes of the command have ended.  Names, types and attributes are read, not contents.
+Each file is opened once, without following links or blocking, so that FIFOs and links do no harm.
 """
 
 from __future__ import annotations
@@ -22,91 +21,93 @@ from tea_runner.core.results.output_policy import (
 )
 from tea_runner.host.openat import DirectoryEntry, TooManyEntries, open_file, walk
 
-#: At most so many reasons are collected; a million of them help nobody.
-_REASONS = 100
+#: Limit on the number of refusals that are collected.
+_MAX_REFUSALS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanResult:
-    """What a command wrote."""
+    """What a scan entry."""
 
-    #: In the order of their paths.
+    #: Sorted by path.
     outputs: tuple[WrittenFile, ...]
-    #: Directories with nothing in them: git cannot keep them.
+    #: Empty directories, which git cannot store.
     empty: tuple[str, ...]
-    #: Not empty: nothing of it may become a result.
+    #: When there are any, the datum has no result.
     refused: tuple[Refusal, ...]
+    #: Bytes of all files.
     size: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputLimits:
-    """How much a command may write; None is no limit."""
+    """Limits on what a command may write; None means no limit."""
 
+    #: Bytes of all files.
     size: int | None = None
     files: int | None = 1_000_000
 
 
-RULES = OutputNameRules()
-BOUNDS = OutputLimits()
+DEFAULT_RULES = OutputNameRules()
+DEFAULT_LIMITS = OutputLimits()
 
 
 def scan_outputs(
     out: Path,
     *,
     home: str = "",
-    rules: OutputNameRules = RULES,
-    bounds: OutputLimits = BOUNDS,
+    rules: OutputNameRules = DEFAULT_RULES,
+    limits: OutputLimits = DEFAULT_LIMITS,
     pfs: str = "",
     out_at: str = "",
 ) -> ScanResult:
-    """Look at all that lies below *out*.
+    """Scan all that is below *out*.
 
-    :param home: where it will lie in the dataset.
-    :param pfs: the inside path of the inputs (``/pfs``); a link to below it is an ``input link``,
-        for the caller to replace by a copy. Empty: links to inputs are refused as any other.
-    :param out_at: the inside path of *out* (``/pfs/out``), where relative links began.
+    :param home: the path in the dataset where the outputs go.
+    :param pfs: path inside of the inputs (``/pfs``); a link to below it becomes an ``input link``, which
+        the caller replaces by a copy.  When empty, links to inputs are refused as any other.
+    :param out_at: path inside of *out* (``/pfs/out``), from which relative links are resolved.
     """
     outputs: list[WrittenFile] = []
     refused: list[Refusal] = []
     directories: set[str] = set()
-    filled: set[str] = set()
+    non_empty: set[str] = set()
     size = 0
     device = os.lstat(out).st_dev
     try:
-        for found in walk(out, max_entries=bounds.files, max_depth=rules.deepest):
-            filled.add(found.path.rpartition("/")[0])
-            why = _kind_refusal(found, device, rules)
-            if why:
-                refused.append(Refusal(found.path, why))
-            elif found.is_directory:
-                directories.add(found.path)
+        for entry in walk(out, max_entries=limits.files, max_depth=rules.deepest):
+            non_empty.add(entry.path.rpartition("/")[0])
+            reason = _kind_refusal(entry, device, rules)
+            if reason:
+                refused.append(Refusal(entry.path, reason))
+            elif entry.is_directory:
+                directories.add(entry.path)
             else:
-                output = _output(found, pfs, out_at)
-                # a sparse file is as large as it looks to whoever copies it
-                size += max(output.size, 512 * found.stat.st_blocks)
+                output = _output(entry, pfs, out_at)
+                # Sparse files count with their apparent size: a copy may have it.
+                size += max(output.size, 512 * entry.stat.st_blocks)
                 outputs.append(output)
-            if bounds.size is not None and size > bounds.size:
+            if limits.size is not None and size > limits.size:
                 refused.append(
-                    Refusal("", f"the outputs are larger than the limit of {bounds.size} bytes")
+                    Refusal("", f"the outputs are larger than the limit of {limits.size} bytes")
                 )
                 break
-            if len(refused) >= _REASONS:
+            if len(refused) >= _MAX_REFUSALS:
                 break
     except TooManyEntries:
-        refused.append(Refusal("", f"the outputs are more than the limit of {bounds.files} files"))
+        refused.append(Refusal("", f"the outputs are more than the limit of {limits.files} files"))
     except OSError as error:
         refused.append(Refusal("", f"the outputs cannot be read: {error.strerror or error}"))
     outputs.sort(key=lambda output: os.fsencode(output.path))
-    empty = tuple(sorted(directories - filled))
-    if len(refused) < _REASONS:
-        # git does not keep empty directories, but whoever copies a tree does
+    empty = tuple(sorted(directories - non_empty))
+    if len(refused) < _MAX_REFUSALS:
+        # Empty directories are not stored, but their names end up in copies of the tree.
         names = [WrittenFile(path=path) for path in empty]
         refused += refusals([*outputs, *names], home=home, rules=rules)
     return ScanResult(
         outputs=tuple(outputs),
         empty=empty,
-        refused=tuple(dict.fromkeys(refused[:_REASONS])),
+        refused=tuple(dict.fromkeys(refused[:_MAX_REFUSALS])),
         size=size,
     )
 
@@ -119,38 +120,38 @@ _KINDS = {
 }
 
 
-def _kind_refusal(found: DirectoryEntry, device: int, rules: OutputNameRules) -> str:
-    """Why this kind of thing may not be a result, or nothing."""
-    mode = found.stat.st_mode
+def _kind_refusal(entry: DirectoryEntry, device: int, rules: OutputNameRules) -> str:
+    """Why an entry of this type may not be a result, or an empty text."""
+    mode = entry.stat.st_mode
     kind = stat.S_IFMT(mode)
     if kind in _KINDS:
         return f"is {_KINDS[kind]}; only files, directories and links become results"
-    if found.stat.st_dev != device:
+    if entry.stat.st_dev != device:
         return "lies on another file system"
     if kind == stat.S_IFLNK:
         return ""
     if kind == stat.S_IFDIR:
-        if found.depth >= rules.deepest:
+        if entry.depth >= rules.deepest:
             return f"lies deeper than {rules.deepest} directories: too deep"
         return "" if mode & 0o500 == 0o500 else f"is closed to its owner (mode {mode & 0o777:03o})"
     if mode & 0o7000:
         return f"is setuid, setgid or sticky (mode {mode & 0o7777:04o})"
-    if found.stat.st_nlink != 1:
+    if entry.stat.st_nlink != 1:
         return "has a second name (a hard link); copy it instead"
     if not mode & 0o400:
         return f"is closed to its owner (mode {mode & 0o777:03o})"
-    return _attributes(found)
+    return _attributes(entry)
 
 
-def _attributes(found: DirectoryEntry) -> str:
+def _attributes(entry: DirectoryEntry) -> str:
     try:
-        descriptor = open_file(found)
+        descriptor = open_file(entry)
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     try:
         names = os.listxattr(descriptor)
     except OSError:
-        return ""  # a file system without them
+        return ""  # the file system has none
     finally:
         os.close(descriptor)
     for name in names:
@@ -159,26 +160,26 @@ def _attributes(found: DirectoryEntry) -> str:
     return ""
 
 
-def _output(found: DirectoryEntry, pfs: str, out_at: str) -> WrittenFile:
-    if stat.S_ISLNK(found.stat.st_mode):
-        target = os.readlink(found.name, dir_fd=found.parent)
-        inside = _input(found.path, target, pfs, out_at)
+def _output(entry: DirectoryEntry, pfs: str, out_at: str) -> WrittenFile:
+    if stat.S_ISLNK(entry.stat.st_mode):
+        target = os.readlink(entry.name, dir_fd=entry.parent)
+        inside = _input_path(entry.path, target, pfs, out_at)
         if inside:
-            return WrittenFile(path=found.path, kind="input link", target=inside)
-        return WrittenFile(path=found.path, kind="symlink", target=target)
+            return WrittenFile(path=entry.path, kind="input link", target=inside)
+        return WrittenFile(path=entry.path, kind="symlink", target=target)
     return WrittenFile(
-        path=found.path,
-        size=found.stat.st_size,
-        executable=bool(found.stat.st_mode & 0o100),
+        path=entry.path,
+        size=entry.stat.st_size,
+        executable=bool(entry.stat.st_mode & 0o100),
     )
 
 
-def _input(path: str, target: str, pfs: str, out_at: str) -> str:
-    """Where below the inputs a link leads, or nothing when it leads elsewhere."""
+def _input_path(path: str, target: str, pfs: str, out_at: str) -> str:
+    """Path below the inputs that a link leads to; empty when it leads elsewhere."""
     if not pfs:
         return ""
-    place = posixpath.normpath(posixpath.join(out_at, posixpath.dirname(path), target))
-    within = place == out_at or place.startswith(out_at + "/")
-    if within or not place.startswith(pfs + "/"):
+    resolved = posixpath.normpath(posixpath.join(out_at, posixpath.dirname(path), target))
+    within = resolved == out_at or resolved.startswith(out_at + "/")
+    if within or not resolved.startswith(pfs + "/"):
         return ""
-    return place.removeprefix(pfs + "/")
+    return resolved.removeprefix(pfs + "/")

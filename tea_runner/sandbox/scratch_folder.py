@@ -1,7 +1,7 @@
-"""A folder in, a room in it that belongs to this process out; rooms of dead processes are emptied.
+"""Scratch directory of one process, with removal of those that dead processes left.
 
-A room is held by a lock of the kernel, which ends with its owner however that ends; nothing is
-remembered, so a power cut needs no repair.
+Each process has a directory of its own, locked with flock(2).  The kernel releases the lock when the process
+ends, however it ends; no other state is kept, so nothing needs repair after a power cut.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tea_runner.host.openat import remove_tree
 
 log = logging.getLogger(__name__)
 
-#: Errors that say that the machine, not the work, is in a bad way.
-_OF_THE_MACHINE = frozenset(
+#: Errors that are caused by the state of the host.
+_HOST_ERRORS = frozenset(
     {
         errno.ENOSPC,
         errno.EDQUOT,
@@ -31,27 +31,29 @@ _OF_THE_MACHINE = frozenset(
         errno.ESTALE,
     }
 )
-_LEAST_FILES = 200
+_MIN_FREE_INODES = 200
 
 
-def is_of_the_machine(error: OSError) -> bool:
-    """Whether another machine, or this one in a while, may do better."""
-    return error.errno in _OF_THE_MACHINE
+def is_host_error(error: OSError) -> bool:
+    """Whether the same job may succeed on another host, or on this one later."""
+    return error.errno in _HOST_ERRORS
 
 
 class ScratchFolder:
-    """Where one process works."""
+    """The scratch directory of one process, below a root that processes share.
 
-    def __init__(self, root: Path, least: int = 0) -> None:
-        """*least* is the number of free bytes below which no work is taken."""
+    :param min_free: free bytes of the file system below which :meth:`problem` reports one.
+    """
+
+    def __init__(self, root: Path, min_free: int = 0) -> None:
         self._root = root
-        self._least = least
+        self._min_free = min_free
         self._lock = -1
         self._path = root
 
     @property
     def path(self) -> Path:
-        """The room of this process; it is made when it is not there (any more).
+        """The directory; it is made if it does not exist or was removed.
 
         :raises OSError: when it cannot be made.
         """
@@ -61,9 +63,9 @@ class ScratchFolder:
 
     def _make(self) -> None:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = Path(tempfile.mkdtemp(prefix="room-", dir=self._root))
-        lock = _take(path)
-        if lock < 0:  # a process that cleans up was faster
+        path = Path(tempfile.mkdtemp(prefix="process-", dir=self._root))
+        lock = _try_lock(path)
+        if lock < 0:  # another process has removed it as a leftover
             self._make()
             return
         if self._lock >= 0:
@@ -71,14 +73,14 @@ class ScratchFolder:
         self._path, self._lock = path, lock
 
     def sweep(self) -> int:
-        """Remove what dead processes left, and return how many rooms that were."""
+        """Remove the directories of dead processes; returns their number."""
         removed = 0
         try:
-            rooms = [path for path in self._root.iterdir() if path.is_dir()]
+            directories = [path for path in self._root.iterdir() if path.is_dir()]
         except OSError:
             return 0
-        for path in rooms:
-            lock = _take(path)
+        for path in directories:
+            lock = _try_lock(path)
             if lock < 0:
                 continue
             try:
@@ -91,14 +93,14 @@ class ScratchFolder:
         return removed
 
     def problem(self) -> str:
-        """Why no work can be done here now, or nothing."""
+        """Why no job can run here now, or an empty text."""
         try:
-            about = os.statvfs(self.path)
-            free = about.f_bavail * about.f_frsize
-            if free < self._least:
-                return f"{self._root} has {free >> 20} MiB free; worker.free asks for {self._least >> 20}"
-            if about.f_files and about.f_favail < _LEAST_FILES:
-                return f"{self._root} has room for {about.f_favail} files only"
+            facts = os.statvfs(self.path)
+            free = facts.f_bavail * facts.f_frsize
+            if free < self._min_free:
+                return f"{self._root} has {free >> 20} MiB free; worker.free asks for {self._min_free >> 20}"
+            if facts.f_files and facts.f_favail < _MIN_FREE_INODES:
+                return f"{self._root} has room for {facts.f_favail} files only"
             with tempfile.TemporaryFile(dir=self.path) as file:
                 file.write(b"\0" * 4096)
         except OSError as error:
@@ -106,7 +108,7 @@ class ScratchFolder:
         return ""
 
     def close(self) -> None:
-        """Give the room up."""
+        """Remove the directory and release its lock."""
         if self._lock < 0:
             return
         try:
@@ -117,8 +119,8 @@ class ScratchFolder:
         self._lock = -1
 
 
-def _take(path: Path) -> int:
-    """The room's lock as a descriptor, or -1 when somebody has it or the room is gone."""
+def _try_lock(path: Path) -> int:
+    """Descriptor of the locked directory, or -1 when it is locked or was removed."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

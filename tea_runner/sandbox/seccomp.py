@@ -1,13 +1,12 @@
-"""The machine's name in, a filter of system calls out: the bytes that ``bwrap --seccomp`` reads.
+"""Seccomp filter for sandboxes: the BPF program that ``bwrap --seccomp`` reads (seccomp(2)).
 
-The filter is a deny list over what a computation has no use for and an escape has: other
-processes' memory, mounts and namespaces, keyrings, kernel modules, BPF, io_uring, and the ioctls
-that push characters into a terminal.  ``clone3`` answers ENOSYS, so that libc falls back to
-``clone``, whose flags a filter can read.  Calls of another ABI than the machine's own (32-bit
-programs, x32) answer ENOSYS as a whole, because their numbers mean other calls.
+The filter denies system calls that computations do not need but escapes use: other processes' memory,
+mounts and namespaces, keyrings, kernel modules, BPF, io_uring, and the ioctls that push characters into a
+terminal.  ``clone3`` fails with ENOSYS, so that libc falls back to ``clone``, whose flags a filter can read.
+All calls of another ABI (32-bit programs, x32) fail with ENOSYS, because their numbers mean other calls.
 
-Only 32-bit halves are compared where the kernel looks at 32 bits: a filter on the full ioctl
-number is passed by setting an upper bit (CVE-2019-10063).
+Where the kernel reads 32 bits of an argument, only these are compared: a filter on the 64-bit ioctl number
+is bypassed by setting an upper bit (CVE-2019-10063; for TIOCSTI see CVE-2017-5226).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import functools
 import struct
 from dataclasses import dataclass
 
-# linux/bpf_common.h, linux/filter.h, linux/seccomp.h
+# Opcodes and offsets: linux/bpf_common.h, linux/filter.h, linux/seccomp.h
 _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
@@ -50,7 +49,7 @@ _X32 = 0x40000000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """How one processor family numbers its calls."""
+    """System call numbers of a processor architecture."""
 
     audit: int
     clone: int
@@ -62,8 +61,8 @@ class Architecture:
     denied: tuple[int, ...]
 
 
-# The newer calls have one number on every machine (asm-generic's rule since 5.0).
-_EVERYWHERE = {
+# System calls since Linux 5.0 have the same number on all architectures.
+_COMMON = {
     "pidfd_getfd": 438,
     "io_uring_setup": 425,
     "io_uring_enter": 426,
@@ -186,7 +185,7 @@ MACHINES = {
         socket=41,
         socketpair=53,
         x32=True,
-        denied=tuple(sorted((_X86_64 | _EVERYWHERE).values())),
+        denied=tuple(sorted((_X86_64 | _COMMON).values())),
     ),
     "aarch64": Architecture(
         audit=0xC00000B7,
@@ -196,16 +195,16 @@ MACHINES = {
         socket=198,
         socketpair=199,
         x32=False,
-        denied=tuple(sorted((_AARCH64 | _EVERYWHERE).values())),
+        denied=tuple(sorted((_AARCH64 | _COMMON).values())),
     ),
 }
 
 
 @functools.cache
 def filter_program(machine: str) -> bytes:
-    """The filter for a machine as ``platform.machine()`` names it.
+    """The BPF program for a machine, named as by ``platform.machine()``.
 
-    :raises KeyError: for a machine whose numbers we do not know.
+    :raises KeyError: for a machine without a table of numbers.
     """
     numbers = MACHINES[machine]
     code: list[bytes] = []
@@ -213,46 +212,46 @@ def filter_program(machine: str) -> bytes:
     def emit(operation: int, value: int, when: int = 0, otherwise: int = 0) -> None:
         code.append(struct.pack("<HBBI", operation, when, otherwise, value))
 
-    def answer(error: int) -> None:
+    def fail(error: int) -> None:
         emit(_RETURN, _ERRNO | error)
 
     emit(_LOAD, _ARCH)
     emit(_EQUAL, numbers.audit, 1, 0)
-    answer(errno.ENOSYS)
+    fail(errno.ENOSYS)
     emit(_LOAD, _NR)
     if numbers.x32:
         emit(_AT_LEAST, _X32, 0, 1)
-        answer(errno.ENOSYS)
+        fail(errno.ENOSYS)
     emit(_EQUAL, numbers.clone3, 0, 1)
-    answer(errno.ENOSYS)
+    fail(errno.ENOSYS)
     for number in numbers.denied:
         emit(_EQUAL, number, 0, 1)
-        answer(errno.EPERM)
-    # Each block below is skipped as a whole when the number is another one; inside, the loaded
-    # number is lost, so that every way through a block ends in an answer.
+        fail(errno.EPERM)
+    # Each block below is skipped for other system calls.  Inside, the accumulator no longer holds the
+    # number, so every path through a block returns.
     emit(_EQUAL, numbers.clone, 0, 5)
     emit(_LOAD, _low(0))
     emit(_AND, _NAMESPACES)
     emit(_EQUAL, 0, 1, 0)
-    answer(errno.EPERM)
+    fail(errno.EPERM)
     emit(_RETURN, _ALLOW)
     emit(_EQUAL, numbers.ioctl, 0, 5)
     emit(_LOAD, _low(1))
     emit(_EQUAL, _TIOCSTI, 1, 0)
     emit(_EQUAL, _TIOCLINUX, 0, 1)
-    answer(errno.EPERM)
+    fail(errno.EPERM)
     emit(_RETURN, _ALLOW)
     emit(_EQUAL, numbers.socket, 1, 0)
     emit(_EQUAL, numbers.socketpair, 0, 10)
     emit(_LOAD, _low(0))
-    for place, family in enumerate(_FAMILIES[:-1]):
-        # to the RETURN ALLOW that closes the block: past the other families, the netlink rule
-        emit(_EQUAL, family, 7 - place, 0)
+    for index, family in enumerate(_FAMILIES[:-1]):
+        # Jump to the RETURN ALLOW at the end of the block, past the other families and the netlink rule.
+        emit(_EQUAL, family, 7 - index, 0)
     emit(_EQUAL, _NETLINK, 1, 0)
-    answer(errno.EAFNOSUPPORT)
+    fail(errno.EAFNOSUPPORT)
     emit(_LOAD, _low(2))
     emit(_EQUAL, 0, 1, 0)
-    answer(errno.EPROTONOSUPPORT)
+    fail(errno.EPROTONOSUPPORT)
     emit(_RETURN, _ALLOW)
     emit(_RETURN, _ALLOW)
     return b"".join(code)

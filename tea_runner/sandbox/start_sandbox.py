@@ -1,8 +1,8 @@
-"""An execution in, a sandbox that waits at its gate out.
+"""Start a bubblewrap sandbox that waits for limits and user map before it executes its command.
 
-``bwrap`` is started with all it needs on descriptors, none of which the command inherits; it stops
-before the command until :meth:`StartedSandbox.open_gate`, so that limits, cgroup and the map of users are
-in force before the command's first instruction.
+``bwrap`` gets its options and files on descriptors, none of which the command inherits.  It blocks before it
+executes the command until :meth:`StartedSandbox.release`, so that limits, cgroup and user map are in force
+before the command's first instruction.
 """
 
 from __future__ import annotations
@@ -26,70 +26,69 @@ from tea_runner.sandbox.cgroup_launcher import in_memory
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
 from tea_runner.sandbox.follow_command import RunningCommand, end_group
 from tea_runner.sandbox.mounts import mounts, working_directory
-from tea_runner.sandbox.protocol import Execution
+from tea_runner.sandbox.protocol import DEFAULT_SCRATCH, Execution
 
-#: What is said of a sandbox that somebody ended before its command began.
-ENDED = "bwrap was ended"
-#: Of the private /tmp where no limit is given.
-SCRATCH = 1 << 30
+#: Error message for a sandbox that was killed before its command began.
+KILLED = "bwrap was killed"
 
 
 class StartedSandbox:
-    """A sandbox and its processes; the command waits at the gate."""
+    """A sandbox and its processes; the command begins with :meth:`release`."""
 
     def __init__(self, bwrap: RunningCommand, *, output: int, status: int, gate: int) -> None:
         self._bwrap = bwrap
         self._status = status
-        self._heard = b""
+        self._status_buffer = b""
         self._gate = gate
-        self._first: int | None = None
-        #: Read end of what the command prints.
+        self._first_pidfd: int | None = None
+        #: Read end of the pipe that the command prints to.
         self.output = output
-        #: Becomes readable when ``bwrap`` has ended.
-        self.monitor = os.pidfd_open(bwrap.pid)
-        #: The first process inside, by its number outside.
-        self.first = 0
+        #: A pidfd: readable when ``bwrap`` has ended.
+        self.pidfd = os.pidfd_open(bwrap.pid)
+        #: Process id, outside, of the first process inside.
+        self.first_pid = 0
 
-    def appear(self, user: int | None) -> None:
-        """Wait for the first process; tell root's sandbox its two users.
+    def wait_until_made(self, user: int | None) -> None:
+        """Wait for the first process; write the user map of a sandbox that root started.
 
-        They are root, who sets it up, and the command's own.
+        The map has two users: root, who sets the sandbox up, and the command's own.
 
-        :raises OutsideError: with bubblewrap's own words, when it could not make the sandbox.
+        :raises OutsideError: with bubblewrap's own message, when it could not make the sandbox.
         """
-        line = self._line()
+        line = self._status_line()
         if line is None:
             self._bwrap.wait()
-            raise OutsideError(f"the sandbox could not be made: {self._said()}")
-        self.first = line["child-pid"]
+            raise OutsideError(f"the sandbox could not be made: {self._message()}")
+        self.first_pid = line["child-pid"]
         try:
-            self._first = os.pidfd_open(self.first)
+            self._first_pidfd = os.pidfd_open(self.first_pid)
             if user is not None:
                 for name in ("gid_map", "uid_map"):
                     text = f"0 0 1\n{USER} {user} 1\n"
-                    Path(f"/proc/{self.first}/{name}").write_text(text, "ascii")
+                    Path(f"/proc/{self.first_pid}/{name}").write_text(text, "ascii")
         except (ProcessLookupError, FileNotFoundError) as error:
-            raise OutsideError(f"the sandbox could not be made: {ENDED}") from error
+            raise OutsideError(f"the sandbox could not be made: {KILLED}") from error
 
-    def _line(self) -> dict[str, int] | None:
-        """The next of bwrap's lines about itself; None when it has ended without another."""
-        while b"\n" not in self._heard:
-            piece = os.read(self._status, 4096)
-            if not piece:
+    def _status_line(self) -> dict[str, int] | None:
+        """The next JSON line of ``bwrap --json-status-fd``; None when it ended without another."""
+        while b"\n" not in self._status_buffer:
+            data = os.read(self._status, 4096)
+            if not data:
                 return None
-            self._heard += piece
-        line, _, self._heard = self._heard.partition(b"\n")
+            self._status_buffer += data
+        line, _, self._status_buffer = self._status_buffer.partition(b"\n")
         answer: dict[str, int] = json.loads(line)
         return answer
 
-    def _said(self) -> str:
+    def _message(self) -> str:
+        """What was printed so far."""
         os.set_blocking(self.output, False)
         with contextlib.suppress(BlockingIOError):
-            return os.read(self.output, 4096).decode("utf-8", "replace").strip() or ENDED
-        return ENDED
+            return os.read(self.output, 4096).decode("utf-8", "replace").strip() or KILLED
+        return KILLED
 
-    def open_gate(self) -> None:
-        """Let the command begin: one byte for the outer bwrap, one for the inner."""
+    def release(self) -> None:
+        """Let the command begin: one byte each for ``--userns-block-fd`` and ``--block-fd``."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._gate, b"11")
 
@@ -98,36 +97,36 @@ class StartedSandbox:
         return self._bwrap.poll() is not None
 
     def finish(self) -> int | None:
-        """End all that still lives inside, and say the command's code; None if it never began."""
-        self._empty()
+        """Kill all processes inside and return the command's exit code; None if it never began."""
+        self._kill_inside()
         self._bwrap.wait()
-        line = self._line()
+        line = self._status_line()
         return None if line is None else line["exit-code"]
 
-    def _empty(self) -> None:
-        """The first process of a PID namespace is gone only when all others are."""
-        if self._first is not None:
+    def _kill_inside(self) -> None:
+        """Kill the first process of the PID namespace, with which all others end (pid_namespaces(7))."""
+        if self._first_pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
-            select.select([self._first], [], [])
+                signal.pidfd_send_signal(self._first_pidfd, signal.SIGKILL)
+            select.select([self._first_pidfd], [], [])
 
     def close(self) -> None:
-        """End what lives, close what is open."""
-        self._empty()
+        """Kill all processes and close the descriptors."""
+        self._kill_inside()
         end_group(self._bwrap)
-        if self._first is not None:
-            os.close(self._first)
-        for descriptor in (self.monitor, self._status, self._gate, self.output):
+        if self._first_pidfd is not None:
+            os.close(self._first_pidfd)
+        for descriptor in (self.pidfd, self._status, self._gate, self.output):
             os.close(descriptor)
 
 
 class StartProcess(Protocol):
-    """Starts a program; see :meth:`tea_runner.sandbox.cgroup_launcher.Launcher.start`."""
+    """Starts a program; see :meth:`tea_runner.sandbox.cgroup_launcher.CgroupLauncher.start`."""
 
     def __call__(
         self, argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]
     ) -> RunningCommand:
-        """Start it."""
+        """Start a program."""
         ...
 
 
@@ -156,23 +155,23 @@ def start_sandbox(
     etc: EtcFolder,
     start_process: StartProcess = start_process,
 ) -> Iterator[StartedSandbox]:
-    """A started sandbox that is gone at the end, with all that runs in it.
+    """A sandbox for the block, which is killed at its end with all processes inside.
 
-    :param user: the ordinary user a root worker's command becomes.
+    :param user: the unprivileged user of a root worker's command.
     :param extra: directories of the host shown read-only at their own paths.
-    :param path: ``PATH`` where the execution names none.
-    :param etc: what is shown of ``/etc``.
-    :param start_process: what starts ``bwrap``.
+    :param path: ``PATH`` of an execution that has none.
+    :param etc: the copies of ``/etc``.
+    :param start_process: starts ``bwrap``.
     :raises OutsideError: when the sandbox cannot be made.
     """
     with contextlib.ExitStack() as ours:
-        output, printed = os.pipe()
+        output, output_in = os.pipe()
         status, status_in = os.pipe()
         gate_out, gate = os.pipe()
         for descriptor in (output, status, gate):
             ours.callback(os.close, descriptor)
         with contextlib.ExitStack() as theirs:
-            for descriptor in (printed, status_in, gate_out):
+            for descriptor in (output_in, status_in, gate_out):
                 theirs.callback(os.close, descriptor)
             bwrap = _start(
                 execution,
@@ -182,14 +181,14 @@ def start_sandbox(
                 path,
                 etc,
                 start_process,
-                printed=printed,
+                printed=output_in,
                 status=status_in,
                 gate=gate_out,
             )
         started = StartedSandbox(bwrap, output=output, status=status, gate=gate)
         ours.pop_all()
         try:
-            started.appear(user)
+            started.wait_until_made(user)
             yield started
         finally:
             started.close()
@@ -208,19 +207,19 @@ def _start(
     status: int,
     gate: int,
 ) -> RunningCommand:
-    """Start ``bwrap``; the descriptors on *stack* are only for it."""
+    """Start ``bwrap``; descriptors that only it needs are closed with *stack*."""
 
-    def held(content: bytes) -> int:
-        """A file in memory that goes with *stack*."""
+    def memory_file(content: bytes) -> int:
+        """A file in memory that is closed with *stack*."""
         descriptor = in_memory(content)
         stack.callback(os.close, descriptor)
         return descriptor
 
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     stack.callback(os.close, null)
-    stdin = null if execution.stdin is None else held(execution.stdin)
+    stdin = null if execution.stdin is None else memory_file(execution.stdin)
     if user is not None:
-        # so that /dev/stdin and /dev/stdout can be opened again by their names
+        # The command may open /dev/stdin and /dev/stdout by name, as its own user.
         os.fchown(printed, user, user)
         if execution.stdin is not None:
             os.fchown(stdin, user, user)
@@ -230,26 +229,30 @@ def _start(
         Bind(source=str(mount.source), target=mount.target, writable=mount.writable)
         for mount in mounts(execution)
     )
-    # Nothing can be put into a folder that is shown whole.
-    below = [*map(str, extra), *(bind.target for bind in own)]
-    apart = any(name.startswith("/etc/") for name in below)
+    # Nothing can be mounted inside a directory that is shown as a whole.
+    targets = [*map(str, extra), *(bind.target for bind in own)]
+    etc_apart = any(name.startswith("/etc/") for name in targets)
     sandbox = SandboxLayout(
-        system=system_mounts.system(extra, etc.binds(apart=apart, network=execution.network)),
+        system=system_mounts.system(extra, etc.binds(apart=etc_apart, network=execution.network)),
         links=system_mounts.links(),
-        files=tuple((held(text.encode()), name) for name, text in FILES.items()) if apart else (),
+        files=tuple((memory_file(text.encode()), name) for name, text in FILES.items())
+        if etc_apart
+        else (),
         binds=own,
-        env=bubblewrap_options.early(env, mapped=mapped),
+        env=bubblewrap_options.bwrap_environment(env, mapped=mapped),
         cwd=working_directory(execution),
-        scratch=execution.limits.scratch or SCRATCH,
+        scratch=execution.limits.scratch or DEFAULT_SCRATCH,
         network=execution.network,
         mapped=mapped,
-        seccomp=held(seccomp.filter_program(platform.machine())),
+        seccomp=memory_file(seccomp.filter_program(platform.machine())),
         status=status,
         gate=gate,
         null=null,
     )
-    options = held(b"".join(os.fsencode(o) + b"\0" for o in bubblewrap_options.options(sandbox)))
-    # the command would inherit what bwrap does not read and close
+    options = memory_file(
+        b"".join(os.fsencode(o) + b"\0" for o in bubblewrap_options.options(sandbox))
+    )
+    # bwrap reads and closes these; the command would inherit any other.
     inherited = (options, sandbox.seccomp, status, gate, *((null,) if mapped else ()))
     return start_process(
         (

@@ -1,46 +1,43 @@
-"""An execution in, how it ended out: on this machine, without a sandbox.
+"""Run commands on this machine without a sandbox (``sandbox: off``).
 
-This is ``sandbox: off``: the command is trusted as its user is.  It sees the whole machine and the
-network; only the clock, the cancellation and the kernel's limits per process hold.  Its process group
-dies with it, and with the worker; a daemon that leaves the group (``setsid``) outlives both.  ``/pfs``
-cannot be made here: the variables ``PFS`` and ``TEA_DATASET`` (see :meth:`places`) tell the command
-where things are.
+The command is trusted as its user is: it sees the whole machine and the network.  Only the timeout, the
+cancellation and the kernel's limits per process apply.  Its process group is killed at its end, and at the
+worker's; a daemon that leaves the group (``setsid``) outlives both.  ``/pfs`` cannot be made here: the
+variables ``PFS`` and ``TEA_DATASET`` give the command its paths (see :meth:`Unsandboxed.paths`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
-from tea_runner.sandbox.follow_command import (
-    CommandWatch,
-    RunningCommand,
-    drain,
-    end_group,
-    end_of,
-    follow,
-    open_stdin,
-    outcome,
-)
-from tea_runner.sandbox.output_limits import overflow
-from tea_runner.sandbox.protocol import Execution, Outcome, Places
+from tea_runner.sandbox.follow_command import RunningCommand, outcome
+from tea_runner.sandbox.protocol import Execution, Limits, Outcome, SandboxPaths, host_identity
+from tea_runner.sandbox.run_process import run_process
 from tea_runner.sandbox.system_mounts import default_path
 from tea_runner.sandbox.watchdog import Watchdogs
 
 if sys.platform == "linux":
     from tea_runner.sandbox import resource_limits
 
-#: Said in the log of every command that runs so.
+#: Written to the log of every command that runs like this.
 WARNING = "this command runs without a sandbox"
 
 
+class _NotStarted(Exception):
+    """The command could not be started; the reason is in its log."""
+
+
 class Unsandboxed:
-    """Runs commands on this machine as the worker itself."""
+    """Runs commands on this machine with the worker's own rights.
+
+    :param path: ``PATH`` of commands that have none.
+    """
 
     name = "off"
 
@@ -49,72 +46,59 @@ class Unsandboxed:
         self._watchdogs = Watchdogs()
 
     def check(self) -> str | None:
-        """Nothing can be missing."""
+        """Always usable."""
         return None
 
     def identity(self, image: str) -> tuple[str, ...]:
-        """The same as in the sandbox: the same command, the same result."""
-        if image:
-            raise Refused(f"image {image!r} needs a container; the host environment has no images")
-        return ("host",)
+        """The same as in the sandbox: the same command has the same result."""
+        return host_identity(image)
 
-    def places(self, view: Path | None, out: Path | None, code: Path | None) -> Places:
+    def paths(self, view: Path | None, out: Path | None, code: Path | None) -> SandboxPaths:
         """The host's own paths."""
-        return Places(*("" if place is None else str(place) for place in (view, out, code)))
+        return SandboxPaths(*("" if path is None else str(path) for path in (view, out, code)))
 
     def run(self, execution: Execution) -> Outcome:
-        """Run the command to its end; its process group is gone afterwards."""
+        """Run the command to its end, then kill its process group.
+
+        :raises Refused: when the execution has mounts.
+        """
         if execution.mounts:
             raise Refused("without a sandbox nothing can be shown at a path of its own")
         began = time.monotonic()
-        reading, printed = os.pipe()
-        with contextlib.ExitStack() as stack:
-            stack.callback(os.close, reading)
-            try:
-                stdin = open_stdin(execution, stack)
-                started = self._start(execution, stdin, printed)
-            finally:
-                os.close(printed)
-            if started is None:
-                return Outcome(code=127, seconds=time.monotonic() - began)
-            stack.callback(end_group, started)
-            watched = stack.enter_context(contextlib.ExitStack())
-            watched.enter_context(self._watchdogs.over(started.pid))
-            oom = None
-            if sys.platform == "linux":
-                with contextlib.suppress(ProcessLookupError):
-                    resource_limits.apply_limits(started.pid, execution.limits, memory_held=False)
-                oom = resource_limits.memory_watcher(started.pid, execution.limits)
-            watch = CommandWatch(
-                ended=lambda: started.poll() is not None,
-                ended_fd=end_of(started, stack),
-                oom=oom,
-                oom_tick=0.05,
-                overflow=overflow(execution.out, execution.limits),
+        try:
+            end, exceeded, code = run_process(
+                execution,
+                lambda stdin, output: self._start(execution, stdin, output),
+                began=began,
+                watch_memory=lambda pid: _limit(pid, execution.limits),
+                guard=self._watchdogs.watch,
             )
-            end, sentence = follow(execution, reading, watch, began=began)
-            # First: what it would end is about to be no group of ours any more.
-            watched.close()
-            code = end_group(started)
-            drain(execution, reading)
-        return outcome(end, code, sentence, began=began)
+        except _NotStarted:
+            return Outcome(code=127, seconds=time.monotonic() - began)
+        return outcome(end, code, exceeded, began=began)
 
-    def _start(
-        self, execution: Execution, stdin: int | None, printed: int
-    ) -> RunningCommand | None:
-        env = {"PATH": self._path, **execution.env}
+    def _start(self, execution: Execution, stdin: int | None, output: int) -> RunningCommand:
         try:
             return process.start_process(
                 execution.argv,
-                env=env,
+                env={"PATH": self._path, **execution.env},
                 cwd=_working_directory(execution),
                 stdin=stdin,
-                stdout=printed,
-                stderr=printed,
+                stdout=output,
+                stderr=output,
             )
         except (OutsideError, PermissionError) as error:
             execution.log(f"{error}\n".encode())
-            return None
+            raise _NotStarted from error
+
+
+def _limit(pid: int, limits: Limits) -> Callable[[], bool] | None:
+    """Set the limits of a process that has just started, and return what watches its memory."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(ProcessLookupError):
+        resource_limits.apply_limits(pid, limits, memory_held=False)
+    return resource_limits.memory_watcher(pid, limits)
 
 
 def _working_directory(execution: Execution) -> Path:

@@ -1,7 +1,8 @@
-"""A process group in; its end out, should this process end before it.
+"""Watchdog processes that kill a command's process group when the worker dies.
 
-A small shell reads which group it is to end; the end of what it reads is the end of us, however that
-came about.  It is kept for the next command: to start one costs more than many a command does.
+A watchdog is a small shell that reads process group ids from a pipe and kills the last one at the end of
+the pipe, which comes with the worker's end, however the worker ends.  Watchdogs are reused: starting one
+takes longer than many a command.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from collections.abc import Iterator
 from tea_runner.core.errors import CommandError
 from tea_runner.host import process
 
-#: The last line that was read counts; an empty one stands for no group.
+#: The last line counts; an empty line stands for no group.
 _PROGRAM = 'while read -r line; do group=$line; done; [ -z "$group" ] || kill -s KILL -- "-$group"'
 
 
 class Watchdogs:
-    """Those that watch nothing just now, for the next commands."""
+    """A pool of idle watchdogs."""
 
     def __init__(self) -> None:
-        self._free: list[process.PipedProcess] = []
+        self._idle: list[process.PipedProcess] = []
         self._lock = threading.Lock()
-        weakref.finalize(self, _close, self._free)
+        weakref.finalize(self, _close, self._idle)
 
     @contextlib.contextmanager
-    def over(self, group: int) -> Iterator[None]:
-        """While the block runs, the group ends with this process; the block ends it when all is well.
+    def watch(self, group: int) -> Iterator[None]:
+        """While the block runs, the process group is killed if this process dies.
 
-        It is let go of before that group is reaped: its number may be another's afterwards.
+        Leave the block before the group's leader is reaped: its id may belong to another group then.
         """
         watchdog = self._send(self._take(), group)
         try:
@@ -42,12 +43,12 @@ class Watchdogs:
                 process.kill(watchdog.process)
             else:
                 with self._lock:
-                    self._free.append(watchdog)
+                    self._idle.append(watchdog)
 
     def _take(self) -> process.PipedProcess:
         with self._lock:
-            if self._free:
-                return self._free.pop()
+            if self._idle:
+                return self._idle.pop()
         return self._new()
 
     @staticmethod
@@ -58,7 +59,7 @@ class Watchdogs:
         try:
             watchdog.send(b"%d\n" % group)
         except CommandError:
-            # Somebody has killed it meanwhile.
+            # It was killed while it was idle.
             process.kill(watchdog.process)
             watchdog = self._new()
             watchdog.send(b"%d\n" % group)

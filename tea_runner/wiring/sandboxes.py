@@ -35,7 +35,7 @@ class SandboxSite(ProcessSettings):
             container=engines[0] if engines else "",
             binds=tuple(sandbox.binds),
             path=sandbox.path if path_is_set else "",
-            place=self.state_folder / "etc",
+            etc_root=self.state_folder / "etc",
             variables=self.variables,
         )
 

@@ -113,7 +113,7 @@ def test_every_tree_gets_an_answer(steps: list[tuple[str, list[bytes], bytes]]) 
         found = scan_outputs(
             out,
             home="home",
-            bounds=OutputLimits(size=10**6, files=1000),
+            limits=OutputLimits(size=10**6, files=1000),
             pfs="/pfs",
             out_at="/pfs/out",
         )

@@ -18,7 +18,7 @@ from tests.hostile.litter import make
 from tests.hostile.unchanged import redis_of, refs_of
 
 _ROWS = json.loads((Path(__file__).parent / "outputs" / "outputs.json").read_text("ascii"))
-_BOUNDS = OutputLimits(size=1_000_000, files=1_000)
+_LIMITS = OutputLimits(size=1_000_000, files=1_000)
 _RULES = OutputNameRules(deepest=100)
 
 
@@ -36,7 +36,7 @@ def test_outputs_get_the_answer_that_the_table_states(row: dict[str, Any], tmp_p
         out,
         home="home",
         rules=rules,
-        bounds=_BOUNDS,
+        limits=_LIMITS,
         pfs=row.get("pfs", ""),
         out_at="/pfs/out",
     )
@@ -55,7 +55,7 @@ def test_a_thousand_refusals_are_not_listed(tmp_path: Path) -> None:
     """A tree full of FIFOs is answered soon, with a bounded number of reasons."""
     for number in range(500):
         os.mkfifo(tmp_path / str(number))
-    found = scan_outputs(tmp_path, rules=_RULES, bounds=_BOUNDS)
+    found = scan_outputs(tmp_path, rules=_RULES, limits=_LIMITS)
     assert 100 == len(found.refused)
 
 

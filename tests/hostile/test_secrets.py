@@ -100,12 +100,12 @@ def test_secrets_are_for_listed_repositories_on_trusted_branches(forge: HostileF
     forge.make("other", row)
     met = forge.meet("other")
     assert "failed" == met.state
-    assert "secret atlas is not there for lab/other" in met.said
+    assert "secret atlas is not available to lab/other" in met.said
     forge.make("mine", row)
     forge.git("mine", "update-ref", "refs/heads/feature", "main")
     met = forge.meet("mine", "feature")
     assert "failed" == met.state
-    assert "secret atlas is given on trusted branches only" in met.said
+    assert "secret atlas is available on trusted branches only" in met.said
     assert "settled" == forge.meet("mine").state
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.protocol import Environment, Execution, Outcome, Places
+from tea_runner.sandbox.protocol import Environment, Execution, Outcome, SandboxPaths
 from tea_runner.sandbox.unsandboxed import Unsandboxed
 
 from .engines import engine
@@ -44,8 +44,8 @@ class Bench:
         return self.base / "code"
 
     @property
-    def places(self) -> Places:
-        return self.environment.places(self.view, self.out, self.code)
+    def places(self) -> SandboxPaths:
+        return self.environment.paths(self.view, self.out, self.code)
 
     def run(self, *argv: str, **changes: Any) -> Outcome:
         """Run a command with the three places in its variables."""

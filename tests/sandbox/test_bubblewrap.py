@@ -85,7 +85,7 @@ def test_root_keeps_only_what_setpriv_needs() -> None:
 def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
     """A pipeline's LD_PRELOAD is not loaded into a program that may still change its user."""
     env = {"LD_PRELOAD": "/pfs/out/x.so", "GLIBC_TUNABLES": "x", "LOCPATH": "y", "A": "1"}
-    assert {"A": "1"} == bubblewrap_options.early(env, mapped=True)
+    assert {"A": "1"} == bubblewrap_options.bwrap_environment(env, mapped=True)
     argv = bubblewrap_options.command(("cmd",), env, mapped=True)
     after = argv[argv.index("--") + 1 :]
     assert (
@@ -95,7 +95,7 @@ def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
         "LOCPATH=y",
         "cmd",
     ) == after
-    assert env == bubblewrap_options.early(env, mapped=False)
+    assert env == bubblewrap_options.bwrap_environment(env, mapped=False)
 
 
 @pytest.mark.parametrize("name", sorted(seccomp.MACHINES))
@@ -225,7 +225,7 @@ def test_a_file_can_be_shown_at_a_path_of_its_own(bench: Bench) -> None:
 @pytest.mark.parametrize("target", ["/", "/proc/x", "relative", "/usr", "/a/../etc", "/dev/x"])
 def test_nothing_is_shown_over_the_systems_places(bench: Bench, target: str) -> None:
     """A place that would hide the sandbox's own is refused."""
-    with pytest.raises(Refused, match="nothing can be shown at"):
+    with pytest.raises(Refused, match="nothing can be mounted at"):
         bench.run("true", mounts=(Mount(source=bench.out, target=target),))
 
 

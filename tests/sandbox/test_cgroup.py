@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _second, _sweep
+from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _remove_orphans, _version_2
 from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
@@ -137,7 +137,7 @@ def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").touch()
     service = tmp_path / "system.slice" / "tea.service"
     (service / "worker").mkdir(parents=True)
-    found = _second(
+    found = _version_2(
         Limits(memory=1000, processes=8), tmp_path, "0::/system.slice/tea.service/worker\n"
     )
     assert (
@@ -154,7 +154,7 @@ def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
 def test_a_worker_at_the_top_makes_no_group_outside(tmp_path: Path) -> None:
     """A worker in the root group has nothing beside it."""
     (tmp_path / "cgroup.controllers").touch()
-    assert _second(Limits(memory=1), tmp_path, "0::/\n") is None
+    assert _version_2(Limits(memory=1), tmp_path, "0::/\n") is None
 
 
 def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
@@ -162,5 +162,5 @@ def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
     alive, dead, other = f"tea-{os.getpid()}-0", "tea-999999999-3", "tea-time"
     for name in (alive, dead, other):
         (tmp_path / name).mkdir()
-    _sweep(tmp_path)
+    _remove_orphans(tmp_path)
     assert {alive, other} == {path.name for path in tmp_path.iterdir()}

@@ -73,11 +73,11 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
     labels = {
         "dead": f"{socket.gethostname()}/{dead.pid}/1",
         "used-again": f"{socket.gethostname()}/{os.getpid()}/1",
-        "alive": container_engine._worker(),
+        "alive": container_engine._worker_label(),
         "elsewhere": "other-host/1/1",
     }
     for name, label in labels.items():
-        engine._ask(
+        engine._client(
             "create",
             "--name",
             name,
@@ -89,7 +89,7 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
             "true",
         )
     try:
-        assert {"dead", "used-again"} == set(engine.sweep())
+        assert {"dead", "used-again"} == set(engine.remove_orphans())
     finally:
         for name in labels:
             engine._remove(name)
@@ -102,7 +102,7 @@ def test_nothing_of_a_container_is_left(podman: Bench) -> None:
     assert isinstance(engine, ContainerEngine)
     podman.shell("exit 3")
     podman.shell("sleep 60", timeout=0.5)
-    assert b"" == engine._ask("ps", "--all", "--quiet").strip()
+    assert b"" == engine._client("ps", "--all", "--quiet").strip()
 
 
 @pytest.mark.engine

@@ -70,7 +70,7 @@ def test_processes_share_it(etc: Path, tmp_path: Path) -> None:
 
 def test_a_change_is_seen_by_the_next_command(etc: Path, tmp_path: Path) -> None:
     """A moment later, as if the machine's own were shown: certificates are renewed by a new file."""
-    folder = EtcFolder(tmp_path / "kept", etc, fresh=0.0)
+    folder = EtcFolder(tmp_path / "kept", etc, max_age=0.0)
     before = folder.path(network=False)
     (etc / "ssl/certs/new.pem").write_text("renewed")
     os.replace(etc / "ssl/certs/new.pem", etc / "ssl/certs/ca.pem")

@@ -70,7 +70,7 @@ def test_a_room_that_vanished_is_made_again(tmp_path: Path) -> None:
 
 def test_no_work_is_taken_without_space(tmp_path: Path) -> None:
     """The sentence names the folder, what is free and what is asked for."""
-    scratch = ScratchFolder(tmp_path, least=2**60)
+    scratch = ScratchFolder(tmp_path, min_free=2**60)
 
     assert f"{tmp_path} has " in scratch.problem()
     assert "worker.free asks for 1099511627776" in scratch.problem()

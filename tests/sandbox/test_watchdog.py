@@ -18,10 +18,10 @@ from tea_runner.sandbox.watchdog import Watchdogs
 dogs = Watchdogs()
 sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(3)]
 for each in sleeping[:2]:
-    with dogs.over(each.pid):
+    with dogs.watch(each.pid):
         pass
 print(*(each.pid for each in sleeping), flush=True)
-with dogs.over(sleeping[2].pid):
+with dogs.watch(sleeping[2].pid):
     os.kill(os.getpid(), 9)
 """
 
@@ -60,11 +60,11 @@ def test_one_watchdog_serves_one_command_after_the_other() -> None:
     sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(2)]
     try:
         for each in sleeping:
-            with dogs.over(each.pid):
+            with dogs.watch(each.pid):
                 pass
         own = {each.pid for each in sleeping}
         assert 1 == len(set(process.descendants(os.getpid())) - before - own)
-        with dogs.over(sleeping[0].pid), dogs.over(sleeping[1].pid):
+        with dogs.watch(sleeping[0].pid), dogs.watch(sleeping[1].pid):
             assert 2 == len(set(process.descendants(os.getpid())) - before - own)
         assert [None, None] == [each.poll() for each in sleeping]
     finally:
@@ -76,10 +76,10 @@ def test_a_watchdog_that_was_killed_is_replaced() -> None:
     """The command after it is watched all the same."""
     dogs = Watchdogs()
     before = set(process.descendants(os.getpid()))
-    with dogs.over(1 << 30):
+    with dogs.watch(1 << 30):
         (first,) = set(process.descendants(os.getpid())) - before
         os.kill(first, signal.SIGKILL)
         _gone(first)
-    with dogs.over(1 << 30):
+    with dogs.watch(1 << 30):
         (second,) = set(process.descendants(os.getpid())) - before
     assert first != second
