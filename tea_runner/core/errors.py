@@ -18,7 +18,7 @@ TeaError
     ├── OutputRefused
     └── Cancelled
 
-A message names the thing, says what is wrong with it, and gives the next step.
+A message names the thing, says what is wrong with it, and gives the next step: ``problem; hint``.
 """
 
 from __future__ import annotations
@@ -29,15 +29,20 @@ FailureClass = Literal["refused", "user_error", "infra_error", "superseded"]
 
 
 class TeaError(Exception):
-    """Something went wrong in tea-runner."""
+    """Something went wrong in tea-runner.
+
+    :param problem: what is wrong; the first line of the class's docstring by default.
+    :param hint: the next step, shown after the problem and a semicolon.
+    """
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
     failure_class: ClassVar[FailureClass] = "infra_error"
-    retry: ClassVar[bool] = False
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+    def __init__(self, problem: str | None = None, *, hint: str = "") -> None:
+        self.problem = problem or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.hint = hint
+        super().__init__(f"{self.problem}; {hint}" if hint else self.problem)
 
     @property
     def message(self) -> str:
@@ -66,13 +71,20 @@ class SpecError(UserError):
     """
 
     def __init__(
-        self, message: str, *, file: str = "", line: int = 0, column: int = 0, key: str = ""
+        self,
+        problem: str,
+        *,
+        hint: str = "",
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        key: str = "",
     ) -> None:
-        place = file or "the pipeline file"
+        location = file or "the pipeline file"
         if line:
-            place += f":{line}" + (f":{column}" if column else "")
-        super().__init__(f"{place}: {key + ': ' if key else ''}{message}")
-        self.problem = message
+            location += f":{line}" + (f":{column}" if column else "")
+        super().__init__(f"{location}: {key + ': ' if key else ''}{problem}", hint=hint)
+        self.problem = problem
         self.file = file
         self.line = line
         self.column = column
@@ -110,7 +122,6 @@ class OutsideError(TeaError):
     """Something outside tea-runner failed; it will be tried again."""
 
     http_status = 503
-    retry = True
 
 
 class CommandError(OutsideError):
@@ -150,8 +161,8 @@ class ForgeError(OutsideError):
     :param status: the HTTP status, 0 when there was no answer.
     """
 
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, status: int = 0, *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
         self.status = status
 
 
@@ -162,8 +173,8 @@ class QueueError(OutsideError):
 class ContentMissing(OutsideError):
     """The content of an annexed file is in no storage that this worker may use."""
 
-    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, keys: tuple[str, ...] = (), *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
         self.keys = keys
 
 
@@ -177,8 +188,8 @@ class JobError(TeaError):
 class CommandFailed(JobError):
     """The command ended with a code that the pipeline does not accept."""
 
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, code: int = 1, *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
         self.code = code
 
 

@@ -171,9 +171,13 @@ def _no_such_place(
     text = f"there is no pipeline or directory {leaf.repo} in this dataset"
     if found is not None:
         text = f"{leaf.repo} is not a directory of this dataset"
-    if near:
-        text += f"; did you mean {near[0]}?"
-    return SpecError(text, file=pipeline.spec_path, line=pipeline.spec_line, key="input.pfs.repo")
+    return SpecError(
+        text,
+        hint=f"did you mean {near[0]}?" if near else "",
+        file=pipeline.spec_path,
+        line=pipeline.spec_line,
+        key="input.pfs.repo",
+    )
 
 
 def _byte_order(path: str) -> bytes:

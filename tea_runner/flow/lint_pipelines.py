@@ -1,7 +1,7 @@
-"""A tip in, everything that keeps its pipelines from running, or is probably not meant, out.
+"""Lint pipeline files: what keeps pipelines from running, and what is probably not meant.
 
-What stops here stops at the server with the same words: files are read by the same parser, inputs
-by the same function as the planner's.
+Parser and input functions are those of the planner, so that the server refuses the same files with
+the same words.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
 
 def lint_pipelines(tip: CommitView) -> tuple[Problem, ...]:
     """All problems, sorted by file and line."""
-    found = [*tip.pipelines.problems, *_twins(tip), *_circles(tip)]
+    found = [*tip.pipelines.problems, *_duplicate_names(tip), *_cycles(tip)]
     for pipeline in tip.pipelines:
         found += _inputs(tip, pipeline)
     unique = dict.fromkeys(found)
     return tuple(sorted(unique, key=lambda each: (each.file, each.line, each.column)))
 
 
-def _say(
+def _problem(
     tip: CommitView,
     pipeline: Pipeline,
     key: str,
@@ -54,18 +54,18 @@ def _say(
     )
 
 
-def _twins(tip: CommitView) -> Iterator[Problem]:
-    """Two pipelines of one name in two files (in one file the parser has said so)."""
+def _duplicate_names(tip: CommitView) -> Iterator[Problem]:
+    """Pipelines of one name in two files (the parser reports those in one file)."""
     first: dict[str, Pipeline] = {}
     for pipeline in tip.pipelines.written:
         other = first.setdefault(pipeline.name, pipeline)
         if other is not pipeline and other.spec_path != pipeline.spec_path:
             text = f"two pipelines are called {pipeline.name}; the other is in {other.spec_path}"
-            yield _say(tip, pipeline, "pipeline.name", text, "give each a name of its own")
+            yield _problem(tip, pipeline, "pipeline.name", text, "give each a name of its own")
 
 
-def _circles(tip: CommitView) -> Iterator[Problem]:
-    """Every pipeline that reads its own results, and every circle of several."""
+def _cycles(tip: CommitView) -> Iterator[Problem]:
+    """Pipelines that read their own results, alone or through others."""
     by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     upstream: dict[str, list[str]] = {}
     for pipeline in tip.pipelines:
@@ -75,7 +75,7 @@ def _circles(tip: CommitView) -> Iterator[Problem]:
             if other is None:
                 continue
             if other is pipeline:
-                yield _say(
+                yield _problem(
                     tip,
                     pipeline,
                     f"{key}.repo",
@@ -89,88 +89,82 @@ def _circles(tip: CommitView) -> Iterator[Problem]:
             order(by_name, upstream)
         except Cycle as cycle:
             reader, read = cycle.names[0], cycle.names[-1]
-            message, _, hint = cycle.message.partition("; ")
-            yield _say(tip, by_name[reader], "input", message, hint)
+            yield _problem(tip, by_name[reader], "input", cycle.problem, cycle.hint)
             upstream[reader].remove(read)
         else:
             return
 
 
 def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
-    """What the inputs name is there, has hashes, and makes datums; the command's scripts are seen."""
+    """Inputs that are missing, have no hash or make no datums; scripts that the command cannot see."""
     leaves = pfs_leaves(pipeline.input)
     missing = False
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
-        place = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-        found = tip.tree.entry(place)
+        directory = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
+        found = tip.tree.entry(directory)
         if tip.pipelines.source_of(leaf) is None and (found is None or found.mode != TREE):
-            missing = True
-            text = _refusal(tip, replace(pipeline, input=leaf))
-            message, _, hint = text.partition("; ")
-            yield _say(tip, pipeline, f"{key}.repo", message, hint)
+            error = _planning_error(tip, replace(pipeline, input=leaf))
+            if error is not None:
+                missing = True
+                yield _problem(tip, pipeline, f"{key}.repo", error.problem, error.hint)
     if missing:
         return
     try:
-        work = derive_inputs(tip, pipeline)
+        inputs = derive_inputs(tip, pipeline)
     except TeaError as error:
-        text = error.problem if isinstance(error, SpecError) else error.message
-        text = text.removeprefix(f"{pipeline.spec_path}: ")
-        key = "output.path" if text.startswith("output.path: ") else "input"
-        key = (error.key if isinstance(error, SpecError) else "") or key
-        yield _say(tip, pipeline, key, text.removeprefix("output.path: "))
+        key = error.key if isinstance(error, SpecError) else ""
+        yield _problem(tip, pipeline, key or "input", error.problem, error.hint)
         return
-    yield from _scripts(tip, work)
-    if not work.datums:
+    yield from _scripts(tip, inputs)
+    if not inputs.datums:
         yield from _empty(tip, pipeline)
 
 
-def _refusal(tip: CommitView, pipeline: Pipeline) -> str:
-    """The words with which the planner would refuse it."""
+def _planning_error(tip: CommitView, pipeline: Pipeline) -> TeaError | None:
+    """The error with which planning would refuse the pipeline."""
     try:
         derive_inputs(tip, pipeline)
-    except SpecError as error:
-        return error.problem
     except TeaError as error:
-        return error.message
-    return "this input cannot be read"
+        return error
+    return None
 
 
 def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
-    """Which globs match nothing, where the pipeline has no datums at all."""
-    leaves, said = pfs_leaves(pipeline.input), False
+    """Why a pipeline has no datums: globs that match nothing, or inputs without common values."""
+    leaves, explained = pfs_leaves(pipeline.input), False
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
         if tip.pipelines.source_of(leaf) is not None:
-            said = True  # Its files are made later.
+            explained = True  # Its files are made later.
             continue
         alone = replace(pipeline, input=leaf, output_path=None)
         if not derive_inputs(tip, alone).datums:
-            said = True
+            explained = True
             text = f"{leaf.glob} matches nothing in {leaf.repo}"
             hint = "the pipeline has no datums; tea-runner datums lists them"
-            yield _say(tip, pipeline, f"{key}.glob", text, hint, "bad habit")
-    if not said:
+            yield _problem(tip, pipeline, f"{key}.glob", text, hint, "bad habit")
+    if not explained:
         text = "the inputs have nothing in common: the pipeline has no datums"
         hint = "see what join_on gives for each file"
-        yield _say(tip, pipeline, "input", text, hint, "bad habit")
+        yield _problem(tip, pipeline, "input", text, hint, "bad habit")
 
 
-def _scripts(tip: CommitView, work: PipelineInputs) -> Iterator[Problem]:
-    """Words of the command that look like scripts which the command will not find."""
-    pipeline = work.pipeline
+def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
+    """Words of the command that look like scripts but name no file that it can see."""
+    pipeline = inputs.pipeline
     if pipeline.transform.image or pipeline.transform.working_dir:
         return
     shown = (
-        {shown.path for datum in work.datums[:1] for shown in work.view(datum).files}
+        {shown.path for datum in inputs.datums[:1] for shown in inputs.view(datum).files}
         if pipeline.view == "dataset"
         else set()
     )
     for number, word in enumerate(pipeline.transform.cmd):
         path = word.removeprefix("./")
-        if not _SCRIPT.fullmatch(word) or path in work.code or path in shown:
+        if not _SCRIPT.fullmatch(word) or path in inputs.code or path in shown:
             continue
         key = f"transform.cmd[{number}]"
         if tip.tree.entry(path) is not None:
-            yield _say(
+            yield _problem(
                 tip,
                 pipeline,
                 key,
@@ -187,4 +181,4 @@ def _scripts(tip: CommitView, work: PipelineInputs) -> Iterator[Problem]:
         near = difflib.get_close_matches(path, files, 1, 0.7)
         hint = f"did you mean {near[0]}?" if near else "paths begin at the dataset's top"
         text = f"there is no file {word} in this dataset"
-        yield _say(tip, pipeline, key, text, hint, "bad habit")
+        yield _problem(tip, pipeline, key, text, hint, "bad habit")

@@ -13,7 +13,7 @@ from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.datums.keys import Base, SeenFile, base, combined_digest, key_maker
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.datums.view import Source, View, make_view, view_maker
-from tea_runner.core.errors import SpecError, UserError
+from tea_runner.core.errors import SpecError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
 from tea_runner.core.glob.matcher import Glob, expand
@@ -272,8 +272,9 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     path = container_image(tip.tree.blob_at(".datalad/config") or b"", image)
     if not path:
         raise SpecError(
-            f"this dataset has no container {image}; add it with datalad containers-add, "
-            f"or pin an image of a registry as name@sha256:…",
+            f"this dataset has no container {image}",
+            hint="add it with datalad containers-add, or pin an image of a registry as "
+            "name@sha256:…",
             file=pipeline.spec_path,
             line=pipeline.spec_line,
             key="transform.image",
@@ -333,7 +334,7 @@ def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
 def place(pipeline: Pipeline, datum: Datum) -> str:
     """Directory below the pipeline's home where the system puts the datum's outputs.
 
-    :raises UserError: when the template gives no place inside the home.
+    :raises SpecError: when the template gives no place inside the home.
     """
     if pipeline.output_path is None:
         return ""
@@ -341,9 +342,11 @@ def place(pipeline: Pipeline, datum: Datum) -> str:
     captures = captures or (datum.entries[0].captures if datum.entries else ())
     text = expand(pipeline.output_path, captures).strip("/")
     if any(part in ("", ".", "..") for part in text.split("/")):
-        raise UserError(
-            f"{pipeline.spec_path}: output.path: {pipeline.output_path} gives {text or 'nothing'} "
-            f"for datum {datum.label}; use captures that the glob makes, such as $1"
+        raise SpecError(
+            f"{pipeline.output_path} gives {text or 'nothing'} for datum {datum.label}",
+            hint="use captures that the glob makes, such as $1",
+            file=pipeline.spec_path,
+            key="output.path",
         )
     return text
 

@@ -18,7 +18,7 @@ class Cycle(UserError):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
-            f"cycle: {' → '.join([*names, names[0]])}; let one of them read something else"
+            f"cycle: {' → '.join([*names, names[0]])}", hint="let one of them read something else"
         )
         self.names = tuple(names)
 

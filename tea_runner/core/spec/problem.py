@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tea_runner.core.errors import SpecError
-
 #: error: nothing runs until it is mended; deprecation: an old name or field; bad habit: it works,
 #: but probably not as meant; ignored: accepted, and the message says what happens instead.
 Kind = Literal["error", "deprecation", "bad habit", "ignored"]
@@ -56,9 +54,3 @@ class Problem:
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         return f"{place}: {self.kind}: {self.key + ': ' if self.key else ''}{self.sentence}"
-
-    def as_error(self) -> SpecError:
-        """The same as an exception."""
-        return SpecError(
-            self.sentence, file=self.file, line=self.line, column=self.column, key=self.key
-        )

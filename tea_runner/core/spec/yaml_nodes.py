@@ -18,8 +18,6 @@ from typing import Any, Protocol
 
 import yaml
 
-from tea_runner.core.errors import SpecError
-
 LARGEST = 64 * 1024
 DEEPEST = 20
 MOST_NODES = 10_000
@@ -120,19 +118,6 @@ def read_documents(data: bytes) -> Documents:
     except _Stop as stop:
         reader.faults.append(stop.fault)
     return Documents(tuple(reader.documents), tuple(reader.faults))
-
-
-def read_one(data: bytes, file: str) -> Node:
-    """The one document of a file.
-
-    :raises SpecError: for anything else.
-    """
-    found = read_documents(data)
-    for fault in found.faults:
-        raise SpecError(fault.message, file=file, line=fault.mark.line, column=fault.mark.column)
-    if len(found.documents) != 1:
-        raise SpecError(f"{len(found.documents)} documents where one is expected", file=file)
-    return found.documents[0].root
 
 
 def _decode(data: bytes) -> str:

@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tea_runner.core.errors import SpecError
 from tea_runner.core.spec.yaml_nodes import (
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
     read_documents,
-    read_one,
 )
 
 
@@ -122,15 +120,6 @@ def test_nodes_know_their_places() -> None:
     assert (1, 2) == (first.root.marks["a"].line, first.root.marks["a"].column)
     assert (2, 3) == (second.root.marks["b"].line, second.root.marks["b"].column)
     assert (3, 3) == (second.root.values["b"].mark.line, second.root.values["b"].mark.column)
-
-
-def test_one_document_can_be_asked_for() -> None:
-    """More or fewer are an error with the file's name."""
-    assert {"a": "1"} == plain(read_one(b"a: 1", "x.yml"))
-    with pytest.raises(SpecError, match=r"x\.yml: 2 documents where one is expected"):
-        read_one(b"a: 1\n---\nb: 2", "x.yml")
-    with pytest.raises(SpecError, match=r"x\.yml:1:4: an anchor"):
-        read_one(b"a: &x 1", "x.yml")
 
 
 @settings(max_examples=300, deadline=None)
