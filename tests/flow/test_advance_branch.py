@@ -313,15 +313,12 @@ def test_missing_content_is_waited_for_until_git_annex_moves(lab: MemoryLab) -> 
     lab.dataset.forge["refs/heads/git-annex"] = lab.push({"x": "1"}, branch="log")
     lab.advance()
     lab.work(command)
-    advancer = lab.advancer()
-    lab.dataset.refresh()
-    done = advancer.advance("main")
-    assert done is not None
+    done = lab.advance()
     assert done.pipelines["copy"].state == "running"
     assert "is in no storage" in done.pipelines["copy"].detail
     assert done.pipelines["copy"].counts == {"wait": 2}
     assert set(reasons(lab).values()) == {("wait", "content-missing")}
-    assert advancer.starved == {lab.dataset.annex_tip()}
+    assert done.missing_at == {lab.dataset.annex_tip()}
     assert lab.queue.jobs() == []
     lab.dataset.forge["refs/heads/git-annex"] = lab.push({"x": "2"}, branch="log")
 

@@ -121,7 +121,7 @@ def test_outputs_keep_their_kind(lab: MemoryLab) -> None:
     }
     lab.settle(command=lambda *_: outputs)
     view = lab.view()
-    modes = {path: view.entry(f"copy/{path}") for path in outputs}
+    modes = {path: view.tree.entry(f"copy/{path}") for path in outputs}
 
     assert {path: entry.mode for path, entry in modes.items() if entry} == {
         "x/run": EXECUTABLE,
@@ -211,7 +211,7 @@ def test_a_large_manifest_is_in_pieces(lab: MemoryLab, monkeypatch: pytest.Monke
 def pieces(lab: MemoryLab) -> dict[str, str]:
     """Files of the manifest's pieces with their blobs."""
     view = lab.view()
-    found = {path: view.entry(path) for path in view.files_below("copy/manifest.d")}
+    found = {path: view.tree.entry(path) for path in view.tree.files_below("copy/manifest.d")}
     return {path: entry.oid for path, entry in found.items() if entry}
 
 
