@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import shutil
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+import tea_runner
 from tea_runner.broker.redis_server import find_server
 from tea_runner.cli.embed_forge import free_port
 from tea_runner.cli.local_stack import LocalStack
@@ -25,7 +27,6 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.host.tool_path import tool_path
 from tea_runner.present import status_text
 
-_EXAMPLES = Path(__file__).parents[2] / "examples"
 _WAIT = 180.0
 
 
@@ -34,9 +35,7 @@ _WAIT = 180.0
 @click.pass_obj
 def command(context: Context, keep: bool) -> None:
     """Set everything up, push a dataset, show its results, change one input, push again."""
-    example = _EXAMPLES / "edges"
-    if not example.is_dir():
-        raise UserError("the examples are not here; run the demo in a checkout of tea-runner")
+    example = _example()
     if context.settings.source("state") == "default":
         context = context.with_flags({"state": str(Path(".tea/demo").resolve())})
     folder = Path(str(context.settings.state)).expanduser().resolve()
@@ -52,6 +51,20 @@ def command(context: Context, keep: bool) -> None:
     finally:
         if not keep:
             remove_tree(folder)
+
+
+def _example() -> Path:
+    """The folder of the example: inside the package when it was installed, beside it in a checkout.
+
+    :raises UserError: when the libraries that the example's commands use are not installed.
+    """
+    if importlib.util.find_spec("cv2") is None:
+        raise UserError(
+            "the demo's pipelines need OpenCV and numpy; install them: pip install 'tea-runner[demo]'"
+        )
+    package = Path(tea_runner.__file__).parent
+    installed = package / "examples" / "edges"
+    return installed if installed.is_dir() else package.parent / "examples" / "edges"
 
 
 def _choose_sandbox(context: Context) -> Context:
