@@ -154,7 +154,7 @@ def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
     if pipeline.transform.image or pipeline.transform.working_dir:
         return
     shown = (
-        {shown.path for datum in inputs.datums[:1] for shown in inputs.view(datum).files}
+        {shown.visible for datum in inputs.datums[:1] for shown in inputs.view(datum).files}
         if pipeline.view == "dataset"
         else set()
     )

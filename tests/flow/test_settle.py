@@ -120,10 +120,9 @@ def test_outputs_keep_their_kind(lab: MemoryLab) -> None:
         "plain": "text",
     }
     lab.settle(command=lambda *_: outputs)
-    view = lab.view()
-    modes = {path: view.tree.entry(f"copy/{path}") for path in outputs}
+    made = lab.entries("copy")
 
-    assert {path: entry.mode for path, entry in modes.items() if entry} == {
+    assert {path: made[path].mode for path in outputs} == {
         "x/run": EXECUTABLE,
         "x/link": LINK,
         "data": LINK,
@@ -210,9 +209,7 @@ def test_a_large_manifest_is_in_pieces(lab: MemoryLab, monkeypatch: pytest.Monke
 
 def pieces(lab: MemoryLab) -> dict[str, str]:
     """Files of the manifest's pieces with their blobs."""
-    view = lab.view()
-    found = {path: view.tree.entry(path) for path in view.tree.files_below("copy/manifest.d")}
-    return {path: entry.oid for path, entry in found.items() if entry}
+    return {path: entry.oid for path, entry in lab.entries("copy/manifest.d").items()}
 
 
 def test_a_damaged_manifest_counts_as_absent(lab: MemoryLab) -> None:

@@ -8,7 +8,7 @@ from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
 from tea_runner.core.git.branch import belongs_to_annex
 from tea_runner.core.git.scope import refs_of, scope_of
-from tea_runner.core.git.submodules import Submodule
+from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import RECOMPUTED, Row
@@ -263,17 +263,20 @@ def result_file(objects: MemoryObjects, path: str, entry: TreeEntry) -> ResultFi
 
 
 class MemorySubdatasets:
-    """Subdatasets that are other datasets in memory, by the last part of their URL."""
+    """Subdatasets that are other repositories of the forge ``https://forge.example``."""
 
-    def __init__(self, *datasets: MemoryDataset, moves_pins: bool = True) -> None:
+    def __init__(
+        self, *datasets: MemoryDataset, own: str = "lab/data", moves_pins: bool = True
+    ) -> None:
+        self._own = own
         self._datasets = {dataset.name: dataset for dataset in datasets}
         self._moves_pins = moves_pins
         self.closed = False
 
     def name(self, submodule: Submodule) -> str:
-        """``owner/name`` of the repository: the last two parts of its URL."""
-        name = "/".join(submodule.url.removesuffix(".git").split("/")[-2:])
-        if name not in self._datasets:
+        """``owner/name`` of the repository."""
+        name = repository_of(submodule.url, "https://forge.example", self._own)
+        if name is None or name not in self._datasets:
             raise UserError(f"subdataset {submodule.path} comes from {submodule.url}")
         return name
 

@@ -227,15 +227,23 @@ class MemoryLab:
         """The forge's commit of a branch."""
         return self.dataset.forge[f"refs/heads/{branch}"]
 
+    def entries(self, home: str = "", *, commit: str = "") -> dict[str, TreeEntry]:
+        """Path below *home* to its entry, of all files of a commit or of the tip of ``main``."""
+        read = self.dataset.objects.tree
+        entry = lookup(read, self.dataset.objects.commit(commit or self.tip()).tree, home)
+        found = entry is not None and entry.mode == TREE
+        return dict(walk_tree(read, entry.oid)) if entry is not None and found else {}
+
+    def text(self, path: str, *, commit: str = "") -> str:
+        """The content of a file, or the target of a link."""
+        oid = self.entries(commit=commit)[path].oid
+        return (self.dataset.objects.raw(oid, "blob") or b"").decode()
+
     def files(self, home: str = "", *, commit: str = "", branch: str = "main") -> dict[str, str]:
         """Path below *home* to content or link target, manifests and pipeline files left out."""
-        root = self.dataset.objects.commit(commit or self.tip(branch)).tree
-        entry = lookup(self.dataset.objects.tree, root, home)
-        if entry is None or entry.mode != TREE:
-            return {}
         return {
-            path: (self.dataset.objects.raw(each.oid, "blob") or b"").decode()
-            for path, each in walk_tree(self.dataset.objects.tree, entry.oid)
+            path: (self.dataset.objects.raw(entry.oid, "blob") or b"").decode()
+            for path, entry in self.entries(home, commit=commit or self.tip(branch)).items()
             if path.rpartition("/")[2] not in ("manifest.tsv", "spec.yml")
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tea_runner.core.git.tree import TreeEntry, lookup, walk_tree
 from tea_runner.core.planning.explanation import Explanation, Made
 from tea_runner.core.planning.resolved_spec import Row as ResolvedRow
 from tea_runner.core.planning.result_freshness import PipelineFreshness
@@ -17,6 +18,7 @@ from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.resolve_spec import resolve_spec
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
+from tea_runner.ports import Objects
 from tests.twins.files import Content, mode_and_data
 from tests.twins.lab import MemoryLab
 
@@ -73,7 +75,7 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
     def records(tip: CommitView, home: str) -> Mapping[str, Made]:
         if not history:
             return {}
-        return last_commits(tip, home)
+        return last_commits(tip.tree.objects, tip.tree.commit, home)
 
     def open_tip(tip: CommitView, commit: str) -> CommitView | None:
         links = tip.tree.subdatasets
@@ -86,22 +88,24 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
     return LineageTracer(records, open_tip)
 
 
-def last_commits(tip: CommitView, home: str) -> dict[str, Made]:
+def last_commits(objects: Objects, commit: str, home: str) -> dict[str, Made]:
     """Each path below a directory with the first parent that last wrote it."""
+
+    def entries(oid: str) -> dict[str, TreeEntry]:
+        entry = lookup(objects.tree, objects.commit(oid).tree, home) if oid else None
+        found = walk_tree(objects.tree, entry.oid, f"{home}/") if entry else ()
+        return dict(found)
+
     found: dict[str, Made] = {}
-    oid, now = tip.tree.commit, {path: tip.tree.entry(path) for path in tip.tree.files_below(home)}
+    oid, now = commit, entries(commit)
     while oid:
-        facts = tip.tree.objects.commit(oid)
-        before = (
-            open_commit(tip.tree.objects, facts.parents[0], tip.tree.cache)
-            if facts.parents
-            else None
-        )
-        subject = facts.message.split("\n", 1)[0]
+        facts = objects.commit(oid)
+        parent = facts.parents[0] if facts.parents else ""
+        before = entries(parent)
         for path, entry in now.items():
-            if path not in found and (before is None or before.tree.entry(path) != entry):
-                found[path] = Made(oid, subject)
-        oid = facts.parents[0] if facts.parents else ""
+            if path not in found and before.get(path) != entry:
+                found[path] = Made(oid, facts.message.split("\n", 1)[0])
+        oid = parent
     return found
 
 

@@ -1,0 +1,204 @@
+"""Every problem that lint reports, with its place and the next step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.twins.files import Annexed, Content
+from tests.twins.lab import MemoryLab
+from tests.twins.plans import CHAIN, TWO
+from tests.twins.queries import lint
+from tests.twins.specs import pfs, spec
+
+
+def rows(files: dict[str, Content | None]) -> list[tuple[str, str, str, str, str]]:
+    """Kind, file, key, message and hint of each problem."""
+    return [(p.kind, p.file, p.key, p.message, p.hint) for p in lint(files)]
+
+
+def test_a_dataset_that_runs_has_no_problems() -> None:
+    """Uncommitted, also a chain whose results are not made yet."""
+    assert lint(CHAIN) == ()
+
+
+def test_files_upon_a_commit_are_read_together(lab: MemoryLab) -> None:
+    """What the tip has counts, except where a file was removed."""
+    lab.push(TWO)
+
+    assert lint({"more/spec.yml": spec("more", pfs("copy"))}, lab) == ()
+    (problem,) = lint({"raw/a": None, "raw/b": None}, lab)
+    assert problem.message == "there is no pipeline or directory raw in this dataset"
+
+
+def test_two_pipelines_of_one_name_are_reported_at_the_second() -> None:
+    """The first one is named."""
+    assert rows({**TWO, "other/spec.yml": spec("copy")}) == [
+        (
+            "error",
+            "other/spec.yml",
+            "pipeline.name",
+            "two pipelines are called copy; the other is in copy/spec.yml",
+            "give each a name of its own",
+        )
+    ]
+
+
+def test_a_pipeline_that_reads_itself_is_reported_at_its_input() -> None:
+    """With the line of ``repo``."""
+    (problem,) = lint({**TWO, "copy/spec.yml": spec("copy", pfs("copy"))})
+
+    assert problem.key == "input.pfs.repo"
+    assert problem.message == "pipeline copy would read its own results"
+    assert problem.line > 1
+
+
+def test_every_cycle_is_reported() -> None:
+    """Two cycles are two problems."""
+    found = rows(
+        {
+            "a/spec.yml": spec("a", pfs("b")),
+            "b/spec.yml": spec("b", pfs("a")),
+            "c/spec.yml": spec("c", pfs("d")),
+            "d/spec.yml": spec("d", pfs("c")),
+        }
+    )
+
+    assert [(key, message) for _, _, key, message, _ in found] == [
+        ("input", "cycle: a → b → a"),
+        ("input", "cycle: c → d → c"),
+    ]
+
+
+def test_an_input_that_is_not_there_is_reported_with_what_may_be_meant() -> None:
+    """Each missing input of several, by its own key."""
+    source = {"cross": [pfs("rwa"), pfs("copy2", name="x"), pfs("raw", name="y")]}
+    found = rows({**TWO, "copy/spec.yml": spec("copy", source)})
+
+    assert [(key, message, hint) for _, _, key, message, hint in found] == [
+        (
+            "input.cross[0].pfs.repo",
+            "there is no pipeline or directory rwa in this dataset",
+            "did you mean raw?",
+        ),
+        (
+            "input.cross[1].pfs.repo",
+            "there is no pipeline or directory copy2 in this dataset",
+            "did you mean copy?",
+        ),
+    ]
+
+
+def test_a_file_as_an_input_is_reported() -> None:
+    """Inputs are directories."""
+    (found,) = rows({**TWO, "copy/spec.yml": spec("copy", pfs("raw/a"))})
+
+    assert found[2:4] == ("input.pfs.repo", "raw/a is not a directory of this dataset")
+
+
+@pytest.mark.parametrize(
+    ("files", "key", "beginning"),
+    [
+        ({"raw/a": Annexed("x", backend="WORM")}, "input", "input raw/a has an annex key"),
+        (
+            {"copy/spec.yml": spec("copy", transform={"image": "tool"})},
+            "transform.image",
+            "this dataset has no container tool",
+        ),
+        ({"copy/spec.yml": spec("copy", output={"path": "$3"})}, "output.path", "$3 gives nothing"),
+    ],
+)
+def test_what_blocks_a_plan_is_reported(
+    files: dict[str, Content | None], key: str, beginning: str
+) -> None:
+    """With the planner's own sentence."""
+    (found,) = rows({**TWO, **files})
+
+    assert found[0] == "error"
+    assert found[2] == key
+    assert found[3].startswith(beginning)
+
+
+def test_a_glob_that_matches_nothing_is_a_bad_habit() -> None:
+    """The pipeline would run, with no datums."""
+    assert rows({**TWO, "copy/spec.yml": spec("copy", pfs(glob="/*.csv"))}) == [
+        (
+            "bad habit",
+            "copy/spec.yml",
+            "input.pfs.glob",
+            "/*.csv matches nothing in raw",
+            "the pipeline has no datums; tea-runner datums lists them",
+        )
+    ]
+
+
+def test_inputs_without_a_common_key_are_a_bad_habit() -> None:
+    """Each glob matches, but no datum comes of the join."""
+    join = {
+        "join": [
+            pfs("x", "/(*).csv", name="x", join_on="$1"),
+            pfs("y", "/(*).csv", name="y", join_on="$1"),
+        ]
+    }
+    (found,) = rows({"x/a.csv": "1", "y/b.csv": "1", "p/spec.yml": spec("p", join)})
+
+    assert found[3] == "the inputs have nothing in common: the pipeline has no datums"
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "hint"),
+    [
+        (
+            {"copy/spec.yml": spec("copy", cmd=["python3", "code/tol.py"]), "code/tool.py": "1"},
+            "there is no file code/tol.py in this dataset",
+            "did you mean code/tool.py?",
+        ),
+        (
+            {"copy/spec.yml": spec("copy", cmd=["sh", "x.sh"])},
+            "there is no file x.sh in this dataset",
+            "paths begin at the dataset's top",
+        ),
+        (
+            {"copy/spec.yml": spec("copy", cmd=["./lib/tool.py"]), "lib/tool.py": "1"},
+            "the command does not see ./lib/tool.py",
+            'write transform.code: ["/lib/tool.py"], or move it beside copy/spec.yml',
+        ),
+    ],
+)
+def test_a_script_that_the_command_cannot_find_is_a_bad_habit(
+    files: dict[str, Content | None], message: str, hint: str
+) -> None:
+    """A near name is suggested, or how to make it visible."""
+    (found,) = rows({**TWO, **files})
+
+    assert (found[0], found[3], found[4]) == ("bad habit", message, hint)
+    assert found[2].startswith("transform.cmd[")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"transform": {"image": "x@sha256:" + "a" * 64}},
+        {"transform": {"working_dir": "/srv"}},
+        {"view": "dataset", "outputs": ["out"]},
+    ],
+)
+def test_scripts_are_left_where_the_command_may_find_them(more: dict[str, object]) -> None:
+    """In an image, in another directory, or among the datum's own files."""
+    command = spec("copy", pfs("raw", "/*.sh"), cmd=["sh", "raw/run.sh"], **more)  # type: ignore[arg-type]
+
+    assert lint({"raw/run.sh": "1", "copy/spec.yml": command}) == ()
+
+
+def test_problems_of_the_files_themselves_come_in_order() -> None:
+    """Sorted by file and line, each once."""
+    found = lint(
+        {
+            "raw/a": "1",
+            "b/spec.yml": "pipeline:\n  nam: b\n",
+            "a/spec.yml": Annexed("pipeline: {}"),
+        }
+    )
+
+    assert [p.file for p in found] == sorted(p.file for p in found)
+    assert found[0].message == "the pipeline file is annexed; it has to be kept in git"
+    assert "git annex unannex a/spec.yml" in found[0].hint
