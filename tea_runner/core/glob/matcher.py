@@ -1,115 +1,122 @@
-"""A glob and a path in, the path's captures out, or nothing where it does not match.
+"""Match paths against Pachyderm globs, and fill templates such as ``$1`` from the captures.
 
-The language is Pachyderm's (see :mod:`tea_runner.core.glob.syntax`).  Paths begin with ``/``; the
-root is ``/``, and only the glob ``/`` matches it.
+The language is described in :mod:`tea_runner.core.glob.syntax`.  Paths begin with ``/``; the root is
+``/``, and only the glob ``/`` matches it.
 """
 
 from __future__ import annotations
 
 import re
 
-from tea_runner.core.glob.bounded_matcher import Bounded
-from tea_runner.core.glob.cost import depth, first_text, longest_for_re, split_pattern
-from tea_runner.core.glob.instructions import Program
-from tea_runner.core.glob.regex import source
+import regex
+
+from tea_runner.core.glob.analysis import is_cheap, literal_prefix, max_depth, split_pattern
 from tea_runner.core.glob.syntax import GlobError, parse_glob, quote
+from tea_runner.core.glob.translate import translate
 
-__all__ = ["LONGEST", "Glob", "GlobError", "clean", "expand", "quote"]
+__all__ = ["MAX_LENGTH", "SLOW_MATCHES", "Glob", "GlobError", "clean", "expand", "quote"]
 
-#: Characters in a glob.
-LONGEST = 512
+#: Longest glob, in characters.
+MAX_LENGTH = 512
+#: Processor time in seconds above which the match of one path is slow; usual ones take a microsecond.
+SLOW_SECONDS = 0.0002
+#: Processor time in seconds that a slow match may take.
+MATCH_SECONDS = 0.02
+#: Slow matches that a glob may need in all: ten seconds at most.
+SLOW_MATCHES = 500
 
 _REFERENCE = re.compile(r"\$(?:\$|([0-9]+)|\{([0-9]+)\})")
 
 
 class Glob:
-    """A glob that has been understood.
+    """A compiled glob.
 
-    :raises GlobError: when it has not.
+    :raises GlobError: when the text is not a glob.
     """
 
-    __slots__ = ("_bounded", "_find", "_longest", "_parsed", "_whole", "pattern")
+    __slots__ = ("_limited", "_match", "_parsed", "_slow", "pattern")
 
     def __init__(self, pattern: str) -> None:
-        if len(pattern) > LONGEST:
+        if len(pattern) > MAX_LENGTH:
             raise GlobError(
-                f"glob {pattern[:20]!r}… has {len(pattern)} characters; at most {LONGEST} are read"
+                f"glob {pattern[:20]!r}… has {len(pattern)} characters, and at most {MAX_LENGTH} "
+                f"are allowed"
             )
-        #: The glob as it is matched: with a leading ``/`` and without a trailing one.
+        #: The text with a leading ``/`` and without a trailing one.
         self.pattern = clean(pattern)
         self._parsed = parse_glob(self.pattern)
-        segments = split_pattern(self._parsed.pattern)
-        #: Whether a star may reach across slashes, so that the path counts as a whole.
-        self._whole = segments is None
-        #: Longest (part of a) path with which ``re`` cannot take long.
-        self._longest = min(map(longest_for_re, segments or [self._parsed.pattern]))
-        self._find = re.compile(source(self._parsed), re.DOTALL).match if self._longest else None
-        self._bounded: Bounded | None = None
+        segments = split_pattern(self._parsed.pattern) or [self._parsed.pattern]
+        #: Whether matches have a time limit; to check the time takes as long as a cheap match.
+        self._limited = not all(map(is_cheap, segments))
+        self._slow = 0
+        self._match = regex.compile(translate(self._parsed), regex.DOTALL).match
 
     def __repr__(self) -> str:
         return f"Glob({self.pattern!r})"
 
     def match(self, path: str) -> tuple[str, ...] | None:
-        """``$0``, ``$1``, … of a path, or None.
+        """The captures ``$0``, ``$1``, … of a path, or None when it does not match.
 
-        *path* has a leading ``/``; a trailing one, as directories have it, makes no difference.
-        A match takes time in proportion to the path, or a bounded number of steps besides.
+        *path* has a leading ``/``; a trailing one, as directories have it, is ignored.
 
-        :raises GlobError: when the glob is so intricate that all its matches together would take
-            more than :data:`~tea_runner.core.glob.bounded_matcher.BUDGET` steps.
+        :raises GlobError: when the match takes more than :data:`MATCH_SECONDS`, or is the last of
+            too many slow ones.
         """
         path = path.rstrip("/") or "/"
         if path == "/" and self.pattern != "/":
             return None
-        if self._find is None or (len(path) > self._longest and self._is_long(path)):
-            return self._match_bounded(path)
-        found = self._find(path)
+        found = self._match_limited(path) if self._limited else self._match(path)
         return None if found is None else (path, *(text or "" for text in found.groups()))
 
-    def _is_long(self, path: str) -> bool:
-        return self._whole or max(map(len, path.split("/"))) > self._longest
-
-    def _match_bounded(self, path: str) -> tuple[str, ...] | None:
-        if self._bounded is None:
-            self._bounded = Bounded(Program(self._parsed), self.pattern)
-        if self._parsed.groups == 0:
-            return (path,) if self._bounded.matches(path) else None
-        return self._bounded.captures(path)
+    def _match_limited(self, path: str) -> regex.Match[str] | None:
+        try:
+            return self._match(path, timeout=SLOW_SECONDS)
+        except TimeoutError:
+            self._slow += 1
+        try:
+            if self._slow > SLOW_MATCHES:
+                raise TimeoutError
+            return self._match(path, timeout=MATCH_SECONDS)
+        except TimeoutError as error:
+            raise GlobError(
+                f"glob {self.pattern!r} takes too long to match {path[:80]!r}; use fewer stars and "
+                f"alternatives, and no repeated groups inside repeated groups"
+            ) from error
 
     @property
     def captures(self) -> int:
-        """How many captures it makes besides ``$0``."""
+        """The number of captures besides ``$0``."""
         return self._parsed.groups
 
     @property
     def literal_prefix(self) -> str:
-        """What all matches begin with, a leading ``/`` included."""
-        return first_text(self._parsed.pattern)
+        """The text that every match begins with, including the leading ``/``."""
+        return literal_prefix(self._parsed.pattern)
 
     @property
     def max_depth(self) -> int | None:
-        """Most parts that the path of a match has; None where there is no limit."""
-        return depth(self._parsed.pattern)
+        """The most parts in the path of a match; None without a limit."""
+        return max_depth(self._parsed.pattern)
 
 
 def clean(pattern: str) -> str:
-    """The glob with a leading ``/``, without a trailing one, without ``.`` and empty parts.
+    """Normalize a glob: a leading ``/``, no trailing one, no ``.`` and no empty parts.
 
-    :raises GlobError: when it leads out of the dataset or into git's own files.
+    :raises GlobError: when it leaves the dataset or names git's own files.
     """
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if any(part in ("..", ".git") for part in parts) or parts[:1] == ["~"]:
         raise GlobError(
             f"glob {pattern!r} must stay inside the dataset; "
-            f"write it from the input's top, such as '/*'"
+            f"write it relative to the input's directory, such as '/*'"
         )
     return "/" + "/".join(parts)
 
 
 def expand(template: str, captures: tuple[str, ...]) -> str:
-    """The template with ``$1`` or ``${1}`` replaced by captures and ``$$`` by a dollar sign.
+    """Replace ``$1`` or ``${1}`` by captures and ``$$`` by a dollar sign.
 
-    A capture that the glob does not make is empty; a ``$`` before anything else stands for itself.
+    A missing capture is empty; ``$`` before any other character is literal.
     """
 
     def value(reference: re.Match[str]) -> str:

@@ -13,7 +13,6 @@ from typing import Literal
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
-from tea_runner.core.results.json_text import indented
 
 FORMAT = 1
 
@@ -77,7 +76,7 @@ def format_results(results: Iterable[Result]) -> bytes:
         for result in sorted(results, key=lambda result: result.key)
     ]
     document = {"format": FORMAT, "results": rows}
-    return indented(document, by=0, ascii_only=True).encode() + b"\n"
+    return json.dumps(document, indent=0, sort_keys=True).encode() + b"\n"
 
 
 def parse_results(data: bytes) -> tuple[Result, ...]:

@@ -13,8 +13,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tea_runner.core.results.json_text import indented
-
 _BEGIN = "=== Do not change lines below ==="
 _END = "^^^ Do not change lines above ^^^"
 _RECORD = re.compile(
@@ -68,7 +66,7 @@ def format_record(record: Record) -> str:
     }
     if record.dataset_id:
         document["dsid"] = record.dataset_id
-    text = indented(document, by=1)
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
     title = " ".join(record.title.split())
     return f"[DATALAD RUNCMD] {title}\n\n{_BEGIN}\n{text}\n{_END}\n{_trailers(record.trailers)}"
 

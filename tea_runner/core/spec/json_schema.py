@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tea_runner.core.glob.bounded_matcher import BUDGET
-from tea_runner.core.glob.matcher import LONGEST
+from tea_runner.core.glob.matcher import MAX_LENGTH
 from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
 
 _TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
@@ -80,7 +79,7 @@ def _property(known: Field) -> dict[str, Any]:
     if known.choices:
         return {**made, "enum": list(known.choices)}
     if known.name == "glob":
-        return {**made, "type": "string", "minLength": 1, "maxLength": LONGEST}
+        return {**made, "type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
     if known.shape == "mapping":
         return {**made, **(_object(known.fields) if known.fields else {"type": "object"})}
     if known.shape == "mappings":
@@ -163,9 +162,8 @@ def spec_reference() -> str:
         "`join_on`, `group_by`, `output.path` and `outputs` are templates: `$1` or `${1}` is the",
         "first capture, counted by opening parentheses, `$0` the whole path, `$$` a dollar sign.",
         "",
-        f"A glob has at most {LONGEST} characters.",
-        "It takes time in proportion to the paths; one that would take more than "
-        f"{BUDGET:,} steps is refused.",
+        f"A glob has at most {MAX_LENGTH} characters.",
+        "A glob whose matches take too long (20 ms for one path, or 10 s in all) is refused.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -99,7 +99,7 @@ def said(text: str) -> list[tuple[str, str, str]]:
                 "error",
                 "input.pfs.glob",
                 "glob '/../x' must stay inside the dataset; "
-                "write it from the input's top, such as '/*'",
+                "write it relative to the input's directory, such as '/*'",
             ),
         ),
         ("{}", ("error", "input", "expected exactly one kind of input, got none")),

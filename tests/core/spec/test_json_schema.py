@@ -17,7 +17,7 @@ AGAIN = """
 write it anew with:
 python -c "from pathlib import Path; from tea_runner.core.spec import json_schema as schema
 Path('docs/reference/pipeline.schema.json').write_text(schema.json_schema(), 'utf-8')
-Path('docs/reference/spec.md').write_text(schema.reference(), 'utf-8')"
+Path('docs/reference/spec.md').write_text(schema.spec_reference(), 'utf-8')"
 """
 
 
