@@ -1,18 +1,17 @@
-"""A world whose forge is the embedded one, behind HTTP, with receiver, deliveries, statuses, and manners.
+"""A world with the embedded forge over HTTP, with receiver, deliveries, statuses, and faults of the forge.
 
-People push past the HTTP, so that only the server has to bear with the forge's manners.
+People push to the folder, so that only the server meets the faults.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.embedded.manners import Manners
 from tea_runner.forge.embedded.webhook_payload import Moved
 from tea_runner.forge.hook_store import HookStore
 from tests.e2e.test_whole_way import free_port
 from tests.faults.world import World
+from tests.faulty_forge import Faults, FaultyForge
 
 ROLES = {
     "receiver": ("serve", "one"),
@@ -26,9 +25,9 @@ ROLES = {
 class EmbeddedWorld(World):
     """As its parent, with the whole way: delivery, receiver, plan, results, statuses."""
 
-    def __init__(self, root: Path, manners: Manners) -> None:
+    def __init__(self, root: Path, faults: Faults) -> None:
         super().__init__(root, ROLES)
-        self.embedded = EmbeddedForge(root / "forge", path=self.env["PATH"], manners=manners)
+        self.embedded = FaultyForge(root / "forge", path=self.env["PATH"], faults=faults)
         self._person = self.embedded.add_user("lab", "secret")
         self.embedded.add_user("bot", "another secret", admin=True)
         self._token = root / "token"
@@ -57,7 +56,7 @@ class EmbeddedWorld(World):
         self.embedded.create_repository("lab", name)
 
     def announce(self, name: str, before: str, after: str) -> None:
-        """Deliveries, as the manners want them."""
+        """Send the deliveries of a push."""
         repository = self.embedded.store.get("lab", name)
         assert repository is not None
         moved = Moved(before=before, after=after, ref="refs/heads/main")

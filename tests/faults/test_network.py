@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from tea_runner.forge.embedded.manners import Manners
 from tests import listening
 from tests.faults.embedded import EmbeddedWorld
 from tests.faults.oracle import Lineage
@@ -17,6 +16,7 @@ from tests.faults.person import Person
 from tests.faults.proxy import Mood, Proxy
 from tests.faults.report import record
 from tests.faults.test_forge import a_seed
+from tests.faulty_forge import Faults
 
 #: Moods in a row, each followed by a calm.
 MOODS = 24
@@ -28,7 +28,7 @@ class FarWorld(EmbeddedWorld):
     def __init__(self, root: Path) -> None:
         self.to_redis = Proxy(self._redis)
         self.to_forge = Proxy(self._forge)
-        super().__init__(root, Manners())
+        super().__init__(root, Faults())
 
     def _redis(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)

@@ -9,84 +9,84 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.forge.embedded import EmbeddedForge, Fault, Manners
 from tea_runner.forge.gitea import GiteaForge
+from tests.faulty_forge import Fault, Faults, FaultyForge
 
 
-class Script(Manners):
+class Script(Faults):
     """Answers by a list of faults, then well."""
 
     def __init__(self, *faults: Fault | None) -> None:
         self.faults = list(faults)
         self.asked = 0
 
-    def answer(self, method: str, path: str) -> Fault | None:
+    def response(self, method: str, path: str) -> Fault | None:
         """The next fault."""
         self.asked += 1
         return self.faults.pop(0) if self.faults else None
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+def forge(tmp_path: Path) -> Iterator[FaultyForge]:
     """A forge with a user."""
-    with EmbeddedForge(tmp_path / "forge") as running:
+    with FaultyForge(tmp_path / "forge") as running:
         running.add_user("bot", "horse", admin=True)
         running.create_repository("bot", "edges")
         yield running
 
 
-def client(forge: EmbeddedForge, naps: list[float]) -> GiteaForge:
+def client(forge: FaultyForge, naps: list[float]) -> GiteaForge:
     """A client that does not really sleep."""
     return GiteaForge(forge.url, forge.add_token("bot"), timeout=2, sleep=naps.append)
 
 
-def test_a_busy_forge_is_asked_again(forge: EmbeddedForge) -> None:
+def test_a_busy_forge_is_asked_again(forge: FaultyForge) -> None:
     """Three times, each after a longer pause; then it answers."""
     naps: list[float] = []
-    forge.manners = Script(Fault(status=503), Fault(status=429), Fault(keep=0))
+    forge.faults = Script(Fault(status=503), Fault(status=429), Fault(keep=0))
     assert client(forge, naps).whoami() == "bot"
     assert len(naps) == 3
     assert naps[0] < 0.7 < naps[2]
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(status=429), Fault(keep=2)])
-def test_refs_of_a_forge_in_trouble_are_an_error(forge: EmbeddedForge, fault: Fault) -> None:
+def test_refs_of_a_forge_in_trouble_are_an_error(forge: FaultyForge, fault: Fault) -> None:
     """Never "no refs": that would look as if all branches were deleted; the next question is answered."""
     asking = client(forge, [])
-    forge.manners = script = Script(fault)
+    forge.faults = script = Script(fault)
     with pytest.raises(ForgeError, match="listing refs of bot/edges"):
         asking.refs("bot/edges", "refs/heads/")
     assert 1 == script.asked
     assert {} == asking.refs("bot/edges", "refs/heads/")
 
 
-def test_a_post_is_not_sent_twice(forge: EmbeddedForge) -> None:
+def test_a_post_is_not_sent_twice(forge: FaultyForge) -> None:
     """It may have been carried out; who called decides."""
-    forge.manners = script = Script(Fault(status=503))
+    forge.faults = script = Script(Fault(status=503))
     with pytest.raises(ForgeError) as busy:
         client(forge, []).add_hook("bot/edges", url="http://x", secret="s")
     assert busy.value.status == 503
     assert script.asked == 1
 
 
-def test_a_refusal_is_not_tried_again(forge: EmbeddedForge) -> None:
+def test_a_refusal_is_not_tried_again(forge: FaultyForge) -> None:
     """403 stays 403."""
-    forge.manners = script = Script(Fault(status=403))
+    forge.faults = script = Script(Fault(status=403))
     with pytest.raises(ForgeError, match="403"):
         client(forge, []).whoami()
     assert script.asked == 1
 
 
-def test_a_redirect_is_not_followed(forge: EmbeddedForge) -> None:
+def test_a_redirect_is_not_followed(forge: FaultyForge) -> None:
     """The token goes to the configured address and nowhere else."""
-    forge.manners = Script(Fault(status=302))
+    forge.faults = Script(Fault(status=302))
     with pytest.raises(ForgeError, match="it has moved"):
         client(forge, []).whoami()
 
 
-def test_a_slow_forge_is_given_up(forge: EmbeddedForge) -> None:
+def test_a_slow_forge_is_given_up(forge: FaultyForge) -> None:
     """After the time that the settings give."""
-    forge.manners = Script(*(Fault(delay=1.5) for _ in range(4)))
+    forge.faults = Script(*(Fault(delay=1.5) for _ in range(4)))
     slow = GiteaForge(forge.url, forge.add_token("bot"), timeout=0.2, sleep=lambda _: None)
     with pytest.raises(ForgeError, match="no answer in time"):
         slow.whoami()

@@ -1,4 +1,4 @@
-"""A lab on the embedded forge, whose manners count what is asked and may be bad."""
+"""A lab on the embedded forge, which records the requests and may respond with faults."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.embedded.manners import Fault, Manners
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
+from tests.faulty_forge import Fault, Faults, FaultyForge
 
 
-class Counting(Manners):
-    """Good manners, unless something else is wished; every request is noted."""
+class Counting(Faults):
+    """No faults unless they are switched on; records the requests."""
 
     def __init__(self) -> None:
         #: Whether git is refused what it wants to fetch, and answers to statuses are cut off.
         self.refuses = self.cuts = False
         self.asked: list[str] = []
 
-    def answer(self, method: str, path: str) -> Fault | None:
+    def response(self, method: str, path: str) -> Fault | None:
         """503, a few bytes, or all of it."""
         self.asked.append(f"{method} {path}")
         if self.cuts and method == "POST" and "/statuses/" in path:
@@ -35,15 +34,15 @@ class Counting(Manners):
 
 
 @pytest.fixture
-def manners() -> Counting:
+def faults() -> Counting:
     """Of the forge."""
     return Counting()
 
 
 @pytest.fixture
-def forged(tmp_path: Path, manners: Counting) -> Iterator[Lab]:
+def forged(tmp_path: Path, faults: Counting) -> Iterator[Lab]:
     """A lab on the embedded forge, with one pipeline that was pushed."""
-    with EmbeddedForge(tmp_path / "forge", manners=manners) as forge:
+    with FaultyForge(tmp_path / "forge", faults=faults) as forge:
         forge.add_user("lab", "secret")
         forge.add_user("bot", "another secret", admin=True)
         forge.create_repository("lab", "data")

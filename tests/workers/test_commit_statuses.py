@@ -11,7 +11,7 @@ from tests.workers.conftest import Counting
 
 @pytest.mark.parametrize(("lost", "cut"), [(False, False), (True, False), (False, True)])
 def test_an_obstacle_that_is_gone_is_taken_back(
-    forged: Lab, hands: Hands, manners: Counting, lost: bool, cut: bool
+    forged: Lab, hands: Hands, faults: Counting, lost: bool, cut: bool
 ) -> None:
     """Fetching failed three times; the next plan gets through and turns that mark green, too.
 
@@ -22,9 +22,9 @@ def test_an_obstacle_that_is_gone_is_taken_back(
     forge = hands.site.forge
     assert {"tea-runner/up": ("pending", "1 to run")} == forge.statuses(forged.name, pushed)
 
-    manners.refuses, manners.cuts = True, cut
+    faults.refuses, faults.cuts = True, cut
     hands.plan()
-    manners.refuses, manners.cuts = False, False
+    faults.refuses, faults.cuts = False, False
     assert "error" == forge.statuses(forged.name, pushed)["tea-runner/plan"][0]
     if lost:
         hands.site.redis.flushall()
@@ -39,18 +39,18 @@ def test_an_obstacle_that_is_gone_is_taken_back(
 
 
 def test_what_stands_is_not_said_again_when_redis_was_lost(
-    forged: Lab, hands: Hands, manners: Counting
+    forged: Lab, hands: Hands, faults: Counting
 ) -> None:
     """The forge keeps a row for each call, so a server without memory looks first."""
     hands.plan()
     hands.work()
     hands.plan()
-    said = manners.count("POST", "/statuses/")
+    said = faults.count("POST", "/statuses/")
     assert 3 == said  # pending and success of the pushed commit, success of the results commit
-    assert 2 == manners.count("GET", "/status")  # each commit once
+    assert 2 == faults.count("GET", "/status")  # each commit once
 
     hands.plan()
-    assert (said, 2) == (manners.count("POST", "/statuses/"), manners.count("GET", "/status"))
+    assert (said, 2) == (faults.count("POST", "/statuses/"), faults.count("GET", "/status"))
     hands.site.redis.flushall()
     hands.plan()
-    assert (said, 4) == (manners.count("POST", "/statuses/"), manners.count("GET", "/status"))
+    assert (said, 4) == (faults.count("POST", "/statuses/"), faults.count("GET", "/status"))

@@ -19,28 +19,28 @@ def planned(hands: Hands) -> AdvanceResult:
 
 
 def test_after_jobs_of_this_host_there_is_nothing_to_fetch(
-    forged: Lab, hands: Hands, manners: Counting
+    forged: Lab, hands: Hands, faults: Counting
 ) -> None:
     """One list of refs says so; the results commit is pushed all the same."""
     planned(hands)
     hands.work()
     pushed = forged.tip()
-    manners.asked.clear()
+    faults.asked.clear()
 
     assert planned(hands).ended
-    assert (0, 1) == (manners.count("GET", FETCH), manners.count("POST", LIST)), manners.asked
+    assert (0, 1) == (faults.count("GET", FETCH), faults.count("POST", LIST)), faults.asked
     assert pushed != forged.tip()
 
 
-def test_results_of_another_host_are_fetched(forged: Lab, hands: Hands, manners: Counting) -> None:
+def test_results_of_another_host_are_fetched(forged: Lab, hands: Hands, faults: Counting) -> None:
     """The list shows a ref that is not here."""
     other = Hands(forged, "other")
     planned(hands)
     other.work()
-    manners.asked.clear()
+    faults.asked.clear()
 
     assert planned(hands).ended
-    assert 1 == manners.count("GET", FETCH), manners.asked
+    assert 1 == faults.count("GET", FETCH), faults.asked
     other.close()
 
 
@@ -57,7 +57,7 @@ def test_a_push_during_the_jobs_is_seen_when_they_have_ended(forged: Lab, hands:
 
 
 def test_a_push_is_fetched_without_a_question_before(
-    forged: Lab, hands: Hands, manners: Counting
+    forged: Lab, hands: Hands, faults: Counting
 ) -> None:
     """A list of refs would only say what is known: that there is something new.
 
@@ -65,7 +65,7 @@ def test_a_push_is_fetched_without_a_question_before(
     """
     planned(hands)
     hands.site.plan_requests.request_plan(forged.name, "refs/heads/main", why="delivery")
-    manners.asked.clear()
+    faults.asked.clear()
     planned(hands)
-    git = [each for each in manners.asked if "/data.git/" in each]
+    git = [each for each in faults.asked if "/data.git/" in each]
     assert [f"GET /lab/data.git{FETCH}", f"POST /lab/data.git{LIST}"] == git

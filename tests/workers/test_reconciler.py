@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.embedded.manners import Fault, Manners
 from tea_runner.wiring import Site
 from tests.clone import Clone
+from tests.faulty_forge import Fault, Faults, FaultyForge
 from tests.looking import broker, make_site, plan_to_end
 from workers.reconciler import Reconciler
 
@@ -20,23 +19,23 @@ __all__ = ["broker"]
 NAMES = ("bees", "cows", "dogs")
 
 
-class Counting(Manners):
-    """Good manners, or one bad answer to git; counts what is asked."""
+class Counting(Faults):
+    """No faults, or one for each request of git; records the requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.bad: Fault | None = None
 
-    def answer(self, method: str, path: str) -> Fault | None:
+    def response(self, method: str, path: str) -> Fault | None:
         """Keep the question."""
         self.asked.append(f"{method} {path.partition('?')[0]}")
         return self.bad if "/git-upload-pack" in path else None
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+def forge(tmp_path: Path) -> Iterator[FaultyForge]:
     """Three repositories with a commit each."""
-    with EmbeddedForge(tmp_path / "forge", manners=Counting()) as running:
+    with FaultyForge(tmp_path / "forge", faults=Counting()) as running:
         running.add_user("lab", "secret")
         running.add_user("bot", "another secret", admin=True)
         for name in NAMES:
@@ -48,7 +47,7 @@ def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
 
 
 @pytest.fixture
-def site(broker: RedisServer, forge: EmbeddedForge, tmp_path: Path) -> Iterator[Site]:
+def site(broker: RedisServer, forge: FaultyForge, tmp_path: Path) -> Iterator[Site]:
     """A server that watches them; all tips are planned."""
     token = tmp_path / "token"
     token.write_text(forge.add_token("bot"))
@@ -69,29 +68,29 @@ def site(broker: RedisServer, forge: EmbeddedForge, tmp_path: Path) -> Iterator[
     made.redis.close()
 
 
-def test_an_idle_round_is_one_request_for_each_repository(forge: EmbeddedForge, site: Site) -> None:
+def test_an_idle_round_is_one_request_for_each_repository(forge: FaultyForge, site: Site) -> None:
     """Nothing has moved, nothing is mended, and nobody was asked twice."""
     reconciler = Reconciler(site)
     assert [] == reconciler.round()
-    manners = forge.manners
-    assert isinstance(manners, Counting)
-    manners.asked.clear()
+    faults = forge.faults
+    assert isinstance(faults, Counting)
+    faults.asked.clear()
 
     assert [] == reconciler.round()
-    assert [f"POST /lab/{name}.git/git-upload-pack" for name in NAMES] == sorted(manners.asked)
+    assert [f"POST /lab/{name}.git/git-upload-pack" for name in NAMES] == sorted(faults.asked)
 
 
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(keep=30)])
 def test_a_forge_in_trouble_has_no_branch_deleted(
-    forge: EmbeddedForge, site: Site, fault: Fault
+    forge: FaultyForge, site: Site, fault: Fault
 ) -> None:
     """What was planned stays known; the next round with a whole answer finds nothing to do."""
-    manners = forge.manners
-    assert isinstance(manners, Counting)
+    faults = forge.faults
+    assert isinstance(faults, Counting)
     reconciler = Reconciler(site)
-    manners.bad = fault
+    faults.bad = fault
     assert [] == reconciler.round()
-    manners.bad = None
+    faults.bad = None
     assert len(NAMES) == sum(
         bool(site.plan_requests.planned(f"lab/{name}", "main")) for name in NAMES
     )

@@ -1,6 +1,5 @@
-"""The embedded forge: git over HTTP, deliveries and a small API, for people without a Gitea."""
+"""Embedded forge: git over HTTP, webhooks and a part of Gitea's API, for use without a Gitea."""
 
-from tea_runner.forge.embedded.manners import BadManners, Fault, Manners
 from tea_runner.forge.embedded.server import EmbeddedForge
 
-__all__ = ["BadManners", "EmbeddedForge", "Fault", "Manners"]
+__all__ = ["EmbeddedForge"]

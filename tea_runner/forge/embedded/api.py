@@ -14,7 +14,7 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import webhook_payload
 from tea_runner.forge.embedded.accounts import Account
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
-from tea_runner.forge.embedded.webhook_sender import WebhookSender, make, shown
+from tea_runner.forge.embedded.webhook_sender import WebhookSender, make_delivery
 
 VERSION = "1.26.3+tea-runner"
 _STATES = ("pending", "success", "error", "failure", "warning")
@@ -62,19 +62,15 @@ class Api:
         about = r"/repos/([^/]+)/([^/]+)"
         self._routes: list[tuple[str, str, Callable[..., Reply]]] = [
             ("GET", "/user", self.user),
-            ("POST", "/user/repos", self.make_repository),
             ("GET", "/repos/search", self.search),
             ("GET", about, self.repository),
             ("GET", about + "/branches", self.branches),
             ("GET", about + "/hooks", self.hooks),
             ("POST", about + "/hooks", self.add_hook),
-            ("PATCH", about + r"/hooks/(\d+)", self.change_hook),
             ("DELETE", about + r"/hooks/(\d+)", self.remove_hook),
             ("POST", about + r"/hooks/(\d+)/tests", self.test_hook),
-            ("GET", about + r"/hooks/(\d+)/deliveries", self.deliveries),
             ("POST", about + r"/statuses/([^/]+)", self.set_status),
             ("GET", about + r"/commits/(.+)/status", self.combined),
-            ("GET", about + r"/commits/(.+)/statuses", self.statuses),
         ]
 
     def call(self, path: str, call: Call) -> Reply:
@@ -96,14 +92,6 @@ class Api:
     def user(self, call: Call) -> Reply:
         """Who am I."""
         return Reply(status=200, body=webhook_payload.about_user(call.account, call.url))
-
-    def make_repository(self, call: Call) -> Reply:
-        """An empty repository of one's own."""
-        name = str(_object(call).get("name", ""))
-        if self.store.get(call.account.name, name) is not None:
-            raise CallError(409, "The repository with the same name already exists.")
-        made = self.store.create(call.account.name, name)
-        return Reply(status=201, body=webhook_payload.about_repository(self.store, made, call.url))
 
     def search(self, call: Call) -> Reply:
         """All repositories, in pages."""
@@ -153,22 +141,6 @@ class Api:
             self.store.keep(repository.path, "hooks", [*kept, made])
         return Reply(status=201, body=_public(made))
 
-    def change_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
-        """Replace the events and the state; what is not sent goes back to its default."""
-        repository, said = self._ours(call, owner, name), _object(call)
-        with self._lock:
-            kept = self.store.read(repository.path, "hooks", [])
-            for hook in kept:
-                if hook["id"] == int(number):
-                    hook["events"] = list(said.get("events") or ["push"])
-                    hook["active"] = said.get("active", hook["active"]) is True
-                    new = dict(said.get("config") or {})
-                    new.pop("secret", None)
-                    hook["config"].update({str(key): str(value) for key, value in new.items()})
-                    self.store.keep(repository.path, "hooks", kept)
-                    return Reply(status=200, body=_public(hook))
-        raise CallError(404, "not found")
-
     def remove_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
         """Take a hook away."""
         repository = self._ours(call, owner, name)
@@ -186,13 +158,8 @@ class Api:
         hook = self._hook(repository, number)
         made = webhook_payload.still_event(self.store, repository, call.account, call.url)
         if made is not None:
-            self.sender.send([make(hook, *made)])
+            self.sender.send([make_delivery(hook, *made)])
         return Reply(status=204)
-
-    def deliveries(self, call: Call, owner: str, name: str, number: str) -> Reply:
-        """What was sent lately; Gitea shows it on its pages only."""
-        self._hook(self._ours(call, owner, name), number)
-        return Reply(status=200, body=shown(self.sender.history(int(number))))
 
     def set_status(self, call: Call, owner: str, name: str, sha: str) -> Reply:
         """Add a row to a commit."""
@@ -215,13 +182,6 @@ class Api:
             }
             self.store.keep(repository.path, f"status-{commit}", [*rows, made])
         return Reply(status=201, body=made)
-
-    def statuses(self, call: Call, owner: str, name: str, ref: str) -> Reply:
-        """Every row of a commit, newest first, in pages."""
-        _, rows = self._status_rows(owner, name, ref)
-        path = f"/repos/{owner}/{name}/commits/{ref}/statuses"
-        body, headers = _paged(call, path, rows[::-1])
-        return Reply(status=200, body=body, headers=headers)
 
     def combined(self, _call: Call, owner: str, name: str, ref: str) -> Reply:
         """The latest row of each context, and the worst of them."""

@@ -1,13 +1,10 @@
-"""One HTTP request in: who it is, what it wants, and the part of the forge that answers."""
+"""HTTP request handler of the embedded forge: authentication and routing."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import re
-import socket
-import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,25 +13,19 @@ from tea_runner.forge.embedded import forge_pages, smart_http
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import VERSION, Api, Call, Reply, may_write
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
-from tea_runner.forge.embedded.manners import Fault, Manners
 from tea_runner.forge.embedded.webhook_payload import Moved
 
 
-class Served(Protocol):
-    """The forge whose requests these are."""
+class ServedForge(Protocol):
+    """The parts of the forge that the handler uses."""
 
     accounts: Accounts
     store: BareRepositories
     api: Api
     url: str
 
-    @property
-    def manners(self) -> Manners:
-        """How it behaves."""
-        ...
-
     def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
-        """What follows a push."""
+        """Send the webhooks of a push."""
         ...
 
 
@@ -45,20 +36,14 @@ _PAGE = re.compile(r"/([^/]+)/([^/]+)")
 _LARGEST = 1 << 20
 
 
-def make_handler(forge: Served) -> type[BaseHTTPRequestHandler]:
-    """The class that the server makes an object of for each connection."""
+class ForgeRequestHandler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection, one after the other.
 
-    class Handler(_Handler):
-        pass
+    ``http.server`` creates one object for each connection, so a forge derives a class of its own
+    with :attr:`forge` set.
+    """
 
-    Handler.forge = forge
-    return Handler
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection, one request after the other."""
-
-    forge: Served
+    forge: ServedForge
     protocol_version = "HTTP/1.1"
     server_version = "tea-runner-forge"
     sys_version = ""
@@ -66,54 +51,47 @@ class _Handler(BaseHTTPRequestHandler):
     # Small answers are not held back until the client acknowledges the headers.
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
-    #: Whether an answer to the request is under way.
+    #: Whether the status line of the response was sent.
     _begun = False
 
     def do_GET(self) -> None:
-        """Any method."""
+        """Answer a request of any method."""
         self._begun = False
-        fault = self.forge.manners.answer(self.command, self.path)
-        if fault is not None:
-            if fault.delay:
-                time.sleep(fault.delay)
-            if fault.status:
-                self.close_connection = True
-                self._json(Reply(status=fault.status, body={"message": "busy"}))
-                return
-            if fault.keep is not None:
-                self._break(fault)
         try:
-            self._answer()
+            self.respond()
         except (ConnectionError, TimeoutError):
             raise
         except Exception:
-            # What broke is said, here and to the client, who would otherwise see a connection end.
+            # Without a response the client would only see that the connection ends.
             _log.exception("%s %s", self.command, urlsplit(self.path).path)
             self.close_connection = True
             if not self._begun:
-                self._json(Reply(status=500, body={"message": "the forge broke; see its log"}))
+                self.send_json(
+                    Reply(status=500, body={"message": "internal error; see the forge's log"})
+                )
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Begin an answer."""
+        """Send the status line."""
         self._begun = True
         super().send_response(code, message)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """The log of requests is nobody's."""
+        """Requests are not logged."""
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """What http.server itself answers, or ends a connection for."""
+        """Log errors that http.server answers by itself."""
         _log.debug(format, *args)
 
-    def _answer(self) -> None:
+    def respond(self) -> None:
+        """Authenticate the client and answer the request."""
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         if path in ("/healthz", "/api/healthz"):
-            return self._json(Reply(status=200, body={"status": "pass"}))
+            return self.send_json(Reply(status=200, body={"status": "pass"}))
         if path == "/api/v1/version":
-            return self._json(Reply(status=200, body={"version": VERSION}))
+            return self.send_json(Reply(status=200, body={"version": VERSION}))
         account = self.forge.accounts.who(self.headers.get("Authorization", ""))
         if account is None:
             return self._unknown()
@@ -159,11 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = json.loads(raw) if raw else None
         except (ValueError, RecursionError):
-            return self._json(Reply(status=422, body={"message": "the body is not JSON"}))
+            return self.send_json(Reply(status=422, body={"message": "the body is not JSON"}))
         call = Call(
             account=account, method=self.command, query=query, body=body, url=self.forge.url
         )
-        return self._json(self.forge.api.call(path, call))
+        return self.send_json(self.forge.api.call(path, call))
 
     def _page(self, account: Account, path: str) -> None:
         match = _PAGE.fullmatch(path)
@@ -185,12 +163,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(401, "application/json", body, {"WWW-Authenticate": 'Basic realm="tea-runner"'})
 
     def _refuse(self, status: int, sentence: str) -> None:
-        """git shows text of a refusal to who pushes."""
+        """Refuse with plain text, which git shows to the person who pushes."""
         self._drain()
         self._send(status, "text/plain; charset=utf-8", f"{sentence}\n".encode())
 
     def _drain(self) -> None:
-        """Read what is left of a body, so that the client reads the answer; not without end."""
+        """Read the rest of the body, up to a limit, so that the client reads the response."""
         read = 0
         try:
             for piece in smart_http.body(self):
@@ -201,7 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
         except (smart_http.BodyError, OSError, ValueError):
             self.close_connection = True
 
-    def _json(self, reply: Reply) -> None:
+    def send_json(self, reply: Reply) -> None:
+        """Send a reply of the API."""
         body = b"" if reply.body is None else json.dumps(reply.body).encode()
         self._send(reply.status, "application/json", body, reply.headers)
 
@@ -222,39 +201,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and status != 204:
             self.wfile.write(body)
         self.wfile.flush()
-
-    def _break(self, fault: Fault) -> None:
-        """Let the work be done, and the connection break under the answer."""
-        self.close_connection = True
-        self.wfile = _Broken(self.wfile, fault.keep or 0, self.connection)  # type: ignore[assignment]
-
-
-class _Broken:
-    """A stream that takes so many bytes and then breaks."""
-
-    closed = False
-
-    def __init__(self, stream: Any, left: int, connection: socket.socket) -> None:
-        self._stream = stream
-        self._left = left
-        self._connection = connection
-
-    def write(self, data: bytes) -> int:
-        """Pass on what is left."""
-        if self._left <= 0:
-            with contextlib.suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RDWR)
-            raise ConnectionAbortedError("bad manners")
-        piece = data[: self._left]
-        self._left -= len(piece)
-        self._stream.write(piece)
-        self._stream.flush()
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """The connection is closed by its owner."""
-        with contextlib.suppress(OSError):
-            self._stream.close()

@@ -1,7 +1,6 @@
-"""A folder and a port in, a small forge out.
+"""Small forge in one process: git's smart HTTP, a part of Gitea's API, and webhooks in Gitea's format.
 
-It speaks git's smart HTTP, a part of Gitea's API, and sends deliveries with Gitea's format and
-manners.  Everything but the version and the health check asks who you are.
+Everything except the version and the health check needs authentication.
 """
 
 from __future__ import annotations
@@ -19,42 +18,41 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import Api
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
-from tea_runner.forge.embedded.manners import Manners
-from tea_runner.forge.embedded.request_handler import make_handler
+from tea_runner.forge.embedded.request_handler import ForgeRequestHandler
 from tea_runner.forge.embedded.webhook_payload import Moved, events
-from tea_runner.forge.embedded.webhook_sender import Delivery, WebhookSender, make
+from tea_runner.forge.embedded.webhook_sender import Delivery, WebhookSender, make_delivery
 
 _log = logging.getLogger(__name__)
 
 
 class _Server(ThreadingHTTPServer):
-    """Many workers push at once, and a client that breaks off is no event."""
+    """HTTP server with a long backlog; clients that disconnect are not logged as errors."""
 
     daemon_threads = True
     request_queue_size = 256
     allow_reuse_address = True
 
     def server_activate(self) -> None:
-        """Listen, but never wait for a client that was there a moment ago.
+        """Listen without blocking in ``accept``.
 
-        Whoever breaks off between ``select`` and ``accept`` would stop the server until the next
-        one comes, and :meth:`EmbeddedForge.stop` for ever.
+        A client that disconnects between ``select`` and ``accept`` would block the server until
+        the next connection, and :meth:`EmbeddedForge.stop` for ever.
         """
         super().server_activate()
         self.socket.setblocking(False)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """The next client; reading from it may wait."""
+        """Accept a connection; reading from it blocks."""
         client, address = super().get_request()
         client.setblocking(True)
         return client, address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that went away are no event; what else ends a connection is said."""
+        """Log what ended a connection; a client that disconnected only at debug level."""
         del request
         gone = isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError))
         level = logging.DEBUG if gone else logging.ERROR
-        _log.log(level, "a request of %s broke off", client_address, exc_info=True)
+        _log.log(level, "a request of %s failed", client_address, exc_info=True)
 
 
 class EmbeddedForge:
@@ -62,7 +60,9 @@ class EmbeddedForge:
 
     :param url: the address that clients use, when it is not ``http://host:port``.
     :param path: PATH that git is found on.
-    :param manners: how it behaves; tests give it bad ones.
+    :param sender: sends the webhooks; a new one by default.
+    :param handler: answers the requests.
+    :raises OutsideError: when the folder cannot be written, or the port is in use.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class EmbeddedForge:
         *,
         url: str = "",
         path: str = "/usr/local/bin:/usr/bin:/bin",
-        manners: Manners | None = None,
+        sender: WebhookSender | None = None,
+        handler: type[ForgeRequestHandler] = ForgeRequestHandler,
     ) -> None:
         self.root = root
         try:
@@ -81,10 +82,11 @@ class EmbeddedForge:
         except OSError as error:
             raise OutsideError(f"{root}: cannot be written: {error.strerror}") from error
         self.accounts = Accounts(root / "accounts.json")
-        self.sender = WebhookSender(manners or Manners())
+        self.sender = sender or WebhookSender()
         self.api = Api(self.store, self.sender)
+        served = type("ServedRequestHandler", (handler,), {"forge": self})
         try:
-            self._server = _Server((host, port), make_handler(self))
+            self._server = _Server((host, port), served)
         except OSError as error:
             raise OutsideError(
                 f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
@@ -95,45 +97,36 @@ class EmbeddedForge:
         self.url = url.rstrip("/") or f"http://{shown}:{self.port}"
         self._thread: threading.Thread | None = None
 
-    @property
-    def manners(self) -> Manners:
-        """How it behaves."""
-        return self.sender.manners
-
-    @manners.setter
-    def manners(self, manners: Manners) -> None:
-        self.sender.manners = manners
-
     def add_user(self, name: str, password: str, *, admin: bool = False) -> Account:
-        """Make a user, or change one's password; an administrator may write everywhere."""
+        """Create a user, or change its password; an administrator may write to all repositories."""
         return self.accounts.add(name, password, admin=admin)
 
     def add_token(self, name: str) -> str:
-        """A token of a user, good for git and the API."""
+        """Create a token of a user, valid for git and the API."""
         return self.accounts.add_token(name)
 
     def hook_everything(self, url: str, secret: str) -> None:
-        """One hook for all repositories, those to come as well (Gitea's system webhook)."""
+        """Create one webhook for all present and future repositories (Gitea: system webhook)."""
         config = {"url": url, "secret": secret, "content_type": "json"}
         hook = {"id": 0, "type": "gitea", "config": config, "events": ["push"], "active": True}
         self.store.keep(self.store.own, "hooks", [hook])
 
     def create_repository(self, owner: str, name: str) -> BareRepository:
-        """An empty repository; one that is there stays as it is."""
+        """Create an empty repository; an existing one is left unchanged."""
         return self.store.create(owner, name)
 
     def push_url(self, repository: str, name: str, password: str) -> str:
-        """An address with a name and password in it, for people to copy; never for settings."""
+        """A URL with name and password, for people to copy; not for settings."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
 
     def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
-        """Send, in the background, what hooks want to know of a push."""
+        """Send the webhooks of a push, in the background."""
         heads = [each.ref for each in moved if each.made and each.ref.startswith("refs/heads/")]
         if heads:
             self.store.point_head(repository, [ref.removeprefix("refs/heads/") for ref in heads])
         if moved:
-            self.sender.later(lambda: self._announce(repository, account, moved))
+            self.sender.submit(lambda: self._announce(repository, account, moved))
 
     def _announce(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
         kept = [
@@ -144,7 +137,9 @@ class EmbeddedForge:
         due: list[Delivery] = []
         for each in moved if hooks else []:
             for event, said in events(self.store, repository, account, each, self.url):
-                due += [make(hook, event, said) for hook in hooks if event in hook["events"]]
+                due += [
+                    make_delivery(hook, event, said) for hook in hooks if event in hook["events"]
+                ]
         self.sender.send(due)
 
     def start(self) -> EmbeddedForge:

@@ -1,4 +1,4 @@
-"""Events in, signed deliveries out, in Gitea's way: once, within five seconds, in no order."""
+"""Webhook deliveries as Gitea sends them: signed, once, with a timeout of five seconds, in no order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import hmac
 import json
 import logging
 import threading
-import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,33 +17,24 @@ from typing import Any
 
 import requests
 
-from tea_runner.forge.embedded.manners import Manners
-
 _log = logging.getLogger(__name__)
 
+#: Seconds; Gitea's DELIVER_TIMEOUT.
 TIMEOUT = 5.0
-#: How many deliveries are remembered per hook.
-KEPT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One event for one hook.
+    """One event for one webhook."""
 
-    :param status: what the receiver answered; 0 while it has not, or could not.
-    """
-
-    hook: int
     url: str
     secret: str
     event: str
     body: bytes
     id: str = ""
-    status: int = 0
-    said: str = ""
 
     def headers(self) -> dict[str, str]:
-        """All the twins that Gitea sends; without a secret the signatures are empty."""
+        """The headers of Gitea, Gogs and GitHub; without a secret the signatures are empty."""
         key = self.secret.encode()
         one = hmac.new(key, self.body, hashlib.sha1).hexdigest() if key else ""
         two = hmac.new(key, self.body, hashlib.sha256).hexdigest() if key else ""
@@ -63,11 +52,10 @@ class Delivery:
         return headers
 
 
-def make(hook: dict[str, Any], event: str, payload: dict[str, Any]) -> Delivery:
-    """The delivery of an event to a hook as the API keeps it."""
+def make_delivery(hook: dict[str, Any], event: str, payload: dict[str, Any]) -> Delivery:
+    """Make the delivery of an event for a webhook as the API stores it."""
     config = hook["config"]
     return Delivery(
-        hook=int(hook["id"]),
         url=str(config.get("url", "")),
         secret=str(config.get("secret", "")),
         event=event,
@@ -76,91 +64,47 @@ def make(hook: dict[str, Any], event: str, payload: dict[str, Any]) -> Delivery:
 
 
 class WebhookSender:
-    """Sends in the background and remembers what came of it."""
+    """Thread pool that sends deliveries."""
 
-    def __init__(self, manners: Manners) -> None:
-        self.manners = manners
+    def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="deliver")
-        self._lock = threading.Lock()
-        self._history: dict[int, deque[Delivery]] = {}
-        self._due: set[Future[None]] = set()
         self._stopped = threading.Event()
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Send each once, as the manners say; returns at once."""
-        for delay, each in self.manners.deliveries(deliveries):
-            self.later(partial(self._attempt, replace(each, id=str(uuid.uuid4())), delay))
+        """Send each once, in the background."""
+        for each in deliveries:
+            self.submit(partial(self.attempt, each))
 
-    def later(self, task: Callable[[], None]) -> None:
-        """Do something in the background; returns at once."""
-        with contextlib.suppress(RuntimeError):  # it was stopped meanwhile
-            due = self._pool.submit(task)
-            with self._lock:
-                self._due.add(due)
-            due.add_done_callback(self._done)
-
-    def history(self, hook: int) -> list[Delivery]:
-        """What was sent to a hook lately, oldest first."""
-        with self._lock:
-            return list(self._history.get(hook, ()))
-
-    def wait(self, timeout: float = 30.0) -> bool:
-        """Wait until nothing is due; returns whether that came true."""
-        until = time.monotonic() + timeout
-        while time.monotonic() < until:
-            with self._lock:
-                if not self._due:
-                    return True
-            time.sleep(0.01)
-        return False
+    def submit(self, task: Callable[[], None]) -> None:
+        """Run a task in the background; dropped after :meth:`stop`."""
+        with contextlib.suppress(RuntimeError):
+            self._pool.submit(task).add_done_callback(_log_failure)
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Drop what was not sent yet, and wait for what is being sent."""
         self._stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _done(self, due: Future[None]) -> None:
-        if not due.cancelled() and due.exception() is not None:
-            _log.error("a delivery could not be made: %r", due.exception())
-        with self._lock:
-            self._due.discard(due)
-
-    def _attempt(self, delivery: Delivery, delay: float) -> None:
+    def attempt(self, delivery: Delivery, delay: float = 0.0) -> None:
+        """Send one delivery, after a delay in seconds; Gitea does not send it again either."""
         if self._stopped.wait(delay) if delay else self._stopped.is_set():
             return
-        status, said = _post(delivery)
-        with self._lock:
-            kept = self._history.setdefault(delivery.hook, deque(maxlen=KEPT))
-            kept.append(replace(delivery, status=status, said=said))
+        delivery = replace(delivery, id=str(uuid.uuid4()))
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                response = session.post(
+                    delivery.url,
+                    data=delivery.body,
+                    headers=delivery.headers(),
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+                _log.debug("delivery to %s: %d", delivery.url, response.status_code)
+        except (requests.RequestException, ValueError) as error:
+            _log.debug("delivery to %s: %s", delivery.url, error)
 
 
-def _post(delivery: Delivery) -> tuple[int, str]:
-    """One attempt, whatever comes of it."""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.post(
-                delivery.url,
-                data=delivery.body,
-                headers=delivery.headers(),
-                timeout=TIMEOUT,
-                allow_redirects=False,
-            )
-            return answer.status_code, answer.text[:1000]
-    except (requests.RequestException, ValueError) as error:
-        return 0, type(error).__name__
-
-
-def shown(deliveries: Iterable[Delivery]) -> list[dict[str, Any]]:
-    """Deliveries as the API shows them, without secrets."""
-    return [
-        {
-            "id": each.id,
-            "event": each.event,
-            "url": each.url,
-            "status": each.status,
-            "response": each.said,
-            "request": json.loads(each.body),
-        }
-        for each in deliveries
-    ]
+def _log_failure(task: Future[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("a delivery could not be made: %r", task.exception())

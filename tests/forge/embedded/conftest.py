@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.forge.embedded import EmbeddedForge
+from tests.faulty_forge import FaultyForge
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+def forge(tmp_path: Path) -> Iterator[FaultyForge]:
     """Serving on a free port."""
-    with EmbeddedForge(tmp_path / "forge") as running:
+    with FaultyForge(tmp_path / "forge") as running:
         running.add_user("ada", "correct horse")
         running.add_user("eve", "battery staple")
         running.add_user("bot", "paper clip", admin=True)

@@ -70,8 +70,6 @@ def test_secrets_are_never_given_back(forge: EmbeddedForge) -> None:
     [
         ("POST", "/repos/ada/edges/hooks", [], 422),
         ("POST", "/repos/ada/edges/hooks", {"type": "x"}, 422),
-        ("POST", "/user/repos", {"name": "../x"}, 422),
-        ("POST", "/user/repos", {"name": "edges"}, 409),
         ("GET", "/repos/ada/none", None, 404),
         ("GET", "/repos/ada/edges/commits/none/status", None, 404),
         ("POST", "/repos/ada/edges/statuses/--all", {"state": "success"}, 500),
@@ -104,8 +102,6 @@ def test_statuses_set_at_once_are_all_kept(tmp_path: Path, forge: EmbeddedForge)
     ask(forge, "POST", path, {"state": "failure", "context": "c3"})
     combined = ask(forge, "GET", "/api/v1/repos/ada/edges/commits/main/status").json()
     assert (combined["state"], combined["total_count"]) == ("failure", 16)
-    rows = ask(forge, "GET", "/api/v1/repos/ada/edges/commits/main/statuses")
-    assert (rows.headers["X-Total-Count"], rows.json()[0]["status"]) == ("17", "failure")
     page = ask(forge, "GET", "/ada/edges").text
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
@@ -125,7 +121,10 @@ def test_what_breaks_inside_is_an_answer_and_a_line_of_the_log(
 
     answer = ask(forge, "POST", path, {"state": "success"})
 
-    assert (500, "the forge broke; see its log") == (answer.status_code, answer.json()["message"])
+    assert (500, "internal error; see the forge's log") == (
+        answer.status_code,
+        answer.json()["message"],
+    )
     assert [f"POST {path}"] == [
         record.getMessage() for record in caplog.records if record.levelname == "ERROR"
     ]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import requests
 
-from tea_runner.forge.embedded import BadManners, EmbeddedForge, Fault, Manners
+from tea_runner.forge.embedded import EmbeddedForge
 from tests.clone import Clone
+from tests.faulty_forge import Fault, Faults, FaultyForge, RandomFaults
 
 
 def clone(
@@ -147,21 +148,21 @@ def test_paths_lead_nowhere_else(tmp_path: Path, forge: EmbeddedForge) -> None:
     assert list(forge.store.all()) == []
 
 
-class Cut(Manners):
-    """Breaks the connection under every answer to a push."""
+class CutPushResponses(Faults):
+    """Breaks the connection before the response to each push."""
 
-    def answer(self, method: str, path: str) -> Fault | None:
-        """The work is done, nothing of the answer arrives."""
+    def response(self, method: str, path: str) -> Fault | None:
+        """The push is carried out, nothing of the response arrives."""
         return Fault(keep=0) if path.endswith("/git-receive-pack") else None
 
 
-def test_a_push_whose_answer_is_lost_has_happened(tmp_path: Path, forge: EmbeddedForge) -> None:
+def test_a_push_whose_answer_is_lost_has_happened(tmp_path: Path, forge: FaultyForge) -> None:
     """The client sees an error; the ref has moved all the same."""
     mine = clone(tmp_path, forge)
     tip = mine.commit("a")
-    forge.manners = Cut()
+    forge.faults = CutPushResponses()
     assert "error: RPC failed" in mine.push(check=False)
-    forge.manners = Manners()
+    forge.faults = Faults()
     repository = next(forge.store.all())
     until = time.monotonic() + 10
     while not forge.store.branches(repository) and time.monotonic() < until:
@@ -169,14 +170,14 @@ def test_a_push_whose_answer_is_lost_has_happened(tmp_path: Path, forge: Embedde
     assert {"main": tip} == forge.store.branches(repository)
 
 
-def test_bad_manners_can_be_overcome_by_trying_again(tmp_path: Path, forge: EmbeddedForge) -> None:
+def test_faults_can_be_overcome_by_trying_again(tmp_path: Path, forge: FaultyForge) -> None:
     """A third of the answers fail or break; some try gets through."""
     mine = clone(tmp_path, forge)
     tip = mine.commit("a")
-    forge.manners = BadManners(3, fail=0.2, cut=0.1)
+    forge.faults = RandomFaults(3, fail=0.2, cut=0.1)
     for _ in range(30):
         mine.push(check=False)
-    forge.manners = Manners()
+    forge.faults = Faults()
     assert {"main": tip} == forge.store.branches(next(forge.store.all()))
 
 
