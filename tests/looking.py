@@ -75,7 +75,7 @@ def save(
 ) -> Run:
     """A run of ``edges`` with a datum for each of the jobs' and three reused ones, and ``montage``."""
     rows = [
-        DatumRow(label, key, "run", "new", "no result is known for this datum")
+        DatumRow(label, key, "run", "new", "it had not been computed before")
         for job in jobs
         for label, key in job.datums
     ]

@@ -127,7 +127,7 @@ class BranchPlanner:
             queue=self._site.jobs,
             who=self._site.author,
             cache=memory,
-            pace=functools.partial(self._site.throughputs.get, name),
+            throughput=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),
         )
         with step("advance"), gc_paused():

@@ -15,7 +15,7 @@ import redis
 from tea_runner.broker import keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.run import Run, carried_on, format_run, parse_run
+from tea_runner.core.planning.run import Run, format_run, parse_run, updated_run
 
 #: Runs that lists can show.
 _MOST = 2000
@@ -39,7 +39,7 @@ class RunStore:
         :returns: the run as it was saved.
         """
         before = self.get(run.id)
-        run = carried_on(run, before, time.time())
+        run = updated_run(run, before, time.time())
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
         pipe = self._redis.pipeline(transaction=False)
         pipe.set(keys.run(run.id), format_run(run), ex=keys.run.ttl)

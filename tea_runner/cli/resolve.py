@@ -11,7 +11,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.planning.resolved_spec import Row, document
+from tea_runner.core.planning.resolved_spec import Document, document
 from tea_runner.flow.resolve_spec import resolve_spec
 
 #: libyaml's, where PyYAML was built with it.
@@ -46,7 +46,7 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
     return int(broken)
 
 
-def _yaml(whole: Row) -> str:
+def _yaml(whole: Document) -> str:
     try:
         return str(yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000))
     except UnicodeEncodeError:

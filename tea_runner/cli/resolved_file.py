@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tea_runner.core.errors import NotFound, UsageError, UserError
-from tea_runner.core.planning.resolved_spec import ResolvedError, recompute
+from tea_runner.core.planning.resolved_spec import ResolvedError, recompute_keys
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.present.visible_text import visible
 
@@ -37,7 +37,7 @@ def read_resolved(path: Path) -> list[Stated]:
     except OSError as error:
         raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from error
     try:
-        return [Stated(*row) for row in recompute(_load(data))]
+        return [Stated(*row) for row in recompute_keys(_load(data))]
     except ResolvedError as error:
         raise ResolvedError(f"{path}: {error.message}") from error
 

@@ -49,7 +49,7 @@ class BranchAdvancer:
     #: Names of the pipelines to plan; all when empty.
     only: Sequence[str] = ()
     #: Throughput of a pipeline's datums, where it is known.
-    pace: Callable[[str], Throughput | None] = lambda _: None
+    throughput: Callable[[str], Throughput | None] = lambda _: None
     recompute_requests: RecomputeRequests | None = None
 
     def advance(self, branch: str) -> AdvanceResult | None:
@@ -250,7 +250,7 @@ class _Advance:
                     planned,
                     plan,
                     scope=self._scope,
-                    throughput=self._advancer.pace,
+                    throughput=self._advancer.throughput,
                 )
                 name = plan.pipeline.name
                 self._progress[name] = replace(self._progress[name], jobs=jobs)

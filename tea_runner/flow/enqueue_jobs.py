@@ -56,7 +56,7 @@ def enqueue_jobs(
             decisions,
             number=plan.pipeline.datum_set_number,
             most=most,
-            pace=throughput(plan.pipeline.name),
+            throughput=throughput(plan.pipeline.name),
             size_bytes=plan.pipeline.datum_set_bytes,
             bytes_of=lambda decision: sizes[decision.label],
         )

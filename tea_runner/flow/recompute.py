@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
+from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, first_few
 from tea_runner.core.results.compose import FinishedDatum
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_result
@@ -36,7 +36,7 @@ def judge_recomputed(
             is_same = functools.partial(is_same_result, tip)
             paths = list(differing_paths(plan.pipeline, row, outputs, is_same))
             outcome: Outcome = "differs" if paths else "ok"
-            verdicts.append(_verdict(plan, item.label, item.key, outcome, differing_datums(paths)))
+            verdicts.append(_verdict(plan, item.label, item.key, outcome, first_few(paths)))
             item = replace(item, again=bool(paths))
         judged.append(item)
     return judged, verdicts
@@ -94,4 +94,4 @@ def _verdict(
 def verdict_sentence(verdicts: Sequence[RecomputeVerdict]) -> str:
     """For a commit status: which results could not be reproduced; empty when there are none."""
     others = [verdict.datum for verdict in verdicts if verdict.outcome == "differs"]
-    return f"not reproducible: other bytes for {differing_datums(others)}" if others else ""
+    return f"not reproducible: other bytes for {first_few(others)}" if others else ""

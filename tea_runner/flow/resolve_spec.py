@@ -1,4 +1,4 @@
-"""A tip and one of its pipelines in, the row of a resolved specification out."""
+"""Resolution of a pipeline at a commit: everything that its keys are made of."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.keys import SeenFile, SeenInput
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.resolved_spec import Located, Row, datum_row, pipeline_row
+from tea_runner.core.planning.resolved_spec import Document, LocatedFile, datum_row, pipeline_row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 
-def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Row:
+def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
     """Everything that a run of this pipeline at this commit depends on.
 
     :raises UserError: when an input names nothing, or has content without a hash.
@@ -32,8 +32,8 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Row:
     return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
 
 
-def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, list[Located]]]:
-    """Each input of a datum with its files: how they are seen, and where they lie."""
+def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, list[LocatedFile]]]:
+    """Each input of a datum, with its files as the command sees them and in the dataset."""
     view = work.view(datum)
     behind = {shown.visible: shown for shown in view.files}
     for seen in view.inputs:
@@ -45,5 +45,5 @@ def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, 
         yield seen, located
 
 
-def _located(seen: SeenFile, path: str, key: str | None) -> Located:
-    return Located(seen=seen, path=path, key=key or "")
+def _located(seen: SeenFile, path: str, key: str | None) -> LocatedFile:
+    return LocatedFile(seen=seen, path=path, key=key or "")

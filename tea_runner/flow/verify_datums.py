@@ -13,7 +13,7 @@ from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.errors import JobError, NotFound, UserError
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, differing_datums
+from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, first_few
 from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_file
@@ -138,7 +138,7 @@ def _verify_pipeline(
         except UserError as error:
             yield verdict(row, "skipped", error.message)
         else:
-            yield verdict(row, "differs" if paths else "ok", differing_datums(paths))
+            yield verdict(row, "differs" if paths else "ok", first_few(paths))
 
 
 def _comparison(tip: CommitView) -> Callable[[str, ScratchFile], bool]:

@@ -38,7 +38,7 @@ def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
 
 
 def decision_line(pipeline: str, decision: Decision) -> str:
-    """``run(new): edges images:a.jpg  no result is known for this datum``."""
+    """``run(new): edges images:a.jpg  it had not been computed before``."""
     why = decision.detail or SENTENCES[decision.reason]
     return f"{decision.action}({decision.reason}): {pipeline} {decision.label}  {why}"
 

@@ -61,7 +61,7 @@ def test_what_ran_keeps_its_reason_when_its_result_is_known(site: Site) -> None:
     site.runs.save(replace(run, pipelines=[settled]))
     kept = site.runs.get(RUN)
     assert kept is not None
-    why = "no result is known for this datum"
+    why = "it had not been computed before"
     expected = [DatumRow(label, key, "done", "new", why, "job")]
     assert expected == kept.pipelines[0].datums
     assert [job.id] == kept.pipelines[0].jobs

@@ -88,7 +88,7 @@ def test_show_finds_a_run_by_any_of_its_names(site: Site, tea: Terminal, name: s
     assert "▶ running" in text or "○ waiting" in text
     assert "○ montage ← edges  not planned yet" in text
     assert (
-        "failed(new): edges images:1.jpg  no result is known for this datum; "
+        "failed(new): edges images:1.jpg  it had not been computed before; "
         f"the command ended with code 1  {job.id[:10]}"
     ) in text
     assert f"/runs/{RUN}" in text
@@ -111,7 +111,7 @@ def test_show_shows_a_job_by_the_beginning_of_its_id(site: Site, tea: Terminal) 
     save(site, [job])
     text = tea("show", job.id[:10]).stdout
     assert "worker:    worker-node1-77-ab12" in text
-    assert "running(new): images:1.jpg  no result is known for this datum" in text
+    assert "running(new): images:1.jpg  it had not been computed before" in text
     assert f"tea-runner logs {job.id[:10]}" in text
     assert tea.data("show", job.id)["run"] == RUN
 

@@ -51,7 +51,7 @@ def test_a_plan_tells_what_runs_and_why() -> None:
         Decision("images:b.jpg", "k2", "", "current", "current"),
     )
     lines = list(plan_lines(plan))
-    assert lines[1] == "run(new): edges images:a.jpg  no result is known for this datum"
+    assert lines[1] == "run(new): edges images:a.jpg  it had not been computed before"
     assert lines[-1] == ("1 datum to run now; 1 known. Reasons: new 1. Nothing was written.")
     assert "images:b.jpg" in "\n".join(plan_lines(plan, everything=True))
     assert plan_json(plan)["commit"] == "c" * 40

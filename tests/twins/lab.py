@@ -133,7 +133,7 @@ class MemoryLab:
             who=WHO,
             cache=self.cache,
             only=only,
-            pace=lambda _: pace,
+            throughput=lambda _: pace,
             recompute_requests=self.recompute if recompute else None,
         )
 

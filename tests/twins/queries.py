@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tea_runner.core.git.tree import TreeEntry, lookup, walk_tree
 from tea_runner.core.planning.explanation import Explanation, Made
-from tea_runner.core.planning.resolved_spec import Row as ResolvedRow
+from tea_runner.core.planning.resolved_spec import Document
 from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
 from tea_runner.core.spec.problem import Problem
@@ -122,7 +122,7 @@ def check(lab: MemoryLab, commit: str = "") -> CommitCheck:
     return check_commit(lab.dataset, oid, raw, links=lab.dataset.subdatasets)
 
 
-def resolve(lab: MemoryLab, pipeline: str) -> ResolvedRow:
+def resolve(lab: MemoryLab, pipeline: str) -> Document:
     """The resolved specification of a pipeline at the tip of ``main``."""
     view = lab.view()
     (found,) = [each for each in view.pipelines if each.name == pipeline]

@@ -114,7 +114,7 @@ def test_a_run_shows_how_every_datum_stands_and_why(site: Site, pages: FlaskClie
     assert "1 done, 3 reused, 1 running, 1 waiting, 1 failed" in page.text
     assert "1 done + 3 reused / 7" in page.text
     assert "waits for edges" in page.text
-    assert "no result is known for this datum" in page.text
+    assert "it had not been computed before" in page.text
     assert "the command ended with code 1: no such colour" in page.text
     assert {f"/jobs/{job.id}" for job in jobs} <= set(page.links())
     assert f"http://forge.example:3000/lab/edges/commit/{COMMIT}" in page.links()
@@ -181,7 +181,7 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
         "4.1 MiB",
         "images:1.jpg",
         "reading\n\\x1b[32mok",
-        "no result is known",
+        "it had not been computed",
         "git clone http://forge.example:3000/lab/edges.git",
         f"git checkout -b again {COMMIT}",
         "tea-runner run edges",

@@ -1,4 +1,4 @@
-"""Names and what each reads in, an order out; cycles are named in full."""
+"""Topological order of pipelines by what they read, and their downstream pipelines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Upstream = Mapping[str, Sequence[str]]
 
 
 class Cycle(UserError):
-    """Pipelines read one another's results in a circle.
+    """Pipelines read one another's results in a cycle.
 
-    :param names: each pipeline on the circle once, in the order in which results would flow.
+    :param names: each pipeline on the cycle once, in the order in which results would flow.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -24,9 +24,9 @@ class Cycle(UserError):
 
 
 def order(names: Iterable[str], upstream: Upstream) -> tuple[str, ...]:
-    """The names, each after all that it reads; among equals, by name.
+    """Sort names so that each comes after all that it reads; independent ones by name.
 
-    What is read but is none of the names is left out.
+    Upstream names that are not among the names are ignored.
 
     :raises Cycle: when there is no such order.
     """
@@ -49,8 +49,10 @@ def order(names: Iterable[str], upstream: Upstream) -> tuple[str, ...]:
 
 
 def downstream(names: Iterable[str], upstream: Upstream) -> tuple[str, ...]:
-    """All that reads one of the names, or reads what does; sorted, without the names themselves
-    unless they read their own results in a circle."""
+    """All names that read one of the names, directly or through others; sorted.
+
+    The names themselves are left out unless they are on a cycle.
+    """
     readers = _readers(upstream, upstream)
     found: set[str] = set()
     stack = list(names)
@@ -75,15 +77,15 @@ def _readers(names: Iterable[str], upstream: Upstream) -> dict[str, list[str]]:
 
 
 def _cycle(stuck: set[str], upstream: Upstream) -> list[str]:
-    """One circle among names of which each reads another of them."""
-    way = [min(stuck)]
-    seen = {way[0]: 0}
+    """One cycle among names, each of which reads another of them."""
+    path = [min(stuck)]
+    seen = {path[0]: 0}
     while True:
-        # Each stuck name reads a stuck one, so that this ends where the way meets itself.
-        name = _within(way[-1], upstream, stuck)[0]
+        # Each stuck name reads a stuck one, so that the path must return to itself.
+        name = _within(path[-1], upstream, stuck)[0]
         if name in seen:
-            circle = way[seen[name] :][::-1]
-            start = circle.index(min(circle))
-            return circle[start:] + circle[:start]
-        seen[name] = len(way)
-        way.append(name)
+            cycle = path[seen[name] :][::-1]
+            start = cycle.index(min(cycle))
+            return cycle[start:] + cycle[:start]
+        seen[name] = len(path)
+        path.append(name)

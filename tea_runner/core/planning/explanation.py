@@ -1,4 +1,4 @@
-"""What is known of one datum or one path, as values: who made it, why it runs or does not, what changed."""
+"""Why a datum runs or is known, what changed, and which commit made its results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tea_runner.core.planning.reasons import Reason
 
 
 class Change(NamedTuple):
-    """A file that a datum's command sees, then and now; an empty text where it was or is not there."""
+    """A file or field that a datum depends on, then and now; an empty text where it is absent."""
 
     kind: Literal["input", "code", "field"]
     #: Path in the dataset, or the field of the pipeline file.
@@ -20,7 +20,7 @@ class Change(NamedTuple):
 
 
 class Made(NamedTuple):
-    """The commit whose record made a path."""
+    """The commit that last wrote a path."""
 
     commit: str
     subject: str
@@ -36,13 +36,13 @@ class Explanation:
     action: Action
     reason: Reason
     detail: str = ""
-    #: Where the manifest's rows were computed from; empty where it has no row for the datum.
+    #: The commit from which the manifest's rows were computed; empty without a row for the datum.
     inputs_at: str = ""
     key_before: str = ""
     changes: tuple[Change, ...] = ()
-    #: Said when the changes cannot be named.
+    #: Why the changes are unknown, if they are.
     unknown: str = ""
-    #: Paths in the dataset of the results that stand in the tree.
+    #: Paths in the dataset of its results in the tree.
     outputs: tuple[str, ...] = ()
     made: Made | None = None
     #: Pipelines that read this one's results.

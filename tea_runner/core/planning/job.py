@@ -1,6 +1,6 @@
-"""What one worker does at once, as a value: which datums of which pipeline at which commit.
+"""Jobs: sets of datums of one pipeline at one commit, signed by the planner.
 
-A job says only "look at this commit": the worker derives everything else from git again.
+A job names a commit and labels; the worker derives everything else from git.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from tea_runner.core.errors import Refused
 from tea_runner.core.git.scope import queue_namespace, refs_of
 from tea_runner.core.planning.plan import Decision
 
-#: Jobs that one pipeline of unknown pace is cut into, unless sets would grow too large.
+#: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
 _JOBS = 32
 _LARGEST_SET = 500
-#: Up to so many datums of unknown pace, each is a job of its own.
+#: Up to this number of datums of unknown throughput, each is a job of its own.
 _SINGLE = 64
-#: How long a job should take: queue, claim and push are shared, and not much is lost with a worker.
+#: Duration of a job, in seconds: its datums share queue, claim and push, and the loss of a worker
+#: costs little.
 _SECONDS = 2.0
-#: How long it should take for each worker besides: a job is a push, and a repository takes one at a
-#: time, of some 30 ms.  So no number of workers keeps it busy for more than a third of the time.
+#: Seconds more for each worker.  A job is a push of some 30 ms, and a repository takes one at a time,
+#: so that any number of workers keeps it busy for at most a third of the time.
 _PUSH = 0.1
 
 
 class Throughput(NamedTuple):
-    """How fast a pipeline's datums were of late."""
+    """How fast a pipeline's last datums were."""
 
-    #: Of one datum, all that a job costs included.
+    #: Of one datum, with its share of the job's overhead.
     seconds: float
     #: Workers that can share them.
     workers: int
@@ -50,9 +51,9 @@ class Job:
     datums: tuple[tuple[str, str], ...]
     #: Subdatasets that are read at another commit than the tree says: (path, commit).
     pins: tuple[tuple[str, str], ...] = ()
-    #: Distinguishes a forced repetition of the same datums.
+    #: Id of the recompute request, if one asked for it.
     salt: str = ""
-    #: Whose results it makes; see :mod:`tea_runner.core.git.scope`.
+    #: Scope of its results; see :mod:`tea_runner.core.git.scope`.
     scope: str = ""
 
     @property
@@ -64,12 +65,12 @@ class Job:
 
     @property
     def ref(self) -> str:
-        """Where its results stand until the pipeline is settled."""
+        """The ref of its results until the pipeline is settled."""
         return f"{refs_of(self.scope)}{self.id}"
 
     @property
     def queue_namespace(self) -> str:
-        """Under which name its keys are kept in the queue."""
+        """Prefix of its keys in the queue."""
         return queue_namespace(self.repository, self.scope)
 
 
@@ -78,22 +79,22 @@ def batch_datums(
     *,
     number: int | None = None,
     most: int | None = None,
-    pace: Throughput | None = None,
+    throughput: Throughput | None = None,
     size_bytes: int | None = None,
     bytes_of: Callable[[Decision], int] = lambda _: 0,
 ) -> list[list[Decision]]:
-    """Sets of datums, one per job: single datums while they are few, larger sets when they are many.
+    """Divide datums into sets, one per job: single datums while they are few, larger sets of many.
 
-    :param number: ``datum_set_spec.number``: that many datums in each set.
-    :param most: ``parallelism_spec.constant``, less the jobs under way: at most so many sets, which is
-        what can run at once; none at all when it is 0.
-    :param pace: where it is known, sets are as large as takes a worker a while, and all have some.
-    :param size_bytes: ``datum_set_spec.size_bytes``: a set is full when its inputs have so many;
-        *most* goes before it.
+    :param number: Pachyderm's ``datum_set_spec.number``: datums in each set.
+    :param most: Pachyderm's ``parallelism_spec.constant``, less the jobs in flight: the largest number
+        of sets; none at all when it is 0.
+    :param throughput: where it is known, a set takes a worker some seconds, and each worker has some.
+    :param size_bytes: Pachyderm's ``datum_set_spec.size_bytes``: a set is full when its inputs have
+        that many; *most* takes precedence.
     """
     if not decisions or most == 0:
         return []
-    size = number or _set_size(len(decisions), pace)
+    size = number or _set_size(len(decisions), throughput)
     if most:
         size = max(size, -(-len(decisions) // most))
     ordered = sorted(decisions, key=lambda decision: decision.key)
@@ -107,7 +108,7 @@ def batch_datums(
             filled = 0
         sets[-1].append(decision)
         filled += bytes_of(decision)
-    # The cap holds however small the bytes make the sets: neighbours are put together.
+    # However small the sets by bytes are, there are no more than *most*: neighbours are joined.
     together = -(-len(sets) // most) if most else 1
     return [
         [decision for each in sets[start : start + together] for decision in each]
@@ -115,19 +116,19 @@ def batch_datums(
     ]
 
 
-def _set_size(datums: int, pace: Throughput | None) -> int:
-    if pace is not None:
-        workers = max(1, pace.workers)
+def _set_size(datums: int, throughput: Throughput | None) -> int:
+    if throughput is not None:
+        workers = max(1, throughput.workers)
         seconds = max(_SECONDS, _PUSH * workers)
-        size = max(1, min(_LARGEST_SET, int(seconds / max(pace.seconds, 1e-6))))
-        # Each worker gets as many sets as the others, so that none ends long before them.
+        size = max(1, min(_LARGEST_SET, int(seconds / max(throughput.seconds, 1e-6))))
+        # Each worker has the same number of sets, so that all end at about the same time.
         sets = workers * math.ceil(datums / size / workers)
         return math.ceil(datums / sets)
     return 1 if datums <= _SINGLE else min(_LARGEST_SET, -(-datums // _JOBS))
 
 
 def seal_job(job: Job, secret: bytes) -> str:
-    """The job as text that carries a proof that the planner wrote it."""
+    """The job as JSON text with an HMAC (RFC 2104, SHA-256) of the planner."""
     body = json.dumps(asdict(job), sort_keys=True)
     return json.dumps({"body": body, "mac": _mac(body, secret)})
 
@@ -135,19 +136,19 @@ def seal_job(job: Job, secret: bytes) -> str:
 def unseal_job(text: str, secret: bytes) -> Job:
     """The job in a sealed text.
 
-    :raises Refused: when it was not written by who knows the secret.
+    :raises Refused: when the HMAC is not that of this secret, or the text is no job.
     """
     try:
         document = json.loads(text)
         body, mac = document["body"], document["mac"]
         if not hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode()):
-            raise Refused("a job in the queue does not carry the planner's seal; it was dropped")
+            raise Refused("a job in the queue has no valid seal of the planner; it was dropped")
         fields = json.loads(body)
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
         return Job(datums=datums, pins=pins, **{name: str(value) for name, value in fields.items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("a job in the queue is not one of ours; it was dropped") from error
+        raise Refused("a job in the queue cannot be read; it was dropped") from error
 
 
 def _mac(body: str, secret: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Why a datum runs, waits or is known: the closed list, the same words everywhere."""
+"""Reasons why a datum runs, waits or is known: a closed list, the same words everywhere."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ Reason = Literal[
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 SENTENCES: dict[Reason, str] = {
-    "new": "no result is known for this datum",
-    "input-changed": "an input has other content than last time",
-    "command-changed": "the command is another one",
-    "code-changed": "a code file has other content",
-    "environment-changed": "the environment is another one",
-    "parameters-changed": "a parameter (env, user, salt, the push under every_job) is another one",
-    "result-missing": "its outputs are gone from the tree",
+    "new": "it had not been computed before",
+    "input-changed": "an input has changed",
+    "command-changed": "the command has changed",
+    "code-changed": "a code file has changed",
+    "environment-changed": "the environment has changed",
+    "parameters-changed": "a parameter (env, user, salt, the push under every_job) has changed",
+    "result-missing": "its outputs are missing from the tree",
     "previous-failed": "it failed last time and is tried again",
-    "forced": "somebody asked for it",
-    "in-flight": "a worker is at it, or will be",
-    "known": "a result with the same key is known",
+    "forced": "a recompute was requested",
+    "in-flight": "a job for it is waiting or running",
+    "known": "a result with the same key exists",
     "same-content": "another datum of this plan has the same content; it is computed once",
-    "current": "its outputs stand in the tree",
+    "current": "its outputs are up to date",
     "upstream": "a pipeline that it reads is not settled yet",
-    "failed": "it failed, and would fail again",
+    "failed": "it failed, and is not run again without a change or a retry",
     "blocked-by-failure": "a pipeline that it reads has failed",
     "content-missing": "the content of an input is in no storage yet",
     "spec-error": "the pipeline file has an error",
-    "missing-input": "an input names nothing in this dataset",
+    "missing-input": "an input does not exist in this dataset",
 }

@@ -1,7 +1,7 @@
-"""What came of computing a known datum again, and a ledger of which pipelines give the same bytes.
+"""Verdicts on recomputed datums, and a ledger of which pipelines give the same bytes.
 
-The ledger counts, for each pipeline, comparisons that gave the same bytes and those that did not, and
-keeps the last one of each datum.
+For each pipeline the ledger counts comparisons with the same bytes and with other bytes, and keeps
+the last verdict of each datum.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 FORMAT = 1
-#: Datums of one pipeline that the ledger names; counts go on beyond.
+#: Datums of one pipeline that the ledger keeps; the counts are of all.
 _NAMED = 1000
 
 Outcome = Literal["ok", "differs", "failed", "skipped"]
@@ -19,13 +19,13 @@ Outcome = Literal["ok", "differs", "failed", "skipped"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecomputeVerdict:
-    """One datum that was computed although its result was known."""
+    """The outcome of computing one datum again although its result was known."""
 
     pipeline: str
     datum: str
     key: str
     outcome: Outcome
-    #: Paths in the dataset whose bytes differ; or the sentence that says why there is no verdict.
+    #: Paths in the dataset whose bytes differ; or why nothing was compared.
     detail: str = ""
     by: Literal["recompute", "verify"] = "verify"
 
@@ -34,15 +34,15 @@ class RecomputeVerdict:
         return f"{self.by}({self.outcome}): {self.pipeline} {self.datum}{rest}"
 
 
-def differing_datums(paths: Iterable[str]) -> str:
-    """A few paths, and how many more there are."""
-    found = list(paths)
+def first_few(texts: Iterable[str]) -> str:
+    """The first three texts, and the number of the others."""
+    found = list(texts)
     shown = ", ".join(found[:3])
     return shown if len(found) <= 3 else f"{shown} and {len(found) - 3} more"
 
 
 def add_verdict(ledger: Mapping[str, Any], verdicts: Iterable[RecomputeVerdict]) -> dict[str, Any]:
-    """The ledger with these verdicts in it; anything that is no ledger counts as an empty one."""
+    """The ledger with these verdicts added; anything that is not a ledger counts as an empty one."""
     found = ledger.get("pipelines") if ledger.get("format") == FORMAT else None
     pipelines = dict(found) if isinstance(found, dict) else {}
     for verdict in verdicts:

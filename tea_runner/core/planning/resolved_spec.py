@@ -1,7 +1,6 @@
-"""A pipeline with nothing left open in, a document out; and the keys of its datums from the document alone.
+"""Resolved pipeline files: pipelines with every default, every datum and every file identity.
 
-The document holds every default, every datum, and the identity of every file that a command can see:
-what the keys are made of.  :func:`recompute` needs nothing else, no dataset and no git.
+That is all that keys are made of, so that :func:`recompute_keys` needs no dataset and no git.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, Transform
 
 FORMAT = 1
 
-Row = dict[str, Any]
+Document = dict[str, Any]
 
 
 class ResolvedError(UserError):
-    """This is no file that tea-runner resolve wrote."""
+    """The file was not written by tea-runner resolve."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Located:
-    """A file of a view: how it is seen, and where it lies in the dataset."""
+class LocatedFile:
+    """A file of a datum's view, and its path in the dataset."""
 
     seen: SeenFile
     path: str
-    #: The annex key, empty for a file that is kept in git.
+    #: The annex key; empty for a file in git.
     key: str = ""
 
 
-def document(commit: str, dataset_id: str, pipelines: Sequence[Row]) -> Row:
-    """The whole of it."""
+def document(commit: str, dataset_id: str, pipelines: Sequence[Document]) -> Document:
+    """The document of a dataset's pipelines."""
     return {
         "tea-runner": {"resolved": FORMAT},
         "commit": commit,
@@ -45,14 +44,17 @@ def document(commit: str, dataset_id: str, pipelines: Sequence[Row]) -> Row:
 
 
 def pipeline_row(
-    pipeline: Pipeline, environment: Sequence[str], code: Sequence[Located], datums: Sequence[Row]
-) -> Row:
+    pipeline: Pipeline,
+    environment: Sequence[str],
+    code: Sequence[LocatedFile],
+    datums: Sequence[Document],
+) -> Document:
     """One pipeline: every field of its specification, what its command sees, its datums."""
-    said = _plain(pipeline)
-    assert isinstance(said, dict)
-    said["input"] = _input(pipeline.input)
+    spec = _plain(pipeline)
+    assert isinstance(spec, dict)
+    spec["input"] = _input(pipeline.input)
     return {
-        "spec": said,
+        "spec": spec,
         "environment": list(environment),
         "code": [_file(each) for each in code],
         "datums": list(datums),
@@ -60,9 +62,9 @@ def pipeline_row(
 
 
 def datum_row(
-    label: str, key: str, place: str, inputs: Sequence[tuple[SeenInput, Sequence[Located]]]
-) -> Row:
-    """One datum: who it is, its key, where its outputs go, what its command sees."""
+    label: str, key: str, place: str, inputs: Sequence[tuple[SeenInput, Sequence[LocatedFile]]]
+) -> Document:
+    """One datum: label, key, directory of its outputs, and what its command sees."""
     return {
         "datum": label,
         "key": key,
@@ -81,15 +83,17 @@ def datum_row(
     }
 
 
-def recompute(found: object) -> list[tuple[str, str, str, str]]:
-    """Pipeline, datum, the key that the document's own content gives, and the key that it states.
+def recompute_keys(found: object) -> list[tuple[str, str, str, str]]:
+    """Compute keys from a document: (pipeline, datum, computed key, stated key) of each datum.
 
-    :raises ResolvedError: when it is no such document, or one of a newer format.
+    :raises ResolvedError: when it is not such a document, or one of another format.
     """
     try:
-        whole = cast(Row, found)
+        whole = cast(Document, found)
         if whole["tea-runner"]["resolved"] != FORMAT:
-            raise ResolvedError(f"its format is not {FORMAT}; use the tea-runner that wrote it")
+            raise ResolvedError(
+                f"its format is not {FORMAT}", hint="use the tea-runner that wrote it"
+            )
         rows = []
         for each in whole["pipelines"]:
             pipeline = _pipeline(each["spec"])
@@ -112,13 +116,13 @@ def recompute(found: object) -> list[tuple[str, str, str, str]]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{type(error).__name__} {error}"
         raise ResolvedError(
-            f"it is not what tea-runner resolve wrote ({what}); write it again"
+            f"it is not what tea-runner resolve wrote ({what})", hint="write it again"
         ) from error
 
 
-def _file(located: Located) -> Row:
+def _file(located: LocatedFile) -> Document:
     seen, content = located.seen, located.seen.content
-    row: Row = {"seen": seen.path, "path": located.path, "executable": seen.executable}
+    row: Document = {"seen": seen.path, "path": located.path, "executable": seen.executable}
     if content is None:
         row["content"] = None
     else:
@@ -146,7 +150,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _input(node: Input) -> Row:
+def _input(node: Input) -> Document:
     """The input as a pipeline file has it, with every default."""
     if isinstance(node, Pfs):
         return {"pfs": _plain(node)}
@@ -155,13 +159,13 @@ def _input(node: Input) -> Row:
     return {node.kind: [_input(child) for child in node.inputs]}
 
 
-def _pipeline(said: Mapping[str, Any]) -> Pipeline:
-    """As much of the pipeline as keys are made of."""
-    transform = said["transform"]
+def _pipeline(spec: Mapping[str, Any]) -> Pipeline:
+    """The parts of a pipeline that are in keys."""
+    transform = spec["transform"]
     return Pipeline(
-        name=str(said["name"]),
-        home=str(said["home"]),
-        spec_path=str(said["spec_path"]),
+        name=str(spec["name"]),
+        home=str(spec["home"]),
+        spec_path=str(spec["spec_path"]),
         transform=Transform(
             cmd=tuple(transform["cmd"]),
             stdin=tuple(transform["stdin"]),
@@ -175,8 +179,8 @@ def _pipeline(said: Mapping[str, Any]) -> Pipeline:
             network=transform["network"],
         ),
         input=Pfs(name="-", repo="."),
-        view=said["view"],
-        outputs=tuple(said["outputs"]),
-        output_path=said["output_path"],
-        salt=said["salt"],
+        view=spec["view"],
+        outputs=tuple(spec["outputs"]),
+        output_path=spec["output_path"],
+        salt=spec["salt"],
     )

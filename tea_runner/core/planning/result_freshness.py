@@ -1,6 +1,6 @@
-"""A pipeline's datums with their keys and its manifest in; which results are current, stale or orphaned out.
+"""Freshness of results in a commit: which are current, stale, missing or orphaned.
 
-Keys alone decide: nothing is run, no other commit is looked at.
+Keys alone decide: nothing is run, and no other commit is read.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from tea_runner.core.datums.keys import Base
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 
-#: current: the results are what the command would make now; stale: they are not; missing: there are
-#: none; orphaned: there are some, but no such datum any more.
+#: current: the results are those that the command would make now; stale: they are not; missing: there
+#: are none; orphaned: there is no such datum any more.
 FreshnessState = Literal["current", "stale", "missing", "orphaned"]
-#: By what a result became stale.
+#: Why a result is stale.
 Cause = Literal["", "input", "command", "code", "environment", "parameters", "spec", "output"]
 
 CAUSES: dict[Cause, str] = {
     "": "",
-    "input": "an input has other content",
-    "command": "the command is another one",
-    "code": "a code file has other content",
-    "environment": "the environment is another one",
-    "parameters": "a parameter (env, user, salt) is another one",
-    "spec": "the pipeline file puts its outputs elsewhere",
-    "output": "its outputs are gone from the tree",
+    "input": "an input has changed",
+    "command": "the command has changed",
+    "code": "a code file has changed",
+    "environment": "the environment has changed",
+    "parameters": "a parameter (env, user, salt) has changed",
+    "spec": "the pipeline file puts its outputs into another directory",
+    "output": "its outputs are missing from the tree",
 }
 
 
 class DatumFreshness(NamedTuple):
-    """How one datum's results stand."""
+    """The freshness of one datum's results."""
 
     datum: str
     state: FreshnessState
-    #: The cause of staleness that comes first in the order of :data:`CAUSES`'s shared parts.
+    #: Of several causes, the first in the order of :data:`CAUSES`.
     cause: Cause
     #: Paths of its results below the pipeline's home.
     outputs: tuple[str, ...]
@@ -46,15 +46,15 @@ class DatumFreshness(NamedTuple):
 class PipelineFreshness:
     """The results below one home."""
 
-    #: The pipeline's name; of results without a pipeline, their directory.
+    #: The pipeline's name; the directory of results without a pipeline.
     name: str
     home: str
     datums: tuple[DatumFreshness, ...] = ()
-    #: Whether a pipeline is there that makes them.
+    #: Whether a pipeline has this home.
     owned: bool = True
     #: Names of pipelines that it reads and whose own results are not current.
     behind: tuple[str, ...] = ()
-    #: Why its datums cannot be told.
+    #: Why its datums are unknown, if they are.
     problem: str = ""
 
     @property
@@ -71,7 +71,7 @@ class PipelineFreshness:
 def datum_freshness(
     keyed: Sequence[KeyedDatum], shared: Base, before: Manifest, lost: Collection[str] = ()
 ) -> tuple[DatumFreshness, ...]:
-    """Every datum, in order, then results that belong to none.
+    """Every datum, in order, then results without a datum.
 
     :param lost: datums some of whose outputs are not in the tree.
     """
@@ -100,7 +100,7 @@ def datum_freshness(
 
 
 def _changed_part(shared: Base, before: Manifest) -> Cause:
-    """Which of the parts that all keys share is another one; empty when only inputs can be."""
+    """The shared part of the keys that has changed; empty when only inputs have."""
     parts = shared.parts
     names: tuple[Cause, ...] = ("command", "code", "environment", "parameters")
     for name in names:

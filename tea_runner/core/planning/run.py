@@ -1,4 +1,4 @@
-"""One push's plan being carried out, as a value: what was pushed, and how each pipeline stands."""
+"""Runs: one push each, with the state of its pipelines and datums, and their JSON text."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PipelineRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One push's plan being carried out."""
+    """One push, and what was planned, computed and published for it."""
 
     id: str
     repository: str
@@ -62,7 +62,7 @@ class Run:
     author: str = ""
     started: float = 0.0
     updated: float = 0.0
-    #: When nothing was left to do; 0 while something is.
+    #: When nothing was left to do; 0 before.
     ended: float = 0.0
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -81,16 +81,16 @@ class Run:
 
 
 def run_id(repository: str, branch: str, commit: str) -> str:
-    """12 hex digits: the same push is the same run."""
+    """12 hex digits; equal for the same push."""
     text = f"{repository}\n{branch}\n{commit}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def carried_on(run: Run, before: Run | None, now: float) -> Run:
-    """The run as it is to be remembered: what a job or a results commit once said of it is kept."""
+def updated_run(run: Run, before: Run | None, now: float) -> Run:
+    """The run after a further plan: what earlier plans of the same push did is kept."""
     old = {pipeline.name: pipeline for pipeline in before.pipelines} if before else {}
     pipelines = [
-        _carried(pipeline, old[pipeline.name]) if pipeline.name in old else pipeline
+        _updated(pipeline, old[pipeline.name]) if pipeline.name in old else pipeline
         for pipeline in run.pipelines
     ]
     ended = 0.0
@@ -105,7 +105,7 @@ def carried_on(run: Run, before: Run | None, now: float) -> Run:
     )
 
 
-def _carried(row: PipelineRun, old: PipelineRun) -> PipelineRun:
+def _updated(row: PipelineRun, old: PipelineRun) -> PipelineRun:
     row = replace(
         row,
         jobs=list(dict.fromkeys([*old.jobs, *row.jobs])),
@@ -116,7 +116,7 @@ def _carried(row: PipelineRun, old: PipelineRun) -> PipelineRun:
     if row.state != "settled":
         return replace(row, datums=_reasons_kept(row.datums, old.datums))
     if old.state == "settled" and old.commit:
-        # A later plan finds everything in place: what the run did is what counts.
+        # A later plan finds all results current: the counts say what the run did.
         detail = row.detail or old.detail
         return replace(row, counts=old.counts, datums=old.datums, detail=detail)
     return replace(row, datums=_reasons_kept(row.datums, old.datums) or old.datums)

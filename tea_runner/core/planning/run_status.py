@@ -1,7 +1,7 @@
-"""A run and what is known of its jobs in, each datum's state and reason out; counts that add up.
+"""The status of a run: state and reason of each datum, from the run's plan and its jobs.
 
-Plans speak of actions, jobs of sets of datums; people want to know how each datum stands.  The seven
-states are those of the glossary, the same on pages, in the terminal and in JSON.
+A plan has actions, a job has a set of datums, and people need the state of each datum: one of the
+seven states of the glossary, the same on pages, in the terminal and in JSON.  Counts add up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
 from tea_runner.core.planning.states import ENDED_STATES, STATES, JobState, State
 
-#: Action of a plan, or a word of its counts, to the state of the datums it speaks of.
+#: Action of a plan, or word of its counts, to the state of a datum.
 _OF_ACTION: Mapping[str, State] = {
     "done": "done",
     "reused": "reused",
@@ -33,7 +33,7 @@ _OF_ACTION: Mapping[str, State] = {
 
 @dataclass(frozen=True, kw_only=True)
 class JobFacts:
-    """One job, as the queue knows it; times are seconds since 1970, 0 where there was none yet."""
+    """One job in the queue; times are seconds since 1970, 0 for what has not happened yet."""
 
     id: str
     state: JobState
@@ -45,10 +45,10 @@ class JobFacts:
     started: float = 0.0
     ended: float = 0.0
     error: str = ""
-    #: Seconds of work, and bytes of inputs that were fetched, once they are known.
+    #: Duration, and bytes of inputs that were fetched, once they are known.
     seconds: float | None = None
     fetched: int | None = None
-    #: Somebody wants it to stop.
+    #: Whether its cancellation was requested.
     stopping: bool = False
 
     @property
@@ -69,9 +69,9 @@ class DatumStatus:
     source: Source | None = None
     #: The reason as a sentence.
     why: str
-    #: Id of the job that has it in hand, if one has.
+    #: Id of the job that computes or computed it, if there is one.
     job: str = ""
-    #: What went wrong, if something did.
+    #: The error sentence, if it failed.
     error: str = ""
 
 
@@ -92,13 +92,13 @@ class PipelineStatus:
 
     @property
     def total(self) -> int:
-        """How many datums it has, as far as that is known."""
+        """How many datums it has, as far as known."""
         return sum(self.numbers.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """A run as people see it."""
+    """A run with its state and those of its pipelines."""
 
     run: Run
     state: State
@@ -114,20 +114,20 @@ class RunStatus:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether nothing is under way any more."""
         return self.run.state in ENDED_STATES
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it goes on."""
+        """How long it took; None while it is under way."""
         return self.run.ended - self.run.started if self.run.ended else None
 
 
 def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFacts:
-    """What the queue keeps of a job, as values; nonsense counts as unknown.
+    """Parse a job's fields in the queue; invalid text counts as unknown.
 
-    :param known: what the queue keeps, as text.
-    :param job: the job in it, None when it cannot be believed.
+    :param known: the fields.
+    :param job: the job; None when its seal is not valid.
     """
     state = known.get("state", "")
     seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
@@ -152,14 +152,14 @@ def _number(text: str | None) -> float | None:
         value = float(text) if text else None
     except ValueError:
         return None
-    # Neither NaN nor a time that no calendar has.
+    # Neither NaN nor a time beyond the calendar.
     return value if value is not None and -1.0 <= value < 1e12 else None
 
 
 def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatus:
-    """How a run stands.
+    """The status of a run.
 
-    :param jobs: what is known of its jobs, by id; those that are missing count as waiting.
+    :param jobs: its jobs by id; missing ones count as waiting.
     """
     pipelines = tuple(_pipeline(pipeline, jobs or {}) for pipeline in run.pipelines)
     return RunStatus(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
@@ -178,10 +178,10 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
 
 
 def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
-    mine = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
-    by_key = {key: facts for facts in mine for _, key in facts.datums}
+    known = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
+    by_key = {key: facts for facts in known for _, key in facts.datums}
     datums = tuple(_datum(datum, by_key) for datum in row.datums)
-    numbers = _numbers(row, datums, mine)
+    numbers = _numbers(row, datums, known)
     return PipelineStatus(
         name=row.name,
         state=_state(row, numbers),
@@ -212,7 +212,7 @@ def _datum(row: DatumRow, by_key: Mapping[str, JobFacts]) -> DatumStatus:
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
     error = ""
     if state in ("failed", "cancelled"):
-        # A job of many datums keeps one error; the plan, each datum's own.
+        # A job keeps one error for all its datums; the plan has each datum's own.
         error = detail if action == "failed" else facts.error if facts else ""
     return DatumStatus(
         label=label,
@@ -235,7 +235,7 @@ def _numbers(
     numbers: Counter[State] = Counter()
     for word, number in row.counts.items():
         numbers[_OF_ACTION.get(word, "waiting")] += number
-    # Not all datums are remembered: what is to run is told apart by the sizes of the jobs.
+    # A run keeps a part of its datums: the states of the others follow from the sizes of the jobs.
     left = row.counts.get("run", 0)
     of_jobs: tuple[JobState, ...] = ("done", "failed", "cancelled", "running")
     for state in of_jobs:

@@ -127,5 +127,5 @@ def test_jobs_of_known_pace_take_a_while_and_every_worker_gets_as_many(
     number: int, seconds: float, workers: int, expected: list[int]
 ) -> None:
     """Two seconds, or a tenth of a second for each worker where that is more."""
-    sets = batch_datums(decisions(number), pace=Throughput(seconds, workers))
+    sets = batch_datums(decisions(number), throughput=Throughput(seconds, workers))
     assert expected == [len(each) for each in sets]

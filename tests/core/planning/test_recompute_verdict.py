@@ -6,7 +6,7 @@ from tea_runner.core.planning.recompute_verdict import (
     Outcome,
     RecomputeVerdict,
     add_verdict,
-    differing_datums,
+    first_few,
 )
 
 
@@ -24,8 +24,8 @@ def test_a_verdict_is_one_line() -> None:
 
 def test_many_paths_are_cut() -> None:
     """Three are named, the others counted."""
-    assert "a, b, c" == differing_datums("abc")
-    assert "a, b, c and 2 more" == differing_datums("abcde")
+    assert "a, b, c" == first_few("abc")
+    assert "a, b, c and 2 more" == first_few("abcde")
 
 
 def test_the_ledger_counts_and_keeps_the_last_of_each_datum() -> None:

@@ -13,10 +13,10 @@ from tea_runner.core.planning.run import (
     DatumRow,
     PipelineRun,
     Run,
-    carried_on,
     format_run,
     parse_run,
     run_id,
+    updated_run,
 )
 
 RAN = DatumRow("in:a", "ka", "run", "new")
@@ -78,12 +78,12 @@ def test_what_is_no_run_is_a_value_error(text: str) -> None:
 
 def test_a_datum_that_ran_keeps_its_reason() -> None:
     """A later plan knows its result; the run still says why it ran, and that a job computed it."""
-    first = carried_on(RUN, None, 1.0)
+    first = updated_run(RUN, None, 1.0)
     reused = RAN._replace(action="reuse", reason="known", detail="refs/tea/jobs/j1", source="job")
     settled = replace(
         EDGES, state="settled", counts={"done": 1, "reused": 1}, commit="r", datums=[reused, KNOWN]
     )
-    second = carried_on(replace(RUN, pipelines=[settled]), first, 2.0)
+    second = updated_run(replace(RUN, pipelines=[settled]), first, 2.0)
 
     assert [DatumRow("in:a", "ka", "done", "new", "", "job"), KNOWN] == second.pipelines[0].datums
     assert (1.0, 2.0, 2.0) == (second.started, second.updated, second.ended)
@@ -92,9 +92,9 @@ def test_a_datum_that_ran_keeps_its_reason() -> None:
 def test_a_settled_pipeline_keeps_what_the_run_did() -> None:
     """A plan after the results commit finds everything current: counts and datums stay."""
     settled = replace(EDGES, state="settled", counts={"done": 1, "reused": 1}, commit="r")
-    first = carried_on(replace(RUN, pipelines=[settled]), None, 1.0)
+    first = updated_run(replace(RUN, pipelines=[settled]), None, 1.0)
     idle = replace(settled, counts={"current": 2}, commit="", jobs=[], datums=[])
-    second = carried_on(replace(RUN, pipelines=[idle]), first, 5.0)
+    second = updated_run(replace(RUN, pipelines=[idle]), first, 5.0)
 
     assert first.pipelines == second.pipelines
     assert first.ended == second.ended == 1.0
