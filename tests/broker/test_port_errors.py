@@ -1,0 +1,256 @@
+"""What the broker's classes raise while Redis is away or declines: QueueError, or nothing at all."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+import tea_runner.broker
+from tea_runner.broker.connection import connect
+from tea_runner.broker.delivery_counts import DeliveryCounts
+from tea_runner.broker.job_logs import JobLog, LogReader
+from tea_runner.broker.job_store import Claim, JobStore
+from tea_runner.broker.live_jobs import JobIndex
+from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.recompute_requests import BranchRecomputeRequests
+from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
+from tea_runner.broker.rq_queues import Queues
+from tea_runner.broker.run_store import RunStore
+from tea_runner.broker.superdatasets import SuperdatasetStore
+from tea_runner.broker.throughput import ThroughputStore
+from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.run import Run
+from tea_runner.wiring import Site
+from tests.looking import REPOSITORY, make_job
+
+JOB = make_job()
+CLAIM = Claim(job=JOB, token="token", attempt=1)
+RUN = Run(id="1" * 12, repository=REPOSITORY, branch="main", commit="1" * 40, pipelines=[])
+VERDICT = RecomputeVerdict(pipeline="edges", datum="a", key="k", outcome="ok")
+
+
+def job_store(connection: redis.Redis) -> JobStore:
+    """On this connection."""
+    return JobStore(connection, Queues(connection).enqueue, secret=b"secret")
+
+
+def plan_requests(connection: redis.Redis) -> PlanRequestStore:
+    """On this connection."""
+    return PlanRequestStore(connection, Queues(connection).enqueue)
+
+
+#: How each class is made, and its public methods with arguments for which Redis must be asked.
+CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
+    JobStore: (
+        job_store,
+        {
+            "in_flight": (REPOSITORY, ["key"]),
+            "failures": (REPOSITORY, ["key"]),
+            "missing": (REPOSITORY, ["key"]),
+            "enqueue": (JOB,),
+            "subscribe": (REPOSITORY, "main", JOB.id),
+            "forget_failures": (REPOSITORY, ["key"]),
+            "claim": (JOB.id, "worker", "token"),
+            "extend": (CLAIM,),
+            "release": (CLAIM,),
+            "retry_later": (CLAIM, "why"),
+            "count": (JOB.id, "bugs"),
+            "finish": (CLAIM, "done"),
+            "record_missing": (JOB, "tip", "why"),
+            "cancel": (JOB.id,),
+            "unsubscribe": (JOB, REPOSITORY, "main", "why"),
+            "get": (JOB.id,),
+            "facts": ([JOB.id],),
+            "ids_starting_with": ("12",),
+            "live": (),
+            "waiting": (),
+        },
+    ),
+    JobIndex: (
+        JobIndex,
+        {"live": (), "starting_with": ("12",), "rebuild": (), "check": ([JOB.id],)},
+    ),
+    Queues: (Queues, {"enqueue": ("work", "x"), "length": ("work",), "queued": ("work",)}),
+    PlanRequestStore: (
+        plan_requests,
+        {
+            "request_plan": (REPOSITORY, "refs/heads/main"),
+            "lock": (REPOSITORY, "main"),
+            "begin": (REPOSITORY, "main"),
+            "complete": (REPOSITORY, "main", "1" * 40, "token"),
+            "planned": (REPOSITORY, "main"),
+        },
+    ),
+    SuperdatasetStore: (
+        lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
+        {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
+    ),
+    BranchRecomputeRequests: (
+        lambda connection: BranchRecomputeRequests(
+            connection, REPOSITORY, "main", job_store(connection)
+        ),
+        {
+            "add": (["key"], "request"),
+            "pending": (),
+            "complete": (["key"],),
+            "record_verdicts": ("request", [VERDICT]),
+            "ledger": (),
+            "cancel_jobs_except": ([],),
+            "exclusive": (),
+        },
+    ),
+    OrphanScanner: (
+        lambda connection: OrphanScanner(connection, Queues(connection)),
+        {
+            "jobs": (),
+            "requests": (),
+            "enqueue": ("work", "x"),
+            "unplanned": (REPOSITORY, {"main": "1" * 40}, ["main"]),
+            "pop_failed_statuses": (1,),
+            "forget": (REPOSITORY, {}),
+        },
+    ),
+    RunStore: (
+        RunStore,
+        {
+            "save": (RUN,),
+            "get": (RUN.id,),
+            "latest": (),
+            "recent": (),
+            "repositories": (),
+            "run_of_job": (JOB.id,),
+            "find": (RUN.id,),
+            "statuses": (REPOSITORY, "1" * 40),
+            "note_status": (REPOSITORY, "1" * 40, "context", "text"),
+        },
+    ),
+    LogReader: (
+        lambda connection: LogReader(connection, JOB.id),
+        {"size": (), "read": (0, 9), "more": ()},
+    ),
+    JobLog: (lambda connection: JobLog(connection, JOB.id, 1 << 20), {"start": ()}),
+}
+#: Methods that raise nothing: what they return then is in their docstrings.
+SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
+    JobStore: (job_store, {"holds": (CLAIM,), "is_cancelled": (CLAIM,), "problem": ()}),
+    JobLog: (
+        lambda connection: JobLog(connection, JOB.id, 1 << 20),
+        {"write": (b"x" * 999,), "flush": (), "together": (1.0,)},
+    ),
+    ThroughputStore: (
+        ThroughputStore,
+        {"record": (REPOSITORY, "edges"), "get": (REPOSITORY, "edges")},
+    ),
+    DeliveryCounts: (DeliveryCounts, {"count": ("accepted",), "send": (), "counts": ()}),
+    EvictionPolicy: (EvictionPolicy, {"problem": ()}),
+}
+KEYWORDS: dict[str, dict[str, Any]] = {
+    "request_plan": {"why": "push"},
+    "record": {"datums": 1, "seconds": 1.0},
+}
+#: Methods that need no answer for the arguments that they have here.
+NOTHING_TO_ASK = {(JobStore, "set_fields")}
+
+
+def rows(
+    table: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]],
+) -> list[Any]:
+    """One parameter for each method."""
+    return [
+        pytest.param(make, name, arguments, id=f"{cls.__name__}.{name}")
+        for cls, (make, methods) in table.items()
+        for name, arguments in methods.items()
+    ]
+
+
+@pytest.fixture(params=["away", "declines"])
+def broken(
+    request: pytest.FixtureRequest, broker: RedisServer, site: Site
+) -> Iterator[redis.Redis]:
+    """A connection to no server, and one to a server that forbids every command."""
+    if request.param == "away":
+        yield connect("unix:///nonexistent/redis.sock")
+        return
+    site.redis.execute_command(
+        "ACL", "SETUSER", "nobody", "on", ">word", "-@all", "+auth", "+select"
+    )
+    connection = connect(broker.url.replace("unix://", "unix://nobody:word@"))
+    yield connection
+    connection.close()
+    site.redis.execute_command("ACL", "DELUSER", "nobody")
+
+
+def call(part: Any, name: str, arguments: tuple[Any, ...]) -> None:
+    """Call a method; read the generator or enter the context that it returns."""
+    answer = getattr(part, name)(*arguments, **KEYWORDS.get(name, {}))
+    if inspect.isgenerator(answer):
+        list(answer)
+    elif isinstance(answer, contextlib.AbstractContextManager):
+        with answer:
+            pass
+
+
+@pytest.mark.parametrize(("make", "name", "arguments"), rows(CONTRACT))
+def test_an_error_of_redis_is_a_queue_error(
+    broken: redis.Redis,
+    make: Callable[[redis.Redis], Any],
+    name: str,
+    arguments: tuple[Any, ...],
+) -> None:
+    """The cause is kept, and the message says what to look at."""
+    with pytest.raises(
+        QueueError, match=r"Redis does not answer as it should: .*redis\.url"
+    ) as met:
+        call(make(broken), name, arguments)
+    assert isinstance(met.value.__cause__, redis.RedisError)
+
+
+@pytest.mark.parametrize(("make", "name", "arguments"), rows(SILENT))
+def test_what_is_no_reason_to_fail_raises_nothing(
+    broken: redis.Redis,
+    make: Callable[[redis.Redis], Any],
+    name: str,
+    arguments: tuple[Any, ...],
+) -> None:
+    """Logs, counts and estimates."""
+    call(make(broken), name, arguments)
+
+
+def test_setting_fields_is_a_queue_error_too(broken: redis.Redis) -> None:
+    """Its fields are keywords."""
+    with pytest.raises(QueueError):
+        job_store(broken).set_fields(JOB.id, seconds="1.0")
+
+
+def test_every_public_method_of_the_room_is_in_a_table() -> None:
+    """Of each class that has a connection to Redis, but for the consumer, whose loop waits for it."""
+    tried = {
+        (cls, name) for table in (CONTRACT, SILENT) for cls, (_, m) in table.items() for name in m
+    }
+    untried = []
+    for module in pkgutil.iter_modules(tea_runner.broker.__path__, "tea_runner.broker."):
+        for cls in vars(importlib.import_module(module.name)).values():
+            if not inspect.isclass(cls) or cls.__module__ != module.name:
+                continue
+            if "connection" not in inspect.signature(cls).parameters or cls.__name__ in _OF_RQ:
+                continue
+            untried += [
+                f"{cls.__name__}.{name}"
+                for name, member in vars(cls).items()
+                if inspect.isfunction(member)
+                and not name.startswith("_")
+                and (cls, name) not in tried | NOTHING_TO_ASK
+            ]
+    assert [] == untried
+
+
+_OF_RQ = {"ListedJob", "RqWorker", "QueueConsumer"}
