@@ -1,4 +1,4 @@
-"""A claim in; kept alive while a job is done, known to be lost when it is."""
+"""Heartbeat of a claim: a thread that extends its lease while a job runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Extends a lease from a thread of its own."""
+    """Extends a lease from a thread of its own.
+
+    :param extend: extends it; False when the job must stop.
+    :param every: seconds between two calls.
+    """
 
     def __init__(self, extend: Callable[[], bool], every: float) -> None:
         self._extend = extend
         self._every = every
         self._stop = threading.Event()
-        self.lost = False
+        self.stopped = False
         self._thread = threading.Thread(
             target=contextvars.copy_context().run,
             args=(self._run,),
@@ -30,11 +34,11 @@ class Heartbeat:
             try:
                 kept = self._extend()
             except Exception as error:
-                # Redis may be away for a while; the claim is lost only when Redis says so.
+                # Redis may be away for a while; only its answer ends the job.
                 log.warning("the lease was not extended: %s", error)
                 continue
             if not kept:
-                self.lost = True
+                self.stopped = True
                 return
 
     def __enter__(self) -> Heartbeat:

@@ -61,6 +61,8 @@ class JobReport:
     seconds: float = 0.0
     #: The commit that holds the results.
     commit: str = ""
+    #: Whether an earlier attempt had published the results, so that nothing was computed.
+    done_before: bool = False
 
 
 class JobRunner:
@@ -78,7 +80,7 @@ class JobRunner:
         job: Job,
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
-        mine: Callable[[], bool] = lambda: True,
+        holds_claim: Callable[[], bool] = lambda: True,
     ) -> JobReport:
         """Compute what the job asks for and publish it; datums that fail do not harm the others.
 
@@ -138,7 +140,7 @@ class JobRunner:
         if report.results:
             with step("store"):
                 saver.finish()
-            if not mine():
+            if not holds_claim():
                 raise Cancelled("another worker has the job by now")
             report.commit = self._publish(job, saver, report.results)
         report.seconds = time.monotonic() - began
@@ -236,8 +238,8 @@ class JobRunner:
             with step("clean"):
                 remove_tree(base)
 
-    def rest(self) -> None:
-        """Let go of what the last job had no use for."""
+    def evict_unused(self) -> None:
+        """Free what the last job did not use."""
         self.repository.objects.evict()
         self._memory.evict_unused()
 

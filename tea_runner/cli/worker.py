@@ -24,7 +24,7 @@ def command(context: Context, burst: bool) -> None:
             worker,
             name=name,
             on_stop=worker.stop,
-            at_last=worker.give_up,
+            at_last=worker.release_claim,
             ready=worker.scratch.problem,
         ).run(burst=burst)
     finally:

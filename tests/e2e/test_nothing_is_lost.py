@@ -86,7 +86,7 @@ def test_a_redis_that_is_away_is_no_fault_of_a_job(
     one.plan()
     (job, *_) = sorted(one.site.jobs.waiting())
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise redis.ConnectionError("reset by peer")
 
     with monkeypatch.context() as patch:
@@ -109,7 +109,7 @@ def test_a_bug_is_not_the_end_of_a_job_that_the_world_held_up(
     (job, *_) = sorted(one.site.jobs.waiting())
     errors: list[Exception] = [OutsideError("the forge is away"), OutsideError("again")]
     errors += [RuntimeError("a bug")] * 3
-    monkeypatch.setattr("workers.job_worker._LONGEST_WAIT", 0)
+    monkeypatch.setattr("workers.failure_policy._LONGEST_WAIT", 0)
     monkeypatch.setattr("workers.job_runner.JobRunner.is_done", lambda *_: False)
     for number, error in enumerate(errors):
         assert "waiting" == one.site.jobs.get(job)["state"], number
