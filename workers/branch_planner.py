@@ -12,7 +12,7 @@ from itertools import islice
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import OutsideError, TeaError
-from tea_runner.core.git.branch import is_pull
+from tea_runner.core.git.branch import is_pull_request_branch
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
@@ -62,7 +62,7 @@ class BranchPlanner:
         self._site = site
         self._repositories = ResourcePool(self._open, _WARM)
         self._statuses = CommitStatuses(site)
-        redact_logs(site.redactor.text)
+        redact_logs(site.redactor.redact_text)
 
     def __call__(self, argument: str) -> None:
         """One request: ``["owner/name", "branch"]``."""
@@ -89,7 +89,7 @@ class BranchPlanner:
                 return None
             reached("plan")
             why = self._site.plan_requests.begin(repository, branch)
-            if is_pull(branch) and not self._site.settings.pull_requests:
+            if is_pull_request_branch(branch) and not self._site.settings.pull_requests:
                 # Asked for before the setting was taken back, or by somebody who writes to the queue.
                 log.warning("not planned: pull requests are not processed here")
                 return None

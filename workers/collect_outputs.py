@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, require
+from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, raise_refusals
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 
@@ -19,7 +19,7 @@ def collect(
     home: str,
     *,
     bounds: OutputLimits,
-    taken: frozenset[str] = frozenset(),
+    reserved: frozenset[str] = frozenset(),
     pfs: str = "/pfs",
     out_at: str = "/pfs/out",
 ) -> list[FileToSave]:
@@ -27,13 +27,13 @@ def collect(
 
     :param view: the command's inputs, for links into them: those are copied.
     :param home: where in the dataset the outputs go.
-    :param taken: paths of the dataset that are not results: the pipeline's file and its code.
+    :param reserved: paths of the dataset that are not results: the pipeline's file and its code.
     :param pfs: how the command sees *view*; *out_at* how it sees *out*.
     :raises OutputRefused: naming what may not become a result.
     """
-    rules = OutputNameRules(taken=taken)
+    rules = OutputNameRules(reserved=reserved)
     examination = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
-    require(examination.refused)
+    raise_refusals(examination.refused)
     return [_found(output, out, view) for output in examination.outputs]
 
 
@@ -54,7 +54,7 @@ def collect_declared(
     examination = scan_outputs(place, home=home, rules=_BARE, limits=bounds)
     wanted = [path[len(home) :].lstrip("/") for path in declared]
     inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
-    require(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
+    raise_refusals(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
     for path, full in zip(wanted, declared, strict=True):
         if not any(_is_below(output.path, [path]) for output in inside):
             raise OutputRefused(f"declared output {full} was not made")

@@ -120,7 +120,7 @@ class CommitStatuses:
         before: Mapping[str, str],
     ) -> bool:
         state, text = row
-        text = self._site.redactor.text(text)
+        text = self._site.redactor.redact_text(text)
         said = f"{state} {text}"
         if before.get(context) == said:
             return True

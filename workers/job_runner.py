@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
 from tea_runner.core.git.annex_backend import annex_backend
-from tea_runner.core.git.branch import is_pull
+from tea_runner.core.git.branch import is_pull_request_branch
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
@@ -99,7 +99,7 @@ class JobRunner:
             limits=self.means.limits,
             bounds=self.means.bounds,
             # What came from anybody may read the dataset, so it may not speak to anybody.
-            network=self.means.network and not is_pull(job.branch),
+            network=self.means.network and not is_pull_request_branch(job.branch),
             get=lambda dataset, keys: self._get(self._dataset(tip, dataset), keys),
             write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
                 oid, path
@@ -253,14 +253,14 @@ class JobRunner:
 
 def _tells(leak: Redactor, found: FileToSave) -> bool:
     """Whether a file that a command left holds a secret, in its name or in its content."""
-    if leak.tells(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
+    if leak.contains_secret(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
         return True
-    if found.link or not leak.known:
+    if found.link or not leak.has_secrets:
         return False
     with found.file.open("rb") as file:
         before = b""
         while chunk := file.read(1 << 20):
-            if leak.tells(before + chunk):
+            if leak.contains_secret(before + chunk):
                 return True
-            before = (before + chunk)[-leak.longest :]
+            before = (before + chunk)[-leak.longest_secret :]
     return False

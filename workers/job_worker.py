@@ -57,7 +57,7 @@ class JobWorker:
         self._claim: Claim | None = None
         self.scratch = ScratchFolder(site.settings.scratch.expanduser(), site.settings.worker.free)
         self.scratch.sweep()
-        redact_logs(site.redactor.text)
+        redact_logs(site.redactor.redact_text)
 
     def stop(self) -> None:
         """Claim no more jobs; the running one may go on for most of ``worker.grace``."""

@@ -147,7 +147,7 @@ class DatumRunner:
                 room.view,
                 home,
                 bounds=self.bounds,
-                taken=frozenset({work.pipeline.spec_path, *work.code}),
+                reserved=frozenset({work.pipeline.spec_path, *work.code}),
                 pfs=places.pfs,
                 out_at=places.out,
             ),

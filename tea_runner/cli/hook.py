@@ -10,7 +10,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.hook import ForgeHook, Hook, is_repository
+from tea_runner.core.hook import ForgeHook, Hook, is_repository_name
 
 #: The dialect that every kind of forge we know delivers in.
 _DIALECT = "gitea"
@@ -163,5 +163,5 @@ def _matching(hooks: Iterator[Hook], repository: str) -> Iterator[Hook]:
 
 
 def _named(repository: str) -> None:
-    if not is_repository(repository):
+    if not is_repository_name(repository):
         raise UsageError(f"{repository}: expected OWNER/REPO, such as lab/edges")

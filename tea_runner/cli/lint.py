@@ -28,7 +28,7 @@ from tea_runner.present.problem_text import problem_lines, problem_rows
 @json_option
 @click.pass_obj
 def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
-    """Check the pipeline files: errors, deprecations, bad habits, each with its line.
+    """Check the pipeline files: errors, deprecations, warnings, each with its line.
 
     Looks at the files as they lie there, saved or not, and says what the server would say after a
     push. Without FILE all pipeline files of the dataset are checked. Ends with 0 when all is well
@@ -86,7 +86,7 @@ def _look(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
 def _would_be_annexed(path: str) -> Problem:
     name = path.rpartition("/")[2]
     return Problem(
-        kind="bad habit",
+        kind="warning",
         file=path,
         line=1,
         message="the dataset's rules put this file into the annex, and planning reads git only",

@@ -8,7 +8,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused, UsageError
-from tea_runner.core.hook import is_repository
+from tea_runner.core.hook import is_repository_name
 from tea_runner.flow import pull_requests
 from tea_runner.wiring import Site
 
@@ -76,7 +76,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
 
 
 def _mirror(context: Context, repository: str) -> pull_requests.PullRefs:
-    if not is_repository(repository):
+    if not is_repository_name(repository):
         raise UsageError(f"{repository!r} is no repository; write OWNER/REPO")
     site: Site = context.site
     return site.repository(repository).mirror

@@ -17,12 +17,12 @@ from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch import belongs_to_annex
-from tea_runner.core.hook import is_repository
+from tea_runner.core.hook import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Why the delivery of a hook's test button starts nothing.
-A_TEST = "a test: nothing moved"
+TEST_DELIVERY = "a test: nothing moved"
 #: Branch names that tea-runner takes; git allows more.
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
 #: What git's check-ref-format forbids anywhere in a name.
@@ -140,9 +140,9 @@ def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
     after, before = _text(said, "after", 64), said.get("before")
     if not _COMMIT.fullmatch(after):
         raise DeliveryError(400, "after: expected the full id of a commit in lower case")
-    reason = not_a_work_branch(ref)
+    reason = reason_to_ignore(ref)
     if not reason and before == after:
-        reason = A_TEST
+        reason = TEST_DELIVERY
     if reason:
         return Ignored(reason=reason, repository=repository, repository_id=number)
     return PushEvent(
@@ -154,7 +154,7 @@ def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
     )
 
 
-def not_a_work_branch(ref: str) -> str:
+def reason_to_ignore(ref: str) -> str:
     """Why pushes to this ref start nothing; empty for a branch that people work on."""
     if not ref.startswith("refs/heads/"):
         return "not a branch"
@@ -174,7 +174,7 @@ def _deleted(
         return Ignored(reason="not a branch", repository=repository, repository_id=number)
     full = ref if ref.startswith("refs/heads/") else f"refs/heads/{ref}"
     _legal(full)
-    reason = not_a_work_branch(full)
+    reason = reason_to_ignore(full)
     if reason:
         return Ignored(reason=reason, repository=repository, repository_id=number)
     return PushEvent(
@@ -232,7 +232,7 @@ def _repository(said: Mapping[str, Any]) -> tuple[str, int | None]:
     number = repository.get("id")
     if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
         raise DeliveryError(400, "repository.id: expected a whole number")
-    if not is_repository(name):
+    if not is_repository_name(name):
         raise DeliveryError(404, "no such repository for this hook")
     return name, number
 

@@ -1,7 +1,7 @@
-"""A class of named tuples and all its values in order in; the tuple out, in a third of the usual time.
+"""``fast_new(cls, values)``: make a named tuple in a third of the usual time.
 
-The class itself takes 0.2 microseconds for each, which is a second for a million files that are five
-such values each.  For places that run once for each file of a plan, and nowhere else.
+Calling the class takes 0.6 microseconds and ``cls._make`` 0.4, this 0.2 (seven values); a plan makes about
+seven tuples for each file.  Use it only in code that runs once for each file of a plan.
 """
 
 from __future__ import annotations

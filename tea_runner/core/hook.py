@@ -1,4 +1,4 @@
-"""What one hook may announce: its forge, its repositories, its secrets."""
+"""Webhooks: what a delivery to one address may announce, and the hook as the forge lists it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _REPOSITORY = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}/(?!\.\.?$)[A-Za-z0-9._-]{
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """One address that a forge delivers to.
+    """One webhook address of the receiver, with its repositories and secrets.
 
-    :param id: unguessable; it selects the secrets, so that nothing in a body chooses its own judge.
+    :param id: unguessable part of the address.  It selects the secrets, so that a delivery's body
+        cannot choose by which secret it is verified.
     :param repository: ``owner/name``, or ``owner/*``.
-    :param repository_id: the forge's number, where the hook is for one repository and the forge has
-        numbers: a repository that takes over a name is not the same one.
-    :param secrets: all that are active; several while one is being replaced.
-    :param forge_hook: the forge's own name of it, to remove it there.
+    :param repository_id: the forge's number of the repository, for hooks of a single repository: a
+        repository that takes over a name has another number.
+    :param secrets: all active secrets; several during a rotation.
+    :param forge_hook: the forge's own id of the hook, to delete it there.
     """
 
     id: str
@@ -30,22 +31,22 @@ class Hook:
     forge_hook: str = ""
 
 
-def is_repository(name: str) -> bool:
-    """Whether this can be the full name of a repository."""
-    return _REPOSITORY.fullmatch(name) is not None
-
-
-def names(pattern: str, repository: str) -> bool:
-    """Whether the pattern (``owner/name``, ``owner/*``, ``*/*``) names this repository."""
-    owner, slash, name = pattern.partition("/")
-    own_owner, _, own_name = repository.partition("/")
-    return bool(slash) and fnmatchcase(own_owner, owner) and fnmatchcase(own_name, name)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ForgeHook:
-    """A hook as the forge knows it; forges never give the secret back."""
+    """A webhook as the forge lists it; forges never return the secret."""
 
     id: str
     url: str
     active: bool = True
+
+
+def is_repository_name(name: str) -> bool:
+    """Whether this can be the full name (``owner/name``) of a repository."""
+    return _REPOSITORY.fullmatch(name) is not None
+
+
+def matches_repository(pattern: str, repository: str) -> bool:
+    """Whether a pattern (``owner/name``, ``owner/*``, ``*/*``) matches a repository's full name."""
+    owner, slash, name = pattern.partition("/")
+    own_owner, _, own_name = repository.partition("/")
+    return bool(slash) and fnmatchcase(own_owner, owner) and fnmatchcase(own_name, name)

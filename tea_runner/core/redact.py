@@ -1,8 +1,8 @@
-"""Live secrets and what wants to leave in; the same without the secrets, in any of their spellings, out.
+"""Remove secrets from logs, errors and other data that leaves the program.
 
-Spellings: as it is, each long line of it, base64 (at any place in a longer text, both alphabets), hex,
-percent-encoded.  Beside them, whatever stands where programs write passwords: ``://user:word@``, an
-``Authorization`` header.
+A secret is recognised in several encodings: as it is, each long line of it, base64 (at any offset,
+both alphabets), hex and percent-encoding.  Passwords in ``://user:password@`` and in ``Authorization``
+headers are removed too, whether they are known secrets or not.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
-#: What stands in the place of a secret.
+#: Replacement of a secret.
 MASK = b"***"
-#: Shorter ones cannot be told from ordinary text.
-SHORTEST = 8
+#: Shortest secret that is redacted, in bytes: shorter ones cannot be told from ordinary text.
+MIN_LENGTH = 8
 _PATTERNS = (
     re.compile(rb"(?<=://)[^\s/@:'\"]{0,200}:[^\s/@'\"]{1,500}(?=@)"),
     re.compile(rb"(?i)(?<=authorization: )[^\r\n'\"]{1,1000}"),
@@ -24,42 +24,53 @@ _PATTERNS = (
 
 
 def spellings(secret: bytes) -> set[bytes]:
-    """All texts that tell this secret."""
+    """All byte strings that reveal this secret."""
     found: set[bytes] = set()
     parts = {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}
     for part in parts:
-        if len(part) < SHORTEST:
+        if len(part) < MIN_LENGTH:
             continue
         text = quote(part, safe="")
         found |= {part, part.hex().encode(), part.hex().upper().encode()}
         found |= {text.encode(), quote_plus(part).encode(), quote(part).encode()}
         found |= {text.lower().encode()} if "%" in text else set()
         found |= _base64(part)
-    return {each for each in found if len(each) >= SHORTEST}
+    return {each for each in found if len(each) >= MIN_LENGTH}
 
 
 def _base64(part: bytes) -> set[bytes]:
-    """What is the same wherever the secret stands in what was encoded."""
+    """The base64 characters that depend on the secret alone, for each offset modulo 3."""
     found = set()
-    for before in range(3):
-        whole = base64.b64encode(b"\0" * before + part)
-        # The first and last characters also hold bits of what stands beside the secret.
-        start = (before * 8 + 5) // 6
-        end = (before + len(part)) * 8 // 6
-        inner = whole[start:end]
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + part)
+        # The first and last characters also encode bits of the neighbouring bytes.
+        start = (offset * 8 + 5) // 6
+        end = (offset + len(part)) * 8 // 6
+        inner = encoded[start:end]
         found |= {inner, inner.replace(b"+", b"-").replace(b"/", b"_")}
     return found
 
 
 class Redactor:
-    """Takes secrets out of what leaves."""
+    """Replaces known secrets, in any of their encodings, by :data:`MASK`."""
 
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
-        self._known = sorted({s for each in secrets for s in spellings(each)}, key=len)[::-1]
-        self._search = re.compile(b"|".join(map(re.escape, self._known))) if self._known else None
-        self._longest = len(self._known[0]) if self._known else 0
+        self._spellings = sorted({s for each in secrets for s in spellings(each)}, key=len)[::-1]
+        self._search = (
+            re.compile(b"|".join(map(re.escape, self._spellings))) if self._spellings else None
+        )
 
-    def data(self, data: bytes) -> bytes:
+    @property
+    def has_secrets(self) -> bool:
+        """Whether there are any secrets to look for."""
+        return bool(self._spellings)
+
+    @property
+    def longest_secret(self) -> int:
+        """Length of the longest spelling, in bytes."""
+        return len(self._spellings[0]) if self._spellings else 0
+
+    def redact(self, data: bytes) -> bytes:
         """The bytes without secrets."""
         if self._search is not None:
             data = self._search.sub(MASK, data)
@@ -67,67 +78,57 @@ class Redactor:
             data = pattern.sub(MASK, data)
         return data
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """The text without secrets."""
         raw = text.encode("utf-8", "surrogateescape")
-        return self.data(raw).decode("utf-8", "surrogateescape")
+        return self.redact(raw).decode("utf-8", "surrogateescape")
 
-    @property
-    def known(self) -> bool:
-        """Whether there is any secret to look for."""
-        return bool(self._known)
-
-    @property
-    def longest(self) -> int:
-        """Length of the longest spelling."""
-        return self._longest
-
-    def tells(self, data: bytes) -> bool:
-        """Whether the bytes hold a secret."""
+    def contains_secret(self, data: bytes) -> bool:
+        """Whether the bytes contain a known secret."""
         return self._search is not None and self._search.search(data) is not None
 
-    def stream(self, write: Callable[[bytes], None]) -> Stream:
-        """A writer that takes secrets out also where they are cut in two by the chunks."""
-        return Stream(self, write)
+    def stream(self, write: Callable[[bytes], None]) -> RedactedStream:
+        """A writer that also finds secrets that are split between two chunks."""
+        return RedactedStream(self, write)
 
-    def held(self, data: bytes) -> int:
-        """How many bytes at the end may be the beginning of a secret."""
-        for size in range(min(len(data), self._longest), 0, -1):
+    def incomplete_tail(self, data: bytes) -> int:
+        """Number of bytes at the end of *data* that may be the beginning of a secret."""
+        for size in range(min(len(data), self.longest_secret), 0, -1):
             tail = data[-size:]
-            if any(each.startswith(tail) for each in self._known):
-                return self._uncut(data, size)
-        # A password in an address, or a header, ends with the line at the latest.
+            if any(each.startswith(tail) for each in self._spellings):
+                return self._extend_tail(data, size)
+        # A password in a URL, or a header, ends at the latest with its line.
         line = data[data.rfind(b"\n") + 1 :][-1500:]
         return len(line) if re.search(rb"(?i)://[^\s@]*$|authorization:", line) else 0
 
-    def _uncut(self, data: bytes, held: int) -> int:
-        """The same, or more where a whole secret would be cut in two: its end may begin another."""
+    def _extend_tail(self, data: bytes, size: int) -> int:
+        """*size*, or more if that cut would split a complete secret."""
         assert self._search is not None
-        cut = len(data) - held
+        cut = len(data) - size
         for found in self._search.finditer(data):
             if found.start() < cut < found.end():
                 return len(data) - found.start()
-        return held
+        return size
 
 
-class Stream:
-    """What a command prints, without secrets; call :meth:`flush` when it has ended."""
+class RedactedStream:
+    """Writes a command's output without secrets; call :meth:`flush` at the end."""
 
     def __init__(self, redactor: Redactor, write: Callable[[bytes], None]) -> None:
         self._redactor = redactor
         self._write = write
-        self._rest = b""
+        self._pending = b""
 
     def write(self, data: bytes) -> None:
-        """Hand on what can be no part of a secret any more."""
-        data = self._rest + data
-        held = self._redactor.held(data)
-        self._rest = data[len(data) - held :]
-        if len(data) > held:
-            self._write(self._redactor.data(data[: len(data) - held]))
+        """Write all bytes that can no longer be part of a secret; keep the others."""
+        data = self._pending + data
+        end = len(data) - self._redactor.incomplete_tail(data)
+        self._pending = data[end:]
+        if end:
+            self._write(self._redactor.redact(data[:end]))
 
     def flush(self) -> None:
-        """Hand on the rest."""
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self._write(self._redactor.data(rest))
+        """Write the rest."""
+        if self._pending:
+            pending, self._pending = self._pending, b""
+            self._write(self._redactor.redact(pending))

@@ -19,8 +19,8 @@ from tea_runner.core.results import largefiles
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.storage_rules import (
     OutputAttributes,
-    asks_for_content,
     attributes_digest,
+    needs_content,
 )
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
@@ -97,7 +97,7 @@ class ResultConverter:
         large = largefiles.simple(judged.expression)
         if large is None:
             size, encoding = output.size, "binary"
-            if asks_for_content(judged.expression):
+            if needs_content(judged.expression):
                 data = self._content(output)
                 if data is None:
                     return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.scope import is_sealed_result, refs_of, scope_of, seal_result
+from tea_runner.core.git.scope import results_prefix, scope_of, sign_result, verify_result_signature
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
@@ -154,7 +154,7 @@ class ForgeDataset:
         for known in list(self._unsettled):
             if known not in there:
                 del self._unsettled[known]
-        for prefix in dict.fromkeys((refs_of(scope), refs_of(""))):
+        for prefix in dict.fromkeys((results_prefix(scope), results_prefix(""))):
             here: dict[str, tuple[str, Result]] = {}
             for ref, oid in sorted(refs.items()):
                 if ref.startswith(prefix):
@@ -180,7 +180,7 @@ class ForgeDataset:
         """The message of the commit that holds results: with our seal, where there is one."""
         if not self._secret:
             return f"{title}\n"
-        return f"{title}\n\nTea-Seal: {seal_result(self._secret, self.name, ref, data)}\n"
+        return f"{title}\n\nTea-Seal: {sign_result(self._secret, self.name, ref, data)}\n"
 
     def put_results(self, ref: str, commit: str) -> None:
         """Make a job's results known; whoever was there first has the same, unless it was no worker.
@@ -205,7 +205,9 @@ class ForgeDataset:
             # Larger than what the mirror holds: this one blob is wanted, and only it.
             data = self.mirror.git("cat-file", "blob", entry.oid, why="reading results")
         proof = parse_trailers(commit.message).get("Tea-Seal", "")
-        if self._secret and not is_sealed_result(self._secret, self.name, ref, data or b"", proof):
+        if self._secret and not verify_result_signature(
+            self._secret, self.name, ref, data or b"", proof
+        ):
             log.warning(
                 "%s is not signed by us; it is ignored", ref, extra={"repository": self.name}
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.git.submodules import Submodule, repository_of
-from tea_runner.core.hook import names
+from tea_runner.core.hook import matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 
@@ -44,7 +44,7 @@ class ForgeSubdatasets:
                 f"this forge; push it there and point .gitmodules to it"
             )
         same = found.partition("/")[0] == self._own.partition("/")[0]
-        if not same and not any(names(pattern, found) for pattern in self._allowed):
+        if not same and not any(matches_repository(pattern, found) for pattern in self._allowed):
             raise UserError(
                 f"subdataset {submodule.path} is {found}, of another owner; the operator allows that "
                 f"by listing it under repositories in the settings"

@@ -73,7 +73,7 @@ class FileFacts:
         strict = self._tree.cache.strict_hashes
         for mode, oid in entries:
             found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
-            if not found or (strict and found[1] and found[0].is_weak):
+            if not found or (strict and found[1] and found[0].is_forgeable):
                 put((algorithm, mode, oid), False)
             else:
                 identity, key = found

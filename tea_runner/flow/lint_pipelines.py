@@ -141,11 +141,11 @@ def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
             explained = True
             text = f"{leaf.glob} matches nothing in {leaf.repo}"
             hint = "the pipeline has no datums; tea-runner datums lists them"
-            yield _problem(tip, pipeline, f"{key}.glob", text, hint, "bad habit")
+            yield _problem(tip, pipeline, f"{key}.glob", text, hint, "warning")
     if not explained:
         text = "the inputs have nothing in common: the pipeline has no datums"
         hint = "see what join_on gives for each file"
-        yield _problem(tip, pipeline, "input", text, hint, "bad habit")
+        yield _problem(tip, pipeline, "input", text, hint, "warning")
 
 
 def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
@@ -170,7 +170,7 @@ def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
                 key,
                 f"the command does not see {word}",
                 f'write transform.code: ["/{path}"], or move it beside {pipeline.spec_path}',
-                "bad habit",
+                "warning",
             )
             continue
         files = [
@@ -181,4 +181,4 @@ def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
         near = difflib.get_close_matches(path, files, 1, 0.7)
         hint = f"did you mean {near[0]}?" if near else "paths begin at the dataset's top"
         text = f"there is no file {word} in this dataset"
-        yield _problem(tip, pipeline, key, text, hint, "bad habit")
+        yield _problem(tip, pipeline, key, text, hint, "warning")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from tea_runner.core.errors import OutsideError, TeaError, UserError
-from tea_runner.core.git.scope import refs_of
+from tea_runner.core.git.scope import results_prefix
 from tea_runner.core.git.tree import TREE, differences, lookup
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import (
@@ -249,7 +249,7 @@ def _wished(
         wish = forced.get(key) or forced.get(work.pipeline.name, "")
         if wish and (result is None or result.salt != wish):
             due[key] = wish
-        elif result is not None and result.salt and ref.startswith(refs_of(scope)):
+        elif result is not None and result.salt and ref.startswith(results_prefix(scope)):
             fresh[key] = ref
     # It was tried and failed: what is known stays.
     failed = failures(list(due)) if due else {}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, can_edit_datums, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.keys import Base, SeenFile, base, combined_digest, key_maker
+from tea_runner.core.datums.keys import KeyBase, VisibleFile, base, combined_digest, key_maker
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.datums.view import Source, View, make_view, view_maker
 from tea_runner.core.errors import SpecError
@@ -63,7 +63,7 @@ class PipelineInputs:
     """One pipeline at one commit, ready to be decided: its datums and their keys."""
 
     pipeline: Pipeline
-    shared: Base
+    shared: KeyBase
     locations: tuple[InputLocation, ...]
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
@@ -166,7 +166,7 @@ def derive_inputs(
 def _keyed(
     tip: CommitView,
     pipeline: Pipeline,
-    shared: Base,
+    shared: KeyBase,
     datums: Sequence[Datum],
     sources: Sequence[Source],
     before: Manifest = _NOTHING,
@@ -243,7 +243,7 @@ def _trigger(
     pipeline: Pipeline,
     datums: Sequence[Datum],
     sources: Sequence[Source],
-    shared: Base,
+    shared: KeyBase,
 ) -> str:
     """A digest of all datums without those inputs whose change alone is to start nothing."""
     leaves = pfs_leaves(pipeline.input)
@@ -282,7 +282,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     return path, ("image", str(tip.files.fact(path).content))
 
 
-def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
+def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
     """The declared files that the command sees besides its inputs."""
     if pipeline.transform.code is None:
         paths = _default_code(tip, pipeline)
@@ -296,7 +296,7 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, SeenFile]]:
     seen = []
     for path in paths:
         fact = tip.files.fact(path)
-        seen.append((path, SeenFile(path, fact.executable, fact.content)))
+        seen.append((path, VisibleFile(path, fact.executable, fact.content)))
     return seen
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
-from tea_runner.core.git.scope import refs_of
+from tea_runner.core.git.scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.compose import FinishedDatum
@@ -139,7 +139,7 @@ def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> 
     by_ref: dict[str, set[str]] = {}
     for key, (ref, _) in planned.unsettled.items():
         # A ref of the trusted scope may be needed by a trusted branch, so others leave it.
-        if ref.startswith(refs_of(scope)):
+        if ref.startswith(results_prefix(scope)):
             by_ref.setdefault(ref, set()).add(key)
     settled = {decision.key for decision in plan.moving}
     if not settled.issuperset(chain.from_iterable(by_ref.values())):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
-from tea_runner.core.git.branch import PULLS, is_named
+from tea_runner.core.git.branch import PULL_REQUEST_PREFIX, matches_any
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -49,17 +49,17 @@ class PullRequest:
     @property
     def branch(self) -> str:
         """The branch that an approved commit becomes."""
-        return f"{PULLS}{self.number}"
+        return f"{PULL_REQUEST_PREFIX}{self.number}"
 
 
 def pull_requests(refs: PullRefs) -> list[PullRequest]:
     """All pull requests that the forge has refs of, the newest first."""
-    found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULLS}*")
+    found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULL_REQUEST_PREFIX}*")
     made = [
         PullRequest(
             number=int(match[1]),
             head=head,
-            branch_tip=found.get(f"refs/heads/{PULLS}{match[1]}", ""),
+            branch_tip=found.get(f"refs/heads/{PULL_REQUEST_PREFIX}{match[1]}", ""),
         )
         for match, head in ((_HEAD.fullmatch(ref), head) for ref, head in found.items())
         if match
@@ -87,7 +87,7 @@ def approve_pull(
             f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}; "
             f"look at it, and approve it if it is right"
         )
-    if not is_named(pull.branch, branches):
+    if not matches_any(pull.branch, branches):
         raise Refused(f"the setting branches leaves {pull.branch} out; add a pattern for pull/*")
     if pull.branch_tip == pull.head:
         return pull

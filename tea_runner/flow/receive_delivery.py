@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tea_runner.core.delivery import (
-    A_TEST,
+    TEST_DELIVERY,
     DeliveryError,
     Headers,
     Ignored,
@@ -19,7 +19,7 @@ from tea_runner.core.delivery import (
 )
 from tea_runner.core.errors import QueueError
 from tea_runner.core.git.branch import is_processed
-from tea_runner.core.hook import Hook, names
+from tea_runner.core.hook import Hook, matches_repository
 from tea_runner.ports import PlanRequests
 
 
@@ -87,16 +87,18 @@ def receive_delivery(
 
 
 def _may(hook: Hook, repository: str, number: int | None, repositories: Sequence[str]) -> bool:
-    if not names(hook.repository, repository):
+    if not matches_repository(hook.repository, repository):
         return False
     if hook.repository_id is not None and hook.repository_id != number:
         return False
-    return not repositories or any(names(pattern, repository) for pattern in repositories)
+    return not repositories or any(
+        matches_repository(pattern, repository) for pattern in repositories
+    )
 
 
 def _ignored(reason: str) -> DeliveryAnswer:
     return DeliveryAnswer(
         status=202,
-        word="tested" if reason == A_TEST else "ignored",
+        word="tested" if reason == TEST_DELIVERY else "ignored",
         body={"status": "ignored", "reason": f"ignored: {reason}"},
     )

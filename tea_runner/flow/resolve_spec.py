@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.keys import SeenFile, SeenInput
+from tea_runner.core.datums.keys import VisibleFile, VisibleInput
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.resolved_spec import Document, LocatedFile, datum_row, pipeline_row
 from tea_runner.flow.commit_view import CommitView
@@ -22,7 +22,7 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
     code = []
     for path in work.code:
         fact = tip.files.fact(path)
-        code.append(_located(SeenFile(path, fact.executable, fact.content), path, fact.key))
+        code.append(_located(VisibleFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
         datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))
         for datum, item in zip(
@@ -32,7 +32,9 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
     return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
 
 
-def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, list[LocatedFile]]]:
+def seen_files(
+    work: PipelineInputs, datum: Datum
+) -> Iterator[tuple[VisibleInput, list[LocatedFile]]]:
     """Each input of a datum, with its files as the command sees them and in the dataset."""
     view = work.view(datum)
     behind = {shown.visible: shown for shown in view.files}
@@ -45,5 +47,5 @@ def seen_files(work: PipelineInputs, datum: Datum) -> Iterator[tuple[SeenInput, 
         yield seen, located
 
 
-def _located(seen: SeenFile, path: str, key: str | None) -> LocatedFile:
+def _located(seen: VisibleFile, path: str, key: str | None) -> LocatedFile:
     return LocatedFile(seen=seen, path=path, key=key or "")

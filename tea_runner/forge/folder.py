@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tea_runner.core.delivery import not_a_work_branch
+from tea_runner.core.delivery import reason_to_ignore
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.hook import ForgeHook, is_repository, names
+from tea_runner.core.hook import ForgeHook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
 from tea_runner.ports import StatusState
 
@@ -40,7 +40,9 @@ class FolderForge:
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
         """The repositories that the patterns name."""
         return sorted(
-            name for name in self._all() if any(names(pattern, name) for pattern in patterns)
+            name
+            for name in self._all()
+            if any(matches_repository(pattern, name) for pattern in patterns)
         )
 
     def repository_id(self, repository: str) -> int | None:
@@ -129,7 +131,7 @@ class FolderForge:
         folder = self._path(repository) / "hooks"
         # A delivery of git-annex's own branches is ignored before it is seen to be a test.
         tips = sorted(self.branches(repository).items())
-        work = [tip for tip in tips if not not_a_work_branch(f"refs/heads/{tip[0]}")]
+        work = [tip for tip in tips if not reason_to_ignore(f"refs/heads/{tip[0]}")]
         if not work:
             raise ForgeError(f"{repository} has no branch yet; push something first")
         name, commit = work[0]
@@ -156,7 +158,7 @@ class FolderForge:
 
     def _path(self, repository: str) -> Path:
         path = self.root / f"{repository}.git"
-        if not is_repository(repository) or not (path / "HEAD").is_file():
+        if not is_repository_name(repository) or not (path / "HEAD").is_file():
             raise ForgeError(
                 f"there is no repository {repository} below {self.root}; "
                 f"make it with `git init --bare {path}`",
@@ -168,7 +170,7 @@ class FolderForge:
         try:
             for head in self.root.glob("*/*.git/HEAD"):
                 name = f"{head.parent.parent.name}/{head.parent.name.removesuffix('.git')}"
-                if is_repository(name):
+                if is_repository_name(name):
                     yield name
         except OSError as error:
             raise ForgeError(f"{self.root}: cannot be read: {error.strerror}") from error

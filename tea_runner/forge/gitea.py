@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
-from tea_runner.core.hook import ForgeHook, names
+from tea_runner.core.hook import ForgeHook, matches_repository
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import StatusState
 
@@ -84,7 +84,7 @@ class GiteaForge:
             for each in self._pages("/repos/search"):
                 name = str(each.get("full_name", ""))
                 # Gitea's "empty" lags behind the first push, so it says nothing.
-                if any(names(pattern, name) for pattern in broad):
+                if any(matches_repository(pattern, name) for pattern in broad):
                     found.add(name)
         return sorted(found)
 

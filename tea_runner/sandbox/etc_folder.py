@@ -22,7 +22,7 @@ from typing import NamedTuple
 from tea_runner.core.errors import OutsideError
 from tea_runner.sandbox.bubblewrap_options import USER, Bind
 
-#: Shown where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
+#: ViewFile where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
 _ETC = (
     "ld.so.cache",
     "localtime",
@@ -45,7 +45,7 @@ _ETC = (
 )
 _ETC_PATTERNS = ("java-*", "ImageMagick-*", "python3*")
 
-#: Shown only with a network.
+#: ViewFile only with a network.
 _ETC_NETWORK = ("resolv.conf",)
 
 _PASSWD = f"root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:{USER}:{USER}:nobody:/tmp:/bin/sh\n"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.errors import Refused, SettingsError
-from tea_runner.core.hook import names
+from tea_runner.core.hook import matches_repository
 from tea_runner.core.pipeline import SecretReference
-from tea_runner.core.redact import SHORTEST
+from tea_runner.core.redact import MIN_LENGTH
 from tea_runner.sandbox.protocol import Mount
 
 
@@ -39,9 +39,9 @@ class PipelineSecret:
         except OSError as error:
             raise SettingsError(f"secret {self.name}: {self.file}: {error.strerror}") from error
         for key, value in values.items():
-            if len(value.strip()) < SHORTEST:
+            if len(value.strip()) < MIN_LENGTH:
                 raise SettingsError(
-                    f"secret {self.name}: {key} has fewer than {SHORTEST} bytes, so it cannot be "
+                    f"secret {self.name}: {key} has fewer than {MIN_LENGTH} bytes, so it cannot be "
                     f"kept out of logs; use a longer one"
                 )
         return values
@@ -76,7 +76,9 @@ def give_secrets(
     values: list[bytes] = []
     for number, asked in enumerate(wanted):
         secret = next((each for each in known if each.name == asked.name), None)
-        if secret is None or not any(names(p, repository) for p in secret.repositories):
+        if secret is None or not any(
+            matches_repository(p, repository) for p in secret.repositories
+        ):
             # The same message for both: a pipeline must not find out which secrets exist.
             raise Refused(
                 f"secret {asked.name} is not available to {repository}; the operator lists it, with "

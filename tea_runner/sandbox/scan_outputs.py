@@ -16,8 +16,8 @@ from tea_runner.core.results.output_policy import (
     OutputNameRules,
     Refusal,
     WrittenFile,
+    printable,
     refusals,
-    shown,
 )
 from tea_runner.host.openat import DirectoryEntry, TooManyEntries, open_file, walk
 
@@ -75,7 +75,7 @@ def scan_outputs(
     size = 0
     device = os.lstat(out).st_dev
     try:
-        for entry in walk(out, max_entries=limits.files, max_depth=rules.deepest):
+        for entry in walk(out, max_entries=limits.files, max_depth=rules.max_depth):
             non_empty.add(entry.path.rpartition("/")[0])
             reason = _kind_refusal(entry, device, rules)
             if reason:
@@ -131,8 +131,8 @@ def _kind_refusal(entry: DirectoryEntry, device: int, rules: OutputNameRules) ->
     if kind == stat.S_IFLNK:
         return ""
     if kind == stat.S_IFDIR:
-        if entry.depth >= rules.deepest:
-            return f"lies deeper than {rules.deepest} directories: too deep"
+        if entry.depth >= rules.max_depth:
+            return f"lies deeper than {rules.max_depth} directories: too deep"
         return "" if mode & 0o500 == 0o500 else f"is closed to its owner (mode {mode & 0o777:03o})"
     if mode & 0o7000:
         return f"is setuid, setgid or sticky (mode {mode & 0o7777:04o})"
@@ -156,7 +156,7 @@ def _attributes(entry: DirectoryEntry) -> str:
         os.close(descriptor)
     for name in names:
         if name.startswith(("user.", "system.posix_acl", "security.capability", "trusted.")):
-            return f"has the attribute {shown(name)}, which a result cannot keep"
+            return f"has the attribute {printable(name)}, which a result cannot keep"
     return ""
 
 

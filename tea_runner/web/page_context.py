@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flask import Response, jsonify, make_response, render_template
 
 from tea_runner.core.errors import NotFound
-from tea_runner.core.hook import is_repository
+from tea_runner.core.hook import is_repository_name
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
 from tea_runner.core.planning.states import ENDED_STATES
@@ -98,7 +98,7 @@ class PageContext:
         """What has runs, the latest first, and what only has a hook."""
         said = [*self.site.settings.repositories, *(h.repository for h in self.site.hooks.all())]
         names = [*self.site.runs.repositories(), *sorted(said)]
-        return [name for name in dict.fromkeys(names) if is_repository(name)]
+        return [name for name in dict.fromkeys(names) if is_repository_name(name)]
 
     def forge(self, repository: str, commit: str = "") -> str:
         """A repository's or a commit's page on the forge; empty where there is none."""

@@ -13,7 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
 from tea_runner.core.errors import NotFound, TeaError
-from tea_runner.core.hook import is_repository
+from tea_runner.core.hook import is_repository_name
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
@@ -124,7 +124,7 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     as_json = False
     if full not in known:
         full, as_json = split_json_suffix(full)
-    if not is_repository(full) or full not in known:
+    if not is_repository_name(full) or full not in known:
         raise NotFound("there is no such repository here; tea-runner hook add connects one")
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)

@@ -124,7 +124,7 @@ class Site(DatasetSite, SandboxSite):
             secret=self.secret,
             lease=int(self.settings.worker.lease),
             crashes=self.settings.worker.crashes,
-            redact=self.redactor.text,
+            redact=self.redactor.redact_text,
         )
 
     @cached_property
@@ -180,7 +180,7 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.job_logs import JobLog
 
         limit = self.settings.log.max_bytes
-        return JobLog(self.redis, job_id, limit, redact=self.redactor.data)
+        return JobLog(self.redis, job_id, limit, redact=self.redactor.redact)
 
     def log(self, job_id: str) -> LogReader:
         """Reader of a job's log."""

@@ -80,7 +80,7 @@ def test_a_script_that_the_command_will_not_see_is_a_bad_habit(dataset: Dataset)
     said = dataset.tea("lint")
 
     assert said.code == 0
-    assert "bad habit: transform.cmd[1]: the command does not see tools/x.sh" in said.out
+    assert "warning: transform.cmd[1]: the command does not see tools/x.sh" in said.out
     assert 'write transform.code: ["/tools/x.sh"]' in said.out
     assert dataset.tea("lint", "--strict").code == 1
 
@@ -89,7 +89,7 @@ def test_a_glob_that_matches_nothing_is_said(dataset: Dataset) -> None:
     """Zero datums is no error, but seldom meant."""
     dataset.write({"shout/spec.yml": SHOUT.replace('"/*"', '"/*.csv"')})
 
-    assert "bad habit: input.pfs.glob: /*.csv matches nothing in raw" in dataset.tea("lint").out
+    assert "warning: input.pfs.glob: /*.csv matches nothing in raw" in dataset.tea("lint").out
 
 
 def test_a_pipeline_file_that_would_be_annexed_is_said(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from tea_runner.core.delivery import (
     PushEvent,
     dialect,
     is_signed,
-    not_a_work_branch,
     parse_delivery,
+    reason_to_ignore,
 )
-from tea_runner.core.hook import is_repository, names
+from tea_runner.core.hook import is_repository_name, matches_repository
 
 RECORDED = Path(__file__).parent / "deliveries"
 AFTER = "4bb71d674bc20617b13042dfcd1f64d75949cb69"
@@ -115,7 +115,7 @@ def push(ref: str) -> bytes:
 )
 def test_refs_that_start_nothing_are_ignored_with_a_reason(ref: str, reason: str) -> None:
     """They are fine for the forge, so it is told that all is well."""
-    assert reason == not_a_work_branch(ref)
+    assert reason == reason_to_ignore(ref)
     assert parse_delivery("push", push(ref)) == Ignored(
         reason=reason, repository="lab/edges", repository_id=1
     )
@@ -157,12 +157,12 @@ def test_branches_of_people_are_taken(ref: str) -> None:
 
 def test_patterns_name_repositories() -> None:
     """A star stands for one part and never for the slash."""
-    assert names("lab/*", "lab/edges")
-    assert names("*/*", "lab/edges")
-    assert names("lab/edges", "lab/edges")
-    assert not names("lab/*", "lab2/edges")
-    assert not names("*", "lab/edges")
-    assert not names("lab/edges", "lab/edges2")
+    assert matches_repository("lab/*", "lab/edges")
+    assert matches_repository("*/*", "lab/edges")
+    assert matches_repository("lab/edges", "lab/edges")
+    assert not matches_repository("lab/*", "lab2/edges")
+    assert not matches_repository("*", "lab/edges")
+    assert not matches_repository("lab/edges", "lab/edges2")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_patterns_name_repositories() -> None:
 )
 def test_what_is_no_repository_is_known(name: str) -> None:
     """Names are one owner and one name, of letters, digits, dot, dash and underscore."""
-    assert not is_repository(name)
+    assert not is_repository_name(name)
 
 
 def test_a_long_list_of_files_is_read_in_time() -> None:

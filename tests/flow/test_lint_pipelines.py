@@ -122,7 +122,7 @@ def test_a_glob_that_matches_nothing_is_a_bad_habit() -> None:
     """The pipeline would run, with no datums."""
     assert rows({**TWO, "copy/spec.yml": spec("copy", pfs(glob="/*.csv"))}) == [
         (
-            "bad habit",
+            "warning",
             "copy/spec.yml",
             "input.pfs.glob",
             "/*.csv matches nothing in raw",
@@ -170,7 +170,7 @@ def test_a_script_that_the_command_cannot_find_is_a_bad_habit(
     """A near name is suggested, or how to make it visible."""
     (found,) = rows({**TWO, **files})
 
-    assert (found[0], found[3], found[4]) == ("bad habit", message, hint)
+    assert (found[0], found[3], found[4]) == ("warning", message, hint)
     assert found[2].startswith("transform.cmd[")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery import A_TEST, Ignored, PushEvent, is_signed, parse_delivery
+from tea_runner.core.delivery import TEST_DELIVERY, Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
@@ -84,7 +84,7 @@ def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) 
         (came,) = recorder.wait(1)
     event = parse_delivery(came.event, came.body)
     assert isinstance(event, Ignored)
-    assert A_TEST == event.reason
+    assert TEST_DELIVERY == event.reason
 
 
 def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 from tests.hostile.forge import HostileForge
 from tests.hostile.litter import make
-from tests.hostile.unchanged import redis_of, refs_of
+from tests.hostile.unchanged import redis_of, results_prefix
 
 _ROWS = json.loads((Path(__file__).parent / "outputs" / "outputs.json").read_text("ascii"))
 _LIMITS = OutputLimits(size=1_000_000, files=1_000)
-_RULES = OutputNameRules(deepest=100)
+_RULES = OutputNameRules(max_depth=100)
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=[f"{row['row']} {row['name']}" for row in _ROWS])
@@ -31,7 +31,7 @@ def test_outputs_get_the_answer_that_the_table_states(row: dict[str, Any], tmp_p
     out.mkdir()
     for step in row["make"]:
         make(out, step)
-    rules = OutputNameRules(deepest=100, taken=frozenset(row.get("taken", ())))
+    rules = OutputNameRules(max_depth=100, reserved=frozenset(row.get("taken", ())))
     found = scan_outputs(
         out,
         home="home",
@@ -144,7 +144,7 @@ def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) ->
     files |= {f"raw/{name}.json": json.dumps(row["make"]) for name, row in rows.items()}
     try:
         forge.make("mine", {"files": files})
-        before = refs_of(forge)
+        before = results_prefix(forge)
         met = forge.meet("mine")
         planned = forge.planner.plan("lab/mine", "main")
         assert planned is not None
@@ -157,7 +157,7 @@ def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) ->
                 wrong[row["name"]] = said
         assert {} == wrong
         assert "failed" == met.state
-        after = refs_of(forge)["mine"]
+        after = results_prefix(forge)["mine"]
         assert before["mine"] == {r: oid for r, oid in after.items() if "refs/tea/" not in r}
         told = str([redis_of(forge), met.said])
         assert "Traceback" not in told

@@ -18,7 +18,7 @@ from tea_runner.core.hook import Hook
 from tea_runner.web.gunicorn_config import APPLICATION
 from tea_runner.web.wsgi import FLAGS
 from tests.hostile.forge import HostileForge
-from tests.hostile.unchanged import files_of, redis_of, refs_of
+from tests.hostile.unchanged import files_of, redis_of, results_prefix
 from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, WIRE, Row, WireRow
 from tests.web.server import Server, serving
 
@@ -37,7 +37,7 @@ class Whole(NamedTuple):
         folders = [self.forge.root / name for name in ("host", "scratch", "canaries", "store")]
         files = files_of(*(folder for folder in folders if folder.exists()))
         kept = {name: about for name, about in files.items() if not name.endswith(".tested")}
-        return redis_of(self.forge, _COUNTED), refs_of(self.forge), kept
+        return redis_of(self.forge, _COUNTED), results_prefix(self.forge), kept
 
     def counts(self) -> dict[str, float]:
         """Deliveries by their end, as ``/metrics`` tells them a moment after the answer."""

@@ -13,7 +13,7 @@ import pytest
 
 from tea_runner.core.spec.parse import parse_specs
 from tests.hostile.forge import HostileForge
-from tests.hostile.unchanged import TOLD, files_of, redis_of, refs_of
+from tests.hostile.unchanged import TOLD, files_of, redis_of, results_prefix
 
 _ROWS = json.loads((Path(__file__).parent / "specs" / "specs.json").read_text("ascii"))
 _IDS = [f"{row['row']} {row['name']}" for row in _ROWS]
@@ -61,7 +61,7 @@ def test_a_push_with_such_a_file_is_answered_in_the_same_words(
     forge.make(
         name, {"files": {"up/spec.yml": {"file": row["text"], "times": row.get("times", 1)}}}
     )
-    before, asked = refs_of(forge), redis_of(forge, *TOLD)
+    before, asked = results_prefix(forge), redis_of(forge, *TOLD)
 
     advance = forge.planner.plan(f"lab/{name}", "main")
 
@@ -77,7 +77,7 @@ def test_a_push_with_such_a_file_is_answered_in_the_same_words(
     assert row.get("jobs", 0) or asked == redis_of(forge, *TOLD)
     for job in waiting:
         forge.site.jobs.cancel(job)
-    assert before == refs_of(forge)
+    assert before == results_prefix(forge)
     scratch = forge.root / "scratch"
     assert {} == {path: about for path, about in files_of(scratch).items() if "lock" not in path}
 

@@ -48,7 +48,7 @@ def content(redis: Any, name: bytes) -> Any:
     return read[kind]()
 
 
-def refs_of(forge: HostileForge) -> dict[str, dict[str, str]]:
+def results_prefix(forge: HostileForge) -> dict[str, dict[str, str]]:
     """All refs of all repositories."""
     places = sorted((forge.root / "forge" / "lab").glob("*.git"))
     return {place.stem: forge.tips(place.stem) for place in places}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
 from tea_runner.core.git.branch import belongs_to_annex
-from tea_runner.core.git.scope import refs_of, scope_of
+from tea_runner.core.git.scope import results_prefix, scope_of
 from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results import manifest_text
@@ -85,7 +85,7 @@ class MemoryDataset:
     def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
         """Results at refs of jobs: the scope's own first, a recomputed one before others."""
         found: dict[str, tuple[str, Result]] = {}
-        for prefix in dict.fromkeys((refs_of(scope), refs_of(""))):
+        for prefix in dict.fromkeys((results_prefix(scope), results_prefix(""))):
             here: dict[str, tuple[str, Result]] = {}
             for ref, oid in sorted(self._fetched.items()):
                 for result in self._results_at(oid) if ref.startswith(prefix) else ():

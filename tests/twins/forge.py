@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.hook import ForgeHook, names
+from tea_runner.core.hook import ForgeHook, matches_repository
 from tea_runner.ports import StatusState
 
 #: Longest description that forges keep (Gitea).
@@ -61,7 +61,9 @@ class MemoryForge:
         if not self.reachable:
             raise ForgeError("the forge does not answer")
         return sorted(
-            name for name in self._repositories if any(names(each, name) for each in patterns)
+            name
+            for name in self._repositories
+            if any(matches_repository(each, name) for each in patterns)
         )
 
     def repository_id(self, repository: str) -> int | None:

@@ -87,7 +87,7 @@ class Content(NamedTuple):
     digest: str
 
     @property
-    def is_weak(self) -> bool:
+    def is_forgeable(self) -> bool:
         """Whether somebody can make other content with this identity."""
         return self.algorithm in ("MD5", "SHA1")
 

@@ -52,7 +52,7 @@ def edit_datums(
     changed: Iterable[str],
 ) -> EditedDatums:
     """The datums after some files of the listing went, came, or have other content."""
-    left = listing.edited(gone=gone, come=come)
+    left = listing.edited(removed=gone, added=come)
     now = list(datums)
     edits: list[DatumEdit] = []
     there = _datums(pipeline, [*come, *changed])

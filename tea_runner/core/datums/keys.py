@@ -21,7 +21,7 @@ from tea_runner.core.pipeline import Pipeline
 FORMAT = 1
 
 
-class SeenFile(NamedTuple):
+class VisibleFile(NamedTuple):
     """A file as the command sees it: the path within its view and what it holds.
 
     *content* is None for the empty stand-ins of ``empty_files``.
@@ -32,7 +32,7 @@ class SeenFile(NamedTuple):
     content: Content | None
 
 
-class SeenInput(NamedTuple):
+class VisibleInput(NamedTuple):
     """One entry as the command sees it: the input's name, the entry's path, its files."""
 
     name: str
@@ -40,11 +40,11 @@ class SeenInput(NamedTuple):
     is_dir: bool
     join_on: str
     group_by: str
-    files: tuple[SeenFile, ...]
+    files: tuple[VisibleFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class KeyBase:
     """What all datums of a pipeline share, hashed once, in four parts so that a change can be named."""
 
     command: str
@@ -92,7 +92,7 @@ def _digest(*values: object) -> str:
     return hashlib.sha256(canonical(values)).hexdigest()
 
 
-def _file(file: SeenFile) -> bytes:
+def _file(file: VisibleFile) -> bytes:
     name, executable, content = file
     path = name.encode("utf-8", "surrogateescape")
     if content is None:
@@ -109,8 +109,8 @@ def _file(file: SeenFile) -> bytes:
 
 
 def base(
-    pipeline: Pipeline, environment: Sequence[str], code: Iterable[SeenFile], *, push: str = ""
-) -> Base:
+    pipeline: Pipeline, environment: Sequence[str], code: Iterable[VisibleFile], *, push: str = ""
+) -> KeyBase:
     """The part of the key that does not depend on the datum.
 
     :param environment: identity of what the command runs in, such as ``("host",)`` or
@@ -119,7 +119,7 @@ def base(
     :param code: the declared files that the command sees besides its inputs.
     """
     transform = pipeline.transform
-    return Base(
+    return KeyBase(
         command=_digest(
             transform.cmd,
             transform.stdin,
@@ -148,7 +148,7 @@ def combined_digest(keys: Sequence[str]) -> str:
     return _digest(tuple(keys))[:16]
 
 
-def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
+def key_maker(shared: KeyBase) -> Callable[[Sequence[VisibleInput]], str]:
     """What makes the keys of one pipeline: how they all begin is hashed once.
 
     64 hex digits: same key, same result, in any repository, branch, path or year.
@@ -166,7 +166,7 @@ def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
 
     names: dict[str, bytes] = {}
 
-    def make(inputs: Sequence[SeenInput]) -> str:
+    def make(inputs: Sequence[VisibleInput]) -> str:
         digest = begun.copy()
         for name, path, is_dir, join_on, group_by, files in inputs:
             # ``canonical`` of the five, written out: this runs once for each datum.
@@ -206,6 +206,6 @@ def key_maker(shared: Base) -> Callable[[Sequence[SeenInput]], str]:
     return make
 
 
-def datum_key(shared: Base, inputs: Sequence[SeenInput]) -> str:
+def datum_key(shared: KeyBase, inputs: Sequence[VisibleInput]) -> str:
     """One key; see :func:`key_maker`."""
     return key_maker(shared)(inputs)

@@ -20,12 +20,12 @@ class Listing:
         #: Sorted by code points, each once.
         self.files: Sequence[str] = files if in_order else sorted(set(files))
 
-    def edited(self, *, gone: Iterable[str], come: Iterable[str]) -> Listing:
+    def edited(self, *, removed: Iterable[str], added: Iterable[str]) -> Listing:
         """The listing without some files that it has, and with some that it has not."""
         files = list(self.files)
-        for path in gone:
+        for path in removed:
             del files[bisect_left(files, path)]
-        for path in come:
+        for path in added:
             insort(files, path)
         new = Listing(())
         new.files = files

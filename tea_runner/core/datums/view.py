@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
-from tea_runner.core.datums.keys import SeenFile, SeenInput
+from tea_runner.core.datums.keys import VisibleFile, VisibleInput
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
@@ -61,7 +61,7 @@ class Source:
         return f"{prefix}/{relative}" if prefix and relative else prefix or relative
 
 
-class Shown(NamedTuple):
+class ViewFile(NamedTuple):
     """One file of a view: where the command sees it, and which input's file it is."""
 
     visible: str
@@ -73,8 +73,8 @@ class Shown(NamedTuple):
 class View:
     """All that a command sees of its datum."""
 
-    inputs: tuple[SeenInput, ...]
-    files: tuple[Shown, ...]
+    inputs: tuple[VisibleInput, ...]
+    files: tuple[ViewFile, ...]
     #: Input name to the visible path of its (last) entry, relative to the root of the view.
     places: dict[str, str]
     #: Values that the match gave: join_on and group_by of each input, by name of the variable.
@@ -86,7 +86,7 @@ def make_view(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> Vi
 
     *sources* belong to the pipeline's pfs inputs, in their order.
     """
-    shown: list[Shown] = []
+    shown: list[ViewFile] = []
     inputs = view_maker(pipeline, sources)(datum, shown)
     variables: dict[str, str] = {}
     for seen in inputs:
@@ -99,10 +99,10 @@ def make_view(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> Vi
 
 
 #: A datum in, and a list for its files where they are wanted; the inputs of its view out.
-Looker = Callable[[Datum, "list[Shown] | None"], tuple[SeenInput, ...]]
+ViewMaker = Callable[[Datum, "list[ViewFile] | None"], tuple[VisibleInput, ...]]
 
 
-def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
+def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
     """What tells of each datum the part of its view that is in its key.
 
     It runs once for each datum of a plan, so what is the same for all is looked at here.
@@ -112,14 +112,14 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
     empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
     plain = not hidden and not in_dataset
 
-    def look(datum: Datum, shown: list[Shown] | None) -> tuple[SeenInput, ...]:
+    def look(datum: Datum, shown: list[ViewFile] | None) -> tuple[VisibleInput, ...]:
         if plain and shown is None and len(datum) == 1 and not datum[0].is_dir:
             # One file: what follows, written out, because nearly all large plans are of such datums.
             number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
-            file = fast_new(SeenFile, (at, executable, None if empty[number] else identity))
-            return (fast_new(SeenInput, (name, at, is_dir, join_on, group_by, (file,))),)
+            file = fast_new(VisibleFile, (at, executable, None if empty[number] else identity))
+            return (fast_new(VisibleInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
         for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry
@@ -130,20 +130,20 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> Looker:
                 rest = path[len(root) :].lstrip("/") if is_dir else ""
                 visible = posixpath.join(at, rest) if rest else at
                 executable, identity, _, _ = source.fact(path)
-                files.append(SeenFile(visible, executable, None if empty[number] else identity))
+                files.append(VisibleFile(visible, executable, None if empty[number] else identity))
                 if shown is not None:
-                    shown.append(Shown(visible, number, path))
+                    shown.append(ViewFile(visible, number, path))
             if len(files) > 1:
                 files.sort(key=_visible)
             if hidden:
                 join_on = group_by = ""
-            inputs.append(SeenInput(name, at, is_dir, join_on, group_by, tuple(files)))
+            inputs.append(VisibleInput(name, at, is_dir, join_on, group_by, tuple(files)))
         return tuple(inputs)
 
     return look
 
 
-def _visible(file: SeenFile) -> str:
+def _visible(file: VisibleFile) -> str:
     return file.path
 
 

@@ -1,8 +1,8 @@
-"""A dataset's .gitattributes in, the annex backend that it asks for out."""
+"""The annex backend that a dataset's ``.gitattributes`` selects."""
 
 from __future__ import annotations
 
-#: What git-annex uses when nobody says otherwise (git-annex-backends(1)).
+#: git-annex's default backend (git-annex-backends(1)).
 DEFAULT_BACKEND = "SHA256E"
 
 

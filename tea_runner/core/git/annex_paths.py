@@ -1,4 +1,4 @@
-"""Annex keys in, the places that git-annex gives them out: symlink targets and log paths.
+"""Paths that git-annex derives from a key: symlink targets, object directories, location logs.
 
 Source: git-annex's documentation, "internals/hashing" (hashdirmixed, hashdirlower) and
 "location_tracking".
@@ -17,27 +17,27 @@ def _digest(key: str) -> bytes:
 
 
 def mixed_directory(key: str) -> str:
-    """``Xy/Zw``: where a repository with a working tree keeps the key's content."""
+    """``Xy/Zw``: the object directory in repositories with a working tree (hashdirmixed)."""
     (word,) = struct.unpack("<I", _digest(key)[:4])
     letters = [_LETTERS[(word >> (6 * index)) & 31] for index in range(4)]
     return f"{letters[1]}{letters[0]}/{letters[3]}{letters[2]}"
 
 
 def lower_directory(key: str) -> str:
-    """``abc/def``: where bare repositories and the git-annex branch keep the key."""
+    """``abc/def``: the directory in bare repositories and on the git-annex branch (hashdirlower)."""
     text = _digest(key).hex()
     return f"{text[:3]}/{text[3:6]}"
 
 
 def link_target(key: str, path: str) -> str:
-    """Target of the symlink that stands for the key at *path* of a dataset."""
+    """Target of the key's symlink at *path* of a dataset."""
     up = "../" * path.count("/")
     name = file_name(key)
     return f"{up}.git/annex/objects/{mixed_directory(key)}/{name}/{name}"
 
 
 def file_name(key: str) -> str:
-    """The key as a file's name: ``/`` and its escapes encoded as git-annex does."""
+    """The key as a file name, with ``/`` and git-annex's escapes encoded."""
     return key.replace("&", "&a").replace("%", "&s").replace(":", "&c").replace("/", "%")
 
 
@@ -47,10 +47,10 @@ def log_path(key: str) -> str:
 
 
 def merge_location(log: bytes, uuid: str, seconds: int) -> bytes:
-    """A location log that says that *uuid* has the content.
+    """The location log with an entry that the repository *uuid* has the content.
 
-    Lines are ``<seconds>s <0|1> <uuid>``; the newest line of a uuid counts.  An entry that says so
-    already is kept, so that doing it twice is doing it once.
+    Lines are ``<seconds>s <0|1> <uuid>``, and the newest line of a uuid counts.  The log is returned
+    unchanged if it already has such an entry.
     """
     newest: dict[str, tuple[float, bytes]] = {}
     for line in log.splitlines():
@@ -64,10 +64,10 @@ def merge_location(log: bytes, uuid: str, seconds: int) -> bytes:
         who = parts[2].decode("utf-8", "surrogateescape")
         if who not in newest or newest[who][0] < when:
             newest[who] = (when, line)
-    mine = newest.get(uuid)
-    if mine is not None:
-        if mine[1].split(b" ")[1] == b"1":
+    present = newest.get(uuid)
+    if present is not None:
+        if present[1].split(b" ")[1] == b"1":
             return log
-        seconds = max(seconds, int(mine[0]) + 1)
+        seconds = max(seconds, int(present[0]) + 1)
     newest[uuid] = (seconds, b"%ds 1 %s" % (seconds, uuid.encode()))
     return b"".join(line + b"\n" for _, (_, line) in sorted(newest.items()))

@@ -1,33 +1,34 @@
-"""A branch's name in, whose branch it is and whether the settings name it out."""
+"""Classify branches by their names: git-annex's own, pull requests, those that settings select."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-#: Branches of approved commits of pull requests are this and the request's number.
-PULLS = "pull/"
+#: Prefix of the branches of approved pull requests; the request's number follows.
+PULL_REQUEST_PREFIX = "pull/"
 
 
 def belongs_to_annex(branch: str) -> bool:
-    """Whether git-annex keeps its own account there, so that nobody works on it."""
+    """Whether the branch is maintained by git-annex (``git-annex``, ``synced/…``)."""
     return branch == "git-annex" or branch.startswith("synced/")
 
 
-def is_pull(branch: str) -> bool:
-    """Whether this is the branch of a pull request: what stands there came from anybody."""
-    return branch.startswith(PULLS)
+def is_pull_request_branch(branch: str) -> bool:
+    """Whether this is the branch of a pull request, whose content is untrusted."""
+    return branch.startswith(PULL_REQUEST_PREFIX)
 
 
-def is_named(branch: str, patterns: Iterable[str]) -> bool:
-    """Whether a pattern such as ``main``, ``release/*`` or ``*`` names this branch."""
+def matches_any(branch: str, patterns: Iterable[str]) -> bool:
+    """Whether any pattern (``main``, ``release/*``, ``*``) matches the branch."""
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
 def is_processed(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> bool:
-    """Whether the settings have this branch processed.
+    """Whether the settings select this branch.
 
-    :param patterns: of the setting ``branches``.
-    :param pull_requests: the setting of that name; without it no pattern names a pull request's branch.
+    :param patterns: the setting ``branches``.
+    :param pull_requests: the setting ``pull_requests``; without it no pattern matches the branch of
+        a pull request.
     """
-    return (pull_requests or not is_pull(branch)) and is_named(branch, patterns)
+    return (pull_requests or not is_pull_request_branch(branch)) and matches_any(branch, patterns)

@@ -1,4 +1,4 @@
-"""A raw commit object in, what was signed and the signature out, and back (git's ``gpgsig`` header)."""
+"""Split the signature from a raw commit object and join it again (git's ``gpgsig`` header)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
 
 
 def split_signature(commit: bytes) -> tuple[bytes, bytes | None]:
-    """The commit without its signatures, which is what was signed, and the signature; None without one."""
+    """The signed data (the commit without its signatures) and the signature, or None without one."""
     header, gap, message = commit.partition(b"\n\n")
     kept: list[bytes] = []
     signature: list[bytes] | None = None
@@ -26,7 +26,7 @@ def split_signature(commit: bytes) -> tuple[bytes, bytes | None]:
 
 
 def join_signature(commit: bytes, signature: bytes, *, sha256: bool = False) -> bytes:
-    """The commit with the signature where git puts it: the last of its headers."""
+    """The commit with the signature as its last header, where git puts it."""
     header, gap, message = commit.partition(b"\n\n")
     name = _HEADERS[1] if sha256 else _HEADERS[0]
     lines = signature.rstrip(b"\n").split(b"\n")

@@ -1,7 +1,6 @@
-"""The beginning of refs' names in, git's question for them out; the answer in, refs with their ids out.
+"""Requests and responses of git's ``ls-refs`` command over HTTP (gitprotocol-v2(5)).
 
-Version 2 of git's protocol, whose requests need nothing before them: one question, one answer, and
-only the refs that were asked for.
+Version 2 is stateless: one request, one response, with only the refs below the requested prefixes.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 
 CONTENT_TYPE = "application/x-git-upload-pack"
-#: Says which version of the protocol is spoken.
 HEADERS = {
     "Git-Protocol": "version=2",
     "Content-Type": f"{CONTENT_TYPE}-request",
@@ -21,19 +19,19 @@ _DELIMITER, _END = b"0001", b"0000"
 
 
 def ls_refs_request(*prefixes: str) -> bytes:
-    """What is sent."""
-    said = (
+    """The body of the request for all refs below these prefixes."""
+    packets = (
         _packet(b"command=ls-refs\n"),
         _DELIMITER,
         *(_packet(f"ref-prefix {prefix}\n".encode()) for prefix in prefixes),
         _END,
     )
-    return b"".join(said)
+    return b"".join(packets)
 
 
 def parse_ls_refs(data: bytes, *prefixes: str) -> dict[str, str] | None:
-    """Refs below the prefixes with their ids; None when this is no whole answer, which is never "no refs"."""
-    found = {}
+    """Names and ids of the refs below the prefixes; None when the response is malformed or truncated."""
+    refs = {}
     at = 0
     while (length := data[at : at + 4]) != _END:
         if not _LENGTH.fullmatch(length):
@@ -44,9 +42,9 @@ def parse_ls_refs(data: bytes, *prefixes: str) -> dict[str, str] | None:
             return None
         name = row[2].decode("utf-8", "replace")
         if name.startswith(prefixes):
-            found[name] = row[1].decode()
+            refs[name] = row[1].decode()
         at = end
-    return found if at + 4 == len(data) else None
+    return refs if at + 4 == len(data) else None
 
 
 def _packet(line: bytes) -> bytes:

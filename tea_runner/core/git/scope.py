@@ -1,8 +1,8 @@
-"""A branch and the operator's trusted branches in, the scope out whose results it may read and write.
+"""Scopes: which results a branch may read and write.
 
-The trusted scope is the empty text: its results may be used by every branch.  A branch that is not
-trusted has a scope of its own: it reads the trusted results too, and writes only there.  So nobody
-who may push to *some* branch decides what another one's results are.
+The trusted scope is the empty string: every branch may use its results.  A branch that is not
+trusted has a scope of its own; it also reads the trusted results, and writes to its own scope only.
+So a person who can push to *some* branch cannot change the results of another.
 """
 
 from __future__ import annotations
@@ -11,41 +11,43 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from tea_runner.core.git.branch import is_named, is_pull
+from tea_runner.core.git.branch import is_pull_request_branch, matches_any
 
-#: Where results of trusted branches stand until they are settled, and those of all others.
-TRUSTED_REFS = "refs/tea/jobs/"
-OTHER_REFS = "refs/tea/scopes/"
+#: Ref prefixes of unpublished results: of trusted branches, and of each other scope.
+TRUSTED_RESULTS = "refs/tea/jobs/"
+SCOPED_RESULTS = "refs/tea/scopes/"
 
 
 def scope_of(branch: str, trusted: Sequence[str]) -> str:
-    """The empty text for a branch that a pattern of *trusted* names, else 16 hex digits of its name.
+    """The branch's scope: empty if a pattern of *trusted* matches it, else 16 hex digits of its name's hash.
 
-    The branch of a pull request is never trusted, whatever the patterns say.
+    The branch of a pull request is never trusted, whatever the patterns are.
     """
-    if is_named(branch, trusted) and not is_pull(branch):
+    if matches_any(branch, trusted) and not is_pull_request_branch(branch):
         return ""
     return hashlib.sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def refs_of(scope: str) -> str:
-    """Where a scope's unsettled results stand."""
-    return f"{OTHER_REFS}{scope}/" if scope else TRUSTED_REFS
+def results_prefix(scope: str) -> str:
+    """The ref prefix of a scope's unpublished results."""
+    return f"{SCOPED_RESULTS}{scope}/" if scope else TRUSTED_RESULTS
 
 
 def queue_namespace(repository: str, scope: str) -> str:
-    """Under which name keys of a repository are kept in the queue: a scope sees its own only."""
+    """The repository's name in Redis keys, so that each scope has its own jobs."""
     return f"{repository}@{scope}" if scope else repository
 
 
-def seal_result(secret: bytes, repository: str, ref: str, data: bytes) -> str:
-    """Proof that one of our workers left this result at this place: who can push cannot make it."""
+def sign_result(secret: bytes, repository: str, ref: str, data: bytes) -> str:
+    """HMAC-SHA256 that proves that one of our workers stored this result under this ref."""
     parts = (repository.encode("utf-8", "surrogateescape"), ref.encode(), data)
     text = b"".join(b"%d:%s" % (len(part), part) for part in parts)
     return hmac.new(secret, b"tea-result\0" + text, "sha256").hexdigest()
 
 
-def is_sealed_result(secret: bytes, repository: str, ref: str, data: bytes, proof: str) -> bool:
-    """Whether the proof is for exactly this."""
-    expected = seal_result(secret, repository, ref, data)
+def verify_result_signature(
+    secret: bytes, repository: str, ref: str, data: bytes, proof: str
+) -> bool:
+    """Whether *proof* is the signature of exactly this result under this ref."""
+    expected = sign_result(secret, repository, ref, data)
     return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""A dataset's .gitmodules in, its subdatasets and the repositories that they come from out."""
+"""Subdatasets of a dataset: its ``.gitmodules`` and the forge repositories that the URLs name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECTION = re.compile(r'^\s*\[submodule "(?P<name>.*)"\]\s*$')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submodule:
-    """One subdataset: where it stands in the dataset, and where it says that it comes from."""
+    """One subdataset: its path in the dataset and its URL."""
 
     path: str
     url: str
@@ -20,7 +20,7 @@ class Submodule:
 
 
 def parse_gitmodules(data: bytes) -> dict[str, Submodule]:
-    """Path to subdataset (gitmodules(5)); lines that are not understood are left out."""
+    """The subdatasets by path (gitmodules(5)); unknown lines are ignored."""
     found: dict[str, dict[str, str]] = {}
     current: dict[str, str] | None = None
     for line in data.decode("utf-8", "surrogateescape").splitlines():
@@ -41,11 +41,10 @@ def parse_gitmodules(data: bytes) -> dict[str, Submodule]:
 
 
 def repository_of(url: str, base: str, own: str) -> str | None:
-    """Which repository of the forge an address names, or None when it names none of them.
+    """The full name (``owner/name``) of the forge's repository that a URL names, or None.
 
-    :param base: the forge's address, without a slash at its end; a subdataset is only ever cloned
-        from below it, whatever its URL says.
-    :param own: ``owner/name`` of the dataset that says so, for relative addresses.
+    :param base: the forge's URL, without a trailing slash; only repositories below it are accepted.
+    :param own: ``owner/name`` of the dataset with the ``.gitmodules``, for relative URLs.
     """
     if url.startswith(("./", "../")):
         joined = posixpath.normpath(posixpath.join(own, url))
@@ -60,5 +59,5 @@ def repository_of(url: str, base: str, own: str) -> str | None:
 def _full_name(path: str) -> str | None:
     name = path.strip("/").removesuffix(".git")
     parts = name.split("/")
-    good = len(parts) == 2 and all(part not in ("", ".", "..") for part in parts)
-    return name if good else None
+    valid = len(parts) == 2 and all(part not in ("", ".", "..") for part in parts)
+    return name if valid else None

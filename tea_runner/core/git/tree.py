@@ -1,7 +1,7 @@
-"""Git tree objects in, listings and edited trees out.
+"""Parse, walk, compare and edit git trees.
 
-Trees are read through a function from tree id to entries, which the caller may remember: equal trees
-have equal ids, so a subtree that did not change is never read twice.
+Trees are read through a function from tree id to entries, whose answers may be cached: equal trees
+have equal ids.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ EXECUTABLE = 0o100755
 
 
 class TreeEntry(NamedTuple):
-    """What one name in a tree stands for."""
+    """One entry of a tree: its mode and the object's id."""
 
     mode: int
     oid: str
 
 
 _entry = functools.partial(fast_new, TreeEntry)
-#: By bytes of an id: what finds mode, name and id of all rows of a tree.
+#: By the length of an id in bytes: finds mode, name and id of all entries of a tree.
 _ROWS = {
     size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL).findall for size in (20, 32)
 }
@@ -42,14 +42,14 @@ TreeWriter = Callable[[Mapping[str, TreeEntry]], str]
 def parse_tree(data: bytes, oid_bytes: int = 20) -> dict[str, TreeEntry]:
     """The entries of a raw tree object (gitformat-pack(5): mode, space, name, NUL, binary id).
 
-    :raises ValueError: when it is none.
+    :raises ValueError: when the data is not a tree.
     """
     rows = _ROWS[oid_bytes](data)
-    # Plans read hundreds of thousands of rows: what is done with each is done by built-in functions.
+    # Plans read hundreds of thousands of rows, so each step runs in built-in functions.
     modes, names, oids = zip(*rows, strict=True) if rows else ((), (), ())
     length = sum(map(len, modes)) + sum(map(len, names)) + len(rows) * (2 + oid_bytes)
     if length != len(data):
-        raise ValueError("this is no tree of git")
+        raise ValueError("not a git tree object")
     numbers = {mode: int(mode, 8) for mode in set(modes)}
     pairs = zip(map(numbers.__getitem__, modes), map(bytes.hex, oids), strict=True)
     texts = [name.decode("utf-8", "surrogateescape") for name in names]
@@ -68,7 +68,7 @@ def format_tree(entries: Mapping[str, TreeEntry]) -> bytes:
 
 
 def lookup(read: TreeReader, root: str, path: str) -> TreeEntry | None:
-    """What stands at *path* below the tree *root*; the root itself for the empty path."""
+    """The entry at *path* below the tree *root*, or None; the root itself for the empty path."""
     entry = TreeEntry(TREE, root)
     for part in path.split("/") if path else ():
         if entry.mode != TREE:
@@ -81,7 +81,7 @@ def lookup(read: TreeReader, root: str, path: str) -> TreeEntry | None:
 
 
 def walk_tree(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
-    """All entries below the tree *root* that are no trees, in byte order of their paths."""
+    """All entries below the tree *root* except trees, in byte order of their paths."""
     stack: list[tuple[str, Iterator[tuple[str, TreeEntry]]]] = [(prefix, _ordered(read(root)))]
     while stack:
         base, entries = stack[-1]
@@ -97,11 +97,11 @@ def walk_tree(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[s
 def differences(
     read: TreeReader, before: str, after: str, prefix: str = ""
 ) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
-    """Path, former and new entry of all that is no tree and differs; equal subtrees are not read."""
+    """Path, old and new entry of each file that differs; equal subtrees are not read."""
     old = read(before) if before else {}
-    fast_new = read(after) if after else {}
-    for name in {**old, **fast_new}:
-        one, other = old.get(name), fast_new.get(name)
+    new = read(after) if after else {}
+    for name in {**old, **new}:
+        one, other = old.get(name), new.get(name)
         if one == other:
             continue
         was = one.oid if one and one.mode == TREE else ""
@@ -114,28 +114,27 @@ def differences(
 
 
 def _ordered(entries: Entries) -> Iterator[tuple[str, TreeEntry]]:
-    # Trees are stored in git's order, which is byte order of full paths.
+    # Entries are stored in git's order, which is byte order of full paths.
     return iter(entries.items())
 
 
 class _Node:
-    """A directory being edited: the entries it had, and what becomes of some of them."""
+    """A directory in which entries are set, removed or edited in turn."""
 
-    __slots__ = ("children", "leaves", "replaced")
+    __slots__ = ("children", "leaves")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
         self.leaves: dict[str, TreeEntry | None] = {}
-        self.replaced = False
 
 
 def edit_tree(
     read: TreeReader, write: TreeWriter, root: str | None, changes: Mapping[str, TreeEntry | None]
 ) -> str | None:
-    """The tree that comes of *root* when each path in *changes* is set, or removed where it is None.
+    """The id of the tree *root* with each path in *changes* set, or removed where its entry is None.
 
-    Directories that become empty disappear.  Only directories on the way to a change are read and
-    written.  Returns None when nothing is left.
+    Directories that become empty are removed.  Only directories above a change are read and written.
+    Returns None when nothing remains.
     """
     top = _Node()
     for path, entry in changes.items():

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.scope import queue_namespace, refs_of
+from tea_runner.core.git.scope import queue_namespace, results_prefix
 from tea_runner.core.planning.plan import Decision
 
 #: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
@@ -66,7 +66,7 @@ class Job:
     @property
     def ref(self) -> str:
         """The ref of its results until the pipeline is settled."""
-        return f"{refs_of(self.scope)}{self.id}"
+        return f"{results_prefix(self.scope)}{self.id}"
 
     @property
     def queue_namespace(self) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits
-from tea_runner.core.datums.keys import Base
+from tea_runner.core.datums.keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.reasons import Reason
@@ -123,7 +123,7 @@ class Plan:
 def decide(
     pipeline: Pipeline,
     keyed: Sequence[KeyedDatum],
-    shared: Base,
+    shared: KeyBase,
     before: Manifest,
     *,
     known: Mapping[str, KnownResult],
@@ -210,7 +210,9 @@ def decide_incremental(
     )
 
 
-def _why(row: Row | None, item: KeyedDatum, shared: Base, before: Manifest) -> tuple[Reason, str]:
+def _why(
+    row: Row | None, item: KeyedDatum, shared: KeyBase, before: Manifest
+) -> tuple[Reason, str]:
     if row is None:
         return "new", ""
     if _stands(row, item):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import SeenFile, SeenInput, base, datum_key
+from tea_runner.core.datums.keys import VisibleFile, VisibleInput, base, datum_key
 from tea_runner.core.errors import UserError
 from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, Transform
 
@@ -27,7 +27,7 @@ class ResolvedError(UserError):
 class LocatedFile:
     """A file of a datum's view, and its path in the dataset."""
 
-    seen: SeenFile
+    seen: VisibleFile
     path: str
     #: The annex key; empty for a file in git.
     key: str = ""
@@ -62,7 +62,7 @@ def pipeline_row(
 
 
 def datum_row(
-    label: str, key: str, place: str, inputs: Sequence[tuple[SeenInput, Sequence[LocatedFile]]]
+    label: str, key: str, place: str, inputs: Sequence[tuple[VisibleInput, Sequence[LocatedFile]]]
 ) -> Document:
     """One datum: label, key, directory of its outputs, and what its command sees."""
     return {
@@ -100,7 +100,7 @@ def recompute_keys(found: object) -> list[tuple[str, str, str, str]]:
             shared = base(pipeline, each["environment"], [_seen(row) for row in each["code"]])
             for datum in each["datums"]:
                 inputs = [
-                    SeenInput(
+                    VisibleInput(
                         str(row["name"]),
                         str(row["path"]),
                         bool(row["directory"]),
@@ -133,12 +133,12 @@ def _file(located: LocatedFile) -> Document:
     return row
 
 
-def _seen(row: Mapping[str, Any]) -> SeenFile:
+def _seen(row: Mapping[str, Any]) -> VisibleFile:
     content = None
     if row["content"] is not None:
         algorithm, _, digest = str(row["content"]).partition(":")
         content = Content(algorithm, int(row["size"]), digest)
-    return SeenFile(str(row["seen"]), bool(row["executable"]), content)
+    return VisibleFile(str(row["seen"]), bool(row["executable"]), content)
 
 
 def _plain(value: object) -> object:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from tea_runner.core.datums.keys import Base
+from tea_runner.core.datums.keys import KeyBase
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 
@@ -69,7 +69,7 @@ class PipelineFreshness:
 
 
 def datum_freshness(
-    keyed: Sequence[KeyedDatum], shared: Base, before: Manifest, lost: Collection[str] = ()
+    keyed: Sequence[KeyedDatum], shared: KeyBase, before: Manifest, lost: Collection[str] = ()
 ) -> tuple[DatumFreshness, ...]:
     """Every datum, in order, then results without a datum.
 
@@ -99,7 +99,7 @@ def datum_freshness(
     return tuple(found)
 
 
-def _changed_part(shared: Base, before: Manifest) -> Cause:
+def _changed_part(shared: KeyBase, before: Manifest) -> Cause:
     """The shared part of the keys that has changed; empty when only inputs have."""
     parts = shared.parts
     names: tuple[Cause, ...] = ("command", "code", "environment", "parameters")

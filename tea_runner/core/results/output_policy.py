@@ -42,7 +42,7 @@ class Refusal(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        return f"output {shown(self.path)} {self.why}" if self.path else self.why
+        return f"output {printable(self.path)} {self.why}" if self.path else self.why
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,14 +51,14 @@ class OutputNameRules:
 
     #: Full paths in the dataset that are not results: the pipeline's file, its code.
     #: What lies below one of them is refused, too.
-    taken: frozenset[str] = frozenset()
+    reserved: frozenset[str] = frozenset()
     #: Names with control characters, or that are not UTF-8.
-    odd_names: bool = False
+    allow_odd_names: bool = False
     #: Names that only some systems can tell apart, or have.
-    unportable: bool = False
-    longest_name: int = 255
-    longest_path: int = 4096
-    deepest: int = 100
+    allow_unportable: bool = False
+    max_name_bytes: int = 255
+    max_path_bytes: int = 4096
+    max_depth: int = 100
 
 
 #: Never names of results, at any depth: git's, git-annex's, DataLad's.
@@ -122,7 +122,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     """A path for people: what could not be read or would move the cursor is escaped."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     text = re.sub(
@@ -133,20 +133,20 @@ def shown(path: str) -> str:
     return repr(text)[0] + text[:300] + ("…" if len(text) > 300 else "") + repr(text)[0]
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """One name as the most forgetful file system takes it: case, form, invisible characters."""
     text = name.split(":", 1)[0] if name.lower().startswith(".git") else name
     text = text.translate(_IGNORED).rstrip(". ")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def name_refusal(name: str, rules: OutputNameRules) -> str:
+def reason_to_refuse_name(name: str, rules: OutputNameRules) -> str:
     """Why one component of a path is refused, or nothing."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         return "has a path that leads elsewhere"
     # on Windows a backslash parts directories: each part is a name
     for part in name.split("\\"):
-        seen = folded(part)
+        seen = fold_name(part)
         short = _SHORT.fullmatch(seen)
         if (
             seen in _NAMES
@@ -154,15 +154,15 @@ def name_refusal(name: str, rules: OutputNameRules) -> str:
             or (short and any(stem.startswith(short["stem"]) for stem in _STEMS))
             or (short and short["stem"] in _HASHED)
         ):
-            return f"is not allowed: {shown(part)} means something to git, DataLad or a forge"
-    if len(name.encode("utf-8", "surrogateescape")) > rules.longest_name:
-        return f"has a name of more than {rules.longest_name} bytes"
-    if not rules.odd_names:
+            return f"is not allowed: {printable(part)} means something to git, DataLad or a forge"
+    if len(name.encode("utf-8", "surrogateescape")) > rules.max_name_bytes:
+        return f"has a name of more than {rules.max_name_bytes} bytes"
+    if not rules.allow_odd_names:
         if _NOT_UTF8.search(name):
             return "has a name that is not UTF-8; rename it, or allow odd names"
         if _CONTROL.search(name):
             return "has a control character in its name; rename it, or allow odd names"
-    if not rules.unportable and (
+    if not rules.allow_unportable and (
         _DEVICES.fullmatch(name.casefold()) or _UNPORTABLE.search(name) or name[-1] in ". "
     ):
         return "has a name that Windows cannot have; rename it, or allow unportable names"
@@ -185,7 +185,7 @@ def refusals(
     paths = [output.path for output in outputs]
     found += _conflicts(paths)
     found += _repositories(paths)
-    if not rules.unportable:
+    if not rules.allow_unportable:
         found += _collisions(paths)
     found += _links(outputs, rules)
     return sorted(set(found))
@@ -194,21 +194,21 @@ def refusals(
 def _path_refusal(path: str, home: str, rules: OutputNameRules, checked: dict[str, str]) -> str:
     parts = path.split("/")
     full = f"{home}/{path}" if home else path
-    if len(full.encode("utf-8", "surrogateescape")) > rules.longest_path:
-        return f"has a path of more than {rules.longest_path} bytes: too long"
-    if len(parts) > rules.deepest:
-        return f"lies deeper than {rules.deepest} directories: too deep"
+    if len(full.encode("utf-8", "surrogateescape")) > rules.max_path_bytes:
+        return f"has a path of more than {rules.max_path_bytes} bytes: too long"
+    if len(parts) > rules.max_depth:
+        return f"lies deeper than {rules.max_depth} directories: too deep"
     for part in parts:
         if part not in checked:
-            checked[part] = name_refusal(part, rules)
+            checked[part] = reason_to_refuse_name(part, rules)
         if checked[part]:
             return checked[part]
-    if rules.taken:
+    if rules.reserved:
         place = ""
         for part in full.split("/"):
             place = f"{place}/{part}" if place else part
-            if place in rules.taken:
-                return f"is not allowed: {shown(place)} is no place for results"
+            if place in rules.reserved:
+                return f"is not allowed: {printable(place)} is no place for results"
     return ""
 
 
@@ -235,7 +235,7 @@ def _repositories(paths: Sequence[str]) -> list[Refusal]:
     for path in paths:
         above = ""
         for part in path.split("/"):
-            inside.setdefault(above, set()).add(folded(part))
+            inside.setdefault(above, set()).add(fold_name(part))
             above = f"{above}/{part}" if above else part
     return [
         Refusal(directory or ".", "is shaped like a git repository, which git would obey")
@@ -250,12 +250,12 @@ def _collisions(paths: Sequence[str]) -> list[Refusal]:
     found: list[Refusal] = []
     every = {place for path in paths for place in (*_parents(path), path)}
     for path in sorted(every):
-        key = "/".join(folded(part) for part in path.split("/"))
+        key = "/".join(fold_name(part) for part in path.split("/"))
         other = first.setdefault(key, path)
         # below directories that collide, everything does: one sentence for the top is enough
         if other != path and path.rpartition("/")[0] == other.rpartition("/")[0]:
             found.append(
-                Refusal(path, f"and {shown(other)}: names collide on some systems; rename one")
+                Refusal(path, f"and {printable(other)}: names collide on some systems; rename one")
             )
     return found
 
@@ -279,12 +279,12 @@ def _link_refusal(link: WrittenFile, rules: OutputNameRules) -> str:
     ups = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
     # ".." after a name leaves by whatever that name links to
     if link.target.startswith("/") or ups > link.path.count("/") or ".." in parts[ups:]:
-        return f"is a link out of the tree, to {shown(link.target)}"
+        return f"is a link out of the tree, to {printable(link.target)}"
     for part in parts[ups:]:
         if part not in ("", "."):
-            why = name_refusal(part, rules)
+            why = reason_to_refuse_name(part, rules)
             if why:
-                return f"is a link to {shown(link.target)}, which {why}"
+                return f"is a link to {printable(link.target)}, which {why}"
     return ""
 
 
@@ -299,26 +299,26 @@ def _resolve(link: WrittenFile, kinds: Mapping[str, WrittenFile | None]) -> str:
             continue
         if part == "..":
             if not here:
-                return f"is a link out of the tree, to {shown(link.target)}"
+                return f"is a link out of the tree, to {printable(link.target)}"
             here.pop()
             continue
         place = "/".join((*here, part))
         if place not in kinds:
-            return f"is a link to {shown(link.target)}, which is not there"
+            return f"is a link to {printable(link.target)}, which is not there"
         there = kinds[place]
         if there is not None and there.kind == "symlink":
             steps += 1
             if steps > 40:
-                return f"is a link that leads nowhere: {shown(link.target)}"
+                return f"is a link that leads nowhere: {printable(link.target)}"
             todo.extend(there.target.split("/")[::-1])
         elif there is not None and any(name not in ("", ".") for name in todo):
-            return f"is a link to {shown(link.target)}, which is not there"
+            return f"is a link to {printable(link.target)}, which is not there"
         else:
             here.append(part)
     return ""
 
 
-def require(found: Iterable[Refusal]) -> None:
+def raise_refusals(found: Iterable[Refusal]) -> None:
     """Nothing, when nothing is refused.
 
     :raises OutputRefused: with the first ten reasons.

@@ -42,6 +42,6 @@ def _by_path(item: OutputAttributes) -> str:
     return ""
 
 
-def asks_for_content(expression: str) -> bool:
+def needs_content(expression: str) -> bool:
     """Whether the size and the name of a file are not enough to judge it."""
     return "mime" in expression

@@ -152,7 +152,7 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
             form.report("error", filled.place("code"), filled.key("code"), error.message)
     if filled.texts("err_stdin") and not filled.texts("err_cmd"):
         form.report(
-            "bad habit",
+            "warning",
             filled.place("err_stdin"),
             filled.key("err_stdin"),
             "err_stdin is read by err_cmd, and there is none",

@@ -32,7 +32,7 @@ Shape = Literal[
 #: works: as in Pachyderm; differs: works, and *note* says how its meaning differs; ignored:
 #: accepted with a warning, and *note* says what happens instead; refused: an error; renamed: an old
 #: name that is read as the field *note* names.
-Standing = Literal["works", "differs", "ignored", "refused", "renamed"]
+Support = Literal["works", "differs", "ignored", "refused", "renamed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class Field:
     name: str
     shape: Shape
     about: str
-    standing: Standing = "works"
+    support: Support = "works"
     note: str = ""
     fields: tuple[Field, ...] = ()
     choices: tuple[str, ...] = ()
@@ -63,15 +63,15 @@ def _f(name: str, shape: Shape, about: str, *fields: Field, **more: object) -> F
 
 
 def _ignored(name: str, shape: Shape, about: str, note: str) -> Field:
-    return Field(name=name, shape=shape, about=about, standing="ignored", note=note)
+    return Field(name=name, shape=shape, about=about, support="ignored", note=note)
 
 
 def _refused(name: str, shape: Shape, about: str, note: str) -> Field:
-    return Field(name=name, shape=shape, about=about, standing="refused", note=note)
+    return Field(name=name, shape=shape, about=about, support="refused", note=note)
 
 
 def _renamed(name: str, shape: Shape, note: str) -> Field:
-    return Field(name=name, shape=shape, about="an older name", standing="renamed", note=note)
+    return Field(name=name, shape=shape, about="an older name", support="renamed", note=note)
 
 
 _OWNER = "repositories belong to their owner on the forge"
@@ -85,7 +85,7 @@ _UNRESERVED = (
 
 
 def _resources(
-    name: str, about: str, note: str = "", *, standing: Standing = "works", memory: str = ""
+    name: str, about: str, note: str = "", *, support: Support = "works", memory: str = ""
 ) -> Field:
     return _f(
         name,
@@ -96,7 +96,7 @@ def _resources(
             "memory",
             "bytes",
             "bytes with a suffix, such as 512M or 2Gi",
-            standing=standing,
+            support=support,
             note=memory,
         ),
         _ignored("disk", "bytes", "scratch space, as memory", _UNRESERVED),
@@ -107,7 +107,7 @@ def _resources(
             _ignored("type", "text", "such as nvidia.com/gpu", _UNRESERVED),
             _ignored("number", "number", "how many", _UNRESERVED),
         ),
-        standing="differs" if note else "works",
+        support="differs" if note else "works",
         note=note,
     )
 
@@ -121,7 +121,7 @@ PFS = _f(
         "text",
         "where the files are",
         required=True,
-        standing="differs",
+        support="differs",
         note="a pipeline's name, or a path in this dataset (. is all of it)",
     ),
     _f(
@@ -136,7 +136,7 @@ PFS = _f(
         "text",
         "branch of the repo",
         default="master",
-        standing="differs",
+        support="differs",
         note="files are read from the commit that was pushed, on whatever branch",
     ),
     _f("join_on", "text", "template over the glob's captures; equal values are joined"),
@@ -198,7 +198,7 @@ CRON = _f(
     _f("overwrite", "boolean", "keep the newest tick only", default="false"),
     _ignored("project", "text", "project of the repo", _OWNER),
     _refused("commit", "text", "a fixed commit", "leave it out"),
-    standing="ignored",
+    support="ignored",
     note="cron inputs are not run yet: the input makes no datums",
 )
 
@@ -225,7 +225,7 @@ TRANSFORM = _f(
         "err_cmd",
         "texts",
         "run when cmd fails; when it succeeds, the datum counts as recovered",
-        standing="differs",
+        support="differs",
         note="a recovered datum is tried again when its key changes, not with each push",
     ),
     _f("err_stdin", "texts", "lines for err_cmd's standard input"),
@@ -243,7 +243,7 @@ TRANSFORM = _f(
         "text",
         "the container",
         default="none: the host's sandbox",
-        standing="differs",
+        support="differs",
         note="name@sha256:… or the name of a datalad-container; a tag may change its meaning",
     ),
     _f(
@@ -268,7 +268,7 @@ TRANSFORM = _f(
         _f("key", "text", "part of the secret that env_var gets"),
         _f("mount_path", "text", "where it appears as a file"),
         _f("env_var", "text", "variable that holds it"),
-        standing="differs",
+        support="differs",
         note="kept by the worker's operator, not by Kubernetes",
     ),
     _ignored(
@@ -297,7 +297,7 @@ TOP = (
         "mapping",
         "who it is",
         _f("name", "text", "up to 63 of A-Z a-z 0-9 _ -", required=True),
-        _f("project", "anything", "project of the pipeline", standing="ignored", note=_OWNER),
+        _f("project", "anything", "project of the pipeline", support="ignored", note=_OWNER),
         required=True,
     ),
     _f("description", "text", "for people"),
@@ -343,7 +343,7 @@ TOP = (
         "job_timeout",
         "duration",
         "time for one job: all tries of all datums that a worker took",
-        standing="differs",
+        support="differs",
         note="counted from when a worker begins a set of datums, not for all datums of a push",
     ),
     _f(
@@ -362,7 +362,7 @@ TOP = (
             "constant",
             "number",
             "at most so many jobs of this pipeline at once",
-            standing="differs",
+            support="differs",
             note="a cap for each branch: workers are started by their operator",
         ),
         _ignored(
@@ -383,11 +383,11 @@ TOP = (
     _ignored(
         "output_branch", "text", "where the results go", "results go to the branch that was pushed"
     ),
-    _resources("resource_requests", "what a datum needs", standing="ignored", memory=_UNRESERVED),
+    _resources("resource_requests", "what a datum needs", support="ignored", memory=_UNRESERVED),
     _resources(
         "resource_limits",
         "what a datum may use",
-        standing="differs",
+        support="differs",
         memory="the operator's limit counts where it is lower",
     ),
     _f(

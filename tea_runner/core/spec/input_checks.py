@@ -12,7 +12,7 @@ from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 MOST_GLOBS = 50
 MOST_INPUTS = 200
 
-_KINDS = tuple(known.name for known in INPUT if known.standing not in ("refused", "renamed"))
+_KINDS = tuple(known.name for known in INPUT if known.support not in ("refused", "renamed"))
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -97,7 +97,7 @@ def _check_template_given(
     )
     for leaf in lacking:
         form.report(
-            "bad habit",
+            "warning",
             leaf.mark,
             leaf.key(template),
             f"no {template}: {effect}",
@@ -112,7 +112,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
         for number in missing[:1]:
             assert glob is not None
             form.report(
-                "bad habit",
+                "warning",
                 filled.place(template),
                 filled.key(template),
                 f"${number} is always empty: the glob has {_counted(glob.captures)}",
@@ -139,7 +139,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
         )
     elif not name.isidentifier():
         form.report(
-            "bad habit",
+            "warning",
             filled.place(where),
             filled.key("name"),
             f"a shell cannot read a variable called ${name}",

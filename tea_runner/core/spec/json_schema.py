@@ -46,7 +46,7 @@ def _object(fields: Sequence[Field], *, input_by_reference: bool = False) -> dic
     properties: dict[str, Any] = {}
     spellings = []
     for known in fields:
-        if known.standing == "refused":
+        if known.support == "refused":
             continue
         made = _property(known)
         if input_by_reference and known.name == "input":
@@ -69,12 +69,12 @@ def _object(fields: Sequence[Field], *, input_by_reference: bool = False) -> dic
 
 def _property(known: Field) -> dict[str, Any]:
     about = known.about
-    if known.note and known.standing != "renamed":
+    if known.note and known.support != "renamed":
         about += f" ({known.note})"
-    if known.standing == "renamed":
+    if known.support == "renamed":
         about = f"an older name of {known.note}"
     made: dict[str, Any] = {"description": about}
-    if known.standing in ("ignored", "renamed"):
+    if known.support in ("ignored", "renamed"):
         made["deprecated"] = True
     if known.choices:
         return {**made, "enum": list(known.choices)}
@@ -87,7 +87,7 @@ def _property(known: Field) -> dict[str, Any]:
     return {**made, **_SHAPES[known.shape]}
 
 
-_STANDINGS = {
+_SUPPORT = {
     "works": "works",
     "differs": "works, with a difference",
     "ignored": "accepted with a warning",
@@ -112,7 +112,7 @@ _GLOBS = (
 
 
 def spec_reference() -> str:
-    """Every field with its standing, as a page."""
+    """The reference page of all fields, in Markdown."""
     rows = list(_rows(TOP, ""))
     ours = [row for row in rows if row[1].ours]
     theirs = [row for row in rows if not row[1].ours]
@@ -135,7 +135,7 @@ def spec_reference() -> str:
         "",
         "| Field | Written as | Meaning | Default |",
         "| --- | --- | --- | --- |",
-        *(_line(path, known, standing=False) for path, known in ours),
+        *(_line(path, known, ours=True) for path, known in ours),
         "",
         "## How values are written",
         "",
@@ -176,15 +176,15 @@ def _rows(
         here = f"{path}.{known.name}" if path else known.name
         if known.shape == "mappings":
             here += "[]"
-        if within is not None and known.standing == "works":
-            known = replace(known, standing="ignored", note=within.note)
-        if not (known.fields and known.standing == "works" and known.shape == "mapping"):
+        if within is not None and known.support == "works":
+            known = replace(known, support="ignored", note=within.note)
+        if not (known.fields and known.support == "works" and known.shape == "mapping"):
             yield here, known
-        idle = known if known.standing == "ignored" else None
+        idle = known if known.support == "ignored" else None
         yield from _rows(known.fields, here, within or idle)
 
 
-def _line(path: str, known: Field, *, standing: bool = True) -> str:
+def _line(path: str, known: Field, *, ours: bool = False) -> str:
     kind = " or ".join(f"`{choice}`" for choice in known.choices) or known.shape
     if known.shape in ("inputs", "mapping", "mappings", "anything"):
         kind = {"inputs": "list of inputs", "mapping": "fields", "mappings": "list of fields"}.get(
@@ -192,10 +192,10 @@ def _line(path: str, known: Field, *, standing: bool = True) -> str:
         )
     default = "required" if known.required else known.default
     cells = [f"`{path}`", kind, known.about, default]
-    if standing:
-        said = _STANDINGS[known.standing]
-        note = f"write `{known.note}`" if known.standing == "renamed" else known.note
-        old = " (old)" if path in OLD or known.standing == "renamed" else ""
+    if not ours:
+        said = _SUPPORT[known.support]
+        note = f"write `{known.note}`" if known.support == "renamed" else known.note
+        old = " (old)" if path in OLD or known.support == "renamed" else ""
         cells.append(f"{said}{old}{': ' + note if note else ''}")
     return _row(*cells)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: error: nothing runs until it is mended; deprecation: an old name or field; bad habit: it works,
+#: error: nothing runs until it is mended; deprecation: an old name or field; warning: it works,
 #: but probably not as meant; ignored: accepted, and the message says what happens instead.
-Kind = Literal["error", "deprecation", "bad habit", "ignored"]
+Kind = Literal["error", "deprecation", "warning", "ignored"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from functools import cache
 from tea_runner.core.spec import scalars
 from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
 from tea_runner.core.spec.problem import Kind, Problem
-from tea_runner.core.spec.scalars import Unreadable
+from tea_runner.core.spec.scalars import ScalarError
 from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 MOST_SUGGESTIONS = 30
@@ -117,7 +117,7 @@ class SpecReader:
             if known is None:
                 self._unknown(written, mark, filled, table)
                 continue
-            if known.standing == "renamed":
+            if known.support == "renamed":
                 target = table[known.note]
                 self.report(
                     "deprecation",
@@ -126,7 +126,7 @@ class SpecReader:
                     f"{written} is an older name of {target.name}",
                     f"write {target.name}",
                 )
-                known = replace(target, standing="works")
+                known = replace(target, support="works")
             if known.name in filled.marks:
                 first = filled.marks[known.name].line
                 self.report(
@@ -149,7 +149,7 @@ class SpecReader:
                     f"fill it in: {known.about}",
                 )
         for known in fields:
-            if known.required and known.name not in filled.marks and known.standing != "refused":
+            if known.required and known.name not in filled.marks and known.support != "refused":
                 self.report(
                     "error",
                     node.mark,
@@ -169,7 +169,7 @@ class SpecReader:
             # Suggestions cost time, and nobody reads so many.
             self.report("error", mark, filled.path, f"unknown key {written[:64]!r}")
             return
-        useful = [name for name, known in table.items() if known.standing in ("works", "differs")]
+        useful = [name for name, known in table.items() if known.support in ("works", "differs")]
         near = difflib.get_close_matches(written, useful, 1, 0.55)
         places = _places().get(written, ())
         if places:
@@ -184,12 +184,12 @@ class SpecReader:
 
     def _take(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
         key = filled.key(known.name)
-        if known.standing in ("refused", "ignored") and _is_off(node):
+        if known.support in ("refused", "ignored") and _is_off(node):
             return
-        if known.standing == "refused":
+        if known.support == "refused":
             self.report("error", mark, key, f"{known.name} is not available", known.note)
             return
-        if known.standing == "ignored":
+        if known.support == "ignored":
             kind: Kind = "deprecation" if key in OLD else "ignored"
             self.report(kind, mark, key, f"{known.name} has no effect", known.note)
             if not known.fields:
@@ -236,7 +236,7 @@ class SpecReader:
             return None
         try:
             return read(node.text)
-        except Unreadable as error:
+        except ScalarError as error:
             self.report("error", node.mark, key, str(error))
             return None
 
@@ -252,7 +252,7 @@ class SpecReader:
             return None
         if node.plain and scalars.is_pitfall(node.text):
             self.report(
-                "bad habit",
+                "warning",
                 node.mark,
                 key,
                 f"{node.text} is read as text here, but not by every reader of YAML",
@@ -317,7 +317,7 @@ def _table(fields: tuple[Field, ...]) -> dict[str, Field]:
 
 def _names(table: dict[str, Field]) -> list[str]:
     useful = ("works", "differs")
-    return list(dict.fromkeys(k.name for k in table.values() if k.standing in useful))
+    return list(dict.fromkeys(k.name for k in table.values() if k.support in useful))
 
 
 @cache
@@ -327,7 +327,7 @@ def _places() -> dict[str, tuple[str, ...]]:
 
     def walk(fields: Iterable[Field], path: str) -> None:
         for known in fields:
-            if known.standing in ("works", "differs"):
+            if known.support in ("works", "differs"):
                 found.setdefault(known.name, []).append(path)
                 found.setdefault(known.camel, []).append(path)
             walk(known.fields, f"{path}.{known.name}" if path else known.name)

@@ -17,7 +17,7 @@ TEMPLATES = ("per-file", "per-subject", "join", "group", "two-steps", "container
 _GLOB = re.compile(r"([][*?{}()!+@\\])")
 
 
-class StarterError(UserError):
+class ScaffoldError(UserError):
     """No pipeline can be made of this."""
 
 
@@ -46,13 +46,13 @@ def from_record(
     """The pipeline file that does what a ``datalad run`` did, and what a person has to look at.
 
     :param home: the pipeline's folder; empty for the one that holds all outputs of the record.
-    :raises StarterError: when the record says too little.
+    :raises ScaffoldError: when the record says too little.
     """
     short, notes = commit[:12], []
     folder = str(record.get("pwd") or ".").strip("/") or "."
     cmd = record.get("cmd")
     if not cmd:
-        raise StarterError(f"the run record of {short} has no command")
+        raise ScaffoldError(f"the run record of {short} has no command")
     words = [str(word) for word in cmd] if isinstance(cmd, list) else ["sh", "-c", str(cmd)]
     inputs, extra, outputs = (
         [_normal(folder, path) for path in _texts(record.get(field))]
@@ -60,7 +60,7 @@ def from_record(
     )
     for path in [*inputs, *extra, *outputs]:
         if path == ".." or path.startswith(("../", "/")):
-            raise StarterError(f"the record of {short} names {path}, outside of the dataset")
+            raise ScaffoldError(f"the record of {short} names {path}, outside of the dataset")
     home = home or _home(outputs, look)
     transform: dict[str, Any] = {"cmd": words}
     if folder != ".":

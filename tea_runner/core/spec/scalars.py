@@ -1,6 +1,6 @@
 """The text of one value in, the value out: numbers, durations, amounts of memory.
 
-Each function raises :class:`Unreadable` with what was expected.
+Each function raises :class:`ScalarError` with what was expected.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PITFALL = re.compile(
 )
 
 
-class Unreadable(Exception):
+class ScalarError(Exception):
     """The text is no such value; the message says what is expected."""
 
 
@@ -45,15 +45,15 @@ def number(text: str) -> int:
     if not _WHOLE.fullmatch(text):
         shown = text if len(text) <= 20 else f"{text[:20]}…"
         if re.fullmatch(r"0[0-9]+", text):
-            raise Unreadable(f"expected a whole number without a leading 0, got {shown}")
-        raise Unreadable(f"expected a whole number, got {shown!r}")
+            raise ScalarError(f"expected a whole number without a leading 0, got {shown}")
+        raise ScalarError(f"expected a whole number, got {shown!r}")
     return int(text)
 
 
 def boolean(text: str) -> bool:
     """``true`` or ``false``, and nothing else."""
     if text not in ("true", "false"):
-        raise Unreadable(f"expected true or false, got {text!r}")
+        raise ScalarError(f"expected true or false, got {text!r}")
     return text == "true"
 
 
@@ -69,9 +69,9 @@ def duration(text: str) -> float:
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     if position != len(text) or not text:
         hint = f", such as {text}s" if _WHOLE.fullmatch(text) and text != "0" else ", such as 1h30m"
-        raise Unreadable(f"expected a time with its unit (h, m, s, ms){hint}, got {shown!r}")
+        raise ScalarError(f"expected a time with its unit (h, m, s, ms){hint}, got {shown!r}")
     if not Decimal("0.001") <= total <= LONGEST:
-        raise Unreadable(f"a time must be between 1ms and {LONGEST // 3600}h, got {shown!r}")
+        raise ScalarError(f"a time must be between 1ms and {LONGEST // 3600}h, got {shown!r}")
     return float(total)
 
 
@@ -79,10 +79,10 @@ def amount(text: str) -> int:
     """Bytes of an amount such as ``500``, ``64M`` or ``1.5Gi``."""
     found = _AMOUNT.fullmatch(text)
     if not found or found[2] not in _BYTES:
-        raise Unreadable(f"expected an amount of bytes such as 512M or 2Gi, got {text[:20]!r}")
+        raise ScalarError(f"expected an amount of bytes such as 512M or 2Gi, got {text[:20]!r}")
     total = int(Decimal(found[1]) * _BYTES[found[2]])
     if not 0 < total < 2**63:
-        raise Unreadable(f"expected an amount between 1 byte and 8Ei, got {text[:20]!r}")
+        raise ScalarError(f"expected an amount between 1 byte and 8Ei, got {text[:20]!r}")
     return total
 
 
@@ -91,7 +91,7 @@ def processors(text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(m?)", text)
     value = Decimal(found[1]) / (1000 if found[2] else 1) if found else Decimal(0)
     if not found or not 0 < value <= 100_000:
-        raise Unreadable(
+        raise ScalarError(
             f"expected a number of processors such as 2, 0.5 or 500m, got {text[:20]!r}"
         )
     return float(value)

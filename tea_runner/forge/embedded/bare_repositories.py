@@ -18,7 +18,7 @@ from typing import Any
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch import belongs_to_annex
-from tea_runner.core.hook import is_repository
+from tea_runner.core.hook import is_repository_name
 from tea_runner.host import process
 
 #: Of git's global configuration, which repositories cannot override where it matters.
@@ -100,7 +100,7 @@ class BareRepositories:
         """The repository of this name, None when there is none."""
         name = name.removesuffix(".git")
         path = self.root / owner / f"{name}.git"
-        if not is_repository(f"{owner}/{name}") or not (path / "HEAD").is_file():
+        if not is_repository_name(f"{owner}/{name}") or not (path / "HEAD").is_file():
             return None
         number = int(self.read(path, "number", 0))
         return BareRepository(owner=owner, name=name, path=path, number=number)
@@ -110,7 +110,7 @@ class BareRepositories:
 
         :raises ForgeError: for a name that cannot be part of an address.
         """
-        if not is_repository(f"{owner}/{name}") or name.endswith(".git"):
+        if not is_repository_name(f"{owner}/{name}") or name.endswith(".git"):
             raise ForgeError(
                 f"{owner}/{name} cannot be a repository: use letters, digits, dot, dash",
                 422,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import SeenFile, SeenInput, base, canonical, datum_key
+from tea_runner.core.datums.keys import VisibleFile, VisibleInput, base, canonical, datum_key
 from tea_runner.core.pipeline import Pfs, Pipeline, Resources, Transform
 
 VECTORS = Path(__file__).parent / "vectors" / "keys.json"
@@ -24,9 +24,9 @@ PIPELINE = Pipeline(
     transform=Transform(cmd=("sh", "code/edges.sh")),
     input=Pfs(name="images", repo="images", glob="/*"),
 )
-CODE = (SeenFile("code/edges.sh", True, Content("MD5", 3, "0" * 32)),)
-IMAGE = SeenFile("images/a.png", False, Content("SHA256", 7, "a" * 64))
-SEEN = SeenInput("images", "images/a.png", False, "", "", (IMAGE,))
+CODE = (VisibleFile("code/edges.sh", True, Content("MD5", 3, "0" * 32)),)
+IMAGE = VisibleFile("images/a.png", False, Content("SHA256", 7, "a" * 64))
+SEEN = VisibleInput("images", "images/a.png", False, "", "", (IMAGE,))
 HOST = ("host",)
 
 
@@ -34,8 +34,8 @@ def key(
     pipeline: Pipeline = PIPELINE,
     *,
     environment: tuple[str, ...] = HOST,
-    code: tuple[SeenFile, ...] = CODE,
-    seen: tuple[SeenInput, ...] = (SEEN,),
+    code: tuple[VisibleFile, ...] = CODE,
+    seen: tuple[VisibleInput, ...] = (SEEN,),
 ) -> str:
     """The key of one datum."""
     return datum_key(base(pipeline, environment, code), seen)
@@ -46,7 +46,7 @@ def transform(**more: Any) -> Pipeline:
     return replace(PIPELINE, transform=replace(PIPELINE.transform, **more))
 
 
-def holding(content: Content) -> SeenInput:
+def holding(content: Content) -> VisibleInput:
     """The input with a file of this content."""
     return SEEN._replace(files=(IMAGE._replace(content=content),))
 
@@ -93,7 +93,7 @@ IN_THE_KEY = {
     "code path": key(code=(CODE[0]._replace(path="code/edge.sh"),)),
     "code not executable": key(code=(CODE[0]._replace(executable=False),)),
     "code content": key(code=(CODE[0]._replace(content=Content("MD5", 3, "1" * 32)),)),
-    "more code": key(code=(*CODE, SeenFile("code/x", False, Content("MD5", 0, "2" * 32)))),
+    "more code": key(code=(*CODE, VisibleFile("code/x", False, Content("MD5", 0, "2" * 32)))),
     "input name": key(seen=(SEEN._replace(name="i"),)),
     "visible path": key(seen=(SEEN._replace(path="images/b.png"),)),
     "directory": key(seen=(SEEN._replace(is_dir=True),)),
@@ -126,7 +126,7 @@ def test_what_a_command_can_observe_is_in_the_key() -> None:
 
 def test_the_order_of_codes_env_and_code_files_says_nothing() -> None:
     """What is a set is sorted; what is a sequence is not."""
-    more = SeenFile("a", False, Content("MD5", 0, "2" * 32))
+    more = VisibleFile("a", False, Content("MD5", 0, "2" * 32))
     env = (("A", "1"), ("B", "2"))
 
     assert key(code=(*CODE, more)) == key(code=(more, *CODE))
@@ -181,16 +181,16 @@ content = st.one_of(
     st.none(),
     st.builds(Content, st.sampled_from(["MD5", "SHA256", "GIT"]), st.integers(-1, 9), path),
 )
-file = st.builds(SeenFile, path, st.booleans(), content)
+file = st.builds(VisibleFile, path, st.booleans(), content)
 entry = st.builds(
-    SeenInput, path, path, st.booleans(), path, path, st.lists(file, max_size=2).map(tuple)
+    VisibleInput, path, path, st.booleans(), path, path, st.lists(file, max_size=2).map(tuple)
 )
 entries = st.lists(entry, max_size=2).map(tuple)
 
 
 @given(entries, entries)
 def test_different_views_have_different_keys(
-    one: tuple[SeenInput, ...], two: tuple[SeenInput, ...]
+    one: tuple[VisibleInput, ...], two: tuple[VisibleInput, ...]
 ) -> None:
     """No two views that differ anywhere share a key."""
     assert (one == two) == (key(seen=one) == key(seen=two))
@@ -199,8 +199,8 @@ def test_different_views_have_different_keys(
 def _vector(row: dict[str, Any]) -> str:
     """The key that a row of the golden file describes."""
 
-    def files(rows: list[list[Any]]) -> tuple[SeenFile, ...]:
-        return tuple(SeenFile(p, x, Content(*c) if c else None) for p, x, c in rows)
+    def files(rows: list[list[Any]]) -> tuple[VisibleFile, ...]:
+        return tuple(VisibleFile(p, x, Content(*c) if c else None) for p, x, c in rows)
 
     said = row["transform"]
     said = {n: tuple(map(tuple, v)) if n == "env" else v for n, v in said.items()}
@@ -209,7 +209,7 @@ def _vector(row: dict[str, Any]) -> str:
     if isinstance(pipeline.outputs, list):
         pipeline = replace(pipeline, outputs=tuple(pipeline.outputs))
     shared = base(pipeline, row["environment"], files(row["code"]))
-    seen = [SeenInput(*one[:5], files(one[5])) for one in row["inputs"]]
+    seen = [VisibleInput(*one[:5], files(one[5])) for one in row["inputs"]]
     return datum_key(shared, seen)
 
 

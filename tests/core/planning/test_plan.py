@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.datums.keys import Base
+from tea_runner.core.datums.keys import KeyBase
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
 from tea_runner.core.planning.plan import (
     KeyedDatum,
@@ -29,14 +29,14 @@ PIPELINE = Pipeline(
     transform=Transform(cmd=("x",)),
     input=Pfs(name="in", repo="raw", glob="/*"),
 )
-BASE = Base(command="c" * 64, parameters="p" * 64, environment="e" * 64, code="d" * 64)
+BASE = KeyBase(command="c" * 64, parameters="p" * 64, environment="e" * 64, code="d" * 64)
 KNOWN = KnownResult("manifest", "c0ffee")
 A, B = KeyedDatum("a", "ka", ""), KeyedDatum("b", "kb", "")
 ROWS = Manifest.of((Row("a", "ka", "", ("x",)), Row("b", "kb", "", ())), parts=BASE.parts)
 
 
 def plan(
-    *keyed: KeyedDatum, before: Manifest = ROWS, shared: Base = BASE, **more: Any
+    *keyed: KeyedDatum, before: Manifest = ROWS, shared: KeyBase = BASE, **more: Any
 ) -> PipelinePlan:
     """Decide with nothing known but what is given."""
     return decide(

@@ -11,9 +11,9 @@ from tea_runner.core.results.output_policy import (
     OutputNameRules,
     Refusal,
     WrittenFile,
+    printable,
+    raise_refusals,
     refusals,
-    require,
-    shown,
 )
 
 _RULES = OutputNameRules()
@@ -60,7 +60,7 @@ def test_ordinary_names_are_allowed(path: str) -> None:
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../a", "a/../b", "./a", ".", "a\0b"])
 def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     """Absolute, empty and climbing paths are refused whatever the operator allows."""
-    assert _said(path, rules=OutputNameRules(odd_names=True, unportable=True)) != []
+    assert _said(path, rules=OutputNameRules(allow_odd_names=True, allow_unportable=True)) != []
 
 
 def test_a_file_that_is_also_a_directory_is_refused() -> None:
@@ -75,18 +75,18 @@ def test_a_path_that_two_claim_is_refused() -> None:
 
 def test_the_places_of_others_are_refused_with_all_below() -> None:
     """A pipeline's own code cannot be overwritten by its results."""
-    rules = OutputNameRules(taken=frozenset({"edges/code", "edges/edges.py"}))
+    rules = OutputNameRules(reserved=frozenset({"edges/code", "edges/edges.py"}))
     assert 2 == len(_said("code/x", "edges.py", "code2", rules=rules))
 
 
 def test_odd_names_can_be_allowed() -> None:
     """An operator may allow control characters and bytes that are no UTF-8."""
-    assert [] == _said("a\nb", "\udcff", rules=OutputNameRules(odd_names=True))
+    assert [] == _said("a\nb", "\udcff", rules=OutputNameRules(allow_odd_names=True))
 
 
 def test_unportable_names_can_be_allowed() -> None:
     """An operator may allow what only Linux can check out; git's own names stay refused."""
-    rules = OutputNameRules(unportable=True)
+    rules = OutputNameRules(allow_unportable=True)
     assert [] == _said("A", "a", "12:30", "con", "x.", rules=rules)
     assert 3 == len(_said(".GIT", ".git ", "a\\.git", rules=rules))
 
@@ -100,19 +100,19 @@ def test_collisions_are_said_once_for_the_topmost_directory() -> None:
 def test_the_first_ten_reasons_are_said() -> None:
     """A refusal names ten paths and how many more there are."""
     with pytest.raises(OutputRefused) as caught:
-        require([Refusal(f"x{n}", "is a FIFO") for n in range(12)])
+        raise_refusals([Refusal(f"x{n}", "is a FIFO") for n in range(12)])
     assert caught.value.message.endswith("… and 2 more")
     assert 11 == len(caught.value.message.splitlines())
 
 
 def test_nothing_refused_is_no_error() -> None:
     """Without a reason against it an output is accepted."""
-    require([])
+    raise_refusals([])
 
 
 def test_paths_are_shown_without_what_moves_a_cursor() -> None:
     """Escape sequences, newlines and odd bytes of a name reach no terminal."""
-    assert r"'a\x1b[2J\nb\xff'" == shown("a\x1b[2J\nb\udcff")
+    assert r"'a\x1b[2J\nb\xff'" == printable("a\x1b[2J\nb\udcff")
 
 
 _NAME = st.text(

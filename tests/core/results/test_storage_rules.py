@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tea_runner.core.results.storage_rules import (
     OutputAttributes,
-    asks_for_content,
     attributes_digest,
+    needs_content,
 )
 
 
@@ -52,5 +52,5 @@ def test_the_order_of_outputs_does_not_matter() -> None:
 
 def test_mime_rules_ask_for_content() -> None:
     """All others are answered by name and size."""
-    assert asks_for_content("mimeencoding=binary")
-    assert not asks_for_content("largerthan=1kb")
+    assert needs_content("mimeencoding=binary")
+    assert not needs_content("largerthan=1kb")

@@ -51,7 +51,7 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ),
         (
             "{pfs: {repo: sub-01, glob: /}}",
-            ("bad habit", "input.pfs.name", "a shell cannot read a variable called $sub-01"),
+            ("warning", "input.pfs.name", "a shell cannot read a variable called $sub-01"),
         ),
         (
             "{pfs: {repo: a, glob: /, commit: abc}}",
@@ -73,11 +73,11 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ("{pfs: {repo: a, glob: /, branch: main}}", None),
         (
             "{pfs: {repo: a, glob: '/*', join_on: $1}}",
-            ("bad habit", "input.pfs.join_on", "$1 is always empty: the glob has no capture"),
+            ("warning", "input.pfs.join_on", "$1 is always empty: the glob has no capture"),
         ),
         (
             "{pfs: {repo: a, glob: '/(*)', group_by: $1-$2}}",
-            ("bad habit", "input.pfs.group_by", "$2 is always empty: the glob has 1 capture"),
+            ("warning", "input.pfs.group_by", "$2 is always empty: the glob has 1 capture"),
         ),
         (
             "{pfs: {repo: ../b, glob: /}}",
@@ -127,7 +127,7 @@ def said(text: str) -> list[tuple[str, str, str]]:
         (
             "{join: [{pfs: {repo: a, glob: '/(*)', join_on: $1}}, {pfs: {repo: b, glob: /*}}]}",
             (
-                "bad habit",
+                "warning",
                 "input.join[1].pfs.join_on",
                 "no join_on: its files go with every file that has no join_on either",
             ),

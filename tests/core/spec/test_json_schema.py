@@ -59,7 +59,7 @@ def _fields(fields: tuple[Field, ...]) -> list[Field]:
 
 def test_every_field_that_does_not_work_says_what_happens_instead() -> None:
     """No warning without a next step."""
-    silent = [known.name for known in _fields(TOP) if known.standing != "works" and not known.note]
+    silent = [known.name for known in _fields(TOP) if known.support != "works" and not known.note]
     assert [] == silent
 
 
@@ -70,7 +70,7 @@ def test_the_schema_accepts_the_names_that_the_parser_accepts() -> None:
         expected = {
             name
             for known in fields
-            if known.standing != "refused"
+            if known.support != "refused"
             for name in (known.name, known.camel)
         }
         assert expected == set(properties["properties"])

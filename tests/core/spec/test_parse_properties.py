@@ -58,7 +58,7 @@ def _good(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
     optional: dict[str, st.SearchStrategy[Any]] = {}
     required: dict[str, st.SearchStrategy[Any]] = {}
     for number, known in enumerate(fields):
-        if known.standing not in ("works", "differs") or known.name in APART:
+        if known.support not in ("works", "differs") or known.name in APART:
             continue
         if known.name in SPECIAL:
             value = SPECIAL[known.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.spec.scalars import (
-    Unreadable,
+    ScalarError,
     amount,
     boolean,
     duration,
@@ -36,7 +36,7 @@ def test_durations(text: str, seconds: float) -> None:
 )
 def test_what_is_no_duration(text: str) -> None:
     """Without a unit, without an amount, or beyond a year."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(ScalarError):
         duration(text)
 
 
@@ -52,7 +52,7 @@ def test_amounts_of_bytes(text: str, count: int) -> None:
 @pytest.mark.parametrize("text", ["", "M", "2GB", "-1", "0", "1e9", "9Ei", "2 Gi"])
 def test_what_is_no_amount(text: str) -> None:
     """Other suffixes, nothing, and more than can be counted."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(ScalarError):
         amount(text)
 
 
@@ -60,7 +60,7 @@ def test_processors() -> None:
     """Whole, in parts, or in thousandths."""
     assert (2.0, 0.5, 0.5) == (processors("2"), processors("0.5"), processors("500m"))
     for text in ("0", "-1", "x", "1e3", ""):
-        with pytest.raises(Unreadable):
+        with pytest.raises(ScalarError):
             processors(text)
 
 
@@ -76,7 +76,7 @@ def test_processors() -> None:
 def test_what_is_no_number(text: str, problem: str) -> None:
     """Said with what was written, shortened."""
     assert 17 == number("17")
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(ScalarError) as caught:
         number(text)
     assert problem == str(caught.value)
 
@@ -85,7 +85,7 @@ def test_only_true_and_false_are_booleans() -> None:
     """Not what YAML 1.1 takes for one."""
     assert (True, False) == (boolean("true"), boolean("false"))
     for text in ("yes", "no", "on", "True", "1", ""):
-        with pytest.raises(Unreadable):
+        with pytest.raises(ScalarError):
             boolean(text)
 
 
