@@ -1,4 +1,4 @@
-"""A repository and a branch in; its tip planned, settled as far as can be, and spoken about."""
+"""Consumer of the plan queue: plans a branch, settles its results, and posts its commit statuses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
-from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch import is_pull_request_branch
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.advance_result import AdvanceResult
@@ -25,138 +24,145 @@ from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.step_hook import reached, step
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
+from workers.build_run import build_run
 from workers.commit_statuses import CommitStatuses
+from workers.failure_policy import retry_plan
 from workers.resource_pool import ResourcePool
 
 log = logging.getLogger(__name__)
 
-#: Seconds before a plan that the outside world made fail is tried again; the reconciler goes on.
-_BACK_OFF = (0.2, 1.0)
-_SHOWN = 500
 #: Repositories that are kept open.
-_WARM = 48
+_OPEN_REPOSITORIES = 48
 
 
 @dataclass(frozen=True, kw_only=True)
 class _OpenDataset:
-    """A repository, and what was learned of its commits."""
+    """A repository, and the facts of its commits that stay in memory."""
 
     repository: ForgeDataset
-    memory: PlanningCache
+    cache: PlanningCache
 
-    def rest(self) -> None:
-        """Let go of what the last piece of work had no use for."""
+    def evict_unused(self) -> None:
+        """Free what the last plan did not use."""
         self.repository.objects.evict()
-        self.memory.evict_unused()
+        self.cache.evict_unused()
 
     def close(self) -> None:
-        """End the processes behind it."""
+        """End the processes of the repository."""
         self.repository.close()
-        self.memory.forget()
+        self.cache.forget()
 
 
 class BranchPlanner:
-    """Plans branches and settles what is finished."""
+    """Plans branches and settles finished results; an instance is the handler of a QueueConsumer."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._repositories = ResourcePool(self._open, _WARM)
+        self._repositories = ResourcePool(self._open, _OPEN_REPOSITORIES)
         self._statuses = CommitStatuses(site)
         redact_logs(site.redactor.redact_text)
 
     def __call__(self, argument: str) -> None:
-        """One request: ``["owner/name", "branch"]``."""
+        """Plan one branch.
+
+        :param argument: ``["owner/name", "branch"]`` as JSON.
+        :raises QueueError: when Redis does not answer; the reconciler requests the plan again.
+        """
         repository, branch = json.loads(argument)
         self.plan(str(repository), str(branch))
 
     def plan(self, repository: str, branch: str) -> AdvanceResult | None:
-        """Advance a branch; what fails outside is tried again, then left to the reconciler."""
-        with log_fields(repository=repository, branch=branch):
-            advance = self._plan(repository, branch)
-        if advance is not None:
-            # Now that nobody waits for it, what the next plan would have to learn before its fetch.
-            with contextlib.suppress(TeaError, OSError):
-                known = self._repositories[repository]
-                known.repository.index.learn()
-                known.rest()
-        return advance
+        """Plan a branch; outside errors are retried, then left to the reconciler.
 
-    def _plan(self, repository: str, branch: str) -> AdvanceResult | None:
-        with self._site.plan_requests.lock(repository, branch) as mine:
-            if not mine:
-                # Whoever is at it may have read the tip before the latest push.
+        :returns: None when another planner has the branch, when it is not planned here, or on failure.
+        """
+        with log_fields(repository=repository, branch=branch):
+            result = self._lock_and_plan(repository, branch)
+        if result is not None:
+            # The branch is done: now there is time for what the next plan would read before its fetch.
+            with contextlib.suppress(TeaError, OSError):
+                dataset = self._repositories[repository]
+                dataset.repository.index.learn()
+                dataset.evict_unused()
+        return result
+
+    def _lock_and_plan(self, repository: str, branch: str) -> AdvanceResult | None:
+        with self._site.plan_requests.lock(repository, branch) as token:
+            if not token:
+                # The other planner may have read the branch before its latest push.
                 self._site.queues.enqueue("plan", json.dumps([repository, branch]))
                 return None
             reached("plan")
             why = self._site.plan_requests.begin(repository, branch)
             if is_pull_request_branch(branch) and not self._site.settings.pull_requests:
-                # Asked for before the setting was taken back, or by somebody who writes to the queue.
+                # Requested before the setting was withdrawn, or by another writer to the queue.
                 log.warning("not planned: pull requests are not processed here")
                 return None
-            for pause in (*_BACK_OFF, None):
+            for attempt in count(1):
                 try:
-                    return self._advance(repository, branch, mine, pushed=why != ENDED)
-                except OutsideError as error:
-                    log.warning("not planned: %s", error.message)
-                    if pause is None:
-                        self._say(repository, branch, error.message)
-                        return None
-                    time.sleep(pause)
+                    return self._advance(repository, branch, token, pushed=why != ENDED)
                 except TeaError as error:
                     log.warning("not planned: %s", error.message)
-                    self._say(repository, branch, error.message)
-                    return None
+                    pause = retry_plan(error, attempt)
+                    if pause is None:
+                        self._report(repository, branch, error.message)
+                        return None
+                    time.sleep(pause)
         return None
 
     def _open(self, name: str) -> _OpenDataset:
-        return _OpenDataset(repository=self._site.repository(name), memory=self._memory())
+        cache = PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
+        return _OpenDataset(repository=self._site.repository(name), cache=cache)
 
-    def _memory(self) -> PlanningCache:
-        return PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
+    def _advance(self, name: str, branch: str, token: str, *, pushed: bool) -> AdvanceResult | None:
+        """Plan the branch once.
 
-    def _advance(self, name: str, branch: str, mine: str, *, pushed: bool) -> AdvanceResult | None:
-        known = self._repositories[name]
-        repository, memory = known.repository, known.memory
-        # Before the fetch: what it takes away stays known.
+        :param token: of the lock on the branch.
+        :param pushed: whether the plan was requested for another reason than the end of jobs.
+        """
+        dataset = self._repositories[name]
+        repository = dataset.repository
+        # Before the fetch, which may remove refs: their results stay in the index.
         repository.index.learn()
         with step("refresh"):
-            # What jobs of this host have pushed is here already.
+            # After jobs of this host, all that they pushed is here already.
             repository.refresh(expected=pushed)
         advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,
             who=self._site.author,
-            cache=memory,
+            cache=dataset.cache,
             throughput=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),
         )
         with step("advance"), gc_paused():
-            advance = advancer.advance(branch)
-        known.rest()
-        if advance is None:
+            result = advancer.advance(branch)
+        dataset.evict_unused()
+        if result is None:
             return None
-        self._register(name, branch, advance.planned.tip)
-        self._site.superdatasets.announce(name, branch, advance.commit)
-        said = True
-        if advance.pipelines or advance.problems:
+        self._register(name, branch, result.planned.tip)
+        self._site.superdatasets.announce(name, branch, result.commit)
+        accepted = True
+        if result.pipelines or result.problems:
             with step("remember"):
-                run = self._remember(repository, branch, advance)
+                pushed_commit = repository.objects.commit(result.origin)
+                run = self._site.runs.save(build_run(name, branch, pushed_commit, result))
             with step("status"):
-                said = self._statuses.post(run, advance)
-        # Last of all: whatever ends this process before leaves the branch to the reconciler.
+                accepted = self._statuses.post(run, result)
+        # Last: a planner that dies before this leaves the branch to the reconciler.
         plans = self._site.plan_requests
         if not plans.complete(
             name,
             branch,
-            advance.commit,
-            mine,
-            missing_at=advance.missing_at,
-            statuses_accepted=said,
-            waits_for_jobs=any(progress.jobs for progress in advance.pipelines.values()),
+            result.commit,
+            token,
+            missing_at=result.missing_at,
+            statuses_accepted=accepted,
+            waits_for_jobs=any(progress.jobs for progress in result.pipelines.values()),
         ):
             plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")
         reached("plan.end")
-        return advance
+        return result
 
     def _register(self, name: str, branch: str, tip: CommitView) -> None:
         """Have this branch planned again when a subdataset that it tracks moves."""
@@ -167,62 +173,16 @@ class BranchPlanner:
                 names += [subdatasets.name(submodule) for submodule, _ in tracked(tip).values()]
         self._site.superdatasets.register(name, branch, names)
 
-    def _remember(self, repository: ForgeDataset, branch: str, advance: AdvanceResult) -> Run:
-        commit = repository.objects.commit(advance.origin)
-        upstream, homes = _drawing(advance)
-        pipelines = []
-        for progress in advance.pipelines.values():
-            order = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
-            datums = sorted(progress.moving, key=lambda d: order.get(d.action, 5))[:_SHOWN]
-            still = (d for d in progress.decisions if d.action == "current")
-            datums += islice(still, _SHOWN - len(datums))
-            pipelines.append(
-                PipelineRun(
-                    name=progress.pipeline,
-                    upstream=upstream.get(progress.pipeline, []),
-                    home=homes.get(progress.pipeline, ""),
-                    state=progress.state,
-                    counts=dict(progress.counts),
-                    detail=progress.detail,
-                    commit=progress.commit,
-                    jobs=progress.jobs,
-                    datums=[
-                        DatumRow(d.label, d.key, d.action, d.reason, d.detail, d.source)
-                        for d in datums
-                    ],
-                )
-            )
-        return self._site.runs.save(
-            Run(
-                id=run_id(repository.name, branch, advance.origin),
-                repository=repository.name,
-                branch=branch,
-                commit=advance.origin,
-                title=commit.subject,
-                author=commit.author,
-                pipelines=pipelines,
-                problems=list(advance.problems),
-            )
-        )
-
-    def _say(self, repository: str, branch: str, sentence: str) -> None:
+    def _report(self, repository: str, branch: str, error: str) -> None:
+        """Post the error as a status of the branch's commit, where there is one."""
         with contextlib.suppress(TeaError, OSError):
             mirror = self._repositories[repository].repository.mirror
-            # What was never fetched, because it is refused, still has a commit to say it beside.
+            # A commit that was never fetched, because it was refused, is known to the forge.
             ref = f"refs/heads/{branch}"
             commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
             if commit:
-                self._statuses.obstacle(repository, commit, sentence)
+                self._statuses.post_error(repository, commit, error)
 
     def close(self) -> None:
-        """End the processes behind it."""
+        """End the processes of its repositories."""
         self._repositories.close()
-
-
-def _drawing(advance: AdvanceResult) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """What a picture of the run needs: who reads whom, and where each has its home."""
-    if advance.problems:
-        return {}, {}
-    tip = advance.planned.tip
-    above = {p.name: [other.name for other in tip.pipelines.upstream(p)] for p in tip.pipelines}
-    return above, {p.name: p.home for p in tip.pipelines}

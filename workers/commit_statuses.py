@@ -1,7 +1,7 @@
-"""How a branch stands in, its commit statuses on the forge out; each is posted once, and taken back.
+"""Commit statuses of a branch on the forge: each is posted once, and errors are taken back.
 
-What was said is remembered in Redis.  Where Redis knows nothing of a commit, the forge is asked what
-stands there: it may have been said before Redis was lost.
+Redis keeps what the forge accepted.  Where Redis has nothing for a commit, the forge is asked for its
+statuses: they may have been posted before Redis was lost.
 """
 
 from __future__ import annotations
@@ -18,82 +18,82 @@ from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
 
-#: A state and the sentence beside it.
+#: State and description of a status.
 Row = tuple[StatusState, str]
 
 
 class CommitStatuses:
-    """Speaks to the forge about commits."""
+    """Posts commit statuses."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._runs = site.runs
         self._context = site.settings.status.context
 
-    def post(self, run: Run, advance: AdvanceResult) -> bool:
-        """Statuses of the pushed commit and of the branch's tip; whether the forge took them all.
+    def post(self, run: Run, result: AdvanceResult) -> bool:
+        """Post statuses of the pushed commit, of results commits and of the branch's tip.
 
-        :param run: as it is remembered: it knows what earlier plans did.
+        :param run: as it was saved, with facts of earlier plans.
+        :returns: whether the forge accepted them all.
         :raises QueueError: when Redis does not answer.
         """
         repository = run.repository
         target = f"{self._site.settings.web_url}/runs/{run.id}"
-        rows = self._rows(advance, run)
-        taken = True
-        for commit in dict.fromkeys((advance.origin, *advance.results, advance.commit)):
-            before = self._said(repository, commit)
-            if before is None:
-                # Later, when it is known what may have to be taken back.
-                taken = False
+        rows = self._rows(result, run)
+        accepted = True
+        for commit in dict.fromkeys((result.origin, *result.results, result.commit)):
+            posted = self._posted(repository, commit)
+            if posted is None:
+                # Later, when it is known which errors have to be taken back.
+                accepted = False
                 continue
-            # An obstacle that is gone does not leave a red mark for ever.
-            gone: dict[str, Row] = {
+            solved: dict[str, Row] = {
                 context: ("success", "planned")
                 for context in (f"{self._context}/plan", f"{self._context}/spec")
-                if context in before and context not in rows
+                if context in posted and context not in rows
             }
-            for context, (state, text) in {**rows, **gone}.items():
-                taken &= self._tell(repository, commit, context, (state, text), target, before)
-        return taken
+            for context, row in {**rows, **solved}.items():
+                accepted &= self._post(repository, commit, context, row, target, posted)
+        return accepted
 
-    def _rows(self, advance: AdvanceResult, run: Run) -> dict[str, Row]:
-        """Context to state and sentence, of each pipeline and of the spec."""
-        counted = {p.name: p.counts for p in run.pipelines}
-        told = {p.name: p.detail for p in run.pipelines if p.state == "settled"}
+    def _rows(self, result: AdvanceResult, run: Run) -> dict[str, Row]:
+        """Contexts of the pipelines and of the spec, to state and description."""
+        counts = {p.name: p.counts for p in run.pipelines}
+        details = {p.name: p.detail for p in run.pipelines if p.state == "settled"}
         rows: dict[str, Row] = {}
-        for progress in advance.pipelines.values():
-            numbers = counted.get(progress.pipeline, progress.counts)
-            detail = progress.detail or told.get(progress.pipeline, "")
+        for progress in result.pipelines.values():
+            numbers = counts.get(progress.pipeline, progress.counts)
+            detail = progress.detail or details.get(progress.pipeline, "")
             text = status_text.status(progress.state, numbers, detail)
             rows[f"{self._context}/{progress.pipeline}"] = (
                 status_text.FORGE_STATES[progress.state],
                 text,
             )
-        if advance.problems:
-            text = status_text.status("blocked", {}, advance.problems[0])
+        if result.problems:
+            text = status_text.status("blocked", {}, result.problems[0])
             rows[f"{self._context}/spec"] = ("error", text)
         return rows
 
-    def obstacle(self, repository: str, commit: str, sentence: str) -> None:
-        """Say beside a commit why its branch could not be planned."""
-        text = status_text.status("blocked", {}, sentence)
-        before = self._said(repository, commit) or {}
+    def post_error(self, repository: str, commit: str, error: str) -> None:
+        """Post why the branch of a commit could not be planned."""
+        text = status_text.status("blocked", {}, error)
+        posted = self._posted(repository, commit) or {}
         context = f"{self._context}/plan"
         target = self._site.settings.web_url
-        if context not in before:
-            # Noted before it is said: whether the forge took it may never be known, and what is
-            # not known of is not taken back.
+        if context not in posted:
+            # Noted before it is posted: the forge's answer may be lost, and a status that is not
+            # noted is never taken back.
             self._runs.note_status(repository, commit, context, "")
-        self._tell(repository, commit, context, ("error", text), target, before)
+        self._post(repository, commit, context, ("error", text), target, posted)
 
-    def _said(self, repository: str, commit: str) -> Mapping[str, str] | None:
-        """Context to ``STATE SENTENCE`` of what the forge was told of a commit; None if it is silent.
+    def _posted(self, repository: str, commit: str) -> Mapping[str, str] | None:
+        """Contexts to ``STATE DESCRIPTION`` of a commit's statuses; None when the forge is silent.
 
-        Only ``success`` where that is all that counts: who said it knew what had been done for it.
+        ``success`` without a description where only the forge has it: its description may be older.
         """
-        known = self._runs.statuses(repository, commit)
-        if known:
-            return known
+        posted = self._runs.statuses(repository, commit)
+        if posted:
+            return posted
         try:
             found = self._site.forge.statuses(repository, commit)
         except ForgeError as error:
@@ -102,7 +102,7 @@ class CommitStatuses:
                 error.message,
                 extra={"repository": repository, "commit": commit},
             )
-            # Who is not allowed to look may still speak.
+            # The bot may have the right to post statuses and not the right to read them.
             return {} if 400 <= error.status < 500 else None
         return {
             context: state if state == "success" else f"{state} {text}"
@@ -110,22 +110,23 @@ class CommitStatuses:
             if context.startswith(f"{self._context}/")
         }
 
-    def _tell(
+    def _post(
         self,
         repository: str,
         commit: str,
         context: str,
         row: Row,
         target: str,
-        before: Mapping[str, str],
+        posted: Mapping[str, str],
     ) -> bool:
+        """Post one status, unless it was posted; whether the forge has it now."""
         state, text = row
         text = self._site.redactor.redact_text(text)
-        said = f"{state} {text}"
-        if before.get(context) == said:
+        wanted = f"{state} {text}"
+        if posted.get(context) == wanted:
             return True
         try:
-            if before.get(context) != state:
+            if posted.get(context) != state:
                 self._site.forge.set_status(
                     repository, commit, state, description=text, context=context, target_url=target
                 )
@@ -136,5 +137,5 @@ class CommitStatuses:
                 extra={"repository": repository, "commit": commit},
             )
             return False
-        self._runs.note_status(repository, commit, context, said)
+        self._runs.note_status(repository, commit, context, wanted)
         return True

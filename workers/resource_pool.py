@@ -1,4 +1,4 @@
-"""Names in, things that are costly to open out: the latest few stay open, the others are closed."""
+"""Pool of resources that are costly to open: the most recently used stay open."""
 
 from __future__ import annotations
 
