@@ -1,7 +1,7 @@
-"""A results commit in; whether it is what its inputs and its outputs make, and nothing else, out.
+"""Check of a results commit: whether it is exactly what its inputs and outputs make.
 
-The commit is made again: keys from the pushed commit, outputs from the tree, records, message and
-dates by the rules by which results commits are made.  Whatever was changed by hand gives another id.
+The commit is composed again: keys from its parent, outputs from its tree, records, message and dates
+by the rules of all results commits.  Any change by hand gives another commit id.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tea_runner.ports import Dataset, Subdatasets
 
 @dataclass
 class CommitCheck:
-    """What was found out about one commit."""
+    """The problems of one commit, and what was checked."""
 
     commit: str
     pipeline: str = ""
@@ -39,52 +39,53 @@ class CommitCheck:
 def check_commit(
     dataset: Dataset, commit: str, raw: bytes, *, links: Subdatasets | None = None
 ) -> CommitCheck:
-    """Make the commit again and compare.
+    """Compose the commit again and compare the commit ids.
 
-    :param raw: the commit object, as git has it.
+    :param raw: the commit object, as git stores it.
+    :param links: where the dataset's subdatasets are, if they can be read.
     """
-    verdict = CommitCheck(commit)
+    check = CommitCheck(commit)
     facts = dataset.objects.commit(commit)
-    verdict.pipeline = parse_trailers(facts.message).get("Tea-Pipeline", "")
-    if not verdict.pipeline or not facts.parents:
-        verdict.problems.append("it is no results commit: it names no pipeline, or has no parent")
-        return verdict
+    check.pipeline = parse_trailers(facts.message).get("Tea-Pipeline", "")
+    if not check.pipeline or not facts.parents:
+        check.problems.append("it is not a results commit: it names no pipeline or has no parent")
+        return check
     try:
-        _compare(dataset, commit, raw, verdict, links)
+        _compare(dataset, commit, raw, check, links)
     except OutsideError as error:
-        verdict.problems.append(f"it cannot be checked here: {error.message}")
+        check.problems.append(f"it cannot be checked here: {error.message}")
     except (OutputRefused, TeaError) as error:
-        verdict.problems.append(error.message)
-    return verdict
+        check.problems.append(error.message)
+    return check
 
 
 def _compare(
-    dataset: Dataset, commit: str, raw: bytes, verdict: CommitCheck, links: Subdatasets | None
+    dataset: Dataset, commit: str, raw: bytes, check: CommitCheck, links: Subdatasets | None
 ) -> None:
     facts = dataset.objects.commit(commit)
     before = open_commit(dataset.objects, facts.parents[0], PlanningCache())
-    pins = _pins(dataset, before.tree.root, facts.tree)
+    pins = _moved_pins(dataset, before.tree.root, facts.tree)
     tip = open_commit(
         dataset.objects, facts.parents[0], PlanningCache(), subdatasets=links, pins=pins
     )
     after = open_commit(dataset.objects, commit, PlanningCache())
-    pipeline = next((p for p in tip.pipelines if p.name == verdict.pipeline), None)
+    pipeline = next((p for p in tip.pipelines if p.name == check.pipeline), None)
     if pipeline is None:
-        verdict.problems.append(
-            f"commit {tip.tree.commit[:12]}, on which it builds, has no pipeline {verdict.pipeline}"
+        check.problems.append(
+            f"commit {tip.tree.commit[:12]}, on which it builds, has no pipeline {check.pipeline}"
         )
         return
-    work = derive_inputs(tip, pipeline)
+    inputs = derive_inputs(tip, pipeline)
     manifest = read_manifest(after.tree, pipeline.home)
-    _check_keys(work, manifest, tip, verdict)
-    results = _results(dataset, after, work, manifest, verdict)
-    if verdict.problems:
+    _check_keys(inputs, manifest, tip, check)
+    results = _results(dataset, after, inputs, manifest, check)
+    if check.problems:
         return
-    exits = _exits(dataset, commit, tip.tree.commit)
+    exits = _exit_codes(dataset, commit, tip.tree.commit)
     rows = manifest.by_datum
     decisions = tuple(
         Decision(item.label, item.key, item.place, "reuse", "known")
-        for item in work.keyed
+        for item in inputs.keyed
         if item.label in rows
     )
     plan = PipelinePlan(pipeline=pipeline, state="ready", decisions=decisions)
@@ -93,41 +94,41 @@ def _compare(
         exit_code = exits.get(decision.key, 0)
         return Result(decision.key, results[decision.label], exit_code)
 
-    finished = finish(work, plan, result_of)
+    finished = finish(inputs, plan, result_of)
     assert not isinstance(finished, Decision)
     again = manifest.parts.get(RECOMPUTED, "").split(" ")
     finished = [replace(item, again=item.key in again) for item in finished]
     payload, _ = split_signature(raw)
     store = dataset.writer()
-    who = _who(payload)
-    composition, made = draft(
+    who = _author(payload)
+    composition, oid = draft(
         dataset.objects,
         store,
         tip,
-        work,
+        inputs,
         finished,
         plan.gone(read_manifest(tip.tree, pipeline.home)),
         who=who,
-        command=command_of(work),
+        command=command_of(inputs),
     )
     if composition.empty:
-        verdict.problems.append("its inputs give no results commit at all")
-    elif made != store.add("commit", payload):
-        verdict.problems.append(
+        check.problems.append("its inputs make no results commit")
+    elif oid != store.add("commit", payload):
+        check.problems.append(
             "it is not the commit that these inputs and outputs make: its message, author, dates, "
-            "parents, or files beside the results are others"
+            "parents or files beside the results differ"
         )
 
 
-def _who(payload: bytes) -> str:
+def _author(payload: bytes) -> str:
     for line in payload.split(b"\n"):
         if line.startswith(b"author "):
             return line[7:].rsplit(b" ", 2)[0].decode("utf-8", "surrogateescape")
     return ""
 
 
-def _pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
-    """Subdatasets whose pin this commit moved."""
+def _moved_pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
+    """Path to new commit of each subdataset whose pin the results commit moved."""
     read = dataset.objects.tree
     old = {path: e.oid for path, e in walk_tree(read, before) if e.mode == SUBMODULE}
     new = {path: e.oid for path, e in walk_tree(read, after) if e.mode == SUBMODULE}
@@ -135,41 +136,41 @@ def _pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
 
 
 def _check_keys(
-    work: PipelineInputs, manifest: Manifest, tip: CommitView, verdict: CommitCheck
+    inputs: PipelineInputs, manifest: Manifest, tip: CommitView, check: CommitCheck
 ) -> None:
-    keys = {item.label: item for item in work.keyed}
+    keys = {item.label: item for item in inputs.keyed}
     for row in manifest.rows:
         item = keys.get(row.datum)
         if item is None:
-            verdict.problems.append(
+            check.problems.append(
                 f"datum {row.datum} is in the manifest, but not in commit {tip.tree.commit[:12]}"
             )
         elif (item.key, item.place) != (row.key, row.place):
-            verdict.problems.append(
-                f"datum {row.datum}: the manifest says key {row.key[:12]} at {row.place or '.'}, "
-                f"its inputs give {item.key[:12]} at {item.place or '.'}"
+            check.problems.append(
+                f"datum {row.datum}: the manifest has key {row.key[:12]} at {row.place or '.'}, "
+                f"its inputs make {item.key[:12]} at {item.place or '.'}"
             )
-    verdict.datums = manifest.count
+    check.datums = manifest.count
 
 
 def _results(
     dataset: Dataset,
     after: CommitView,
-    work: PipelineInputs,
+    inputs: PipelineInputs,
     manifest: Manifest,
-    verdict: CommitCheck,
+    check: CommitCheck,
 ) -> dict[str, tuple[ResultFile, ...]]:
     found = {}
     for row in manifest.rows:
         outputs = []
         for path in row.outputs:
-            output = _output(dataset, after, work.pipeline.home, row, path)
+            output = _output(dataset, after, inputs.pipeline.home, row, path)
             if output is None:
-                verdict.problems.append(f"output {path} of datum {row.datum} is not in its tree")
+                check.problems.append(f"output {path} of datum {row.datum} is not in its tree")
             else:
                 outputs.append(output)
         found[row.datum] = tuple(outputs)
-        verdict.outputs += len(outputs)
+        check.outputs += len(outputs)
     return found
 
 
@@ -189,9 +190,9 @@ def _output(
     return ResultFile(path, "git", entry.oid, 0, entry.mode == EXECUTABLE)
 
 
-def _exits(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:
-    """Key to exit code, of the records that this commit brings."""
-    found: dict[str, int] = {}
+def _exit_codes(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:
+    """Key to exit code, from the records of this results commit."""
+    exits: dict[str, int] = {}
     oid = commit
     facts = dataset.objects.commit(oid)
     if len(facts.parents) > 1:
@@ -202,8 +203,8 @@ def _exits(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:
         key = parse_trailers(facts.message).get("Tea-Key")
         code = record.get("exit", 0)
         if key and isinstance(code, int):
-            found[key] = code
+            exits[key] = code
         if not facts.parents:
             break
         oid = facts.parents[0]
-    return found
+    return exits

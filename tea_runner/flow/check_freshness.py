@@ -1,4 +1,4 @@
-"""A tip in, how the results in its tree stand out: pipeline by pipeline, and those that belong to none."""
+"""Freshness of all results in a commit, pipeline by pipeline, and of results without a pipeline."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from tea_runner.flow.read_manifest import read_manifest
 def check_freshness(
     tip: CommitView, only: Sequence[str] = (), *, begin: Callable[[str], None] = lambda _: None
 ) -> list[PipelineFreshness]:
-    """All results of the tree.
+    """The freshness of all results of the tree.
 
-    :param begin: told the name of each pipeline before it is looked at.
-    :raises UserError: when the pipelines are at odds with one another.
+    :param only: names of the pipelines to check; all, and results without a pipeline, when empty.
+    :param begin: called with the name of each pipeline before it is checked.
+    :raises UserError: for two pipelines of one name, or a cycle.
     """
     found: dict[str, PipelineFreshness] = {}
     for pipeline in tip.pipelines:
@@ -36,25 +37,27 @@ def check_freshness(
             for other in tip.pipelines.upstream(pipeline)
             if not found[other.name].current
         )
-        found[pipeline.name] = _one(tip, pipeline, behind)
+        found[pipeline.name] = _freshness(tip, pipeline, behind)
     results = [each for each in found.values() if not only or each.name in only]
-    return results if only else [*results, *_strays(tip)]
+    return results if only else [*results, *_orphans(tip)]
 
 
-def _one(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> PipelineFreshness:
+def _freshness(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> PipelineFreshness:
     try:
-        work = derive_inputs(tip, pipeline)
+        inputs = derive_inputs(tip, pipeline)
     except UserError as error:
         return PipelineFreshness(
             name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message
         )
     before = read_manifest(tip.tree, pipeline.home)
-    datums = datum_freshness(work.keyed, work.shared, before, lost_datums(tip, pipeline, before))
+    datums = datum_freshness(
+        inputs.keyed, inputs.shared, before, lost_datums(tip, pipeline, before)
+    )
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 
 
-def _strays(tip: CommitView) -> list[PipelineFreshness]:
-    """Manifests that no pipeline's home holds: their pipeline was removed, or moved."""
+def _orphans(tip: CommitView) -> list[PipelineFreshness]:
+    """Results below manifests without a pipeline: it was removed or moved."""
     homes = {pipeline.home for pipeline in tip.pipelines}
     found = []
     for path, entry in walk_tree(tip.tree.objects.tree, tip.tree.root):

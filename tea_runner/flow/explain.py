@@ -1,9 +1,10 @@
-"""A plan and a person's word for a path or a datum in, why that datum runs or is known out."""
+"""Explanation of a datum: why it runs or is known, what changed, and what made its results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import Pipeline
@@ -16,26 +17,26 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_spec import seen_files
 
-#: A commit to the tip it is, or None when the clone has no such commit.
+#: Opens a commit; None when the clone does not have it.
 OpenTip = Callable[[str], CommitView | None]
-#: A path to the commit that last wrote it.
+#: Finds the commit that last wrote a path.
 LastCommit = Callable[[str], Made | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """What a word stands for: datums, and how they have to do with it."""
+    """The datums that a word of the user means."""
 
-    #: result: the path is one; input, code: their commands see it; datum: named themselves.
-    how: str
+    #: datum: the word names them; result: they made the path; input, code: their commands see it.
+    how: Literal["datum", "result", "input", "code"]
     datums: tuple[tuple[Pipeline, str], ...]
 
 
 def find(planned: PlannedCommit, word: str, path: str) -> Match | None:
-    """The datums that a label, the beginning of a key, or a path means; None when it means none.
+    """Resolve a label, a pipeline, the beginning of a key, or a path; None when nothing matches.
 
-    :param word: as the person wrote it, such as ``edges images:a.jpg``.
-    :param path: the same read as a path in the dataset.
+    :param word: as the user wrote it, such as ``edges images:a.jpg``.
+    :param path: the same as a path in the dataset.
     """
     tip = planned.tip
     labelled = tuple(_labelled(planned, word))
@@ -50,26 +51,26 @@ def find(planned: PlannedCommit, word: str, path: str) -> Match | None:
     if made:
         return Match(how="result", datums=made)
     read = tuple(
-        (work.pipeline, datum.label)
-        for work in planned.works.values()
-        for datum in work.datums
-        if any(_holds(p, path) for p in work.input_paths(datum))
+        (inputs.pipeline, datum.label)
+        for inputs in planned.works.values()
+        for datum in inputs.datums
+        if any(_contains(p, path) for p in inputs.input_paths(datum))
     )
     if read:
         return Match(how="input", datums=read)
     code = tuple(
-        (work.pipeline, datum.label)
-        for work in planned.works.values()
-        for datum in work.datums
-        if path in work.code
+        (inputs.pipeline, datum.label)
+        for inputs in planned.works.values()
+        for datum in inputs.datums
+        if path in inputs.code
     )
     return Match(how="code", datums=code) if code else None
 
 
 def _labelled(planned: PlannedCommit, word: str) -> Iterator[tuple[Pipeline, str]]:
     for pipeline in planned.tip.pipelines:
-        work = planned.works.get(pipeline.name)
-        keys = {item.label: item.key for item in work.keyed} if work else {}
+        inputs = planned.works.get(pipeline.name)
+        keys = {item.label: item.key for item in inputs.keyed} if inputs else {}
         keys.update(
             (row.datum, row.key)
             for row in read_manifest(planned.tip.tree, pipeline.home).rows
@@ -81,9 +82,9 @@ def _labelled(planned: PlannedCommit, word: str) -> Iterator[tuple[Pipeline, str
                 yield pipeline, label
 
 
-def _holds(place: str, path: str) -> bool:
-    """Whether a path is a place, or lies below it."""
-    return place in ("", path) or path.startswith(place + "/")
+def _contains(directory: str, path: str) -> bool:
+    """Whether a path is this path or below it."""
+    return directory in ("", path) or path.startswith(directory + "/")
 
 
 def _outputs(pipeline: Pipeline, row: Row) -> tuple[str, ...]:
@@ -97,7 +98,11 @@ def explain(
     open_tip: OpenTip,
     last_commit: LastCommit,
 ) -> Explanation:
-    """Why this datum runs, waits or is known, and what made its results."""
+    """Explain the plan of one datum.
+
+    :param open_tip: opens the commit of the former results, to compare what the command saw.
+    :raises OutsideError: when git ends with an error.
+    """
     tip = planned.tip
     before = read_manifest(tip.tree, pipeline.home)
     row = before.row(label)
@@ -106,14 +111,14 @@ def explain(
     decision = _decision(planned, pipeline, label)
     changes: tuple[Change, ...] = ()
     unknown = ""
-    work = planned.works.get(pipeline.name)
-    if row is not None and work is not None and decision.key and decision.key != row.key:
+    inputs = planned.works.get(pipeline.name)
+    if row is not None and inputs is not None and decision.key and decision.key != row.key:
         old = open_tip(before.inputs_at) if before.inputs_at else None
         if old is None:
             at = before.inputs_at[:12] or "unknown"
             unknown = f"the results were made from commit {at}, which this clone does not have"
         else:
-            changes = tuple(_changes(old, tip, work, label))
+            changes = tuple(_changes(old, tip, inputs, label))
     return Explanation(
         pipeline=pipeline.name,
         datum=label,
@@ -141,41 +146,41 @@ def _decision(planned: PlannedCommit, pipeline: Pipeline, label: str) -> Decisio
             return decision
     if plan.state in ("waiting", "blocked"):
         action: Action = "wait" if plan.state == "waiting" else "blocked"
-        work = planned.works.get(pipeline.name)
-        keys = {item.label: item.key for item in work.keyed} if work else {}
+        inputs = planned.works.get(pipeline.name)
+        keys = {item.label: item.key for item in inputs.keyed} if inputs else {}
         reason = plan.reason or "upstream"
         return Decision(label, keys.get(label, ""), "", action, reason, plan.detail)
     return Decision(label, "", "", "blocked", "missing-input", "there is no such datum any more")
 
 
 def _changes(
-    old: CommitView, now: CommitView, work: PipelineInputs, label: str
+    old: CommitView, now: CommitView, inputs: PipelineInputs, label: str
 ) -> Iterator[Change]:
-    """What a datum's command sees now and did not see then, and the other way round."""
-    pipeline = work.pipeline
+    """Differences between what a datum's command sees now and what it saw then."""
+    pipeline = inputs.pipeline
     try:
         former = next((p for p in old.pipelines if p.name == pipeline.name), pipeline)
         then = derive_inputs(old, former)
     except TeaError:
         return
     yield from _fields(former, pipeline)
-    yield from _differences("code", _code(old, then), _code(now, work))
-    yield from _differences("input", _files(then, label), _files(work, label))
+    yield from _differences("code", _code(old, then), _code(now, inputs))
+    yield from _differences("input", _files(then, label), _files(inputs, label))
 
 
-def _files(work: PipelineInputs, label: str) -> dict[str, str]:
-    found = work.find(label)
+def _files(inputs: PipelineInputs, label: str) -> dict[str, str]:
+    found = inputs.find(label)
     if found is None:
         return {}
     return {
         each.path: str(each.seen.content) if each.seen.content else "empty"
-        for _, located in seen_files(work, found[0])
+        for _, located in seen_files(inputs, found[0])
         for each in located
     }
 
 
-def _code(tip: CommitView, work: PipelineInputs) -> dict[str, str]:
-    return {path: str(tip.files.fact(path).content) for path in work.code}
+def _code(tip: CommitView, inputs: PipelineInputs) -> dict[str, str]:
+    return {path: str(tip.files.fact(path).content) for path in inputs.code}
 
 
 def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterator[Change]:
@@ -185,7 +190,7 @@ def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterat
 
 
 def _fields(then: Pipeline, now: Pipeline) -> Iterator[Change]:
-    """Fields of the pipeline file that are in keys and have another value."""
+    """Fields of the pipeline file that are part of keys and have changed."""
     for each in fields(then.transform):
         if each.name in ("code", "secrets"):
             continue

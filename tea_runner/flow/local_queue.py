@@ -1,4 +1,4 @@
-"""Jobs in, the same jobs done in this process out: the queue of a laptop."""
+"""The job queue of one process, for ``tea-runner run``: nothing is shared, nothing is kept."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from tea_runner.ports import MissingContent
 
 
 class LocalQueue:
-    """Keeps wanted jobs in a list until :meth:`take`, and failures for as long as it lives."""
+    """Holds jobs until :meth:`take`, and failures for as long as it lives."""
 
     def __init__(self) -> None:
-        self._wanted: dict[str, Job] = {}
+        self._jobs: dict[str, Job] = {}
+        #: Key to error sentence.
         self.failed: dict[str, str] = {}
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
-        """Nothing: jobs are done between two plans."""
+        """Nothing: all jobs end before the next plan."""
         return {}
 
     def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
@@ -27,56 +28,61 @@ class LocalQueue:
         return {key: self.failed[key] for key in keys if key in self.failed}
 
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:  # noqa: ARG002
-        """Nothing: content that is missing is a failure of this call."""
+        """Nothing: missing content is a failure of this run."""
         return {}
 
     def enqueue(self, job: Job) -> bool:
-        """Keep a job for :meth:`take`."""
-        new = job.id not in self._wanted
-        self._wanted[job.id] = job
+        """Hold a job for :meth:`take`."""
+        new = job.id not in self._jobs
+        self._jobs[job.id] = job
         return new
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
-        """Nothing is under way that could be waited for."""
+        """Does nothing: no job is in flight."""
 
     def take(self) -> list[Job]:
-        """The jobs that are wanted, once."""
-        jobs = list(self._wanted.values())
-        self._wanted.clear()
+        """Remove and return all jobs."""
+        jobs = list(self._jobs.values())
+        self._jobs.clear()
         return jobs
 
 
 class LocalRecomputeRequests:
-    """What one call wants computed although it is known."""
+    """Recompute requests of one ``tea-runner run --recompute``."""
 
     def __init__(
-        self, words: Iterable[str], wish: str, note: Callable[[Sequence[RecomputeVerdict]], None]
+        self,
+        words: Iterable[str],
+        request: str,
+        record: Callable[[Sequence[RecomputeVerdict]], None],
     ) -> None:
-        """For keys and pipelines' names.
+        """Request keys and pipelines.
 
-        :param note: writes verdicts down.
+        :param words: keys, or pipelines' names.
+        :param request: id of the request.
+        :param record: adds verdicts to the ledger.
         """
-        self._forced = dict.fromkeys(words, wish)
-        self._note = note
+        self._pending = dict.fromkeys(words, request)
+        self._record = record
         self.verdicts: list[RecomputeVerdict] = []
 
     def pending(self) -> Mapping[str, str]:
-        """What is still wanted."""
-        return dict(self._forced)
+        """Key or pipeline's name to the id of the request."""
+        return dict(self._pending)
 
     def complete(self, words: Iterable[str]) -> None:
-        """These are done."""
+        """Remove completed keys and names."""
         for word in words:
-            self._forced.pop(word, None)
+            self._pending.pop(word, None)
 
     def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
-        """Keep and write down what came of it."""
+        """Keep verdicts and add them to the ledger."""
         self.verdicts += verdicts
-        self._note(verdicts)
+        self._record(verdicts)
 
     def cancel_jobs_except(self, jobs: Collection[str]) -> None:
-        """Jobs are done in this process, between two plans."""
+        """Does nothing: no job is in flight."""
 
     def exclusive(self) -> AbstractContextManager[object]:
-        """Nobody else is here."""
+        """No lock: there is no other process."""
         return contextlib.nullcontext()

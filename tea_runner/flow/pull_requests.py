@@ -1,10 +1,9 @@
-"""A pull request and the commit that a maintainer has looked at in, a branch of its own out.
+"""Approval of a pull request's commit, which becomes a branch of its own.
 
-A pull request may come from anybody, so nothing is done about it by itself.  What a maintainer
-approves is one commit: it becomes the tip of the branch ``pull/NUMBER`` of the repository that the
-request is for, and that branch is then planned as one that no setting can make trusted: with a scope
-of its own, without secrets or network, its results upon it and nowhere else.  A later commit of
-the same request is another one, and has to be approved again.
+Anybody may open a pull request, so none is processed by itself.  A maintainer approves one commit: it
+becomes the tip of the branch ``pull/NUMBER`` of the target repository.  No setting makes that branch
+trusted: it has its own scope, no secrets and no network, and its results are committed to it alone.
+Each later commit of the request needs an approval of its own.
 """
 
 from __future__ import annotations
@@ -16,44 +15,57 @@ from typing import Protocol
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
 from tea_runner.core.git.branch import PULL_REQUEST_PREFIX, matches_any
+from tea_runner.ports import RefUpdate
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 class PullRefs(Protocol):
-    """The refs of a repository on the forge, as a mirror reaches them."""
+    """Access to the refs of a repository on the forge."""
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
-        """Refs that the patterns name, with their ids."""
+        """Refs that match the patterns, with their ids.
+
+        :raises OutsideError: when the forge does not answer.
+        """
         ...
 
     def fetch(self, *refspecs: str) -> None:
-        """Bring refs into the mirror."""
+        """Fetch refs into the mirror.
+
+        :raises OutsideError: when the forge does not answer.
+        """
         ...
 
-    def push(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
-        """Move refs on the forge from the value that is expected; False when one had another."""
+    def push(self, updates: Sequence[RefUpdate]) -> bool:
+        """Move refs on the forge by compare-and-swap; False when one had another id.
+
+        :raises OutsideError: when the forge does not answer or declines.
+        """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class PullRequest:
-    """A pull request as git sees it: its number, its newest commit, and what was approved of it."""
+    """A pull request: its number, its newest commit, and the tip of its branch."""
 
     number: int
     head: str
-    #: The tip of its branch here, which is the approved commit or results upon it; empty for none.
+    #: The approved commit, or a results commit on it; empty before an approval.
     branch_tip: str = ""
 
     @property
     def branch(self) -> str:
-        """The branch that an approved commit becomes."""
+        """The branch of its approved commit."""
         return f"{PULL_REQUEST_PREFIX}{self.number}"
 
 
 def pull_requests(refs: PullRefs) -> list[PullRequest]:
-    """All pull requests that the forge has refs of, the newest first."""
+    """All pull requests that the forge has refs of, the newest first.
+
+    :raises OutsideError: when the forge does not answer.
+    """
     found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULL_REQUEST_PREFIX}*")
     made = [
         PullRequest(
@@ -70,28 +82,32 @@ def pull_requests(refs: PullRefs) -> list[PullRequest]:
 def approve_pull(
     refs: PullRefs, number: int, commit: str, *, branches: Sequence[str]
 ) -> PullRequest:
-    """Make the branch of a pull request stand at the commit that somebody has looked at.
+    """Move the branch of a pull request to its newest commit, which a maintainer has reviewed.
 
-    :param commit: at least 7 digits of the request's newest commit: what comes later is not approved.
+    :param commit: at least 7 digits of that commit, so that nothing newer is approved by mistake.
     :param branches: patterns of the branches that are processed.
+    :raises UsageError: when *commit* is not a commit id.
     :raises NotFound: when there is no such pull request.
-    :raises Refused: when its newest commit is another one, or the settings leave its branch out.
+    :raises Refused: when its newest commit is another one, or the settings exclude its branch.
+    :raises OutsideError: when the forge does not answer.
     """
     if not _COMMIT.fullmatch(commit):
-        raise UsageError(f"{commit!r} is no commit; give 7 digits of it or more")
+        raise UsageError(f"{commit!r} is not a commit id", hint="give 7 or more digits of it")
     pull = next((pull for pull in pull_requests(refs) if pull.number == number), None)
     if pull is None:
         raise NotFound(f"the forge has no pull request {number} of this repository")
     if not pull.head.startswith(commit):
         raise Refused(
-            f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}; "
-            f"look at it, and approve it if it is right"
+            f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}",
+            hint="review that one and approve it",
         )
     if not matches_any(pull.branch, branches):
-        raise Refused(f"the setting branches leaves {pull.branch} out; add a pattern for pull/*")
+        raise Refused(
+            f"the setting branches excludes {pull.branch}", hint="add a pattern for pull/*"
+        )
     if pull.branch_tip == pull.head:
         return pull
     refs.fetch(f"+refs/pull/{number}/head:refs/pull/{number}/head")
     if not refs.push([(f"refs/heads/{pull.branch}", pull.head, pull.branch_tip or None)]):
-        raise Refused(f"branch {pull.branch} was moved by somebody else meanwhile; try again")
+        raise Refused(f"branch {pull.branch} has moved meanwhile", hint="try again")
     return PullRequest(number=number, head=pull.head, branch_tip=pull.head)

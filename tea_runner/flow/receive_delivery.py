@@ -1,12 +1,13 @@
-"""A delivery in, a request to plan and the answer to the forge out.
+"""Receipt of a webhook delivery: its signature is checked, and a plan of the branch is requested.
 
-Nothing is cloned and nobody is asked: the request is kept, and the forge gets its answer.
+Nothing is cloned or fetched, so that the forge has its answer at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tea_runner.core.delivery import (
     TEST_DELIVERY,
@@ -22,22 +23,22 @@ from tea_runner.core.git.branch import is_processed
 from tea_runner.core.hook import Hook, matches_repository
 from tea_runner.ports import PlanRequests
 
+DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryAnswer:
-    """What the forge is told: an HTTP status and a short object for JSON.
-
-    :param word: ``accepted``, ``ignored``, ``tested``, ``refused`` or ``failed``, for counting.
-    """
+    """The HTTP answer to a delivery: a status and an object for JSON."""
 
     status: int
-    word: str
+    #: For counting.
+    outcome: DeliveryOutcome
     body: Mapping[str, str]
 
 
 def refuse(status: int, message: str) -> DeliveryAnswer:
-    """An answer that says what is wrong, and nothing about us."""
-    return DeliveryAnswer(status=status, word="refused", body={"error": message})
+    """An answer with the reason, and nothing about this server."""
+    return DeliveryAnswer(status=status, outcome="refused", body={"error": message})
 
 
 def receive_delivery(
@@ -50,43 +51,48 @@ def receive_delivery(
     branches: Sequence[str] = ("*",),
     pull_requests: bool = False,
 ) -> DeliveryAnswer:
-    """Judge one delivery, and ask for a plan when it announces work.
+    """Check one delivery, and request a plan when a processed branch was pushed.
 
-    :param headers: of the request; looked up without regard to case.
+    :param headers: of the HTTP request, case-insensitive.
     :param repositories: patterns of repositories that are processed; empty for all of the hook's.
+    :param branches: patterns of branches that are processed.
     :param pull_requests: whether branches of approved pull requests are processed.
     """
-    spoken = dialect(hook.forge, headers)
-    if not is_signed(body, headers.get(spoken.signature, ""), hook.secrets):
-        return refuse(401, "the signature does not fit")
+    header = dialect(hook.forge, headers)
+    if not is_signed(body, headers.get(header.signature, ""), hook.secrets):
+        return refuse(401, "the signature is not valid")
     try:
-        event = parse_delivery(headers.get(spoken.event, ""), body)
-    except DeliveryError as bad:
-        return refuse(bad.status, bad.message)
-    if event.repository and not _may(hook, event.repository, event.repository_id, repositories):
+        event = parse_delivery(headers.get(header.event, ""), body)
+    except DeliveryError as error:
+        return refuse(error.status, error.message)
+    if event.repository and not _is_allowed(
+        hook, event.repository, event.repository_id, repositories
+    ):
         return refuse(404, "no such repository for this hook")
     if isinstance(event, Ignored):
         return _ignored(event.reason)
     name = event.ref.removeprefix("refs/heads/")
     if not is_processed(name, branches, pull_requests=pull_requests):
-        return _ignored("a branch that the settings leave out")
+        return _ignored("the settings exclude this branch")
     why = "branch deleted" if event.deleted else f"push of {event.after[:12]}"
     try:
         requests.request_plan(event.repository, event.ref, why=why)
     except QueueError:
         return DeliveryAnswer(
             status=503,
-            word="failed",
+            outcome="failed",
             body={"error": "the queue cannot be reached; the push will be found later"},
         )
     return DeliveryAnswer(
         status=202,
-        word="accepted",
+        outcome="accepted",
         body={"status": "accepted", "repository": event.repository, "ref": event.ref},
     )
 
 
-def _may(hook: Hook, repository: str, number: int | None, repositories: Sequence[str]) -> bool:
+def _is_allowed(
+    hook: Hook, repository: str, number: int | None, repositories: Sequence[str]
+) -> bool:
     if not matches_repository(hook.repository, repository):
         return False
     if hook.repository_id is not None and hook.repository_id != number:
@@ -99,6 +105,6 @@ def _may(hook: Hook, repository: str, number: int | None, repositories: Sequence
 def _ignored(reason: str) -> DeliveryAnswer:
     return DeliveryAnswer(
         status=202,
-        word="tested" if reason == TEST_DELIVERY else "ignored",
+        outcome="tested" if reason == TEST_DELIVERY else "ignored",
         body={"status": "ignored", "reason": f"ignored: {reason}"},
     )

@@ -16,33 +16,33 @@ from tea_runner.flow.prefetch_facts import prefetch_facts
 def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
     """Everything that a run of this pipeline at this commit depends on.
 
-    :raises UserError: when an input names nothing, or has content without a hash.
+    :raises UserError: when an input does not exist, or has content without a hash.
     """
-    work = derive_inputs(tip, pipeline)
+    inputs = derive_inputs(tip, pipeline)
     code = []
-    for path in work.code:
+    for path in inputs.code:
         fact = tip.files.fact(path)
         code.append(_located(VisibleFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
-        datum_row(item.label, item.key, item.place, list(seen_files(work, datum)))
+        datum_row(item.label, item.key, item.place, list(seen_files(inputs, datum)))
         for datum, item in zip(
-            prefetch_facts(tip, work.datums, work.sources), work.keyed, strict=True
+            prefetch_facts(tip, inputs.datums, inputs.sources), inputs.keyed, strict=True
         )
     ]
     return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
 
 
 def seen_files(
-    work: PipelineInputs, datum: Datum
+    inputs: PipelineInputs, datum: Datum
 ) -> Iterator[tuple[VisibleInput, list[LocatedFile]]]:
     """Each input of a datum, with its files as the command sees them and in the dataset."""
-    view = work.view(datum)
-    behind = {shown.visible: shown for shown in view.files}
+    view = inputs.view(datum)
+    shown_as = {shown.visible: shown for shown in view.files}
     for seen in view.inputs:
         located = []
         for file in seen.files:
-            shown = behind[file.path]
-            source = work.sources[shown.input]
+            shown = shown_as[file.path]
+            source = inputs.sources[shown.input]
             located.append(_located(file, source.path(shown.path), source.fact(shown.path).key))
         yield seen, located
 

@@ -1,4 +1,7 @@
-"""A tip and a path in, what it was made from, or what was made from it, out; git alone is read."""
+"""Lineage of files: what a result was made from, and what was made from an input.
+
+Only git objects are read.
+"""
 
 from __future__ import annotations
 
@@ -14,41 +17,48 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, envir
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_spec import seen_files
 
-#: All that the history of a directory says: path to the commit that last wrote it.
+#: The history of a directory: path to the commit that last wrote it.
 Records = Callable[[CommitView, str], Mapping[str, Made]]
-#: Another commit of the dataset of a tip; None when it is not at hand.
+#: Opens another commit of the same dataset; None when the clone does not have it.
 OpenTip = Callable[[CommitView, str], CommitView | None]
 
 
 class LineageTracer:
-    """Follows files from step to step; what was read once is not read again."""
+    """Traces files from step to step; each history and each pipeline is read once.
+
+    :param records: reads the history of a directory.
+    :param open_tip: opens another commit.
+    """
 
     def __init__(self, records: Records, open_tip: OpenTip) -> None:
         self._records = records
         self._open = open_tip
         self._found = Lineage()
         self._homes: dict[tuple[str, str, str], Mapping[str, Made]] = {}
-        self._works: dict[tuple[str, str, str], PipelineInputs | None] = {}
+        self._inputs: dict[tuple[str, str, str], PipelineInputs | None] = {}
         self._owners: dict[tuple[str, str], dict[str, tuple[Pipeline, Row]]] = {}
 
     # -- upstream ----------------------------------------------------------------------------
 
     def up(self, tip: CommitView, paths: list[str]) -> Lineage:
-        """What these files were made from, and so on, to files that people brought."""
-        todo: list[tuple[CommitView, str, LineageFile]] = []
+        """The steps that made these files, up to files that no pipeline made.
+
+        :raises UserError: when a path is not in the commit, or has content without a hash.
+        """
+        queue: list[tuple[CommitView, str, LineageFile]] = []
         for path in paths:
             file = self._file(tip, path)
             self._found.roots.append(file.id)
-            todo.append((*tip.resolve(path), file))
+            queue.append((*tip.resolve(path), file))
         seen: set[str] = set()
-        while todo:
-            at, path, file = todo.pop(0)
+        while queue:
+            at, path, file = queue.pop(0)
             if file.id in seen:
                 continue
             seen.add(file.id)
-            owner = self._owner(at).get(path)
+            owner = self._owners_of(at).get(path)
             if owner is not None:
-                todo += self._step(at, *owner)
+                queue += self._step(at, *owner)
         return self._found
 
     def _file(self, tip: CommitView, path: str) -> LineageFile:
@@ -64,30 +74,30 @@ class LineageTracer:
         )
         return self._found.files.setdefault(file.id, file)
 
-    def _owner(self, tip: CommitView) -> dict[str, tuple[Pipeline, Row]]:
-        """Each path that a pipeline made, with the datum that owns it."""
+    def _owners_of(self, tip: CommitView) -> dict[str, tuple[Pipeline, Row]]:
+        """Each path that a pipeline made, with the datum that made it."""
         name = (tip.tree.path, tip.tree.commit)
         if name not in self._owners:
-            found = {}
+            owners = {}
             try:
                 for pipeline in tip.pipelines:
                     for row in read_manifest(tip.tree, pipeline.home).rows:
                         for path in _paths(pipeline, row):
-                            found[path] = (pipeline, row)
+                            owners[path] = (pipeline, row)
             except TeaError:
-                # Its pipelines are at odds with one another: then nothing is known to be made here.
-                found = {}
-            self._owners[name] = found
+                # Its pipelines conflict, so that no file can be attributed to one of them.
+                owners = {}
+            self._owners[name] = owners
         return self._owners[name]
 
     def _step(
         self, tip: CommitView, pipeline: Pipeline, row: Row
     ) -> Iterator[tuple[CommitView, str, LineageFile]]:
-        """Note the step, and give its inputs to be followed."""
-        there = [path for path in _paths(pipeline, row) if tip.tree.entry(path) is not None]
-        outputs = [self._file(tip, path).id for path in there]
-        made = self._made(tip, pipeline, there)
-        found = self._at(tip, pipeline, row, made)
+        """Add the step of a datum; yields its inputs, to be traced further."""
+        present = [path for path in _paths(pipeline, row) if tip.tree.entry(path) is not None]
+        outputs = [self._file(tip, path).id for path in present]
+        made = self._made(tip, pipeline, present)
+        source = self._source(tip, pipeline, row, made)
         step = LineageStep(
             pipeline=pipeline.name,
             datum=row.datum,
@@ -99,22 +109,24 @@ class LineageTracer:
             record=made.commit if made else "",
             subject=made.subject if made else "",
             outputs=tuple(outputs),
-            note="" if found else "its inputs are in no commit at hand; fetch the whole history",
+            note=""
+            if source
+            else "its inputs are in no commit of this clone; fetch the whole history",
         )
-        if found is None:
+        if source is None:
             self._found.steps.setdefault(step.id, step)
             return
-        at, work = found
-        inputs = [(path, self._file(at, path)) for path in _inputs(at, work, row.datum)]
-        code = [self._file(at, path) for path in (*work.code, *filter(None, [work.image]))]
+        at, derived = source
+        inputs = [(path, self._file(at, path)) for path in _input_paths(at, derived, row.datum)]
+        code = [self._file(at, path) for path in (*derived.code, *filter(None, [derived.image]))]
         step = LineageStep(
             pipeline=step.pipeline,
             datum=step.datum,
             key=step.key,
             dataset=step.dataset,
-            command=work.pipeline.transform.cmd,
-            environment=_environment(at, work),
-            spec=work.pipeline.spec_path,
+            command=derived.pipeline.transform.cmd,
+            environment=environment_of(at, derived.pipeline)[1],
+            spec=derived.pipeline.spec_path,
             record=step.record,
             subject=step.subject,
             at=at.tree.commit,
@@ -134,75 +146,73 @@ class LineageTracer:
             self._homes[name] = self._records(tip, pipeline.home)
         return next((self._homes[name][path] for path in paths if path in self._homes[name]), None)
 
-    def _at(
+    def _source(
         self, tip: CommitView, pipeline: Pipeline, row: Row, made: Made | None
     ) -> tuple[CommitView, PipelineInputs] | None:
-        """The commit at which the datum has this key: here, at its record, or where it was planned."""
+        """The commit at which the datum has this key: this one, its record, or the planned one."""
         planned = read_manifest(tip.tree, pipeline.home).inputs_at
         commits = [tip.tree.commit, made.commit if made else "", planned]
         for commit in dict.fromkeys(filter(None, commits)):
             at = tip if commit == tip.tree.commit else self._open(tip, commit)
-            work = self._work(at, pipeline.name) if at is not None else None
-            if at is None or work is None:
+            inputs = self._derived(at, pipeline.name) if at is not None else None
+            if at is None or inputs is None:
                 continue
-            if any(item.label == row.datum and item.key == row.key for item in work.keyed):
-                return at, work
+            if any(item.label == row.datum and item.key == row.key for item in inputs.keyed):
+                return at, inputs
         return None
 
-    def _work(self, tip: CommitView, name: str) -> PipelineInputs | None:
-        place = (tip.tree.path, tip.tree.commit, name)
-        if place not in self._works:
+    def _derived(self, tip: CommitView, name: str) -> PipelineInputs | None:
+        key = (tip.tree.path, tip.tree.commit, name)
+        if key not in self._inputs:
             try:
                 pipeline = next((p for p in tip.pipelines if p.name == name), None)
-                self._works[place] = derive_inputs(tip, pipeline) if pipeline is not None else None
+                self._inputs[key] = derive_inputs(tip, pipeline) if pipeline is not None else None
             except TeaError:
-                self._works[place] = None
-        return self._works[place]
+                self._inputs[key] = None
+        return self._inputs[key]
 
     # -- downstream --------------------------------------------------------------------------
 
     def down(self, tip: CommitView, path: str) -> Lineage:
-        """What was made from a file, or from the files below a directory, and so on.
+        """The steps that used a file, or a file below a directory, directly or through others.
 
         :raises NotFound: when no result at this commit was made from it.
         """
         reached: set[str] = set()
         for pipeline in tip.pipelines:
-            work = self._work(tip, pipeline.name)
+            derived = self._derived(tip, pipeline.name)
             rows = read_manifest(tip.tree, pipeline.home).by_datum
-            keys = {item.label: item.key for item in work.keyed} if work else {}
-            code = any(_holds(path, one) for one in work.code) if work else False
+            keys = {item.label: item.key for item in derived.keyed} if derived else {}
+            code = any(_contains(path, one) for one in derived.code) if derived else False
             for label, row in rows.items():
-                if work is None or keys.get(label) != row.key:
+                if derived is None or keys.get(label) != row.key:
                     continue
-                inputs = _inputs(tip, work, label)
-                if code or any(_holds(path, one) or one in reached for one in inputs):
+                inputs = _input_paths(tip, derived, label)
+                if code or any(_contains(path, one) or one in reached for one in inputs):
                     reached.update(_paths(pipeline, row))
                     for _ in self._step(tip, pipeline, row):
                         pass
-        self._found.roots += [f.id for f in self._found.files.values() if _holds(path, f.path)]
+        self._found.roots += [f.id for f in self._found.files.values() if _contains(path, f.path)]
         if not self._found.steps:
             raise NotFound(
-                f"nothing that is current at {tip.tree.commit[:12]} was made from {path}; "
-                f"tea-runner status shows what is not current"
+                f"nothing that is current at {tip.tree.commit[:12]} was made from {path}",
+                hint="tea-runner status shows what is not current",
             )
         return self._found
 
 
-def _inputs(tip: CommitView, work: PipelineInputs, label: str) -> list[str]:
-    """Paths in the tip's dataset of all files that a datum's command sees as inputs."""
-    files = [each.path for _, located in seen_files(work, work.datum(label)) for each in located]
-    # A subdataset's own pipelines are told with the paths of the dataset that was asked.
+def _input_paths(tip: CommitView, inputs: PipelineInputs, label: str) -> list[str]:
+    """Paths in the commit's dataset of all input files of a datum."""
+    files = [
+        each.path for _, located in seen_files(inputs, inputs.datum(label)) for each in located
+    ]
+    # Those of a subdataset's pipeline begin at the superdataset.
     return [path.removeprefix(f"{tip.tree.path}/") for path in files] if tip.tree.path else files
-
-
-def _environment(tip: CommitView, work: PipelineInputs) -> tuple[str, ...]:
-    return environment_of(tip, work.pipeline)[1]
 
 
 def _paths(pipeline: Pipeline, row: Row) -> list[str]:
     return [f"{pipeline.home}/{path}" if pipeline.home else path for path in row.paths]
 
 
-def _holds(place: str, path: str) -> bool:
-    return place in ("", ".", path) or path.startswith(place.rstrip("/") + "/")
+def _contains(directory: str, path: str) -> bool:
+    return directory in ("", ".", path) or path.startswith(directory.rstrip("/") + "/")

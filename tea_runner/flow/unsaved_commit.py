@@ -1,4 +1,4 @@
-"""A commit and files that are not committed in, the tip that they would make out; nothing is written."""
+"""The commit that unsaved files would make, in memory; nothing is written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
 from tea_runner.ports import CommitFacts, Objects
 
-#: The commit that is none.
-NOWHERE = "0" * 40
+#: The id of a commit that does not exist, as in git's hooks.
+NULL_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
 class UnsavedFiles:
-    """A file as it lies there: its mode, and its content, None where that is too large to look at."""
+    """A file in the working tree: git's mode, and its content, None where that is too large to read."""
 
     mode: int
     data: bytes | None
@@ -38,7 +38,7 @@ class _Facts:
 
 @dataclass
 class OverlayObjects:
-    """Objects that exist in memory only, before those of a repository, if there is one."""
+    """Git objects in memory, on top of those of a repository, if there is one."""
 
     below: Objects | None
     root: str = ""
@@ -51,11 +51,11 @@ class OverlayObjects:
         if known is not None:
             return known
         if self.below is None:
-            raise OutsideError(f"there is no tree {oid}")
+            raise OutsideError(f"tree {oid} does not exist")
         return self.below.tree(oid)
 
     def read_trees(self, oids: Iterable[str]) -> None:
-        """Read trees that will be wanted next."""
+        """Read many trees in one request."""
         if self.below is not None:
             self.below.read_trees(oid for oid in oids if oid not in self.trees)
 
@@ -65,34 +65,32 @@ class OverlayObjects:
 
     def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
         """Several blobs' content."""
-        wanted = list(oids)
-        asked = [oid for oid in wanted if oid not in self.contents]
+        oids = list(oids)
+        asked = [oid for oid in oids if oid not in self.contents]
         below = self.below.blobs(asked) if self.below is not None and asked else {}
-        return {
-            oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in wanted
-        }
+        return {oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in oids}
 
     def prefetch_blobs(self, oids: Iterable[str]) -> None:
-        """Have git look for blobs that will be wanted next."""
+        """Begin to read blobs in the background."""
         if self.below is not None:
             self.below.prefetch_blobs(oid for oid in oids if oid not in self.contents)
 
     def fetch_blobs(self, oids: Iterable[str]) -> None:
-        """Have blobs at hand that are wanted for themselves."""
+        """Fetch absent blobs of any size."""
         asked = [oid for oid in oids if oid not in self.contents]
         if self.below is not None and asked:
             self.below.fetch_blobs(asked)
 
     def commit(self, oid: str) -> CommitFacts:
-        """The commit that would be made."""
-        if oid != NOWHERE and self.below is not None:
+        """A commit; the null id is that of the unsaved files."""
+        if oid != NULL_COMMIT and self.below is not None:
             return self.below.commit(oid)
-        return _Facts(NOWHERE, "", self.root)
+        return _Facts(NULL_COMMIT, "", self.root)
 
     def add(self, entry: UnsavedFiles, path: str) -> TreeEntry:
-        """Keep a file."""
+        """Add a file and return its tree entry."""
         if entry.data is None:
-            # Its name is what counts; the identity is not looked at.
+            # Only its name matters here, so that any id will do.
             oid = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         else:
             oid = _id(b"blob", entry.data)
@@ -100,7 +98,7 @@ class OverlayObjects:
         return TreeEntry(entry.mode, oid)
 
     def write(self, entries: Mapping[str, TreeEntry]) -> str:
-        """Keep a tree and return its id."""
+        """Add a tree and return its id."""
         oid = _id(b"tree", format_tree(entries))
         self.trees[oid] = entries
         return oid
@@ -120,9 +118,10 @@ def unchecked_pipelines(tree: CommitTree) -> PipelineSet:
 def unsaved_commit(
     objects: Objects | None, root: str | None, files: Mapping[str, UnsavedFiles | None]
 ) -> CommitView:
-    """The tip that a commit of these files on top of the tree *root* would be.
+    """The commit of these files on top of the tree *root*.
 
-    :param files: path to what lies there; None where nothing lies there any more.
+    :param root: id of a tree; None for an empty one.
+    :param files: path to file; None for a file that was deleted.
     """
     overlay = OverlayObjects(objects)
     changes = {
@@ -130,4 +129,4 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    return CommitView(CommitTree(overlay, NOWHERE, PlanningCache()), unchecked_pipelines)
+    return CommitView(CommitTree(overlay, NULL_COMMIT, PlanningCache()), unchecked_pipelines)

@@ -83,22 +83,22 @@ def verify_datums(
     chosen: list[tuple[PipelineInputs, list[Row]]] = []
     matched: set[str] = set()
     for pipeline in tip.pipelines:
-        work = derive_inputs(tip, pipeline)
+        inputs = derive_inputs(tip, pipeline)
         rows = []
         for row in read_manifest(tip.tree, pipeline.home).rows:
             hits = {word for word in words if _matches(word, pipeline.name, row)}
             matched |= hits
             if hits or not words:
                 rows.append(row)
-        chosen.append((work, rows))
+        chosen.append((inputs, rows))
     missing = [word for word in words if word not in matched]
     if missing:
         raise NotFound(
-            f"there is no pipeline or datum {missing[0]} with results in this commit; "
-            f"tea-runner status --all lists them"
+            f"there is no pipeline or datum {missing[0]} with results in this commit",
+            hint="tea-runner status --all lists them",
         )
-    for work, rows in chosen:
-        yield from _verify_pipeline(tip, work, rows, compute)
+    for inputs, rows in chosen:
+        yield from _verify_pipeline(tip, inputs, rows, compute)
 
 
 def _matches(word: str, pipeline: str, row: Row) -> bool:
@@ -107,18 +107,18 @@ def _matches(word: str, pipeline: str, row: Row) -> bool:
 
 
 def _verify_pipeline(
-    tip: CommitView, work: PipelineInputs, rows: Sequence[Row], compute: Compute
+    tip: CommitView, inputs: PipelineInputs, rows: Sequence[Row], compute: Compute
 ) -> Iterator[RecomputeVerdict]:
     def verdict(row: Row, outcome: Outcome, detail: str = "") -> RecomputeVerdict:
         return RecomputeVerdict(
-            pipeline=work.pipeline.name,
+            pipeline=inputs.pipeline.name,
             datum=row.datum,
             key=row.key,
             outcome=outcome,
             detail=detail,
         )
 
-    keys = {item.label: item.key for item in work.keyed}
+    keys = {item.label: item.key for item in inputs.keyed}
     current = {}
     for row in rows:
         if keys.get(row.datum) == row.key:
@@ -127,14 +127,14 @@ def _verify_pipeline(
             yield verdict(row, "skipped", "its inputs have changed since; verify an earlier --at")
     if not current:
         return
-    for computed in compute(work, [(row.datum, row.key) for row in current.values()]):
+    for computed in compute(inputs, [(row.datum, row.key) for row in current.values()]):
         row = current[computed.item.label]
         if computed.error is not None:
             yield verdict(row, "failed", " ".join(computed.error.message.split()))
             continue
         made = {file.path: file for file in computed.found}
         try:
-            paths = list(differing_paths(work.pipeline, row, made, _comparison(tip)))
+            paths = list(differing_paths(inputs.pipeline, row, made, _comparison(tip)))
         except UserError as error:
             yield verdict(row, "skipped", error.message)
         else:

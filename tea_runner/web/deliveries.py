@@ -23,12 +23,12 @@ def hooks_blueprint(parts: WebDependencies) -> Blueprint:
 
     def deliver(forge: str, hook_id: str) -> Response:
         answer = _judge(parts, forge, hook_id, turns)
-        if answer.word == "tested":
+        if answer.outcome == "tested":
             parts.hooks.note_test(hook_id)
-        parts.count(answer.word)
+        parts.count(answer.outcome)
         _log.info(
             "delivery %s: %d %s",
-            answer.word,
+            answer.outcome,
             answer.status,
             dict(answer.body),
             extra=_log_fields(forge),
@@ -66,7 +66,9 @@ def _judge(
         hook = parts.hooks.get(hook_id) if forge in DIALECTS else None
     except TeaError as error:
         _log.error("%s", error.message)
-        return DeliveryAnswer(status=503, word="failed", body={"error": "the hooks cannot be read"})
+        return DeliveryAnswer(
+            status=503, outcome="failed", body={"error": "the hooks cannot be read"}
+        )
     if hook is None or hook.forge != forge:
         return refuse(404, "no such hook")
     body = read_body(request, parts.settings.web.max_body, turns)

@@ -42,7 +42,7 @@ def read_body(
     if not turns.acquire(blocking=False):
         return DeliveryAnswer(
             status=503,
-            word="failed",
+            outcome="failed",
             body={"error": "too many large deliveries at once; the push will be found later"},
         )
     try:

@@ -111,10 +111,10 @@ def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted
 
 
 def test_what_cannot_be_approved_is_said(lab: Lab, proposed: str) -> None:
-    """Another number, no commit, a branch that the settings leave out."""
+    """Another number, no commit, the settings exclude this branch."""
     with pytest.raises(NotFound, match="no pull request 2"):
         approve(lab, proposed, number=2)
-    with pytest.raises(UsageError, match="'HEAD' is no commit"):
+    with pytest.raises(UsageError, match="'HEAD' is not a commit id"):
         approve(lab, "HEAD")
     with pytest.raises(Refused, match="leaves pull/1 out"):
         approve(lab, proposed, branches=("main",))

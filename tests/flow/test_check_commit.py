@@ -122,7 +122,7 @@ def test_a_changed_tree_is_found(
     ("old", "new", "problem"),
     [
         ("in:a\t", "in:x\t", "datum in:x is in the manifest, but not in commit"),
-        ("\t\tin-a.txt", "\tdeep\tin-a.txt", "at deep, its inputs give"),
+        ("\t\tin-a.txt", "\tdeep\tin-a.txt", "at deep, its inputs make"),
     ],
 )
 def test_a_changed_manifest_is_found(lab: MemoryLab, old: str, new: str, problem: str) -> None:
@@ -145,7 +145,7 @@ def test_a_changed_key_is_found(lab: MemoryLab) -> None:
     found = check(lab, forge(lab, {"copy/manifest.tsv": text.replace(key, "f" * 64)}))
 
     assert found.problems[0] == (
-        f"datum in:a: the manifest says key {'f' * 12} at ., its inputs give {key[:12]} at ."
+        f"datum in:a: the manifest has key {'f' * 12} at ., its inputs make {key[:12]} at ."
     )
 
 
@@ -171,9 +171,9 @@ def test_a_changed_message_or_time_is_found(
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        ("words\n", "it is no results commit: it names no pipeline, or has no parent"),
+        ("words\n", "it is not a results commit: it names no pipeline or has no parent"),
         ("x\n\nTea-Pipeline: other\n", "on which it builds, has no pipeline other"),
-        ("x\n\nTea-Pipeline: copy\n", "its inputs give no results commit at all"),
+        ("x\n\nTea-Pipeline: copy\n", "its inputs make no results commit"),
     ],
 )
 def test_a_commit_without_results_is_none(lab: MemoryLab, message: str, problem: str) -> None:

@@ -87,11 +87,11 @@ def test_approving_twice_is_approving_once(refs: Refs) -> None:
 @pytest.mark.parametrize(
     ("number", "commit", "branches", "error", "sentence"),
     [
-        (2, "main", ["*"], UsageError, "'main' is no commit"),
-        (2, HEAD[:6], ["*"], UsageError, "give 7 digits of it or more"),
+        (2, "main", ["*"], UsageError, "'main' is not a commit id"),
+        (2, HEAD[:6], ["*"], UsageError, "give 7 or more digits of it"),
         (3, HEAD, ["*"], NotFound, "no pull request 3"),
         (2, OTHER, ["*"], Refused, "the newest commit of pull request 2 is aaaaaaaaaaaa"),
-        (2, HEAD, ["main"], Refused, "the setting branches leaves pull/2 out"),
+        (2, HEAD, ["main"], Refused, "the setting branches excludes pull/2"),
     ],
 )
 def test_what_cannot_be_approved_is_refused_with_the_reason(
@@ -113,5 +113,5 @@ def test_what_cannot_be_approved_is_refused_with_the_reason(
 def test_a_branch_that_moved_meanwhile_is_refused(refs: Refs) -> None:
     """Another maintainer approved something else."""
     refs.moved = True
-    with pytest.raises(Refused, match="moved by somebody else meanwhile"):
+    with pytest.raises(Refused, match="has moved meanwhile; try again"):
         approve_pull(refs, 2, HEAD, branches=["*"])

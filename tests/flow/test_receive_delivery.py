@@ -28,7 +28,7 @@ def test_a_push_asks_for_one_plan_and_says_why() -> None:
     asked = Asked()
     row = Row(row="0", name="", status=202)
     answer = receive_delivery(HOOK, row.sent(), row.body, asked)
-    assert (answer.status, answer.word) == (202, "accepted")
+    assert (answer.status, answer.outcome) == (202, "accepted")
     assert asked.said == [("lab/edges", "refs/heads/main", "push of 4bb71d674bc2")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tea_runner.core.planning.resolved_spec import document, recompute
+from tea_runner.core.planning.resolved_spec import document, recompute_keys
 from tests.twins.files import Annexed
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import TWO, plan_of
@@ -26,7 +26,7 @@ def test_the_document_alone_gives_the_keys_of_the_plan(lab: MemoryLab) -> None:
         }
     )
     text = json.dumps(document(lab.tip(), "", [resolve(lab, "copy")]))
-    found = recompute(json.loads(text))
+    found = recompute_keys(json.loads(text))
 
     assert [(datum, key) for _, datum, key, _ in found] == [
         (d.label, d.key) for d in plan_of(lab).decisions

@@ -97,7 +97,7 @@ def test_without_history_a_stale_step_says_what_to_fetch(settled: MemoryLab) -> 
     found = lineage(settled, ["copy/in-a.txt"], history=False)
     (step,) = found.steps.values()
 
-    assert step.note == "its inputs are in no commit at hand; fetch the whole history"
+    assert step.note == "its inputs are in no commit of this clone; fetch the whole history"
     assert (step.record, step.inputs) == ("", ())
 
 

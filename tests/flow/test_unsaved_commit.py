@@ -70,5 +70,5 @@ def test_an_overlay_of_nothing_has_nothing_else() -> None:
     overlay.fetch_blobs(["1" * 40])
 
     assert overlay.blob("1" * 40) is None
-    with pytest.raises(OutsideError, match="there is no tree"):
+    with pytest.raises(OutsideError, match="does not exist"):
         overlay.tree("1" * 40)
