@@ -1,0 +1,376 @@
+"""JobQueue, RecomputeRequests and PlanRequests: memory, and Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tea_runner.broker.connection import connect
+from tea_runner.broker.job_store import JobStore
+from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.recompute_requests import BranchRecomputeRequests
+from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
+from tea_runner.ports import JobQueue, PlanRequests, RecomputeRequests
+from tea_runner.wiring import Site
+from tests.looking import broker, site
+from tests.twins.queue import (
+    MemoryBroker,
+    MemoryJobQueue,
+    MemoryPlanRequests,
+    MemoryRecomputeRequests,
+)
+
+__all__ = ["broker", "site"]
+
+REPOSITORY = "lab/data"
+KEYS = tuple(letter * 64 for letter in "abcd")
+
+
+def make_job(*keys: str, branch: str = "main", scope: str = "", salt: str = "") -> Job:
+    """A job of these keys."""
+    return Job(
+        repository=REPOSITORY,
+        branch=branch,
+        commit="c" * 40,
+        pipeline="copy",
+        datums=tuple((f"in:{key[0]}", key) for key in keys),
+        scope=scope,
+        salt=salt,
+    )
+
+
+@dataclass
+class Side:
+    """The three ports, and what workers and the planner do beside them."""
+
+    jobs: JobQueue
+    recompute: RecomputeRequests
+    plans: PlanRequests
+    #: Begin a job.
+    claim: Callable[[Job], object]
+    #: End a begun job in a state, with sentences for keys that failed.
+    finish: Callable[[Job, str, dict[str, str]], object]
+    record_missing: Callable[[Job, str, str], object]
+    add: Callable[[list[str], str], object]
+    #: Take a plan request: the reason.
+    begin: Callable[[str, str], str]
+    #: Branches that were announced for planning, in order.
+    announced: Callable[[], list[tuple[str, str]]]
+    #: Counts of verdicts by pipeline and outcome.
+    counted: Callable[[], dict[str, dict[str, int]]]
+
+
+def memory_side() -> Side:
+    """The twins."""
+    broker = MemoryBroker()
+    queue = MemoryJobQueue(broker)
+    recompute = MemoryRecomputeRequests(queue, REPOSITORY, "main", broker)
+    plans = MemoryPlanRequests(broker)
+
+    def finish(job: Job, state: str, sentences: dict[str, str]) -> None:
+        queue.fail(job, sentences)
+        queue.finish(job.id, state)
+
+    def counted() -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for verdict in recompute.verdicts:
+            row = found.setdefault(verdict.pipeline, {"ok": 0, "differs": 0, "failed": 0})
+            row[verdict.outcome] += 1
+        return found
+
+    return Side(
+        queue,
+        recompute,
+        plans,
+        lambda job: queue.claim(job.id),
+        finish,
+        queue.record_missing,
+        recompute.add,
+        plans.begin,
+        lambda: list(broker.plan_queue),
+        counted,
+    )
+
+
+def redis_side(site: Site) -> Side:
+    """The real ones."""
+    planned: list[tuple[str, str]] = []
+
+    def enqueue(queue: str, body: str) -> None:
+        if queue == "plan":
+            repository, branch = json.loads(body)
+            planned.append((repository, branch))
+
+    store = JobStore(site.redis, enqueue, secret=b"secret")
+    recompute = BranchRecomputeRequests(site.redis, REPOSITORY, "main", store)
+    plans = PlanRequestStore(site.redis, enqueue)
+    claims: dict[str, Any] = {}
+
+    def claim(job: Job) -> None:
+        claims[job.id] = store.claim(job.id, "worker", f"token-{job.id}")
+        assert claims[job.id] is not None
+
+    def counted() -> dict[str, dict[str, int]]:
+        rows = recompute.ledger().get("pipelines", {})
+        names = ("ok", "differs", "failed")
+        return {name: {word: row[word] for word in names} for name, row in rows.items()}
+
+    return Side(
+        store,
+        recompute,
+        plans,
+        claim,
+        lambda job, state, failures: store.finish(claims[job.id], state, failures=failures),  # type: ignore[arg-type]
+        store.record_missing,
+        recompute.add,
+        plans.begin,
+        lambda: list(planned),
+        counted,
+    )
+
+
+@pytest.fixture(params=["memory", "redis"])
+def side(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """Each implementation in turn."""
+    if request.param == "memory":
+        yield memory_side()
+    else:
+        yield redis_side(request.getfixturevalue("site"))
+
+
+# -- JobQueue --------------------------------------------------------------------------------
+
+
+def test_a_job_is_new_until_it_has_ended(side: Side) -> None:
+    """Waiting or running it is the same job; afterwards it may be asked for again."""
+    job = make_job(*KEYS[:2])
+
+    assert side.jobs.enqueue(job)
+    assert not side.jobs.enqueue(job)
+    side.claim(job)
+    assert not side.jobs.enqueue(job)
+    side.finish(job, "done", {})
+    assert side.jobs.enqueue(job)
+
+
+def test_keys_of_waiting_and_running_jobs_are_in_flight(side: Side) -> None:
+    """With the job's id; of no ended job, and of no other namespace."""
+    one, two = make_job(*KEYS[:2]), make_job(KEYS[2])
+    side.jobs.enqueue(one)
+    side.jobs.enqueue(two)
+    side.claim(two)
+    expected = {KEYS[0]: one.id, KEYS[1]: one.id, KEYS[2]: two.id}
+
+    assert dict(side.jobs.in_flight(REPOSITORY, KEYS)) == expected
+    assert dict(side.jobs.in_flight("lab/other", KEYS)) == {}
+    assert dict(side.jobs.in_flight(REPOSITORY, [])) == {}
+    side.finish(two, "done", {})
+    assert dict(side.jobs.in_flight(REPOSITORY, [KEYS[2]])) == {}
+
+
+def test_a_scope_has_keys_of_its_own(side: Side) -> None:
+    """Jobs of an untrusted branch are not those of the repository."""
+    job = make_job(KEYS[0], scope="abcd")
+    side.jobs.enqueue(job)
+
+    assert dict(side.jobs.in_flight(REPOSITORY, KEYS)) == {}
+    assert dict(side.jobs.in_flight(f"{REPOSITORY}@abcd", KEYS)) == {KEYS[0]: job.id}
+
+
+def test_failures_keep_their_sentences(side: Side) -> None:
+    """Of the keys that failed, in the job's namespace."""
+    job = make_job(*KEYS[:2])
+    side.jobs.enqueue(job)
+    side.claim(job)
+    side.finish(job, "failed", {KEYS[0]: "no such colour"})
+
+    assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: "no such colour"}
+    assert dict(side.jobs.failures("lab/other", KEYS)) == {}
+    assert dict(side.jobs.failures(REPOSITORY, [])) == {}
+
+
+def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
+    """Of all keys of the job."""
+    job = make_job(*KEYS[:2])
+    side.record_missing(job, "d" * 40, "it is in no storage")
+    found = side.jobs.missing(REPOSITORY, KEYS)
+
+    assert {key: tuple(each) for key, each in found.items()} == dict.fromkeys(
+        KEYS[:2], ("c" * 40, "d" * 40, "it is in no storage")
+    )
+    assert dict(side.jobs.missing("lab/other", KEYS)) == {}
+
+
+def test_a_branch_is_planned_when_its_last_job_has_ended(side: Side) -> None:
+    """The branch that enqueued it, and those that subscribed; each once."""
+    one, two = make_job(KEYS[0]), make_job(KEYS[1])
+    for job in (one, two):
+        side.jobs.enqueue(job)
+        side.claim(job)
+    side.jobs.subscribe("lab/other", "x", one.id)
+    side.finish(one, "done", {})
+    assert side.announced() == [("lab/other", "x")]
+    side.finish(two, "failed", {})
+
+    assert side.announced() == [("lab/other", "x"), (REPOSITORY, "main")]
+
+
+# -- RecomputeRequests -----------------------------------------------------------------------
+
+
+def test_requests_are_pending_until_they_are_complete(side: Side) -> None:
+    """A later request of a word replaces the former; unknown words are passed over."""
+    assert dict(side.recompute.pending()) == {}
+    side.add(["copy", KEYS[0]], "r1")
+    side.add(["copy"], "r2")
+    assert dict(side.recompute.pending()) == {"copy": "r2", KEYS[0]: "r1"}
+    side.recompute.complete(iter(["copy", "nothing"]))
+    side.recompute.complete([])
+
+    assert dict(side.recompute.pending()) == {KEYS[0]: "r1"}
+
+
+def test_a_verdict_is_counted_once_for_each_request(side: Side) -> None:
+    """A planner that dies and comes again counts nothing twice."""
+    one = RecomputeVerdict(pipeline="copy", datum="in:a", key=KEYS[0], outcome="ok")
+    two = RecomputeVerdict(pipeline="copy", datum="in:b", key=KEYS[1], outcome="differs")
+    side.recompute.record_verdicts("r1", [one, two])
+    side.recompute.record_verdicts("r1", [one, two])
+    side.recompute.record_verdicts("r1", [])
+    side.recompute.record_verdicts("r2", [one])
+
+    assert side.counted() == {"copy": {"ok": 2, "differs": 1, "failed": 0}}
+
+
+def test_needless_jobs_are_cancelled(side: Side) -> None:
+    """Not those that run, nor those that another branch waits for, nor the exceptions."""
+    kept, gone, running, shared = (make_job(key) for key in KEYS)
+    for job in (kept, gone, running, shared):
+        side.jobs.enqueue(job)
+    side.claim(running)
+    side.jobs.subscribe(REPOSITORY, "other", shared.id)
+    side.recompute.cancel_jobs_except([kept.id])
+
+    assert set(side.jobs.in_flight(REPOSITORY, KEYS)) == {KEYS[0], KEYS[2], KEYS[3]}
+    assert side.jobs.enqueue(gone)
+
+
+def test_the_lock_can_be_taken_again(side: Side) -> None:
+    """Also after an error inside."""
+    with side.recompute.exclusive():
+        pass
+    with pytest.raises(KeyError), side.recompute.exclusive():
+        raise KeyError
+    with side.recompute.exclusive():
+        pass
+
+
+# -- PlanRequests ----------------------------------------------------------------------------
+
+
+def test_many_requests_of_one_ref_are_one(side: Side) -> None:
+    """One of the reasons counts; other branches are others."""
+    side.plans.request_plan(REPOSITORY, "refs/heads/main", why="first")
+    side.plans.request_plan(REPOSITORY, "refs/heads/main", why="second")
+    side.plans.request_plan(REPOSITORY, "refs/heads/a/b", why="third")
+
+    assert side.announced() == [(REPOSITORY, "main"), (REPOSITORY, "a/b")]
+    assert side.begin(REPOSITORY, "main") in ("first", "second")
+
+
+def test_a_push_after_the_plan_began_is_another_request(side: Side) -> None:
+    """Nothing that is pushed meanwhile is missed."""
+    side.plans.request_plan(REPOSITORY, "refs/heads/main", why="first")
+    side.begin(REPOSITORY, "main")
+    assert side.begin(REPOSITORY, "main") == ""
+    side.plans.request_plan(REPOSITORY, "refs/heads/main", why="second")
+
+    assert side.announced() == [(REPOSITORY, "main")] * 2
+    assert side.begin(REPOSITORY, "main") == "second"
+
+
+# -- when Redis does not answer --------------------------------------------------------------
+
+CALLS: dict[str, Callable[[Side], object]] = {
+    "in_flight": lambda side: side.jobs.in_flight(REPOSITORY, KEYS),
+    "failures": lambda side: side.jobs.failures(REPOSITORY, KEYS),
+    "missing": lambda side: side.jobs.missing(REPOSITORY, KEYS),
+    "enqueue": lambda side: side.jobs.enqueue(make_job(KEYS[0])),
+    "subscribe": lambda side: side.jobs.subscribe(REPOSITORY, "main", "f" * 32),
+    "pending": lambda side: side.recompute.pending(),
+    "complete": lambda side: side.recompute.complete(["copy"]),
+    "record_verdicts": lambda side: side.recompute.record_verdicts(
+        "r1", [RecomputeVerdict(pipeline="copy", datum="in:a", key=KEYS[0], outcome="ok")]
+    ),
+    "cancel_jobs_except": lambda side: side.recompute.cancel_jobs_except([]),
+    "exclusive": lambda side: side.recompute.exclusive().__enter__(),
+    "request_plan": lambda side: side.plans.request_plan(REPOSITORY, "refs/heads/main", why="x"),
+}
+
+
+@dataclass
+class _Dead:
+    """A site whose Redis does not answer."""
+
+    redis: Any
+
+
+@pytest.fixture(params=["memory", "redis"])
+def dead(request: pytest.FixtureRequest, tmp_path: Path) -> Side:
+    """Each implementation with nothing that answers."""
+    if request.param == "redis":
+        return redis_side(_Dead(connect(f"unix://{tmp_path}/nothing")))  # type: ignore[arg-type]
+    made = memory_side()
+    assert isinstance(made.plans, MemoryPlanRequests)
+    made.plans.broker.reachable = False
+    return made
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_queue_that_does_not_answer_is_a_queue_error(dead: Side, name: str) -> None:
+    """Of every method, and no error of a library."""
+    with pytest.raises(QueueError):
+        CALLS[name](dead)
+
+
+# -- a laptop's queue ------------------------------------------------------------------------
+
+
+def test_the_queue_of_one_process_gives_its_jobs_once() -> None:
+    """Nothing is in flight between two plans; failures last as long as the process."""
+    queue = LocalQueue()
+    job = make_job(KEYS[0])
+    assert queue.enqueue(job)
+    assert not queue.enqueue(job)
+    queue.subscribe(REPOSITORY, "main", job.id)
+    queue.failed[KEYS[1]] = "no"
+
+    assert queue.in_flight(REPOSITORY, KEYS) == {}
+    assert queue.missing(REPOSITORY, KEYS) == {}
+    assert queue.failures(REPOSITORY, KEYS) == {KEYS[1]: "no"}
+    assert queue.take() == [job]
+    assert queue.take() == []
+    assert queue.enqueue(job)
+
+
+def test_the_requests_of_one_process_are_those_of_its_command() -> None:
+    """Verdicts are kept and passed on."""
+    written: list[RecomputeVerdict] = []
+    requests = LocalRecomputeRequests(["copy", KEYS[0]], "r1", written.extend)
+    verdict = RecomputeVerdict(pipeline="copy", datum="in:a", key=KEYS[0], outcome="ok")
+    requests.complete(["copy", "nothing"])
+    requests.record_verdicts("r1", [verdict])
+    requests.cancel_jobs_except([])
+    with requests.exclusive():
+        pass
+
+    assert requests.pending() == {KEYS[0]: "r1"}
+    assert requests.verdicts == written == [verdict]
