@@ -23,7 +23,7 @@ class WorkerFacts:
     """One process that consumes a queue; times are seconds since 1970, 0 for unknown ones."""
 
     name: str
-    #: ``idle``, ``busy``, ``stopping``, ``suspended``, or ``silent`` without a heartbeat.
+    #: ``idle``, ``busy``, ``suspended``, or ``silent`` without a heartbeat.
     state: str
     #: Kind of its queue: ``plan`` or ``work``.
     kind: str = ""
@@ -82,8 +82,6 @@ def _worker(
     if facts is not None:
         # RQ writes no heartbeat while a job runs; the job's lease shows that its worker lives.
         state = "busy"
-    elif noted.get("shutdown_requested_date"):
-        state = "stopping"
     return WorkerFacts(
         name=name,
         state=state,

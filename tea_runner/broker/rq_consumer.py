@@ -1,7 +1,23 @@
-"""A queue and a handler in, work carried out until a signal says stop: through all that Redis does.
+"""RQ worker that runs jobs in its own process until a signal, and starts again when Redis was away.
 
-RQ's loop gives up when Redis hangs or answers with an error in the wrong moment; it is begun anew, a
-little later each time.  A signal is never answered by asking Redis.
+RQ's loop ends when Redis hangs or answers with an error; it is started again, after pauses that double.
+A signal handler never asks Redis.
+
+Parts of RQ (2.12) that are overridden, or used although RQ does not document them.  Each has a test in
+tests/broker/test_rq_private_parts.py, in this order, that fails when a release of RQ changes it:
+
+- ``SimpleWorker.execute_job``: runs a job in this process; overridden, so a signal waits for its end.
+- ``BaseWorker.request_stop``, ``_stop_requested`` and ``StopRequested``: the signal handler; overridden.
+- ``BaseWorker.dequeue_job_and_maintain_ttl`` and ``heartbeat``: overridden, so no job is taken while the
+  process is not ready.
+- ``BaseWorker.subscribe`` and ``unsubscribe``: overridden, so no command arrives by publish/subscribe.
+- ``BaseWorker.handle_exception``: overridden, because RQ's failed-job registry is not used.
+- ``BaseWorker.death_penalty_class``: set, so no alarm interrupts a job.
+- ``BaseWorker.log_result_lifespan``: set.
+- ``BaseWorker.job_class``, ``Job.perform``, ``Job.func`` and the three callbacks: overridden, so Redis
+  names no code.
+- the four values that a serializer reads: function name, instance, arguments, keywords.
+- names of keys, and fields of a worker's hash: read by :mod:`tea_runner.broker.fleet`.
 """
 
 from __future__ import annotations
@@ -27,12 +43,15 @@ from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)
 
+#: Longest pause before RQ's loop is started again, in seconds.
 _LONGEST_PAUSE = 5.0
+#: Seconds after which a worker without a heartbeat leaves RQ's list.
+_WORKER_TTL = 60
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class _NoPenalty(BaseDeathPenalty):
-    """Time limits are ours: an alarm in the middle of a push would help nobody."""
+class _NoTimeout(BaseDeathPenalty):
+    """No time limit: an alarm in the middle of a push would leave it half done."""
 
     def setup_death_penalty(self) -> None: ...
 
@@ -40,61 +59,67 @@ class _NoPenalty(BaseDeathPenalty):
 
 
 class RqWorker(SimpleWorker):
-    """Takes work from one queue in this very process, which keeps its mirrors and pipes warm."""
+    """Runs the jobs of one queue in this process, which keeps its mirrors and git processes open."""
 
-    death_penalty_class = _NoPenalty
+    death_penalty_class = _NoTimeout
     job_class = ListedJob
     queue_class = Queue
+    log_result_lifespan = False
 
-    service: QueueConsumer
-    busy = False
-    #: Nothing was left to do, or a signal came; else the loop ended because of Redis.
-    done = False
+    def __init__(self, consumer: QueueConsumer, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._consumer = consumer
+        self._is_running_job = False
+        #: Whether the queue is empty or a signal came; otherwise the loop ended because of Redis.
+        self.done = False
 
     def request_stop(self, signum: Any, frame: Any) -> None:  # noqa: ARG002
-        """A signal: end now, or after the piece of work in hand; another one changes nothing."""
-        again = self.service.stopped
+        """Signal handler: end now, or after the running job; a second signal changes nothing."""
+        again = self._consumer.stopped
         self.done = self._stop_requested = True
-        self.service.stop()
-        if not self.busy and not again:
+        self._consumer.stop()
+        if not self._is_running_job and not again:
             raise StopRequested
 
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
-        """Wait for work; take none while this process is not fit for it."""
-        self.service.wait_until_ready(lambda: self.heartbeat(60))
-        taken = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
-        self.done = self.done or taken is None
-        return taken
+        """Wait until this process is ready, then for a job."""
+        self._consumer.wait_until_ready(lambda: self.heartbeat(_WORKER_TTL))
+        dequeued = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+        self.done = self.done or dequeued is None
+        return dequeued
 
     def execute_job(self, job: Any, queue: Any) -> None:
-        """Do one piece of work, and let no signal end it in the middle."""
-        self.busy = True
+        """Run one job; a signal does not interrupt it."""
+        self._is_running_job = True
         try:
             super().execute_job(job, queue)
         finally:
-            self.busy = False
+            self._is_running_job = False
 
     def subscribe(self) -> None:
-        """RQ's commands by publish and subscribe are not listened to: Redis names no deeds here."""
+        """Listen to no commands: whoever can write to Redis must not stop this process."""
 
     def unsubscribe(self) -> None:
-        """There is nothing to end."""
+        """Nothing was subscribed."""
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
-        """The handlers report their own failures; what comes here is a bug and is said aloud."""
+        """Log an error that the handler did not expect, which is a bug."""
         if isinstance(exc_info[1], InvalidJobOperation | NoSuchJobError):
-            log.warning("Redis forgot a piece of work while it was being done")
+            log.warning("Redis lost a queue item while it was processed")
             return
         log.error("work failed: %s", job.id, exc_info=exc_info)
 
 
 class QueueConsumer:
-    """One kind of work, carried out by this process.
+    """Consumes one queue in this process.
 
-    :param on_stop: called when a signal says stop, while the work in hand goes on.
-    :param ready: a sentence while the process should take no work, else nothing.
-    :param grace: seconds after a signal when the process ends whatever it is at.
-    :param at_last: called then, before everything below the process is killed.
+    :param kind: of the queue, see :data:`tea_runner.broker.rq_queues.QUEUES`.
+    :param handler: called with the argument of each queue item.
+    :param name: of the worker; unique.
+    :param on_stop: called at the first signal, while the running job goes on.
+    :param ready: why the process must take no job now; empty when it may.
+    :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
+    :param at_last: called then, before all child processes are killed.
     """
 
     def __init__(
@@ -117,11 +142,11 @@ class QueueConsumer:
         self._ready = ready
         self._grace = grace
         self._at_last = at_last
-        #: Whether a signal came.
+        #: Whether :meth:`stop` was called, by a signal or otherwise.
         self.stopped = False
 
     def stop(self) -> None:
-        """Somebody wants this process to end."""
+        """Take no more jobs, and end after the running one or after ``grace``."""
         if self.stopped:
             return
         self.stopped = True
@@ -132,7 +157,7 @@ class QueueConsumer:
             timer.start()
 
     def _end(self) -> None:
-        log.warning("not done %g s after the signal; ending now", self._grace)
+        log.warning("still running %g s after the signal; ending now", self._grace)
         try:
             self._at_last()
         finally:
@@ -141,19 +166,22 @@ class QueueConsumer:
             os._exit(0)
 
     def wait_until_ready(self, heartbeat: Callable[[], None]) -> None:
-        """Wait, saying why, until the process is fit for work."""
-        said = ""
+        """Return when this process may take a job; log each reason why it may not.
+
+        :param heartbeat: called each second meanwhile.
+        """
+        logged = ""
         while problem := self._ready():
-            if problem != said:
-                log.warning("taking no work: %s", problem)
-                said = problem
+            if problem != logged:
+                log.warning("taking no jobs: %s", problem)
+                logged = problem
             heartbeat()
             time.sleep(1.0)
-        if said:
-            log.warning("taking work again")
+        if logged:
+            log.warning("taking jobs again")
 
     def run(self, *, burst: bool = False) -> None:
-        """Carry out work until a signal comes, or (with *burst*) until nothing is left."""
+        """Run jobs until a signal comes or, with *burst*, until the queue is empty."""
         before = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             self._run(burst)
@@ -161,9 +189,9 @@ class QueueConsumer:
             return
         finally:
             if threading.current_thread() is threading.main_thread():
-                # Whoever was told to end is ending; a process that was not is as it was.
+                # A process that ends ignores more signals; another one gets its handlers back.
                 for number, handler in before.items():
-                    signal.signal(number, _nothing_more if self.stopped else handler)
+                    signal.signal(number, _ignore_signal if self.stopped else handler)
 
     def _run(self, burst: bool) -> None:
         pause = 0.1
@@ -171,7 +199,7 @@ class QueueConsumer:
             began = time.monotonic()
             try:
                 worker = self._worker()
-                # RQ's own words for a Redis that is away are tracebacks: ours follow.
+                # RQ logs a traceback when Redis is away; one line of our own follows instead.
                 worker.work(burst=burst, logging_level="CRITICAL", with_scheduler=False)
                 if worker.done:
                     return
@@ -184,32 +212,31 @@ class QueueConsumer:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _worker(self) -> RqWorker:
-        job_class = type("OurJob", (ListedJob,), {"handlers": self._handlers})
+        job_class = type("HandledJob", (ListedJob,), {"handlers": self._handlers})
         queue = Queue(
             QUEUES[self._kind], connection=self._redis, serializer=Serializer, job_class=job_class
         )
-        # The name is ours alone; what is left of it is from before Redis went away.
+        # The name is unique: what Redis has of it is from before the connection was lost.
         self._redis.delete(keys.rq_worker(self._name))
         worker = RqWorker(
+            self,
             [queue],
             name=self._name,
             connection=self._redis,
             serializer=Serializer,
             job_class=job_class,
-            worker_ttl=60,
+            worker_ttl=_WORKER_TTL,
             default_result_ttl=0,
             maintenance_interval=3600,
         )
-        worker.service = self
-        worker.log_result_lifespan = False
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, worker.request_stop)
         return worker
 
 
-def _nothing_more(signum: int, frame: object) -> None:
-    """A signal to a process that is ending already."""
+def _ignore_signal(signum: int, frame: object) -> None:
+    """Signal handler of a process that ends already."""
 
 
 def run_until_signalled(
@@ -220,5 +247,5 @@ def run_until_signalled(
     name: str,
     burst: bool = False,
 ) -> None:
-    """Carry out one kind of work until a signal says stop (or, with *burst*, nothing is left)."""
+    """Consume one queue until a signal comes or, with *burst*, until it is empty."""
     QueueConsumer(connection, kind, handler, name=name).run(burst=burst)

@@ -1,8 +1,8 @@
-"""Names of work in, work carried out by another process: RQ, and what it must not do here.
+"""The two queues of RQ, one for planners and one for workers.
 
-One queue per kind of process, so that RQ moves ids with BLMOVE and loses none.  Nothing found in Redis
-can name code: the type of a job is looked up in a table of two, callbacks are ignored, and arguments
-are two texts.  RQ's own registries and retries decide nothing; claims and leases in
+Each process consumes one queue, so RQ moves ids with BLMOVE and loses none.  Nothing in Redis can name
+code: a queue item names its kind, which is looked up in a table, and has one text as argument; callbacks
+are ignored.  RQ's registries and retries decide nothing; the claims and leases of
 :mod:`tea_runner.broker.job_store` do.
 """
 
@@ -23,7 +23,7 @@ from tea_runner.core.errors import QueueError
 
 log = logging.getLogger(__name__)
 
-#: Kind of work to the queue that carries it.
+#: Kind of a queue, to its name in RQ.
 QUEUES = {"plan": "tea-plan", "work": "tea-work"}
 _WEEK = 604_800
 
@@ -31,12 +31,12 @@ Handler = Callable[[str], None]
 
 
 class ListedJob(RqJob):
-    """A job that can only be one of ours."""
+    """RQ job that calls the handler of its kind, and nothing else."""
 
     handlers: Mapping[str, Handler] = {}
 
     def perform(self) -> Any:
-        """Look the kind of work up in the table and do it; anything else is dropped, with a line."""
+        """Call the handler; an item of another kind or form is dropped and logged."""
         kind = self.func_name or ""
         arguments = self.args
         handler = self.handlers.get(kind)
@@ -46,7 +46,7 @@ class ListedJob(RqJob):
         try:
             return handler(arguments[0])
         except (redis.RedisError, QueueError) as error:
-            # What was done is on the forge; leases and the reconciler find what was not.
+            # Finished results are on the forge; leases and the reconciler find the rest.
             log.warning(
                 "%s", as_queue_error(error) if isinstance(error, redis.RedisError) else error
             )
@@ -54,23 +54,23 @@ class ListedJob(RqJob):
 
     @property
     def func(self) -> Callable[..., Any]:
-        """Never a function that Redis names."""
+        """The handler, never a function that Redis names."""
         return self.perform
 
     success_callback = failure_callback = stopped_callback = None
 
 
 class Serializer:
-    """JSON, and nothing that could be code."""
+    """JSON, which cannot hold code."""
 
     @staticmethod
     def dumps(value: Any) -> bytes:
-        """To bytes."""
+        """Bytes of a value."""
         return json.dumps(value).encode()
 
     @staticmethod
     def loads(data: bytes) -> Any:
-        """From bytes; anything else counts as nothing."""
+        """Value of the bytes; an empty item for anything but JSON."""
         try:
             return json.loads(data)
         except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ class Serializer:
 
 @raises_queue_error
 class Queues:
-    """The queues, seen by who fills them."""
+    """The queues, for producers.  Every method raises QueueError when Redis does not answer."""
 
     def __init__(self, connection: redis.Redis) -> None:
         self._queues = {
@@ -88,7 +88,7 @@ class Queues:
         }
 
     def enqueue(self, kind: str, argument: str) -> None:
-        """Put one piece of work at the end of its queue."""
+        """Append an item to the queue of this kind."""
         queue = self._queues[kind]
         queue.enqueue_call(
             kind,
@@ -100,11 +100,11 @@ class Queues:
         )
 
     def length(self, kind: str) -> int:
-        """How many pieces wait."""
+        """Number of items that wait."""
         return int(self._queues[kind].count)
 
     def queued(self, kind: str) -> set[str]:
-        """The arguments of all pieces that wait."""
+        """Arguments of the items that wait."""
         queue = self._queues[kind]
         ids = queue.get_job_ids()
         found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)

@@ -95,7 +95,7 @@ def test_a_worker_without_scratch_waits_and_comes_back(tmp_path: Path, world: Sm
         assert before == ran.read_text(), how
         world.inside(mend)
         wait_for(lambda how=how: hasty.content("up/a.txt") == how.upper())
-        assert "taking work again" in worker.said()[said:]
+        assert "taking jobs again" in worker.said()[said:]
 
     said = len(worker.said())
     hold.touch()
@@ -113,6 +113,6 @@ def test_a_worker_without_scratch_waits_and_comes_back(tmp_path: Path, world: Sm
 
 def _waits(worker: Role, said: int, words: str) -> bool:
     return (
-        f"taking no work: {worker.log.parents[1] / 'small' / 'scratch'} {words}"
+        f"taking no jobs: {worker.log.parents[1] / 'small' / 'scratch'} {words}"
         in (worker.said()[said:])
     )
