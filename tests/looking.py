@@ -96,6 +96,7 @@ def save(
         name="montage",
         state={"settled": "settled", "running": "waiting"}.get(state, "blocked"),
         counts={"reused": 1} if state == "settled" else {},
+        reason={"settled": "", "running": "upstream"}.get(state, "blocked-by-failure"),
         detail="" if state == "settled" else "edges",
         upstream=["edges"],
         home="montage",

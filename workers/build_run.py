@@ -39,6 +39,7 @@ def build_run(repository: str, branch: str, pushed: Commit, result: AdvanceResul
                 home=homes.get(progress.pipeline, ""),
                 state=progress.state,
                 counts=dict(progress.counts),
+                reason=progress.reason or "",
                 detail=progress.detail,
                 commit=progress.commit,
                 jobs=progress.jobs,

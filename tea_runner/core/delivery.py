@@ -62,6 +62,8 @@ class Ignored:
     reason: str
     repository: str = ""
     repository_id: int | None = None
+    #: Whether it is the test delivery of a forge: a push that moved nothing.
+    is_test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +143,14 @@ def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
     if not _COMMIT.fullmatch(after):
         raise DeliveryError(400, "after: expected the full id of a commit in lower case")
     reason = reason_to_ignore(ref)
-    if not reason and before == after:
-        reason = TEST_DELIVERY
-    if reason:
-        return Ignored(reason=reason, repository=repository, repository_id=number)
+    is_test = not reason and before == after
+    if reason or is_test:
+        return Ignored(
+            reason=reason or TEST_DELIVERY,
+            repository=repository,
+            repository_id=number,
+            is_test=is_test,
+        )
     return PushEvent(
         repository=repository,
         repository_id=number,

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.states import ENDED_STATES, PlanState
 from tea_runner.flow.make_plan import PlannedCommit
@@ -18,12 +19,18 @@ class PipelineProgress:
     pipeline: str
     state: PlanState
     counts: Counter[str] = field(default_factory=Counter)
+    #: The pipeline that it waits for, or a sentence.
     detail: str = ""
     #: The results commit, if this call published it.
     commit: str = ""
     #: Ids of the jobs that it waits for.
     jobs: list[str] = field(default_factory=list)
     plan: PipelinePlan | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the pipeline as a whole waits or is blocked."""
+        return self.plan.reason if self.plan is not None else None
 
     @property
     def decisions(self) -> tuple[Decision, ...]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tea_runner.core.delivery import (
-    TEST_DELIVERY,
     DeliveryError,
     Headers,
     Ignored,
@@ -70,7 +69,7 @@ def receive_delivery(
     ):
         return refuse(404, "no such repository for this hook")
     if isinstance(event, Ignored):
-        return _ignored(event.reason)
+        return _ignored(event.reason, is_test=event.is_test)
     name = event.ref.removeprefix("refs/heads/")
     if not is_processed(name, branches, pull_requests=pull_requests):
         return _ignored("the settings exclude this branch")
@@ -102,9 +101,9 @@ def _is_allowed(
     )
 
 
-def _ignored(reason: str) -> DeliveryAnswer:
+def _ignored(reason: str, *, is_test: bool = False) -> DeliveryAnswer:
     return DeliveryAnswer(
         status=202,
-        outcome="tested" if reason == TEST_DELIVERY else "ignored",
+        outcome="tested" if is_test else "ignored",
         body={"status": "ignored", "reason": f"ignored: {reason}"},
     )

@@ -46,6 +46,7 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "name": pipeline.name,
         "state": pipeline.state,
         "counts": dict(pipeline.numbers),
+        "reason": pipeline.reason,
         "detail": pipeline.detail,
         "results_commit": pipeline.commit,
         "upstream": list(pipeline.upstream),

@@ -59,9 +59,9 @@ def run_sentence(standing: RunStatus) -> str:
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:
     """What there is to say of a pipeline besides its numbers."""
-    if pipeline.state == "waiting" and pipeline.detail:
+    if pipeline.reason == "upstream":
         return f"waits for {pipeline.detail}"
-    if pipeline.state == "blocked" and pipeline.detail in pipeline.upstream:
+    if pipeline.reason == "blocked-by-failure":
         return f"reads {pipeline.detail}, which has not succeeded"
     if pipeline.state == "blocked":
         return f"blocked: {pipeline.detail or 'it cannot be planned'}"

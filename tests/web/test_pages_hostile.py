@@ -59,7 +59,13 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
             jobs=[job.id],
             datums=[DatumRow(text, key, "failed", text, text)],
         ),
-        PipelineRun(name="below", state="blocked", detail=text, upstream=[text, "below"]),
+        PipelineRun(
+            name="below",
+            state="blocked",
+            reason="blocked-by-failure",
+            detail=text,
+            upstream=[text, "below"],
+        ),
     ]
     run = Run(
         id=RUN,

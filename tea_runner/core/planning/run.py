@@ -37,6 +37,10 @@ class PipelineRun:
     name: str
     state: PlanState
     counts: dict[str, int] = field(default_factory=dict)
+    #: Why the pipeline as a whole waits or is blocked, one of
+    #: :data:`~tea_runner.core.planning.reasons.REASONS`.
+    reason: str = ""
+    #: The pipeline that it waits for, or a sentence.
     detail: str = ""
     #: The results commit, once there is one.
     commit: str = ""

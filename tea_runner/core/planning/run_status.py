@@ -83,6 +83,8 @@ class PipelineStatus:
     state: State
     #: How many datums are in each state; they add up to the number of datums.
     numbers: Mapping[State, int] = field(default_factory=dict)
+    #: Why the pipeline as a whole waits or is blocked.
+    reason: str = ""
     detail: str = ""
     commit: str = ""
     upstream: tuple[str, ...] = ()
@@ -186,6 +188,7 @@ def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
         name=row.name,
         state=_state(row, numbers),
         numbers={state: numbers[state] for state in STATES if numbers[state]},
+        reason=row.reason,
         detail=row.detail,
         commit=row.commit,
         upstream=tuple(row.upstream),
