@@ -7,8 +7,7 @@ time, twice, and on two machines.  Refs move by compare-and-swap, and nothing is
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
@@ -82,6 +81,8 @@ class _Advance:
         self._results: list[str] = []
         self._verdicts: list[RecomputeVerdict] = []
         self._missing_at: set[str] = set()
+        #: Recompute requests that the last plan was made for.
+        self._pending: Mapping[str, str] = {}
         #: Pipelines that may not be published, with the reason.
         self._refused: dict[str, str] = {}
         #: Keys that a manifest has, but whose files cannot be read any more.
@@ -134,13 +135,15 @@ class _Advance:
             pins = moved(tip)
             if pins:
                 tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins)
+        if self._requests is not None:
+            self._pending = self._requests.pending()
         return make_plan(
             self._dataset,
             tip,
             failures=lambda keys: self._queue.failures(self._namespace, keys),
             missing=lambda keys: self._missing(commit, keys),
             only=self._advancer.only,
-            forced=self._requests.pending() if self._requests is not None else {},
+            forced=self._pending,
             hopeless=self._unreadable,
             judged=self._compared,
             scope=self._scope,
@@ -169,21 +172,9 @@ class _Advance:
             # It was published in an earlier round of this call: those counts say what was done.
             self._progress[name] = replace(before, state="settled")
         elif name in self._refused:
-            self._progress[name] = PipelineProgress(
-                pipeline=name,
-                state="failed",
-                counts=Counter(failed=len(plan.decisions)),
-                detail=self._refused[name],
-            )
+            self._progress[name] = PipelineProgress.refused(plan, self._refused[name])
         else:
-            why = next((d.detail for d in plan.moving if d.action in ("failed", "wait")), "")
-            self._progress[name] = PipelineProgress(
-                pipeline=name,
-                state=plan.state,
-                counts=plan.counts,
-                detail=plan.detail or why,
-                plan=plan,
-            )
+            self._progress[name] = PipelineProgress.planned(plan)
 
     def _publish(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         outcome = publish_pipeline(
@@ -207,24 +198,14 @@ class _Advance:
     def _record_published(
         self, planned: PlannedCommit, plan: PipelinePlan, published: Published
     ) -> None:
-        name, verdicts = plan.pipeline.name, published.verdicts
+        verdicts = published.verdicts
         self._verdicts += verdicts
         self._compared |= {d.key for d in plan.moving if d.reason == "forced"}
         if self._requests is not None and verdicts:
             request = max(planned.unsettled[verdict.key][1].salt for verdict in verdicts)
             self._requests.record_verdicts(request, verdicts)
-        counts = Counter(
-            done=len({d.key for d in plan.moving if d.source == "job"}),
-            failed=plan.counts["failed"],
-        )
-        counts["reused"] = len(plan.decisions) - counts.total()
-        self._progress[name] = PipelineProgress(
-            pipeline=name,
-            state="settled",
-            counts=+counts,
-            detail=recompute.verdict_sentence(verdicts),
-            commit=published.commit,
-            plan=plan,
+        self._progress[plan.pipeline.name] = PipelineProgress.published(
+            plan, published.commit, recompute.verdict_sentence(verdicts)
         )
         if published.changed:
             self._results.append(published.commit)
@@ -257,6 +238,10 @@ class _Advance:
 
     def _clean_up(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Delete job refs of a settled pipeline and complete its recompute requests."""
-        self._dataset.delete_job_refs(settled_job_refs(planned, plan, self._scope))
+        refs = settled_job_refs(planned, plan, self._scope)
+        if refs:
+            self._dataset.delete_job_refs(refs)
         if self._requests is not None:
-            self._verdicts += recompute.complete_requests(self._requests, planned, plan)
+            self._verdicts += recompute.complete_requests(
+                self._requests, self._pending, planned, plan
+            )

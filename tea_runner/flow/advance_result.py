@@ -27,6 +27,45 @@ class PipelineProgress:
     jobs: list[str] = field(default_factory=list)
     plan: PipelinePlan | None = None
 
+    @classmethod
+    def planned(cls, plan: PipelinePlan) -> PipelineProgress:
+        """Of a pipeline whose plan is carried out later, or needs nothing."""
+        why = next((d.detail for d in plan.moving if d.action in ("failed", "wait")), "")
+        return cls(
+            pipeline=plan.pipeline.name,
+            state=plan.state,
+            counts=plan.counts,
+            detail=plan.detail or why,
+            plan=plan,
+        )
+
+    @classmethod
+    def refused(cls, plan: PipelinePlan, message: str) -> PipelineProgress:
+        """Of a pipeline whose results may not be committed."""
+        return cls(
+            pipeline=plan.pipeline.name,
+            state="failed",
+            counts=Counter(failed=len(plan.decisions)),
+            detail=message,
+        )
+
+    @classmethod
+    def published(cls, plan: PipelinePlan, commit: str, detail: str) -> PipelineProgress:
+        """Of a pipeline whose results were committed: how many were computed for it, and reused."""
+        counts = Counter(
+            done=len({d.key for d in plan.moving if d.source == "job"}),
+            failed=plan.counts["failed"],
+        )
+        counts["reused"] = len(plan.decisions) - counts.total()
+        return cls(
+            pipeline=plan.pipeline.name,
+            state="settled",
+            counts=+counts,
+            detail=detail,
+            commit=commit,
+            plan=plan,
+        )
+
     @property
     def reason(self) -> Reason | None:
         """Why the pipeline as a whole waits or is blocked."""

@@ -141,6 +141,8 @@ def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> 
         # A ref of the trusted scope may be needed by a trusted branch, so others leave it.
         if ref.startswith(results_prefix(scope)):
             by_ref.setdefault(ref, set()).add(key)
+    if not by_ref:
+        return []
     settled = {decision.key for decision in plan.moving}
     if not settled.issuperset(chain.from_iterable(by_ref.values())):
         settled = {decision.key for decision in plan.decisions}

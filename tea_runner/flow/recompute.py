@@ -43,16 +43,19 @@ def judge_recomputed(
 
 
 def complete_requests(
-    requests: RecomputeRequests, planned: PlannedCommit, plan: PipelinePlan
+    requests: RecomputeRequests,
+    pending: Mapping[str, str],
+    planned: PlannedCommit,
+    plan: PipelinePlan,
 ) -> list[RecomputeVerdict]:
     """Complete the requests of a pipeline with no datum left to run.
 
+    :param pending: the requests that the plan was made for.
     :returns: verdicts of the datums that failed when they were computed again.
     :raises QueueError: when the queue does not answer.
     """
     if plan.to_run:
         return []
-    pending = requests.pending()
     verdicts = []
     for request, verdict in _failures(plan, planned.tried):
         verdicts.append(verdict)

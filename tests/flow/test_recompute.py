@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.twins.dataset import MemoryDataset
@@ -166,3 +168,22 @@ def test_jobs_are_enqueued_under_a_lock_where_repositories_share_results() -> No
     lab.advance(recompute=True)
 
     assert locked == [True, True]
+
+
+def test_a_request_that_comes_after_the_plan_is_not_lost(
+    settled: MemoryLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call completes the requests that it planned for, and no later ones."""
+    pending = settled.recompute.pending
+
+    def pending_then_add() -> Mapping[str, str]:
+        found = pending()
+        settled.recompute.add(["copy"], "r1")
+        return found
+
+    monkeypatch.setattr(settled.recompute, "pending", pending_then_add)
+    settled.advance(recompute=True)
+    monkeypatch.undo()
+
+    assert settled.recompute.pending() == {"copy": "r1"}
+    assert settled.settle(recompute=True)[1] == ["in:a", "in:b"]
