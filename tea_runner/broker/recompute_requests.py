@@ -62,13 +62,13 @@ class BranchRecomputeRequests:
         if done:
             self._redis.hdel(keys.recompute(self._branch_id), *done)
 
-    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+    def record_verdicts(self, request: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Count verdicts in the ledger, once for each request, and log those that are not ``ok``."""
         if not verdicts:
             return
         ledger = keys.ledger(self._repository)
         marked = {
-            keys.recorded_verdict(self._repository, salt, each.pipeline, each.key): each
+            keys.recorded_verdict(self._repository, request, each.pipeline, each.key): each
             for each in verdicts
         }
 

@@ -57,7 +57,7 @@ WHERE (excluded.rank, excluded.commit_id, excluded.home, excluded.place)
 KEPT = "refs/kept/"
 
 
-class KnownResult(NamedTuple):
+class IndexedResult(NamedTuple):
     """Where a result stands: ``home/place`` of a commit."""
 
     commit: str
@@ -245,7 +245,7 @@ class ResultIndex:
         for row in found:
             rank = seconds if row.key in again else -seconds
             if row.key not in ranks or rank >= ranks[row.key]:
-                known = KnownResult(commit, home, row.place, row.outputs)
+                known = IndexedResult(commit, home, row.place, row.outputs)
                 if self._whole(known):
                     rows.append(
                         (scope, row.key, rank, commit, home, row.place, json.dumps(row.outputs))
@@ -288,7 +288,7 @@ class ResultIndex:
             found.update(rows.fetchall())
         return found
 
-    def _whole(self, known: KnownResult) -> bool:
+    def _whole(self, known: IndexedResult) -> bool:
         """Whether all files that a manifest names stand in its own commit."""
         try:
             root = self._mirror.objects.commit(known.commit).tree
@@ -328,14 +328,14 @@ class ResultIndex:
             counts.setdefault(scope, Counter())["tips"] = tips
         return counts
 
-    def place(self, key: str, scope: str = "") -> KnownResult | None:
+    def place(self, key: str, scope: str = "") -> IndexedResult | None:
         """Where the result of a key stands."""
         row = self._database.execute(
             "SELECT commit_id, home, place, outputs FROM known"
             " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
             (key, scope),
         ).fetchone()
-        return KnownResult(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
+        return IndexedResult(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
 
     def result(self, key: str, scope: str = "") -> Result | None:
         """The result itself, read from the commit that holds it; None when it is not whole."""

@@ -75,7 +75,7 @@ class LocalRecomputeRequests:
         for word in words:
             self._pending.pop(word, None)
 
-    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
+    def record_verdicts(self, request: str, verdicts: Sequence[RecomputeVerdict]) -> None:  # noqa: ARG002 - see the port
         """Keep verdicts and add them to the ledger."""
         self.verdicts += verdicts
         self._record(verdicts)

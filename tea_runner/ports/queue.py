@@ -93,10 +93,10 @@ class RecomputeRequests(Protocol):
         """
         ...
 
-    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+    def record_verdicts(self, request: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Count verdicts in the ledger, once for each request.
 
-        :param salt: id of the request.
+        :param request: id of the request.
         :raises QueueError: when the queue does not answer.
         """
         ...

@@ -175,11 +175,11 @@ class MemoryRecomputeRequests:
         for word in words:
             self._pending.pop(word, None)
 
-    def record_verdicts(self, salt: str, verdicts: Sequence[RecomputeVerdict]) -> None:
+    def record_verdicts(self, request: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Keep verdicts, one for each request and key."""
         self._broker.ask()
         for verdict in verdicts:
-            name = (salt, verdict.pipeline, verdict.key)
+            name = (request, verdict.pipeline, verdict.key)
             if name not in self._recorded:
                 self._recorded.add(name)
                 self.verdicts.append(verdict)
