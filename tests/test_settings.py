@@ -40,13 +40,13 @@ def test_defaults_hold_when_nothing_is_said() -> None:
 
 def test_the_later_place_is_the_stronger(tmp_path: Path) -> None:
     """File beats default, variable beats file, flag beats variable; each is remembered."""
-    file = written(tmp_path, '[web]\nport = 1\nhost = "0.0.0.0"\nthreads = 3\n')
-    env = {"TEA_RUNNER_WEB__PORT": "2", "TEA_RUNNER_WEB__THREADS": "4"}
+    file = written(tmp_path, '[web]\nport = 1\nhost = "0.0.0.0"\nprocesses = 3\n')
+    env = {"TEA_RUNNER_WEB__PORT": "2", "TEA_RUNNER_WEB__PROCESSES": "4"}
     settings = load_settings(file=file, env={**HOME, **env}, flags={"web.port": 3, "web.url": None})
     assert settings.web.port == 3
     assert settings.source("web.port") == "the command line"
-    assert settings.web.threads == 4
-    assert settings.source("web.threads") == "TEA_RUNNER_WEB__THREADS"
+    assert settings.web.processes == 4
+    assert settings.source("web.processes") == "TEA_RUNNER_WEB__PROCESSES"
     assert settings.web.host == "0.0.0.0"
     assert settings.source("web.host") == str(file)
     assert settings.source("web.url") == "default"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import sys
 
 import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_port, require_queue
-from tea_runner.web.gunicorn_config import arguments
+from tea_runner.web.gunicorn_config import OPEN_FILES, arguments
 from tea_runner.web.gunicorn_log import FORMAT_VARIABLE
 from tea_runner.web.wsgi import FLAGS
 
@@ -33,5 +35,15 @@ def command(context: Context) -> None:
         FLAGS: json.dumps(handed),
         FORMAT_VARIABLE: context.settings.log.format,
     }
+    _allow_open_files(OPEN_FILES)
     argv = [sys.executable, "-m", "gunicorn", *arguments(context.settings)]
     os.execve(sys.executable, argv, env)  # noqa: S606 - this process becomes gunicorn
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit of open files, as far as the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -116,7 +116,6 @@ class WebOptions:
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int = option(1706, "Port to listen on; 0 takes a free one.", least=0)
     processes: int = option(2, "Receiver processes.", least=1)
-    threads: int = option(8, "Threads in each.", least=1)
     url: str = option(
         "",
         "Address under which the forge and people reach the receiver: hooks and status links "

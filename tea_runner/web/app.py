@@ -9,6 +9,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
+from tea_runner.web.client_deadlines import ClientDeadlines
 from tea_runner.web.deliveries import hooks_blueprint
 from tea_runner.web.health import health_blueprint
 from tea_runner.web.url_prefix import UrlPrefix
@@ -45,6 +46,7 @@ def create_app(parts: WebDependencies) -> Flask:
     below = urlsplit(parts.settings.web.url).path.rstrip("/")
     if below:
         app.wsgi_app = UrlPrefix(app.wsgi_app, below)  # type: ignore[method-assign]
+    app.wsgi_app = ClientDeadlines(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

@@ -15,14 +15,17 @@ from tea_runner.web.web_dependencies import WebDependencies
 
 _log = logging.getLogger(__name__)
 
+#: Large bodies that a process reads at once; each is up to ``web.max_body`` bytes in memory.
+_LARGE_BODIES = 4
+
 
 def hooks_blueprint(parts: WebDependencies) -> Blueprint:
     """The one route that forges use."""
     routes = Blueprint("hooks", __name__)
-    turns = threading.BoundedSemaphore(max(1, parts.settings.web.threads // 2))
+    large_bodies = threading.BoundedSemaphore(_LARGE_BODIES)
 
     def deliver(forge: str, hook_id: str) -> Response:
-        answer = _judge(parts, forge, hook_id, turns)
+        answer = _judge(parts, forge, hook_id, large_bodies)
         if answer.outcome == "tested":
             parts.hooks.note_test(hook_id)
         parts.count(answer.outcome)
@@ -55,7 +58,7 @@ def _log_fields(forge: str) -> dict[str, str]:
 
 
 def _judge(
-    parts: WebDependencies, forge: str, hook_id: str, turns: threading.BoundedSemaphore
+    parts: WebDependencies, forge: str, hook_id: str, large_bodies: threading.BoundedSemaphore
 ) -> DeliveryAnswer:
     """The checks before anything of the delivery is believed."""
     sent = str(request.environ.get("RAW_URI", request.path))
@@ -71,7 +74,7 @@ def _judge(
         )
     if hook is None or hook.forge != forge:
         return refuse(404, "no such hook")
-    body = read_body(request, parts.settings.web.max_body, turns)
+    body = read_body(request, parts.settings.web.max_body, large_bodies)
     if isinstance(body, DeliveryAnswer):
         return body
     return receive_delivery(

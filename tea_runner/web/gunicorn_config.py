@@ -1,31 +1,35 @@
-"""Settings in, gunicorn's arguments out."""
+"""Command line of gunicorn, from the settings."""
 
 from __future__ import annotations
 
 from tea_runner.settings import Settings
 
-#: Name of the callable that gunicorn loads; the wiring makes the application from the settings.
+#: The application that gunicorn loads.
 APPLICATION = "tea_runner.web.wsgi:application()"
+#: Open connections of each process, and files that it may open.
+CONNECTIONS = 8000
+OPEN_FILES = CONNECTIONS + 1000
 
 
 def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
-    """What follows ``gunicorn`` on its command line.
+    """Return gunicorn's command line arguments.
 
-    Threads and at least two processes, and a loop that gathers requests before a thread begins; limits
-    on lines and headers that no delivery reaches; processes are replaced now and then.
+    Greenlets, so that slow clients hold no thread (docs/decisions/0013); limits on request lines and
+    headers that no delivery reaches; processes are replaced after some thousand requests.
+    ``--keep-alive`` is also the time limit for the head of a request.
     """
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
         "--bind",
         f"{host}:{settings.web.port}",
         "--worker-class",
-        "tea_runner.web.gunicorn_worker.BufferingThreadWorker",
+        "gevent",
+        "--worker-connections",
+        str(CONNECTIONS),
         "--logger-class",
         "tea_runner.web.gunicorn_log.GunicornLog",
         "--workers",
         str(settings.web.processes),
-        "--threads",
-        str(settings.web.threads),
         "--timeout",
         "30",
         "--graceful-timeout",

@@ -1,4 +1,4 @@
-"""A request in, its body within its limits out, or the answer that refuses it."""
+"""Read the body of a delivery within its limits, or refuse it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from typing import Any
 from flask import Request
 
 from tea_runner.flow.receive_delivery import DeliveryAnswer, refuse
+from tea_runner.web.client_deadlines import BODY_SECONDS, SMALL_BODY
 
-#: Forges give up on a delivery after so long, so nobody waits for a slower body.
-DEADLINE = 5.0
-#: Such a body is there before a thread begins (arrivals.py).
-SMALL = 1 << 16
 _CHUNK = 1 << 16
 
 
 def read_body(
-    request: Request, largest: int, turns: threading.BoundedSemaphore
+    request: Request, largest: int, large_bodies: threading.BoundedSemaphore
 ) -> bytes | DeliveryAnswer:
-    """The whole body, or the refusal; nothing is read before its length and type are known.
+    """Read the whole body, or return a refusal.
 
-    The order of the checks is that of the threat model: the cheapest first, none of them reading.
+    The checks are in the order of the threat model: the cheapest first, none of them reading.
 
-    :param turns: taken while a large body is waited for, so that slow ones never hold every thread.
+    :param largest: limit in bytes.
+    :param large_bodies: limits how many large bodies are in memory at once.
     """
     length = request.headers.get("Content-Length", "")
     if "Transfer-Encoding" in request.headers or not length:
-        return refuse(411, "send the body whole, with Content-Length")
+        return refuse(411, "Content-Length is required")
     if not length.isascii() or not length.isdigit() or len(length) > 15:
-        return refuse(400, "Content-Length is no number")
+        return refuse(400, "Content-Length is not a number")
     if int(length) > largest:
         return refuse(413, f"the body is larger than {largest} bytes")
     if request.mimetype != "application/json":
         return refuse(415, "set the hook's content type to application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         return refuse(415, "send the body without Content-Encoding")
-    if int(length) <= SMALL:
+    if int(length) <= SMALL_BODY:
         return _read(request, int(length))
-    if not turns.acquire(blocking=False):
+    if not large_bodies.acquire(blocking=False):
         return DeliveryAnswer(
             status=503,
             outcome="failed",
@@ -48,29 +46,31 @@ def read_body(
     try:
         return _read(request, int(length))
     finally:
-        turns.release()
+        large_bodies.release()
 
 
 def _read(request: Request, length: int) -> bytes | DeliveryAnswer:
     stream: Any = request.environ["wsgi.input"]
     socket: Any = request.environ.get("gunicorn.socket")
-    until = time.monotonic() + DEADLINE
+    until = time.monotonic() + BODY_SECONDS
     body = bytearray()
     try:
         while len(body) < length:
             left = until - time.monotonic()
             if left <= 0:
-                return refuse(408, "the body did not come in time")
+                return refuse(408, "the request body did not arrive in time")
             if socket is not None:
                 socket.settimeout(left)
             read = stream.read(min(_CHUNK, length - len(body)))
             if not read:
-                return refuse(400, "the body is shorter than Content-Length says")
+                return refuse(400, "the body is shorter than Content-Length")
             body += read
+            # Under gevent other requests run now, also when the body arrives without a pause.
+            time.sleep(0)
     except TimeoutError:
-        return refuse(408, "the body did not come in time")
+        return refuse(408, "the request body did not arrive in time")
     except OSError:
-        return refuse(400, "the body broke off")
+        return refuse(400, "the connection failed while the body was read")
     finally:
         if socket is not None:
             socket.settimeout(None)

@@ -1,15 +1,18 @@
-"""The receiver as gunicorn loads it in tests; plan requests are lines of a file."""
+"""The receiver as gunicorn loads it in tests; plan requests are lines of a file, and a log can be read."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Flask
+from flask import Blueprint, Flask, Response
 
 from tea_runner.forge.hook_store import HookStore
 from tea_runner.settings import load_settings
+from tea_runner.web import client_deadlines
 from tea_runner.web.app import WebDependencies, create_app
 
 
@@ -45,6 +48,7 @@ def make(state: Path) -> Flask:
     return create_app(
         WebDependencies(
             settings=settings,
+            blueprints=(_streams(state),),
             hooks=HookStore(state / "hooks"),
             requests=Lines(state / "asked"),
             ready={"queue": lambda: "" if (state / "up").exists() else "the queue is down"},
@@ -52,6 +56,32 @@ def make(state: Path) -> Flask:
     )
 
 
+def _streams(state: Path) -> Blueprint:
+    """A large log in parts, as a job's page sends it, and a stream of events."""
+    routes = Blueprint("streams", __name__)
+
+    @routes.get("/log")
+    def log() -> Response:
+        def parts() -> Iterator[bytes]:
+            with (state / "large.log").open("rb") as opened:
+                while part := opened.read(1 << 16):
+                    yield part
+
+        return Response(parts(), mimetype="text/plain")
+
+    @routes.get("/events")
+    def events() -> Response:
+        def one_a_second() -> Iterator[str]:
+            while True:
+                yield "data: {}\n\n"
+                time.sleep(1)
+
+        return Response(one_a_second(), mimetype="text/event-stream")
+
+    return routes
+
+
 def application() -> Flask:
-    """What the command line of gunicorn names."""
+    """The application that gunicorn's command line names."""
+    client_deadlines.PART_SECONDS = float(os.environ.get("TEST_PART_SECONDS", "30"))
     return make(Path(os.environ["TEST_STATE"]))

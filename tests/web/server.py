@@ -72,7 +72,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(state: Path, application: str, env: Mapping[str, str]) -> Iterator[Server]:
-    """Processes of gunicorn with the flags that we ship; its log is in the state folder."""
+    """gunicorn with the shipped arguments; its log is in the state folder."""
     port = _free_port()
     said = {"TEA_RUNNER_STATE": str(state), "TEA_RUNNER_WEB__PORT": str(port)}
     settings = load_settings(file=None, env=said, flags={})

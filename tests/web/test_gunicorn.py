@@ -1,4 +1,4 @@
-"""The receiver under gunicorn, as it is shipped: raw bytes on a socket in, status lines out."""
+"""The receiver under gunicorn with the shipped arguments: raw bytes sent, status lines compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.web.server import Server, serving
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Two processes of gunicorn with the flags that we ship."""
+    """gunicorn with the shipped arguments."""
     state = tmp_path_factory.mktemp("receiver")
     hook = Hook(
         id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER, secrets=(SECRET,)
@@ -84,7 +84,7 @@ def _slow(server: Server, data: bytes, number: int) -> list[socket.socket]:
 
 
 def test_two_hundred_slow_clients_hold_up_nobody(server: Server) -> None:
-    """Far more than there are threads: a delivery is accepted meanwhile, and then they are ended."""
+    """A delivery is accepted meanwhile; then those without a whole head are closed, the others get 408."""
     begun = (
         b"",
         b"POST / HTTP/1.1\r\nHost: x\r\n",
@@ -97,7 +97,7 @@ def test_two_hundred_slow_clients_hold_up_nobody(server: Server) -> None:
         waiting, _, _ = select.select(slow, [], [], 0)
         assert [] == waiting, "they were still waiting when it was accepted"
         answers = [client.recv(1000).split(b" ", 2)[1:2] for client in slow]
-        assert [[]] * 50 + [[b"408"]] * 150 == answers
+        assert [[]] * 100 + [[b"408"]] * 100 == answers
     finally:
         for client in slow:
             client.close()
@@ -112,14 +112,13 @@ def test_clients_that_do_not_hang_up_hold_up_nobody(server: Server) -> None:
         for client in done:
             answer = b"".join(iter(lambda client=client: client.recv(1000), b""))
             assert answer.split(b" ")[1] in (b"400", b"404")
-            assert b"connection: close" in answer.lower()
     finally:
         for client in done:
             client.close()
 
 
-def test_large_bodies_that_are_slow_leave_threads_for_others(server: Server) -> None:
-    """Who knows a hook's address can hold some threads for some seconds, and no more of them."""
+def test_few_large_bodies_are_read_at_once(server: Server) -> None:
+    """Slow large bodies get 408, those beyond the limit 503; small deliveries are accepted meanwhile."""
     slow = _slow(server, head(f"Content-Length: {30 << 20}") + b"{", 40)
     try:
         assert server.post(push()).status_code == 202
