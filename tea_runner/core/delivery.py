@@ -1,7 +1,7 @@
-"""The bytes of a delivery in, a push in no forge's dialect out, or why not.
+"""Verify webhook deliveries and parse them into push events.
 
-A delivery is a hint: three facts of it are kept (repository, ref, new tip).  What is fine but not
-for us is :class:`Ignored`, a value with its reason; what is wrong is :class:`DeliveryError`.
+A delivery is only a hint: three facts are kept (repository, ref, new tip).  A valid delivery that
+starts nothing is :class:`Ignored`, a value with its reason; an invalid one is :class:`DeliveryError`.
 Formats: Gitea's ``services/webhook/deliver.go`` and ``modules/structs/hook.go``.
 """
 
@@ -21,16 +21,16 @@ from tea_runner.core.hook import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-#: Why the delivery of a hook's test button starts nothing.
-TEST_DELIVERY = "a test: nothing moved"
-#: Branch names that tea-runner takes; git allows more.
+#: Reason for which the delivery of a hook's test button is ignored.
+TEST_DELIVERY = "a test: the branch did not move"
+#: Branch names that tea-runner supports; git allows more.
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
-#: What git's check-ref-format forbids anywhere in a name.
-_ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
+#: What git-check-ref-format(1) forbids anywhere in a name.
+_INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
 
 
 class DeliveryError(TeaError):
-    """The delivery cannot be used."""
+    """The delivery is invalid."""
 
     failure_class = "refused"
 
@@ -41,9 +41,9 @@ class DeliveryError(TeaError):
 
 @dataclass(frozen=True, kw_only=True)
 class PushEvent:
-    """The tip of a branch moved.
+    """A push moved the tip of a branch.
 
-    :param repository_id: the forge's number of the repository, where it has numbers.
+    :param repository_id: the forge's number of the repository, if it has numbers.
     :param ref: ``refs/heads/…``.
     :param after: full id of the new tip; all zeros when the branch was deleted.
     """
@@ -57,7 +57,7 @@ class PushEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Ignored:
-    """Nothing to do, and why; *repository* is empty where the body was not read."""
+    """A valid delivery that starts nothing; *repository* is empty when the body was not read."""
 
     reason: str
     repository: str = ""
@@ -68,14 +68,14 @@ class Ignored:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """The names of the headers of one forge."""
+    """The names of one forge's headers."""
 
     event: str
     delivery: str
     signature: str
 
 
-#: Forgejo sends Gitea's headers as well, so its own are looked for first.
+#: Forgejo also sends Gitea's headers, so its own come first.
 DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
     "gitea": (
         Dialect(
@@ -89,57 +89,57 @@ DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
 
 
 class Headers(Protocol):
-    """The headers of a request, looked up without regard to case."""
+    """Case-insensitive headers of a request."""
 
     def __contains__(self, name: str, /) -> bool: ...
 
     def get(self, name: str, default: str, /) -> str:
-        """The header's value; all of them, joined by commas, where it came more than once."""
+        """The header's value; repeated headers are joined by commas."""
         ...
 
 
 def dialect(forge: str, headers: Headers) -> Dialect:
-    """The dialect that this delivery speaks, of those that *forge* has."""
-    spoken = DIALECTS[forge]
-    return next((each for each in spoken if each.signature in headers), spoken[-1])
+    """The dialect of *forge* whose signature header the delivery has."""
+    dialects = DIALECTS[forge]
+    return next((each for each in dialects if each.signature in headers), dialects[-1])
 
 
 def is_signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
-    """Whether the signature is that of one active secret over exactly these bytes.
+    """Whether *signature* is the HMAC-SHA256 of the body with one of the active secrets.
 
-    Every secret is tried, whatever the others gave, in constant time.  An empty secret signs
-    nothing: forges that have none send the header all the same.
+    All secrets are compared in constant time.  An empty secret never matches: forges without a
+    secret send the header too.
     """
     try:
         given = signature.encode("ascii")
     except UnicodeEncodeError:
         return False
     well_formed = _SIGNATURE.fullmatch(given) is not None
-    found = False
+    matches = False
     for secret in secrets:
         if secret:
-            right = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
-            found |= hmac.compare_digest(right, given)
-    return found and well_formed
+            expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
+            matches |= hmac.compare_digest(expected, given)
+    return matches and well_formed
 
 
 def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
-    """What a correctly signed delivery says.
+    """Parse a correctly signed delivery.
 
     :param event: the forge's name of the event, from the header.
-    :raises DeliveryError: when it says nothing that can be understood.
+    :raises DeliveryError: when the body is malformed.
     """
     if event not in ("push", "delete"):
         return Ignored(reason=f"event {event[:40]!r}" if event else "event missing")
-    said = _read(body)
-    if not isinstance(said, dict):
-        raise DeliveryError(400, f"not a {event} event: the body is no JSON object")
-    repository, number = _repository(said)
-    ref = _text(said, "ref", 1000)
+    payload = _read(body)
+    if not isinstance(payload, dict):
+        raise DeliveryError(400, f"not a {event} event: the body is not a JSON object")
+    repository, number = _repository(payload)
+    ref = _text(payload, "ref", 1000)
     if event == "delete":
-        return _deleted(said, repository, number, ref)
-    _legal(ref)
-    after, before = _text(said, "after", 64), said.get("before")
+        return _deleted(payload, repository, number, ref)
+    _check_ref(ref)
+    after, before = _text(payload, "after", 64), payload.get("before")
     if not _COMMIT.fullmatch(after):
         raise DeliveryError(400, "after: expected the full id of a commit in lower case")
     reason = reason_to_ignore(ref)
@@ -161,25 +161,25 @@ def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
 
 
 def reason_to_ignore(ref: str) -> str:
-    """Why pushes to this ref start nothing; empty for a branch that people work on."""
+    """The reason to ignore pushes to this ref; empty for an ordinary branch."""
     if not ref.startswith("refs/heads/"):
         return "not a branch"
     name = ref.removeprefix("refs/heads/")
     if belongs_to_annex(name):
-        return f"{name.partition('/')[0]} belongs to git-annex"
+        return f"branch {name.partition('/')[0]} is maintained by git-annex"
     if not _BRANCH.fullmatch(name) or name.startswith("-") or {"HEAD", "@"} & set(name.split("/")):
-        return "a branch name with characters that tea-runner does not take"
+        return "unsupported characters in the branch name"
     return ""
 
 
 def _deleted(
-    said: Mapping[str, Any], repository: str, number: int | None, ref: str
+    payload: Mapping[str, Any], repository: str, number: int | None, ref: str
 ) -> PushEvent | Ignored:
-    """Gitea names the branch in short, Forgejo in full."""
-    if said.get("ref_type") != "branch":
+    """The deletion of a branch: Gitea sends its short name, Forgejo the full ref."""
+    if payload.get("ref_type") != "branch":
         return Ignored(reason="not a branch", repository=repository, repository_id=number)
     full = ref if ref.startswith("refs/heads/") else f"refs/heads/{ref}"
-    _legal(full)
+    _check_ref(full)
     reason = reason_to_ignore(full)
     if reason:
         return Ignored(reason=reason, repository=repository, repository_id=number)
@@ -189,13 +189,13 @@ def _deleted(
 
 
 def _read(body: bytes) -> object:
-    """JSON in UTF-8, without what two readers could read differently."""
+    """Parse UTF-8 JSON; refuse what two parsers could read differently (duplicate keys, NaN)."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DeliveryError(400, "not a push event: the body is not UTF-8") from error
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except DeliveryError:
         raise
     except RecursionError as error:
@@ -204,23 +204,23 @@ def _read(body: bytes) -> object:
         raise DeliveryError(400, "not a push event: the body is not JSON") from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise DeliveryError(400, "duplicate key in the body")
-    return made
+    return unique
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise DeliveryError(400, f"not a push event: {name} is not JSON")
 
 
-def _text(said: Mapping[str, Any], name: str, longest: int) -> str:
-    value = said.get(name)
+def _text(payload: Mapping[str, Any], name: str, max_length: int) -> str:
+    value = payload.get(name)
     if not isinstance(value, str):
-        raise DeliveryError(400, f"{name}: expected a text")
-    if len(value) > longest:
-        raise DeliveryError(400, f"{name}: longer than {longest} characters")
+        raise DeliveryError(400, f"{name}: expected a string")
+    if len(value) > max_length:
+        raise DeliveryError(400, f"{name}: longer than {max_length} characters")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -228,13 +228,13 @@ def _text(said: Mapping[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _repository(said: Mapping[str, Any]) -> tuple[str, int | None]:
-    repository = said.get("repository")
+def _repository(payload: Mapping[str, Any]) -> tuple[str, int | None]:
+    repository = payload.get("repository")
     if not isinstance(repository, dict):
         raise DeliveryError(400, "repository: expected an object")
     name = repository.get("full_name")
     if not isinstance(name, str):
-        raise DeliveryError(400, "repository.full_name: expected a text")
+        raise DeliveryError(400, "repository.full_name: expected a string")
     number = repository.get("id")
     if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
         raise DeliveryError(400, "repository.id: expected a whole number")
@@ -243,6 +243,6 @@ def _repository(said: Mapping[str, Any]) -> tuple[str, int | None]:
     return name, number
 
 
-def _legal(ref: str) -> None:
-    if not ref.startswith("refs/") or _ILLEGAL.search(ref):
-        raise DeliveryError(400, "ref: not the full name of a ref")
+def _check_ref(ref: str) -> None:
+    if not ref.startswith("refs/") or _INVALID_REF.search(ref):
+        raise DeliveryError(400, "ref: not a full ref name")

@@ -1,24 +1,25 @@
-"""What can go wrong, as one tree: each error knows its exit code, HTTP status and failure class.
+"""All errors of tea-runner, as one tree; each class has an exit code, HTTP status and failure class.
 
 TeaError
-├── UserError                a person's input; never retried
+├── UserError                the user's input; not retried
 │   ├── SpecError            a pipeline file: file, line, column, key
-│   ├── SettingsError        a setting: its name and where its value came from
-│   └── NotFound             kind and name
-├── Refused                  policy says no
-├── Superseded               something newer replaced it; not an error to a person
-├── OutsideError             the world failed; retried with a limit
-│   ├── CommandError         a program we started
+│   ├── SettingsError        a setting: its name and the source of its value
+│   └── NotFound             a repository, run, job, pipeline or datum
+├── Refused                  policy does not allow it
+├── Superseded               replaced by something newer; exit code 0
+├── OutsideError             Redis, the forge, a storage or a program failed; retried
+│   ├── CommandError         a program that tea-runner started
 │   ├── ForgeError           the forge answered with an error, or not at all
 │   ├── QueueError           Redis
 │   └── ContentMissing       an annex key that no allowed storage has (yet)
-└── JobError                 the datum's own fault: kept, shown, not retried unless the spec says so
+└── JobError                 a datum failed: recorded and shown; datum_tries limits its tries
     ├── CommandFailed
     ├── TimedOut
     ├── OutputRefused
     └── Cancelled
 
-A message names the thing, says what is wrong with it, and gives the next step: ``problem; hint``.
+The first line of a class's docstring is its default message.
+A message names the thing, what is wrong with it, and the next step: ``problem; hint``.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class SettingsError(UserError):
 
 
 class NotFound(UserError):
-    """There is no such thing."""
+    """Not found."""
 
     http_status = 404
 
@@ -111,7 +112,7 @@ class Refused(TeaError):
 
 
 class Superseded(TeaError):
-    """Something newer has taken its place."""
+    """Replaced by something newer."""
 
     exit_code = 0
     http_status = 409
@@ -125,7 +126,7 @@ class OutsideError(TeaError):
 
 
 class CommandError(OutsideError):
-    """A program ended with an error.
+    """A program failed.
 
     :param argv: the command as it was executed.
     :param code: the exit code, negative when a signal ended the program.
@@ -156,7 +157,7 @@ class CommandError(OutsideError):
 
 
 class ForgeError(OutsideError):
-    """The forge did not answer as it should.
+    """The forge returned an error, or did not answer.
 
     :param status: the HTTP status, 0 when there was no answer.
     """
@@ -194,16 +195,16 @@ class CommandFailed(JobError):
 
 
 class TimedOut(JobError):
-    """The command took longer than it may."""
+    """The command exceeded its time limit."""
 
 
 class OutputRefused(JobError):
-    """The command wrote something that may not become a result."""
+    """The command wrote a file that cannot become a result."""
 
     failure_class = "refused"
 
 
 class Cancelled(JobError):
-    """Somebody stopped this."""
+    """Cancelled."""
 
     failure_class = "superseded"

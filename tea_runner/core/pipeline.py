@@ -1,8 +1,8 @@
-"""The meaning of one pipeline, as values: what a pipeline file says once it has been understood.
+"""Pipelines as values: what the parser makes of a pipeline file.
 
 Field names are those of Pachyderm's pipeline specification where it has them.
 Paths are text decoded with ``surrogateescape`` (as ``os.fsdecode`` does), relative to the dataset,
-with ``/`` between parts and no leading or trailing ``/``; the dataset's root is the empty text.
+with ``/`` between parts and no leading or trailing ``/``; the dataset's root is the empty string.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ View = Literal["pfs", "dataset"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pfs:
-    """Files of one place in the dataset, cut into entries by a glob."""
+    """Files of one directory of the dataset, divided into entries by a glob."""
 
-    #: How the command sees it: ``/pfs/<name>``.
+    #: The command sees the input as ``/pfs/<name>``.
     name: str
-    #: A pipeline, a path in the dataset, a subdataset, or a repository linked as one.
+    #: A pipeline, a path in the dataset, or a subdataset.
     repo: str
     branch: str = "master"
     glob: str = "/"
     join_on: str = ""
     outer_join: bool = False
     group_by: str = ""
-    #: Names only: zero-byte stand-ins, nothing is fetched and no content is in the key.
+    #: Zero-byte placeholders: nothing is fetched, and no content is in the key.
     empty_files: bool = False
-    #: A push to the upstream repository moves the pin of this subdataset.
+    #: A push to the subdataset's own repository updates its pin.
     track: bool = False
-    #: A change of this input alone starts nothing.
+    #: A change of only this input starts nothing.
     propagation_never: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:
-    """A clock; parsed and explained, not yet run."""
+    """A schedule; parsed, but not run yet."""
 
     name: str
     spec: str
@@ -47,7 +47,7 @@ class Cron:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Combined:
-    """Inputs put together: every pair, all, those with equal keys, or sets with equal keys."""
+    """Combined inputs: a cross product, a union, a join, or groups (by ``join_on``, ``group_by``)."""
 
     kind: Literal["cross", "union", "join", "group"]
     inputs: tuple[Input, ...]
@@ -58,7 +58,7 @@ Input = Pfs | Cron | Combined
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretReference:
-    """A value that the operator gives to commands on the worker; never in keys or records."""
+    """A secret that the worker's operator provides; never in keys or records."""
 
     name: str
     key: str = ""
@@ -68,7 +68,7 @@ class SecretReference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """What a command may use; None where nothing was said. Memory and disk in bytes."""
+    """What a command may use; memory and disk in bytes, None without a limit."""
 
     cpu: float | None = None
     memory: int | None = None
@@ -79,7 +79,7 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transform:
-    """The command and all that it can observe besides its inputs."""
+    """The command and everything that it can observe besides its inputs."""
 
     cmd: tuple[str, ...]
     stdin: tuple[str, ...] = ()
@@ -90,9 +90,9 @@ class Transform:
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = ""
     user: str = ""
-    #: A registry image pinned by digest, a datalad-container name, or empty for the host.
+    #: An image pinned by digest, the name of a datalad-container, or empty for the host's sandbox.
     image: str = ""
-    #: Globs over the dataset of the files that the command may see; None is the default.
+    #: Globs of the dataset's files that the command sees besides its inputs; None is the default.
     code: tuple[str, ...] | None = None
     secrets: tuple[SecretReference, ...] = ()
     network: bool = False
@@ -100,12 +100,12 @@ class Transform:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pipeline:
-    """One pipeline: its inputs, its command, its manners."""
+    """One pipeline."""
 
     name: str
-    #: Directory below which the results are written.
+    #: Directory of the results.
     home: str
-    #: Path, git blob id and document number (from 0) of the file that says so.
+    #: Path, git blob id and document number (from 0) of the pipeline file.
     spec_path: str
     spec_blob: str = ""
     spec_document: int = 0
@@ -114,36 +114,36 @@ class Pipeline:
     transform: Transform
     input: Input
     view: View = "pfs"
-    #: ``view: dataset`` only: declared outputs, templates over the captures.
+    #: ``view: dataset`` only: templates of the declared outputs.
     outputs: tuple[str, ...] = ()
-    #: Where the system places a datum's outputs, a template; None leaves names to the command.
+    #: Template of the directory of a datum's outputs; None when the command chooses the paths.
     output_path: str | None = None
     on_failure: Literal["fail", "publish"] = "fail"
     datum_tries: int = 3
-    #: Seconds; None is no limit of the pipeline's own.
+    #: Seconds; None without a limit of the pipeline.
     datum_timeout: float | None = None
     job_timeout: float | None = None
     datum_set_number: int | None = None
     datum_set_bytes: int | None = None
-    #: At most this many jobs of the pipeline at once.
+    #: Most jobs of the pipeline at once.
     parallelism: int | None = None
     reprocess: Literal["until_success", "every_job"] = "until_success"
     salt: str = ""
-    #: Where the results go: empty is the pushed branch.
+    #: Branch of the results; empty for the pushed branch.
     output_branch: str = ""
     requests: Resources = Resources()
     limits: Resources = Resources()
 
 
 def leaves(node: Input) -> tuple[Pfs | Cron, ...]:
-    """The inputs that name a place, in the order in which the file names them."""
+    """The inputs without children, in the order of the file."""
     if isinstance(node, Combined):
         return tuple(leaf for child in node.inputs for leaf in leaves(child))
     return (node,)
 
 
 def pfs_leaves(node: Input) -> tuple[Pfs, ...]:
-    """As :func:`leaves`, without clocks."""
+    """The pfs inputs, in the order of the file."""
     if isinstance(node, Pfs):
         return (node,)
     return tuple(leaf for leaf in leaves(node) if isinstance(leaf, Pfs))

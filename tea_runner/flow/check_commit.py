@@ -97,7 +97,7 @@ def _compare(
     finished = finish(inputs, plan, result_of)
     assert not isinstance(finished, Decision)
     again = manifest.parts.get(RECOMPUTED, "").split(" ")
-    finished = [replace(item, again=item.key in again) for item in finished]
+    finished = [replace(item, recomputed=item.key in again) for item in finished]
     payload, _ = split_signature(raw)
     store = dataset.writer()
     who = _author(payload)

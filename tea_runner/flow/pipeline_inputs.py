@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, can_edit_datums, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.keys import KeyBase, VisibleFile, base, combined_digest, key_maker
+from tea_runner.core.datums.keys import KeyBase, VisibleFile, combined_digest, key_base, key_maker
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.datums.view import Source, View, make_view, view_maker
 from tea_runner.core.errors import SpecError
@@ -140,7 +140,7 @@ def derive_inputs(
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
     every = tip.tree.origin if pipeline.reprocess == "every_job" else ""
-    shared = base(pipeline, identity, [seen for _, seen in code], push=every)
+    shared = key_base(pipeline, identity, [seen for _, seen in code], push=every)
     known = tip.tree.cache.works.get(pipeline.name)
     if known is not None and (known.pipeline, known.shared) != (pipeline, shared):
         known = None

@@ -163,5 +163,5 @@ def _shell_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
     for item in group:
         datum = inputs.datum(item.label)
         paths = Paths(inputs=item.inputs, outputs=declared_outputs(inputs.pipeline, datum))
-        texts.append(record_text(inputs.pipeline, paths, inputs.view(datum).places))
+        texts.append(record_text(inputs.pipeline, paths, inputs.view(datum).paths))
     return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)

@@ -37,7 +37,7 @@ def judge_recomputed(
             paths = list(differing_paths(plan.pipeline, row, outputs, is_same))
             outcome: Outcome = "differs" if paths else "ok"
             verdicts.append(_verdict(plan, item.label, item.key, outcome, first_few(paths)))
-            item = replace(item, again=bool(paths))
+            item = replace(item, recomputed=bool(paths))
         judged.append(item)
     return judged, verdicts
 

@@ -14,7 +14,14 @@ from tea_runner.core.errors import ContentMissing
 from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.results.compose import Changes, Composition, FinishedDatum, NewEntry, compose
+from tea_runner.core.results.compose import (
+    Changes,
+    Composition,
+    FinishedDatum,
+    NewEntry,
+    PipelineChange,
+    compose,
+)
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
@@ -123,23 +130,24 @@ def draft(
     annexed_code = tuple(
         path for path in (*work.code, work.image) if path and tip.files.fact(path).key is not None
     )
-    composition = compose(
-        work.pipeline,
-        finished,
-        read_manifest(tip.tree, work.pipeline.home),
-        gone=gone,
+    change = PipelineChange(
+        pipeline=work.pipeline,
+        finished=finished,
+        before=read_manifest(tip.tree, work.pipeline.home),
+        removed=gone,
         parts=work.parts,
         tip=tip.tree.commit,
         dataset_id=tip.tree.dataset_id,
         code=annexed_code,
-        exists=tip.tree.reader(),
-        below=tip.tree.files_below,
+        entry=tip.tree.reader(),
+        files_below=tip.tree.files_below,
         command=command,
     )
+    composition = compose(change)
     if composition.empty:
         return composition, tip.tree.commit
     composition, trailers = _with_pins(tip, work, composition)
-    if any(item.again for item in finished):
+    if any(item.recomputed for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
     seconds = _seconds(objects, tip, finished)
     commit = _write(objects, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
@@ -148,7 +156,7 @@ def draft(
 
 def _seconds(objects: Objects, tip: CommitView, finished: Sequence[FinishedDatum]) -> int:
     """The time of the results commit: that of its tip; what replaces a result is later than it."""
-    return objects.commit(tip.tree.commit).committed + any(item.again for item in finished)
+    return objects.commit(tip.tree.commit).committed + any(item.recomputed for item in finished)
 
 
 def _with_pins(

@@ -102,15 +102,15 @@ def push(ref: str) -> bytes:
 @pytest.mark.parametrize(
     ("ref", "reason"),
     [
-        ("refs/heads/git-annex", "git-annex belongs to git-annex"),
-        ("refs/heads/synced/main", "synced belongs to git-annex"),
+        ("refs/heads/git-annex", "branch git-annex is maintained by git-annex"),
+        ("refs/heads/synced/main", "branch synced is maintained by git-annex"),
         ("refs/tags/v1", "not a branch"),
         ("refs/pull/1/head", "not a branch"),
         ("refs/notes/commits", "not a branch"),
         ("refs/tea/jobs/x", "not a branch"),
-        ("refs/heads/-x", "a branch name with characters that tea-runner does not take"),
-        ("refs/heads/HEAD", "a branch name with characters that tea-runner does not take"),
-        ("refs/heads/übung", "a branch name with characters that tea-runner does not take"),
+        ("refs/heads/-x", "unsupported characters in the branch name"),
+        ("refs/heads/HEAD", "unsupported characters in the branch name"),
+        ("refs/heads/übung", "unsupported characters in the branch name"),
     ],
 )
 def test_refs_that_start_nothing_are_ignored_with_a_reason(ref: str, reason: str) -> None:
@@ -144,7 +144,7 @@ def test_names_that_git_forbids_are_refused(ref: str) -> None:
     """No forge can send them in earnest."""
     with pytest.raises(DeliveryError) as refused:
         parse_delivery("push", push(ref))
-    assert (refused.value.status, refused.value.message) == (400, "ref: not the full name of a ref")
+    assert (refused.value.status, refused.value.message) == (400, "ref: not a full ref name")
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/feature/#12-x", "refs/heads/a@b"])

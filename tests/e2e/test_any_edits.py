@@ -189,7 +189,7 @@ def test_five_pushes_of_five_edits_each(
     lab: Lab, counted: Counted, tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty-five edits of all kinds leave what a run from nothing gives, also in manifests of pieces."""
-    monkeypatch.setattr("tea_runner.core.results.manifest.WHOLE", rows)
+    monkeypatch.setattr("tea_runner.core.results.manifest.MAX_SINGLE_ROWS", rows)
     monkeypatch.setattr("tea_runner.core.results.manifest.PIECE", rows // 2)
     edit_and_compare(lab, counted, tmp_path, seed=4, pushes=5, edits=5)
 

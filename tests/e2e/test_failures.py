@@ -96,7 +96,7 @@ def test_a_file_of_a_persons_own_is_never_written_over(lab: Lab, counted: Counte
     create(lab, {"up/spec.yml": up, "up/a.csv": mine["up/a.csv"]})
 
     assert Step(3, False, "failed") == push(lab, count)
-    assert "in:a.txt wrote up/a.csv, but a file of yours stands there" in detail(lab)
+    assert "in:a.txt wrote up/a.csv, which is a file of yours" in detail(lab)
     assert Step(0, True, "settled") == push(lab, count, {"up/a.csv": None})
     assert {"up/a.csv": "a\n", "up/b.csv": "b\n", "up/c.csv": "c\n"} == tree(lab, "up")
 

@@ -187,7 +187,7 @@ def test_annexed_code_and_image_are_inputs_of_the_record(lab: MemoryLab) -> None
 
 def test_a_large_manifest_is_in_pieces(lab: MemoryLab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of one datum writes the head and one piece; shrinking makes it one file again."""
-    monkeypatch.setattr(manifests, "WHOLE", 8)
+    monkeypatch.setattr(manifests, "MAX_SINGLE_ROWS", 8)
     monkeypatch.setattr(manifests, "PIECE", 2)
     sets = {"datum_set_spec": {"number": 50}}
     files: dict[str, Content] = {f"raw/{n:02}": str(n) for n in range(16)}

@@ -1,8 +1,8 @@
-"""Git blobs and annex pointers in, content identities out.
+"""Content identities of files, from annex keys and git blobs.
 
-The identity of content is (hash algorithm, size in bytes, digest): the same for one content
-whatever its name, depth, lock state or backend extension.  It is never the blob id of a symlink
-nor an annex key as text (``SHA256E`` and ``MD5E`` keys carry the extension of the file's name).
+An identity is (hash algorithm, size in bytes, digest): equal for equal content, whatever the file's
+name, depth, lock state or backend extension.  It is never the blob id of a symlink nor an annex key
+as text (``SHA256E`` and ``MD5E`` keys include the extension of the file's name).
 
 Formats: git-annex's documentation, "internals/key_format" and "internals/pointer_file".
 """
@@ -15,25 +15,25 @@ from typing import NamedTuple
 
 from tea_runner.core.fast_tuple import fast_new
 
-#: Blobs below this many bytes are hashed in place, so that they compare equal to annexed content.
-#: The mirror is fetched with ``blob:limit`` of the same number, so these blobs are always at hand.
+#: Blobs below this size in bytes are hashed, so that they compare equal to annexed content.
+#: The mirror is fetched with the same ``blob:limit``, so it always has these blobs.
 SMALL_BLOB = 32768
 
-#: Algorithm name of content that is known by its git blob id only.
+#: Algorithm of content of which only the git blob id is known.
 GIT = "GIT"
 
 _KEY = re.compile(
     rb"(?P<backend>[A-Z0-9_]+)(?:-[smSC][0-9]+)*-s(?P<size>[0-9]+)(?:-[smSC][0-9]+)*--(?P<name>[^\n\0]+)",
 )
 _HEX = re.compile(rb"[0-9a-f]+")
-#: The keys that nearly all datasets hold, understood in one step.
+#: The two most common kinds of keys, parsed in one step.
 _COMMON = re.compile(
     r"SHA256E-s([0-9]+)--([0-9a-f]{64})[A-Za-z0-9._-]*|MD5E-s([0-9]+)--([0-9a-f]{32})[A-Za-z0-9._-]*"
 ).fullmatch
-#: What no key of git-annex has, and what would be two keys, or another place, to a program.
+#: Characters that no valid key contains, and that would split it or change a path.
 _UNSAFE = re.compile(r"[\x00-\x20/\x7f]")
 
-#: Backends whose key names carry a digest, with the digest's length in hex digits.
+#: Backends whose keys contain a digest, with its length in hex digits.
 #: (Variants with a trailing E append the file's extension.)
 DIGEST_LENGTH = {
     "SHA256": 64,
@@ -62,10 +62,10 @@ DIGEST_LENGTH = {
     "BLAKE3_256": 64,
 }
 
-#: How a pointer file of Git LFS begins.
+#: The first bytes of a Git LFS pointer file.
 LFS = b"version https://git-lfs.github.com/spec/"
 
-#: Algorithms that Python has, too, by their names there.
+#: Algorithms that :mod:`hashlib` provides, with their names there.
 HASHLIB = {
     "SHA256": "sha256",
     "SHA512": "sha512",
@@ -77,9 +77,9 @@ HASHLIB = {
 
 
 class Content(NamedTuple):
-    """What bytes a file has, without the bytes.
+    """The identity of a file's content.
 
-    *size* is in bytes, -1 where only git's blob id is known (``algorithm`` is then ``GIT``).
+    *size* is in bytes; -1 if only git's blob id is known (*algorithm* is then ``GIT``).
     """
 
     algorithm: str
@@ -88,7 +88,7 @@ class Content(NamedTuple):
 
     @property
     def is_forgeable(self) -> bool:
-        """Whether somebody can make other content with this identity."""
+        """Whether other content with the same identity can be constructed (MD5, SHA-1)."""
         return self.algorithm in ("MD5", "SHA1")
 
     def __str__(self) -> str:
@@ -96,7 +96,10 @@ class Content(NamedTuple):
 
 
 def pointer_key(mode: int, blob: bytes) -> str | None:
-    """The annex key that a blob of this tree-entry mode points to, or None for plain content."""
+    """The annex key in a symlink or pointer file, or None for plain content.
+
+    :param mode: mode of the tree entry.
+    """
     if mode == 0o120000:
         directory, _, key = blob.rpartition(b"/")
         inside = b"/annex/objects/" in b"/" + directory + b"/"
@@ -108,7 +111,7 @@ def pointer_key(mode: int, blob: bytes) -> str | None:
 
 
 def key_content(key: str) -> Content | None:
-    """The identity that an annex key stands for, or None when the key is no hash of content."""
+    """The content identity in an annex key, or None when the key does not contain a digest."""
     common = _COMMON(key)
     if common is not None:
         size, sha256, md5_size, md5 = common.groups()
@@ -130,7 +133,7 @@ def key_content(key: str) -> Content | None:
 
 
 def key_size(key: str) -> int | None:
-    """Size in bytes that an annex key of any backend states, if it does."""
+    """The size in bytes in an annex key of any backend, or None."""
     match = _KEY.fullmatch(key.encode("utf-8", "surrogateescape"))
     return int(match["size"]) if match else None
 
@@ -143,11 +146,11 @@ def backend_algorithm(backend: str) -> str:
 
 
 def blob_content(oid: str, data: bytes | None, algorithm: str) -> Content:
-    """The identity of a file that is kept in git.
+    """The identity of a file in git.
 
-    Small blobs are hashed with the algorithm of the dataset's annex backend, so that the same
-    bytes in git and in the annex compare equal; larger ones, which a mirror does not hold
-    (*data* is None), are known by their blob id.
+    Small blobs are hashed with the algorithm of the dataset's annex backend, so that equal content
+    in git and in the annex compares equal; larger ones, which a mirror does not have (*data* is
+    None), are identified by their blob id.
     """
     if data is None or len(data) >= SMALL_BLOB or algorithm not in HASHLIB:
         return Content(GIT, -1, oid)

@@ -1,4 +1,4 @@
-"""One unit of work: the smallest set of inputs that a command handles at once."""
+"""Datums: the smallest sets of inputs that a command processes at once (Pachyderm's unit)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 _SAFE = "/-_.~+@,=:()[]{}!^&"
-#: Bytes that stand for themselves in a label, as they do in most.
+#: Bytes that are not percent-encoded in a label.
 _PLAIN = (string.ascii_letters + string.digits + _SAFE).encode()
 
 
@@ -17,23 +17,23 @@ class Entry(NamedTuple):
     """One match of one input's glob: a file, or a directory with all below it.
 
     *input* counts the pipeline's pfs inputs in the order of the file (see
-    :func:`tea_runner.core.pipeline.pfs_leaves`); *path* is relative to that input's place,
-    without slashes at its ends, and empty for the place itself.
+    :func:`tea_runner.core.pipeline.pfs_leaves`); *path* is relative to that input's directory,
+    without slashes at its ends, and empty for the directory itself.
     """
 
     input: int
     name: str
     path: str
     is_dir: bool
-    #: ``$0`` (the whole path, with a leading slash), ``$1``, … as the glob captured them; empty where
-    #: the pipeline names no outputs after them.
+    #: The glob's captures ``$0`` (the path with a leading slash), ``$1``, …; empty if no template of
+    #: the pipeline needs them.
     captures: tuple[str, ...] = ()
     join_on: str = ""
     group_by: str = ""
 
     @property
     def label(self) -> str:
-        """Readable and unambiguous: ``name:path``, odd bytes percent-encoded, ``/`` after a directory."""
+        """Unambiguous name ``name:path``: unusual bytes percent-encoded, ``/`` after a directory."""
         text = self.path
         raw = text.encode("utf-8", "surrogateescape")
         if raw.translate(None, _PLAIN):
@@ -42,9 +42,9 @@ class Entry(NamedTuple):
 
 
 class Datum(tuple[Entry, ...]):
-    """Entries that belong together, in the order of the pipeline's inputs.
+    """The entries of one datum, in the order of the pipeline's inputs.
 
-    It is its entries, and nothing around them: there may be millions.
+    A bare tuple, because a pipeline may have millions of datums.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Datum(tuple[Entry, ...]):
 
     @property
     def label(self) -> str:
-        """What people read and what identifies the datum within its pipeline."""
+        """The datum's name within its pipeline, for people and records."""
         entries = self.entries
         if len(entries) == 1:
             return entries[0].label
@@ -64,5 +64,5 @@ class Datum(tuple[Entry, ...]):
 
     @property
     def id(self) -> str:
-        """64 hex digits from the label: who the datum is, whatever its content."""
+        """SHA-256 of the label (64 hex digits): identifies the datum whatever its content."""
         return hashlib.sha256(self.label.encode()).hexdigest()

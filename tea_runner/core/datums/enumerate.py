@@ -1,8 +1,7 @@
-"""A pipeline's inputs and the listings of their places in, its datums out.
+"""Enumerate a pipeline's datums from its inputs and their listings.
 
-Meaning and defaults are Pachyderm's (``src/server/worker/datum``, in our own words).  Joins and
-groups go by hash map and are linear in the number of entries; what a product would make is counted
-before it is made.
+Semantics and defaults are Pachyderm's (``src/server/worker/datum``).  Joins and groups use hash
+maps, so they are linear in the number of entries; the size of a product is checked before it is made.
 """
 
 from __future__ import annotations
@@ -19,54 +18,54 @@ from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import Glob, expand, references
 from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, pfs_leaves
 
-#: Datums of one pipeline, unless the caller says otherwise.
+#: Default limit on the datums of one pipeline.
 LIMIT = 2_000_000
 
 Row = tuple[Entry, ...]
 
 
 class DatumsError(UserError):
-    """The inputs make more datums than are allowed."""
+    """The inputs make too many datums."""
 
 
 def enumerate_datums(
     pipeline: Pipeline, listings: Mapping[int, Listing], *, limit: int = LIMIT
 ) -> tuple[Datum, ...]:
-    """All datums of a pipeline, each once, in the order of its inputs and their paths.
+    """All datums of a pipeline, without duplicates, in the order of its inputs and their paths.
 
     :param listings: by number of the input (see :func:`~tea_runner.core.pipeline.pfs_leaves`).
-    :raises DatumsError: when they would be more than *limit*; before they are made.
-    :raises UserError: when two different files would be one datum by name.
+    :raises DatumsError: when there would be more than *limit*, before they are made.
+    :raises UserError: when two datums of different files would have the same label.
     """
     templates = (pipeline.output_path or "", *pipeline.outputs)
-    maker = _Maker(
+    enumerator = _Enumerator(
         pfs_leaves(pipeline.input),
         listings,
         limit,
         pipeline.name,
         captures=any(map(references, templates)),
     )
-    return tuple(Datum(row) for row in maker.rows(pipeline.input))
+    return tuple(Datum(row) for row in enumerator.rows(pipeline.input))
 
 
 @dataclass
-class _Maker:
-    """Walks the tree of inputs, counting its leaves."""
+class _Enumerator:
+    """Recursion over the tree of inputs, which counts its pfs inputs."""
 
     leaves: Sequence[Pfs]
     listings: Mapping[int, Listing]
     limit: int
     pipeline: str
-    #: Whether captures are wanted after the match.
+    #: Whether entries keep their captures.
     captures: bool
     number: int = 0
 
     def __post_init__(self) -> None:
-        places = {(leaf.name, leaf.repo, leaf.branch): None for leaf in self.leaves}
-        order = {place: index for index, place in enumerate(places)}
-        #: Inputs that read the same place under the same name have the same number here.
-        self.place = [order[leaf.name, leaf.repo, leaf.branch] for leaf in self.leaves]
-        self.ambiguous = len({name for name, _, _ in places}) < len(places)
+        origins = [(leaf.name, leaf.repo, leaf.branch) for leaf in self.leaves]
+        numbers = {origin: number for number, origin in enumerate(dict.fromkeys(origins))}
+        #: By number of the input; inputs with the same name, repo and branch have the same origin.
+        self.origin = [numbers[origin] for origin in origins]
+        self.ambiguous = len({name for name, _, _ in numbers}) < len(numbers)
 
     def rows(self, node: Input) -> list[Row]:
         if isinstance(node, Pfs):
@@ -80,7 +79,7 @@ class _Maker:
             "join": self._join,
             "group": self._group,
         }[node.kind](children)
-        return self._once(made)
+        return self._unique(made)
 
     def _matches(self, leaf: Pfs) -> list[Row]:
         number = self.number
@@ -98,20 +97,20 @@ class _Maker:
                 kept = captures if keep else ()
                 row = (number, name, path, is_dir, kept, join, group)
                 rows.append((fast_new(Entry, row),))
-        self._allow(len(rows), f"input {name}")
+        self._check_limit(len(rows), f"input {name}")
         return rows
 
     def _union(self, children: list[list[Row]]) -> Iterable[Row]:
-        self._allow(sum(map(len, children)), "union")
+        self._check_limit(sum(map(len, children)), "union")
         return chain.from_iterable(children)
 
     def _cross(self, children: list[list[Row]]) -> Iterable[Row]:
         sizes = " x ".join(str(len(rows)) for rows in children)
-        self._allow(prod(len(rows) for rows in children), f"cross of {sizes}")
+        self._check_limit(prod(len(rows) for rows in children), f"cross of {sizes}")
         return (tuple(chain.from_iterable(rows)) for rows in product(*children))
 
     def _join(self, children: list[list[Row]]) -> Iterable[Row]:
-        """For each key, every combination of the sides that have it."""
+        """For each value of join_on, every combination of the children's entries with it."""
         buckets: dict[str, list[list[Entry]]] = {}
         for side, rows in enumerate(children):
             for row in rows:
@@ -121,7 +120,7 @@ class _Maker:
                         bucket = buckets[entry.join_on] = [[] for _ in children]
                     bucket[side].append(entry)
         choices = [self._choices(bucket) for bucket in buckets.values()]
-        self._allow(sum(prod(map(len, sides)) for sides in choices), "join")
+        self._check_limit(sum(prod(map(len, sides)) for sides in choices), "join")
         for sides in choices:
             for picked in product(*sides):
                 row = tuple(entry for entry in picked if entry is not None)
@@ -129,8 +128,10 @@ class _Maker:
                     yield row
 
     def _choices(self, bucket: list[list[Entry]]) -> list[list[Entry | None]]:
-        """What each side of a join may give for a key: all of it, or where a side is missing, what
-        is to be kept nevertheless (``outer_join``); None is nothing."""
+        """The entries that each side of a join contributes for one value of join_on.
+
+        If a side has none, only entries of ``outer_join`` inputs remain; None stands for no entry.
+        """
         if all(bucket):
             return [list(side) for side in bucket]
         choices = []
@@ -142,24 +143,24 @@ class _Maker:
         return choices
 
     def _group(self, children: list[list[Row]]) -> Iterable[Row]:
-        """For each key, one datum that holds everything with it."""
+        """For each value of group_by, one datum with all its entries."""
         buckets: dict[str, list[Entry]] = {}
         for entry in chain.from_iterable(chain.from_iterable(children)):
             buckets.setdefault(entry.group_by, []).append(entry)
         return (tuple(entries) for entries in buckets.values())
 
-    def _once(self, rows: Iterable[Row]) -> list[Row]:
-        """Equal datums are one: same names, places and paths in the same order."""
-        place = self.place
+    def _unique(self, rows: Iterable[Row]) -> list[Row]:
+        """Remove duplicates: datums with the same origins and paths in the same order."""
+        origin = self.origin
         kept: dict[tuple[tuple[int, str, bool], ...], Row] = {}
         for row in rows:
-            identity = tuple((place[entry.input], entry.path, entry.is_dir) for entry in row)
+            identity = tuple((origin[entry.input], entry.path, entry.is_dir) for entry in row)
             kept.setdefault(identity, row)
         if self.ambiguous:
-            self._refuse_twins(kept.values())
+            self._refuse_equal_labels(kept.values())
         return list(kept.values())
 
-    def _refuse_twins(self, rows: Iterable[Row]) -> None:
+    def _refuse_equal_labels(self, rows: Iterable[Row]) -> None:
         seen: dict[tuple[tuple[str, str, bool], ...], Row] = {}
         for row in rows:
             named = tuple((entry.name, entry.path, entry.is_dir) for entry in row)
@@ -168,17 +169,17 @@ class _Maker:
                 first, second = next(
                     (a, b)
                     for a, b in zip(other, row, strict=True)
-                    if self.place[a.input] != self.place[b.input]
+                    if self.origin[a.input] != self.origin[b.input]
                 )
                 repos = f"{self.leaves[first.input].repo} and {self.leaves[second.input].repo}"
                 raise UserError(
                     f"pipeline {self.pipeline}: {first.label} is in {repos}, and both inputs are "
-                    f"called {first.name}; give each a name of its own"
+                    f"called {first.name}; give each input its own name"
                 )
 
-    def _allow(self, count: int, what: str) -> None:
+    def _check_limit(self, count: int, what: str) -> None:
         if count > self.limit:
             raise DatumsError(
-                f"pipeline {self.pipeline}: the {what} makes {count} datums, and at most "
-                f"{self.limit} are allowed; narrow its globs, or use join or group"
+                f"pipeline {self.pipeline}: the {what} makes {count} datums, more than the limit of "
+                f"{self.limit}; use narrower globs, or join or group"
             )

@@ -1,7 +1,7 @@
-"""A datum's view and its places in, the command's environment variables out.
+"""Environment variables of a datum's command.
 
-Names are Pachyderm's (``src/server/worker/driver``, ``UserCodeEnv``).  Ids of commits and jobs are
-there for logs; they are not in the key, so a result must not depend on them.
+Names are Pachyderm's (``src/server/worker/driver``, ``UserCodeEnv``).  The ids of commits and jobs
+are meant for logs; they are not in the key, so a result must not depend on them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ def variables(
     pfs: str,
     dataset: str,
 ) -> dict[str, str]:
-    """The complete environment of the command but for ``PATH``."""
+    """The complete environment of the command, except ``PATH``.
+
+    :param pfs: path of the view's root as the command sees it.
+    :param dataset: the dataset's id.
+    """
     hidden = pipeline.output_path is not None
     found = {
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own
@@ -36,15 +40,15 @@ def variables(
         "PPS_PIPELINE_NAME": pipeline.name,
         "PACH_JOB_ID": job,
         "PACH_OUTPUT_COMMIT_ID": commit,
-        # Where names are hidden, the id must not tell them either.
+        # When names are hidden, the id must not reveal them.
         "PACH_DATUM_ID": key if hidden else datum.id,
     }
-    for name, place in view.places.items():
-        # In the dataset itself paths are relative to its root, so that a record can say them.
+    for name, path in view.paths.items():
+        # Paths in the dataset are relative to its root, so that a record can contain them.
         if pipeline.view == "dataset":
-            found[name] = place or "."
+            found[name] = path or "."
         else:
-            found[name] = posixpath.join(pfs, place) if place else pfs
+            found[name] = posixpath.join(pfs, path) if path else pfs
     for entry in datum.entries:
         found[f"{entry.name}_COMMIT"] = sources[entry.input].commit
     found.update(view.variables)

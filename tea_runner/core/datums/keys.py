@@ -1,10 +1,10 @@
-"""A datum's view and its pipeline's settings in, the content key out; the only place that hashes for keys.
+"""Content keys of datums.
 
-The key is SHA-256 over a canonical form of everything that the command can observe, and of nothing
-else.  Every field carries its type and its length, so that no two different inputs share a form.
-Not in the key: repository, branch, commit, pipeline name, place of the outputs, resources, timeouts,
-tries, priorities.  ``docs/explanation/what-is-in-a-key.md`` lists the fields; ``tests/core/datums/vectors``
-holds golden keys: a change of this file that changes one of them is a new ``FORMAT``.
+A key is the SHA-256 of a canonical form of everything that the command can observe, and nothing
+else.  Every field has its type and its length in the form, so that it is injective.
+Not in the key: repository, branch, commit, pipeline name, directory of the outputs, resources,
+timeouts, tries, priorities.  ``docs/explanation/what-is-in-a-key.md`` lists the fields.
+``tests/core/datums/vectors`` holds golden keys: a change that alters one of them needs a new ``FORMAT``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ FORMAT = 1
 
 
 class VisibleFile(NamedTuple):
-    """A file as the command sees it: the path within its view and what it holds.
+    """A file as the command sees it: its path within the view and its content.
 
-    *content* is None for the empty stand-ins of ``empty_files``.
+    *content* is None for the placeholders of ``empty_files``.
     """
 
     path: str
@@ -33,7 +33,7 @@ class VisibleFile(NamedTuple):
 
 
 class VisibleInput(NamedTuple):
-    """One entry as the command sees it: the input's name, the entry's path, its files."""
+    """One entry as the command sees it: the input's name, the entry's path and its files."""
 
     name: str
     path: str
@@ -45,7 +45,7 @@ class VisibleInput(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyBase:
-    """What all datums of a pipeline share, hashed once, in four parts so that a change can be named."""
+    """Digests of what all datums of a pipeline share, in four parts so that a change can be named."""
 
     command: str
     parameters: str
@@ -64,9 +64,9 @@ class KeyBase:
 
 
 def canonical(value: object) -> bytes:
-    """Type, length, then the value: injective over nested tuples of text, bytes and whole numbers.
+    """Canonical form of nested tuples of str, bytes, int, bool and None: type, length, value.
 
-    :raises TypeError: for a value of another type.
+    :raises TypeError: for a value of any other type.
     """
     if isinstance(value, str):
         return _text(value)
@@ -108,14 +108,14 @@ def _file(file: VisibleFile) -> bytes:
     )
 
 
-def base(
+def key_base(
     pipeline: Pipeline, environment: Sequence[str], code: Iterable[VisibleFile], *, push: str = ""
 ) -> KeyBase:
     """The part of the key that does not depend on the datum.
 
-    :param environment: identity of what the command runs in, such as ``("host",)`` or
+    :param environment: identity of the environment, such as ``("host",)`` or
         ``("image", "sha256:…")``.
-    :param push: ``reprocess_spec: every_job``: the commit that was pushed, so that each push is new.
+    :param push: the pushed commit for ``reprocess_spec: every_job``, so that each push has new keys.
     :param code: the declared files that the command sees besides its inputs.
     """
     transform = pipeline.transform
@@ -144,16 +144,17 @@ def base(
 
 
 def combined_digest(keys: Sequence[str]) -> str:
-    """16 hex digits that stand for several keys."""
+    """Digest of several keys, 16 hex digits."""
     return _digest(tuple(keys))[:16]
 
 
 def key_maker(shared: KeyBase) -> Callable[[Sequence[VisibleInput]], str]:
-    """What makes the keys of one pipeline: how they all begin is hashed once.
+    """A function that makes the keys (64 hex digits) of one pipeline.
 
-    64 hex digits: same key, same result, in any repository, branch, path or year.
+    The common beginning of all keys is hashed once.  The loop body writes out :func:`_text` and
+    :func:`_file` for speed; a property test compares it with :func:`canonical`.
     """
-    begun = hashlib.sha256(
+    prefix = hashlib.sha256(
         b"tea-key %d\0%s\0%s\0%s\0%s\0"
         % (
             FORMAT,
@@ -167,16 +168,15 @@ def key_maker(shared: KeyBase) -> Callable[[Sequence[VisibleInput]], str]:
     names: dict[str, bytes] = {}
 
     def make(inputs: Sequence[VisibleInput]) -> str:
-        digest = begun.copy()
+        digest = prefix.copy()
         for name, path, is_dir, join_on, group_by, files in inputs:
-            # ``canonical`` of the five, written out: this runs once for each datum.
             first = names.get(name)
             if first is None:
                 first = names[name] = _text(name)
             at = path.encode("utf-8", "surrogateescape")
             file = files[0] if len(files) == 1 else None
             if file is not None and file.path is path and file.content is not None:
-                # ``_file``, written out: the file is the entry, as nearly all are.
+                # The entry is one file, as most are: ``_file`` with the path that is encoded already.
                 algorithm, size, hexadecimal = file.content
                 inside = b"F%d:%s%d %s %d %s;" % (
                     len(at),
@@ -207,5 +207,5 @@ def key_maker(shared: KeyBase) -> Callable[[Sequence[VisibleInput]], str]:
 
 
 def datum_key(shared: KeyBase, inputs: Sequence[VisibleInput]) -> str:
-    """One key; see :func:`key_maker`."""
+    """The key of one datum; see :func:`key_maker`."""
     return key_maker(shared)(inputs)

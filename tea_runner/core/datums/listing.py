@@ -1,4 +1,4 @@
-"""The files of one input's place in; its directories, and what lies below a path, out."""
+"""Sorted listing of an input's files, with the directories that follow from them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import pairwise
 
 
 class Listing:
-    """Candidates of one input: files, and the directories that follow from them.
+    """The files of one input and their directories, which are the candidates of its glob.
 
-    Paths are relative to the input's place, without slashes at their ends; the place itself is the
-    empty path, and a directory like any other.
+    Paths are relative to the input's directory, without slashes at their ends; that directory is
+    the empty path, and a candidate like any other.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
         in_order = all(first < second for first, second in pairwise(files))
-        #: Sorted by code points, each once.
+        #: Sorted by code points, without duplicates.
         self.files: Sequence[str] = files if in_order else sorted(set(files))
 
     def edited(self, *, removed: Iterable[str], added: Iterable[str]) -> Listing:
-        """The listing without some files that it has, and with some that it has not."""
+        """A copy without the files *removed* and with the files *added*."""
         files = list(self.files)
         for path in removed:
             del files[bisect_left(files, path)]
@@ -32,7 +32,7 @@ class Listing:
         return new
 
     def has(self, path: str) -> bool:
-        """Whether it has a file."""
+        """Whether the listing contains this file."""
         index = bisect_left(self.files, path)
         return index < len(self.files) and self.files[index] == path
 
@@ -41,7 +41,7 @@ class Listing:
 
     @cached_property
     def directories(self) -> Sequence[str]:
-        """All directories, the place itself included, sorted."""
+        """All directories, including the empty path, sorted."""
         found = {""}
         last = ""
         for path in self.files:
@@ -55,25 +55,25 @@ class Listing:
         return sorted(found)
 
     def files_below(self, path: str) -> Sequence[str]:
-        """The files in a directory and below it."""
+        """All files below a directory."""
         return _below(self.files, path)
 
     def candidates(
         self, prefix: str = "", max_depth: int | None = None
     ) -> Iterator[tuple[str, bool]]:
-        """Paths that begin with *prefix* and have at most *max_depth* parts, sorted.
+        """Files and directories that begin with *prefix* and have at most *max_depth* parts, sorted.
 
-        Each comes with whether it is a directory; a directory sorts as if it ended in ``/``.
+        Yields pairs (path, is directory); a directory sorts as if it ended in ``/``.
         """
         deepest = max_depth - 1 if max_depth is not None else None
         rows = [
             (path + "/", path, True)
-            for path in _beginning(self.directories, prefix)
+            for path in _with_prefix(self.directories, prefix)
             if deepest is None or path.count("/") <= deepest
         ]
         rows += [
             (path, path, False)
-            for path in _beginning(self.files, prefix)
+            for path in _with_prefix(self.files, prefix)
             if deepest is None or path.count("/") <= deepest
         ]
         rows.sort()
@@ -83,11 +83,11 @@ class Listing:
 def _below(paths: Sequence[str], directory: str) -> Sequence[str]:
     if not directory:
         return paths
-    # "0" is the character after "/".
+    # "0" is the next character after "/".
     return paths[bisect_left(paths, directory + "/") : bisect_left(paths, directory + "0")]
 
 
-def _beginning(paths: Sequence[str], prefix: str) -> Sequence[str]:
+def _with_prefix(paths: Sequence[str], prefix: str) -> Sequence[str]:
     if not prefix:
         return paths
     start = bisect_left(paths, prefix)

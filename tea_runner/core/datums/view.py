@@ -1,10 +1,9 @@
-"""A datum in, what its command sees out: visible paths, the files behind them, environment variables.
+"""Views: the files that a datum's command sees, and their paths.
 
-``view: pfs``: each input is a directory ``/pfs/<name>`` that holds the entry at its own path.
-With ``output.path`` the command has no need of names and is shown none: an entry is ``datum`` (with
-its extension) or ``datum/…``; several entries of one input are ``datum-1``, ``datum-2``, … in the
-order of their content.
-``view: dataset``: files stand at their own paths of the dataset.
+``view: pfs``: each input is a directory ``/pfs/<name>`` that contains the entry at its own path.
+With ``output.path`` the names are hidden: an entry is ``datum`` (with its extension) or ``datum/…``;
+several entries of one input are ``datum-1``, ``datum-2``, … in the order of their content.
+``view: dataset``: files have their own paths of the dataset.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
 
 
 class FileFact(NamedTuple):
-    """What git knows of one input file."""
+    """Facts about one input file, from git."""
 
     executable: bool
     content: Content
-    #: The annex key, or None for a file that is kept in git.
+    #: The annex key, or None for a file in git.
     key: str | None
     #: Git blob id.
     oid: str
@@ -38,31 +37,31 @@ class FileFact(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One input of a pipeline at one commit: where it lies and what files it has."""
+    """One input of a pipeline at one commit: its directory and its files."""
 
-    #: Path of the place in the dataset, empty for its root.
+    #: Path of the input's directory in the dataset, empty for the root.
     prefix: str
     listing: Listing
-    #: The facts of a file of the listing; read when they are wanted.
+    #: Returns the facts of a file of the listing.
     fact: Callable[[str], FileFact]
-    #: The commit that the content comes from.
+    #: The commit that the content is read from.
     commit: str = ""
-    #: The dataset that the files belong to, when it is a subdataset: its path.
+    #: Path of the subdataset that the files belong to; empty for the dataset itself.
     dataset: str = ""
 
     def path(self, relative: str) -> str:
-        """Path in the dataset that is planned of a path of the listing."""
+        """Path of a file of the listing in the dataset that is planned."""
         inner = self.inner_path(relative)
         return f"{self.dataset}/{inner}" if self.dataset and inner else self.dataset or inner
 
     def inner_path(self, relative: str) -> str:
-        """Path in the dataset that the files belong to."""
+        """Path of a file of the listing in the (sub)dataset that it belongs to."""
         prefix = self.prefix
         return f"{prefix}/{relative}" if prefix and relative else prefix or relative
 
 
 class ViewFile(NamedTuple):
-    """One file of a view: where the command sees it, and which input's file it is."""
+    """One file of a view: its visible path, the number of its input and its path in the listing."""
 
     visible: str
     input: int
@@ -71,79 +70,80 @@ class ViewFile(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """All that a command sees of its datum."""
+    """Everything that a command sees of its datum."""
 
     inputs: tuple[VisibleInput, ...]
     files: tuple[ViewFile, ...]
-    #: Input name to the visible path of its (last) entry, relative to the root of the view.
-    places: dict[str, str]
-    #: Values that the match gave: join_on and group_by of each input, by name of the variable.
+    #: By name of the input: visible path of its (last) entry, relative to the root of the view.
+    paths: dict[str, str]
+    #: The values of join_on and group_by, by name of the environment variable.
     variables: dict[str, str] = field(default_factory=dict)
 
 
 def make_view(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
     """The view of one datum.
 
-    *sources* belong to the pipeline's pfs inputs, in their order.
+    :param sources: of the pipeline's pfs inputs, in their order.
     """
-    shown: list[ViewFile] = []
-    inputs = view_maker(pipeline, sources)(datum, shown)
+    files: list[ViewFile] = []
+    inputs = view_maker(pipeline, sources)(datum, files)
     variables: dict[str, str] = {}
-    for seen in inputs:
-        if seen.join_on:
-            variables[f"PACH_DATUM_{seen.name}_JOIN_ON"] = seen.join_on
-        if seen.group_by:
-            variables[f"PACH_DATUM_{seen.name}_GROUP_BY"] = seen.group_by
-    places = {seen.name: seen.path.rstrip("/") for seen in inputs}
-    return View(inputs=inputs, files=tuple(shown), places=places, variables=variables)
+    for each in inputs:
+        if each.join_on:
+            variables[f"PACH_DATUM_{each.name}_JOIN_ON"] = each.join_on
+        if each.group_by:
+            variables[f"PACH_DATUM_{each.name}_GROUP_BY"] = each.group_by
+    paths = {each.name: each.path.rstrip("/") for each in inputs}
+    return View(inputs=inputs, files=tuple(files), paths=paths, variables=variables)
 
 
-#: A datum in, and a list for its files where they are wanted; the inputs of its view out.
+#: Returns the inputs of a datum's view; appends its files to the list, if one is given.
 ViewMaker = Callable[[Datum, "list[ViewFile] | None"], tuple[VisibleInput, ...]]
 
 
 def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
-    """What tells of each datum the part of its view that is in its key.
+    """A function that makes the part of a datum's view that is in its key.
 
-    It runs once for each datum of a plan, so what is the same for all is looked at here.
+    It runs once for each datum of a plan, so everything common to all datums is computed here.
     """
     in_dataset = pipeline.view == "dataset"
     hidden = pipeline.output_path is not None and not in_dataset
     empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
     plain = not hidden and not in_dataset
 
-    def look(datum: Datum, shown: list[ViewFile] | None) -> tuple[VisibleInput, ...]:
-        if plain and shown is None and len(datum) == 1 and not datum[0].is_dir:
-            # One file: what follows, written out, because nearly all large plans are of such datums.
+    def view(datum: Datum, files: list[ViewFile] | None) -> tuple[VisibleInput, ...]:
+        if plain and files is None and len(datum) == 1 and not datum[0].is_dir:
+            # Datums of one file are most datums of large plans; for them the loop below would take
+            # twice the time.  A property test checks that both give the same.
             number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
             file = fast_new(VisibleFile, (at, executable, None if empty[number] else identity))
             return (fast_new(VisibleInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
-        for entry, place in _places(datum, sources, in_dataset=in_dataset, hidden=hidden):
+        for entry, path in _entry_paths(datum, sources, in_dataset=in_dataset, hidden=hidden):
             number, name, root, is_dir, _, join_on, group_by = entry
             source = sources[number]
-            at = place if in_dataset else f"{name}/{place}"
-            files = []
-            for path in _below(source.listing, entry):
-                rest = path[len(root) :].lstrip("/") if is_dir else ""
+            at = path if in_dataset else f"{name}/{path}"
+            seen = []
+            for source_path in _below(source.listing, entry):
+                rest = source_path[len(root) :].lstrip("/") if is_dir else ""
                 visible = posixpath.join(at, rest) if rest else at
-                executable, identity, _, _ = source.fact(path)
-                files.append(VisibleFile(visible, executable, None if empty[number] else identity))
-                if shown is not None:
-                    shown.append(ViewFile(visible, number, path))
-            if len(files) > 1:
-                files.sort(key=_visible)
+                executable, identity, _, _ = source.fact(source_path)
+                seen.append(VisibleFile(visible, executable, None if empty[number] else identity))
+                if files is not None:
+                    files.append(ViewFile(visible, number, source_path))
+            if len(seen) > 1:
+                seen.sort(key=_visible_path)
             if hidden:
                 join_on = group_by = ""
-            inputs.append(VisibleInput(name, at, is_dir, join_on, group_by, tuple(files)))
+            inputs.append(VisibleInput(name, at, is_dir, join_on, group_by, tuple(seen)))
         return tuple(inputs)
 
-    return look
+    return view
 
 
-def _visible(file: VisibleFile) -> str:
+def _visible_path(file: VisibleFile) -> str:
     return file.path
 
 
@@ -151,10 +151,10 @@ def _below(listing: Listing, entry: Entry) -> Sequence[str]:
     return listing.files_below(entry.path) if entry.is_dir else (entry.path,)
 
 
-def _places(
+def _entry_paths(
     datum: Datum, sources: Sequence[Source], *, in_dataset: bool, hidden: bool
 ) -> list[tuple[Entry, str]]:
-    """Each entry with its place below its input's root (or below the dataset's root)."""
+    """Each entry with its visible path below its input's root (or the dataset's root)."""
     if in_dataset:
         return [(entry, sources[entry.input].path(entry.path)) for entry in datum.entries]
     if not hidden:
@@ -162,29 +162,29 @@ def _places(
     by_name: dict[str, list[Entry]] = {}
     for entry in datum.entries:
         by_name.setdefault(entry.name, []).append(entry)
-    placed = []
+    paths = []
     for name in dict.fromkeys(entry.name for entry in datum.entries):
         entries = by_name[name]
         if len(entries) == 1:
-            placed.append((entries[0], _neutral(entries[0], "datum")))
+            paths.append((entries[0], _hidden_name(entries[0], "datum")))
             continue
-        # The order is by content, so that a renamed subject is the same datum.
-        entries = sorted(entries, key=lambda entry: _contents(sources[entry.input], entry))
+        # Ordered by content, so that renaming a subject does not change its datum.
+        entries = sorted(entries, key=lambda entry: _content_order(sources[entry.input], entry))
         width = len(str(len(entries)))
-        placed += [
-            (entry, _neutral(entry, f"datum-{number:0{width}}"))
+        paths += [
+            (entry, _hidden_name(entry, f"datum-{number:0{width}}"))
             for number, entry in enumerate(entries, 1)
         ]
-    return placed
+    return paths
 
 
-def _neutral(entry: Entry, name: str) -> str:
+def _hidden_name(entry: Entry, name: str) -> str:
     if entry.is_dir:
         return name
     suffix = _EXTENSION.search(posixpath.basename(entry.path).lstrip("."))
     return name + (suffix[0] if suffix else "")
 
 
-def _contents(source: Source, entry: Entry) -> list[tuple[str, Content]]:
+def _content_order(source: Source, entry: Entry) -> list[tuple[str, Content]]:
     paths = _below(source.listing, entry)
     return [(path[len(entry.path) :], source.fact(path).content) for path in paths]

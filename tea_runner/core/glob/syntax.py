@@ -1,10 +1,9 @@
-"""The text of a glob in, its parts out: Pachyderm's glob language, as a tree.
+"""Parse Pachyderm's glob language into a tree.
 
-Rules (pachyderm/ohmyglob, in our own words): ``*`` any run without ``/``; ``**`` any run; ``?`` one
-character but ``/``; ``[…]`` a class; ``{a,b}`` alternatives; ``(a|b)`` = ``@(a|b)`` a capture;
-``*( )``, ``+( )``, ``?( )`` repeated captures; ``!( )`` a capture of anything else; ``\\`` before a
-character: the character itself.
-A quantifier directly before ``(`` belongs to it, so ``**(`` is ``*`` and then ``*(``.
+Rules (pachyderm/ohmyglob): ``*`` any run without ``/``; ``**`` any run; ``?`` one character except
+``/``; ``[…]`` a class; ``{a,b}`` alternatives; ``(a|b)`` = ``@(a|b)`` a capture; ``*( )``, ``+( )``,
+``?( )`` repeated captures; ``!( )`` a capture of anything else; ``\\`` escapes a character.
+A quantifier directly before ``(`` belongs to it, so ``**(`` is ``*`` followed by ``*(``.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import Literal
 
 from tea_runner.core.errors import UserError
 
-#: Characters that mean something in a glob.
+#: Characters with a special meaning.
 SPECIAL = frozenset("*?[]{}()!@+^|,\\")
-#: Levels of groups within groups.
-DEEPEST = 20
+#: Most levels of nested groups.
+MAX_NESTING = 20
 
 _POSIX = {
     "alnum": "09AZaz",
@@ -38,31 +37,31 @@ _POSIX = {
 
 
 class GlobError(UserError):
-    """The glob cannot be understood."""
+    """The glob is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Characters that stand for themselves."""
+    """Literal characters."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """``*``, or ``**`` where *slashes* are let through too."""
+    """``*``, or ``**`` if *slashes* match too."""
 
     slashes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """``?``: one character but ``/``."""
+    """``?``: one character except ``/``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """``[…]``: one character of these ranges, or of none of them."""
+    """``[…]``: one character in these ranges, or, if *negated*, in none of them."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
@@ -74,7 +73,7 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Braces:
-    """``{a,b}``: alternatives that are not captured."""
+    """``{a,b}``: alternatives without a capture."""
 
     alternatives: tuple[Pattern, ...]
 
@@ -84,7 +83,7 @@ Quantifier = Literal["@", "*", "+", "?", "!"]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``@(a|b)`` and its kin: the capture *number*, counted by opening parentheses from 1."""
+    """``@(a|b)``, ``*(…)``, …: a capture; *number* counts opening parentheses from 1."""
 
     number: int
     quantifier: Quantifier
@@ -97,18 +96,18 @@ Pattern = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class ParsedGlob:
-    """A glob's parts, and what can be said of it as a whole."""
+    """A glob as a tree, and facts about the whole glob."""
 
     pattern: Pattern
     groups: int
-    #: Whether ``!(p)`` refuses only what p matches up to the end of the path.  (That is so when
-    #: neither text nor a star follows the first ``!( )``; otherwise it refuses what begins with p.)
+    #: Whether ``!(p)`` rejects only what p matches up to the end of the path.  That holds if neither
+    #: text nor a star follows the first ``!( )``; otherwise ``!(p)`` rejects what begins with p.
     negation_to_end: bool
 
 
 @dataclass(slots=True)
-class _Open:
-    """A group or a brace whose end has not been read yet."""
+class _OpenGroup:
+    """A group or brace whose end has not been read yet."""
 
     at: int
     closer: str
@@ -117,27 +116,27 @@ class _Open:
     done: list[Pattern] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
 
-    def cut(self) -> None:
+    def end_alternative(self) -> None:
         self.done.append(tuple(self.parts))
         self.parts = []
 
 
 def parse_glob(text: str) -> ParsedGlob:
-    """The parts of a glob.
+    """Parse a glob.
 
-    :raises GlobError: with the place and what to write instead.
+    :raises GlobError: with the position and what to write instead.
     """
     return _GlobReader(text).read()
 
 
 class _GlobReader:
-    """One pass over the text from left to right."""
+    """Recursive structure from one pass over the text, with a stack of open groups."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
         self.groups = 0
-        self.stack = [_Open(0, "")]
+        self.stack = [_OpenGroup(0, "")]
         self.negation_ended = False
         self.bounded = False
 
@@ -147,15 +146,15 @@ class _GlobReader:
         top = self.stack[-1]
         if top.closer:
             raise self._error(
-                f"{self.text[top.at]!r} is never closed; write {top.closer!r}, "
+                f"{self.text[top.at]!r} is not closed; write {top.closer!r}, "
                 f"or '\\{self.text[top.at]}' for the character itself",
                 top.at,
             )
         return ParsedGlob(tuple(top.parts), self.groups, self.negation_ended and not self.bounded)
 
     def _error(self, problem: str, at: int | None = None) -> GlobError:
-        place = self.position if at is None else at
-        return GlobError(f"glob {self.text!r}, character {place + 1}: {problem}")
+        position = self.position if at is None else at
+        return GlobError(f"glob {self.text!r}, character {position + 1}: {problem}")
 
     def _step(self) -> None:
         text, at = self.text, self.position
@@ -174,17 +173,17 @@ class _GlobReader:
         elif character == "[":
             self._class()
         elif character == "{":
-            self._push(_Open(at, "}"), 1)
+            self._push(_OpenGroup(at, "}"), 1)
         elif character == top.closer:
             self._close(top)
         elif (character, top.closer) in ((",", "}"), ("|", ")")):
-            top.cut()
+            top.end_alternative()
             self.position += 1
         elif character == "^" and following == "(":
-            raise self._error("'^(' means nothing; write '!(' for anything else than")
+            raise self._error("'^(' has no meaning; write '!(' to match anything else")
         elif character == "\\":
             if not following:
-                raise self._error("a backslash at the end escapes nothing; write '\\\\'")
+                raise self._error("a backslash at the end escapes no character; write '\\\\'")
             self._literal(following, 2)
         else:
             self._literal(character, 1)
@@ -204,18 +203,18 @@ class _GlobReader:
         self.stack[-1].parts.append(part)
         self.position += width
 
-    def _push(self, opened: _Open, width: int) -> None:
-        if len(self.stack) > DEEPEST:
-            raise self._error(f"groups are nested deeper than {DEEPEST}")
+    def _push(self, opened: _OpenGroup, width: int) -> None:
+        if len(self.stack) > MAX_NESTING:
+            raise self._error(f"groups are nested deeper than {MAX_NESTING}")
         self.stack.append(opened)
         self.position += width
 
     def _open(self, quantifier: Quantifier, width: int) -> None:
         self.groups += 1
-        self._push(_Open(self.position + width - 1, ")", self.groups, quantifier), width)
+        self._push(_OpenGroup(self.position + width - 1, ")", self.groups, quantifier), width)
 
-    def _close(self, top: _Open) -> None:
-        top.cut()
+    def _close(self, top: _OpenGroup) -> None:
+        top.end_alternative()
         self.stack.pop()
         alternatives = tuple(top.done)
         if top.closer == "}":
@@ -245,18 +244,18 @@ class _GlobReader:
                     name, negated = name[1:], True
                 if name not in _POSIX:
                     raise self._error(
-                        f"there is no class [:{name}:]; known are {', '.join(_POSIX)}", at
+                        f"unknown class [:{name}:]; valid are {', '.join(_POSIX)}", at
                     )
                 bounds = _POSIX[name]
                 ranges += zip(bounds[::2], bounds[1::2], strict=True)
-                # The engine that defines the language lets the inner brackets through too.
+                # In Pachyderm's engine such a class also matches the inner brackets.
                 ranges += [("[", "["), ("]", "]")]
                 at = end + 2
             elif text[at] == "[":
-                raise self._error("a '[' within a class is written '\\['", at)
+                raise self._error("write '\\[' for a '[' within a class", at)
             elif text[at] in "!^":
                 raise self._error(
-                    f"{text[at]!r} within a class: write it first for 'none of these', "
+                    f"{text[at]!r} within a class; write it first to negate the class, "
                     f"or '\\{text[at]}' for the character itself",
                     at,
                 )
@@ -264,7 +263,7 @@ class _GlobReader:
                 members.append((text[at], False))
                 at += 1
         if at >= len(text):
-            raise self._error("'[' is never closed; write ']', or '\\[' for the character", start)
+            raise self._error("'[' is not closed; write ']', or '\\[' for the character", start)
         ranges += self._ranges(members, start)
         if not ranges:
             raise self._error("an empty class matches nothing; write '\\]' for the bracket", start)
@@ -288,5 +287,5 @@ class _GlobReader:
 
 
 def quote(path: str) -> str:
-    """A glob that matches exactly this path."""
+    """Escape a path to a glob that matches only this path."""
     return "".join("\\" + character if character in SPECIAL else character for character in path)

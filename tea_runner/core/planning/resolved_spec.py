@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import VisibleFile, VisibleInput, base, datum_key
+from tea_runner.core.datums.keys import VisibleFile, VisibleInput, datum_key, key_base
 from tea_runner.core.errors import UserError
 from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, Transform
 
@@ -97,7 +97,7 @@ def recompute_keys(found: object) -> list[tuple[str, str, str, str]]:
         rows = []
         for each in whole["pipelines"]:
             pipeline = _pipeline(each["spec"])
-            shared = base(pipeline, each["environment"], [_seen(row) for row in each["code"]])
+            shared = key_base(pipeline, each["environment"], [_seen(row) for row in each["code"]])
             for datum in each["datums"]:
                 inputs = [
                     VisibleInput(

@@ -1,6 +1,6 @@
-"""``view: dataset``: a datum's paths in; the command with its placeholders filled, and as one text, out.
+"""Commands of ``view: dataset``: placeholders and the shell text for run records.
 
-The text is what stands in the run record: plain shell that does the same in a clone, without us.
+The shell text does the same in any clone, without tea-runner.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Paths:
 
 
 def declared_outputs(pipeline: Pipeline, datum: Datum) -> tuple[str, ...]:
-    """Paths of the dataset that the datum's command is to write.
+    """Paths of the dataset that the datum's command must write.
 
-    :raises UserError: when a template gives no path inside the home.
+    :raises UserError: when a template does not give a path inside the home.
     """
     captures = next((entry.captures for entry in datum.entries if len(entry.captures) > 1), ())
     captures = captures or (datum.entries[0].captures if datum.entries else ())
@@ -39,8 +39,8 @@ def declared_outputs(pipeline: Pipeline, datum: Datum) -> tuple[str, ...]:
         text = expand(template, captures).strip("/")
         if any(part in ("", ".", "..") for part in text.split("/")):
             raise UserError(
-                f"{pipeline.spec_path}: outputs: {template} gives {text or 'nothing'} for datum "
-                f"{datum.label}; use captures that the glob makes, such as $1"
+                f"{pipeline.spec_path}: outputs: {template} gives {text!r} for datum {datum.label}",
+                hint="use captures of the glob, such as $1",
             )
         found.append(f"{pipeline.home}/{text}" if pipeline.home else text)
     return tuple(found)
@@ -49,10 +49,10 @@ def declared_outputs(pipeline: Pipeline, datum: Datum) -> tuple[str, ...]:
 def fill_placeholders(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
     """The command with its placeholders replaced.
 
-    A word that is nothing but ``{inputs}`` or ``{outputs}`` becomes one word for each path; inside
-    a longer word they become shell text, quoted where that is needed.
+    A word that is just ``{inputs}`` or ``{outputs}`` becomes one word for each path; in a longer
+    word they become shell text, quoted where necessary.
 
-    :raises UserError: for a number that no path has.
+    :raises UserError: for an index without a path.
     """
     lists = {"inputs": paths.inputs, "outputs": paths.outputs}
     filled: list[str] = []
@@ -69,7 +69,9 @@ def fill_placeholders(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
             if number is None:
                 return shlex.join(values)
             if int(number) >= len(values):
-                raise UserError(f"{word}: there is no {name}[{number}], only {len(values)} {name}")
+                raise UserError(
+                    f"{word}: {name}[{number}] does not exist; there are {len(values)} {name}"
+                )
             whole = match[0] == word
             return values[int(number)] if whole else shlex.quote(values[int(number)])
 
@@ -78,9 +80,9 @@ def fill_placeholders(words: Sequence[str], paths: Paths) -> tuple[str, ...]:
 
 
 def record_text(pipeline: Pipeline, paths: Paths, variables: Mapping[str, str]) -> str:
-    """Shell text that does what the datum's command does, from the dataset's root.
+    """Shell text that repeats the datum's command from the dataset's root.
 
-    :param variables: all that the command is given; those that its text mentions are set in it.
+    :param variables: the command's environment; the variables that the text mentions are set in it.
     """
     transform = pipeline.transform
     words = fill_placeholders(transform.cmd, paths)

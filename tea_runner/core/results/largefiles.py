@@ -1,4 +1,4 @@
-"""A file's attributes in; whether it belongs into the annex or into git out.
+"""Decide whether a file goes into the annex or into git.
 
 Rules: git-annex's "tips/largefiles" and git-annex(1), ``annex.largefiles``, ``annex.dotfiles``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from tea_runner.core.datums.content_identity import DIGEST_LENGTH
 from tea_runner.core.git.annex_backend import DEFAULT_BACKEND
 
-#: Bytes that occur in text; and what text of wider characters begins with.
+#: Bytes that occur in text (file(1)), and byte order marks of wider encodings.
 _TEXT = bytes([*range(7, 14), 27, *range(32, 127), *range(128, 256)])
 _MARKS = {
     b"\xff\xfe\0\0": "utf-32le",
@@ -19,12 +19,12 @@ _MARKS = {
 
 
 def simple(expression: str) -> bool | None:
-    """Whether files go into the annex; None when the expression has to be evaluated.
+    """Whether all files go into the annex; None if the expression depends on the file.
 
     :param expression: value of ``annex.largefiles``, or ``unspecified``.
     """
     if expression in ("unspecified", "unset", "set", ""):
-        # DataLad tells git-annex to take files that begin with a dot for files like any (annex.dotfiles).
+        # DataLad sets annex.dotfiles, so dotfiles are no exception.
         return True
     return {"anything": True, "nothing": False}.get(expression)
 
@@ -32,8 +32,8 @@ def simple(expression: str) -> bool | None:
 def backend(value: str, default: str) -> str:
     """The backend for a file whose ``annex.backend`` is *value*.
 
-    A backend that is no hash of content, which a dataset may well ask for, is not used: two results
-    would have one key.
+    Backends without a hash of the content are replaced by the default: with them two different results
+    could have the same key.
     """
     wanted = default if value in ("unspecified", "unset", "set", "") else value
     name = wanted.removesuffix("E")
@@ -41,9 +41,9 @@ def backend(value: str, default: str) -> str:
 
 
 def encoding(head: bytes) -> str:
-    """What libmagic's mime encoding would say, as far as rules ask: text or ``binary``.
+    """The mime encoding that libmagic reports, as far as rules need it: of text, or ``binary``.
 
-    Source: file(1), ``src/encoding.c``: text has none of the control characters that no text has.
+    Source: file(1), ``src/encoding.c``: text has no control characters but those of ``_TEXT``.
     """
     if not head:
         return "binary"
@@ -59,7 +59,7 @@ def encoding(head: bytes) -> str:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        # The last character may be cut in two.
+        # The last character may be incomplete.
         if error.start < len(head) - 3:
             return "unknown-8bit"
     return "utf-8"

@@ -1,4 +1,4 @@
-"""Where a result comes from, or where an input went, as values: files, and the steps between them."""
+"""Lineage of a path as a graph: files, and the processing steps between them."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from dataclasses import dataclass, field
 class LineageFile:
     """One file with one content."""
 
-    #: Path in the dataset that was asked, through its subdatasets.
+    #: Path in the queried dataset, including subdatasets.
     path: str
     #: Content identity, such as ``sha256:…``.
     content: str
-    #: The commit in which it was looked at, and the (sub)dataset whose commit that is; empty for the
-    #: dataset itself.
+    #: The commit that contains the file, and the path of the (sub)dataset of that commit; empty for
+    #: the dataset itself.
     commit: str
     dataset: str = ""
     key: str = ""
 
     @property
     def id(self) -> str:
-        """The same path with the same content is the same file."""
+        """Id from the path and the content."""
         return _id(self.path, self.content)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineageStep:
-    """One datum that was computed: what it read, what it left, and the record that repeats it."""
+    """One computed datum: its inputs, its outputs, and the run record that repeats it."""
 
     pipeline: str
     datum: str
     key: str
     command: tuple[str, ...]
     environment: tuple[str, ...]
-    #: The commit whose record made the results, and its first line.
+    #: The commit with the run record, and its subject.
     record: str = ""
     subject: str = ""
-    #: The commit whose inputs these are.
+    #: The commit whose inputs were used.
     at: str = ""
     dataset: str = ""
     spec: str = ""
@@ -46,23 +46,23 @@ class LineageStep:
     inputs: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    #: Why something is not told.
+    #: Why information is missing.
     note: str = ""
 
     @property
     def id(self) -> str:
-        """One datum of one pipeline of one dataset, with one key."""
+        """Id from the dataset, the pipeline, the datum and its key."""
         return _id(self.dataset, self.pipeline, self.datum, self.key)
 
 
 @dataclass(kw_only=True)
 class Lineage:
-    """Files and steps, found from one path."""
+    """The files and steps that are reachable from a path."""
 
-    #: Ids of the files that were asked for.
+    #: Ids of the queried files.
     roots: list[str] = field(default_factory=list)
     files: dict[str, LineageFile] = field(default_factory=dict)
-    #: In the order in which they were met.
+    #: In the order of the search.
     steps: dict[str, LineageStep] = field(default_factory=dict)
 
 

@@ -1,8 +1,8 @@
-"""What a settled pipeline leaves in its home: one row per datum.
+"""Manifest of a pipeline's published results: one row for each datum.
 
-It is the cache of record, and travels with the branch.  A manifest of many rows is made of pieces, and
-which piece holds a datum is a function of the datum's label, so that a push that changes few datums
-writes, sends and reads few pieces.  :mod:`~tea_runner.core.results.manifest_text` makes files of it.
+It is the authoritative cache of results and part of the branch.  A large manifest is divided into
+pieces by a hash of the datum's label, so that a push that changes few datums writes, sends and reads
+few pieces.  :mod:`~tea_runner.core.results.manifest_text` reads and writes its files.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-#: Rows up to which a manifest is one piece, in one file that a person can read.
-WHOLE = 1024
-#: Rows of a piece of a larger one, on average at most.  It is a small blob then, which comes with a
+#: Most rows of a manifest in a single file.
+MAX_SINGLE_ROWS = 1024
+#: Average number of rows of a piece, at most: a piece is then a small blob, which is part of each
 #: fetch (:data:`~tea_runner.core.datums.content_identity.SMALL_BLOB`).
 PIECE = 128
-#: Name of the remark that lists keys whose results were computed again, with other bytes.
+#: Name of the header that lists keys whose results were recomputed with other bytes.
 RECOMPUTED = "recomputed"
-#: Rows that are looked up one by one; for more, all are put together.
+#: Most rows that are looked up one by one; for more, one mapping of all rows is made.
 _FEW = 1000
 
 
 class Row(NamedTuple):
-    """One datum's outputs: paths below *place*, which lies below the pipeline's home."""
+    """One datum's outputs: paths below *place*, a directory below the pipeline's home."""
 
     datum: str
     key: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ManifestPiece:
-    """Some rows of a manifest, sorted by datum."""
+    """One piece of a manifest: rows sorted by datum."""
 
     rows: tuple[Row, ...] = ()
 
@@ -59,12 +59,12 @@ EMPTY = ManifestPiece()
 
 
 def pieces_for(rows: int) -> int:
-    """How many pieces a manifest of so many rows has: one, or a power of two."""
-    return 1 if rows <= WHOLE else 1 << (-(-rows // PIECE) - 1).bit_length()
+    """The number of pieces for this number of rows: one, or a power of two."""
+    return 1 if rows <= MAX_SINGLE_ROWS else 1 << (-(-rows // PIECE) - 1).bit_length()
 
 
 def piece_of(datum: str, count: int) -> int:
-    """Which of *count* pieces holds a datum: the first bits of the SHA-256 of its label."""
+    """Number of the piece that contains a datum: the first bits of the SHA-256 of its label."""
     if count == 1:
         return 0
     digest = hashlib.sha256(datum.encode("utf-8", "surrogateescape")).digest()
@@ -73,10 +73,10 @@ def piece_of(datum: str, count: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """All rows of a pipeline, and what they were computed from."""
+    """All rows of a pipeline, and the inputs that they were computed from."""
 
     pieces: tuple[ManifestPiece, ...] = (EMPTY,)
-    #: Shortened digests of what all keys share: command, parameters, environment, code.
+    #: Shortened digests that all keys share: command, parameters, environment, code.
     parts: Mapping[str, str] = field(default_factory=dict)
     #: The commit whose inputs the rows describe.
     inputs_at: str = ""
@@ -85,8 +85,8 @@ class Manifest:
     def of(
         cls, rows: Iterable[Row], *, parts: Mapping[str, str] | None = None, inputs_at: str = ""
     ) -> Manifest:
-        """The manifest of these rows, in any order."""
-        ordered = sorted(rows, key=_datum)
+        """Make a manifest of rows in any order."""
+        ordered = sorted(rows, key=_label)
         count = pieces_for(len(ordered))
         cut: list[list[Row]] = [[] for _ in range(count)]
         for row in ordered:
@@ -96,7 +96,7 @@ class Manifest:
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return sum(len(piece.rows) for piece in self.pieces)
 
     @cached_property
@@ -104,7 +104,7 @@ class Manifest:
         """All rows, sorted by datum."""
         if len(self.pieces) == 1:
             return self.pieces[0].rows
-        return tuple(sorted((row for piece in self.pieces for row in piece.rows), key=_datum))
+        return tuple(sorted((row for piece in self.pieces for row in piece.rows), key=_label))
 
     @cached_property
     def by_datum(self) -> Mapping[str, Row]:
@@ -117,37 +117,42 @@ class Manifest:
         return frozenset().union(*(piece.paths for piece in self.pieces))
 
     def owned(self, paths: Iterable[str]) -> set[str]:
-        """Those of the paths, relative to the home, that are outputs."""
-        asked = set(paths)
-        if len(asked) > _FEW:
-            return asked & self.paths
-        return {path for piece in self.pieces for path in asked & piece.paths}
+        """The given paths, relative to the home, that are outputs."""
+        wanted = set(paths)
+        if len(wanted) > _FEW:
+            return wanted & self.paths
+        return {path for piece in self.pieces for path in wanted & piece.paths}
 
     def row(self, datum: str) -> Row | None:
-        """The row of a datum; the first time, only its own piece is looked through."""
+        """The row of a datum, or None; reads only the datum's piece."""
         return self.pieces[piece_of(datum, len(self.pieces))].by_datum.get(datum)
 
-    def finder(self, asked: int) -> Callable[[str], Row | None]:
-        """What finds the rows of so many datums quickly."""
-        return self.by_datum.get if asked > _FEW else self.row
+    def finder(self, lookups: int) -> Callable[[str], Row | None]:
+        """The fastest function from label to row for this number of lookups."""
+        return self.by_datum.get if lookups > _FEW else self.row
 
     def edited(
-        self, come: Iterable[Row], gone: Iterable[str], *, parts: Mapping[str, str], inputs_at: str
+        self,
+        added: Iterable[Row],
+        removed: Iterable[str],
+        *,
+        parts: Mapping[str, str],
+        inputs_at: str,
     ) -> Manifest:
-        """The manifest after some rows came or are others, and those of some datums went.
+        """The manifest with some rows added or replaced and the rows of some datums removed.
 
-        It equals what :meth:`of` makes of all rows; the pieces that nothing changes are the same.
+        Equal to :meth:`of` all rows; unchanged pieces are the same objects.
         """
         count = len(self.pieces)
         changes: dict[int, dict[str, Row | None]] = {}
-        for datum in gone:
+        for datum in removed:
             changes.setdefault(piece_of(datum, count), {})[datum] = None
-        for row in come:
+        for row in added:
             changes.setdefault(piece_of(row.datum, count), {})[row.datum] = row
         pieces = list(self.pieces)
         for number, rows in changes.items():
             merged = {**pieces[number].by_datum, **rows}
-            left = tuple(sorted((row for row in merged.values() if row), key=_datum))
+            left = tuple(sorted((row for row in merged.values() if row), key=_label))
             if left != pieces[number].rows:
                 pieces[number] = ManifestPiece(left) if left else EMPTY
         after = Manifest(pieces=tuple(pieces), parts=parts, inputs_at=inputs_at)
@@ -156,7 +161,7 @@ class Manifest:
         return after
 
     def differing(self, other: Manifest) -> set[str] | None:
-        """Datums whose rows differ, by the pieces that differ; None where that would be all of them."""
+        """Labels of datums whose rows differ; None if the pieces are divided differently."""
         if len(self.pieces) != len(other.pieces):
             return None
         return {
@@ -167,5 +172,5 @@ class Manifest:
         }
 
 
-def _datum(row: Row) -> str:
+def _label(row: Row) -> str:
     return row.datum

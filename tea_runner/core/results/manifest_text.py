@@ -1,10 +1,9 @@
-"""A manifest to the files in a pipeline's home, and back: ``manifest.tsv``, and pieces where it is large.
+"""Read and write the files of a manifest: ``manifest.tsv``, and pieces in ``manifest.d/``.
 
-Tables can read them (tab-separated, ``#`` before remarks).  Columns: ``datum`` (who it is), ``key``
-(what decides whether it is known), ``place`` (directory of its outputs, relative to the home),
-``outputs`` (their paths below the place, separated by spaces).  Bytes that would break a table are
-percent-encoded.  The rows of a large manifest are in ``manifest.d/``, and ``manifest.tsv`` says in
-how many pieces.
+The files are tab-separated, with comment lines after ``#``.  Columns: ``datum`` (label), ``key``
+(content key), ``place`` (directory of the outputs, relative to the home), ``outputs`` (paths below
+that directory, separated by spaces).  Bytes that would break the table are percent-encoded.  The
+rows of a large manifest are in ``manifest.d/``, and ``manifest.tsv`` contains the number of pieces.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ NAME = "manifest.tsv"
 #: Directory of the pieces of a large manifest, below the home.
 DIRECTORY = "manifest.d"
 FORMAT = "tea-runner manifest 1"
-#: Of a manifest whose rows are in pieces: a program that does not know them shall not think it empty.
+#: Format of a manifest in pieces, so that older programs do not take it for an empty one.
 FORMAT_PIECES = "tea-runner manifest 2"
 _PIECES = "pieces"
 #: More pieces than any dataset needs: 30 million rows.
@@ -35,12 +34,12 @@ _PLAIN = re.compile(f"[A-Za-z0-9{re.escape(_SAFE)}]*")
 
 
 class ManifestError(TeaError):
-    """A manifest cannot be read; it counts as absent."""
+    """A manifest is malformed; it is treated as absent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """What ``manifest.tsv`` says: everything, or in how many pieces the rows are."""
+    """Content of ``manifest.tsv``: all rows, or the number of pieces with the rows."""
 
     pieces: int = 1
     rows: tuple[Row, ...] = ()
@@ -48,9 +47,9 @@ class Head:
     inputs_at: str = ""
 
     def manifest(self, pieces: Iterable[ManifestPiece] = ()) -> Manifest:
-        """The manifest itself.
+        """The complete manifest.
 
-        :param pieces: those of :func:`piece_names`, where there are several.
+        :param pieces: the pieces in the order of :func:`piece_names`, if there are several.
         """
         found = tuple(pieces) if self.pieces > 1 else (ManifestPiece(self.rows),)
         return Manifest(pieces=found, parts=self.parts, inputs_at=self.inputs_at)
@@ -58,33 +57,33 @@ class Head:
 
 @lru_cache(maxsize=8)
 def piece_names(count: int) -> tuple[str, ...]:
-    """Paths of the pieces below :data:`DIRECTORY`; no directory holds more than 256 names."""
+    """Paths of the pieces below :data:`DIRECTORY`, with at most 256 names in a directory."""
     width = -(-(count.bit_length() - 1) // 4)
     texts = (f"{number:0{width}x}" for number in range(count))
     return tuple(f"{text[:2]}/{text[2:]}.tsv" if width > 2 else f"{text}.tsv" for text in texts)
 
 
 def piece_number(name: str, count: int) -> int | None:
-    """Which piece a path below :data:`DIRECTORY` is; None where it is none of them."""
+    """Number of the piece at a path below :data:`DIRECTORY`, or None."""
     digits = name.removesuffix(".tsv").replace("/", "")
     number = int(digits, 16) if re.fullmatch("[0-9a-f]{1,5}", digits) else count
     return number if number < count and piece_names(count)[number] == name else None
 
 
 def edited_files(
-    before: Manifest, after: Manifest, there: Callable[[], Iterable[str]]
+    before: Manifest, after: Manifest, existing: Callable[[], Iterable[str]]
 ) -> dict[str, bytes | None]:
-    """Files below the home that have to be written, or removed (None), when *after* follows *before*.
+    """Files below the home to write, or to delete (None), to get from *before* to *after*.
 
-    :param there: paths of the files in :data:`DIRECTORY`, below the home.
+    :param existing: returns the paths of the files in :data:`DIRECTORY`, relative to the home.
     """
     files: dict[str, bytes | None] = {NAME: format_head(after)}
     count = len(after.pieces)
-    alike = count == len(before.pieces)
-    if not alike:
-        files.update((path, None) for path in there())
+    same_count = count == len(before.pieces)
+    if not same_count:
+        files.update((path, None) for path in existing())
     if count > 1:
-        old = before.pieces if alike else (EMPTY,) * count
+        old = before.pieces if same_count else (EMPTY,) * count
         for name, one, two in zip(piece_names(count), old, after.pieces, strict=True):
             if one is not two:
                 files[f"{DIRECTORY}/{name}"] = format_rows(two.rows) if two.rows else None
@@ -92,19 +91,19 @@ def edited_files(
 
 
 def format_head(manifest: Manifest) -> bytes:
-    """``manifest.tsv``; equal manifests give equal bytes."""
-    whole = len(manifest.pieces) == 1
-    lines = [f"# {FORMAT if whole else FORMAT_PIECES}"]
+    """The bytes of ``manifest.tsv``, a function of the manifest only."""
+    single = len(manifest.pieces) == 1
+    lines = [f"# {FORMAT if single else FORMAT_PIECES}"]
     lines += [f"# {name} {value}" for name, value in sorted(manifest.parts.items())]
     lines.append(f"# inputs-at {manifest.inputs_at}")
-    if not whole:
+    if not single:
         lines.append(f"# {_PIECES} {len(manifest.pieces)}")
     text = "\n".join(lines).encode() + b"\n"
-    return text + format_rows(manifest.rows) if whole else text
+    return text + format_rows(manifest.rows) if single else text
 
 
 def format_rows(rows: Iterable[Row]) -> bytes:
-    """Rows, which are in order, as a table."""
+    """Sorted rows as a table."""
     lines = [_COLUMNS]
     lines += [
         f"{row.datum}\t{row.key}\t{_quote(row.place)}\t{' '.join(map(_quote, row.outputs))}"
@@ -114,36 +113,38 @@ def format_rows(rows: Iterable[Row]) -> bytes:
 
 
 def parse_head(data: bytes) -> Head:
-    """What a ``manifest.tsv`` says.
+    """Parse ``manifest.tsv``.
 
-    :raises ManifestError: when it is not one of ours, or of a newer format.
+    :raises ManifestError: when it is malformed or of a newer format.
     """
     lines = _lines(NAME, data)
     first = lines[0] if lines else ""
     if first not in (f"# {FORMAT}", f"# {FORMAT_PIECES}"):
         raise ManifestError(f"{NAME} does not begin with '# {FORMAT}'")
-    remarks = [line[2:].partition(" ") for line in lines[1:] if line.startswith("# ")]
-    parts = {name: value for name, _, value in remarks}
+    comments = [line[2:].partition(" ") for line in lines[1:] if line.startswith("# ")]
+    parts = {name: value for name, _, value in comments}
     inputs_at = parts.pop("inputs-at", "")
     if first == f"# {FORMAT}":
         return Head(rows=_rows(NAME, lines), parts=parts, inputs_at=inputs_at)
-    said = parts.pop(_PIECES, "")
-    pieces = int(said) if re.fullmatch("[0-9]{1,6}", said) else 0
+    text = parts.pop(_PIECES, "")
+    pieces = int(text) if re.fullmatch("[0-9]{1,6}", text) else 0
     if not 1 < pieces <= _MOST or pieces & (pieces - 1):
-        raise ManifestError(f"{NAME} says that it has {said[:20] or 'no'} pieces")
+        raise ManifestError(f"{NAME} has an invalid number of pieces: {text[:20]!r}")
     return Head(pieces=pieces, parts=parts, inputs_at=inputs_at)
 
 
 def parse_piece(data: bytes, number: int, count: int) -> ManifestPiece:
-    """The rows of a piece.
+    """Parse a piece.
 
-    :raises ManifestError: when it is not one of ours, or some row belongs into another one.
+    :raises ManifestError: when it is malformed, or a row belongs to another piece.
     """
     name = f"{DIRECTORY}/{piece_names(count)[number]}"
     rows = _rows(name, _lines(name, data))
     for row in rows:
         if piece_of(row.datum, count) != number:
-            raise ManifestError(f"{name} has the row of {row.datum}, which belongs elsewhere")
+            raise ManifestError(
+                f"{name} contains the row of {row.datum}, which belongs to another piece"
+            )
     return ManifestPiece(rows)
 
 

@@ -1,7 +1,7 @@
-"""What one finished datum leaves, to JSON and back.
+"""Results of datums, and their JSON form.
 
-A result names its outputs by content: an annex key, or a git blob that stands beside the result in
-the same tree.  Nothing volatile is in it, so that the same work gives the same bytes.
+A result identifies its outputs by content: an annex key, or a git blob in the same tree as the
+result.  It contains nothing volatile, so that equal results have equal bytes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ FORMAT = 1
 
 
 class ResultError(TeaError):
-    """A stored result cannot be read; it counts as absent."""
+    """A stored result is malformed; it is treated as absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
     """One file that a datum wrote, at *path* below ``/pfs/out``.
 
-    *kind* ``annex``: *name* is the annex key.  ``git``: *name* is the id of the blob that holds the
-    file.  ``link``: *name* is the id of the blob that holds the target of a relative symlink.
+    *kind* ``annex``: *name* is the annex key.  ``git``: *name* is the id of the file's blob.
+    ``link``: *name* is the id of the blob with the target of a relative symlink.
     *size* is in bytes.
     """
 
@@ -38,7 +38,7 @@ class ResultFile:
 
     @property
     def mode(self) -> int:
-        """The tree-entry mode with which it is committed."""
+        """Mode of its tree entry."""
         if self.kind != "git":
             return LINK
         return EXECUTABLE if self.executable else PLAIN
@@ -46,16 +46,16 @@ class ResultFile:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All outputs of one datum, sorted by path, and the code its command ended with."""
+    """All outputs of one datum, sorted by path, and the exit code of its command."""
 
     key: str
     outputs: tuple[ResultFile, ...]
     exit: int = 0
-    #: Recovered by ``err_cmd``: no outputs; tried again when its key changes.
+    #: Whether ``err_cmd`` recovered it: it has no outputs, and is tried again when its key changes.
     recovered: bool = False
-    #: How the attributes of the place where it was saved judged its outputs (core/results/storage_rules.py).
+    #: Digest of the attributes with which it was stored (:mod:`~tea_runner.core.results.storage_rules`).
     rule: str = ""
-    #: Of a result that somebody asked for although it was known: which wish it answers.
+    #: Id of the recompute request that it answers, if any.
     salt: str = ""
 
 
@@ -80,9 +80,9 @@ def format_results(results: Iterable[Result]) -> bytes:
 
 
 def parse_results(data: bytes) -> tuple[Result, ...]:
-    """The results that :func:`format_results` wrote.
+    """Parse the output of :func:`format_results`.
 
-    :raises ResultError: for anything else.
+    :raises ResultError: when the data is malformed.
     """
     try:
         document = json.loads(data)

@@ -1,8 +1,8 @@
-"""A group of finished datums in, the message of their record commit out, and back.
+"""DataLad run records in commit messages: write and parse.
 
-The form is DataLad's run record (datalad ``core/local/run.py``), which stock ``datalad rerun`` reads
-from any commit whose message begins with it.  Trailers of ours stand after the block.  Nothing in it
-depends on the clock or the host.
+The format is that of datalad ``core/local/run.py``; the released ``datalad rerun`` reads it from any
+commit whose message begins with it.  Tea-runner's trailers follow the block.  The message does not
+depend on the clock or the host.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _RECORD = re.compile(
 _MAGIC = re.compile(r"([*?[])")
 _TRAILER = re.compile(r"^(Tea-[A-Za-z-]+): (.*)$", re.MULTILINE)
 
-#: Most entries of all trees that a chain of record commits may write, which bounds its cost.
+#: Most tree entries that a chain of record commits may write in all, which limits its cost.
 CHAIN_ENTRIES = 250_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What re-executes exactly one group of datums in a fresh clone.
+    """The run record of one group of datums, which ``datalad rerun`` can repeat in a fresh clone.
 
-    Paths are relative to the dataset.  *command* is the text that a shell is given.
+    Paths are relative to the dataset.  *command* is shell text.
     """
 
     title: str
@@ -44,12 +44,12 @@ class Record:
 
 
 def escape(command: str) -> str:
-    """The command as ``datalad rerun`` wants it: it formats braces, so literal ones are doubled."""
+    """Double the braces of a command, because ``datalad rerun`` formats it."""
     return command.replace("{", "{{").replace("}", "}}")
 
 
 def escape_path(path: str) -> str:
-    """The path as ``datalad rerun`` wants it: it formats braces, and takes the rest for a glob."""
+    """Escape a path, because ``datalad rerun`` formats it and expands it as a glob."""
     return escape(_MAGIC.sub(r"[\1]", path))
 
 
@@ -72,7 +72,7 @@ def format_record(record: Record) -> str:
 
 
 def format_summary(title: str, body: str, trailers: Sequence[tuple[str, str]]) -> str:
-    """The message of a commit that carries no record of its own."""
+    """The message of a commit without a run record."""
     return (
         f"{title}\n\n{body}\n{_trailers(trailers)}" if body else f"{title}\n{_trailers(trailers)}"
     )
@@ -83,12 +83,12 @@ def _trailers(trailers: Sequence[tuple[str, str]]) -> str:
 
 
 def parse_trailers(message: str) -> dict[str, str]:
-    """Our trailers of a commit message, by name; the last of a name counts."""
+    """The ``Tea-…`` trailers of a commit message by name; the last one counts."""
     return dict(_TRAILER.findall(message))
 
 
 def parse_record(message: str) -> Mapping[str, object] | None:
-    """The run record in a commit message, or None when it has none."""
+    """The run record in a commit message, or None."""
     match = _RECORD.match(message)
     if match is None:
         return None
@@ -100,9 +100,9 @@ def parse_record(message: str) -> Mapping[str, object] | None:
 
 
 def group_size(datums: int) -> int:
-    """How many datums share a record, a pure function of how many there are.
+    """The number of datums that share a record, as a function of the number of datums.
 
-    One up to 500 (and for none at all); above, so many that the chain's trees stay below
+    One up to 500 datums; above, large enough that the chain's trees have at most
     :data:`CHAIN_ENTRIES` entries.
     """
     groups = max(1, min(datums, CHAIN_ENTRIES // max(1, datums)))
@@ -110,6 +110,6 @@ def group_size(datums: int) -> int:
 
 
 def exec_command(spec_blob: str, document: int, pipeline: str, datums: Sequence[str]) -> str:
-    """The shell text that runs datums of a pinned pipeline file again in a clone."""
+    """Shell text that repeats datums of a pinned pipeline file in a clone."""
     words = ["tea-runner", "exec", "--spec", f"{spec_blob}:{document}", "--pipeline", pipeline]
     return escape(shlex.join([*words, "--", *datums]))

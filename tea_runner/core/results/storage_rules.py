@@ -1,7 +1,7 @@
-"""How attributes judge a datum's outputs in, a digest out that tells whether another place is the same.
+"""Digest of the git attributes that decide how a datum's outputs are stored.
 
-Two places with one digest save the same outputs in the same form: what belongs into the annex, and
-under which backend's keys.  So a known result can be copied without a look at its content.
+Two directories with equal digests store the same outputs in the same form: in the annex or in git,
+and with which backend.  So a known result can be copied without its content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class OutputAttributes(NamedTuple):
-    """One output and the attributes of the path where it goes."""
+    """One output and the attributes of its path."""
 
     #: Path below the datum's directory.
     path: str
@@ -20,12 +20,12 @@ class OutputAttributes(NamedTuple):
     full: str
     #: Value of ``annex.largefiles``, or ``unspecified``.
     expression: str
-    #: The backend of its key, should it be annexed.
+    #: The backend of its key, if it is annexed.
     backend: str
 
 
 def attributes_digest(judged: Iterable[OutputAttributes]) -> str:
-    """16 hex digits; equal where the same outputs would be saved in the same way."""
+    """16 hex digits; equal if the same outputs would be stored in the same form."""
     parts = []
     for item in sorted(judged):
         words = [item.path, item.expression, item.backend, _by_path(item)]
@@ -35,7 +35,7 @@ def attributes_digest(judged: Iterable[OutputAttributes]) -> str:
 
 
 def _by_path(item: OutputAttributes) -> str:
-    """What the place itself decides; most rules look at the content, or at nothing."""
+    """The path, if the rule depends on it; most rules depend on the content, or on nothing."""
     expression = item.expression
     if "include=" in expression or "exclude=" in expression:
         return item.full
@@ -43,5 +43,5 @@ def _by_path(item: OutputAttributes) -> str:
 
 
 def needs_content(expression: str) -> bool:
-    """Whether the size and the name of a file are not enough to judge it."""
+    """Whether the rule depends on more than a file's size and name."""
     return "mime" in expression

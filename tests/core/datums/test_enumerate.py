@@ -221,8 +221,8 @@ def test_too_many_datums_are_refused_before_they_are_made() -> None:
     with pytest.raises(DatumsError) as caught:
         made(both("cross", *many), files, limit=2_000_000)
     assert (
-        "pipeline p: the cross of 10000 x 10000 x 10000 makes 1000000000000 datums, and at most "
-        "2000000 are allowed; narrow its globs, or use join or group"
+        "pipeline p: the cross of 10000 x 10000 x 10000 makes 1000000000000 datums, more than the limit of "
+        "2000000; use narrower globs, or join or group"
     ) == caught.value.message
     with pytest.raises(DatumsError):
         made(both("join", *many), files, limit=2_000_000)
@@ -243,7 +243,7 @@ def test_two_files_of_one_label_are_refused() -> None:
         made(node)
     assert (
         "pipeline p: scan:ben.txt is in t1 and t2, and both inputs are called scan; "
-        "give each a name of its own"
+        "give each input its own name"
     ) == caught.value.message
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tea_runner.core.datums import keys
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import VisibleFile, VisibleInput, base, canonical, datum_key
+from tea_runner.core.datums.keys import (
+    KeyBase,
+    VisibleFile,
+    VisibleInput,
+    canonical,
+    datum_key,
+    key_base,
+)
 from tea_runner.core.pipeline import Pfs, Pipeline, Resources, Transform
 
 VECTORS = Path(__file__).parent / "vectors" / "keys.json"
@@ -38,7 +47,7 @@ def key(
     seen: tuple[VisibleInput, ...] = (SEEN,),
 ) -> str:
     """The key of one datum."""
-    return datum_key(base(pipeline, environment, code), seen)
+    return datum_key(key_base(pipeline, environment, code), seen)
 
 
 def transform(**more: Any) -> Pipeline:
@@ -208,7 +217,7 @@ def _vector(row: dict[str, Any]) -> str:
     pipeline = replace(PIPELINE, transform=Transform(**lists), **row["pipeline"])
     if isinstance(pipeline.outputs, list):
         pipeline = replace(pipeline, outputs=tuple(pipeline.outputs))
-    shared = base(pipeline, row["environment"], files(row["code"]))
+    shared = key_base(pipeline, row["environment"], files(row["code"]))
     seen = [VisibleInput(*one[:5], files(one[5])) for one in row["inputs"]]
     return datum_key(shared, seen)
 
@@ -217,3 +226,28 @@ def _vector(row: dict[str, Any]) -> str:
 def test_keys_are_what_they_were(row: dict[str, Any]) -> None:
     """Golden keys: when one of these changes, everybody's results are computed anew."""
     assert row["key"] == _vector(row)
+
+
+TEXTS = st.text(max_size=6)
+CONTENTS = st.builds(Content, st.sampled_from(["SHA256", "GIT"]), st.integers(-1, 99), TEXTS)
+
+
+@st.composite
+def visible_inputs(draw: st.DrawFn) -> VisibleInput:
+    """An input as a command sees it, often of one file that is the entry itself."""
+    path = draw(TEXTS)
+    file = VisibleFile(path, draw(st.booleans()), draw(st.none() | CONTENTS))
+    others = st.builds(VisibleFile, TEXTS, st.booleans(), st.none() | CONTENTS)
+    files = [file] if draw(st.booleans()) else draw(st.lists(others, max_size=3))
+    flag = draw(st.booleans())
+    return VisibleInput(draw(TEXTS), path, flag, draw(TEXTS), draw(TEXTS), tuple(files))
+
+
+@given(st.lists(visible_inputs(), max_size=3))
+def test_a_key_is_the_digest_of_the_canonical_form(inputs: list[VisibleInput]) -> None:
+    """What the key's loop writes out for speed is the canonical form of the same fields."""
+    shared = KeyBase("1" * 64, "2" * 64, "3" * 64, "4" * 64)
+    form = b"tea-key 1\0" + b"".join(part.encode() + b"\0" for part in astuple(shared))
+    for *fields, files in inputs:
+        form += canonical(fields) + b"I%d:" % len(files) + b"".join(map(keys._file, files))
+    assert hashlib.sha256(form).hexdigest() == datum_key(shared, inputs)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.listing import Listing
-from tea_runner.core.datums.view import FileFact, Source, View, make_view
+from tea_runner.core.datums.view import FileFact, Source, View, ViewFile, make_view, view_maker
 from tea_runner.core.pipeline import Combined, Pfs, Pipeline, Transform
 
 FILES = {"s1/t1.nii.gz": "1", "s1/log": "2", "s2/t1.nii.gz": "1", "s2/log": "2", "one.nii.gz": "3"}
@@ -46,7 +49,7 @@ def test_a_file_stands_at_its_own_path_below_its_input() -> None:
     seen = view(PIPELINE, entry("one.nii.gz"))
 
     assert ["in/one.nii.gz"] == [shown.visible for shown in seen.files]
-    assert {"in": "in/one.nii.gz"} == seen.places
+    assert {"in": "in/one.nii.gz"} == seen.paths
     assert {"PACH_DATUM_in_JOIN_ON": "j", "PACH_DATUM_in_GROUP_BY": "g"} == seen.variables
 
 
@@ -55,7 +58,7 @@ def test_a_directory_comes_with_all_below_it() -> None:
     seen = view(PIPELINE, entry("s1", is_dir=True))
 
     assert ["in/s1/log", "in/s1/t1.nii.gz"] == [shown.visible for shown in seen.files]
-    assert {"in": "in/s1"} == seen.places
+    assert {"in": "in/s1"} == seen.paths
 
 
 def test_hidden_names_leave_the_extension_alone() -> None:
@@ -128,3 +131,20 @@ def test_variables_do_not_tell_hidden_names() -> None:
     """Two subjects with the same content have the same variables, down to the last."""
     assert environment(HIDDEN, "s1/log") == environment(HIDDEN, "s2/log")
     assert not [value for value in environment(HIDDEN, "s1/log").values() if "s1" in value]
+
+
+@given(st.sampled_from(["one.nii.gz", "s1/log"]), st.booleans(), st.booleans())
+def test_the_short_way_for_single_files_makes_the_same_view(
+    path: str, empty_files: bool, in_dataset: bool
+) -> None:
+    """The inputs do not depend on whether the list of files is requested, too."""
+    pipeline = replace(
+        PIPELINE,
+        input=replace(LEAF, empty_files=empty_files),
+        view="dataset" if in_dataset else "pfs",
+    )
+    maker = view_maker(pipeline, (SOURCE, SOURCE))
+    files: list[ViewFile] = []
+    datum = Datum((entry(path),))
+    assert maker(datum, files) == maker(datum, None)
+    assert [path] == [file.path for file in files]

@@ -9,7 +9,7 @@ import pytest
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
-from tea_runner.core.results.compose import Composition, FinishedDatum, compose
+from tea_runner.core.results.compose import Composition, FinishedDatum, PipelineChange, compose
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result, ResultFile
 
@@ -49,17 +49,19 @@ def put_together(
     there = {item.label for item in finished}
     gone = [row.datum for row in before if row.datum not in there and row.datum not in stays]
     return compose(
-        PIPELINE,
-        finished,
-        Manifest.of(before),
-        gone=gone,
-        parts={},
-        tip="t" * 40,
-        dataset_id="id",
-        code=(),
-        exists=exists,
-        below=lambda path: [p for p in tree if p.startswith(path + "/")],
-        **more,
+        PipelineChange(
+            pipeline=PIPELINE,
+            finished=finished,
+            before=Manifest.of(before),
+            removed=gone,
+            parts={},
+            tip="t" * 40,
+            dataset_id="id",
+            code=(),
+            entry=exists,
+            files_below=lambda path: [p for p in tree if p.startswith(path + "/")],
+            **more,
+        )
     )
 
 
@@ -140,9 +142,9 @@ def test_outputs_may_change_their_shape() -> None:
             (),
             "x is a file of datum a and a directory of datum b",
         ),
-        ([datum("a", "manifest.tsv")], (), "datum a wrote manifest.tsv, which tea-runner keeps"),
-        ([datum("a", "manifest.d/x")], (), "datum a wrote manifest.d/x, which tea-runner keeps"),
-        ([datum("a", "x")], ("up/x",), "datum a wrote up/x, but a file of yours stands there"),
+        ([datum("a", "manifest.tsv")], (), "datum a wrote manifest.tsv, which is reserved"),
+        ([datum("a", "manifest.d/x")], (), "datum a wrote manifest.d/x, which is reserved"),
+        ([datum("a", "x")], ("up/x",), "datum a wrote up/x, which is a file of yours"),
         ([datum("a", "x/y/z")], ("up/x",), "datum a wrote up/x/y/z, but up/x is a file of yours"),
         ([datum("a", "x")], ("up/x/mine",), "datum a wrote up/x, but up/x/mine is a file of yours"),
     ],

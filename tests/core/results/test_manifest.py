@@ -51,7 +51,7 @@ rows = st.lists(row, max_size=9, unique_by=lambda row: row.datum)
 def small() -> Iterator[None]:
     """Manifests of more than two rows are in pieces."""
     where = "tea_runner.core.results.manifest"
-    with mock.patch(f"{where}.WHOLE", 2), mock.patch(f"{where}.PIECE", 1):
+    with mock.patch(f"{where}.MAX_SINGLE_ROWS", 2), mock.patch(f"{where}.PIECE", 1):
         yield
 
 
@@ -172,7 +172,7 @@ def test_a_row_in_a_piece_where_nobody_looks_for_it_is_refused() -> None:
     number = piece_of("a", 16)
 
     assert "a" in parse_piece(piece, number, 16).by_datum
-    with pytest.raises(ManifestError, match="belongs elsewhere"):
+    with pytest.raises(ManifestError, match="belongs to another piece"):
         parse_piece(piece, number ^ 1, 16)
 
 

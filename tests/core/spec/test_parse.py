@@ -250,7 +250,7 @@ def test_all_problems_are_said_at_once() -> None:
         "err_cmd, err_stdin, accept_return_code, env, working_dir, image, code, network, "
         "secrets",
         "p/spec.yml:4:14: error: input.pfs.repo: repo is missing; add repo: (where the files are)",
-        "p/spec.yml:4:15: error: input.pfs.glob: glob '/[', character 2: '[' is never closed; "
+        "p/spec.yml:4:15: error: input.pfs.glob: glob '/[', character 2: '[' is not closed; "
         "write ']', or '\\[' for the character",
     ] == [str(problem) for problem in parsed.problems]
 

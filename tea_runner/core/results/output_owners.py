@@ -1,0 +1,123 @@
+"""Owners of output paths: which datum wrote a path, and whether it collides with another file.
+
+A path that two datums write, or that is the user's own file, is an error that names both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from tea_runner.core.errors import OutputRefused
+from tea_runner.core.git.tree import TREE, TreeEntry
+from tea_runner.core.results import manifest_text
+from tea_runner.core.results.manifest import Manifest
+
+
+def join(home: str, path: str) -> str:
+    """The path in the dataset of a path below the pipeline's home, which may be empty."""
+    return f"{home}/{path}" if home else path
+
+
+def owners(outputs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each output path with the label of the datum that owns it.
+
+    :param outputs: pairs (path below the home, label).
+    :raises OutputRefused: when two datums claim one path, or a path is reserved.
+    """
+    found: dict[str, str] = {}
+    for path, label in outputs:
+        if path == manifest_text.NAME or path.partition("/")[0] == manifest_text.DIRECTORY:
+            raise OutputRefused(
+                f"datum {label} wrote {path}, which is reserved for tea-runner",
+                hint="let the command write another name",
+            )
+        other = found.setdefault(path, label)
+        if other != label:
+            raise _two_owners(path, other, label)
+    directories = directory_owners(found)
+    for path, label in found.items():
+        if path in directories:
+            raise _file_and_directory(path, label, directories[path])
+    return found
+
+
+def directory_owners(owners: Mapping[str, str]) -> dict[str, str]:
+    """Each directory that contains outputs, with the label of the first datum that wrote into it."""
+    directories: dict[str, str] = {}
+    for path, label in owners.items():
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            if path in directories:
+                break
+            directories[path] = label
+    return directories
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollisionCheck:
+    """Compares new output paths with the files in the tree that remain.
+
+    :param home: the pipeline's home; all paths are relative to it unless stated otherwise.
+    :param before: the manifest at the tip.
+    :param changing: labels of the datums that are removed or whose outputs are replaced.
+    :param replaced: output paths of those datums, which do not remain.
+    :param entry: the tree entry at a path of the dataset.
+    :param files_below: paths of all files in a directory of the dataset.
+    """
+
+    home: str
+    before: Manifest
+    changing: Collection[str]
+    replaced: Collection[str]
+    entry: Callable[[str], TreeEntry | None]
+    files_below: Callable[[str], Iterable[str]]
+
+    def check(self, owners: Mapping[str, str]) -> None:
+        """Raise :class:`OutputRefused` if an output, or a directory above it, collides with a file."""
+        start = len(self.home) + 1 if self.home else 0
+        for path, label in owners.items():
+            entry = self.entry(join(self.home, path))
+            if entry is None or path in self.replaced:
+                continue
+            files = [path]
+            if entry.mode == TREE:
+                files = [file[start:] for file in self.files_below(join(self.home, path))]
+            for file in files:
+                if file not in self.replaced:
+                    raise self._collision(path, label, file)
+        for path, label in directory_owners(owners).items():
+            entry = self.entry(join(self.home, path))
+            if entry is not None and entry.mode != TREE and path not in self.replaced:
+                output = next(each for each in owners if each.startswith(path + "/"))
+                raise self._collision(output, label, path)
+
+    def _collision(self, path: str, label: str, file: str) -> OutputRefused:
+        """The error for output *path* of datum *label*, which collides with the remaining *file*."""
+        for row in self.before.rows:
+            if row.datum not in self.changing and file in row.paths:
+                if file == path:
+                    return _two_owners(path, row.datum, label)
+                if file.startswith(path + "/"):
+                    return _file_and_directory(path, label, row.datum)
+                return _file_and_directory(file, row.datum, label)
+        full = join(self.home, file)
+        own = "which is a file of yours" if file == path else f"but {full} is a file of yours"
+        return OutputRefused(
+            f"datum {label} wrote {join(self.home, path)}, {own}",
+            hint="move your file, or let the command write another name",
+        )
+
+
+def _two_owners(path: str, one: str, other: str) -> OutputRefused:
+    return OutputRefused(
+        f"two datums wrote {path}: {one} and {other}",
+        hint="let each write a name of its own, or set output.path",
+    )
+
+
+def _file_and_directory(path: str, file: str, directory: str) -> OutputRefused:
+    return OutputRefused(
+        f"{path} is a file of datum {file} and a directory of datum {directory}",
+        hint="let one of them write another name",
+    )
