@@ -1,4 +1,4 @@
-"""One job in, its results under a private ref of the forge out: from then on they cannot be lost."""
+"""Runs one job and publishes its results under a private ref on the forge, where they are safe."""
 
 from __future__ import annotations
 
@@ -32,31 +32,32 @@ from tea_runner.sandbox.scan_outputs import OutputLimits
 from tea_runner.sandbox.scratch_folder import ScratchFolder
 from workers.run_datums import DatumRunner
 
-#: Commits whose datums are remembered: jobs of one push need not derive them again.
-_REMEMBERED = 8
+#: Pipelines at commits whose inputs stay in memory, for the other jobs of one push.
+_CACHED_INPUTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerDependencies:
-    """What a worker works with."""
+    """What the jobs of a worker are run with."""
 
     scratch: ScratchFolder
     environment: Callable[[Pipeline], Environment]
     limits: Limits
-    bounds: OutputLimits
+    output_limits: OutputLimits
     network: bool
-    who: str
-    #: What a pipeline's command gets of the operator's secrets: the job, the pipeline, a folder.
+    #: Author and committer of results, as ``name <address>``.
+    author: str
+    #: Secrets of a pipeline of a job, as files in a folder and as environment variables.
     secrets: Callable[[Job, Pipeline, Path], GivenSecrets] = lambda *_: GivenSecrets()
     redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass
 class JobReport:
-    """How a job ended, datum by datum."""
+    """Results and failures of a job's datums."""
 
     results: list[Result] = field(default_factory=list)
-    #: Key to the sentence that says how it failed.
+    #: Keys to errors.
     failures: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     #: The commit that holds the results.
@@ -66,14 +67,14 @@ class JobReport:
 
 
 class JobRunner:
-    """Does jobs of one repository, with warm mirrors and pipes."""
+    """Runs jobs of one repository, whose mirror and git processes stay open between them."""
 
-    def __init__(self, repository: ForgeDataset, means: WorkerDependencies) -> None:
+    def __init__(self, repository: ForgeDataset, dependencies: WorkerDependencies) -> None:
         self.repository = repository
-        self.means = means
-        self._memory = PlanningCache()
-        self._works: dict[tuple[str, str, object], PipelineInputs] = {}
-        self._attributes = Attributes(repository.mirror, means.scratch.path)
+        self._dependencies = dependencies
+        self._cache = PlanningCache()
+        self._inputs: dict[tuple[str, str, object], PipelineInputs] = {}
+        self._attributes = Attributes(repository.mirror, dependencies.scratch.path)
 
     def run(
         self,
@@ -82,60 +83,52 @@ class JobRunner:
         cancelled: Callable[[], bool] = lambda: False,
         holds_claim: Callable[[], bool] = lambda: True,
     ) -> JobReport:
-        """Compute what the job asks for and publish it; datums that fail do not harm the others.
+        """Compute the datums of a job and publish their results; a datum that fails stops no other.
 
+        :param write: receives what the commands print.
+        :param cancelled: whether the job is to stop; called several times a second.
+        :param holds_claim: whether the claim is good still; called before results are published.
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
             again.
-        :raises Superseded: when its commit is not on the forge any more.
-        :raises Cancelled: when it was stopped, or another worker has it by now.
+        :raises Superseded: when its commit is no longer on the forge.
+        :raises Cancelled: when it was stopped, or another worker has claimed it.
         """
         began = time.monotonic()
-        tip, work = self._work(job)
+        tip, inputs = self._derive(job)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
         saver = OutputSaver(annex, self._attributes, self.repository.writer(), backend)
-        bench = DatumRunner(
-            environment=self.means.environment(work.pipeline),
-            limits=self.means.limits,
-            bounds=self.means.bounds,
-            # What came from anybody may read the dataset, so it may not speak to anybody.
-            network=self.means.network and not is_pull_request_branch(job.branch),
-            get=lambda dataset, keys: self._get(self._dataset(tip, dataset), keys),
-            write_blob=lambda dataset, oid, path: self._dataset(tip, dataset).mirror.write_blob(
-                oid, path
-            ),
-        )
         report = JobReport()
-        stream = self.means.redactor.stream(write)
-        with self._room() as base, contextlib.ExitStack() as stack:
+        stream = self._dependencies.redactor.stream(write)
+        with self._scratch_folder() as folder, contextlib.ExitStack() as stack:
             stack.callback(stream.flush)
-            given = self.means.secrets(job, work.pipeline, base / "secrets")
-            leak = Redactor(given.values)
-            for computed in bench.run(
+            secrets = self._dependencies.secrets(job, inputs.pipeline, folder / "secrets")
+            secret_finder = Redactor(secrets.values)
+            for computed in self._datum_runner(job, tip, inputs).run(
                 tip,
-                work,
+                inputs,
                 job.datums,
-                base,
-                job=job.id,
-                write=stream.write,
+                folder,
+                job_id=job.id,
+                write_log=stream.write,
                 cancelled=cancelled,
-                given=given,
+                secrets=secrets,
             ):
-                key = computed.item.key
-                if computed.error is not None or computed.ran is None:
+                key, command = computed.item.key, computed.command
+                if computed.error is not None or command is None:
                     report.failures[key] = str(computed.error)
                     continue
-                told = next((f.path for f in computed.found if _tells(leak, f)), "")
-                if told:
+                leaking = next((f.path for f in computed.files if _leaks(secret_finder, f)), "")
+                if leaking:
                     report.failures[key] = (
-                        f"output {told} holds one of the pipeline's secrets; results are for "
-                        f"everybody who may read the repository"
+                        f"output {leaking} contains one of the pipeline's secrets; everybody who "
+                        f"may read the repository can read its results"
                     )
                     continue
                 with step("save"):
-                    outputs = saver.save(computed.found, tip.tree.root, computed.directory)
-                recovered = computed.ran.how == "recovered"
-                result = Result(key, outputs, computed.ran.code, recovered, saver.rule, job.salt)
+                    outputs = saver.save(computed.files, tip.tree.root, computed.directory)
+                recovered = command.how == "recovered"
+                result = Result(key, outputs, command.code, recovered, saver.rule, job.salt)
                 report.results.append(result)
         if report.results:
             with step("store"):
@@ -146,8 +139,25 @@ class JobRunner:
         report.seconds = time.monotonic() - began
         return report
 
+    def _datum_runner(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> DatumRunner:
+        def get_content(path: str, keys: Iterable[str]) -> dict[str, Path]:
+            return self._get(self._dataset(tip, path), keys)
+
+        def write_blob(path: str, oid: str, target: Path) -> None:
+            self._dataset(tip, path).mirror.write_blob(oid, target)
+
+        return DatumRunner(
+            environment=self._dependencies.environment(inputs.pipeline),
+            limits=self._dependencies.limits,
+            output_limits=self._dependencies.output_limits,
+            # A pull request may come from anybody, and its command reads the dataset.
+            network=self._dependencies.network and not is_pull_request_branch(job.branch),
+            get_content=get_content,
+            write_blob=write_blob,
+        )
+
     def _get(self, repository: ForgeDataset, keys: Iterable[str]) -> dict[str, Path]:
-        """Content of these keys; where some is missing, the forge is asked for news once."""
+        """Content of these annex keys; after one fetch when some is missing."""
         wanted = list(keys)
         with step("get"):
             try:
@@ -158,11 +168,11 @@ class JobRunner:
 
     @property
     def annex_tip(self) -> str:
-        """The tip of ``git-annex`` as last seen."""
+        """Tip of the ``git-annex`` branch in the mirror; empty when there is none."""
         return self.repository.annex_tip() or ""
 
     def is_done(self, job: Job) -> bool:
-        """Whether the results of all of its datums are known on the forge by now."""
+        """Whether the forge has results of all datums of the job."""
         self.repository.refresh()
         keys = [key for _, key in job.datums]
         unsettled = self.repository.unsettled_results(job.scope)
@@ -172,23 +182,23 @@ class JobRunner:
         return not rest or len(self.repository.known_commits(rest, job.scope)) == len(set(rest))
 
     def _dataset(self, tip: CommitView, path: str) -> ForgeDataset:
-        """The dataset itself, or a subdataset of it."""
+        """The subdataset at a path; the dataset itself for the empty path."""
         linked = tip.tree.resolve(path)[0].repository if path else None
         return linked if isinstance(linked, ForgeDataset) else self.repository
 
-    def _work(self, job: Job) -> tuple[CommitView, PipelineInputs]:
+    def _derive(self, job: Job) -> tuple[CommitView, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
-        known = self._works.get((job.commit, job.pipeline, job.pins))
-        if known is None:
+        inputs = self._inputs.get((job.commit, job.pipeline, job.pins))
+        if inputs is None:
             pipeline = tip.pipelines.find(job.pipeline)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            known = derive_inputs(tip, pipeline)
-            if len(self._works) >= _REMEMBERED:
-                self._works.clear()
-            self._works[job.commit, job.pipeline, job.pins] = known
-        return tip, known
+            inputs = derive_inputs(tip, pipeline)
+            if len(self._inputs) >= _CACHED_INPUTS:
+                self._inputs.clear()
+            self._inputs[job.commit, job.pipeline, job.pins] = inputs
+        return tip, inputs
 
     def _tip(self, job: Job) -> CommitView:
         self.repository.mirror.ensure()
@@ -208,13 +218,13 @@ class JobRunner:
         return open_commit(
             self.repository.objects,
             job.commit,
-            self._memory,
+            self._cache,
             subdatasets=self.repository.subdatasets,
             pins=dict(job.pins),
         )
 
     def _publish(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
-        """Push the results under the job's ref; whoever was there first has the same results."""
+        """Push the results under the job's ref; a ref that another worker pushed before is kept."""
         writer = saver.writer
         data = format_results(results)
         entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", data))}
@@ -223,15 +233,19 @@ class JobRunner:
             entries["blobs"] = TreeEntry(TREE, writer.tree(blobs))
         title = f"tea-runner: results of job {job.id}"
         message = self.repository.results_message(job.ref, title, data)
-        commit = writer.commit(writer.tree(entries), [], message, who=self.means.who, seconds=0)
+        commit = writer.commit(
+            writer.tree(entries), [], message, who=self._dependencies.author, seconds=0
+        )
         writer.flush()
         with step("publish"):
             self.repository.put_results(job.ref, commit)
         return commit
 
     @contextlib.contextmanager
-    def _room(self) -> Iterator[Path]:
-        base = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self.means.scratch.path))
+    def _scratch_folder(self) -> Iterator[Path]:
+        base = Path(
+            tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self._dependencies.scratch.path)
+        )
         try:
             yield base
         finally:
@@ -241,26 +255,26 @@ class JobRunner:
     def evict_unused(self) -> None:
         """Free what the last job did not use."""
         self.repository.objects.evict()
-        self._memory.evict_unused()
+        self._cache.evict_unused()
 
     def close(self) -> None:
-        """End the processes behind it."""
+        """End the processes of the repository."""
         self._attributes.close()
         self.repository.close()
-        self._memory.forget()
-        self._works.clear()
+        self._cache.forget()
+        self._inputs.clear()
 
 
-def _tells(leak: Redactor, found: FileToSave) -> bool:
-    """Whether a file that a command left holds a secret, in its name or in its content."""
-    if leak.contains_secret(f"{found.path}\0{found.link}".encode("utf-8", "surrogateescape")):
+def _leaks(finder: Redactor, output: FileToSave) -> bool:
+    """Whether an output contains a secret, in its name or in its content."""
+    if finder.contains_secret(f"{output.path}\0{output.link}".encode("utf-8", "surrogateescape")):
         return True
-    if found.link or not leak.has_secrets:
+    if output.link or not finder.has_secrets:
         return False
-    with found.file.open("rb") as file:
+    with output.file.open("rb") as file:
         before = b""
         while chunk := file.read(1 << 20):
-            if leak.contains_secret(before + chunk):
+            if finder.contains_secret(before + chunk):
                 return True
-            before = (before + chunk)[-leak.longest_secret :]
+            before = (before + chunk)[-finder.longest_secret :]
     return False

@@ -241,8 +241,8 @@ def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> Wor
         environment=site.environment,
         limits=site.limits,
         network=site.settings.sandbox.network,
-        who=site.author,
-        bounds=site.output_limits,
+        author=site.author,
+        output_limits=site.output_limits,
         secrets=site.give_secrets,
         redactor=site.redactor,
     )

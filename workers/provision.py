@@ -1,4 +1,4 @@
-"""A datum's view in, a folder with exactly its files out, and nothing else of the dataset.
+"""Makes folders with exactly the files that a datum's command may read.
 
 Files are plain copies, never links into the annex, and readable by all; the folder above them is
 closed to others.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.datums.view import FileFact, View
@@ -22,15 +21,6 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
 #: A dataset, a blob of it, and the path to write it to.
 WriteBlob = Callable[[str, str, Path], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatumFolders:
-    """The folders that one datum's command gets."""
-
-    view: Path
-    out: Path
-    code: Path
 
 
 def wanted_keys(

@@ -75,10 +75,10 @@ def _run_all(
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
     try:
         wanted = [(label, "") for label in datums]
-        for computed in made.run(tip, work, wanted, base, job="exec", write=_to_stderr):
+        for computed in made.run(tip, work, wanted, base, job_id="exec", write_log=_to_stderr):
             if computed.error is not None:
                 raise computed.error
-            for item in computed.found:
+            for item in computed.files:
                 _put(session.clone.clone.worktree / computed.directory / item.path, item)
     finally:
         remove_tree(base)
@@ -90,9 +90,11 @@ def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> Da
     return DatumRunner(
         environment=environment,
         limits=site.limits,
-        bounds=site.output_limits,
+        output_limits=site.output_limits,
         network=site.settings.sandbox.network,
-        get=lambda dataset, keys: _dataset(session, tip, dataset).prepared_annex().get(keys),
+        get_content=lambda dataset, keys: (
+            _dataset(session, tip, dataset).prepared_annex().get(keys)
+        ),
         write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).mirror.write_blob(
             oid, path
         ),

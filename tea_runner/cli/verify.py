@@ -72,7 +72,7 @@ def _compute(
     runner = bench(session, tip, environment_for(session.context, work.pipeline))
     base = Path(tempfile.mkdtemp(prefix="tea-verify-"))
     try:
-        yield from runner.run(tip, work, wanted, base, job="verify", write=lambda _: None)
+        yield from runner.run(tip, work, wanted, base, job_id="verify", write_log=lambda _: None)
     finally:
         remove_tree(base)
 

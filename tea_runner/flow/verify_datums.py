@@ -56,7 +56,7 @@ class ScratchDatum(Protocol):
         ...
 
     @property
-    def found(self) -> Sequence[ScratchFile]:
+    def files(self) -> Sequence[ScratchFile]:
         """Its outputs."""
         ...
 
@@ -132,7 +132,7 @@ def _verify_pipeline(
         if computed.error is not None:
             yield verdict(row, "failed", " ".join(computed.error.message.split()))
             continue
-        made = {file.path: file for file in computed.found}
+        made = {file.path: file for file in computed.files}
         try:
             paths = list(differing_paths(inputs.pipeline, row, made, _comparison(tip)))
         except UserError as error:

@@ -77,7 +77,7 @@ def test_an_output_that_holds_a_secret_is_no_result(forge: HostileForge) -> None
         forge.make("mine", {"files": {"up/spec.yml": text}})
         met = forge.meet("mine")
         assert "failed" == met.state
-        assert "output f holds one of the pipeline's secrets" in met.said
+        assert "output f contains one of the pipeline's secrets" in met.said
         assert [] == _tellers(forge, CANARY)
 
 

@@ -1,0 +1,225 @@
+"""How a command sees one datum: below ``/pfs`` as in Pachyderm, or at the paths of the dataset.
+
+Both views provision the datum's folders, tell what to run, and collect what the command wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.environment_variables import variables
+from tea_runner.core.datums.view import View
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.core.results.dataset_command import Paths, declared_outputs, fill_placeholders
+from tea_runner.dataset.save_outputs import FileToSave
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets
+from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
+from tea_runner.sandbox.scan_outputs import OutputLimits
+from workers.collect_outputs import collect, collect_declared
+from workers.provision import WriteBlob, make_code, make_view
+from workers.run_command import lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatumBatch:
+    """What all datums of one job share."""
+
+    environment: Environment
+    limits: Limits
+    output_limits: OutputLimits
+    network: bool
+    tip: CommitView
+    inputs: PipelineInputs
+    #: Annex keys to files with their content.
+    content: Mapping[str, Path]
+    write_blob: WriteBlob
+    #: Below it, each datum's folders are made anew.
+    folder: Path
+    job_id: str
+    write_log: Callable[[bytes], None]
+    cancelled: Callable[[], bool]
+    secrets: GivenSecrets
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline of the datums."""
+        return self.inputs.pipeline
+
+    def image(self) -> str:
+        """The image of the environment: a name, or the path of a file."""
+        if not self.inputs.image:
+            return self.pipeline.transform.image
+        fact = self.tip.files.fact(self.inputs.image)
+        if fact.key is not None:
+            return str(self.content[fact.key])
+        file = self.folder / "image"
+        if not file.exists():
+            self.write_blob("", fact.oid, file)
+        return str(file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedDatum:
+    """One datum of a batch, with the files that its command sees."""
+
+    datum: Datum
+    item: KeyedDatum
+    view: View
+
+
+class DatumFolders(Protocol):
+    """The folders of one datum."""
+
+    def provision(self) -> Execution:
+        """Make the folders and fill them; returns what to run in them."""
+        ...
+
+    def clear(self) -> None:
+        """Remove what an attempt wrote, before the next one."""
+        ...
+
+    def collect(self) -> list[FileToSave]:
+        """The files that the command wrote.
+
+        :raises OutputRefused: naming what may not become a result.
+        """
+        ...
+
+
+class PfsFolders:
+    """``view: pfs``: inputs below ``/pfs``, outputs in ``/pfs/out``, code at ``/dataset``."""
+
+    def __init__(self, batch: DatumBatch, selected: SelectedDatum) -> None:
+        self._batch = batch
+        self._selected = selected
+        self._pfs = batch.folder / "pfs"
+        self._out = batch.folder / "out"
+        self._code = batch.folder / "dataset"
+        self._paths = batch.environment.paths(self._pfs, self._out, self._code)
+
+    def provision(self) -> Execution:
+        """Inputs and outputs are made anew; the code is shared by all datums, which cannot write it."""
+        batch = self._batch
+        for path in (self._pfs, self._out):
+            remove_tree(path)
+            path.mkdir(mode=0o755)
+        if not self._code.exists():
+            make_code(self._code, batch.inputs, batch.tip, batch.content, batch.write_blob)
+        view = self._selected.view
+        make_view(self._pfs, batch.inputs, view, batch.content, batch.write_blob)
+        if self._paths.out != f"{self._paths.pfs}/out":
+            # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
+            (self._pfs / "out").symlink_to(self._out)
+        execution = _execution(batch, self._selected, self._paths, code=self._code)
+        return replace(execution, view=self._pfs, out=self._out)
+
+    def clear(self) -> None:
+        """Empty the outputs; inputs are read-only."""
+        for child in self._out.iterdir():
+            remove_tree(child)
+
+    def collect(self) -> list[FileToSave]:
+        """All files in the folder of outputs."""
+        pipeline = self._batch.pipeline
+        return collect(
+            self._out,
+            self._pfs,
+            output_directory(pipeline, self._selected.item),
+            bounds=self._batch.output_limits,
+            reserved=frozenset({pipeline.spec_path, *self._batch.inputs.code}),
+            pfs=self._paths.pfs,
+            out_at=self._paths.out,
+        )
+
+
+class DatasetFolders:
+    """``view: dataset``: code and inputs at their own paths, declared outputs beside them."""
+
+    def __init__(self, batch: DatumBatch, selected: SelectedDatum) -> None:
+        self._batch = batch
+        self._selected = selected
+        self._tree = batch.folder / "dataset"
+        self._command_paths = Paths(
+            inputs=batch.inputs.input_paths(selected.datum),
+            outputs=declared_outputs(batch.pipeline, selected.datum),
+        )
+
+    def provision(self) -> Execution:
+        """The command may write anywhere, so each datum gets a tree of its own."""
+        self.clear()
+        batch, transform = self._batch, self._batch.pipeline.transform
+        paths = batch.environment.paths(None, None, self._tree)
+        return replace(
+            _execution(batch, self._selected, paths, code=self._tree),
+            argv=fill_placeholders(transform.cmd, self._command_paths),
+            stdin=lines(fill_placeholders(transform.stdin, self._command_paths)),
+            code_writable=True,
+        )
+
+    def clear(self) -> None:
+        """Make the whole tree anew."""
+        batch = self._batch
+        remove_tree(self._tree)
+        make_code(self._tree, batch.inputs, batch.tip, batch.content, batch.write_blob)
+        view = self._selected.view
+        make_view(self._tree, batch.inputs, view, batch.content, batch.write_blob)
+        (self._tree / batch.pipeline.home).mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def collect(self) -> list[FileToSave]:
+        """The declared outputs."""
+        home, declared = self._batch.pipeline.home, self._command_paths.outputs
+        return collect_declared(self._tree, home, declared, bounds=self._batch.output_limits)
+
+
+def output_directory(pipeline: Pipeline, item: KeyedDatum) -> str:
+    """Where in the dataset the outputs of a datum go."""
+    return "/".join(part for part in (pipeline.home, item.place) if part)
+
+
+def _execution(
+    batch: DatumBatch, selected: SelectedDatum, paths: SandboxPaths, *, code: Path
+) -> Execution:
+    """What is common to both views."""
+    pipeline, transform = batch.pipeline, batch.pipeline.transform
+    env = variables(
+        pipeline,
+        selected.datum,
+        selected.view,
+        batch.inputs.sources,
+        key=selected.item.key,
+        job=batch.job_id,
+        commit=batch.tip.tree.commit,
+        pfs=paths.pfs,
+        dataset=paths.dataset,
+    )
+    return Execution(
+        argv=transform.cmd,
+        stdin=lines(transform.stdin),
+        env={**env, **batch.secrets.env},
+        mounts=batch.secrets.mounts,
+        view=None,
+        out=None,
+        code=code,
+        cwd=transform.working_dir,
+        log=batch.write_log,
+        limits=_lower_limits(batch.limits, pipeline),
+        network=batch.network and transform.network,
+        image=batch.image(),
+        cancelled=batch.cancelled,
+    )
+
+
+def _lower_limits(limits: Limits, pipeline: Pipeline) -> Limits:
+    """The operator's limits, or lower ones of the pipeline."""
+    memory = pipeline.limits.memory
+    if memory is None or (limits.memory is not None and limits.memory <= memory):
+        return limits
+    return replace(limits, memory=memory)
