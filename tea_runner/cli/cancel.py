@@ -1,4 +1,4 @@
-"""``tea-runner cancel``: stop a job, or all jobs of a run."""
+"""``tea-runner cancel``: cancel a job, or all jobs of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tea_runner.core.planning.run_status import JobFacts
 @click.argument("name", metavar="RUN|JOB")
 @click.pass_obj
 def command(context: Context, name: str) -> None:
-    """Stop a job, or all jobs of a run. What is done already stays; retry runs the rest after all."""
+    """Cancel a job, or all jobs of a run.
+
+    Results that are done are kept. To run the cancelled datums: tea-runner retry.
+    """
     found = find_run(context, name)
     if isinstance(found, JobFacts):
         ids = [found.id]
@@ -32,12 +35,12 @@ def command(context: Context, name: str) -> None:
         return
     if not ended["cancelled"] and not ended["stopping"]:
         click.echo(
-            "Nothing to cancel: " + ("it has" if len(ids) == 1 else "all jobs have") + " ended."
+            f"Nothing to cancel: {'the job has' if len(ids) == 1 else 'all jobs have'} ended."
         )
         return
     words = [
         f"{len(ended['cancelled'])} cancelled" if ended["cancelled"] else "",
-        f"{len(ended['stopping'])} told to stop" if ended["stopping"] else "",
-        f"{len(ended['ended'])} had ended" if ended["ended"] else "",
+        f"{len(ended['stopping'])} stopping" if ended["stopping"] else "",
+        f"{len(ended['ended'])} already ended" if ended["ended"] else "",
     ]
     click.echo(", ".join(word for word in words if word))

@@ -1,4 +1,4 @@
-"""``tea-runner check``: everything that can be tried is tried; each gets a line that says what to mend."""
+"""``tea-runner check``: check the installation, with a next step for each problem."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tea_runner.host.tool_path import tool_path
 @json_option
 @click.pass_obj
 def command(context: Context) -> int:
-    """Try settings, programs, sandbox, queue, processes, forge and storage; say what to mend.
+    """Check settings, programs and servers.
 
-    One line each: ok, warning (it will not work, and perhaps you do not need it) or error. Ends
-    with 1 when there is an error.
+    One line each: ok, warning (not available, and only needed with a server) or error, with the
+    next step. The exit code is 1 when there is an error.
     """
     findings = []
     for finding in _findings(context):
@@ -53,8 +53,9 @@ def _findings(context: Context) -> Iterator[Finding]:
     except TeaError as error:
         yield Finding("settings", "error", error.message)
         return
-    said = [name for name in settings.sources if settings.source(name) != "default"]
-    yield Finding("settings", "ok", f"{len(said)} are no defaults" if said else "all defaults")
+    changed = sum(source != "default" for source in settings.sources.values())
+    text = f"{changed} changed from default" if changed else "all at their defaults"
+    yield Finding("settings", "ok", text)
     state = check_state(settings.state.expanduser())
     yield from state
     if state[0].state == "error":
@@ -85,6 +86,6 @@ def _forge(context: Context) -> Iterator[Finding]:
         yield Finding(
             "storage",
             "warning",
-            "none is listed, so workers of a server cannot keep annexed results; list one under "
-            "[[storage]] (tea-runner config generate shows how)",
+            "none is configured, so a server cannot store annexed results; add a [[storage]] table "
+            "to the settings (tea-runner config generate shows one)",
         )

@@ -1,7 +1,6 @@
-"""The commands in, the page ``docs/reference/cli.md`` out.
+"""Generator of ``docs/reference/cli.md``.
 
-It is written anew by ``python -m tea_runner.cli.cli_reference >docs/reference/cli.md``; a test keeps it
-current.
+Run ``python -m tea_runner.cli.cli_reference >docs/reference/cli.md``; a test compares the page.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from tea_runner.cli.main import cli
 _HEAD = """\
 # Commands
 
-<!-- Made from tea_runner/cli/ by tea_runner/cli/cli_reference.py; a test keeps it current. -->
+<!-- Generated from tea_runner/cli/ by tea_runner/cli/cli_reference.py; a test compares it. -->
 
 `tea-runner [OPTIONS] COMMAND [ARGS]…`
 
-Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug of ours (with a report to send),
-4 there is work to do (`plan --exit-code`, `status --exit-code`), 130 interrupted.
-Results go to standard output, remarks and progress to standard error.
+Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-runner (with a file to report),
+4 work to do (`plan --exit-code`, `status --exit-code`), 130 interrupted.
+Results go to standard output; messages and progress go to standard error.
 """
 
 
 def reference() -> str:
-    """The whole page."""
+    """The page as Markdown."""
     context = click.Context(cli, info_name="tea-runner")
     parts = [_HEAD, _options(cli, context)]
     for path, command, inner in _commands(cli, context, "tea-runner"):
@@ -55,7 +54,7 @@ def _commands(
 
 
 def _words(command: click.Command) -> str:
-    """The help as Markdown: what click is told not to wrap becomes a block."""
+    """The help text as Markdown; paragraphs that click does not wrap become code blocks."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     shown = []
     for paragraph in paragraphs:

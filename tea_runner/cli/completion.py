@@ -1,4 +1,4 @@
-"""``tea-runner completion``: what a shell has to read so that Tab completes verbs and options."""
+"""``tea-runner completion``: completion scripts for shells."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def command(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     made = kind(cli, {}, "tea-runner", "_TEA_RUNNER_COMPLETE")
-    # Not source(): that asks the shell on this machine for its version, and it may be another one's.
+    # source() would run this machine's shell for its version; the script may be for another one.
     click.echo(made.source_template % made.source_vars())

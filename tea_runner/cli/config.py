@@ -1,4 +1,4 @@
-"""``tea-runner config``: what is set, where it was said, and a settings file to begin with."""
+"""``tea-runner config``: settings with their sources, and a commented settings file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from tea_runner.settings import settings_text
 
 @click.group("config")
 def command() -> None:
-    """Show settings with their source, or print a commented file."""
+    """Show settings, or write a commented settings file."""
 
 
 @command.command("show")
 @click.argument("names", nargs=-1)
-@click.option("--set", "only_set", is_flag=True, help="Only what is not a default.")
+@click.option(
+    "--set", "only_set", is_flag=True, help="Show only settings that are not at their default."
+)
 @json_option
 @click.pass_obj
 def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
-    """Show every setting: its value, and where that was said. Secrets are masked.
+    """Show every setting with its value and source.
 
-    NAMES are settings (forge.url) or groups (forge).
+    Secrets are masked. NAMES are settings (forge.url) or groups (forge).
     """
     rows = list(settings_text.show_settings(context.settings))
     known = [name for name, _, _ in rows]
@@ -53,15 +55,15 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
 
 @command.command("generate")
 def generate() -> None:
-    """Print a commented settings file that changes nothing until something is uncommented."""
+    """Print a commented settings file."""
     click.echo(settings_text.settings_file().rstrip("\n"))
 
 
 @command.command("init")
 @click.pass_obj
 def init(context: Context) -> None:
-    """Write that file to its place, for you to edit; an existing one stays as it is."""
-    path = _place(context)
+    """Write a commented settings file; an existing file is not overwritten."""
+    path = _file_path(context)
     if path.exists():
         raise UserError(f"{path} exists; edit it, or compare it with: tea-runner config generate")
     try:
@@ -70,10 +72,10 @@ def init(context: Context) -> None:
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from error
     click.echo(f"write(ok): {path}")
-    click.echo("Everything in it is commented out; uncomment what you want to change.")
+    click.echo("Every setting in it is commented out; uncomment those you want to change.")
 
 
-def _place(context: Context) -> Path:
+def _file_path(context: Context) -> Path:
     if context.config is not None:
         return context.config
     variables = context.variables

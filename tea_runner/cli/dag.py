@@ -1,4 +1,4 @@
-"""``tea-runner dag``: how the pipelines hang together, as text or as a picture."""
+"""``tea-runner dag``: the graph of the pipelines as text, Mermaid, DOT or SVG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import open_dataset, told
+from tea_runner.cli.open_dataset import open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
@@ -21,20 +21,20 @@ from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg
 
 
 @click.command("dag")
-@click.option("--mermaid", "form", flag_value="mermaid", help="As Mermaid.")
-@click.option("--md", "form", flag_value="md", help="As Mermaid in a block for Markdown.")
-@click.option("--dot", "form", flag_value="dot", help="As DOT, for Graphviz.")
-@click.option("--svg", "form", flag_value="svg", help="As SVG.")
-@click.option("--files", is_flag=True, help="Also draw the folders that pipelines read.")
-@click.option("--counts", is_flag=True, help="Also count the results that are current.")
+@click.option("--mermaid", "form", flag_value="mermaid", help="Print Mermaid.")
+@click.option("--md", "form", flag_value="md", help="Print Mermaid in a code block for Markdown.")
+@click.option("--dot", "form", flag_value="dot", help="Print DOT for Graphviz.")
+@click.option("--svg", "form", flag_value="svg", help="Print SVG.")
+@click.option("--files", is_flag=True, help="Also draw the directories that pipelines read.")
+@click.option("--counts", is_flag=True, help="Also show how many results are current.")
 @at_option
 @json_option
 @click.pass_obj
 def command(context: Context, form: str | None, files: bool, counts: bool, at: str) -> int:
-    """Draw the pipelines and what each reads."""
+    """Draw the pipelines and their inputs."""
     session = open_dataset(context)
     tip = session.tip(at)
-    broken = told(tip)
+    broken = report_problems(tip)
     pipelines = unchecked_pipelines(tip.tree)
     upstream = _upstream(pipelines, files=files)
     with progress_line(context, lambda: session.clone.mirror.objects.reads):
@@ -65,7 +65,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
 
 
 def _upstream(pipelines: PipelineSet, *, files: bool) -> dict[str, list[str]]:
-    """What each pipeline reads: pipelines, and folders with a slash at their end."""
+    """Inputs of each pipeline: names of pipelines, and directories with a slash at the end."""
     found: dict[str, list[str]] = {}
     for pipeline in pipelines:
         reads = found.setdefault(pipeline.name, [])

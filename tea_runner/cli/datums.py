@@ -1,4 +1,4 @@
-"""``tea-runner datums``: what the inputs of each pipeline are cut into, with the keys."""
+"""``tea-runner datums``: the datums of each pipeline with their keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.resolved_file import read_resolved
@@ -26,28 +26,28 @@ from tea_runner.present.visible_text import visible
 @click.command("datums")
 @click.argument("pipelines", nargs=-1)
 @at_option
-@click.option("--files", is_flag=True, help="Also list each datum's files with their content.")
+@click.option("--files", is_flag=True, help="Also list the files of each datum with their content.")
 @click.option(
     "--from",
     "source",
     metavar="FILE",
-    help="Compute the keys from a file of tea-runner resolve, and from it alone.",
+    help="Compute the keys from a file written by tea-runner resolve.",
 )
 @json_option
 @click.pass_obj
 def command(
     context: Context, pipelines: tuple[str, ...], at: str, files: bool, source: str | None
 ) -> int:
-    """List the datums and their keys; fetches no content.
+    """List datums and their keys.
 
-    One line each: pipeline, datum, key.
+    One line each: pipeline, datum, key. No content is fetched.
     """
     if source is not None:
         return _from_file(context, context.directory / source, pipelines)
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
-    broken = told(tip)
+    broken = report_problems(tip)
     works = []
     with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
         for pipeline in tip.pipelines:
@@ -68,7 +68,7 @@ def command(
         if lines:
             click.echo("\n".join(lines))
         else:
-            _say_none(
+            _report_none(
                 context, work, [other.name for other in tip.pipelines.upstream(work.pipeline)]
             )
     if not works and not broken:
@@ -76,7 +76,7 @@ def command(
     return int(broken)
 
 
-def _say_none(context: Context, work: PipelineInputs, upstream: list[str]) -> None:
+def _report_none(context: Context, work: PipelineInputs, upstream: list[str]) -> None:
     name = work.pipeline.name
     if context.quiet:
         return
@@ -87,7 +87,7 @@ def _say_none(context: Context, work: PipelineInputs, upstream: list[str]) -> No
 def _items(
     tip: CommitView, work: PipelineInputs, *, files: bool
 ) -> Iterator[tuple[Datum, KeyedDatum]]:
-    """All datums with their keys; where files are shown, they are asked for in one go."""
+    """All datums with their keys; facts about files are prefetched when files are shown."""
     datums = prefetch_facts(tip, work.datums, work.sources) if files else work.datums
     return zip(datums, work.keyed, strict=True)
 
@@ -128,7 +128,7 @@ def _rows(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[dic
 
 
 def _from_file(context: Context, path: Path, pipelines: tuple[str, ...]) -> int:
-    """The keys that a resolved file gives; ends with 1 when it states others."""
+    """Print the keys of a resolved file; the exit code is 1 when the file states other keys."""
     rows = [row for row in read_resolved(path) if not pipelines or row.pipeline in pipelines]
     if context.as_json:
         found = [{"pipeline": row.pipeline, "datum": row.datum, "key": row.key} for row in rows]

@@ -1,4 +1,4 @@
-"""``tea-runner demo``: a forge, a server, a real push, and what came of it; ends by itself."""
+"""``tea-runner demo``: two pushes to a temporary server, and their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tea_runner.broker.redis_server import find_server
 from tea_runner.cli.embed_forge import free_port
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
-from tea_runner.cli.start_checks import alone
+from tea_runner.cli.start_checks import state_lock
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import Run
@@ -31,15 +31,19 @@ _WAIT = 180.0
 
 
 @click.command("demo")
-@click.option("--keep", is_flag=True, help="Leave the demo's folder in place.")
+@click.option("--keep", is_flag=True, help="Keep the demo's folder.")
 @click.pass_obj
 def command(context: Context, keep: bool) -> None:
-    """Set everything up, push a dataset, show its results, change one input, push again."""
+    """Show two pushes and their results, then clean up.
+
+    Starts a server with the embedded forge in .tea/demo, pushes a dataset, changes one photograph
+    and pushes again. Nothing else on this machine is changed.
+    """
     example = _example()
     if context.settings.source("state") == "default":
         context = context.with_flags({"state": str(Path(".tea/demo").resolve())})
     folder = Path(str(context.settings.state)).expanduser().resolve()
-    with alone(folder):  # another demo's folder is not taken away
+    with state_lock(folder):  # a running demo keeps its folder
         remove_tree(folder)
     find_server(context.variables.get("PATH", ""))
     if context.flags.get("web.port", "0") == "0":
@@ -72,15 +76,13 @@ def _choose_sandbox(context: Context) -> Context:
     missing = context.site.host.check()
     if missing:
         click.secho(f"NO SANDBOX: {missing}.", fg="yellow", bold=True)
-        click.echo(
-            "The demo runs its own pipelines without one; a real server refuses until you decide."
-        )
+        click.echo("The demo runs its own pipelines without one; a real server refuses to start.")
         return context.with_flags({"sandbox.kind": "off"})
     return context
 
 
 class Demo:
-    """What the demo does, step by step."""
+    """The steps of the demo."""
 
     def __init__(self, stack: LocalStack, example: Path, dataset: Path) -> None:
         assert stack.embedded is not None
@@ -92,7 +94,7 @@ class Demo:
             **stack.context.variables,
             "PATH": tool_path(stack.context.variables),
             "GIT_TERMINAL_PROMPT": "0",
-            # DataLad keeps a cache in the home; the demo writes nothing there.
+            # DataLad keeps a cache in the home directory, where the demo writes nothing.
             "XDG_CACHE_HOME": str(stack.state / "cache"),
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "init.defaultBranch",
@@ -106,7 +108,7 @@ class Demo:
         self.runs = stack.context.site.runs
 
     def run(self) -> None:
-        """All of it."""
+        """Run all steps."""
         self._title("A dataset of photographs, two pipelines, a push")
         self._make_dataset()
         self._push("six photographs and two pipelines")
@@ -131,11 +133,11 @@ class Demo:
 
     def _make_dataset(self) -> None:
         access = self.access
-        with self._doing("datalad create"):
-            self._do("datalad", "-l", "error", "create", str(self.dataset), cwd=self.stack.state)
+        with self._progress("datalad create"):
+            self._run("datalad", "-l", "error", "create", str(self.dataset), cwd=self.stack.state)
             self._copy("dataset")
-            self._do("datalad", "-l", "error", "save", "-m", "photographs and pipelines")
-            self._do(
+            self._run("datalad", "-l", "error", "save", "-m", "photographs and pipelines")
+            self._run(
                 "git",
                 "annex",
                 "initremote",
@@ -147,8 +149,8 @@ class Demo:
             )
             plain = access.url.removeprefix("http://")
             url = f"http://{access.user}:{access.password}@{plain}/{access.user}/edges.git"
-            self._do("git", "remote", "add", "origin", url)
-            self._do("git", "config", "remote.origin.annex-ignore", "true")
+            self._run("git", "remote", "add", "origin", url)
+            self._run("git", "config", "remote.origin.annex-ignore", "true")
 
     def _copy(self, part: str) -> None:
         for source in sorted((self.example / part).rglob("*")):
@@ -160,14 +162,14 @@ class Demo:
                 shutil.copyfile(source, target)
 
     def _push(self, message: str) -> None:
-        with self._doing("git push"):
-            if self._do("git", "status", "--porcelain").strip():
-                self._do("datalad", "-l", "error", "save", "-m", message)
-            self._do("git", "annex", "copy", "--quiet", "--to", self.access.storage)
-            self._do("git", "push", "-q", "origin", "main", "git-annex")
+        with self._progress("git push"):
+            if self._run("git", "status", "--porcelain").strip():
+                self._run("datalad", "-l", "error", "save", "-m", message)
+            self._run("git", "annex", "copy", "--quiet", "--to", self.access.storage)
+            self._run("git", "push", "-q", "origin", "main", "git-annex")
 
     def _wait_for_results(self) -> Run:
-        commit = self._do("git", "rev-parse", "HEAD").strip()
+        commit = self._run("git", "rev-parse", "HEAD").strip()
         end = time.monotonic() + _WAIT
         with self.console.status("waiting for the delivery …") as status:
             while time.monotonic() < end:
@@ -192,9 +194,9 @@ class Demo:
         raise OutsideError(f"no results within {_WAIT:g} s; logs: {self.stack.state / 'logs'}")
 
     def _show(self, run: Run) -> None:
-        self._do("git", "pull", "-q", "--ff-only", "origin", "main")
-        self._do("git", "fetch", "-q", "origin", "git-annex")
-        self._do("git", "annex", "merge", "--quiet")
+        self._run("git", "pull", "-q", "--ff-only", "origin", "main")
+        self._run("git", "fetch", "-q", "origin", "git-annex")
+        self._run("git", "annex", "merge", "--quiet")
         for pipeline in run.pipelines:
             counts = status_text.counts(pipeline.counts)
             self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
@@ -204,7 +206,7 @@ class Demo:
                 self.console.print(f"  {word:7}{datum.label}  {why}", markup=False)
         for pipeline in run.pipelines:
             if pipeline.commit:
-                shown = self._do(
+                shown = self._run(
                     "git",
                     "show",
                     "--stat=78",
@@ -215,17 +217,17 @@ class Demo:
                 self.console.print(shown.rstrip(), markup=False)
         self.console.print(f"page: {self.stack.web_url}/runs/{run.id}", markup=False)
 
-    # -- telling -----------------------------------------------------------------------------
+    # -- output -----------------------------------------------------------------------------
 
     def _title(self, text: str) -> None:
         self.console.print(f"\n[bold cyan]{text}[/]")
 
     @contextlib.contextmanager
-    def _doing(self, what: str) -> Iterator[None]:
+    def _progress(self, what: str) -> Iterator[None]:
         with self.console.status(what + " …"):
             yield
         self.console.print(f"  {what}", style="dim")
 
-    def _do(self, *argv: str, cwd: Path | None = None) -> str:
+    def _run(self, *argv: str, cwd: Path | None = None) -> str:
         done = process.run(argv, env=self.env, cwd=cwd or self.dataset, timeout=120)
         return bytes(done.stdout).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""``tea-runner exec``: what a run record calls; repeats datums of a pinned pipeline file in a clone."""
+"""``tea-runner exec``: repeat datums of a run record in a clone; ``datalad rerun`` calls it."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from workers.run_datums import DatumRunner
     "--spec",
     required=True,
     metavar="BLOB:N",
-    help="The pipeline file's git blob, and which document of it.",
+    help="Git blob of the pipeline file, and the number of its document.",
 )
-@click.option("--pipeline", "name", required=True, help="The pipeline's name.")
+@click.option("--pipeline", "name", required=True, help="Name of the pipeline.")
 @click.argument("datums", nargs=-1, required=True)
 @click.pass_obj
 def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> int:
-    """Compute datums again as they were recorded, and put their outputs in place.
+    """Repeat datums of a run record; datalad rerun calls it.
 
-    This is the command in the run records of results commits; datalad rerun calls it.
+    The outputs are written into the worktree. Run records of results commits contain this command.
     """
     session = open_dataset(context)
     tip = session.tip()
@@ -47,18 +47,20 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     work = derive_inputs(pinned, pipeline)
     missing = [label for label in datums if work.find(label) is None]
     if missing:
-        raise NotFound(f"datum {missing[0]} is not in this commit; its inputs are gone or renamed")
+        raise NotFound(
+            f"datum {missing[0]} is not in this commit; its inputs were removed or renamed"
+        )
     environment = environment_for(context, pipeline)
     _run_all(session, pinned, work, datums, environment)
     return 0
 
 
 def environment_for(context: Context, pipeline: Pipeline) -> Environment:
-    """As in the settings; a person who repeats a record on a machine without bubblewrap is told."""
+    """The pipeline's environment by the settings; without bubblewrap no sandbox, with a warning."""
     if not pipeline.transform.image:
-        lacking = context.site.host.check()
-        if lacking:
-            click.echo(f"tea-runner: without a sandbox: {lacking}", err=True)
+        problem = context.site.host.check()
+        if problem:
+            click.echo(f"tea-runner: running without a sandbox: {problem}", err=True)
             return Unsandboxed()
     environment: Environment = context.site.environment(pipeline)
     return environment
@@ -71,7 +73,7 @@ def _run_all(
     datums: tuple[str, ...],
     environment: Environment,
 ) -> None:
-    made = bench(session, tip, environment)
+    made = datum_runner(session, tip, environment)
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
     try:
         wanted = [(label, "") for label in datums]
@@ -84,8 +86,8 @@ def _run_all(
         remove_tree(base)
 
 
-def bench(session: OpenDataset, tip: CommitView, environment: Environment) -> DatumRunner:
-    """Where datums of the dataset are computed, here."""
+def datum_runner(session: OpenDataset, tip: CommitView, environment: Environment) -> DatumRunner:
+    """A runner of the dataset's datums on this machine."""
     site = session.context.site
     return DatumRunner(
         environment=environment,
@@ -133,7 +135,7 @@ def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipe
     for pipeline in parse_specs(path, data, blob).pipelines:
         if pipeline.spec_document == int(number):
             return pipeline
-    raise NotFound(f"document {number} of pipeline file {blob[:12]} is no pipeline")
+    raise NotFound(f"document {number} of pipeline file {blob[:12]} is not a pipeline")
 
 
 def _pinned_view(tip: CommitView, pipeline: Pipeline) -> CommitView:

@@ -1,4 +1,4 @@
-"""Names that people type in, runs and jobs as they stand out."""
+"""Look-up of runs and jobs by id, commit or repository."""
 
 from __future__ import annotations
 
@@ -25,47 +25,47 @@ _COLOURS: dict[State, str] = {
 }
 
 
-def stands(context: Context, run: Run) -> RunStatus:
-    """A run with what is known of its jobs."""
+def status_of(context: Context, run: Run) -> RunStatus:
+    """The status of a run, with the facts of its jobs."""
     ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
     return run_status(run, context.site.jobs.facts(ids))
 
 
-def listed(context: Context, head: Run) -> RunStatus:
-    """A run of a list; one that is under way with what is known of its jobs."""
+def listed_status(context: Context, head: Run) -> RunStatus:
+    """The status of a run for a list; jobs are read only while the run has not ended."""
     run = context.site.runs.get(head.id) if head.state not in ENDED_STATES else None
-    return stands(context, run) if run is not None else run_status(head)
+    return status_of(context, run) if run is not None else run_status(head)
 
 
 def find_job(context: Context, name: str) -> JobFacts | None:
-    """The job whose id this is, or begins so.
+    """The job with this id or unique prefix of an id, or None.
 
-    :raises UsageError: when several do.
+    :raises UsageError: when several ids have the prefix.
     """
     if not _HEX.fullmatch(name) or len(name) > 32:
         return None
     ids = [name] if len(name) == 32 else context.site.jobs.ids_starting_with(name)
     if len(ids) > 1:
-        raise UsageError(f"{len(ids)} jobs begin with {name}; give more digits of the one you mean")
+        raise UsageError(f"{len(ids)} jobs begin with {name}; give more digits")
     facts: dict[str, JobFacts] = context.site.jobs.facts(ids)
     return next(iter(facts.values()), None)
 
 
 def need_job(context: Context, name: str) -> JobFacts:
-    """As :func:`find_job`.
+    """The job with this id or unique prefix.
 
     :raises NotFound: when there is none.
     """
     facts = find_job(context, name)
     if facts is None:
-        raise NotFound(f"there is no job {name}; tea-runner show RUN lists those of a run")
+        raise NotFound(f"there is no job {name}; tea-runner show RUN lists the jobs of a run")
     return facts
 
 
 def find_run(context: Context, name: str) -> RunStatus | JobFacts:
-    """The run or job that somebody means: an id or its beginning, a commit, a repository.
+    """The run or job of a name: an id or its prefix, a commit, or a repository (its latest run).
 
-    :raises NotFound: when there is neither.
+    :raises NotFound: when there is none.
     """
     try:
         run: Run = context.site.runs.find(name)
@@ -73,17 +73,17 @@ def find_run(context: Context, name: str) -> RunStatus | JobFacts:
         facts = find_job(context, name)
         if facts is None:
             raise NotFound(
-                f"there is no run or job {name}; tea-runner runs lists what is remembered"
+                f"there is no run or job {name}; tea-runner runs lists the runs"
             ) from error
         return facts
-    return stands(context, run)
+    return status_of(context, run)
 
 
-def word(state: State) -> str:
-    """A state with its shape, in its colour on terminals that have colours."""
+def styled_state(state: State) -> str:
+    """A state with its symbol, coloured on a terminal."""
     return click.style(f"{SHAPES[state]} {state:9}", fg=_COLOURS.get(state))
 
 
-def say(line: str) -> None:
-    """One line whose text others may have written."""
+def echo_visible(line: str) -> None:
+    """Print one line; control characters in it are escaped."""
     click.echo(visible(line).rstrip())

@@ -1,4 +1,4 @@
-"""``tea-runner forge``: the embedded forge, for people without a Gitea."""
+"""``tea-runner forge``: the embedded forge, a small git server for use without Gitea."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROOT = click.option(
 
 @click.group("forge")
 def command() -> None:
-    """A small forge of our own: git over HTTP, for people without a Gitea."""
+    """Start the embedded forge, or add its users."""
 
 
 @command.command("serve")
@@ -37,15 +37,17 @@ def command() -> None:
     show_default=True,
     help="Port to listen on.",
 )
-@click.option("--url", default="", metavar="URL", help="Address that clients use, if another.")
+@click.option(
+    "--url", default="", metavar="URL", help="URL for clients, where it differs from host and port."
+)
 @click.pass_obj
 def serve(context: Context, root: Path | None, host: str, port: int, url: str) -> None:
-    """Serve the repositories below a folder until stopped."""
+    """Start the embedded forge."""
     path = context.variables.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     forge = EmbeddedForge(_root(context, root), host, port, url=url, path=path)
 
     def stop(*_: object) -> None:
-        # From a thread: a server cannot be shut down by the thread that serves.
+        # http.server must be shut down from another thread than its own.
         threading.Thread(target=forge.stop, daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)
@@ -58,13 +60,13 @@ def serve(context: Context, root: Path | None, host: str, port: int, url: str) -
 @command.command("user")
 @click.argument("name")
 @_ROOT
-@click.option("--admin", is_flag=True, help="May write to every repository; for the bot.")
+@click.option("--admin", is_flag=True, help="Give write access to every repository (for the bot).")
 @click.option("--token", is_flag=True, help="Print a token for git and the API.")
 @click.option(
     "--password-file",
     type=click.File(),
     metavar="FILE",
-    help="File with the password (- is standard input); asked for otherwise.",
+    help="File with the password (- is standard input); without it, prompt.",
 )
 @click.pass_obj
 def user(
@@ -75,14 +77,14 @@ def user(
     token: bool,
     password_file: TextIO | None,
 ) -> None:
-    """Make a user, or change a user's password."""
+    """Add a user, or change a password."""
     accounts = Accounts(_root(context, root) / "accounts.json")
     if password_file is not None:
         password = password_file.read().strip()
     else:
         password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
     accounts.add(name, password, admin=admin)
-    click.echo(accounts.add_token(name) if token else f"{name} can push now")
+    click.echo(accounts.add_token(name) if token else f"user {name} was saved")
 
 
 def _root(context: Context, root: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""``tea-runner hook``: have pushes to a repository announced to the receiver."""
+"""``tea-runner hook``: webhooks of repositories on the forge."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tea_runner.cli.main import Context
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.hook import ForgeHook, Hook, is_repository_name
 
-#: The dialect that every kind of forge we know delivers in.
+#: Format of the deliveries of all kinds of forges.
 _DIALECT = "gitea"
 
 
 @click.group("hook")
 def command() -> None:
-    """Have pushes to repositories announced to the receiver."""
+    """Manage webhooks of repositories."""
 
 
 @command.command("add")
@@ -27,22 +27,22 @@ def command() -> None:
     "--url",
     default="",
     metavar="URL",
-    help="Address of the receiver as the forge reaches it (default: web.url).",
+    help="URL of the receiver as seen from the forge (default: web.url).",
 )
 @click.pass_obj
 def add(context: Context, repository: str, url: str) -> None:
-    """Create the webhook on the forge, with a fresh secret."""
+    """Create the webhook on the forge, with a new secret."""
     _named(repository)
     site, settings = context.site, context.settings
     number = site.forge.repository_id(repository)
     for old in _of(context, repository):
-        # Whoever adds again wants it to work: the old one may be gone on the forge.
+        # Replace it: it may have been deleted on the forge.
         site.forge.remove_hook(repository, old.forge_hook)
         site.hooks.remove(old.id)
     hook = site.hooks.new(_DIALECT, repository, repository_id=number)
     base = (url or settings.web_url).rstrip("/")
     address = f"{base}/hooks/{_DIALECT}/{hook.id}"
-    # Kept first: a delivery may come before the forge's answer does.
+    # Saved first: a delivery may arrive before the response of the forge.
     site.hooks.keep(hook)
     try:
         made = site.forge.add_hook(repository, url=address, secret=hook.secrets[0])
@@ -55,7 +55,7 @@ def add(context: Context, repository: str, url: str) -> None:
         return
     click.echo(f"pushes to {repository} are delivered to {base}")
     if not settings.web.url and not url:
-        click.echo("web.url is not set: the forge must reach this address; see `tea-runner check`")
+        click.echo("web.url is not set, so the forge must be able to reach this address")
     click.echo(f"try it: tea-runner hook test {repository}")
 
 
@@ -63,23 +63,23 @@ def add(context: Context, repository: str, url: str) -> None:
 @click.argument("repository", metavar="OWNER/REPO")
 @click.pass_obj
 def remove(context: Context, repository: str) -> None:
-    """Take the webhook away, on the forge and here."""
+    """Delete the webhook, on the forge and here."""
     _named(repository)
     found = _of(context, repository)
     if not found:
-        raise NotFound(f"there is no hook for {repository}; `tea-runner hook list` shows them")
+        raise NotFound(f"there is no webhook for {repository}; tea-runner hook list shows them")
     for hook in found:
-        # Here first: from now on its deliveries are refused, whatever the forge does.
+        # Deleted here first: deliveries are refused from now on, even if the forge fails.
         context.site.hooks.remove(hook.id)
         if hook.forge_hook:
             context.site.forge.remove_hook(repository, hook.forge_hook)
-    click.echo(f"pushes to {repository} are not delivered any more")
+    click.echo(f"pushes to {repository} are no longer delivered")
 
 
 @command.command("list")
 @click.pass_obj
 def list_(context: Context) -> None:
-    """Show the hooks, and whether the forge still has them."""
+    """List the webhooks, and whether the forge still has them."""
     rows = [(hook, _state(context, hook)) for hook in context.site.hooks.all()]
     if context.as_json:
         said = [
@@ -88,7 +88,7 @@ def list_(context: Context) -> None:
         click.echo(json.dumps(said))
         return
     if not rows:
-        click.echo("there are no hooks; make one with `tea-runner hook add OWNER/REPO`")
+        click.echo("there are no webhooks; create one with: tea-runner hook add OWNER/REPO")
     for hook, state in rows:
         click.echo(f"{hook.repository}  {state}")
 
@@ -100,22 +100,22 @@ def list_(context: Context) -> None:
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for it; 0 does not wait.",
+    help="Maximum time to wait for the delivery; 0 does not wait.",
 )
 @click.pass_obj
 def test(context: Context, repository: str, wait: float) -> None:
-    """Have the forge send a delivery of nothing, and wait until the receiver has it."""
+    """Let the forge send a test delivery, and wait until it arrives."""
     _named(repository)
     found = _of(context, repository)
     if not found:
-        raise NotFound(f"there is no hook for {repository}; add it with `tea-runner hook add`")
+        raise NotFound(f"there is no webhook for {repository}; create it with: tea-runner hook add")
     for hook in found:
         _inspect(context, hook)
         before = context.site.hooks.tested(hook.id)
         context.site.forge.test_hook(repository, hook.forge_hook)
         if wait:
             _await(context, hook, before, wait)
-    said = "the delivery arrived and was right" if wait else "a test delivery was asked for"
+    said = "delivery received, signature valid" if wait else "test delivery requested"
     click.echo(f"{repository}: {said}")
 
 
@@ -125,8 +125,8 @@ def _await(context: Context, hook: Hook, before: int, wait: float) -> None:
         if time.monotonic() > until:
             raise OutsideError(
                 f"no test delivery for {hook.repository} arrived within {wait:g} s; the hook's "
-                "page on the forge says why: if it could not connect, see web.url here and "
-                "ALLOWED_HOST_LIST there; if the answer was 401 or 404, add the hook again"
+                "page on the forge shows why: if it could not connect, check web.url here and "
+                "ALLOWED_HOST_LIST there; after a 401 or 404, run tea-runner hook add again"
             )
         time.sleep(0.1)
 
@@ -134,9 +134,11 @@ def _await(context: Context, hook: Hook, before: int, wait: float) -> None:
 def _inspect(context: Context, hook: Hook) -> None:
     there = _on_forge(context, hook)
     if there is None:
-        raise NotFound(f"the forge has lost the hook of {hook.repository}; add it again")
+        raise NotFound(
+            f"the webhook of {hook.repository} is missing on the forge; run tea-runner hook add again"
+        )
     if not there.active:
-        raise ForgeError(f"the hook of {hook.repository} is switched off on the forge")
+        raise ForgeError(f"the webhook of {hook.repository} is disabled on the forge")
 
 
 def _state(context: Context, hook: Hook) -> str:
@@ -145,8 +147,8 @@ def _state(context: Context, hook: Hook) -> str:
     except ForgeError as error:
         return f"unknown: {error.message}"
     if there is None:
-        return "lost on the forge; add it again"
-    return "active" if there.active else "switched off on the forge"
+        return "missing on the forge; add it again"
+    return "active" if there.active else "disabled on the forge"
 
 
 def _on_forge(context: Context, hook: Hook) -> ForgeHook | None:

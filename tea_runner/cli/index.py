@@ -1,4 +1,4 @@
-"""``tea-runner index``: what is known of results, counted; and made again from git."""
+"""``tea-runner index``: the index of known results, counted or rebuilt from git."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
-_server = click.option(
-    "--server", is_flag=True, help="Those of the repositories that this host looks after."
-)
+_server = click.option("--server", is_flag=True, help="All repositories that this host processes.")
 
 
 @click.group("index")
 def command() -> None:
-    """Look at the index of known results, or make it again.
+    """Show or rebuild the index of known results.
 
-    It only makes looking up fast: it can be deleted at any time, and is made again from git with the
-    same answers.
+    The index only speeds up look-ups. It can be deleted at any time; it is rebuilt from git with the
+    same content.
     """
 
 
@@ -33,7 +31,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def show(context: Context, repositories: tuple[str, ...], server: bool) -> None:
-    """Count the results that are known here, or in the mirrors of these repositories."""
+    """Count the known results of this dataset, or of these repositories."""
     rows = []
     for repository in _opened(context, repositories, server=server):
         repository.index.learn()
@@ -47,7 +45,7 @@ def show(context: Context, repositories: tuple[str, ...], server: bool) -> None:
 @json_option
 @click.pass_obj
 def rebuild(context: Context, repositories: tuple[str, ...], server: bool) -> None:
-    """Delete the index and make it again from git; the answers are the same."""
+    """Rebuild the index from git."""
     rows = []
     for repository in _opened(context, repositories, server=server):
         repository.index.rebuild()
@@ -56,7 +54,7 @@ def rebuild(context: Context, repositories: tuple[str, ...], server: bool) -> No
 
 
 def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterator[ForgeDataset]:
-    """The dataset here, or the mirrors that are meant, one after the other."""
+    """The dataset of the current directory, or the named repositories, one after the other."""
     if not server and not names:
         clone = open_dataset(context).clone
         yield clone
@@ -87,11 +85,9 @@ def _tell(context: Context, rows: list[dict[str, object]]) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        line = f"{row['repository']}: {row['results']} results known from {row['commits']} commits"
+        line = f"{row['repository']}: {row['results']} known results from {row['commits']} commits"
         if row["scopes"]:
-            line += (
-                f", and {row['results_of_scopes']} on {row['scopes']} branches that are not trusted"
-            )
+            line += f", and {row['results_of_scopes']} on {row['scopes']} untrusted branches"
         click.echo(line)
     if not rows:
-        click.echo("No repository is looked after here; tea-runner hook add adds one.")
+        click.echo("No repository is processed here; add one with: tea-runner hook add OWNER/REPO")

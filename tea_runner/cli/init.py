@@ -1,4 +1,4 @@
-"""``tea-runner init``: the files of a pipeline to begin with; nothing is ever overwritten."""
+"""``tea-runner init``: write a starter pipeline; existing files are never overwritten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, 
 from tea_runner.dataset.worktree import annexed
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
-#: Names that folders of data often have.
+#: Usual names of folders with data.
 _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
 
 
@@ -29,27 +29,29 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
     "--template",
     type=click.Choice(TEMPLATES),
     show_default="NAME if it is one of these, else per-file",
-    help="What a datum is.",
+    help="How files form datums.",
 )
-@click.option("--input", "place", metavar="DIR", help="The folder whose files it reads.")
+@click.option("--input", "place", metavar="DIR", help="Folder of the input files.")
 @click.option(
     "--from-record",
     "record",
     metavar="COMMIT",
-    help="Make the pipeline from a datalad run record of this dataset.",
+    help="Create the pipeline from a datalad run record of this dataset.",
 )
 @click.pass_obj
 def command(
     context: Context, name: str | None, template: str | None, place: str | None, record: str | None
 ) -> int:
-    """Write a starter pipeline to NAME/spec.yml and say what to edit.
+    """Write a starter pipeline.
+
+    The files go to NAME/, and the output lists what to edit. Templates:
 
     \b
     per-file     one datum per file of a folder
     per-subject  one datum per subject's folder (sub-01, sub-02, …)
     join         one datum per subject that has two files
     group        one datum per subject with all of its runs
-    two-steps    two pipelines, of which the second reads the first one's results
+    two-steps    two pipelines; the second reads the results of the first
     container    per-file, in a container
     """
     session = open_dataset(context)
@@ -57,12 +59,12 @@ def command(
     if record is not None:
         written, notes = _from_record(session, record, name or "")
     else:
-        # Who says "init join" means the template of that name.
+        # "init join" selects the template join.
         template = template or (name if name in TEMPLATES else "per-file")
         name = name or template
         if not _NAME.fullmatch(name):
             raise UsageError(
-                f"{name} is no pipeline name; write 1 to 63 of A-Z a-z 0-9 _ -, beginning and "
+                f"{name} is not a valid pipeline name; use 1 to 63 of A-Z a-z 0-9 _ -, beginning and "
                 f"ending with a letter or digit"
             )
         written, notes = _from_template(top, template, name, place)
@@ -81,12 +83,12 @@ def _from_template(
 ) -> tuple[dict[str, str], list[str]]:
     notes = []
     if place is None:
-        place = _guess(top)
+        place = _guess_input(top)
         if place:
-            notes.append(f"repo is {place}, if that is the folder that you mean")
+            notes.append(f"repo is {place}; change it if your inputs are elsewhere")
         else:
             place = "data"
-            notes.append("repo is data, a folder that is not there yet; write yours")
+            notes.append("repo is data, which does not exist; enter your folder")
     elif not (top / place).is_dir():
         raise NotFound(f"--input {place}: there is no such folder in this dataset")
     else:
@@ -95,20 +97,20 @@ def _from_template(
     texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir()}
     ordered = {path: texts[path] for path in sorted(texts, key=lambda path: path != "spec.yml")}
     hints = {
-        "per-file": "glob says what a datum is: /* is each entry of the folder",
-        "per-subject": "glob says which folders are subjects: /(sub-*)",
-        "join": "the globs say which files belong together: what ( ) matches",
-        "group": "the glob says which files are one subject's: what ( ) matches",
-        "two-steps": "the second pipeline reads what the first one wrote",
-        "container": "image names a container by its digest; write yours",
+        "per-file": "glob defines the datums: /* makes one of each entry of the folder",
+        "per-subject": "glob defines the subjects' folders: /(sub-*)",
+        "join": "the globs define which files belong together: the text that ( ) matches",
+        "group": "the glob defines which files belong to a subject: the text that ( ) matches",
+        "two-steps": "the second pipeline reads the results of the first",
+        "container": "image is a container with its digest; enter yours",
     }
     notes.append(hints[template])
-    notes.append(f"the command is in {name}/; write what you want to compute")
+    notes.append(f"the command is in {name}/; replace it by yours")
     return fill_template(ordered, name=name, place=place), notes
 
 
-def _guess(top: Path) -> str:
-    """The folder that most probably holds data; empty when there is none."""
+def _guess_input(top: Path) -> str:
+    """The folder that most probably contains data; empty when there is none."""
     names = [
         path.name
         for path in sorted(top.iterdir())
@@ -126,7 +128,7 @@ def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str
     if record is None:
         raise NotFound(
             f"commit {tip.tree.commit[:12]} has no run record; "
-            f"git log --oneline --grep='DATALAD RUNCMD' lists those that have one"
+            f"git log --oneline --grep='DATALAD RUNCMD' lists commits that have one"
         )
 
     def look(path: str) -> Sequence[str] | None:
@@ -139,10 +141,10 @@ def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str
 
 
 def _write(session: OpenDataset, top: Path, written: dict[str, str]) -> None:
-    """Write all of the files or none; with rules that keep them in git where they are needed."""
+    """Write all files or none, with .gitattributes rules where they would be annexed."""
     there = [path for path in written if (top / path).exists() or (top / path).is_symlink()]
     if there:
-        raise UserError(f"{there[0]} exists, and nothing is overwritten; choose another NAME")
+        raise UserError(f"{there[0]} exists and is not overwritten; choose another NAME")
     annexable = annexed(session.clone.mirror, top, list(written))
     for path in sorted({path.rpartition("/")[0] for path in annexable}):
         rules = f"{path}/.gitattributes"

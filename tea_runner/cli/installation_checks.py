@@ -1,6 +1,6 @@
-"""A ``PATH``, folders and connections in, how each thing that tea-runner needs is doing out.
+"""Checks of programs, folders and connections.
 
-Nothing here raises: what cannot be tried is a finding, too.
+No function raises an error: a check that cannot be made is a finding.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ class Finding:
 
 
 def check_git(variables: Mapping[str, str]) -> list[Finding]:
-    """git and its version, and whether commits can be made."""
-    said = _said(["git", "version"], variables)
+    """Check the version of git, and the user of commits."""
+    said = _output(["git", "version"], variables)
     if said is None:
         return [_bad("git", "git is not on PATH; install git 2.36 or newer (apt install git)")]
     text = said.removeprefix("git version ")
     if _number(text)[: len(GIT)] < GIT:
         return [_bad("git", f"{text} is too old; install git 2.36 or newer")]
     found = [_ok("git", text)]
-    missing = [n for n in ("user.name", "user.email") if not _said(["git", "config", n], variables)]
+    missing = [
+        n for n in ("user.name", "user.email") if not _output(["git", "config", n], variables)
+    ]
     if missing:
         hint = f"git config --global {missing[0]} …"
         found.append(_weak("git user", f"{' and '.join(missing)} is not set; {hint}"))
@@ -58,23 +60,23 @@ def check_git(variables: Mapping[str, str]) -> list[Finding]:
 
 
 def check_annex(variables: Mapping[str, str]) -> list[Finding]:
-    """git-annex, its version, and the commands that are relied on."""
-    said = _said(["git-annex", "version", "--raw"], variables)
+    """Check the version of git-annex, and the commands that are used."""
+    said = _output(["git-annex", "version", "--raw"], variables)
     if said is None:
         return [_bad("git-annex", "git-annex is not on PATH; pip install git-annex")]
     if _number(said)[: len(ANNEX)] < ANNEX:
         return [_bad("git-annex", f"{said} is too old; pip install -U git-annex")]
-    if _said(["git-annex", "verifyremote", "--help"], variables) is None:
-        text = f"{said} has no verifyremote: special remotes of others cannot be told safe"
+    if _output(["git-annex", "verifyremote", "--help"], variables) is None:
+        text = f"{said} has no verifyremote command, which checks special remotes of datasets"
         return [_weak("git-annex", f"{text}; pip install -U git-annex")]
     return [_ok("git-annex", f"{said}, verifyremote")]
 
 
 def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
-    """DataLad, and the programs that run records call."""
+    """Check DataLad, and the program that run records call."""
     found = []
     if importlib.util.find_spec("datalad") is None:
-        found.append(_bad("datalad", "it cannot be imported; pip install datalad"))
+        found.append(_bad("datalad", "not importable; pip install datalad"))
     else:
         found.append(_ok("datalad", importlib.metadata.version("datalad")))
     if shutil.which("tea-runner", path=variables.get("PATH", os.defpath)) is None:
@@ -84,12 +86,12 @@ def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
 
 
 def check_sandbox(choice: EnvironmentChoice, kinds: Sequence[str]) -> list[Finding]:
-    """The environments of commands, each found out by trying it."""
+    """Run a trial command in each environment."""
     found = []
     for kind in dict.fromkeys(choice.sandbox if each == "host" else each for each in kinds):
         name = "sandbox" if kind in ("host", "off") else kind
         if kind == "off":
-            text = 'commands run with all your rights; sandbox.kind = "bwrap" is safer'
+            text = 'commands run with all your rights; use sandbox.kind = "bwrap"'
             found.append(_weak(name, text))
             continue
         try:
@@ -101,9 +103,9 @@ def check_sandbox(choice: EnvironmentChoice, kinds: Sequence[str]) -> list[Findi
 
 
 def check_redis(facts: Callable[[], ServerFacts], *, wanted: bool) -> list[Finding]:
-    """The queue: whether it answers, keeps what it is given, and has the same time.
+    """Check that Redis answers, evicts no keys, and has the same time.
 
-    :param wanted: whether an address was set; without one, a missing server is only a warning.
+    :param wanted: whether redis.url is set; without it a missing server is only a warning.
     """
     began = time.time()
     try:
@@ -113,13 +115,13 @@ def check_redis(facts: Callable[[], ServerFacts], *, wanted: bool) -> list[Findi
     found = [
         _bad("redis", server.problem)
         if server.problem
-        else _ok("redis", f"{server.version}, keeps what it is given")
+        else _ok("redis", f"{server.version}, evicts no keys")
     ]
     return [*found, *_clock("redis", server.seconds - began)]
 
 
 def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
-    """Whether anybody plans what is pushed, and does the jobs; asked of a queue that answers."""
+    """Check that planners and workers run."""
     try:
         heard = [each.kind for each in fleet().workers if each.state != "silent"]
     except TeaError as error:
@@ -135,7 +137,7 @@ def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
 
 
 def check_state(state: Path) -> list[Finding]:
-    """The state folder: writable, with room, and with this machine's time."""
+    """Check that the state folder is writable and has free space and the time of this machine."""
     probe = state / f".tea-check.{os.getpid()}"
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -144,25 +146,26 @@ def check_state(state: Path) -> list[Finding]:
         probe.unlink()
         free = shutil.disk_usage(state).free
     except OSError as error:
-        text = f"{state} cannot be written: {error.strerror}; set state, or mend its permissions"
+        text = f"{state} cannot be written: {error.strerror}; change its permissions, or the setting state"
         return [_bad("state folder", text)]
     apart = _clock("state folder", written - time.time())
     if free < 1 << 30:
-        return [_weak("state folder", f"{state} has {free >> 20} MiB left; make room"), *apart]
+        return [
+            _weak("state folder", f"{state} has {free >> 20} MiB left; free some space"),
+            *apart,
+        ]
     return [_ok("state folder", f"{state}, {free >> 30} GiB free"), *apart]
 
 
 def _clock(whose: str, apart: float) -> list[Finding]:
     if abs(apart) < _APART:
-        return [_ok("clock", f"agrees with that of {whose}")]
-    text = (
-        f"it differs by {abs(apart):.0f} s from that of {whose}; let both ask a time server (NTP)"
-    )
+        return [_ok("clock", f"same time as {whose}")]
+    text = f"{abs(apart):.0f} s apart from {whose}; synchronise both with a time server (NTP)"
     return [_weak("clock", text)]
 
 
-def _said(argv: Sequence[str], variables: Mapping[str, str]) -> str | None:
-    """What a program says in one line, or None when it cannot or will not."""
+def _output(argv: Sequence[str], variables: Mapping[str, str]) -> str | None:
+    """Output of a program, or None when it fails."""
     try:
         done = process.run(argv, env=variables, timeout=20, check=False)
     except TeaError:

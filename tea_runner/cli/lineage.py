@@ -1,4 +1,4 @@
-"""``tea-runner lineage``: from a result to all that it was made from, or from an input to all results."""
+"""``tea-runner lineage``: inputs of a result, or results of an input, through all pipelines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError
@@ -27,7 +27,7 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 @click.command("lineage")
 @click.argument("path")
 @at_option
-@click.option("--downstream", is_flag=True, help="What was made from it, instead.")
+@click.option("--downstream", is_flag=True, help="Trace to the results that were made from PATH.")
 @click.option(
     "--prov",
     type=click.Path(path_type=Path),
@@ -37,14 +37,14 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 @json_option
 @click.pass_obj
 def command(context: Context, path: str, at: str, downstream: bool, prov: Path | None) -> int:
-    """Tell what a result was made from, back to the files that people brought.
+    """Trace a result to its inputs, or an input to results.
 
-    Each step says its datum, command, environment, inputs with their content and commits, and the
-    commit whose record repeats it. It goes on through pipelines and subdatasets.
+    Each step shows its datum, command, environment, inputs with content and commit, and the commit
+    with its run record. Steps are followed through pipelines and subdatasets.
     """
     session = open_dataset(context)
     tip = session.tip(at)
-    broken = told(tip)
+    broken = report_problems(tip)
     place = _path(session, context.directory, path)
     tracer = LineageTracer(
         lambda where, home: _records(session, where, home),
@@ -64,7 +64,7 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
 
 
 def _path(session: OpenDataset, directory: Path, word: str) -> str:
-    """The word as a path in the dataset, seen from the folder in which the person is."""
+    """A path as typed in *directory*, relative to the dataset."""
     top = session.clone.clone.worktree.resolve()
     full = Path(os.path.normpath(directory.resolve() / word))
     if not full.is_relative_to(top):
@@ -76,7 +76,7 @@ def _path(session: OpenDataset, directory: Path, word: str) -> str:
 def _files(tip: CommitView, path: str) -> list[str]:
     """The file, or all files below the directory.
 
-    :raises NotFound: when there is neither at this commit.
+    :raises NotFound: when the commit has no such path.
     """
     at, rest = tip.resolve(path)
     entry = at.tree.entry(rest) if rest else None
@@ -90,7 +90,7 @@ def _files(tip: CommitView, path: str) -> list[str]:
 
 
 def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, Made]:
-    """Path to the commit that last wrote it, for everything below a directory."""
+    """For each path below a directory, the commit that last wrote it."""
     linked = tip.tree.repository
     repository = linked if isinstance(linked, ForgeDataset) else session.clone
     out = repository.mirror.git(
@@ -115,7 +115,7 @@ def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, M
 
 
 def _open(tip: CommitView, commit: str) -> CommitView | None:
-    """Another commit of the same dataset, None when it is not at hand."""
+    """Another commit of the same dataset, or None when the clone lacks it."""
     try:
         here = tip.tree
         other = CommitTree(

@@ -1,4 +1,4 @@
-"""``tea-runner lint``: everything that is wrong with the pipeline files, before anything is pushed."""
+"""``tea-runner lint``: errors and warnings of the pipeline files, saved or not."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ from tea_runner.present.problem_text import problem_lines, problem_rows
 
 @click.command("lint")
 @click.argument("files", nargs=-1)
-@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @json_option
 @click.pass_obj
 def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
-    """Check the pipeline files: errors, deprecations, warnings, each with its line.
+    """Check the pipeline files.
 
-    Looks at the files as they lie there, saved or not, and says what the server would say after a
-    push. Without FILE all pipeline files of the dataset are checked. Ends with 0 when all is well
-    or there are only warnings, with 1 for errors.
+    Unsaved changes are checked too. Without FILES, all pipeline files of the dataset are checked.
+    The exit code is 1 when there are errors.
     """
     if not context.directory.is_dir():
         raise UsageError(f"there is no directory {context.directory}")
@@ -40,26 +39,26 @@ def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
     for path in paths:
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
-    top, problems, looked = _look(context)
+    top, problems, checked = _check(context)
     if paths:
         wanted = {_below(path, top): path for path in paths}
         problems = [problem for problem in problems if problem.file in wanted]
         for name, path in wanted.items():
-            if name not in looked:
+            if name not in checked:
                 problems += parse_specs(str(path), path.read_bytes()).problems
-        looked = tuple(wanted)
+        checked = tuple(wanted)
     if context.as_json:
         click.echo(json.dumps(problem_rows(problems), indent=1))
-    elif not looked:
+    elif not checked:
         click.echo("There is no pipeline file (NAME/spec.yml) here; tea-runner init writes one.")
     else:
-        for line in problem_lines(problems, len(looked)):
+        for line in problem_lines(problems, len(checked)):
             click.echo(line)
     return int(any(problem.is_error or strict for problem in problems))
 
 
-def _look(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
-    """The top folder, its problems, and the pipeline files that were looked at."""
+def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
+    """Top folder, problems, and names of the checked pipeline files."""
     variables = {**context.variables, "PATH": tool_path(context.variables)}
     try:
         top, git_dir = find_clone(context.directory, variables)
@@ -89,9 +88,8 @@ def _would_be_annexed(path: str) -> Problem:
         kind="warning",
         file=path,
         line=1,
-        message="the dataset's rules put this file into the annex, and planning reads git only",
-        hint=f"write into {path.removesuffix(name)}.gitattributes: "
-        f"/{name} annex.largefiles=nothing",
+        message="this file would be annexed, and planning reads pipeline files from git only",
+        hint=f"add to {path.removesuffix(name)}.gitattributes: /{name} annex.largefiles=nothing",
     )
 
 

@@ -16,7 +16,7 @@ import requests
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embed_forge import EmbeddedAccess, embed_forge, local_web
 from tea_runner.cli.main import Context
-from tea_runner.cli.start_checks import alone, require_port, require_sandbox
+from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock
 from tea_runner.core.errors import OutsideError
 from tea_runner.host.supervisor import Supervisor
 
@@ -50,7 +50,7 @@ class LocalStack:
 
     def _start(self) -> None:
         require_sandbox(self.context)
-        self._lock.enter_context(alone(self.state))
+        self._lock.enter_context(state_lock(self.state))
         require_port(self.context)
         (self.state / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = self.context.settings

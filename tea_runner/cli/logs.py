@@ -1,4 +1,4 @@
-"""``tea-runner logs``: what a job printed."""
+"""``tea-runner logs``: the log of a job."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ _PAUSE = 0.5
 
 @click.command("logs")
 @click.argument("job")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
-@click.option("--raw", is_flag=True, help="The bytes as they were printed, colours and all.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the job ends.")
+@click.option("--raw", is_flag=True, help="Print the raw bytes, with control characters.")
 @click.pass_obj
 def command(context: Context, job: str, follow: bool, raw: bool) -> None:
-    """Print a job's log. What a terminal would obey is shown as an escape, such as \\x1b."""
+    """Print a job's log.
+
+    Control characters are shown as escapes such as \\x1b.
+    """
     facts = need_job(context, job)
     reader = context.site.log(facts.id)
     if context.as_json:
@@ -32,10 +35,10 @@ def command(context: Context, job: str, follow: bool, raw: bool) -> None:
         click.echo(json.dumps(document, indent=1))
         return
     if facts.state == "waiting" and not context.quiet:
-        click.echo("It has not begun yet.", err=True)
+        click.echo("The job has not started yet.", err=True)
     write: Callable[[bytes], None] = _write_raw if raw else _writer()
     while True:
-        # The state first: what was printed before the end is read after it.
+        # State first, log second: output before the end of the job is not missed.
         facts = need_job(context, facts.id)
         while piece := reader.more():
             write(piece)
@@ -60,7 +63,7 @@ def _writer() -> Callable[[bytes], None]:
     def write(piece: bytes) -> None:
         nonlocal held
         text = held + decoder.decode(piece)
-        # Half of a line end: the other half may be in the next piece.
+        # A carriage return may be the first half of a line end.
         held = "\r" if text.endswith("\r") else ""
         click.echo(visible_lines(text.removesuffix("\r")), nl=False)
 

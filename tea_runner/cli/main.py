@@ -1,6 +1,6 @@
-"""Words on the command line in, one verb carried out, an exit code out.
+"""The command line: global options, verbs, error messages and exit codes.
 
-0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug of ours, 4 there is work to do
+Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-runner, 4 work to do
 (``plan --exit-code``), 130 interrupted.
 """
 
@@ -60,7 +60,7 @@ class Context:
 
     @cached_property
     def site(self) -> Site:
-        """The parts put together."""
+        """The parts of this process."""
         from tea_runner.wiring import Site
 
         return Site(self.settings, self.variables)
@@ -112,7 +112,7 @@ class Verbs(click.Group):
     type=click.Path(path_type=Path),
     default=Path(),
     metavar="DIR",
-    help="Work as if started in DIR.",
+    help="Run as if started in DIR.",
 )
 @click.option(
     "--config",
@@ -125,10 +125,10 @@ class Verbs(click.Group):
     "flags",
     multiple=True,
     metavar="NAME=VALUE",
-    help="One setting, such as -c web.port=8080.",
+    help="Set one setting, such as -c web.port=8080.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Results as JSON, for programs.")
-@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Also log what goes well.")
 @click.option(
     "--log-format",
@@ -147,10 +147,7 @@ def cli(
     verbose: bool,
     log_format: LogFormat | None,
 ) -> None:
-    """Push data to your own forge, get results commits back.
-
-    In a dataset, without any server: lint, plan, run.  With a server: up, hook, runs, logs.
-    """
+    """Run data pipelines on DataLad datasets: push data, get a results commit back."""
     values: dict[str, object] = {}
     for flag in flags:
         name, equals, value = flag.partition("=")
@@ -171,7 +168,7 @@ def cli(
 
 
 def main() -> None:
-    """Run the command line; the one place where errors become lines and exit codes."""
+    """Run the command line; turn errors into messages and exit codes."""
     raise_gc_thresholds()
     try:
         code = cli.main(prog_name="tea-runner", standalone_mode=False)
@@ -217,7 +214,7 @@ def _report_bug() -> None:
         file.write(text)
     last = traceback.format_exc().strip().splitlines()[-1]
     click.echo(
-        f"tea-runner: this is a bug of ours: {last}\nPlease report it with the file {file.name}",
+        f"tea-runner: a bug in tea-runner: {last}\nPlease report it with the file {file.name}",
         err=True,
     )
 

@@ -1,4 +1,4 @@
-"""A folder in, what the verbs of a dataset work with out: the clone, its tip, its plan."""
+"""The dataset of the current directory: clone, commits, plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tea_runner.present.visible_text import visible
 
 @dataclass
 class OpenDataset:
-    """One dataset, seen from its folder."""
+    """A local clone with its planning cache and local queue."""
 
     context: Context
     clone: Clone
@@ -32,9 +32,9 @@ class OpenDataset:
     memory: PlanningCache
 
     def tip(self, at: str = "HEAD") -> CommitView:
-        """The commit that *at* names.
+        """A commit by its name.
 
-        :raises NotFound: when it names none.
+        :raises NotFound: when there is none.
         """
         mirror = self.clone.mirror
         raw = mirror.git(
@@ -52,9 +52,9 @@ class OpenDataset:
     def plan(
         self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
     ) -> PlannedCommit:
-        """What the commit means.
+        """The plan of a commit.
 
-        :param forced: keys, or pipelines' names, to compute although they are known.
+        :param forced: keys, or names of pipelines, whose known results are computed again.
         """
         with gc_paused():
             return make_plan(
@@ -66,24 +66,24 @@ class OpenDataset:
             )
 
     def advancer(
-        self, only: tuple[str, ...] = (), wishes: LocalRecomputeRequests | None = None
+        self, only: tuple[str, ...] = (), requests: LocalRecomputeRequests | None = None
     ) -> BranchAdvancer:
-        """Carries plans out, here."""
+        """Planner and publisher for the branch that is checked out."""
         return BranchAdvancer(
             dataset=self.clone,
             queue=self.queue,
             who=self.context.site.author,
             cache=self.memory,
             only=only,
-            recompute_requests=wishes,
+            recompute_requests=requests,
         )
 
 
 def open_dataset(context: Context) -> OpenDataset:
-    """The dataset that the command line works in.
+    """The dataset of the command line's directory.
 
-    :raises UsageError: when there is no such folder.
-    :raises NotFound: when it works in none, or git is missing.
+    :raises UsageError: when the directory does not exist.
+    :raises NotFound: when it is not in a git repository, or git is missing.
     """
     if not context.directory.is_dir():
         raise UsageError(f"-C {context.directory}: there is no such directory")
@@ -95,19 +95,19 @@ def open_dataset(context: Context) -> OpenDataset:
 
 
 def check_names(planned: PlannedCommit, names: tuple[str, ...]) -> None:
-    """See that each name is a pipeline's.
+    """Check that each name is a pipeline.
 
-    :raises NotFound: with the nearest name that is.
+    :raises NotFound: with the most similar name.
     """
     if names and not planned.plan.problems:
         check_pipelines(planned.tip, names)
 
 
 def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
-    """See that each name is a pipeline's.
+    """Check that each name is a pipeline.
 
-    :raises NotFound: with the nearest name that is.
-    :raises UserError: when the pipelines are at odds with one another.
+    :raises NotFound: with the most similar name.
+    :raises UserError: when pipelines are in conflict.
     """
     known = [pipeline.name for pipeline in tip.pipelines]
     for name in names:
@@ -115,7 +115,7 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
             continue
         broken = [problem for problem in tip.pipelines.problems if problem.is_error]
         if broken:
-            raise NotFound(f"there is no pipeline {name} that can be used; {broken[0]}")
+            raise NotFound(f"there is no valid pipeline {name}; {broken[0]}")
         near = difflib.get_close_matches(name, known, 1)
         rest = f"there are {', '.join(known[:10])}" if known else "tea-runner init writes one"
         raise NotFound(
@@ -123,8 +123,8 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
         )
 
 
-def told(tip: CommitView) -> bool:
-    """Whether pipeline files have errors; each is told on stderr, because what follows lacks them."""
+def report_problems(tip: CommitView) -> bool:
+    """Print errors of pipeline files to stderr; true when there are any."""
     broken = [problem for problem in tip.pipelines.problems if problem.is_error]
     for problem in broken:
         click.echo(f"problem: {visible(str(problem))}", err=True)

@@ -1,4 +1,4 @@
-"""Options that several verbs share, each with one meaning everywhere."""
+"""Options that several verbs share."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ json_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_set_json,
-    help="Results as JSON, for programs.",
+    help="Print results as JSON.",
 )
 at_option = click.option(
-    "--at", default="HEAD", metavar="COMMIT", help="Look at this commit instead of HEAD."
+    "--at", default="HEAD", metavar="COMMIT", help="Use this commit instead of HEAD."
 )

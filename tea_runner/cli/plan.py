@@ -16,14 +16,17 @@ from tea_runner.present.plan_text import plan_json, plan_lines
 @click.command("plan")
 @click.argument("pipelines", nargs=-1)
 @at_option
-@click.option("--exit-code", is_flag=True, help="End with 4 when there is work to do.")
-@click.option("--all", "everything", is_flag=True, help="List known datums, too.")
+@click.option("--exit-code", is_flag=True, help="Exit with 4 when there is work to do.")
+@click.option("--all", "everything", is_flag=True, help="List known datums too.")
 @json_option
 @click.pass_obj
 def command(
     context: Context, pipelines: tuple[str, ...], at: str, exit_code: bool, everything: bool
 ) -> int:
-    """Show what a push would run, reuse or block, and why. Writes nothing, fetches nothing."""
+    """Show what a push would run, and why.
+
+    Nothing is written or fetched.
+    """
     session = open_dataset(context)
     with progress_line(context, lambda: session.clone.mirror.objects.reads):
         planned = session.plan(at, pipelines)

@@ -1,4 +1,4 @@
-"""``tea-runner planner``: plan what was pushed, and settle what is finished."""
+"""``tea-runner planner``: a process that plans branches and publishes results commits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from workers.job_worker import worker_name
 
 
 @click.command("planner")
-@click.option("--burst", is_flag=True, help="End when nothing is left to do.")
+@click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
 @click.pass_obj
 def command(context: Context, burst: bool) -> None:
-    """Plan pushed branches and publish results commits, until told to stop."""
+    """Start a planner on this host.
+
+    It plans pushed branches and publishes results commits.
+    """
     site = context.site
     planner = BranchPlanner(site)
     try:

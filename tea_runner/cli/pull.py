@@ -1,4 +1,4 @@
-"""``tea-runner pull``: have one commit of a pull request processed, once somebody has looked at it."""
+"""``tea-runner pull``: pull requests, and approval of their commits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tea_runner.wiring import Site
 
 @click.group("pull")
 def command() -> None:
-    """Have commits of pull requests processed, each after somebody has looked at it."""
+    """List pull requests and approve their commits."""
 
 
 @command.command("list")
 @click.argument("repository", metavar="OWNER/REPO")
 @click.pass_obj
 def list_(context: Context, repository: str) -> None:
-    """Show pull requests, and whether their newest commit was approved."""
+    """List pull requests, and whether their latest commit is approved."""
     refs = _mirror(context, repository)
     found = pull_requests.pull_requests(refs)
     if context.as_json:
@@ -38,8 +38,8 @@ def list_(context: Context, repository: str) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for pull in found:
-        stands = f"branch {pull.branch} at {pull.branch_tip[:12]}" if pull.branch_tip else "waits"
-        click.echo(f"{pull.number}: {pull.head[:12]} {stands}")
+        approved = f"branch {pull.branch} at {pull.branch_tip[:12]}" if pull.branch_tip else ""
+        click.echo(f"{pull.number}: {pull.head[:12]} {approved or 'not approved'}")
     if not found:
         click.echo(f"{repository} has no pull requests")
 
@@ -50,33 +50,35 @@ def list_(context: Context, repository: str) -> None:
 @click.argument("commit", metavar="COMMIT")
 @click.pass_obj
 def approve(context: Context, repository: str, number: int, commit: str) -> None:
-    """Have the newest commit of a pull request processed.
+    """Approve the latest commit of a pull request for processing.
 
-    COMMIT is the one that you have looked at, all of it: its commands run on the workers, in the
-    sandbox, without secrets or network, and may read what the repository's inputs and subdatasets hold.
-    Results go to the branch pull/NUMBER and nowhere else.  A later commit has to be approved again.
+    Review COMMIT first: its commands run on the workers, in the sandbox, without secrets or network,
+    and can read the inputs and subdatasets of the repository. Results go only to the branch
+    pull/NUMBER. Each later commit needs its own approval.
     """
     settings = context.settings
     if not settings.pull_requests:
         raise Refused(
-            "pull requests are not processed here; set pull_requests = true in the settings to "
-            "let commits of them be approved, one by one"
+            "pull requests are not processed here; to approve single commits of them, set "
+            "pull_requests = true in the settings"
         )
     done = pull_requests.approve_pull(
         _mirror(context, repository), number, commit, branches=settings.branches
     )
-    # The push is announced as any other is; this way it is found without a hook, too.
+    # Requested here too, for repositories without a webhook.
     context.site.plan_requests.request_plan(
         repository, f"refs/heads/{done.branch}", why=f"pull request {number} approved"
     )
     if context.as_json:
         click.echo(json.dumps({"branch": done.branch, "commit": done.head}))
         return
-    click.echo(f"{done.head[:12]} is now branch {done.branch} of {repository} and is processed")
+    click.echo(
+        f"{done.head[:12]} is now branch {done.branch} of {repository} and will be processed"
+    )
 
 
 def _mirror(context: Context, repository: str) -> pull_requests.PullRefs:
     if not is_repository_name(repository):
-        raise UsageError(f"{repository!r} is no repository; write OWNER/REPO")
+        raise UsageError(f"{repository!r} is not a repository; expected OWNER/REPO")
     site: Site = context.site
     return site.repository(repository).mirror

@@ -1,4 +1,4 @@
-"""``tea-runner recompute``: compute datums on the server although their results are known."""
+"""``tea-runner recompute``: compute known results on the server again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts
 
 
-def new_wish() -> str:
-    """A name for what somebody asks for now; later ones sort behind."""
+def new_request_id() -> str:
+    """Id of a recompute request; ids sort by time."""
     return f"{time.time():017.3f}-{uuid.uuid4().hex[:8]}"
 
 
@@ -26,26 +26,27 @@ def new_wish() -> str:
 @click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
 @click.pass_obj
 def command(context: Context, name: str, words: tuple[str, ...]) -> None:
-    """Compute again what is known: a run's pipelines, or some of its datums, or those of a job.
+    """Compute known results on the server again.
 
-    A datum is named by its label or the beginning of its key. The same bytes change nothing; other
-    bytes replace the result, the record says so, and the pipeline is reported as not reproducible.
+    Of a run, of some of its pipelines or datums, or of a job. A datum is named by its label or the
+    first 8 or more digits of its key. Equal bytes change nothing. Different bytes replace the result,
+    and the pipeline is reported as not reproducible.
     """
     found = find_run(context, name)
     if isinstance(found, JobFacts):
         if found.job is None:
-            raise NotFound(f"what job {found.id} was to do is not known any more; name its run")
+            raise NotFound(f"the datums of job {found.id} have expired; name its run")
         repository, branch = found.job.repository, found.job.branch
         wanted = {key: key for _, key in found.job.datums}
         datums = set(wanted)
     else:
         repository, branch = found.run.repository, found.run.branch
-        wanted, datums = _meant(found.run, words)
+        wanted, datums = _requested(found.run, words)
     site = context.site
     scope = scope_of(branch, site.settings.trusted_branches)
     site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
-    site.recompute_requests(repository, branch).add(wanted, new_wish())
-    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="somebody recomputes")
+    site.recompute_requests(repository, branch).add(wanted, new_request_id())
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="recompute requested")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "recompute": sorted(wanted)}
         click.echo(json.dumps(document, indent=1))
@@ -55,10 +56,10 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
         click.echo(f"{what}{more} of {repository} {branch} will be computed again")
 
 
-def _meant(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
-    """Keys and pipelines' names with what people call them; and all keys of these.
+def _requested(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
+    """Keys or names of pipelines with their label, and all keys of these.
 
-    :raises NotFound: when a word is neither.
+    :raises NotFound: when a word is neither a pipeline nor a datum.
     """
     rows = {p.name: [(row[0], row[1]) for row in p.datums] for p in run.pipelines}
     wanted: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""``tea-runner reconcile``: find pushes and jobs that got lost, and mend that."""
+"""``tea-runner reconcile``: a process that finds missed pushes and orphaned jobs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from workers.reconciler import Reconciler
 
 
 @click.command("reconcile")
-@click.option("--once", is_flag=True, help="One round, then end.")
+@click.option("--once", is_flag=True, help="Check once, then stop.")
 @click.pass_obj
 def command(context: Context, once: bool) -> None:
-    """Compare forge and results at start and every minute; plan what is missing."""
+    """Find missed pushes and orphaned jobs, and repair them.
+
+    Compares the forge with the plans at the start and every minute (reconcile.every).
+    """
     reconciler = Reconciler(context.site)
     if once:
         for line in reconciler.round():
             click.echo(line)
         return
     for number in (signal.SIGTERM, signal.SIGINT):
-        # It may end anywhere: whatever it was about to mend, the next one finds again.
+        # Safe at any moment: the next start finds the same problems again.
         signal.signal(number, lambda *_: sys.exit(0))
     reconciler.forever(threading.Event().wait)

@@ -1,4 +1,4 @@
-"""``tea-runner resolve``: the fully expanded, pinned specification of a run."""
+"""``tea-runner resolve``: the pipelines with all defaults, datums and content written out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import click
 import yaml
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.planning.resolved_spec import Document, document
 from tea_runner.flow.resolve_spec import resolve_spec
 
-#: libyaml's, where PyYAML was built with it.
+#: The faster dumper of libyaml, if PyYAML has it.
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -24,16 +24,16 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 @json_option
 @click.pass_obj
 def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
-    """Print the fully expanded, pinned specification: no glob, default or name left open.
+    """Print all pipelines with defaults and datums filled in.
 
-    Every datum with its files and their content, every default written out, as YAML (or JSON,
-    which is faster for very many files). The keys follow from the file alone:
-    tea-runner datums --from FILE computes them again.
+    Every datum with its files and their content, every default, as YAML (or JSON, which is faster
+    for very many files). The keys can be computed from the output alone:
+    tea-runner datums --from FILE
     """
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
-    broken = told(tip)
+    broken = report_problems(tip)
     rows = []
     with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
         for pipeline in tip.pipelines:
@@ -50,5 +50,5 @@ def _yaml(whole: Document) -> str:
     try:
         return str(yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=1000))
     except UnicodeEncodeError:
-        # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
+        # libyaml refuses lone surrogates, which represent bytes that are not UTF-8.
         return str(yaml.safe_dump(whole, sort_keys=False, width=1000))

@@ -1,4 +1,4 @@
-"""A file of ``tea-runner resolve`` in, the keys that its own content gives out."""
+"""Reader of files that ``tea-runner resolve`` wrote."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.present.visible_text import visible
 
 
-class Stated(NamedTuple):
-    """One datum of such a file."""
+class ResolvedDatum(NamedTuple):
+    """One datum of a resolved file."""
 
     pipeline: str
     datum: str
-    #: What the content of the file gives.
+    #: Computed from the content of the file.
     key: str
-    #: What the file says it is.
+    #: Written in the file.
     stated: str
 
 
-def read_resolved(path: Path) -> list[Stated]:
+def read_resolved(path: Path) -> list[ResolvedDatum]:
     """Every datum of the file.
 
     :raises UsageError: when it cannot be read.
@@ -37,7 +37,7 @@ def read_resolved(path: Path) -> list[Stated]:
     except OSError as error:
         raise UsageError(f"--from {path}: cannot be read: {error.strerror}") from error
     try:
-        return [Stated(*row) for row in recompute_keys(_load(data))]
+        return [ResolvedDatum(*row) for row in recompute_keys(_load(data))]
     except ResolvedError as error:
         raise ResolvedError(f"{path}: {error.message}") from error
 
@@ -52,17 +52,17 @@ def _load(data: bytes) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError):
         pass
     try:
-        # Bytes that are no UTF-8 stand as lone surrogates, which libyaml does not take.
+        # libyaml refuses lone surrogates, which represent bytes that are not UTF-8.
         return yaml.safe_load(data)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ResolvedError("it is neither JSON nor YAML") from error
 
 
-class Pinned:
-    """What a run may compute: the datums of one resolved file, by their keys."""
+class PinnedDatums:
+    """The datums of a resolved file, as the only ones that a run may compute."""
 
     def __init__(self, path: Path, only: Iterable[str]) -> None:
-        """Read the file, for these pipelines or for all of it.
+        """Read the file, for some pipelines or all.
 
         :raises UserError: when the file contradicts itself, or has no such pipeline.
         """
@@ -72,8 +72,8 @@ class Pinned:
         for row in rows:
             if row.key != row.stated:
                 raise ResolvedError(
-                    f"{path}: {row.pipeline} {visible(row.datum)}: its content gives the key "
-                    f"{row.key[:12]}, it states {row.stated[:12]}; write it again"
+                    f"{path}: {row.pipeline} {visible(row.datum)}: its content has the key "
+                    f"{row.key[:12]}, but the file states {row.stated[:12]}; run tea-runner resolve again"
                 )
         named = dict.fromkeys(row.pipeline for row in rows)
         for name in sorted(wanted - set(named)):
@@ -85,9 +85,9 @@ class Pinned:
         }
 
     def check(self, work: PipelineInputs) -> None:
-        """See that a pipeline's datums here are exactly those of the file.
+        """Check that a pipeline's datums are exactly those of the file.
 
-        :raises UserError: with the first that is not, and how to go on.
+        :raises UserError: for the first difference.
         """
         stated = self._keys[work.pipeline.name]
         here = {item.label: item.key for item in work.keyed}
@@ -98,6 +98,6 @@ class Pinned:
             if label in stated and label in here:
                 how = f"another key here: {here[label][:12]}, not {stated[label][:12]}"
             raise UserError(
-                f"{work.pipeline.name} {visible(label)}: {how}; {self._path} was made of other "
-                "content. Next: git switch to its commit, or tea-runner why tells what changed"
+                f"{work.pipeline.name} {visible(label)}: {how}; {self._path} was made from other "
+                "content; switch to its commit, or run tea-runner why to see what changed"
             )

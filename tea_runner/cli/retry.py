@@ -1,4 +1,4 @@
-"""``tea-runner retry``: try again what failed or was cancelled; what is known stays."""
+"""``tea-runner retry``: run failed and cancelled datums again."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from tea_runner.core.planning.run_status import JobFacts, RunStatus
 @click.argument("name", metavar="RUN|JOB")
 @click.pass_obj
 def command(context: Context, name: str) -> None:
-    """Try again what failed or was cancelled in a run or a job; what is known stays."""
+    """Run failed and cancelled datums again.
+
+    Of a run or of a job. Known results are kept.
+    """
     found = find_run(context, name)
     keys = _keys(context, found)
     if isinstance(found, JobFacts):
         if found.job is None:
-            raise NotFound(f"what job {found.id} was to do is not known any more; push again")
+            raise NotFound(f"the datums of job {found.id} have expired; push again")
         repository, branch = found.job.repository, found.job.branch
     else:
         repository, branch = found.run.repository, found.run.branch
     site = context.site
     scope = scope_of(branch, context.settings.trusted_branches)
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
-    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="somebody retries")
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="retry requested")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}
         click.echo(json.dumps(document, indent=1))
     elif forgotten:
         what = "1 datum" if forgotten == 1 else f"{forgotten} datums"
-        click.echo(f"{what} will be tried again; {repository} {branch} is planned now")
+        click.echo(f"{what} will run again; {repository} {branch} is planned now")
     else:
-        click.echo(f"No datum has failed for good; {repository} {branch} is planned again")
+        click.echo(f"No datum has failed; {repository} {branch} is planned again")
 
 
 def _keys(context: Context, found: RunStatus | JobFacts) -> list[str]:
-    """The datums that did not succeed, as far as anybody remembers."""
+    """Keys of the failed and cancelled datums."""
     if isinstance(found, JobFacts):
         return [key for _, key in found.datums]
     keys = {

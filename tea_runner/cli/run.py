@@ -1,4 +1,4 @@
-"""``tea-runner run``: carry out the plan here, as workers would, without any server."""
+"""``tea-runner run``: run the plan of the checked-out branch on this machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset
-from tea_runner.cli.recompute import new_wish
-from tea_runner.cli.resolved_file import Pinned
+from tea_runner.cli.recompute import new_request_id
+from tea_runner.cli.resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
@@ -24,7 +24,7 @@ from tea_runner.present.visible_text import visible
 
 @click.command("run")
 @click.argument("pipelines", nargs=-1)
-@click.option("-n", "--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the plan; run nothing.")
 @click.option(
     "-j",
     "--jobs",
@@ -32,24 +32,24 @@ from tea_runner.present.visible_text import visible
     type=click.IntRange(1),
     default=None,
     metavar="N",
-    help="Jobs at once (worker.count).",
+    help="Number of parallel jobs (worker.count).",
 )
 @click.option(
     "--sandbox",
     type=click.Choice(["bwrap", "off"]),
     default=None,
-    help="Where commands run; off gives them all your rights (sandbox.kind).",
+    help="Sandbox of commands; off gives them all your rights (sandbox.kind).",
 )
 @click.option(
-    "--recompute", is_flag=True, help="Compute these pipelines or datums although they are known."
+    "--recompute", is_flag=True, help="Compute known results of these pipelines or datums again."
 )
 @click.option(
     "--from",
     "source",
     metavar="FILE",
-    help="Run what a file of tea-runner resolve states, and nothing else.",
+    help="Run only the datums of a file written by tea-runner resolve.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def command(
     context: Context,
@@ -61,28 +61,29 @@ def command(
     source: str | None,
     yes: bool,
 ) -> int:
-    """Run what is new or changed and commit the results to the branch that is checked out.
+    """Run new and changed datums here; commit the results.
 
-    With --recompute also what is known, and a datum may be named in a pipeline's place, by its label
-    or the beginning of its key. Other bytes than before are committed and reported.
+    The results commit goes to the branch that is checked out.
 
-    With --from the datums and keys have to be those of the file, pipeline by pipeline, before anything of
-    it runs: the dataset has the content, the file says what is to be computed of it.
+    With --recompute, known results are computed again, and an argument may also be a datum: its label
+    or the first 8 or more digits of its key. Results with different bytes are committed and reported.
+
+    With --from, the datums and keys of each pipeline must be those of the file before it runs.
     """
     if source is not None and recompute:
-        raise UsageError("--from and --recompute: only one of them; a file states known keys too")
+        raise UsageError("--from and --recompute cannot be combined")
     if sandbox:
         context = context.with_flags({"sandbox.kind": sandbox})
     session = open_dataset(context)
-    wishes = None
-    pinned = Pinned(context.directory / source, pipelines) if source is not None else None
+    requests = None
+    pinned = PinnedDatums(context.directory / source, pipelines) if source is not None else None
     if pinned is not None:
         pipelines = pinned.pipelines
     if recompute:
-        words, pipelines = wished(session.plan("HEAD"), pipelines)
+        words, pipelines = requested(session.plan("HEAD"), pipelines)
         ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
-        wishes = LocalRecomputeRequests(words, new_wish(), ledger.add_verdict)
-    planned = session.plan("HEAD", pipelines, wishes.pending() if wishes else None)
+        requests = LocalRecomputeRequests(words, new_request_id(), ledger.add_verdict)
+    planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
     check_names(planned, pipelines)
     if planned.plan.problems:
         for problem in planned.plan.problems:
@@ -104,20 +105,20 @@ def command(
         session,
         pipelines,
         workers or context.settings.worker.count,
-        wishes,
+        requests,
         lambda: _check(pinned, session.plan("HEAD", pipelines)),
     )
-    code = _tell(context, advance)
-    verdicts = wishes.verdicts if wishes is not None else []
+    code = _report(context, advance)
+    verdicts = requests.verdicts if requests is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
 
 
-def _check(pinned: Pinned | None, planned: PlannedCommit) -> None:
-    """See that what is about to run is what the file states.
+def _check(pinned: PinnedDatums | None, planned: PlannedCommit) -> None:
+    """Check the plan against the file.
 
-    A pipeline that waits for another's results has its turn once those are there.
+    A pipeline that waits for results of another is checked when it is planned.
     """
     if pinned is None:
         return
@@ -127,10 +128,10 @@ def _check(pinned: Pinned | None, planned: PlannedCommit) -> None:
             pinned.check(work)
 
 
-def wished(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
-    """Keys and pipelines' names that the words stand for, and the pipelines that they concern.
+def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """Keys or names of pipelines to compute again, and the pipelines that have them.
 
-    :raises NotFound: when a word is neither.
+    :raises NotFound: when a name is neither a pipeline nor a datum.
     """
     every = tuple(planned.works)
     words: list[str] = []
@@ -156,7 +157,7 @@ def wished(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], t
     return words, tuple(dict.fromkeys(concerned))
 
 
-def _tell(context: Context, advance: AdvanceResult) -> int:
+def _report(context: Context, advance: AdvanceResult) -> int:
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [
@@ -175,7 +176,7 @@ def _tell(context: Context, advance: AdvanceResult) -> int:
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
         text = status_text.status(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
-            # What there is to do next stands at the end; only a forge's line has to be short.
+            # The next step is at the end; only the line on a forge must be short.
             text = " ".join(progress.detail.split())
         line = f"run({word or progress.state}): {progress.pipeline} [{text}]"
         if progress.commit and progress.commit in advance.results:

@@ -1,4 +1,4 @@
-"""A dataset's pipelines in, all their jobs done by threads of this process and settled out."""
+"""Run all jobs of a dataset in threads of this process, and commit the results."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def run_locally(
     session: OpenDataset,
     only: tuple[str, ...],
     workers: int,
-    wishes: LocalRecomputeRequests | None = None,
+    requests: LocalRecomputeRequests | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> AdvanceResult:
-    """Plan, do the jobs, settle, until nothing is left to do.
+    """Plan, run jobs and publish until nothing is left to do.
 
-    :param check: raises when what is planned now may not run.
+    :param check: called before jobs run; raises an error when the plan is not allowed.
     """
     branch = session.clone.clone.head()
-    advancer = session.advancer(only, wishes)
+    advancer = session.advancer(only, requests)
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []
@@ -44,15 +44,15 @@ def run_locally(
             results += advance.results
             jobs = session.queue.take()
             if not jobs:
-                # What was published in an earlier round says what was done.
+                # The counts of a pipeline are those of the round that published it.
                 pipelines = {**advance.pipelines, **published}
                 return replace(advance, pipelines=pipelines, results=results)
             check()
-            _do_all(session, jobs, workers, progress)
+            _run_jobs(session, jobs, workers, progress)
 
 
-def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progress) -> None:
-    """All jobs, on so many threads; each thread has its own pipes to git and git-annex."""
+def _run_jobs(session: OpenDataset, jobs: list[Job], workers: int, progress: Progress) -> None:
+    """Run all jobs in threads; each thread has its own git and git-annex processes."""
     names = dict.fromkeys(job.pipeline for job in jobs)
     bars = {
         name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
@@ -64,9 +64,9 @@ def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progr
     stop = threading.Event()
     broken: list[BaseException] = []
 
-    def work() -> None:
+    def run_queued() -> None:
         site = session.context.site
-        shop = JobRunner(site.clone(session.context.directory), worker_dependencies(site))
+        runner = JobRunner(site.clone(session.context.directory), worker_dependencies(site))
         try:
             while not stop.is_set():
                 try:
@@ -74,7 +74,7 @@ def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progr
                 except queue.Empty:
                     return
                 lines: list[bytes] = []
-                report = shop.run(job, lines.append, stop.is_set)
+                report = runner.run(job, lines.append, stop.is_set)
                 session.queue.failed.update(report.failures)
                 if report.failures:
                     _keep_log(session, job, lines, progress.console)
@@ -83,9 +83,9 @@ def _do_all(session: OpenDataset, jobs: list[Job], workers: int, progress: Progr
             broken.append(error)
             stop.set()
         finally:
-            shop.close()
+            runner.close()
 
-    threads = [threading.Thread(target=work) for _ in range(min(workers, len(jobs)))]
+    threads = [threading.Thread(target=run_queued) for _ in range(min(workers, len(jobs)))]
     for thread in threads:
         thread.start()
     try:
@@ -106,8 +106,8 @@ def _keep_log(session: OpenDataset, job: Job, lines: list[bytes], console: Conso
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.id}.log"
     path.write_bytes(b"".join(lines))
-    said = f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}"
-    console.print(said, markup=False, highlight=False, soft_wrap=True)
+    text = f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _progress(quiet: bool) -> Progress:

@@ -1,4 +1,4 @@
-"""``tea-runner runs``: the runs that are remembered, newest first."""
+"""``tea-runner runs``: the latest runs, newest first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import listed, word
+from tea_runner.cli.find_runs import listed_status, styled_state
 from tea_runner.cli.main import Context
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
@@ -19,17 +19,25 @@ _ALL = 2000
 
 @click.command("runs")
 @click.argument("repository", default="")
-@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("--state", type=click.Choice(STATES), help="List only runs in this state.")
 @click.option(
-    "-n", "number", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
+    "-n",
+    "number",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Maximum number of runs.",
 )
 @click.pass_obj
 def command(context: Context, repository: str, state: str | None, number: int) -> None:
-    """List runs, of one REPOSITORY (owner/name) or of all."""
+    """List runs.
+
+    Of one REPOSITORY (owner/name), or of all.
+    """
     heads = context.site.runs.recent(_ALL if state else number, repository)
     rows = []
     for head in heads:
-        row = listed(context, head)
+        row = listed_status(context, head)
         if state in (None, row.state):
             rows.append(row)
         if len(rows) == number:
@@ -39,13 +47,13 @@ def command(context: Context, repository: str, state: str | None, number: int) -
         return
     if not rows and not context.quiet:
         of = f" of {repository}" if repository else ""
-        click.echo(f"No runs{of}{f' are {state}' if state else ' are remembered'}.", err=True)
+        click.echo(f"No runs{of}{f' in state {state}' if state else ''}.", err=True)
     now = time.time()
     for row in rows:
         run = row.run
         took = row.seconds if row.ended else now - run.started
         click.echo(
-            f"{word(row.state)}  {run.id}  {visible(run.repository)}  {visible(run.branch)}  "
+            f"{styled_state(row.state)}  {run.id}  {visible(run.repository)}  {visible(run.branch)}  "
             f"{run.commit[:10]}  {state_words.counts_text(row.numbers) or 'no datums'}  "
             f"{human_units.ago(run.started, now)}, {human_units.duration(took)}  "
             f"{visible(run.title)}".rstrip()

@@ -1,4 +1,4 @@
-"""``tea-runner serve``: the receiver of deliveries and the pages, under gunicorn."""
+"""``tea-runner serve``: the receiver of webhooks and the pages, under gunicorn."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tea_runner.web.wsgi import FLAGS
 @click.command("serve")
 @click.pass_obj
 def command(context: Context) -> None:
-    """Receive deliveries and show the pages.
+    """Start the receiver of webhooks and the pages.
 
-    A planner and a worker do what pushes ask for; `tea-runner up` runs all of them on one host.
+    Planner, reconciler and workers are processes of their own; tea-runner up starts all of them.
     """
     require_port(context)
     require_queue(context)
-    handed = {
+    options = {
         "config": str(context.config) if context.config else None,
         "flags": {name: str(value) for name, value in context.flags.items()},
     }
     env = {
         **context.variables,
-        FLAGS: json.dumps(handed),
+        FLAGS: json.dumps(options),
         FORMAT_VARIABLE: context.settings.log.format,
     }
     _allow_open_files(OPEN_FILES)

@@ -1,4 +1,4 @@
-"""``tea-runner show``: one run or one job in full."""
+"""``tea-runner show``: one run or one job with all details."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import find_run, say, word
+from tea_runner.cli.find_runs import echo_visible, find_run, styled_state
 from tea_runner.cli.main import Context
 from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
 from tea_runner.core.planning.states import STATES
@@ -25,7 +25,10 @@ _SHOWN = 40
 @click.option("--all", "everything", is_flag=True, help="List every datum.")
 @click.pass_obj
 def command(context: Context, name: str, everything: bool) -> None:
-    """Show one run or job in full. A run may be named by its id, its commit or its repository."""
+    """Show one run or job.
+
+    A run is named by its id, its commit or its repository (the latest run).
+    """
     found = find_run(context, name)
     if isinstance(found, JobFacts):
         _show_job(context, found)
@@ -38,15 +41,15 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
         click.echo(json.dumps(run_document(row), indent=1))
         return
     run = row.run
-    click.echo(f"{word(row.state).rstrip()}  {state_words.run_sentence(row)}")
-    say(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
-    say(
-        f"began {human_units.moment(run.started)}"
+    click.echo(f"{styled_state(row.state).rstrip()}  {state_words.run_sentence(row)}")
+    echo_visible(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
+    echo_visible(
+        f"started {human_units.moment(run.started)}"
         + (f", pushed by {run.author}" if run.author else "")
     )
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
-        say(f"problem: {problem}")
+        echo_visible(f"problem: {problem}")
     boxes = [
         Box(name=each.name, state=each.state, note=state_words.progress(each))
         for each in row.pipelines
@@ -58,9 +61,9 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     for each in row.pipelines:
         if each.commit:
             page = forge_page(forge.kind, forge.url, run.repository, each.commit)
-            say(f"results({each.name}): {page or each.commit}")
+            echo_visible(f"results({each.name}): {page or each.commit}")
         if state_words.pipeline_remark(each):
-            say(f"{each.state}({each.name}): {state_words.pipeline_remark(each)}")
+            echo_visible(f"{each.state}({each.name}): {state_words.pipeline_remark(each)}")
     _show_datums(row, everything)
 
 
@@ -76,7 +79,7 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
         click.echo()
     for name, datum in rows if everything else rows[:_SHOWN]:
         line = f"{datum.state}({datum.reason}): {name} {datum.label}  {datum.why}"
-        say(
+        echo_visible(
             line
             + (f"; {datum.error}" if datum.error else "")
             + (f"  {datum.job[:10]}" if datum.job else "")
@@ -93,7 +96,7 @@ def _show_job(context: Context, facts: JobFacts) -> None:
         click.echo(json.dumps(document, indent=1))
         return
     stopping = "  stopping" if facts.stopping else ""
-    click.echo(f"{word(facts.state).rstrip()}{stopping}")
+    click.echo(f"{styled_state(facts.state).rstrip()}{stopping}")
     until = facts.ended or (time.time() if facts.state == "running" else 0.0)
     took = until - facts.started if facts.started and until else None
     for name, value in (
@@ -103,8 +106,8 @@ def _show_job(context: Context, facts: JobFacts) -> None:
         ("pipeline", document["pipeline"]),
         ("attempt", str(facts.attempt or "none yet")),
         ("worker", facts.worker),
-        ("asked for", human_units.moment(facts.created)),
-        ("began", human_units.moment(facts.started)),
+        ("queued", human_units.moment(facts.created)),
+        ("started", human_units.moment(facts.started)),
         ("took", human_units.duration(took)),
         ("fetched", human_units.size(facts.fetched)),
         ("error", facts.error),
@@ -113,5 +116,5 @@ def _show_job(context: Context, facts: JobFacts) -> None:
             click.echo(f"{name + ':':11}{visible(value)}")
     click.echo(f"{'page:':11}{context.settings.web_url}/jobs/{facts.id}")
     for datum in document["datums"]:
-        say(f"{facts.state}({datum['reason'] or '?'}): {datum['datum']}  {datum['why']}")
+        echo_visible(f"{facts.state}({datum['reason'] or '?'}): {datum['datum']}  {datum['why']}")
     click.echo(f"log: tea-runner logs {facts.id[:10]}")

@@ -1,8 +1,4 @@
-"""Settings in, silence or the sentence that says why a server cannot start here out.
-
-What is found before anything was started is one line on the terminal; found later it is a line in
-the log of a process that is started again and again.
-"""
+"""Checks before a server starts, so that a problem is one line on the terminal."""
 
 from __future__ import annotations
 
@@ -20,34 +16,36 @@ _LAST_PORT = 65535
 
 
 def require_sandbox(context: Context) -> None:
-    """The sandbox that policy asks for, where commands run on this host itself.
+    """Check the sandbox, if commands run on this host.
 
-    :raises Refused: when it is missing; nothing falls back silently.
+    :raises Refused: when it is not available.
     """
     if "host" not in context.settings.environments:
         return
     refusal = context.site.host.check()
     if refusal:
-        raise Refused(f'{refusal}; or decide to run without a sandbox: sandbox.kind = "off"')
+        raise Refused(f'{refusal}; or run commands without a sandbox: sandbox.kind = "off"')
 
 
 def require_queue(context: Context) -> None:
-    """An address of Redis; whether it answers is another matter, because it may come later.
+    """Check that Redis has a URL; the server itself may start later.
 
-    :raises SettingsError: when none is known.
+    :raises SettingsError: when it has none.
     """
     _ = context.site.redis_url
 
 
 def require_port(context: Context) -> None:
-    """The port of the pages is a port, and free.
+    """Check that the port of the pages is valid and free.
 
-    :raises SettingsError: when it is none.
-    :raises OutsideError: when somebody listens there, or we may not.
+    :raises SettingsError: when host or port is not valid.
+    :raises OutsideError: when the port is in use or not permitted.
     """
     web = context.settings.web
     if not 0 < web.port <= _LAST_PORT:
-        raise SettingsError(f"web.port: {web.port} is no port; choose one from 1 to {_LAST_PORT}")
+        raise SettingsError(
+            f"web.port: {web.port} is not a port; choose one from 1 to {_LAST_PORT}"
+        )
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             web.host or None, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -56,20 +54,20 @@ def require_port(context: Context) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        text = f"web.host: {web.host} is no address of this machine; 127.0.0.1 is, and 0.0.0.0"
+        text = f"web.host: {web.host} is not an address of this machine; use 127.0.0.1 or 0.0.0.0"
         raise SettingsError(text) from error
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        what = "somebody else listens there" if taken else str(error.strerror)
-        step = "stop that, or choose another port: -c web.port=PORT" if taken else "see web.host"
+        what = "the port is in use" if taken else str(error.strerror)
+        step = "choose another one: -c web.port=PORT" if taken else "check web.host"
         raise OutsideError(f"{web.host}:{web.port}: {what}; {step}") from error
 
 
 @contextlib.contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """The only one that runs servers on this state folder; the kernel ends it with the process.
+def state_lock(state: Path) -> Iterator[None]:
+    """Lock the state folder for the servers of this process; the kernel releases the lock.
 
-    :raises OutsideError: when there is another.
+    :raises OutsideError: when another process holds the lock.
     """
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (state / "up.lock").open("ab") as lock:
@@ -77,7 +75,7 @@ def alone(state: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutsideError(
-                f"{state}: another tea-runner runs its servers on this folder; end that one with "
-                "Ctrl-C, or take another folder: -c state=DIR"
+                f"{state}: another tea-runner uses this folder; stop it with "
+                "Ctrl-C, or choose another folder: -c state=DIR"
             ) from error
         yield

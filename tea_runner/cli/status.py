@@ -1,4 +1,4 @@
-"""``tea-runner status``: which results in the tree are what the pipelines would make now."""
+"""``tea-runner status``: which results of the commit are current."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_dataset, told
+from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.flow.check_freshness import check_freshness
@@ -17,24 +17,24 @@ from tea_runner.present.freshness_text import results_lines, results_rows
 @click.command("status")
 @click.argument("pipelines", nargs=-1)
 @at_option
-@click.option("--all", "everything", is_flag=True, help="List current results, too.")
-@click.option("--exit-code", is_flag=True, help="End with 4 when something is not current.")
+@click.option("--all", "everything", is_flag=True, help="List current results too.")
+@click.option("--exit-code", is_flag=True, help="Exit with 4 when a result is not current.")
 @json_option
 @click.pass_obj
 def command(
     context: Context, pipelines: tuple[str, ...], at: str, everything: bool, exit_code: bool
 ) -> int:
-    """Show which results are current, stale (and by what), missing or orphaned.
+    """Show which results are current, stale or missing.
 
-    From keys alone: nothing is fetched, nothing is run. Orphaned results belong to a datum that is
-    gone (the next run removes them) or to a pipeline that is gone (remove them with git rm).
+    Nothing is fetched or run. Orphaned results belong to a datum that no longer exists (the next run
+    removes them) or to a removed pipeline (remove them with git rm).
     """
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
     with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
         results = check_freshness(tip, pipelines, begin=show)
-    broken = told(tip) or any(each.problem for each in results)
+    broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
         click.echo(json.dumps({"commit": tip.tree.commit, "pipelines": rows}, indent=1))

@@ -1,4 +1,4 @@
-"""``tea-runner up``: everything on this host, until Ctrl-C."""
+"""``tea-runner up``: a server with workers on this host, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from tea_runner.cli.main import Context
 
 
 @click.command("up")
-@click.option("-j", "--workers", type=click.IntRange(1), help="Workers (worker.count).")
+@click.option("-j", "--workers", type=click.IntRange(1), help="Number of workers (worker.count).")
 @click.pass_obj
 def command(context: Context, workers: int | None) -> None:
-    """Run queue, receiver, planner, reconciler and workers here, until Ctrl-C.
+    """Start a server with workers on this host.
 
-    Without a forge in the settings, a small one is run as well.
+    Redis, receiver, planner, reconciler and workers run until Ctrl-C. Without a forge in the
+    settings, the embedded forge runs as well.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,6 +43,6 @@ def command(context: Context, workers: int | None) -> None:
         else:
             click.echo(f"forge:   {stack.context.settings.forge.url}")
             click.echo("Connect a repository: tea-runner hook add OWNER/REPO")
-        click.echo("\nCtrl-C ends it.")
+        click.echo("\nStop with Ctrl-C.")
         stack.run(stop.wait)
         click.echo("stopping …")

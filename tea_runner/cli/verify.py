@@ -1,4 +1,4 @@
-"""``tea-runner verify``: compute datums again in scratch and compare; nothing is written."""
+"""``tea-runner verify``: compute known results again in a temporary directory and compare."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli.exec import bench, environment_for
+from tea_runner.cli.exec import datum_runner, environment_for
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.commit_view import CommitView
@@ -26,14 +26,16 @@ from workers.run_datums import ComputedDatum
 @click.command("verify")
 @click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
 @at_option
-@click.option("--ledger", "only_ledger", is_flag=True, help="Only show what was found so far.")
+@click.option(
+    "--ledger", "only_ledger", is_flag=True, help="Only show the counts of earlier checks."
+)
 @json_option
 @click.pass_obj
 def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool) -> int:
-    """Compute known results again in scratch, and compare the bytes with those that are recorded.
+    """Compute known results again and compare the bytes.
 
-    Nothing is written into the dataset; .git/tea-ledger.json counts which pipelines give the same
-    bytes. Ends with 1 when something differs or fails.
+    The dataset is not changed. .git/tea-ledger.json counts per pipeline how many results had the
+    same bytes. The exit code is 1 when a result differs or fails.
     """
     session = open_dataset(context)
     ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
@@ -41,7 +43,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
         _show(context, ledger)
         return 0
     tip = session.tip(at)
-    broken = told(tip)
+    broken = report_problems(tip)
     verdicts = []
     for verdict in verify_datums(tip, words, functools.partial(_compute, session, tip)):
         verdicts.append(verdict)
@@ -61,7 +63,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
         ]
         click.echo(json.dumps(rows, indent=1))
     elif not verdicts and not broken:
-        click.echo("There is no result to verify; tea-runner run makes some.")
+        click.echo("There is no result to verify; compute some with: tea-runner run")
     return 1 if broken or any(v.outcome in ("differs", "failed") for v in verdicts) else 0
 
 
@@ -69,7 +71,7 @@ def _compute(
     session: OpenDataset, tip: CommitView, work: PipelineInputs, wanted: Sequence[tuple[str, str]]
 ) -> Iterator[ComputedDatum]:
     """Compute datums in a temporary directory, which is removed at the end."""
-    runner = bench(session, tip, environment_for(session.context, work.pipeline))
+    runner = datum_runner(session, tip, environment_for(session.context, work.pipeline))
     base = Path(tempfile.mkdtemp(prefix="tea-verify-"))
     try:
         yield from runner.run(tip, work, wanted, base, job_id="verify", write_log=lambda _: None)
@@ -90,4 +92,4 @@ def _show(context: Context, ledger: ReproducibilityLedger) -> None:
             )
         )
     if not pipelines:
-        click.echo("Nothing was verified here yet.")
+        click.echo("No results were verified yet.")

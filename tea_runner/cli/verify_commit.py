@@ -1,4 +1,4 @@
-"""``tea-runner verify-commit``: whether a results commit is signed, and is what its inputs make."""
+"""``tea-runner verify-commit``: check signature and content of a results commit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tea_runner.flow.check_commit import check_commit
     "--signers",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Whose signatures count: a list as ssh-keygen(1) describes it under ALLOWED "
-    "SIGNERS, kept outside of the dataset (bot.allowed_signers).",
+    help="List of accepted signers in the format of ssh-keygen(1), ALLOWED SIGNERS, outside of "
+    "the dataset (bot.allowed_signers).",
 )
-@click.option("--unsigned", is_flag=True, help="Do not ask for a signature.")
+@click.option("--unsigned", is_flag=True, help="Do not require a signature.")
 @click.pass_obj
 def command(context: Context, commit: str, signers: Path | None, unsigned: bool) -> int:
-    """Check a results commit without any server: signature, keys, record, outputs.
+    """Check signature, keys and outputs of a results commit.
 
-    The commit is made again from the commit it builds on and from its own outputs; everything that
-    was changed by hand gives another one. Ends with 1 when something is wrong.
+    The commit is built again from its parent and its outputs and compared: any manual edit is
+    detected. No server is needed. The exit code is 1 when there is a problem.
     """
     session = open_dataset(context)
     try:
@@ -71,7 +71,7 @@ def _check(
         return 1
     signed = f", signed by {who}" if who else ""
     click.echo(
-        f"ok: {tip.tree.commit[:12]} is what pipeline {verdict.pipeline} makes: {verdict.datums} datums, "
+        f"ok: {tip.tree.commit[:12]} is the result of pipeline {verdict.pipeline}: {verdict.datums} datums, "
         f"{verdict.outputs} outputs{signed}"
     )
     return 0
@@ -81,17 +81,17 @@ def _signer(context: Context, raw: bytes, signers: Path | None, worktree: Path) 
     signers = signers or context.settings.bot.allowed_signers
     if signers is None:
         raise UsageError(
-            "whose signatures count? name a list with --signers or bot.allowed_signers, "
-            "or ask for none with --unsigned"
+            "no list of signers is set; name one with --signers or bot.allowed_signers, "
+            "or use --unsigned"
         )
     if not signers.is_file():
         raise UsageError(f"--signers {signers}: there is no such file")
     if signers.resolve().is_relative_to(worktree.resolve()):
         raise UsageError(
-            f"--signers {signers} lies in the dataset, where whoever may push may change it; "
+            f"--signers {signers} is in the dataset, where everybody who can push can change it; "
             f"keep it elsewhere"
         )
     payload, signature = split_signature(raw)
     if signature is None:
-        raise Refused("it is not signed")
+        raise Refused("the commit is not signed")
     return check_signature(payload, signature, signers, context.variables)

@@ -1,4 +1,4 @@
-"""``tea-runner wait``: until a run has ended; the exit code is the verdict."""
+"""``tea-runner wait``: wait for the end of a run; the exit code is its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import say, stands
+from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run_status import RunStatus
@@ -22,18 +22,18 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 @click.command("wait")
 @click.argument("run")
 @click.option(
-    "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up after so long."
+    "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Maximum time to wait."
 )
 @click.pass_obj
 def command(context: Context, run: str, timeout: float | None) -> int:
-    """Wait for the end of a RUN, named by its id, commit or repository.
+    """Wait for the end of a run.
 
-    Ends with 0 when all is done or reused, with 1 when something failed, was cancelled or is
-    blocked, with 4 when the time is over before the run is.  A whole commit may be one that was
-    pushed just now and that no run is known of yet: tea-runner wait $(git rev-parse HEAD)
+    RUN is an id, a commit or a repository. The exit code is 0 when all datums are done or reused,
+    1 when one failed, was cancelled or is blocked, and 4 at the timeout. A full commit id may be
+    given before the run exists: tea-runner wait $(git rev-parse HEAD)
     """
     until = None if timeout is None else time.monotonic() + timeout
-    told = ""
+    printed = ""
     while True:
         row = _look(context, run)
         if row is not None and row.ended:
@@ -41,11 +41,11 @@ def command(context: Context, run: str, timeout: float | None) -> int:
         line = (
             f"{row.state}: {state_words.run_sentence(row)}"
             if row
-            else "no run of this commit is known yet"
+            else "there is no run of this commit yet"
         )
-        if line != told and not context.quiet and not context.as_json:
+        if line != printed and not context.quiet and not context.as_json:
             click.echo(line, err=True)
-            told = line
+            printed = line
         if until is not None and time.monotonic() >= until:
             _tell(context, row)
             return 4
@@ -56,7 +56,7 @@ def command(context: Context, run: str, timeout: float | None) -> int:
 
 def _look(context: Context, name: str) -> RunStatus | None:
     try:
-        return stands(context, context.site.runs.find(name))
+        return status_of(context, context.site.runs.find(name))
     except NotFound:
         if _WHOLE_COMMIT.fullmatch(name):
             return None
@@ -67,4 +67,4 @@ def _tell(context: Context, row: RunStatus | None) -> None:
     if context.as_json:
         click.echo(json.dumps(run_head(row) if row else None, indent=1))
     elif row is not None:
-        say(f"{row.state}: {state_words.run_sentence(row)}  {row.run.id}")
+        echo_visible(f"{row.state}: {state_words.run_sentence(row)}  {row.run.id}")

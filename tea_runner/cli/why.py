@@ -1,4 +1,4 @@
-"""``tea-runner why``: why a path or a datum ran, will run, or is reused."""
+"""``tea-runner why``: why a datum runs or is reused, and what made a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import OpenDataset, open_dataset, told
+from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
@@ -22,7 +22,7 @@ from tea_runner.present.visible_text import visible
 from tea_runner.present.why_text import why_lines, why_row
 
 _SHOWN = 20
-#: Names that a mistyped one is compared with, of each pipeline.
+#: Names per pipeline that a mistyped name is compared with.
 _COMPARED = 2000
 
 
@@ -32,15 +32,15 @@ _COMPARED = 2000
 @json_option
 @click.pass_obj
 def command(context: Context, words: tuple[str, ...], at: str) -> int:
-    """Explain why a datum ran, will run, or is reused; and what made a file.
+    """Explain why a datum runs, or what made a file.
 
-    A datum is named as tea-runner datums lists it (with or without its pipeline), or by the
-    beginning of its key; a path may be a result, an input, or code.
+    A datum is named as tea-runner datums lists it (with or without its pipeline), or by the first 8
+    or more digits of its key. A path may be a result, an input, or code.
     """
     session = open_dataset(context)
     with progress_line(context, lambda: session.clone.mirror.objects.reads):
         planned = session.plan(at)
-        broken = bool(planned.plan.problems) and told(planned.tip)
+        broken = bool(planned.plan.problems) and report_problems(planned.tip)
         word = " ".join(words)
         path = _path(session, context.directory, word)
         meant = find(planned, word, path)
@@ -74,7 +74,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
 
 
 def _path(session: OpenDataset, directory: Path, word: str) -> str:
-    """The word as a path in the dataset, seen from the folder in which the person is."""
+    """A path as typed in *directory*, relative to the dataset."""
     top = session.clone.clone.worktree.resolve()
     full = Path(os.path.normpath(directory.resolve() / word))
     return full.relative_to(top).as_posix() if full.is_relative_to(top) else word
@@ -88,22 +88,22 @@ def _open(session: OpenDataset, commit: str) -> CommitView | None:
 
 
 def _made(session: OpenDataset, commit: str, path: str) -> Made | None:
-    """The commit that last wrote a path: for results, the one with the run record."""
+    """The commit that last wrote a path; for results it has the run record."""
     out = session.clone.mirror.git("log", "-1", "--format=%H %s", commit, "--", path, check=False)
     found, _, subject = out.decode("utf-8", "replace").strip().partition(" ")
     return Made(found, subject) if found else None
 
 
 def _unknown(planned: PlannedCommit, word: str, path: str) -> str:
-    """What to say when the word means nothing."""
+    """Message for a word that is neither a datum nor a path."""
     specs = [each.name for each in planned.tip.pipelines if each.spec_path == path]
     if specs:
-        return f"{path} says what {specs[0]} is; ask tea-runner why {specs[0]}"
+        return f"{path} defines {specs[0]}; run tea-runner why {specs[0]}"
     works = planned.works.values()
     known = [item.label for work in works for item in work.keyed[:_COMPARED]]
     known += [p for work in works for d in work.datums[:_COMPARED] for p in work.input_paths(d)]
     if planned.tip.tree.entry(path) is not None:
-        return f"{path} is in this commit, but no pipeline reads or makes it"
+        return f"{path} is in this commit, but no pipeline reads or writes it"
     near = difflib.get_close_matches(word, known, 1)
     if near:
         return f"there is no datum or path {word}; did you mean {near[0]}?"

@@ -1,4 +1,4 @@
-"""``tea-runner worker``: do jobs on this host, one after the other."""
+"""``tea-runner worker``: a process that runs jobs, one after the other."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from workers.job_worker import JobWorker, worker_name
 
 
 @click.command("worker")
-@click.option("--burst", is_flag=True, help="End when nothing is left to do (batch systems).")
+@click.option("--burst", is_flag=True, help="Stop when the queue is empty (for batch systems).")
 @click.pass_obj
 def command(context: Context, burst: bool) -> None:
-    """Do jobs on this host until told to stop. Start as many as you like, anywhere."""
+    """Start a worker on this host.
+
+    Any number of workers may run, on any hosts.
+    """
     site = context.site
     require_sandbox(context)
     name = worker_name("worker")

@@ -1,1 +1,1 @@
-"""Values to words and pictures, the same for terminal, pages and forge."""
+"""Texts, tables and pictures for terminal, pages and forge."""

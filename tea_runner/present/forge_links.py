@@ -1,4 +1,4 @@
-"""Repositories and commits in, their pages on the forge and the commands that repeat work out."""
+"""Links to pages of the forge, and commands that repeat a job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
-    """Where the forge shows a repository, or one of its commits; empty where it has no pages."""
+    """URL of the forge's page of a repository or commit; empty if the forge has no pages."""
     if kind != "gitea":
         return ""
     page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
@@ -17,10 +17,10 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
 def repeat(
     *, remote: str, repository: str, commit: str, pipeline: str, results: str, home: str, key: str
 ) -> list[str]:
-    """What to type on any computer to do a job again.
+    """Commands that repeat a job on any computer.
 
-    :param results: the results commit, empty when there is none (yet).
-    :param key: of a datum that has a record of its own, empty otherwise.
+    :param results: the results commit; empty without one.
+    :param key: key of a datum with a run record of its own, else empty.
     """
     name = repository.rpartition("/")[2] or repository
     lines = [f"git clone {shlex.quote(remote)}", f"cd {shlex.quote(name)}"]

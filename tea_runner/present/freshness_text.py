@@ -1,4 +1,4 @@
-"""How results stand in, the lines of a terminal or rows for programs out."""
+"""Freshness of results as lines of text or rows of JSON."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from tea_runner.core.planning.result_freshness import CAUSES, FreshnessState, PipelineFreshness
 from tea_runner.present.visible_text import visible
 
-_TOLD: tuple[FreshnessState, ...] = ("current", "stale", "missing", "orphaned")
+_STATES: tuple[FreshnessState, ...] = ("current", "stale", "missing", "orphaned")
 _SHOWN = 40
 
 
 def results_lines(
     results: Sequence[PipelineFreshness], *, everything: bool = False
 ) -> Iterator[str]:
-    """A table of counts, then everything that is not as it should be, one line each."""
+    """A table of counts, then a line for each result that is not current."""
     width = max((len(each.name) for each in results if each.owned), default=0)
     for each in results:
         if not each.owned:
@@ -24,7 +24,7 @@ def results_lines(
             yield f"{each.name:{width}}  blocked: {visible(each.problem)}"
             continue
         counts = Counter(datum.state for datum in each.datums)
-        yield f"{each.name:{width}}  " + " ".join(f"{counts[s]:>6} {s}" for s in _TOLD)
+        yield f"{each.name:{width}}  " + " ".join(f"{counts[s]:>6} {s}" for s in _STATES)
     shown = 0
     for each in results:
         if each.behind:
@@ -46,7 +46,7 @@ def _line(
 ) -> str:
     if state == "orphaned":
         paths = [f"{each.home}/{path}" if each.home else path for path in outputs]
-        why = "no such datum any more" if each.owned else "no pipeline has this home"
+        why = "the datum no longer exists" if each.owned else "the pipeline no longer exists"
         shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         return f"orphaned: {each.name} {datum}  {why}: {shown or 'no files'}"
     if state == "stale":
@@ -58,12 +58,12 @@ def _summary(results: Sequence[PipelineFreshness]) -> str:
     counts = Counter(datum.state for each in results for datum in each.datums)
     if all(each.current for each in results):
         return f"Everything is current: {counts['current']} datums."
-    told = ", ".join(f"{counts[state]} {state}" for state in _TOLD if counts[state])
-    return f"{told or 'no datums'}. tea-runner why DATUM tells more."
+    counted = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+    return f"{counted or 'no datums'}. See tea-runner why DATUM."
 
 
 def results_rows(results: Sequence[PipelineFreshness]) -> list[dict[str, object]]:
-    """One mapping for each home, with stable names."""
+    """One object per pipeline, for JSON; the names are stable."""
     return [
         {
             "name": each.name,

@@ -1,4 +1,4 @@
-"""Seconds, moments and bytes in, the few words that people read out."""
+"""Durations, times and sizes as short texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def duration(seconds: float | None) -> str:
-    """``0.4 s``, ``12 s``, ``2 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; empty when not known."""
+    """``0.4 s``, ``12 s``, ``2 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; empty for None."""
     if seconds is None:
         return ""
     if seconds < 9.95:
@@ -24,7 +24,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(moment: float, now: float) -> str:
-    """``just now``, ``5 min ago``, ``3 d ago``; empty when there was no moment."""
+    """``just now``, ``5 min ago``, ``3 d ago``; empty for 0."""
     if not moment:
         return ""
     passed = now - moment
@@ -37,20 +37,20 @@ def ago(moment: float, now: float) -> str:
 
 
 def moment(seconds: float) -> str:
-    """``2026-03-01 12:30:05 UTC``; empty when there was none."""
+    """``2026-03-01 12:30:05 UTC``; empty for 0."""
     stamp = instant(seconds)
     return stamp.replace("T", " ").replace("Z", " UTC")
 
 
 def instant(seconds: float) -> str:
-    """``2026-03-01T12:30:05Z``, for programs; empty when there was none."""
+    """``2026-03-01T12:30:05Z`` (RFC 3339); empty for 0."""
     if not seconds:
         return ""
     return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def size(count: int | None) -> str:
-    """``812 bytes``, ``4.1 MiB``; empty when not known."""
+    """``812 bytes``, ``4.1 MiB``; empty for None."""
     if count is None:
         return ""
     if count < 1024:

@@ -1,4 +1,4 @@
-"""Runs, jobs and workers in, documents for programs out: the same from pages and terminal."""
+"""JSON documents of runs and jobs, the same for pages and terminal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tea_runner.core.planning.run_status import (
 from tea_runner.present.human_units import instant
 
 
-def run_head(standing: RunStatus) -> dict[str, Any]:
-    """One line of a list of runs."""
-    run = standing.run
+def run_head(status: RunStatus) -> dict[str, Any]:
+    """A run without its pipelines, for lists."""
+    run = status.run
     return {
         "id": run.id,
         "repository": run.repository,
@@ -23,21 +23,21 @@ def run_head(standing: RunStatus) -> dict[str, Any]:
         "commit": run.commit,
         "title": run.title,
         "author": run.author,
-        "state": standing.state,
-        "ended": standing.ended,
-        "counts": dict(standing.numbers),
+        "state": status.state,
+        "ended": status.ended,
+        "counts": dict(status.numbers),
         "started_at": instant(run.started),
         "ended_at": instant(run.ended),
-        "seconds": None if standing.seconds is None else round(standing.seconds, 3),
+        "seconds": None if status.seconds is None else round(status.seconds, 3),
     }
 
 
-def run_document(standing: RunStatus) -> dict[str, Any]:
-    """A run in full."""
+def run_document(status: RunStatus) -> dict[str, Any]:
+    """A run with its pipelines and datums."""
     return {
-        **run_head(standing),
-        "problems": list(standing.run.problems),
-        "pipelines": [_pipeline(pipeline) for pipeline in standing.pipelines],
+        **run_head(status),
+        "problems": list(status.run.problems),
+        "pipelines": [_pipeline(pipeline) for pipeline in status.pipelines],
     }
 
 
@@ -70,7 +70,7 @@ def datum_document(datum: DatumStatus) -> dict[str, Any]:
 
 
 def job_document(facts: JobFacts, run: RunStatus | None) -> dict[str, Any]:
-    """One job in full."""
+    """A job with its datums."""
     job = facts.job
     reasons = {
         datum.key: (datum.reason, datum.why)

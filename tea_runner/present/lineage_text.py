@@ -1,4 +1,4 @@
-"""A lineage in, the lines of a terminal or rows for programs out."""
+"""Lineage as lines of text or as JSON."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SHOWN = 20
 
 
 def up_lines(lineage: Lineage) -> Iterator[str]:
-    """From results to what people brought, each step once, indented by its distance."""
+    """From results to original inputs, indented by distance; each step is shown once."""
     makers = {output: step for step in lineage.steps.values() for output in step.outputs}
-    told: set[str] = set()
+    shown: set[str] = set()
 
     def walk(file: LineageFile, depth: int) -> Iterator[str]:
         yield "  " * depth + _file(file)
@@ -23,10 +23,10 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
         if step is None:
             return
         before = "  " * (depth + 1)
-        if step.id in told:
+        if step.id in shown:
             yield f"{before}made by {step.pipeline} {step.datum}, see above"
             return
-        told.add(step.id)
+        shown.add(step.id)
         for line in _step(step):
             yield before + line
         for name in step.code[:_SHOWN]:
@@ -35,7 +35,7 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
             yield from walk(lineage.files[name], depth + 1)
         left = len(step.inputs) - _SHOWN
         if left > 0:
-            yield f"{before}… and {left} inputs more; --json lists all"
+            yield f"{before}… and {left} more inputs; --json lists all"
 
     for root in lineage.roots:
         for line in walk(lineage.files[root], 0):
@@ -43,7 +43,7 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
 
 
 def down_lines(lineage: Lineage) -> Iterator[str]:
-    """Each step that has to do with it, with its results."""
+    """Each step that used the file, with its results."""
     for step in lineage.steps.values():
         yield visible(f"{step.pipeline} {step.datum}")
         for name in step.outputs:
@@ -68,7 +68,7 @@ def _step(step: LineageStep) -> Iterator[str]:
 
 
 def lineage_row(lineage: Lineage) -> dict[str, Any]:
-    """Everything, for programs."""
+    """The whole lineage, for JSON."""
     return {
         "roots": lineage.roots,
         "files": [{"id": file.id, **_plain(file)} for file in lineage.files.values()],

@@ -1,6 +1,6 @@
-"""Names, what each reads, and perhaps their states in; the graph as text, Mermaid, DOT or SVG out.
+"""The graph of pipelines as text, Mermaid, DOT or SVG.
 
-Names are whatever people wrote into pipeline files: each form quotes them by its own rules.
+Names come from pipeline files and may contain any character: each format quotes them.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from tea_runner.present.visible_text import visible
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """One pipeline of the picture."""
+    """One pipeline of the graph."""
 
     name: str
     state: State | None = None
     #: A second line, such as ``12 done + 116 reused / 128``.
     note: str = ""
-    #: Where it leads, in pictures that can be clicked.
+    #: Link target in formats that support links.
     link: str = ""
 
 
 Upstream = Mapping[str, Sequence[str]]
 
 _WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 196, 44, 44, 14, 4
-#: Characters of a name that fit into a box; a note is set smaller.
+#: Number of characters of a name that fit into a box; notes have a smaller font.
 _SHOWN = 22
 
 
 def layers(names: Iterable[str], upstream: Upstream) -> list[list[str]]:
-    """The names in columns, each behind all that it reads; a circle is cut where it is met."""
+    """The names in columns, each after its inputs; cycles are cut."""
     known = list(dict.fromkeys(names))
-    place: dict[str, int] = {}
+    column_of: dict[str, int] = {}
     for _ in known:
         moved = False
         for name in known:
-            above = [place.get(each, 0) for each in upstream.get(name, ()) if each in known]
+            above = [column_of.get(each, 0) for each in upstream.get(name, ()) if each in known]
             here = min(max((each + 1 for each in above), default=0), len(known) - 1)
-            if place.get(name, -1) < here:
-                place[name] = here
+            if column_of.get(name, -1) < here:
+                column_of[name] = here
                 moved = True
         if not moved:
             break
-    columns = sorted(set(place.values()))
-    return [[name for name in known if place[name] == column] for column in columns]
+    columns = sorted(set(column_of.values()))
+    return [[name for name in known if column_of[name] == column] for column in columns]
 
 
 def _edges(boxes: Sequence[Box], upstream: Upstream) -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ def _edges(boxes: Sequence[Box], upstream: Upstream) -> list[tuple[str, str]]:
 
 
 def dag_text(boxes: Sequence[Box], upstream: Upstream) -> list[str]:
-    """One line each, after all that it reads: ``✓ montage ← edges, prep   1 done / 1``."""
+    """One line per pipeline, after its inputs: ``✓ montage ← edges, prep   1 done / 1``."""
     by_name = {box.name: box for box in boxes}
     rows = []
     for column in layers(by_name, upstream):
@@ -77,7 +77,7 @@ def dag_text(boxes: Sequence[Box], upstream: Upstream) -> list[str]:
 
 
 def dag_mermaid(boxes: Sequence[Box], upstream: Upstream) -> str:
-    """For Markdown on a forge."""
+    """The graph in Mermaid's language."""
     ids = {box.name: f"p{number}" for number, box in enumerate(boxes)}
     lines = ["flowchart LR"]
     for box in boxes:

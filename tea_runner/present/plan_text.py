@@ -1,4 +1,4 @@
-"""A plan in, the lines of a terminal out, in DataLad's manner: ``action(status): path``."""
+"""A plan as lines of text, in DataLad's style ``action(status): path``, or as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHOWN = 40
 
 
 def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
-    """The plan as people read it: a table of counts, what runs and why, a summary of reasons."""
+    """A table of counts, then what runs and why, then a summary."""
     width = max((len(p.pipeline.name) for p in plan.pipelines), default=0)
     for row in plan.pipelines:
         yield f"{row.pipeline.name:{width}}  {_numbers(row)}"
@@ -59,7 +59,7 @@ def _numbers(row: PipelinePlan) -> str:
 
 
 def summary(plan: Plan) -> str:
-    """The last line: how much there is to do."""
+    """The last line: the number of datums to run."""
     numbers: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     waiting = 0
@@ -72,7 +72,7 @@ def summary(plan: Plan) -> str:
         return f"Nothing to do: {_datums(known)} known."
     text = f"{_datums(numbers['run'])} to run now"
     if waiting:
-        text += f", {waiting} pipelines after them"
+        text += f", {waiting} pipeline{'s' if waiting > 1 else ''} after them"
     text += f"; {known} known."
     if reasons:
         text += " Reasons: " + ", ".join(f"{name} {n}" for name, n in sorted(reasons.items())) + "."
@@ -84,7 +84,7 @@ def _datums(number: int) -> str:
 
 
 def plan_json(plan: Plan) -> dict[str, object]:
-    """The plan for programs."""
+    """The plan, for JSON."""
     return {
         "commit": plan.commit,
         "problems": list(plan.problems),

@@ -1,4 +1,4 @@
-"""Problems of pipeline files in, the lines of a terminal or rows for programs out."""
+"""Problems of pipeline files as lines of text or rows of JSON."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from tea_runner.present.visible_text import visible
 
 
 def problem_lines(problems: Sequence[Problem], files: int) -> Iterator[str]:
-    """``file:line:column: kind: key: what is wrong; what to write``, and a last line that counts."""
+    """``file:line:column: kind: key: problem; hint``, then a line with the counts."""
     for problem in problems:
         yield visible(str(problem))
     errors = sum(problem.is_error for problem in problems)
     warnings = len(problems) - errors
-    looked = f"{files} pipeline file{'s' if files != 1 else ''}"
+    checked = f"{files} pipeline file{'s' if files != 1 else ''}"
     counted = [
         f"{count} {word}{'s' if count != 1 else ''}"
         for count, word in ((errors, "error"), (warnings, "warning"))
         if count
     ]
-    yield f"{looked}: {', '.join(counted) or 'nothing to mend'}."
+    yield f"{checked}: {', '.join(counted) or 'no problems found'}."
 
 
 def problem_rows(problems: Sequence[Problem]) -> list[dict[str, object]]:
-    """One mapping each, with stable names."""
+    """One object per problem, for JSON; the names are stable."""
     return [
         {
             "file": problem.file,

@@ -1,4 +1,4 @@
-"""States in, the word, the shape and the sentence that people see out."""
+"""Symbols and short texts for states of runs and pipelines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
 from tea_runner.core.planning.states import STATES, State
 from tea_runner.present.human_units import duration
 
-#: A shape beside each word, so that nobody needs to see its colour.
+#: A symbol for each state, so that no state is told by its colour alone.
 SHAPES: Mapping[State, str] = {
     "failed": "✗",
     "cancelled": "⊘",
@@ -19,8 +19,8 @@ SHAPES: Mapping[State, str] = {
     "reused": "↻",
 }
 
-#: How states are told one after the other: what was achieved first.
-_TOLD: tuple[State, ...] = (
+#: Order of states in a list of counts: successes first.
+_ORDER: tuple[State, ...] = (
     "done",
     "reused",
     "running",
@@ -33,13 +33,13 @@ _TOLD: tuple[State, ...] = (
 
 def counts_text(counts: Mapping[State, int]) -> str:
     """``3 done, 125 reused``; each count once, and they add up to the number of datums."""
-    return ", ".join(f"{counts[state]} {state}" for state in _TOLD if counts.get(state))
+    return ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts.get(state))
 
 
 def progress(pipeline: PipelineStatus) -> str:
-    """``12 done + 116 reused / 128``: what is finished, of how many."""
+    """``12 done + 116 reused / 128``: finished datums of the total."""
     if not pipeline.total:
-        return "no datums" if pipeline.state in ("done", "reused") else "not planned yet"
+        return "no datums" if pipeline.state in ("done", "reused") else _unplanned(pipeline)
     finished = [
         f"{pipeline.numbers[state]} {state}"
         for state in ("done", "reused")
@@ -48,17 +48,21 @@ def progress(pipeline: PipelineStatus) -> str:
     return f"{' + '.join(finished) or '0'} / {pipeline.total}"
 
 
-def run_sentence(standing: RunStatus) -> str:
-    """How a run stands, in one line."""
-    counted = counts_text(standing.numbers)
-    took = f", in {duration(standing.seconds)}" if standing.seconds is not None else ""
-    if standing.run.problems and not counted:
-        return standing.run.problems[0]
+def _unplanned(pipeline: PipelineStatus) -> str:
+    return f"waiting for {pipeline.detail}" if pipeline.reason == "upstream" else "not planned yet"
+
+
+def run_sentence(status: RunStatus) -> str:
+    """The status of a run in one line."""
+    counted = counts_text(status.numbers)
+    took = f", in {duration(status.seconds)}" if status.seconds is not None else ""
+    if status.run.problems and not counted:
+        return status.run.problems[0]
     return (counted or "no datums") + took
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:
-    """What there is to say of a pipeline besides its numbers."""
+    """Explanation of a pipeline's state, besides its counts; may be empty."""
     if pipeline.reason == "upstream":
         return f"waits for {pipeline.detail}"
     if pipeline.reason == "blocked-by-failure":
@@ -69,5 +73,5 @@ def pipeline_remark(pipeline: PipelineStatus) -> str:
 
 
 def ordered(counts: Mapping[State, int]) -> list[tuple[State, int]]:
-    """The counts that are not 0, what needs a person first."""
+    """The counts that are not 0, problems first."""
     return [(state, counts[state]) for state in STATES if counts.get(state)]

@@ -1,11 +1,11 @@
-"""Counts and states in, the sentences that people read everywhere out."""
+"""Counts and states as one line, for commit statuses and the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-#: Words of a plan's actions, in the order in which they are told.
+#: Words of a plan's actions, in the order of the text.
 _WORDS = (
     ("done", "done"),
     ("reused", "reused"),
@@ -16,7 +16,7 @@ _WORDS = (
     ("failed", "failed"),
 )
 
-#: A pipeline's state to the forge's.
+#: A pipeline's state to that of a commit status.
 FORGE_STATES: dict[str, Literal["pending", "success", "failure", "error"]] = {
     "settled": "success",
     "ready": "pending",
@@ -37,7 +37,7 @@ def counts(numbers: Mapping[str, int]) -> str:
 
 
 def status(state: str, numbers: Mapping[str, int], detail: str = "") -> str:
-    """One line for the forge, at most 140 characters."""
+    """Description of a commit status, at most 140 characters."""
     if state == "waiting":
         text = f"waits for {detail}"
     elif state == "blocked":

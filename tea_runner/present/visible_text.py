@@ -1,11 +1,11 @@
-"""Text that anybody may have written in, text that shows every character and steers nothing out."""
+"""Escape control and invisible characters of untrusted text."""
 
 from __future__ import annotations
 
 import re
 
-#: Control characters, what turns the direction of writing, separators that look like nothing, and
-#: bytes that are no UTF-8 (decoded with ``surrogateescape``).
+#: Control characters, changes of the writing direction, invisible separators, and bytes that are
+#: not UTF-8 (decoded with ``surrogateescape``).
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f"
     "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
@@ -13,14 +13,14 @@ _HIDDEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """The text in one line: what cannot be seen stands as an escape such as ``\\x1b``."""
+    """The text in one line; invisible characters become escapes such as ``\\x1b``."""
     return _HIDDEN.sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
-    """As :func:`visible`, but lines stay lines, and tabs tabs.
+    """As :func:`visible`, but line ends and tabs are kept.
 
-    A lone carriage return, with which progress displays write over themselves, ends a line.
+    A lone carriage return, as progress displays write it, becomes a line end.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "\n".join(

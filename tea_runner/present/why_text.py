@@ -1,4 +1,4 @@
-"""Explanations in, the lines of a terminal or rows for programs out."""
+"""Explanations of datums as lines of text or as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tea_runner.core.planning.plan import Action
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.present.visible_text import visible
 
-_DOES: dict[Action, str] = {
+_VERBS: dict[Action, str] = {
     "current": "is known",
     "reuse": "is reused",
     "run": "will run",
@@ -19,36 +19,44 @@ _DOES: dict[Action, str] = {
 }
 
 
-def why_lines(said: Explanation) -> Iterator[str]:
-    """One datum: what happens to it and why, what changed, what made its results, what follows."""
-    for line in _lines(said):
+def why_lines(explanation: Explanation) -> Iterator[str]:
+    """One datum: action and reason, changes, results, and the pipelines that read them."""
+    for line in _lines(explanation):
         yield visible(line)
 
 
-def _lines(said: Explanation) -> Iterator[str]:
-    yield f"{said.action}({said.reason}): {said.pipeline} {said.datum}"
-    why = SENTENCES[said.reason] if said.reason != "missing-input" or not said.detail else ""
-    detail = f"{why}: {said.detail}" if why and said.detail else why or said.detail
-    yield f"  it {_DOES[said.action]}: {detail}"
-    for change in said.changes:
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield f"{explanation.action}({explanation.reason}): {explanation.pipeline} {explanation.datum}"
+    why = (
+        SENTENCES[explanation.reason]
+        if explanation.reason != "missing-input" or not explanation.detail
+        else ""
+    )
+    detail = (
+        f"{why}: {explanation.detail}" if why and explanation.detail else why or explanation.detail
+    )
+    yield f"  it {_VERBS[explanation.action]}: {detail}"
+    for change in explanation.changes:
         yield f"  {_change(change)}"
-    if said.unknown:
-        yield f"  {said.unknown}; git fetch --unshallow may bring it"
-    elif said.changes and said.inputs_at:
-        yield f"  compared with commit {said.inputs_at[:12]}, from which its results were made"
-    if said.key:
-        yield f"  key {said.key}" + (
-            f", was {said.key_before}" if said.key_before not in ("", said.key) else ""
+    if explanation.unknown:
+        yield f"  {explanation.unknown}; git fetch --unshallow may fetch it"
+    elif explanation.changes and explanation.inputs_at:
+        yield f"  compared with commit {explanation.inputs_at[:12]}, the one of its results"
+    if explanation.key:
+        yield f"  key {explanation.key}" + (
+            f", was {explanation.key_before}"
+            if explanation.key_before not in ("", explanation.key)
+            else ""
         )
-    for path in said.outputs[:10]:
+    for path in explanation.outputs[:10]:
         yield f"  result {path}"
-    if len(said.outputs) > 10:
-        yield f"  … and {len(said.outputs) - 10} results more"
-    if said.made is not None:
-        yield f"  made by {said.made.commit[:12]} {said.made.subject}"
-        yield f"  repeat it with: datalad rerun {said.made.commit[:12]}"
-    if said.readers:
-        yield f"  read by {', '.join(said.readers)}"
+    if len(explanation.outputs) > 10:
+        yield f"  … and {len(explanation.outputs) - 10} more results"
+    if explanation.made is not None:
+        yield f"  made by {explanation.made.commit[:12]} {explanation.made.subject}"
+        yield f"  repeat it with: datalad rerun {explanation.made.commit[:12]}"
+    if explanation.readers:
+        yield f"  read by {', '.join(explanation.readers)}"
 
 
 def _change(change: Change) -> str:
@@ -56,28 +64,28 @@ def _change(change: Change) -> str:
     if not change.before and change.kind != "field":
         return f"{what} is new: {change.after}"
     if not change.after and change.kind != "field":
-        return f"{what} is gone, it was {change.before}"
+        return f"{what} was removed; it was {change.before}"
     return f"{what} changed: {change.before} → {change.after}"
 
 
-def why_row(said: Explanation) -> dict[str, object]:
-    """One mapping, with stable names."""
+def why_row(explanation: Explanation) -> dict[str, object]:
+    """The explanation, for JSON; the names are stable."""
     return {
-        "pipeline": said.pipeline,
-        "datum": said.datum,
-        "key": said.key,
-        "key_before": said.key_before,
-        "action": said.action,
-        "reason": said.reason,
-        "detail": said.detail,
-        "inputs_at": said.inputs_at,
+        "pipeline": explanation.pipeline,
+        "datum": explanation.datum,
+        "key": explanation.key,
+        "key_before": explanation.key_before,
+        "action": explanation.action,
+        "reason": explanation.reason,
+        "detail": explanation.detail,
+        "inputs_at": explanation.inputs_at,
         "changes": [
             {"kind": c.kind, "path": c.path, "before": c.before, "after": c.after}
-            for c in said.changes
+            for c in explanation.changes
         ],
-        "unknown": said.unknown,
-        "outputs": list(said.outputs),
-        "commit": said.made.commit if said.made else "",
-        "subject": said.made.subject if said.made else "",
-        "readers": list(said.readers),
+        "unknown": explanation.unknown,
+        "outputs": list(explanation.outputs),
+        "commit": explanation.made.commit if explanation.made else "",
+        "subject": explanation.made.subject if explanation.made else "",
+        "readers": list(explanation.readers),
     }

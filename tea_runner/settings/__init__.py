@@ -1,4 +1,4 @@
-"""Where values come from: options, one file, variables and flags in, :class:`Settings` out."""
+"""Settings from defaults, one file, environment variables and flags."""
 
 from tea_runner.settings.load import Settings, load_settings, read_secret
 from tea_runner.settings.options import SecretValue, StorageOptions

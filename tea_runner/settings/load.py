@@ -1,9 +1,9 @@
-"""Defaults, one file, variables and flags in, one frozen :class:`Settings` out.
+"""Load settings from defaults, one file, environment variables and flags.
 
-The later is the stronger: defaults < file < ``TEA_RUNNER_…`` variables < flags, and each value
-knows where it came from.  The file is the one that is named (``--config``, ``TEA_RUNNER_CONFIG``),
-else ``~/.config/tea-runner/tea-runner.toml``, else ``/etc/tea-runner/tea-runner.toml``; never one
-from the current folder, which may be a stranger's dataset.
+Precedence: defaults < file < ``TEA_RUNNER_…`` variables < flags. The source of each value is kept.
+The file is the one of ``--config`` or ``TEA_RUNNER_CONFIG``, else
+``~/.config/tea-runner/tea-runner.toml``, else ``/etc/tea-runner/tea-runner.toml``. No file is read
+from the current directory, which may be an untrusted dataset.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from tea_runner.settings.read_value import ExpectedError, read_value
 PREFIX = "TEA_RUNNER_"
 CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"
 SYSTEM_FILE = Path("/etc/tea-runner/tea-runner.toml")
-#: Values that may be given as the name of a file, by a variable that ends in ``_FILE``.
+#: Settings whose value may be read from a file, named by a variable that ends in ``_FILE``.
 FROM_FILE = ("redis.url",)
-#: Two ways to say one thing: the stronger place wins, and one place may say it only once.
+#: Settings that exclude each other: the later source wins; one source may set only one.
 ONE_OF = {"forge.token": "forge.token_file", "forge.token_file": "forge.token"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Options):
-    """All options, and where each value came from."""
+    """All options, with the source of each value."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def source(self, name: str) -> str:
-        """Where the value of *name* (such as ``forge.url``) was said."""
+        """Source of the value of *name* (such as ``forge.url``)."""
         return self.sources.get(name, "default")
 
     def get(self, name: str) -> object:
@@ -52,7 +52,7 @@ class Settings(Options):
 
     @property
     def web_url(self) -> str:
-        """The address under which the receiver is reached, without a slash at its end."""
+        """URL of the receiver, without a slash at the end."""
         if self.web.url:
             return self.web.url.rstrip("/")
         host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
@@ -61,7 +61,7 @@ class Settings(Options):
 
 @dataclass(frozen=True)
 class KnownOption:
-    """One name that can be set."""
+    """One setting: name, type and default."""
 
     name: str
     kind: Any
@@ -69,12 +69,12 @@ class KnownOption:
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """Name of its environment variable."""
         return PREFIX + self.name.upper().replace(".", "__")
 
 
 def known() -> Iterator[KnownOption]:
-    """Every name that can be set, groups after single values."""
+    """All settings; those in groups last."""
     groups = []
     hints = typing.get_type_hints(Options)
     for each in dataclasses.fields(Options):
@@ -92,59 +92,59 @@ def known() -> Iterator[KnownOption]:
 def load_settings(
     *, file: Path | None, env: Mapping[str, str], flags: Mapping[str, object]
 ) -> Settings:
-    """Put the settings together.
+    """Load the settings.
 
-    :param file: the settings file, when one was named on the command line.
-    :param flags: values by name (``forge.url``); None means that the flag was not given.
-    :raises SettingsError: names the value, where it came from, and what was expected.
+    :param file: settings file of the command line, if one was named.
+    :param flags: values by name (``forge.url``); None counts as not given.
+    :raises SettingsError: with the value, its source, and the expected form.
     """
     names = {each.name: each for each in known()}
     home = env.get("HOME", "")
-    said: dict[str, tuple[object, str, Path | None]] = {}
+    given: dict[str, tuple[object, str, Path | None]] = {}
     path, source = _file(file, env)
     if path is not None:
         for name, value in _from_file(path, names):
             if name == "forge.token":
                 raise SettingsError(
-                    f"forge.token (from {source}): a secret does not belong in the settings file; "
-                    "put it into a file of its own and name that with forge.token_file"
+                    f"forge.token (from {source}): secrets are not allowed in the settings file; "
+                    "write it to a file of its own and set forge.token_file"
                 )
-            said[name] = (value, source, path.parent)
+            given[name] = (value, source, path.parent)
     for name, value, origin in _from_variables(env, names):
         if name in ONE_OF and names[ONE_OF[name]].variable in env:
             raise SettingsError(
                 f"{name}: both {origin} and {names[ONE_OF[name]].variable} are set; unset one"
             )
-        said.pop(ONE_OF.get(name, ""), None)
-        said[name] = (value, origin, None)
+        given.pop(ONE_OF.get(name, ""), None)
+        given[name] = (value, origin, None)
     for name, value in flags.items():
         if value is None:
             continue
         if name not in names:
             raise SettingsError(f"{name} (from the command line): {_unknown(name, names)}")
-        said.pop(ONE_OF.get(name, ""), None)
-        said[name] = (value, "the command line", None)
+        given.pop(ONE_OF.get(name, ""), None)
+        given[name] = (value, "the command line", None)
     values: dict[str, object] = {}
-    for name, (value, origin, base) in said.items():
+    for name, (value, origin, base) in given.items():
         try:
             values[name] = read_value(names[name].kind, value, names[name].field, home, base)
         except ExpectedError as expected:
             shown = "" if names[name].kind is SecretValue else f" = {_short(value)}"
             raise SettingsError(f"{name}{shown} (from {origin}): expected {expected}") from expected
-    settings = _build(values, {name: origin for name, (_, origin, _) in said.items()}, home)
+    settings = _build(values, {name: origin for name, (_, origin, _) in given.items()}, home)
     _check(settings)
     return settings
 
 
 def read_secret(path: Path, name: str, source: str) -> SecretValue:
-    """The content of a file with a secret, without the end of its line.
+    """Read a secret from a file, without the line end.
 
-    :raises SettingsError: when it cannot be read or is empty.
+    :raises SettingsError: when the file cannot be read or is empty.
     """
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise SettingsError(f"{name} = {path} (from {source}): cannot be read: {why}") from error
     if not text:
         raise SettingsError(f"{name} = {path} (from {source}): the file is empty")
@@ -211,13 +211,13 @@ def _from_variables(
         else:
             near = difflib.get_close_matches(variable, [*by_variable, CONFIG_VARIABLE], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{variable}: there is no such setting{hint}")
+            raise SettingsError(f"{variable}: unknown setting{hint}")
 
 
 def _unknown(name: str, names: typing.Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else "; `tea-runner config show` lists them"
-    return f"there is no such setting{hint}"
+    hint = f"; did you mean {near[0]}?" if near else "; tea-runner config show lists all"
+    return f"unknown setting{hint}"
 
 
 def _short(value: object) -> str:
@@ -226,7 +226,7 @@ def _short(value: object) -> str:
 
 
 def _build(values: dict[str, object], sources: dict[str, str], home: str) -> Settings:
-    """Fill the groups, the folders that depend on others, and the token from its file."""
+    """Fill the groups, the dependent defaults, and the token from its file."""
     if "state" not in values:
         if not home:
             raise SettingsError(
@@ -257,14 +257,14 @@ def _build(values: dict[str, object], sources: dict[str, str], home: str) -> Set
 
 
 def _check(settings: Settings) -> None:
-    """What no single value can tell."""
+    """Checks across several settings."""
     forge = settings.forge
     if forge.kind == "gitea":
         _address(settings, "forge.url", ("http", "https"), "http://forge.example:3000")
     elif not forge.url.startswith("/"):
         raise SettingsError(
             f"forge.url = {forge.url} (from {settings.source('forge.url')}): "
-            "expected a folder, written from / on, because forge.kind is folder"
+            "expected an absolute path, because forge.kind is folder"
         )
     if settings.web.url:
         _address(settings, "web.url", ("http", "https"), "https://tea.example.org")
@@ -274,8 +274,8 @@ def _check(settings: Settings) -> None:
     for storage in settings.storage:
         if storage.name in seen:
             raise SettingsError(
-                f"storage (from {settings.source('storage')}): {storage.name} is there twice; "
-                "each [[storage]] needs a name of its own"
+                f"storage (from {settings.source('storage')}): {storage.name} is defined twice; "
+                "the name of each [[storage]] must be unique"
             )
         seen.add(storage.name)
 
@@ -291,19 +291,19 @@ def _address(settings: Settings, name: str, schemes: tuple[str, ...], example: s
     whole = bool(parts.path if parts.scheme == "unix" else parts.hostname)
     if parts.scheme not in schemes or not whole or not port_is_number:
         raise SettingsError(
-            f"{name} = {masked_url(value)} (from {source}): expected an address such as {example}"
+            f"{name} = {masked_url(value)} (from {source}): expected a URL such as {example}"
         )
     if name != "redis.url" and (parts.username or parts.password):
         raise SettingsError(
-            f"{name} (from {source}): a name or password does not belong in the address; "
-            "use forge.user and forge.token_file"
+            f"{name} (from {source}): user and password are not allowed in the URL; "
+            "set forge.user and forge.token_file"
         )
     if name != "redis.url" and (parts.query or parts.fragment):
-        raise SettingsError(f"{name} = {value} (from {source}): expected no ? and no # in it")
+        raise SettingsError(f"{name} = {value} (from {source}): expected a URL without ? and #")
 
 
 def masked_url(url: str) -> str:
-    """The address without the password in it."""
+    """The URL with its password replaced by ***."""
     head, at, tail = url.rpartition("@")
     if not at or "://" not in head:
         return url

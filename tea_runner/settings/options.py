@@ -1,10 +1,10 @@
-"""What can be set: each group a frozen value, each option with its default and its help beside it.
+"""All settings with their defaults and help texts, in groups.
 
 The generated settings file, ``docs/reference/settings.md`` and the names of the ``TEA_RUNNER_…``
-variables all come from here; :mod:`tea_runner.settings.load` fills it.
+variables are derived from these classes.
 """
 
-# ruff: noqa: RUF009 - option() only makes the field of a dataclass
+# ruff: noqa: RUF009 - option() only creates the field of a dataclass
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEBI = 1 << 20
 
 
 class SecretValue(str):
-    """Text that is never shown: ``repr`` and ``str`` are masked; :meth:`reveal` is the text."""
+    """A secret text: ``repr`` and ``str`` are masked; :meth:`reveal` returns the text."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class SecretValue(str):
 
 def option(
     default: Any,
-    help: str,  # noqa: A002 - the word people look for
+    help: str,  # noqa: A002 - the usual name
     *,
     unit: str = "",
     least: float | None = None,
@@ -45,7 +45,8 @@ def option(
     """A field of a group.
 
     :param unit: ``bytes`` (accepts ``64 MiB``) or ``seconds``.
-    :param shown: the default as documents show it, where it depends on the machine.
+    :param least: smallest allowed number.
+    :param shown: the default in documents, where it depends on the machine.
     """
     return field(
         default=default, metadata={"help": help, "unit": unit, "least": least, "shown": shown}
@@ -58,13 +59,13 @@ class RedisOptions:
 
     url: str = option(
         "",
-        "Redis or Valkey: redis://…, rediss://… or unix:///path. Empty: one is started, or "
-        "found, in the state folder.",
+        "URL of Redis or Valkey: redis://…, rediss://… or unix:///path. Empty: the server that "
+        "tea-runner up starts in the state folder.",
     )
     key_file: Path | None = option(
         None,
-        "File with the key that signs what is put into the queue. Absent: one is made in the "
-        "state folder; workers on other hosts need the same.",
+        "File with the key that signs jobs and results. Empty: a key is generated in the state "
+        "folder. All hosts need the same key.",
     )
 
 
@@ -78,33 +79,33 @@ class ForgeOptions:
     )
     url: str = option(
         "http://127.0.0.1:3000",
-        "Address of the forge as this machine reaches it; for kind folder, the folder. "
-        "Repositories are cloned from below it and from nowhere else.",
+        "URL of the forge as seen from this machine; for kind folder, the path of the folder. "
+        "Repositories are cloned only from below this URL.",
     )
     user: str = option("tea-runner", "The bot's user name on the forge.")
     token: SecretValue = option(
         SecretValue(),
         "The bot's token (scopes write:repository and read:user). Not allowed in the settings "
-        "file: name a file with token_file.",
+        "file: use token_file.",
     )
-    token_file: Path | None = option(None, "File that holds the bot's token.")
+    token_file: Path | None = option(None, "File with the bot's token.")
     ca_file: Path | None = option(
-        None, "Certificates (PEM) to trust for the forge instead of the system's."
+        None, "Certificates (PEM) of the forge, in place of those of the system."
     )
     timeout: float = option(
-        15.0, "How long an answer of the forge's API may take.", unit="seconds", least=0.1
+        15.0, "Maximum time for a response of the forge's API.", unit="seconds", least=0.1
     )
     max_fetch: int = option(
         16 * 1024 * MEBI,
-        "Most bytes that one fetch from a repository may bring: its history and folders, not the "
-        "content of files. A repository that sends more is refused.",
+        "Maximum size of one git fetch (history and trees, without the content of annexed files). "
+        "A repository that sends more is refused.",
         unit="bytes",
         least=MEBI,
     )
     max_refs: int = option(
         50_000,
-        "Most branches, results in progress included, that a repository may have. One with more is "
-        "refused.",
+        "Maximum number of refs of a repository, including those of unpublished results. A "
+        "repository with more is refused.",
         least=1,
     )
 
@@ -114,16 +115,16 @@ class WebOptions:
     """The receiver and the pages."""
 
     host: str = option("127.0.0.1", "Address to listen on.")
-    port: int = option(1706, "Port to listen on; 0 takes a free one.", least=0)
-    processes: int = option(2, "Receiver processes.", least=1)
+    port: int = option(1706, "Port to listen on; 0 chooses a free one.", least=0)
+    processes: int = option(2, "Number of receiver processes.", least=1)
     url: str = option(
         "",
-        "Address under which the forge and people reach the receiver: hooks and status links "
-        "point there. Empty: http://host:port.",
+        "URL of the receiver for the forge and for users, in webhooks and commit statuses. "
+        "Empty: http://host:port.",
     )
     max_body: int = option(
         64 * MEBI,
-        "Largest delivery that is read. Pushes of very many files make deliveries of tens of "
+        "Maximum size of a delivery. Pushes of very many files have deliveries of tens of "
         "megabytes.",
         unit="bytes",
         least=1024,
@@ -135,10 +136,10 @@ class AnnexOptions:
     """Content of annexed files."""
 
     allowed_addresses: tuple[str, ...] = option(
-        (), "Private addresses that git-annex may contact, such as that of your S3 store."
+        (), "Private IP addresses that git-annex may connect to, such as that of your S3 server."
     )
     strict_hashes: bool = option(
-        False, "Accept only keys with a cryptographically safe hash (not MD5 or SHA1)."
+        False, "Accept only annex keys with a cryptographically secure hash (not MD5 or SHA1)."
     )
 
 
@@ -148,23 +149,27 @@ class SandboxOptions:
 
     kind: Literal["bwrap", "off"] = option(
         "bwrap",
-        "bwrap: commands run in bubblewrap, and are refused where it cannot be had. off: they "
-        "run with all rights of the worker; only for pipelines that are all your own.",
+        "bwrap: commands run in bubblewrap, or are refused if it is not available. off: commands "
+        "run with all rights of the worker; only for pipelines that you trust.",
     )
-    user: str = option("nobody", "User that commands run as when the worker is root.")
-    network: bool = option(False, "Whether a pipeline that asks for the network gets it.")
+    user: str = option("nobody", "User of commands if the worker runs as root.")
+    network: bool = option(False, "Whether pipelines may use the network if they request it.")
     path: str = option(
-        "/usr/local/bin:/usr/bin:/bin", "PATH that commands see; each folder in it is readable."
+        "/usr/local/bin:/usr/bin:/bin", "PATH of commands; its folders are readable."
     )
     binds: tuple[Path, ...] = option(
-        (), "More folders that commands may read, such as a software tree."
+        (), "More folders that commands may read, such as a software installation."
     )
-    memory: int = option(4096 * MEBI, "Memory of one job; 0 is no limit.", unit="bytes", least=0)
-    processes: int = option(512, "Processes and threads of one job.", least=1)
-    file_size: int = option(16384 * MEBI, "Largest file a job may write.", unit="bytes", least=1)
-    output_files: int = option(100_000, "Most files a job may leave as results.", least=1)
+    memory: int = option(
+        4096 * MEBI, "Maximum memory of a command; 0 is no limit.", unit="bytes", least=0
+    )
+    processes: int = option(512, "Maximum number of processes and threads of a command.", least=1)
+    file_size: int = option(
+        16384 * MEBI, "Maximum size of a file that a command writes.", unit="bytes", least=1
+    )
+    output_files: int = option(100_000, "Maximum number of result files of a command.", least=1)
     output_bytes: int = option(
-        65536 * MEBI, "Most bytes a job may leave as results.", unit="bytes", least=1
+        65536 * MEBI, "Maximum total size of result files of a command.", unit="bytes", least=1
     )
 
 
@@ -172,22 +177,28 @@ class SandboxOptions:
 class WorkerOptions:
     """Workers on this host."""
 
-    count: int = option(2, "Jobs that run at once on this host.", least=1)
+    count: int = option(
+        2,
+        "Number of workers that tea-runner up starts, and of parallel jobs of tea-runner run.",
+        least=1,
+    )
     lease: float = option(
         45.0,
-        "A job whose worker is silent for so long is given to another.",
+        "A job whose worker has not been heard of for this time is given to another worker.",
         unit="seconds",
         least=5,
     )
     grace: float = option(
-        30.0, "How long running jobs may go on when the worker is stopped.", unit="seconds", least=0
+        30.0, "Time that a stopping worker gives to its running job.", unit="seconds", least=0
     )
     crashes: int = option(
-        3, "Workers that one job may kill before it is parked until somebody retries it.", least=1
+        3,
+        "Number of worker losses after which a job fails; tea-runner retry runs it again.",
+        least=1,
     )
     free: int = option(
         256 * MEBI,
-        "Free space of the scratch folder below which a worker takes no job.",
+        "Minimum free space of the scratch folder; with less, a worker takes no job.",
         unit="bytes",
         least=0,
     )
@@ -201,37 +212,40 @@ class LogOptions:
         "text", "Format of the program's own log lines: text, or json with one object per line."
     )
     max_bytes: int = option(
-        16 * MEBI, "Most bytes kept of one job's log; the middle is cut.", unit="bytes", least=4096
+        16 * MEBI,
+        "Maximum size of a job's log; the middle of a longer log is dropped.",
+        unit="bytes",
+        least=4096,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileOptions:
-    """Comparing forge and results, in case a delivery was lost."""
+    """Comparison of the forge with the plans, for missed deliveries."""
 
-    every: float = option(60.0, "Time between two comparisons.", unit="seconds", least=1)
+    every: float = option(60.0, "Interval of the comparison.", unit="seconds", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatusOptions:
     """Commit statuses on the forge."""
 
-    context: str = option("tea-runner", "Name under which statuses appear beside commits.")
+    context: str = option("tea-runner", "Context (name) of commit statuses.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BotOptions:
     """Author of results commits."""
 
-    name: str = option("tea-runner", "Name in results commits.")
-    email: str = option("tea-runner@localhost", "Address in results commits.")
+    name: str = option("tea-runner", "Author name of results commits.")
+    email: str = option("tea-runner@localhost", "Author email of results commits.")
     signing_key: Path | None = option(
         None,
-        "Ed25519 SSH key (without a passphrase) that signs results commits. Only planners need it.",
+        "Ed25519 SSH key (without a passphrase) that signs results commits; used by planners only.",
     )
     allowed_signers: Path | None = option(
         None,
-        "Whose signatures tea-runner verify-commit accepts: a list as in ssh-keygen(1), ALLOWED "
+        "List of signers that tea-runner verify-commit accepts, as in ssh-keygen(1), ALLOWED "
         "SIGNERS.",
     )
 
@@ -240,8 +254,9 @@ class BotOptions:
 class StorageOptions:
     """One git-annex special remote that workers may use; ``origin`` is the forge itself.
 
-    Without a uuid it is any remote of this name, type and options; with one it is that remote.
-    *env* holds (variable, file) pairs: the file's content is given to git-annex in that variable.
+    Without a uuid, any remote with this name, type and options is used.
+
+    :param env: (variable, file) pairs: git-annex gets the content of the file in the variable.
     """
 
     name: str
@@ -253,9 +268,9 @@ class StorageOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SecretFile:
-    """One secret that commands of the listed repositories may ask for.
+    """One secret that pipelines of the listed repositories may request.
 
-    *file* holds it; a folder holds one file per key.
+    :param file: the file with the secret, or a folder with one file per key.
     """
 
     name: str
@@ -268,55 +283,56 @@ EnvironmentKind = Literal["host", "docker", "podman", "apptainer"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Everything that can be set."""
+    """All settings."""
 
     state: Path = option(
         Path("~/.local/state/tea-runner"),
-        "Folder of everything that is kept: hooks, logs, mirrors, the embedded queue.",
+        "Folder of webhooks, logs, mirrors and the embedded servers.",
         shown="~/.local/state/tea-runner",
     )
     scratch: Path = option(
         Path("{state}/scratch"),
-        "Folder where jobs work; needs room for the inputs and outputs of all jobs at once.",
+        "Folder of running jobs; needs space for the inputs and outputs of all parallel jobs.",
         shown="<state>/scratch",
     )
     repositories: tuple[str, ...] = option(
         (),
-        "Repositories to process, as owner/name patterns such as lab/* or */*. Empty: those that"
-        " a hook was added for.",
+        "Repositories to process, as owner/name patterns such as lab/* or */*. Empty: those with"
+        " a webhook.",
     )
     branches: tuple[str, ...] = option(("*",), "Branches to process, as patterns.")
     trusted_branches: tuple[str, ...] = option(
         ("main", "master"),
-        "Branches whose results every other branch may use; protect them on the forge.",
+        "Branches whose results all other branches may reuse; protect them on the forge.",
     )
     pull_requests: bool = option(
         False,
-        "Whether `tea-runner pull approve` may have single commits of pull requests processed, "
-        "forks among them: on branches pull/*, which are never trusted, get no secrets and no network, and "
-        "are not processed while this is false. Never without approval.",
+        "Whether single commits of pull requests, also from forks, are processed after "
+        "`tea-runner pull approve`. They run on branches pull/*, which are never trusted and get no secrets "
+        "and no network.",
     )
     trusted_repositories: tuple[str, ...] = option(
         (),
-        "Repositories of this forge, as owner/name patterns, whose results count in every repository "
-        "that is processed here: those of their trusted branches. Empty: each repository knows its "
-        "own alone.",
+        "Repositories of this forge, as owner/name patterns, whose results on trusted branches may be "
+        "reused by all repositories that are processed here. Empty: each repository uses only its own "
+        "results.",
     )
     environments: tuple[EnvironmentKind, ...] = option(
         ("host",),
-        "Kinds of environment that this host's workers offer: host, docker, podman, apptainer.",
+        "Environments of the workers on this host: host, docker, podman, apptainer.",
     )
     storage: tuple[StorageOptions, ...] = option(
         (),
         "Special remotes that workers may use, one [[storage]] table each: name, uuid, type, "
-        "options (a table), env (a table: variable = file with the secret). Nothing else is "
-        "enabled. What the dataset says of one (host, bucket, url, rsyncurl, ...) must stand in options.",
+        "options (a table), env (a table: variable = file with the secret). No other "
+        "remote is enabled. Addresses in the dataset's configuration of the remote (host, bucket, url, "
+        "rsyncurl, ...) must be repeated in options.",
     )
     secrets: tuple[SecretFile, ...] = option(
         (),
-        "Secrets that pipelines may ask for with transform.secrets, one [[secrets]] table each: "
-        "name, file (or a folder with a file per key), repositories (owner/name patterns). Given on "
-        "trusted branches only.",
+        "Secrets that pipelines may request with transform.secrets, one [[secrets]] table each: "
+        "name, file (or a folder with a file per key), repositories (owner/name patterns). Only for "
+        "trusted branches.",
     )
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)

@@ -1,4 +1,4 @@
-"""One raw value and its type in, the value out, or what was expected instead."""
+"""Convert text and TOML values to the types of settings."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class ExpectedError(ValueError):
-    """The value cannot be used; the message is what was expected."""
+    """The value is not valid; the message is the expected form."""
 
 
 def read_value(
     kind: Any, raw: object, option: dataclasses.Field[Any], home: str, base: Path | None
 ) -> object:
-    """The value of type *kind*.
+    """Convert a value to the type *kind*.
 
-    :param raw: text from a variable, or a value of TOML.
-    :param base: folder that relative paths start from; None leaves them as they are.
-    :raises ExpectedError: says what was expected.
+    :param raw: text of a variable, or a TOML value.
+    :param base: base folder of relative paths; None leaves them unchanged.
+    :raises ExpectedError: with the expected form.
     """
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         kind = next(each for each in typing.get_args(kind) if each is not type(None))
         origin = typing.get_origin(kind)
     if origin is tuple:
-        return _many(typing.get_args(kind)[0], raw, option, home, base)
+        return _list(typing.get_args(kind)[0], raw, option, home, base)
     if origin is typing.Literal:
         choices = typing.get_args(kind)
         if raw not in choices:
@@ -69,7 +69,7 @@ def read_value(
     if kind is SecretFile:
         return _secret_file(raw, home, base)
     if kind is bool:
-        return _truth(raw)
+        return _boolean(raw)
     if kind in (int, float):
         return _number(kind, raw, option)
     if not isinstance(raw, str | Path) or "\0" in str(raw) or "\n" in str(raw):
@@ -81,7 +81,7 @@ def read_value(
     return str(raw)
 
 
-def _many(
+def _list(
     kind: Any, raw: object, option: dataclasses.Field[Any], home: str, base: Path | None
 ) -> tuple[object, ...]:
     if isinstance(raw, str):
@@ -98,7 +98,7 @@ def _many(
     return tuple(read_value(kind, each, option, home, base) for each in raw)
 
 
-def _truth(raw: object) -> bool:
+def _boolean(raw: object) -> bool:
     if isinstance(raw, bool):
         return raw
     words = {

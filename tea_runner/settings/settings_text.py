@@ -1,4 +1,4 @@
-"""Settings in, texts out: the commented file, the reference page, and what is set and why."""
+"""The commented settings file, the reference page, and the list of current settings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, ma
 from tea_runner.settings.options import SecretFile, SecretValue, StorageOptions
 
 _HEAD = """\
-# Settings of tea-runner.  Every line that is commented out shows the default: this file changes
-# nothing until you uncomment something.  Stronger than this file are variables such as
-# TEA_RUNNER_FORGE__URL, and stronger still are flags.  `tea-runner config show` says what holds
-# and where it was said; `tea-runner check` tries it.
+# Settings of tea-runner. Each commented line shows the default.
+# Environment variables such as TEA_RUNNER_FORGE__URL override this file, and flags override both.
+# `tea-runner config show` lists all values with their source; `tea-runner check` tests them.
 """
 
 _STORAGE = """\
 # [[storage]]
 # name = "store"
-# uuid = "…"                                   # `git annex info store` in the dataset shows it
+# uuid = "…"                                   # shown by: git annex info store
 # type = "S3"
 # options = {host = "minio.example.org", port = "9000"}
 # env = {AWS_ACCESS_KEY_ID = "/etc/tea-runner/id", AWS_SECRET_ACCESS_KEY = "/etc/tea-runner/key"}
@@ -37,24 +36,25 @@ _SECRETS = """\
 _PAGE = """\
 # Settings
 
-<!-- Made from tea_runner/settings/options.py by text.py beside it; a test keeps it current. -->
+<!-- Generated from tea_runner/settings/options.py by settings_text.py; a test compares it. -->
 
-Defaults are overridden by one settings file, that by variables, those by flags of a command.
-The file is the one named by `--config` or `TEA_RUNNER_CONFIG`,
+One settings file overrides the defaults, environment variables override the file,
+and flags (`-c`) override both.
+The file is the one of `--config` or `TEA_RUNNER_CONFIG`,
 else `~/.config/tea-runner/tea-runner.toml`, else `/etc/tea-runner/tea-runner.toml`.
-It is never taken from the current folder, which may be somebody else's dataset.
-`tea-runner config init` writes a commented one;
-`tea-runner config show` says each value and where it was said.
+No file is read from the current directory, which may be an untrusted dataset.
+`tea-runner config init` writes a commented file;
+`tea-runner config show` lists each value with its source.
 An unknown name is an error.
-Lists in variables are separated by commas (`storage` is a list in JSON).
+Items of a list in a variable are separated by commas (`storage` and `secrets` are lists in JSON).
 Sizes may be written `64 MiB`, times `45 s` or `5 min`.
-Relative paths in the file start at the file's folder.
-Secrets are given as the name of a file.
+Relative paths in the file are relative to the folder of the file.
+Secrets are given as names of files.
 """
 
 
 def settings_file() -> str:
-    """A commented settings file that changes nothing as it is."""
+    """A commented settings file in which every setting has its default."""
     lines = [_HEAD]
     group = ""
     for each in known():
@@ -90,21 +90,21 @@ def settings_reference() -> str:
         shown = default(each)
         facts = [f"default `{shown}`" if shown else "no default", f"variable `{each.variable}`"]
         if each.name in FROM_FILE:
-            facts.append(f"or the name of a file with it in `{each.variable}_FILE`")
+            facts.append(f"or a file with the value, named by `{each.variable}_FILE`")
         words = each.field.metadata["help"].replace("*", "\\*")
         lines.append(f"### `{each.name}`\n\n{words}\n\n{'; '.join(facts)}.\n")
     return "\n".join(lines)
 
 
 def show_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Name, value and source of everything, with secrets masked."""
+    """Name, value and source of each setting; secrets are masked."""
     for each in known():
         value = settings.get(each.name)
         yield each.name, _toml(value), settings.source(each.name)
 
 
 def default(each: KnownOption) -> str:
-    """The default as TOML, or as words where it depends on the machine."""
+    """The default as TOML, or as text where it depends on the machine."""
     shown: str = each.field.metadata.get("shown", "")
     value = each.field.default
     if shown:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.cli.embed_forge import free_port
-from tea_runner.cli.start_checks import alone
+from tea_runner.cli.start_checks import state_lock
 from tea_runner.host.supervisor import Supervisor
 from tests.cli.dataset import FILES, SHOUT, Dataset, Said, tea
 
@@ -101,11 +101,11 @@ TABLE: list[tuple[Where, str, int, str]] = [
     (_whole, "logs", 2, "Missing argument 'JOB'; see tea-runner logs --help"),
     (_whole, "-c redis.url=redis://127.0.0.1:1 runs", 1, "see that it runs, and redis.url"),
     (_whole, "why raw/c.txt", 1, "there is no datum or path raw/c.txt; did you mean raw/"),
-    (_whole, "why shout/spec.yml", 1, "says what shout is; ask tea-runner why shout"),
-    (_whole, "-c web.prot=1 check", 1, "there is no such setting; did you mean web.port?"),
+    (_whole, "why shout/spec.yml", 1, "defines shout; run tea-runner why shout"),
+    (_whole, "-c web.prot=1 check", 1, "unknown setting; did you mean web.port?"),
     (_whole, "datums --from nope", 2, "nope: cannot be read: No such file"),
     (_whole, "datums --from raw/a.txt", 1, "it is not what tea-runner resolve wrote"),
-    (_whole, "init sub/dir", 2, "sub/dir is no pipeline name"),
+    (_whole, "init sub/dir", 2, "sub/dir is not a valid pipeline name"),
     (_whole, "init x --input nope", 1, "--input nope: there is no such folder"),
     *[(_broken, verb, 1, _GOLB) for verb in ("lint", "plan", "datums", "status", "run", "dag")],
     (_broken, "plan shout", 1, _GOLB),
@@ -179,13 +179,13 @@ def test_servers_are_refused_without_bubblewrap_before_anything_is_started(tmp_p
 def test_two_that_run_servers_do_not_share_a_state_folder(tmp_path: Path) -> None:
     """The second one is told how to go on; the first one's files stay as they are."""
     state = tmp_path / "state"
-    with alone(state):
+    with state_lock(state):
         for verb in ("up", "demo"):
             said = tea(tmp_path, verb, env={"TEA_RUNNER_STATE": str(state)})
             assert (1, 1) == (said.code, said.err.count("\n")), said
-            assert "another tea-runner runs its servers on this folder" in said.err
+            assert "another tea-runner uses this folder" in said.err
         assert ["up.lock"] == os.listdir(state)
-    with alone(state):
+    with state_lock(state):
         assert ["up.lock"] == os.listdir(state)
 
 
@@ -200,8 +200,7 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path, verb: str) -> None
         said = tea(tmp_path, verb, env=env)
 
     assert (
-        f"tea-runner: 127.0.0.1:{port}: somebody else listens there; stop that, or choose "
-        "another port: -c web.port=PORT\n"
+        f"tea-runner: 127.0.0.1:{port}: the port is in use; choose another one: -c web.port=PORT\n"
     ) == said.err
     assert 1 == said.code
 
@@ -210,8 +209,8 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path, verb: str) -> None
     ("typed", "words"),
     [
         ("serve", "redis.url is not set and no server runs in the state folder; start one with"),
-        ("-c web.port=99999 serve", "web.port: 99999 is no port; choose one from 1 to 65535"),
-        ("-c web.host=no.such.host.invalid serve", "is no address of this machine"),
+        ("-c web.port=99999 serve", "web.port: 99999 is not a port; choose one from 1 to 65535"),
+        ("-c web.host=no.such.host.invalid serve", "is not an address of this machine"),
         ("forge serve --port 99999", "99999 is not in the range 1<=x<=65535"),
     ],
 )

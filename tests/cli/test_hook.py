@@ -112,7 +112,7 @@ def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) ->
                 if not early or time.monotonic() > until:
                     raise
                 time.sleep(0.2)
-        assert said.output == f"{place.repository}: the delivery arrived and was right\n"
+        assert said.output == f"{place.repository}: delivery received, signature valid\n"
     finally:
         server.shutdown()
         server.server_close()
@@ -138,7 +138,7 @@ def test_a_removed_hook_is_gone_on_both_sides(place: Place) -> None:
         place.clone.commit("a")
         place.clone.push()
         assert recorder.wait(1, timeout=1) == []
-    with pytest.raises(NotFound, match="there is no hook"):
+    with pytest.raises(NotFound, match="there is no webhook"):
         place.run("hook", "remove", place.repository)
 
 
@@ -149,7 +149,7 @@ def test_a_hook_for_nothing_leaves_nothing_behind(place: Place) -> None:
     with pytest.raises(UsageError, match="expected OWNER/REPO"):
         place.run("hook", "add", "edges")
     assert list(place.hooks.all()) == []
-    assert "there are no hooks" in place.run("hook", "list").output
+    assert "there are no webhooks" in place.run("hook", "list").output
 
 
 @pytest.mark.gitea

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 
+import click
 import pytest
 
+from tea_runner.cli.main import cli
+from tea_runner.cli.verbs import SHORT_HELP
 from tea_runner.host import process
 from tests.cli.dataset import Dataset
 
@@ -55,3 +59,12 @@ def test_help_imports_no_verb() -> None:
     )
     assert "tea_runner.cli.open_dataset" not in done.stderr.decode()
     assert "tea_runner.cli.lint" not in done.stderr.decode()
+
+
+def test_the_short_help_is_the_first_line_of_the_help() -> None:
+    """The table of verbs and the commands say the same."""
+    context = click.Context(cli)
+    for name, words in SHORT_HELP.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert (name, words) == (name, inspect.cleandoc(command.help or "").split("\n\n")[0])

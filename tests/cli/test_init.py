@@ -96,7 +96,7 @@ def test_nothing_is_overwritten(dataset: Dataset) -> None:
     said = dataset.tea("init", "shout")
 
     assert 1 == said.code
-    assert "shout/spec.yml exists, and nothing is overwritten" in said.err
+    assert "shout/spec.yml exists and is not overwritten" in said.err
     assert "" == dataset.do("git", "status", "--porcelain")
 
 

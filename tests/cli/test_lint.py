@@ -11,7 +11,7 @@ def test_a_clean_dataset_has_nothing_to_mend(dataset: Dataset) -> None:
     """No problem is code 0 and one line that counts the files."""
     said = dataset.tea("lint")
 
-    assert (0, "2 pipeline files: nothing to mend.\n", "") == said
+    assert (0, "2 pipeline files: no problems found.\n", "") == said
 
 
 def test_all_problems_of_all_files_come_at_once(dataset: Dataset) -> None:
@@ -98,7 +98,7 @@ def test_a_pipeline_file_that_would_be_annexed_is_said(tmp_path: Path) -> None:
     dataset.write(FILES)
     said = dataset.tea("lint")
 
-    assert "write into shout/.gitattributes: /spec.yml annex.largefiles=nothing" in said.out
+    assert "add to shout/.gitattributes: /spec.yml annex.largefiles=nothing" in said.out
 
 
 def test_it_works_outside_of_git(tmp_path: Path) -> None:

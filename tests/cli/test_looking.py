@@ -86,7 +86,7 @@ def test_show_finds_a_run_by_any_of_its_names(site: Site, tea: Terminal, name: s
     save(site, [job])
     text = tea("show", name).stdout
     assert "▶ running" in text or "○ waiting" in text
-    assert "○ montage ← edges  not planned yet" in text
+    assert "○ montage ← edges  waiting for edges" in text
     assert (
         "failed(new): edges images:1.jpg  it had not been computed before; "
         f"the command ended with code 1  {job.id[:10]}"
@@ -196,13 +196,13 @@ def test_cancel_stops_all_jobs_of_a_run(site: Site, tea: Terminal) -> None:
     claim = begin(site, jobs[1])
     site.jobs.enqueue(jobs[2])
     save(site, jobs)
-    assert tea("cancel", RUN).stdout == "1 cancelled, 1 told to stop, 1 had ended\n"
+    assert tea("cancel", RUN).stdout == "1 cancelled, 1 stopping, 1 already ended\n"
     assert site.jobs.is_cancelled(claim)
     site.jobs.release(claim)
     assert "cancelled(new): edges images:2.jpg" in tea("show", RUN).stdout
     expected = {"cancelled": [], "stopping": [], "ended": [job.id for job in jobs]}
     assert expected == tea.data("cancel", RUN)
-    assert tea("cancel", jobs[0].id).stdout == "Nothing to cancel: it has ended.\n"
+    assert tea("cancel", jobs[0].id).stdout == "Nothing to cancel: the job has ended.\n"
 
 
 def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) -> None:
@@ -216,10 +216,10 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     keys = [key for job in jobs for _, key in job.datums]
     assert 2 == len(site.jobs.failures(REPOSITORY, keys))
     site.redis.delete("rq:queue:tea-plan", redis_keys.plan_requests())
-    assert "2 datums will be tried again" in tea("retry", RUN).stdout
+    assert "2 datums will run again" in tea("retry", RUN).stdout
     assert {} == site.jobs.failures(REPOSITORY, keys)
     assert site.queues.length("plan") == 1
-    assert "No datum has failed for good" in tea("retry", RUN).stdout
+    assert "No datum has failed" in tea("retry", RUN).stdout
 
 
 def test_retry_knows_the_branch(site: Site, tea: Terminal) -> None:

@@ -54,7 +54,7 @@ def test_results_of_nobody_are_orphaned(settled: Dataset) -> None:
         "table in:/": ("orphaned", ""),
     } == _states(settled)
     assert (
-        "orphaned: table in:/  no pipeline has this home: table/table.txt"
+        "orphaned: table in:/  the pipeline no longer exists: table/table.txt"
         in settled.tea("status").out
     )
 

@@ -85,7 +85,7 @@ def test_a_results_commit_is_signed_and_is_what_its_inputs_make(signed: Signed) 
     code, said = signed.check(commit)
     assert (
         0,
-        f"ok: {commit[:12]} is what pipeline up makes: 3 datums, 3 outputs, signed by bot@lab\n",
+        f"ok: {commit[:12]} is the result of pipeline up: 3 datums, 3 outputs, signed by bot@lab\n",
     ) == (
         code,
         said,
@@ -182,9 +182,9 @@ def test_signers_in_the_dataset_do_not_count(signed: Signed) -> None:
     from tea_runner.core.errors import UsageError
 
     commit = signed.begin({"signers": "x"})
-    with pytest.raises(UsageError, match="lies in the dataset"):
+    with pytest.raises(UsageError, match="is in the dataset"):
         signed.check(commit, "--signers", str(signed.clone / "signers"))
-    with pytest.raises(UsageError, match="whose signatures count"):
+    with pytest.raises(UsageError, match="no list of signers is set"):
         signed.check(commit, "--")
 
 
