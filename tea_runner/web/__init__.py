@@ -1,1 +1,1 @@
-"""HTTP: deliveries in, pages out."""
+"""Web application: receiver of webhooks, and pages."""

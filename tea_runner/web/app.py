@@ -1,4 +1,4 @@
-"""The parts in, the web application out: what gunicorn loads."""
+"""Flask application of the receiver and the pages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["WebDependencies", "create_app"]
 
 
 def create_app(parts: WebDependencies) -> Flask:
-    """The receiver, the health checks, and the blueprints that the parts bring."""
+    """Create the application: hooks, health checks, and the given blueprints."""
     app = Flask("tea_runner.web", static_folder="static", static_url_path="/static")
-    # Forges do not follow redirects with a POST: an address is exact or it is not there.
+    # Forges do not follow redirects of a POST, so only exact paths match.
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
@@ -38,7 +38,7 @@ def create_app(parts: WebDependencies) -> Flask:
 
     @app.after_request
     def count(response: Response) -> Response:
-        # What has a route counts there.
+        # Requests with a route are counted by their view.
         if request.endpoint is None and request.path.startswith("/hooks/"):
             parts.count("refused")
         return response
@@ -63,7 +63,7 @@ def _harden(response: Response) -> Response:
 
 
 def _answer(status: int, sentence: str) -> Response:
-    """JSON for programs, a line of text for people."""
+    """Make an error response: JSON for hooks and API clients, else a line of text."""
     if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
         response = jsonify(error=sentence)
     else:
@@ -73,7 +73,7 @@ def _answer(status: int, sentence: str) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    sentences = {404: "there is no such page", 405: "this address takes other methods"}
+    sentences = {404: "page not found", 405: "method not allowed"}
     status = error.code or 500
     response = _answer(status, sentences.get(status, error.name.lower()))
     allowed = getattr(error, "valid_methods", None)
@@ -89,5 +89,5 @@ def _tea_error(error: TeaError) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    _log.error("a bug in tea-runner: %s", error, exc_info=error)
-    return _answer(500, "tea-runner made a mistake; its log says more")
+    _log.error("unexpected error: %s", error, exc_info=error)
+    return _answer(500, "internal error; see the receiver's log")

@@ -1,4 +1,4 @@
-"""Deliveries of forges in, plan requests out: ``POST /hooks/<forge>/<hook id>``."""
+"""Receiver of webhook deliveries: ``POST /hooks/<forge>/<hook id>`` requests a plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGE_BODIES = 4
 
 
 def hooks_blueprint(parts: WebDependencies) -> Blueprint:
-    """The one route that forges use."""
+    """Create the route to which forges send deliveries."""
     routes = Blueprint("hooks", __name__)
     large_bodies = threading.BoundedSemaphore(_LARGE_BODIES)
 
@@ -51,7 +51,7 @@ def hooks_blueprint(parts: WebDependencies) -> Blueprint:
 
 
 def _log_fields(forge: str) -> dict[str, str]:
-    """The delivery's id, for the log."""
+    """Log fields: the id of the delivery."""
     if forge not in DIALECTS:
         return {}
     return {"delivery": request.headers.get(dialect(forge, request.headers).delivery, "")[:64]}
@@ -60,10 +60,10 @@ def _log_fields(forge: str) -> dict[str, str]:
 def _judge(
     parts: WebDependencies, forge: str, hook_id: str, large_bodies: threading.BoundedSemaphore
 ) -> DeliveryAnswer:
-    """The checks before anything of the delivery is believed."""
+    """Check the address, the body and the signature of a delivery, and request a plan."""
     sent = str(request.environ.get("RAW_URI", request.path))
     if sent.partition("?")[0] != request.path:
-        # gunicorn tidies paths (// at the front, escapes) before it hands them on.
+        # gunicorn normalizes paths (leading //, escapes) before the application sees them.
         return refuse(404, "no such hook")
     try:
         hook = parts.hooks.get(hook_id) if forge in DIALECTS else None

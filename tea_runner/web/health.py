@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work: ``/healthz`` and ``/readyz``."""
+"""Health and readiness checks: ``/healthz`` and ``/readyz``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tea_runner.web.web_dependencies import WebDependencies
 
 
 def health_blueprint(parts: WebDependencies) -> Blueprint:
-    """Two routes for supervisors; they say no more than they must."""
+    """Create the two routes; they reveal nothing but the state of each check."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")

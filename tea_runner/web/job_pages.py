@@ -1,4 +1,4 @@
-"""A job's id in, its page and its raw log out."""
+"""Page, JSON and raw log of a job."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tea_runner.present.forge_links import repeat
 from tea_runner.present.json_documents import job_document
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
-#: Bytes of the log that the page shows; the rest is a click away.
+#: Bytes at the end of the log that the page shows.
 _TAIL = 64 * 1024
-#: Datums that the page lists.
+#: Largest number of datums that the page lists.
 _DATUMS = 200
 
 
 def add_job_pages(routes: Blueprint, desk: PageContext) -> None:
-    """``/jobs/<id>``, its twin and ``/jobs/<id>/log``."""
+    """Add ``/jobs/<id>``, its JSON and ``/jobs/<id>/log``."""
     routes.add_url_rule("/jobs/<job>", "job", lambda job: _job(desk, job))
     routes.add_url_rule("/jobs/<job>/log", "log", lambda job: _log(desk, job))
 
@@ -70,12 +70,12 @@ def _row(run: RunStatus | None, facts: JobFacts) -> PipelineStatus | None:
 def _again(
     desk: PageContext, facts: JobFacts, row: PipelineStatus | None, run: Run | None
 ) -> list[str]:
-    """The commands that repeat it on any computer."""
+    """Shell commands that run the job again on any computer."""
     job = facts.job
     if job is None:
         return []
     results = row.commit if row is not None and facts.state == "done" else ""
-    # Up to a number of datums each has a record of its own, which its key finds.
+    # Small jobs have one run record for each datum, which is found by the datum's key.
     alone = results and row is not None and group_size(max(1, row.total)) == 1
     return repeat(
         remote=desk.site.forge.remote_url(job.repository),
@@ -89,7 +89,7 @@ def _again(
 
 
 def _log(desk: PageContext, name: str) -> Response:
-    """The bytes as they were printed: all, the last of them (``?tail=4096``), or a range."""
+    """Send the raw log: whole, its last bytes (``?tail=4096``), or a range (RFC 9110)."""
     log = desk.site.log(name)
     size = log.size()
     if not size:
@@ -106,7 +106,7 @@ def _log(desk: PageContext, name: str) -> Response:
         start, stop, status = part[0], part[1], 206
     elif last is not None:
         if last < 0:
-            raise NotFound("tail is the number of bytes to show")
+            raise NotFound("tail must be a number of bytes")
         start = max(0, size - last)
     response = Response(log.read(start, stop), status, mimetype="text/plain")
     if status == 206:

@@ -1,4 +1,4 @@
-"""How things stand in, Prometheus' text out: ``/metrics``."""
+"""Metrics in Prometheus' text format: ``/metrics``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tea_runner.wiring import Site
 
 
 class _StateCollector(Collector):
-    """Reads Redis when it is asked, so that all processes of the receiver tell the same."""
+    """Reads Redis at each scrape, so that all processes of the receiver report the same values."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def collect(self) -> Iterator[Metric]:
-        """The numbers of this moment."""
+        """Yield the current values."""
         up = GaugeMetricFamily("tea_redis_up", "Whether Redis answers.")
         problem = self._site.jobs.problem()
         up.add_metric([], 0 if problem else 1)
@@ -28,21 +28,19 @@ class _StateCollector(Collector):
         if problem:
             return
         deliveries = CounterMetricFamily(
-            "tea_deliveries", "Deliveries by what became of them.", labels=["verdict"]
+            "tea_deliveries", "Deliveries by verdict.", labels=["verdict"]
         )
         for word, number in sorted(self._site.delivery_counts.counts().items()):
             deliveries.add_metric([word], number)
         yield deliveries
-        waiting = GaugeMetricFamily(
-            "tea_queue_length", "Pieces of work that wait.", labels=["queue"]
-        )
+        waiting = GaugeMetricFamily("tea_queue_length", "Queued jobs and plans.", labels=["queue"])
         for kind in ("plan", "work"):
             waiting.add_metric([kind], self._site.queues.length(kind))
         yield waiting
 
 
 def metrics_blueprint(site: Site) -> Blueprint:
-    """One route, for a scraper that may reach the pages."""
+    """Create the route."""
     routes = Blueprint("metrics", __name__)
     registry = CollectorRegistry()
     registry.register(_StateCollector(site))

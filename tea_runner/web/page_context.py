@@ -1,6 +1,6 @@
-"""A site in, what all its pages share out: how things stand now, and one answer for both readers.
+"""What all pages share: cached data of the site, and responses as HTML or JSON.
 
-What stands in Redis is asked for at most once a second and process, however many people watch.
+Redis is read at most once a second by each process, however many people watch a page.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tea_runner.wiring import Site
 
 T = TypeVar("T")
 
-#: Jobs of one run that are looked at; the others count as waiting until they have ended.
+#: Largest number of jobs of a run that are read; the others count as waiting until they end.
 MOST_JOBS = 5000
-#: Rows of one page of a table.
+#: Rows of a table on one page.
 ROWS = 100
 _FRESH = 1.0
 _RUN = re.compile(r"[0-9a-f]{12}")
@@ -32,16 +32,16 @@ _JOB = re.compile(r"[0-9a-f]{32}")
 
 
 class PageContext:
-    """Where pages get what they show."""
+    """Data and responses of the pages of a site."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self._fresh: dict[object, tuple[float, object]] = {}
 
-    # -- how things stand --------------------------------------------------------------------
+    # -- data ----------------------------------------------------------------------------------
 
     def lately(self, name: object, ask: Callable[[], T]) -> T:
-        """What *ask* answers, or has answered within the last second."""
+        """Return the result of *ask*, cached for a second under *name*."""
         now = time.monotonic()
         known = self._fresh.get(name)
         if known is not None and now - known[0] < _FRESH:
@@ -53,18 +53,18 @@ class PageContext:
         return answer
 
     def run(self, run: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
-        """A run as it stands, with its jobs.
+        """The current status of a run, with its jobs.
 
-        :raises NotFound: when it is not remembered.
+        :raises NotFound: when it is unknown or has expired.
         """
         if not _RUN.fullmatch(run):
-            raise NotFound("there is no such run")
+            raise NotFound("run not found")
         return self.lately(("run", run), lambda: self._run(run))
 
     def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
         run = self.site.runs.get(name)
         if run is None:
-            raise NotFound(f"there is no run {name} (any more); runs are remembered for two weeks")
+            raise NotFound(f"run {name} not found; runs are kept for two weeks")
         return self._stands(run)
 
     def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobFacts]]:
@@ -73,7 +73,7 @@ class PageContext:
         return run_status(run, facts), facts
 
     def listed(self, heads: list[Run]) -> list[RunStatus]:
-        """Runs of a list; the newest ones that are under way with all that is known of them."""
+        """The statuses of runs; those of the newest running ones with the states of their jobs."""
         found = []
         looked = 0
         for head in heads:
@@ -85,27 +85,27 @@ class PageContext:
         return found
 
     def job(self, job: str) -> JobFacts:
-        """A job as it stands.
+        """The current state of a job.
 
-        :raises NotFound: when it is not remembered.
+        :raises NotFound: when it is unknown or has expired.
         """
         facts = self.site.jobs.facts([job]).get(job) if _JOB.fullmatch(job) else None
         if facts is None:
-            raise NotFound("there is no such job (any more); jobs are remembered for two weeks")
+            raise NotFound("job not found; jobs are kept for two weeks")
         return facts
 
     def repositories(self) -> list[str]:
-        """What has runs, the latest first, and what only has a hook."""
+        """Repositories with runs, the latest first, then those with only a webhook."""
         said = [*self.site.settings.repositories, *(h.repository for h in self.site.hooks.all())]
         names = [*self.site.runs.repositories(), *sorted(said)]
         return [name for name in dict.fromkeys(names) if is_repository_name(name)]
 
     def forge(self, repository: str, commit: str = "") -> str:
-        """A repository's or a commit's page on the forge; empty where there is none."""
+        """URL of a repository's or a commit's page on the forge; empty where there is none."""
         said = self.site.settings.forge
         return forge_page(said.kind, said.url, repository, commit)
 
-    # -- answers -----------------------------------------------------------------------------
+    # -- responses -----------------------------------------------------------------------------
 
     def answer(
         self,

@@ -125,10 +125,10 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     if full not in known:
         full, as_json = split_json_suffix(full)
     if not is_repository_name(full) or full not in known:
-        raise NotFound("there is no such repository here; tea-runner hook add connects one")
+        raise NotFound("repository not found; tea-runner hook add connects one")
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)
-    # One state's runs are looked for among all that are remembered, else a page is enough.
+    # To filter by state, all runs are read; otherwise one page is enough.
     heads = desk.lately(("heads", full), lambda: desk.site.runs.recent(_MOST_RUNS, full))
     if wanted in STATES:
         rows = [row for row in desk.listed(heads) if row.state == wanted]
@@ -164,7 +164,7 @@ def _sorry(desk: PageContext, error: TeaError) -> Response:
         as_json=request.path.endswith(".json"),
         sentence_of_error=error.message,
         command="tea-runner check",
-        title="Not here" if error.http_status == 404 else "Not now",
+        title="Not found" if error.http_status == 404 else "Error",
     )
     response.status_code = error.http_status
     return response

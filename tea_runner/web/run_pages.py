@@ -1,4 +1,4 @@
-"""A run's id in, its page out: pipelines, their picture, datums with reasons, jobs."""
+"""Page and JSON of a run: graph, pipelines, datums with reasons, jobs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tea_runner.present.json_documents import run_document
 from tea_runner.present.pipeline_graph import Box, dag_svg
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 
-#: Pipelines that a picture is drawn of; more would be a wall.
+#: Largest number of pipelines in the graph.
 _DRAWN = 60
-#: Jobs that a page lists; those that need a person first.
+#: Largest number of jobs that the page lists; failed ones first.
 _JOBS = 50
 
 
 def add_run_pages(routes: Blueprint, desk: PageContext) -> None:
-    """``/runs/<id>`` and its twin."""
+    """Add ``/runs/<id>`` and its JSON."""
     routes.add_url_rule("/runs/<run>", "run", lambda run: _run(desk, run))
 
 
 def _run(desk: PageContext, name: str) -> Response:
     name, as_json = split_json_suffix(name)
     standing, facts = desk.run(name)
-    # By number: a name may hold bytes that an address cannot.
+    # By number: a pipeline's name may hold bytes that a URL cannot.
     pipeline, state = request.args.get("pipeline", 0, type=int), request.args.get("state", "")
     rows = _datums(standing, pipeline, state)
     shown, number, pages = page_of(rows, request.args.get("page", 1, type=int))
@@ -59,7 +59,7 @@ def _run(desk: PageContext, name: str) -> Response:
 
 
 def _datums(standing: RunStatus, pipeline: int, state: str) -> list[tuple[str, DatumStatus]]:
-    """(pipeline, datum) of those that were asked for, what needs a person first."""
+    """(pipeline, datum) of the selected ones, failed ones first."""
     rows = [
         (row.name, datum)
         for number, row in enumerate(standing.pipelines, 1)
@@ -79,9 +79,9 @@ def _jobs(facts: Mapping[str, JobFacts]) -> list[JobFacts]:
 
 
 def _causes(standing: RunStatus) -> list[tuple[str, int]]:
-    """What datums failed of, the most frequent first."""
+    """Errors of datums with their counts, the most frequent first."""
     counted = Counter(
-        datum.error or "no reason is known"
+        datum.error or "unknown error"
         for row in standing.pipelines
         for datum in row.datums
         if datum.state in ("failed", "cancelled")

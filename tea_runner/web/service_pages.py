@@ -1,4 +1,4 @@
-"""A site in, the pages about the service itself out: workers and queue, and what runs here how."""
+"""Pages about the service: workers and queues; versions and settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tea_runner.web.page_context import PageContext
 
 
 def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
-    """``/workers`` and ``/about``, with their twins."""
+    """Add ``/workers`` and ``/about``, and their JSON."""
     routes.add_url_rule("/workers", "workers", lambda: _workers(desk, False))
     routes.add_url_rule("/workers.json", "workers_json", lambda: _workers(desk, True))
     routes.add_url_rule("/about", "about", lambda: _about(desk, False))

@@ -1,7 +1,7 @@
-"""An application in, the same application below a path such as ``/tea`` out.
+"""WSGI middleware: serve the application below a path such as ``/tea``.
 
-The path is that of ``web.url``: no header of a request decides where links lead.  A proxy may take the
-path away before it hands a request on, or leave it; both work.
+The path is that of ``web.url``; no header of a request changes where links lead.  It works whether a
+proxy removes the path before it passes a request on, or not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class UrlPrefix:
-    """The application as it is seen through its proxy.
+    """The application below a path.
 
     :param path: with a slash at its beginning and none at its end.
     """
@@ -23,8 +23,8 @@ class UrlPrefix:
         self._path = path
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """One request."""
-        # RAW_URI is what gunicorn read from the wire; hooks compare it with the path.
+        """Remove the path from the request, and set SCRIPT_NAME."""
+        # RAW_URI is the request target as gunicorn received it; hooks compare it with the path.
         for name in ("PATH_INFO", "RAW_URI"):
             sent = environ.get(name, "")
             if sent == self._path:

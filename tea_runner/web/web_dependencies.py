@@ -1,4 +1,4 @@
-"""What the web process is made of, handed to it whole."""
+"""Dependencies of the web application."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from tea_runner.settings import Settings
 
 
 class Hooks(Protocol):
-    """Where hooks are looked up."""
+    """Store of webhooks."""
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook of this id, None when there is none."""
+        """Return the hook with this id, or None."""
         ...
 
     def note_test(self, hook_id: str) -> None:
-        """Remember that a test delivery arrived."""
+        """Record that a test delivery arrived."""
         ...
 
 
-def _nobody_counts(word: str) -> None:
-    """What counting does when nobody counts."""
+def _no_count(word: str) -> None:
+    """Default of ``count``: do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebDependencies:
-    """Everything that requests may use.
+    """What the views use.
 
-    :param ready: name to a check that returns "" or what is wrong, each within a second.
-    :param count: called once per delivery: the answer's word.
-    :param blueprints: pages and the like.
+    :param ready: name to a check that returns "" or the problem, within a second.
+    :param count: called once for each delivery, with its outcome.
+    :param blueprints: further routes, such as the pages.
     """
 
     settings: Settings
     hooks: Hooks
     requests: PlanRequests
     ready: Mapping[str, Callable[[], str]] = field(default_factory=dict)
-    count: Callable[[str], None] = _nobody_counts
+    count: Callable[[str], None] = _no_count
     blueprints: tuple[Blueprint, ...] = ()

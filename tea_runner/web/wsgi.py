@@ -1,4 +1,4 @@
-"""The process's environment in, the application that gunicorn serves out."""
+"""WSGI application that gunicorn loads, made from the process's environment."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tea_runner.web.repository_pages import pages_blueprint
 from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
 
-#: Variable in which ``tea-runner serve`` hands its command line's settings to gunicorn's processes.
+#: Variable with the settings of the command line, which ``tea-runner serve`` sets for gunicorn's processes.
 FLAGS = "TEA_RUNNER_SERVE"
 
 
 def application() -> Flask:
-    """What ``tea_runner.web.wsgi:application()`` stands for."""
+    """Create the application."""
     handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}}')
     variables = {name: value for name, value in os.environ.items() if name != FLAGS}
     config = Path(handed["config"]) if handed["config"] else None
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
-    # The forge waits for its answer: a Redis that hangs is one that is not there.
+    # The forge waits for the response, so a Redis that hangs counts as unreachable.
     site = Site(settings, variables, redis_timeout=0.8)
     return create_app(
         WebDependencies(

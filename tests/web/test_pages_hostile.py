@@ -101,7 +101,7 @@ def test_a_job_that_the_planner_did_not_write_is_shown_as_such(
     """Foreign rows in Redis break nothing and are not taken for jobs of ours."""
     name = "f" * 32
     site.redis.hset(keys.job(name), mapping={b"state": b"running", b"\xff": b"\xff", b"body": b"{"})
-    assert "was not written by the planner" in see(pages, f"/jobs/{name}").text
+    assert "no valid signature of the planner" in see(pages, f"/jobs/{name}").text
     assert data(pages, f"/jobs/{name}.json")["datums"] == []
 
 
