@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
-from tea_runner.dataset.git_objects import Commit
+from tea_runner.dataset.commit import Commit
 from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
 
 #: Datums of one pipeline that a run lists; its counts are of all.

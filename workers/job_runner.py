@@ -19,7 +19,8 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.dataset.attributes import Attributes
-from tea_runner.dataset.forge_dataset import RESULTS, ForgeDataset
+from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.job_results import RESULTS
 from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -69,12 +70,12 @@ class JobReport:
 class JobRunner:
     """Runs jobs of one repository, whose mirror and git processes stay open between them."""
 
-    def __init__(self, repository: ForgeDataset, dependencies: WorkerDependencies) -> None:
+    def __init__(self, repository: GitDataset, dependencies: WorkerDependencies) -> None:
         self.repository = repository
         self._dependencies = dependencies
         self._cache = PlanningCache()
         self._inputs: dict[tuple[str, str, object], PipelineInputs] = {}
-        self._attributes = Attributes(repository.mirror, dependencies.scratch.path)
+        self._attributes = Attributes(repository.repository, dependencies.scratch.path)
 
     def run(
         self,
@@ -144,7 +145,7 @@ class JobRunner:
             return self._get(self._dataset(tip, path), keys)
 
         def write_blob(path: str, oid: str, target: Path) -> None:
-            self._dataset(tip, path).mirror.write_blob(oid, target)
+            self._dataset(tip, path).repository.write_blob(oid, target)
 
         return DatumRunner(
             environment=self._dependencies.environment(inputs.pipeline),
@@ -156,7 +157,7 @@ class JobRunner:
             write_blob=write_blob,
         )
 
-    def _get(self, repository: ForgeDataset, keys: Iterable[str]) -> dict[str, Path]:
+    def _get(self, repository: GitDataset, keys: Iterable[str]) -> dict[str, Path]:
         """Content of these annex keys; after one fetch when some is missing."""
         wanted = list(keys)
         with step("get"):
@@ -181,10 +182,10 @@ class JobRunner:
         rest = [key for key in keys if key not in unsettled]
         return not rest or len(self.repository.known_commits(rest, job.scope)) == len(set(rest))
 
-    def _dataset(self, tip: CommitView, path: str) -> ForgeDataset:
+    def _dataset(self, tip: CommitView, path: str) -> GitDataset:
         """The subdataset at a path; the dataset itself for the empty path."""
         linked = tip.tree.resolve(path)[0].repository if path else None
-        return linked if isinstance(linked, ForgeDataset) else self.repository
+        return linked if isinstance(linked, GitDataset) else self.repository
 
     def _derive(self, job: Job) -> tuple[CommitView, PipelineInputs]:
         tip = self._tip(job)
@@ -201,7 +202,6 @@ class JobRunner:
         return tip, inputs
 
     def _tip(self, job: Job) -> CommitView:
-        self.repository.mirror.ensure()
         try:
             return self._at(job)
         except OutsideError:
@@ -232,7 +232,7 @@ class JobRunner:
             blobs = {oid: TreeEntry(PLAIN, oid) for oid in saver.blobs}
             entries["blobs"] = TreeEntry(TREE, writer.tree(blobs))
         title = f"tea-runner: results of job {job.id}"
-        message = self.repository.results_message(job.ref, title, data)
+        message = self.repository.job_results.message(job.ref, title, data)
         commit = writer.commit(
             writer.tree(entries), [], message, who=self._dependencies.author, seconds=0
         )

@@ -37,7 +37,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     broken = report_problems(tip)
     pipelines = unchecked_pipelines(tip.tree)
     upstream = _upstream(pipelines, files=files)
-    with progress_line(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.repository.objects.reads):
         notes = _notes(tip) if counts else {}
     if not pipelines.written:
         if broken:

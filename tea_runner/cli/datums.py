@@ -49,7 +49,7 @@ def command(
     check_pipelines(tip, pipelines)
     broken = report_problems(tip)
     works = []
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
+    with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
         for pipeline in tip.pipelines:
             if pipelines and pipeline.name not in pipelines:
                 continue

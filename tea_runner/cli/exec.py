@@ -14,7 +14,7 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.parse import parse_specs
-from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -97,15 +97,15 @@ def datum_runner(session: OpenDataset, tip: CommitView, environment: Environment
         get_content=lambda dataset, keys: (
             _dataset(session, tip, dataset).prepared_annex().get(keys)
         ),
-        write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).mirror.write_blob(
+        write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).repository.write_blob(
             oid, path
         ),
     )
 
 
-def _dataset(session: OpenDataset, tip: CommitView, path: str) -> ForgeDataset:
+def _dataset(session: OpenDataset, tip: CommitView, path: str) -> GitDataset:
     linked = tip.tree.resolve(path)[0].repository if path else None
-    return linked if isinstance(linked, ForgeDataset) else session.clone
+    return linked if isinstance(linked, GitDataset) else session.clone
 
 
 def _to_stderr(data: bytes) -> None:

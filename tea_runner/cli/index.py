@@ -11,7 +11,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
-from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.git_dataset import GitDataset
 
 _server = click.option("--server", is_flag=True, help="All repositories that this host processes.")
 
@@ -53,7 +53,7 @@ def rebuild(context: Context, repositories: tuple[str, ...], server: bool) -> No
     _tell(context, rows)
 
 
-def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterator[ForgeDataset]:
+def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterator[GitDataset]:
     """The dataset of the current directory, or the named repositories, one after the other."""
     if not server and not names:
         clone = open_dataset(context).clone
@@ -61,13 +61,13 @@ def _opened(context: Context, names: tuple[str, ...], *, server: bool) -> Iterat
         clone.close()
         return
     for name in names or context.site.watched():
-        repository: ForgeDataset = context.site.repository(name)
+        repository: GitDataset = context.site.repository(name)
         repository.refresh()
         yield repository
         repository.close()
 
 
-def _row(repository: ForgeDataset) -> dict[str, object]:
+def _row(repository: GitDataset) -> dict[str, object]:
     counts = repository.index.counts()
     others = sum((count for scope, count in counts.items() if scope), Counter[str]())
     return {

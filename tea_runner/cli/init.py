@@ -145,7 +145,7 @@ def _write(session: OpenDataset, top: Path, written: dict[str, str]) -> None:
     there = [path for path in written if (top / path).exists() or (top / path).is_symlink()]
     if there:
         raise UserError(f"{there[0]} exists and is not overwritten; choose another NAME")
-    annexable = annexed(session.clone.mirror, top, list(written))
+    annexable = annexed(session.clone.repository, top, list(written))
     for path in sorted({path.rpartition("/")[0] for path in annexable}):
         rules = f"{path}/.gitattributes"
         if (top / rules).exists():

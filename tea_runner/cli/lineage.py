@@ -16,7 +16,7 @@ from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError
 from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
-from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.commit_view import CommitView
@@ -50,7 +50,7 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
         lambda where, home: _records(session, where, home),
         lambda where, commit: _open(where, commit),
     )
-    with progress_line(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.repository.objects.reads):
         paths = _files(tip, place)
         found = tracer.down(tip, place) if downstream else tracer.up(tip, paths)
     if prov is not None:
@@ -92,8 +92,8 @@ def _files(tip: CommitView, path: str) -> list[str]:
 def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, Made]:
     """For each path below a directory, the commit that last wrote it."""
     linked = tip.tree.repository
-    repository = linked if isinstance(linked, ForgeDataset) else session.clone
-    out = repository.mirror.git(
+    repository = linked if isinstance(linked, GitDataset) else session.clone
+    out = repository.repository.git(
         "log",
         "--topo-order",
         "--format=%x01%H %s",

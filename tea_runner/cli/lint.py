@@ -13,7 +13,7 @@ from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError, UsageError
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
-from tea_runner.dataset.local_clone import CloneMirror, clone_environment, find_clone
+from tea_runner.dataset.local_clone import CloneRepository, clone_environment, find_clone
 from tea_runner.dataset.worktree import annexed, everything, unsaved
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.lint_pipelines import lint_pipelines
@@ -67,7 +67,7 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
         draft = unsaved_commit(None, None, _files(everything(top)))
         return top, list(lint_pipelines(draft)), _specs(draft)
     environment = clone_environment(variables, top)
-    mirror = CloneMirror(top, git_dir, environment)
+    mirror = CloneRepository(top, git_dir, environment)
     try:
         with progress_line(context, lambda: mirror.objects.reads):
             head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)

@@ -12,7 +12,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
-from tea_runner.dataset.local_clone import Clone
+from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
@@ -27,7 +27,7 @@ class OpenDataset:
     """A local clone with its planning cache and local queue."""
 
     context: Context
-    clone: Clone
+    clone: CloneDataset
     queue: LocalQueue
     memory: PlanningCache
 
@@ -36,7 +36,7 @@ class OpenDataset:
 
         :raises NotFound: when there is none.
         """
-        mirror = self.clone.mirror
+        mirror = self.clone.repository
         raw = mirror.git(
             "rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False
         )

@@ -28,7 +28,7 @@ def command(
     Nothing is written or fetched.
     """
     session = open_dataset(context)
-    with progress_line(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at, pipelines)
     check_names(planned, pipelines)
     if context.as_json:

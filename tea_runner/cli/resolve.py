@@ -35,7 +35,7 @@ def command(context: Context, pipelines: tuple[str, ...], at: str) -> int:
     check_pipelines(tip, pipelines)
     broken = report_problems(tip)
     rows = []
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
+    with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
         for pipeline in tip.pipelines:
             if not pipelines or pipeline.name in pipelines:
                 show(pipeline.name)

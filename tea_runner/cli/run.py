@@ -81,7 +81,7 @@ def command(
         pipelines = pinned.pipelines
     if recompute:
         words, pipelines = requested(session.plan("HEAD"), pipelines)
-        ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
+        ledger = ReproducibilityLedger(session.clone.repository.git_dir)
         requests = LocalRecomputeRequests(words, new_request_id(), ledger.add_verdict)
     planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
     check_names(planned, pipelines)

@@ -32,7 +32,7 @@ def command(
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
-    with progress_line(context, lambda: session.clone.mirror.objects.reads) as show:
+    with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
         results = check_freshness(tip, pipelines, begin=show)
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:

@@ -38,7 +38,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
     same bytes. The exit code is 1 when a result differs or fails.
     """
     session = open_dataset(context)
-    ledger = ReproducibilityLedger(session.clone.mirror.git_dir)
+    ledger = ReproducibilityLedger(session.clone.repository.git_dir)
     if only_ledger:
         _show(context, ledger)
         return 0

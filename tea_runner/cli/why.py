@@ -38,7 +38,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     or more digits of its key. A path may be a result, an input, or code.
     """
     session = open_dataset(context)
-    with progress_line(context, lambda: session.clone.mirror.objects.reads):
+    with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at)
         broken = bool(planned.plan.problems) and report_problems(planned.tip)
         word = " ".join(words)
@@ -89,7 +89,9 @@ def _open(session: OpenDataset, commit: str) -> CommitView | None:
 
 def _made(session: OpenDataset, commit: str, path: str) -> Made | None:
     """The commit that last wrote a path; for results it has the run record."""
-    out = session.clone.mirror.git("log", "-1", "--format=%H %s", commit, "--", path, check=False)
+    out = session.clone.repository.git(
+        "log", "-1", "--format=%H %s", commit, "--", path, check=False
+    )
     found, _, subject = out.decode("utf-8", "replace").strip().partition(" ")
     return Made(found, subject) if found else None
 

@@ -1,7 +1,7 @@
-"""Paths of a commit in, their git attributes out, without a checkout.
+"""git attributes of paths in a commit, without a checkout.
 
-Git reads ``.gitattributes`` from an index that holds those files and nothing else; one long-lived
-``git check-attr`` answers.
+git reads ``.gitattributes`` from a temporary index that contains these files only (git-check-attr(1),
+``--cached``).  The ``git check-attr`` process is kept for the next call.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ from pathlib import Path
 from uuid import uuid4
 
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, edit_tree, lookup
-from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process
 
 _NAMES = ("annex.largefiles", "annex.backend")
 
 
 class Attributes:
-    """The annex attributes of one commit's tree, for files below one directory."""
+    """Reads the attributes of git-annex, from one tree after another.
 
-    def __init__(self, mirror: Mirror, scratch: Path) -> None:
-        self._mirror = mirror
+    :param scratch: folder for the temporary index.
+    """
+
+    def __init__(self, repository: GitRepository, scratch: Path) -> None:
+        self._repository = repository
         self._index = scratch / f"attributes.{uuid4().hex}.index"
-        self._pipe: process.BatchProcess | None = None
-        self._stamp: tuple[tuple[str, str], ...] | None = None
+        self._batch: process.BatchProcess | None = None
+        self._files: tuple[tuple[str, str], ...] | None = None
 
     def of(self, root: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """``annex.largefiles`` and ``annex.backend`` of each path; ``unspecified`` where unset.
@@ -32,21 +35,21 @@ class Attributes:
         :param root: id of the commit's tree.
         """
         self._prepare(root, paths)
-        assert self._pipe is not None
-        found = {}
+        assert self._batch is not None
+        attributes = {}
         for path in paths:
-            self._pipe.send(path.encode("utf-8", "surrogateescape") + b"\0")
+            self._batch.send(path.encode("utf-8", "surrogateescape") + b"\0")
             values = []
             for _ in _NAMES:
-                for _ in range(2):
-                    self._field()
+                self._field()  # the path
+                self._field()  # the attribute's name
                 values.append(self._field())
-            found[path] = (values[0], values[1])
-        return found
+            attributes[path] = (values[0], values[1])
+        return attributes
 
     def _field(self) -> str:
-        assert self._pipe is not None
-        return self._pipe.receive(b"\0").decode("utf-8", "surrogateescape")
+        assert self._batch is not None
+        return self._batch.receive(b"\0").decode("utf-8", "surrogateescape")
 
     def _prepare(self, root: str, paths: Sequence[str]) -> None:
         directories = {""}
@@ -57,32 +60,32 @@ class Attributes:
         files: dict[str, TreeEntry | None] = {}
         for directory in sorted(directories):
             path = f"{directory}/.gitattributes" if directory else ".gitattributes"
-            entry = lookup(self._mirror.objects.tree, root, path)
+            entry = lookup(self._repository.objects.tree, root, path)
             if entry is not None and entry.mode not in (TREE, LINK, SUBMODULE):
                 files[path] = entry
-        stamp = tuple((path, entry.oid) for path, entry in files.items() if entry)
-        if self._pipe is not None and self._pipe.alive and stamp == self._stamp:
+        tree_files = tuple((path, entry.oid) for path, entry in files.items() if entry)
+        if self._batch is not None and self._batch.alive and tree_files == self._files:
             return
         self.close()
-        store = self._mirror.writer()
+        store = self._repository.writer()
         tree = edit_tree(lambda oid: store.trees[oid], store.tree, None, files) or store.tree({})
         store.flush()
-        env = self._mirror.environment.with_(GIT_INDEX_FILE=str(self._index))
-        self._mirror.git("read-tree", tree, env=env, why="reading .gitattributes")
+        env = self._repository.environment.with_(GIT_INDEX_FILE=str(self._index))
+        self._repository.git("read-tree", tree, env=env, why="reading .gitattributes")
         argv = [
             "git",
-            f"--git-dir={self._mirror.git_dir}",
+            f"--git-dir={self._repository.git_dir}",
             "check-attr",
             "--cached",
             "-z",
             "--stdin",
         ]
-        self._pipe = process.BatchProcess([*argv, *_NAMES], env=env, cwd=self._mirror.git_dir)
-        self._stamp = stamp
+        self._batch = process.BatchProcess([*argv, *_NAMES], env=env, cwd=self._repository.git_dir)
+        self._files = tree_files
 
     def close(self) -> None:
         """End the process behind it."""
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+        if self._batch is not None:
+            self._batch.close()
+            self._batch = None
         self._index.unlink(missing_ok=True)

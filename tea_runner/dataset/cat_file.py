@@ -1,7 +1,7 @@
-"""Ids of git objects in, their types and contents out: one ``git cat-file`` that stays.
+"""Read git objects through a long-lived ``git cat-file --batch-command``.
 
-Git looks for objects while we do something else: two pieces of requests are under way at once, and
-what will be wanted soon can be asked :meth:`CatFile.prefetch` of time.
+Git reads objects in parallel to this process: two chunks of requests are in flight at once, and
+:meth:`CatFile.prefetch` requests objects that are needed soon.
 """
 
 from __future__ import annotations
@@ -16,99 +16,109 @@ from tea_runner.core.errors import Refused
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.host import process
 
-Found = tuple[str, bytes] | None
+#: Type and content of an object.
+GitObject = tuple[str, bytes]
 
-#: Bytes that its pipes shall hold: the answers to a piece of requests fit, so that git need not wait.
-_PIPE = 1 << 20
-#: Bytes of a pipe where that is not allowed (pipe(7)).
-_SMALL_PIPE = 1 << 16
-#: Requests in a piece, where the pipe is large.
-_MOST = 4000
-#: Bytes of the largest tree that is read: some four million names in one folder.
-_LARGEST_TREE = 256 << 20
+#: Bytes of the pipes to and from git: a chunk's requests and most of its answers fit.
+_PIPE_SIZE = 1 << 20
+#: Bytes of a pipe whose size cannot be changed (pipe(7)).
+_DEFAULT_PIPE_SIZE = 1 << 16
+#: Limit on the requests in a chunk.
+_MAX_CHUNK = 4000
+#: Bytes of the largest tree that is read: about four million entries in one folder.
+_MAX_TREE = 256 << 20
 _KINDS = {kind.encode(): kind for kind in ("commit", "tree", "blob", "tag")}
 
 
 class CatFile:
-    """Objects of one repository.  Safe to share between threads."""
+    """The objects of one repository; threads may share it."""
 
     def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
         self._git_dir = git_dir
         self._environment = environment
         self._pipe: process.PipedProcess | None = None
         self._lock = threading.RLock()
-        #: Requests whose text fits twice into what git reads from; else each would wait for the other.
-        self._piece = 1
-        #: What was read of the answers and not looked at yet.
-        self._text, self._at = b"", 0
-        #: Objects that were asked ahead of time, and such of which the answers are here.
-        self._asked: Sequence[str] = ()
-        self._answered: dict[str, Found] = {}
-        #: How many objects were asked of git, for the tests of cost.
+        #: Requests in a chunk: two chunks must fit into the pipe, or this process and git would block each
+        #: other.
+        self._chunk = 1
+        #: Bytes that were read from git, and the index of the first one that is not parsed yet.
+        self._buffer, self._position = b"", 0
+        #: Objects that are being prefetched, and those that were prefetched.
+        self._requested: Sequence[str] = ()
+        self._prefetched: dict[str, GitObject | None] = {}
+        #: Number of objects that were requested from git; tests limit it.
         self.reads = 0
 
-    def read_many(self, oids: Iterable[str]) -> dict[str, Found]:
-        """Several objects at once.
+    def read_many(self, oids: Iterable[str]) -> dict[str, GitObject | None]:
+        """Type and content by object id; None for objects that the repository does not have.
 
-        :raises Refused: when one of them is a tree larger than any dataset's.
+        :raises Refused: for a tree of more than 256 MiB.
         """
         wanted = dict.fromkeys(oids)
-        with self._lock, self._whole():
+        with self._lock, self._kill_on_error():
             self._collect()
-            here = self._answered
-            ready = {oid: here.pop(oid) for oid in wanted if oid in here} if here else {}
-            pieces = list(_pieces([oid for oid in wanted if oid not in ready], self._room()))
-            for number, piece in enumerate(pieces):
+            cache = self._prefetched
+            ready = {oid: cache.pop(oid) for oid in wanted if oid in cache} if cache else {}
+            chunks = list(_chunks([oid for oid in wanted if oid not in ready], self._chunk_size()))
+            for number, chunk in enumerate(chunks):
                 if number == 0:
-                    self._ask(piece)
-                if number + 1 < len(pieces):
-                    self._ask(pieces[number + 1])
-                ready.update(zip(piece, self._answers(len(piece)), strict=True))
+                    self._request(chunk)
+                if number + 1 < len(chunks):
+                    self._request(chunks[number + 1])
+                ready.update(zip(chunk, self._answers(len(chunk)), strict=True))
             return ready
 
     def prefetch(self, oids: Iterable[str]) -> None:
-        """Have git look for objects that will be wanted; what it found before for this is let go of."""
-        with self._lock, self._whole():
+        """Request objects that are needed soon; what an earlier call prefetched is discarded."""
+        with self._lock, self._kill_on_error():
             self._collect()
-            self._answered = {}
-            self._asked = list(dict.fromkeys(oids))[: self._room()]
-            if self._asked:
-                self._ask(self._asked)
+            self._prefetched = {}
+            self._requested = list(dict.fromkeys(oids))[: self._chunk_size()]
+            if self._requested:
+                self._request(self._requested)
 
     def close(self) -> None:
         """End the process."""
         with self._lock:
             if self._pipe is not None:
                 self._pipe.close()
-                self._forget()
+                self._reset()
 
     @contextlib.contextmanager
-    def _whole(self) -> Iterator[None]:
+    def _kill_on_error(self) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            # A process that was left in the middle of an answer can never be asked again, and
-            # does not end by itself while nobody reads that answer.
+            # In the middle of an answer the process can take no request, and it blocks until the
+            # answer is read.
             if self._pipe is not None:
                 process.kill(self._pipe.process)
-            self._forget()
+            self._reset()
             raise
 
-    def _forget(self) -> None:
-        self._pipe, self._text, self._at, self._asked, self._answered = None, b"", 0, (), {}
+    def _reset(self) -> None:
+        self._pipe, self._buffer, self._position, self._requested, self._prefetched = (
+            None,
+            b"",
+            0,
+            (),
+            {},
+        )
 
     def _collect(self) -> None:
-        """What was asked ahead of time."""
-        if self._asked and self._pipe is not None and self._pipe.alive:
-            self._answered = dict(zip(self._asked, self._answers(len(self._asked)), strict=True))
-        self._asked = ()
+        """Read the answers to a prefetch."""
+        if self._requested and self._pipe is not None and self._pipe.alive:
+            self._prefetched = dict(
+                zip(self._requested, self._answers(len(self._requested)), strict=True)
+            )
+        self._requested = ()
 
-    def _room(self) -> int:
-        """How many requests are a piece; the process is there then."""
+    def _chunk_size(self) -> int:
+        """Start the process if necessary; returns how many requests a chunk may have."""
         if self._pipe is None or not self._pipe.alive:
             if self._pipe is not None:
                 self._pipe.close()
-                self._forget()
+                self._reset()
             argv = ["git", f"--git-dir={self._git_dir}", "-c", "remote.origin.promisor=false"]
             self._pipe = process.PipedProcess(
                 [*argv, "cat-file", "--batch-command", "--buffer"],
@@ -116,19 +126,19 @@ class CatFile:
             )
             _widen(self._pipe.stdout.fileno())
             longest = len(f"contents {'0' * 64}\n")
-            self._piece = min(_widen(self._pipe.stdin.fileno()) // 2 // longest - 1, _MOST)
-        return self._piece
+            self._chunk = min(_widen(self._pipe.stdin.fileno()) // 2 // longest - 1, _MAX_CHUNK)
+        return self._chunk
 
-    def _ask(self, oids: Sequence[str]) -> None:
+    def _request(self, oids: Sequence[str]) -> None:
         assert self._pipe is not None
         self._pipe.send("".join([*(f"contents {oid}\n" for oid in oids), "flush\n"]).encode())
         self.reads += len(oids)
 
-    def _answers(self, count: int) -> Iterator[Found]:
-        """The next answers.  A plan reads hundreds of thousands, so they are not read one by one."""
+    def _answers(self, count: int) -> Iterator[GitObject | None]:
+        """The next answers, parsed from large reads: a plan reads hundreds of thousands."""
         pipe = self._pipe
         assert pipe is not None
-        text, at = self._text, self._at
+        text, at = self._buffer, self._position
         for _ in range(count):
             while (end := text.find(b"\n", at)) < 0:
                 text, at = text[at:] + pipe.read_available(), 0
@@ -138,25 +148,25 @@ class CatFile:
                 yield None
                 continue
             size = int(header[2])
-            if header[1] == b"tree" and size > _LARGEST_TREE:
+            if header[1] == b"tree" and size > _MAX_TREE:
                 raise Refused(
                     f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes in "
-                    f"git, more than {_LARGEST_TREE >> 20} MiB; spread its files over several folders"
+                    f"git, more than {_MAX_TREE >> 20} MiB; spread its files over several folders"
                 )
             start, at = end + 1, end + 2 + size
             if at > len(text):
                 text = text[start:] + pipe.read(at - len(text))
                 start, at = 0, size + 1
             yield _KINDS[header[1]], text[start : start + size]
-        self._text, self._at = (text, at) if at < len(text) else (b"", 0)
+        self._buffer, self._position = (text, at) if at < len(text) else (b"", 0)
 
 
-def _pieces(oids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _chunks(oids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (oids[start : start + size] for start in range(0, len(oids), size))
 
 
 def _widen(descriptor: int) -> int:
-    """Have a pipe hold more; how many bytes it holds (fcntl(2), F_SETPIPE_SZ)."""
+    """Enlarge a pipe's buffer and return its size (fcntl(2), F_SETPIPE_SZ)."""
     with contextlib.suppress(AttributeError, OSError):
-        return fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
-    return _SMALL_PIPE
+        return fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+    return _DEFAULT_PIPE_SIZE

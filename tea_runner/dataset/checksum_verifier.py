@@ -1,8 +1,7 @@
-"""Files of annexed content in, whether their bytes are those of their keys out.
+"""Verify that content files match the checksums in their annex keys.
 
-What git-annex fetches it verifies.  What lies in a mirror may have been cut off by a full disk or
-changed by a failing one since: each file is hashed once by each process, and again when its inode says
-that it is another one.
+git-annex verifies what it fetches.  A file that is in a mirror already may have been truncated by a full
+disk or changed by a failing one: each process hashes it once, and again when its inode has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from tea_runner.core.datums.content_identity import key_content, key_size
 
 log = logging.getLogger(__name__)
 
-_MOST = 200_000
+_MAX_FILES = 200_000
+#: Backend of git-annex, without a final E, to the algorithm's name in hashlib.
 _ALGORITHMS = {
     **{name: name.lower() for name in ("MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512")},
     **{f"SHA3_{bits}": f"sha3_{bits}" for bits in (224, 256, 384, 512)},
@@ -27,19 +27,19 @@ Identity = tuple[int, int, int, int, int]
 
 
 class ChecksumVerifier:
-    """What this process has verified."""
+    """The files that this process has verified."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Identity] = {}
 
     def note(self, path: Path) -> None:
-        """Somebody else has just verified this file."""
-        if len(self._known) >= _MOST:
+        """Record that a file was just verified by git-annex."""
+        if len(self._known) >= _MAX_FILES:
             self._known.clear()
         self._known[path] = _identity(path)
 
     def is_whole(self, path: Path, key: str) -> bool:
-        """Whether the file has the key's content.
+        """Whether a file has the content of a key.
 
         :raises OSError: when it cannot be read.
         """
@@ -59,8 +59,8 @@ class ChecksumVerifier:
 
 
 def quarantine(path: Path, bad: Path) -> None:
-    """Put a damaged file where nobody takes it for content, for a person to look at."""
-    log.error("%s is damaged; it is moved to %s and fetched again", path, bad)
+    """Move a damaged file out of the annex, for inspection."""
+    log.error("%s is damaged; moved to %s, will be fetched again", path, bad)
     bad.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         path.parent.chmod(0o755)
@@ -68,10 +68,5 @@ def quarantine(path: Path, bad: Path) -> None:
 
 
 def _identity(path: Path) -> Identity:
-    about = path.stat()
-    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
-
-
-def deadline(size: int) -> float:
-    """Seconds after which git-annex, or a storage behind it, hangs: at worst 1 MiB/s is moved."""
-    return 600 + size / 2**20
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

@@ -1,4 +1,4 @@
-"""What a fetch brings, or the error it ended with, in; nothing out, or why the repository is refused."""
+"""Limits on what a fetch may bring, and the permanent errors for a fetch that exceeds them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 from tea_runner.core.errors import CommandError, Refused
 
-#: Bytes of memory for each process of a fetch: a small pack can hold a tree of gigabytes.
+#: Bytes of memory (RLIMIT_DATA) of each process of a fetch: a small pack can hold a tree of gigabytes.
 _MEMORY = 4 << 30
-#: What git says of a process that wrote or wanted more than it may.
-_TOO_LARGE = re.compile(r"signal 25\b|File too large")
-_TOO_MUCH = re.compile(r"[Oo]ut of memory|Cannot allocate memory")
+#: git's messages when RLIMIT_FSIZE (SIGXFSZ is signal 25) or RLIMIT_DATA is exceeded.
+_FILE_LIMIT = re.compile(r"signal 25\b|File too large")
+_MEMORY_LIMIT = re.compile(r"[Oo]ut of memory|Cannot allocate memory")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FetchLimits:
-    """What a repository may bring here: the settings ``forge.max_fetch`` and ``forge.max_refs``."""
+    """The settings ``forge.max_fetch`` and ``forge.max_refs``."""
 
     #: Bytes of one fetch.
     size: int = 16 << 30
-    #: Branches and unsettled results.
+    #: Branches and results of jobs.
     refs: int = 50_000
 
     def check(self, refs: Collection[str]) -> None:
-        """Look at the names of a repository's refs.
+        """Check the number of a repository's refs.
 
         :raises Refused: when there are too many.
         """
@@ -39,27 +39,30 @@ class FetchLimits:
             )
 
     def prlimit_prefix(self) -> tuple[str, ...]:
-        """What starts a program that may write files of so many bytes, and have so much memory."""
+        """A prlimit(1) command that executes another with limits on file size and memory.
+
+        git has no limit of its own for a fetch (``receive.maxInputSize`` is for pushes that it receives).
+        """
         if shutil.which("prlimit") is None:
             return ()
         return ("prlimit", f"--fsize={self.size}", f"--data={_MEMORY}", "--")
 
-    def refuse(self, error: CommandError, git_dir: Path) -> None:
-        """See whether a fetch ended at a bound, and take away what it left behind.
+    def refuse_excess(self, error: CommandError, git_dir: Path) -> None:
+        """Raise a permanent error if a fetch failed at a limit, and remove the pack that it left.
 
-        :raises Refused: when it did: trying again does not help.
+        :raises Refused: when it did: another try would fail, too.
         """
-        if _TOO_LARGE.search(error.stderr):
+        if _FILE_LIMIT.search(error.stderr):
             for path in (git_dir / "objects" / "pack").glob("tmp_pack_*"):
-                # Others may be somebody's who is at work.
+                # Smaller ones may belong to a running process.
                 if path.stat().st_size >= self.size:
                     path.unlink(missing_ok=True)
             raise Refused(
                 f"the repository sends more than the {self.size} bytes that "
                 f"forge.max_fetch allows; take large files out of its history, or raise it"
             ) from error
-        if _TOO_MUCH.search(error.stderr):
+        if _MEMORY_LIMIT.search(error.stderr):
             raise Refused(
                 f"git needs more than {_MEMORY >> 30} GiB of memory for what the repository sends; "
-                f"see with git fsck and git rev-list --objects what is that large"
+                f"find the large objects with git fsck and git rev-list --objects"
             ) from error

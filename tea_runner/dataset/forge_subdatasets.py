@@ -1,4 +1,4 @@
-"""A subdataset's address and pin in, the dataset that it is on the forge out."""
+"""Subdatasets that are repositories of the same forge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 
 
 class ForgeSubdatasets:
-    """Subdatasets that are repositories of the same forge; no other address is ever contacted."""
+    """Opens the subdatasets of a dataset; no address outside the forge is ever contacted."""
 
     def __init__(
         self,
@@ -21,10 +21,12 @@ class ForgeSubdatasets:
         *,
         allowed: Sequence[str] = (),
     ) -> None:
-        """Subdatasets of one dataset.
+        """Make them.
 
-        :param allowed: patterns of repositories of other owners that may be read.  The bot may read
-            more than who pushed: without them a .gitmodules could name anybody's data.
+        :param own: ``owner/name`` of the dataset.
+        :param base: URL of the forge.
+        :param allowed: patterns of repositories of other owners that may be read.  The bot's account may
+            read more than the user who pushed, whose ``.gitmodules`` could name any repository.
         """
         self._allowed = tuple(allowed)
         self._own = own
@@ -35,19 +37,19 @@ class ForgeSubdatasets:
     def name(self, submodule: Submodule) -> str:
         """``owner/name`` of the repository.
 
-        :raises UserError: when it is none of this forge.
+        :raises UserError: when it is not a repository of this forge, or of another owner and not allowed.
         """
         found = repository_of(submodule.url, self._base, self._own)
         if found is None:
             raise UserError(
-                f"subdataset {submodule.path} comes from {submodule.url}, which is no repository of "
-                f"this forge; push it there and point .gitmodules to it"
+                f"subdataset {submodule.path} is at {submodule.url}, which is not a repository of "
+                f"{self._base}; push it there and set its url in .gitmodules to ../NAME.git"
             )
         same = found.partition("/")[0] == self._own.partition("/")[0]
         if not same and not any(matches_repository(pattern, found) for pattern in self._allowed):
             raise UserError(
-                f"subdataset {submodule.path} is {found}, of another owner; the operator allows that "
-                f"by listing it under repositories in the settings"
+                f"subdataset {submodule.path} is {found}, of another owner; the operator can allow it "
+                f"under repositories in the settings"
             )
         return found
 
@@ -59,9 +61,10 @@ class ForgeSubdatasets:
         return self._opened[name]
 
     def dataset(self, submodule: Submodule, commit: str) -> ForgeDataset:
-        """The subdataset with this commit at hand.
+        """The subdataset, with this commit fetched.
 
-        :raises OutsideError: when its repository does not have the commit (yet).
+        :raises UserError: see :meth:`name`.
+        :raises OutsideError: when its repository does not have the commit.
         """
         repository = self._repository(submodule)
         if repository.objects.read(commit) is None:
@@ -74,7 +77,7 @@ class ForgeSubdatasets:
         return repository
 
     def tip(self, submodule: Submodule, branch: str) -> str | None:
-        """Where the subdataset's own branch is now."""
+        """The tip of its branch: that in ``.gitmodules``, *branch*, main or master."""
         repository = self._repository(submodule)
         repository.refresh()
         for name in dict.fromkeys((submodule.branch, branch, "main", "master")):

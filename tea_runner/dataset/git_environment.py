@@ -1,7 +1,8 @@
-"""What git may know of the machine: the environment and configuration of every git and git-annex call.
+"""Environment and configuration of git and git-annex.
 
-Nothing is inherited.  Settings stand in git's protected scopes (a global file of ours, the command
-line), which a repository cannot override (git-config(1), "Protected configuration").
+No variables are inherited.  The configuration is in git's protected scopes (a global file of ours and the
+command line), where a repository cannot override ``safe.*`` (git-config(1), "SCOPES").  Its other values
+are not overridden either: mirrors have a configuration of ours.
 """
 
 from __future__ import annotations
@@ -17,29 +18,36 @@ from uuid import uuid4
 _CONFIG = """\
 # Written by tea-runner at start; changes are lost.
 [core]
+\t# Both would run programs.
 \thooksPath = /dev/null
 \tfsmonitor = false
+\t# Refuse names that are .git on other file systems (CVE-2014-9390).
 \tprotectHFS = true
 \tprotectNTFS = true
 \tattributesFile = /dev/null
 \tquotePath = false
+\t# Speed: objects are small and short-lived.
 \tlooseCompression = 1
 [pack]
 \tcompression = 1
 \tthreads = 1
 [safe]
+\t# A bare repository inside a dataset is never used by accident.
 \tbareRepository = explicit
+\t# Folders of a forge may belong to another user; no hook or program of theirs is run (CVE-2022-24765).
 \tdirectory = *
 [protocol]
+\t# Only the forge's own, below: ext:: and ssh:// start programs (CVE-2017-1000117).
 \tallow = never
 [transfer]
 \tfsckObjects = true
 \tcredentialsInUrl = die
 [fetch]
+\t# Submodules are opened by our own rules only (CVE-2018-17456).
 \trecurseSubmodules = false
 \twriteCommitGraph = false
 [fetch "fsck"]
-\t# Blemishes of old tools, which harm nobody; what could harm is refused.
+\t# Harmless errors that old tools have made.
 \tbadDate = ignore
 \tbadDateOverflow = ignore
 \tbadTimezone = ignore
@@ -51,11 +59,13 @@ _CONFIG = """\
 [submodule]
 \trecurse = false
 [http]
+\t# A redirect could lead to another host inside the network.
 \tfollowRedirects = false
 \tsslVerify = true
 \tlowSpeedLimit = 1000
 \tlowSpeedTime = 30
 [credential]
+\t# Forget helpers of the system; refuse carriage returns in URLs (CVE-2024-52006).
 \thelper =
 \tprotectProtocol = true
 [gc]
@@ -74,10 +84,11 @@ _CONFIG = """\
 \tprivate = true
 \tverify = true
 [annex "security"]
+\t# No file:// and no private addresses (CVE-2018-10857).
 \tallowed-url-schemes = http https
 \tallowed-compute-programs =
-# These two are there in every annex without being enabled, and go wherever a URL in the dataset's
-# git-annex branch points; a [[storage]] of that name allows them.
+# Every annex has these two, which fetch from any URL in the dataset's git-annex branch; a [[storage]] of
+# the same name allows them.
 [remote "web"]
 \tannex-ignore = true
 [remote "bittorrent"]
@@ -87,13 +98,13 @@ _CONFIG = """\
 
 @dataclass(frozen=True, kw_only=True)
 class GitEnvironment:
-    """A complete environment for git, and where its files lie."""
+    """All variables for git, and the folder of its configuration."""
 
     variables: Mapping[str, str]
     home: Path
 
     def with_(self, **more: str) -> dict[str, str]:
-        """The variables with some added."""
+        """The variables, with some added or replaced."""
         return {**self.variables, **more}
 
 
@@ -110,12 +121,16 @@ def make_environment(
     addresses: Sequence[str] = (),
     strict_hashes: bool = False,
 ) -> GitEnvironment:
-    """Write the configuration files below *directory* and return the environment that uses them.
+    """Write the configuration below *directory* and return the environment that uses it.
 
-    The token stands in two files that only their owner can read: what git says to that host alone,
-    and where ``credential-store`` finds it for git-annex.  It is in no URL, argument or log.
+    The token is in two files that only their owner can read: one with a header that git sends to the
+    forge alone, and the file of ``git credential-store`` for git-annex.  No URL, argument or log has it.
 
-    :param addresses: private addresses that git-annex may speak to, such as a store on the LAN.
+    :param protocols: protocols that git may use.
+    :param url: the forge, for *user* and *token*.
+    :param name: committer, with *email*.
+    :param addresses: private addresses that git-annex may contact, such as a storage on the LAN.
+    :param strict_hashes: whether git-annex accepts keys with cryptographic hashes only.
     """
     home = directory / "git"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -130,12 +145,12 @@ def make_environment(
         _write_private(store, f"{parts.scheme}://{_escape(user)}:{_escape(token)}@{parts.netloc}\n")
         text += f'[credential "{parts.scheme}://{parts.netloc}"]\n'
         text += f'\thelper = "store --file={store}"\n\tusername = "{user}"\n'
-        # Said at once: each command would be refused first and then start two helpers.
+        # Sent with the first request: otherwise each command is refused first (401) and starts two helpers.
         basic = b64encode(f"{user}:{token}".encode()).decode()
         header = f'\textraHeader = "Authorization: Basic {basic}"\n'
-        said = home / "authorization"
-        _write_private(said, f'[http "{parts.scheme}://{parts.netloc}/"]\n{header}')
-        text += f'[include]\n\tpath = "{said}"\n'
+        authorization = home / "authorization"
+        _write_private(authorization, f'[http "{parts.scheme}://{parts.netloc}/"]\n{header}')
+        text += f'[include]\n\tpath = "{authorization}"\n'
     if addresses:
         text += f'[annex "security"]\n\tallowed-ip-addresses = {" ".join(addresses)}\n'
     if strict_hashes:
@@ -158,8 +173,8 @@ def make_environment(
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_CEILING_DIRECTORIES": str(directory),
-            # GIT_NO_LAZY_FETCH is not here: git 2.39 does not know it, and the mirror says with each
-            # call whether its remote is a promisor (objects.py never, write_blob for one blob).
+            # Not GIT_NO_LAZY_FETCH, which git 2.39 does not know: each call sets whether its remote is a
+            # promisor instead (CatFile: never; GitRepository.write_blob: for one blob).
         },
         home=home,
     )
@@ -170,7 +185,7 @@ def _escape(text: str) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    # Processes and threads start at once with the same settings: each replaces the file as a whole.
+    # Several processes may write the same file at the same time: each replaces it as a whole.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -1,28 +1,33 @@
-"""A person's own clone in, a dataset as the steps see it out: no forge, no queue, no server.
+"""A dataset in a user's own clone: no forge, no queue, no server.
 
-Reads the clone's objects, publishes by moving its branch and bringing the working tree along, and
-leaves content where git-annex would.  It takes the person's own git settings, because the clone, its
+Objects are read from the clone.  Publishing moves its branch and updates the working tree, and content is
+stored where git-annex would store it.  The user's own git configuration applies, because the clone, its
 remotes and its credentials are theirs.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tea_runner.core.errors import CommandError, NotFound, UserError
+from tea_runner.core.git.annex_paths import mixed_directory
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.dataset.annex import Annex
-from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.annex_objects import AnnexObjects
+from tea_runner.dataset.annex_program import AnnexProgram
+from tea_runner.dataset.content_storage import CloneStorage
+from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import GitEnvironment
-from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.git_repository import GitRepository
+from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.host import process
-from tea_runner.ports import Subdatasets
+from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 
 def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
-    """Working tree and git directory of the clone that *start* lies in.
+    """Working tree and git directory of the clone that contains *start*.
 
     :raises NotFound: when there is none.
     """
@@ -35,131 +40,136 @@ def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
 
 
 def clone_environment(variables: Mapping[str, str], home: Path) -> GitEnvironment:
-    """The person's own environment, without what would make git look elsewhere."""
+    """The user's own environment, without variables that point git to another repository."""
     kept = {name: value for name, value in variables.items() if not name.startswith("GIT_")}
-    # A network question that nobody answers would hang for ever.
+    # A prompt for a password that nobody answers would hang forever.
     kept.update(GIT_TERMINAL_PROMPT="0", GIT_NO_REPLACE_OBJECTS="1", GIT_LITERAL_PATHSPECS="1")
     return GitEnvironment(variables=kept, home=home)
 
 
-class CloneMirror(Mirror):
-    """The clone itself in the place of a mirror."""
+class CloneRepository(GitRepository):
+    """A clone with a working tree."""
 
     def __init__(self, worktree: Path, git_dir: Path, environment: GitEnvironment) -> None:
-        super().__init__(git_dir, "", environment)
+        super().__init__(git_dir, environment)
         self.worktree = worktree
-
-    def ensure(self) -> None:
-        """It is there."""
-
-    def fetch(self, *refspecs: str) -> None:
-        """What the clone has is what counts."""
-
-    def _move(self, act: Callable[[], object]) -> None:
-        """A person moves refs here too: what they are is asked each time."""
-        act()
 
     def head(self) -> str:
         """Name of the branch that is checked out.
 
-        :raises UserError: when none is.
+        :raises UserError: when HEAD is detached.
         """
         out = self.git("symbolic-ref", "-q", "--short", "HEAD", check=False).decode().strip()
         if not out:
             raise UserError("no branch is checked out; git switch to the branch to work on")
         return out
 
-    def push(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
-        """Move the clone's refs; the branch that is checked out takes its working tree along."""
-        there = self.refs("refs/")
-        if any(there.get(ref, "") != (expected or "") for ref, _, expected in updates):
+    def move_refs(self, updates: Sequence[RefUpdate]) -> bool:
+        """Move refs, each only from its expected value; the working tree follows its branch.
+
+        :returns: False when a ref had another value, so that nothing was moved.
+        :raises UserError: when the working tree cannot be updated.
+        """
+        refs = self.refs("refs/")
+        if any(refs.get(ref, "") != (expected or "") for ref, _, expected in updates):
             return False
         head = "refs/heads/" + self.head()
-        others = [update for update in updates if update[0] != head]
         lines = [
             f"update {ref} {new} {expected or '0' * len(new)}"
             if new
             else f"delete {ref} {expected}"
-            for ref, new, expected in others
+            for ref, new, expected in updates
+            if ref != head
         ]
         if lines:
             self.git("update-ref", "--stdin", stdin="\n".join(lines).encode() + b"\n")
         for ref, new, _ in updates:
             if ref == head:
-                self._bring_along(new)
+                self._fast_forward(new)
         return True
 
-    def _bring_along(self, commit: str) -> None:
+    def _fast_forward(self, commit: str) -> None:
+        # The user's hooks are for commits of the user's own.
         argv = ["git", "-c", "core.hooksPath=/dev/null", "merge", "-q", "--ff-only", commit]
         try:
             process.run(argv, env=self.environment.variables, cwd=self.worktree, why="git merge")
         except CommandError as error:
-            words = error.stderr.strip() or error.message
+            message = error.stderr.strip() or error.message
             raise UserError(
-                f"the results are computed, but cannot be put into your working tree: {words}; "
+                f"the results are computed, but cannot be put into your working tree: {message}; "
                 f"commit or stash what is in the way and run again, nothing is computed twice"
             ) from error
 
 
-class Clone(ForgeDataset):
-    """A dataset that is a person's clone."""
+class CloneDataset(GitDataset):
+    """The dataset in a user's clone."""
 
     branches = "refs/heads/"
     is_clone = True
-    # No refs of ours in a person's clone.
-    keeps = False
 
-    def __init__(
-        self, name: str, mirror: CloneMirror, annex: Annex, subdatasets: Subdatasets
-    ) -> None:
-        super().__init__(name, mirror, annex, subdatasets=subdatasets)
-        self.clone = mirror
+    def __init__(self, name: str, repository: CloneRepository, subdatasets: Subdatasets) -> None:
+        git_dir = repository.git_dir
+        program = AnnexProgram(git_dir, git_dir.parent, repository.environment)
+        # In a user's clone nothing is moved away, not even a damaged file.
+        objects = AnnexObjects(git_dir, hash_directory=mixed_directory, bad_directory=None)
+        self.clone = repository
+        super().__init__(
+            name,
+            repository,
+            Annex(program, objects, CloneStorage(program, objects)),
+            open_index=lambda: ResultIndex(repository, self.branches, trusted=self._trusted),
+            job_results=JobResults(name, repository),
+            subdatasets=subdatasets,
+        )
 
-    def _note(self, updates: Sequence[tuple[str, str, str | None]]) -> None:
-        """The refs that were moved are the clone's own already."""
+    def refresh(self) -> None:
+        """What the clone has is what counts: the user fetches."""
 
-    def remote_log(self) -> bytes:
-        """Only a sign that the annex may be prepared: the clone's remotes are its own."""
-        return os.fsencode(str(self.mirror.git_dir))
+    def publish(self, updates: Sequence[RefUpdate]) -> bool:
+        """See :meth:`CloneRepository.move_refs`."""
+        return self.clone.move_refs(updates)
+
+    def prepared_annex(self) -> Annex:
+        """The clone's own annex, with the remotes that its user has enabled."""
+        return self.annex
 
 
-def open_clone(start: Path, variables: Mapping[str, str]) -> Clone:
-    """The dataset that *start* lies in.
+def open_clone(start: Path, variables: Mapping[str, str]) -> CloneDataset:
+    """The dataset that contains *start*.
 
-    :raises NotFound: when it lies in none.
+    :raises NotFound: when there is none.
     """
     worktree, git_dir = find_clone(start, variables)
-    environment = clone_environment(variables, worktree)
-    mirror = CloneMirror(worktree, git_dir, environment)
-    annex = Annex(git_dir, environment, (), own=False)
-    return Clone(worktree.name, mirror, annex, CloneSubdatasets(worktree, variables))
+    repository = CloneRepository(worktree, git_dir, clone_environment(variables, worktree))
+    return CloneDataset(worktree.name, repository, CloneSubdatasets(worktree, variables))
 
 
 class CloneSubdatasets:
-    """Subdatasets that are installed below a person's clone."""
+    """Subdatasets that are installed below a user's clone."""
 
     def __init__(self, worktree: Path, variables: Mapping[str, str]) -> None:
         self._worktree = worktree
         self._variables = variables
-        self._opened: dict[str, Clone] = {}
+        self._opened: dict[str, CloneDataset] = {}
 
     def name(self, submodule: Submodule) -> str:
-        """Its path: the clone knows no forge."""
+        """Its path: a clone has no names of the forge."""
         return submodule.path
 
-    def dataset(self, submodule: Submodule, commit: str) -> ForgeDataset:
-        """The subdataset with this commit at hand.
+    def dataset(self, submodule: Submodule, commit: str) -> CloneDataset:
+        """The subdataset, which has this commit.
 
-        :raises UserError: when it is not installed, or does not have the commit.
+        :raises UserError: when it is not installed.
+        :raises NotFound: when it does not have the commit.
         """
-        place = self._worktree / submodule.path
+        path = self._worktree / submodule.path
         if submodule.path not in self._opened:
-            if not (place / ".git").exists():
+            if not (path / ".git").exists():
                 raise UserError(
                     f"subdataset {submodule.path} is not installed here; "
                     f"get it: datalad get -n {submodule.path}"
                 )
-            self._opened[submodule.path] = open_clone(place, self._variables)
+            self._opened[submodule.path] = open_clone(path, self._variables)
         clone = self._opened[submodule.path]
         if clone.objects.read(commit) is None:
             raise NotFound(
@@ -169,7 +179,7 @@ class CloneSubdatasets:
         return clone
 
     def tip(self, submodule: Submodule, branch: str) -> str | None:  # noqa: ARG002 - see the port
-        """Pins are not moved in a clone."""
+        """None: subdatasets are not updated in a clone."""
         return None
 
     def close(self) -> None:

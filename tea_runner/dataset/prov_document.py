@@ -1,4 +1,4 @@
-"""A lineage in, a W3C PROV document out, written by the ``prov`` library."""
+"""Write a lineage as a W3C PROV document, with the ``prov`` library."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.results.lineage import Lineage
 
 _SPACE = "https://tea-runner.invalid/prov#"
-#: A file name's ending to the library's name of the format.
+#: Suffix of a file name to the library's name of the format.
 FORMATS = {".json": "json", ".provn": "provn", ".xml": "xml", ".ttl": "rdf"}
 
 
 def write_prov(lineage: Lineage, file: Path) -> None:
-    """Write the document; the file's name says in which form.
+    """Write the document in the format of the file name's suffix.
 
     :raises NotFound: when the library is not installed.
-    :raises UsageError: for a form that is not known, or for which the library lacks something.
+    :raises UsageError: for an unknown suffix, or when a further library is missing for the format.
     """
     kind = FORMATS.get(file.suffix)
     if kind is None:
-        raise UsageError(f"--prov {file}: the name has to end in {', '.join(FORMATS)}")
+        raise UsageError(f"--prov {file}: the name must end in {', '.join(FORMATS)}")
     try:
         model: Any = importlib.import_module("prov.model")
     except ImportError as error:
@@ -35,7 +35,9 @@ def write_prov(lineage: Lineage, file: Path) -> None:
     try:
         document.serialize(str(file), format=kind, **options)
     except (ImportError, model.ProvException) as error:
-        raise UsageError(f"--prov {file}: {error}; .json and .provn need nothing more") from error
+        raise UsageError(
+            f"--prov {file}: {error}; .json and .provn need no other library"
+        ) from error
 
 
 def _document(model: Any, lineage: Lineage) -> Any:
@@ -75,5 +77,5 @@ def _document(model: Any, lineage: Lineage) -> Any:
 
 
 def _text(value: str) -> str:
-    """Names that are no UTF-8 can be in no document; their bytes are shown."""
+    """Escape bytes that are not UTF-8, which a document cannot contain."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

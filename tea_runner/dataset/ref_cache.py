@@ -1,6 +1,7 @@
-"""A repository of ours in, its refs with their ids out; git is asked again only when some have moved.
+"""Cache of a mirror's refs, shared between the processes of a host.
 
-Whoever moves refs says so in a small file, which the other processes of the host look at.
+Every process that moves refs of the mirror writes a new random stamp to a file in it; the others read the
+refs again when the stamp has changed.
 """
 
 from __future__ import annotations
@@ -11,45 +12,47 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-_NAME = "tea-refs"
+_FILE_NAME = "tea-refs"
 
 
 class RefCache:
-    """All refs of one repository, as they were when somebody last said that they had moved."""
+    """All refs of one repository.
+
+    Without a stamp file nothing is cached: a user's clone, in which any git may move refs, has none.
+    """
 
     def __init__(self, git_dir: Path) -> None:
-        self._place = git_dir / _NAME
+        self._file = git_dir / _FILE_NAME
         self._stamp = b""
-        self._known: dict[str, str] = {}
+        self._refs: dict[str, str] = {}
 
     def below(self, prefix: str, read: Callable[[str], bytes]) -> dict[str, str]:
-        """Refs whose names are *prefix*, or begin with it up to a slash, and their ids.
+        """Refs equal to *prefix* or below it, with their object ids.
 
-        :param read: asks git for them.
+        :param read: runs git-for-each-ref(1) with a prefix; lines of object id, space, ref.
         """
-        stamp = self._look()
+        stamp = self._read_stamp()
         if not stamp:
-            # Nobody says so here: a person's clone.
             return _parse(read(prefix))
         if stamp != self._stamp:
-            self._known, self._stamp = _parse(read("refs/")), stamp
+            self._refs, self._stamp = _parse(read("refs/")), stamp
         if prefix == "refs/":
-            return self._known
+            return self._refs
         start = prefix if prefix.endswith("/") else prefix + "/"
         return {
-            ref: oid for ref, oid in self._known.items() if ref == prefix or ref.startswith(start)
+            ref: oid for ref, oid in self._refs.items() if ref == prefix or ref.startswith(start)
         }
 
-    def _look(self) -> bytes:
+    def _read_stamp(self) -> bytes:
         with contextlib.suppress(FileNotFoundError):
-            return self._place.read_bytes()
+            return self._file.read_bytes()
         return b""
 
-    def moved(self) -> None:
-        """Say that refs have moved, or may have."""
-        temporary = self._place.with_name(f"{_NAME}.{uuid.uuid4().hex}")
+    def invalidate(self) -> None:
+        """Make all processes read the refs again."""
+        temporary = self._file.with_name(f"{_FILE_NAME}.{uuid.uuid4().hex}")
         temporary.write_bytes(uuid.uuid4().bytes)
-        os.replace(temporary, self._place)
+        os.replace(temporary, self._file)
 
 
 def _parse(out: bytes) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Verdicts on pipelines in, a file of a clone out that says which of them give the same bytes."""
+"""File in a clone with the outcome of recomputations: which pipelines give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAME = "tea-ledger.json"
 
 
 class ReproducibilityLedger:
-    """``.git/tea-ledger.json``: it belongs to the clone, not to its history."""
+    """``.git/tea-ledger.json``, which is part of the clone, not of its history."""
 
     def __init__(self, git_dir: Path) -> None:
         self.path = git_dir / NAME
 
     def read(self) -> dict[str, Any]:
-        """What it says; an unreadable one counts as empty."""
+        """The file's content; empty when it is missing or malformed."""
         try:
             document = json.loads(self.path.read_text())
         except (OSError, ValueError):
@@ -29,7 +29,7 @@ class ReproducibilityLedger:
         return document if isinstance(document, dict) else {}
 
     def add_verdict(self, verdicts: Sequence[RecomputeVerdict]) -> None:
-        """Write verdicts down; several processes may do so at once."""
+        """Add verdicts; several processes may do so at the same time."""
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             text = json.dumps(add_verdict(self.read(), verdicts), indent=1, ensure_ascii=True)

@@ -1,4 +1,4 @@
-"""Files that a command wrote in, outputs as the dataset's own rules want them out: annex or git."""
+"""Save the files that a command wrote, in git or the annex as ``.gitattributes`` says."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from tea_runner.core.results.storage_rules import OutputAttributes, attributes_d
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.file_content import has_content
-from tea_runner.dataset.git_objects import ObjectWriter
+from tea_runner.dataset.object_writer import ObjectWriter
 
+#: Bytes from the start of a file by which its encoding is determined.
 _HEAD = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class FileToSave:
-    """One file that a command left: where it is, and where it goes."""
+    """A file that a command wrote, and where it goes."""
 
     #: Path below ``/pfs/out``.
     path: str
@@ -37,7 +38,10 @@ class FileToSave:
 
 
 class OutputSaver:
-    """Saves the outputs of one job; :meth:`finish` makes them last."""
+    """Saves the outputs of one job.
+
+    :param backend: git-annex's backend where the attributes state none.
+    """
 
     def __init__(
         self, annex: Annex, attributes: Attributes, writer: ObjectWriter, backend: str
@@ -47,21 +51,21 @@ class OutputSaver:
         self.writer = writer
         self._backend = backend
         self._keys: list[str] = []
-        #: How the outputs that were saved last were judged.
+        #: Digest of the attributes of the outputs that were saved last.
         self.rule = ""
-        #: Ids of blobs that must stay reachable beside the results.
+        #: Object id to size of the blobs that a job's commit must keep reachable.
         self.blobs: dict[str, int] = {}
 
     def save(
-        self, found: Sequence[FileToSave], root: str, directory: str
+        self, files: Sequence[FileToSave], root: str, directory: str
     ) -> tuple[ResultFile, ...]:
-        """Outputs for these files.
+        """Add files to the annex or the object writer, and return the outputs, sorted by path.
 
-        :param root: tree of the commit whose attributes count.
-        :param directory: where in the dataset the datum's outputs go.
+        :param root: tree of the commit whose attributes apply.
+        :param directory: the datum's output directory in the dataset.
         """
         prefix = directory + "/" if directory else ""
-        attributes = self._attributes.of(root, [prefix + item.path for item in found])
+        attributes = self._attributes.of(root, [prefix + item.path for item in files])
         outputs = []
         self.rule = attributes_digest(
             OutputAttributes(
@@ -70,10 +74,10 @@ class OutputSaver:
                 attributes[prefix + item.path][0],
                 largefiles.backend(attributes[prefix + item.path][1], self._backend),
             )
-            for item in found
+            for item in files
             if not item.link
         )
-        for item in found:
+        for item in files:
             if item.link:
                 target = item.link.encode("utf-8", "surrogateescape")
                 outputs.append(ResultFile(item.path, "link", self._blob(target), len(target)))
@@ -103,7 +107,10 @@ class OutputSaver:
         return _matches(self._annex, expression, path, item.size, encoding)
 
     def finish(self) -> None:
-        """Content first: send it to storage and verify it there, before anything names it."""
+        """Send annexed content to the storage and verify it there, before anything refers to it.
+
+        :raises OutsideError: when the storage does not have all of it afterwards.
+        """
         self._annex.send(self._keys)
 
 

@@ -1,7 +1,7 @@
-"""Keys in; results that other repositories of the forge have for them, with the place, out.
+"""Results that other repositories of the forge have, for use in this one.
 
-Only repositories that the operator trusts, and of those only their trusted branches.  A result counts
-when its content can be had here: its annexed files stand in a storage that this dataset has as well.
+Only trusted branches of repositories that the operator trusts are used.  A result counts when its content is
+available here: its annexed files are in a storage that this dataset has, too.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.convert_result import ResultConverter
-from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
+from tea_runner.dataset.object_reader import ObjectReader
+from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex
 
 log = logging.getLogger(__name__)
 
 
 class SharedRepository(Protocol):
-    """A repository, as far as another one looks into it."""
+    """A repository whose results another one uses."""
 
     name: str
 
@@ -34,20 +35,20 @@ class SharedRepository(Protocol):
 
     @property
     def index(self) -> ResultIndex:
-        """What its manifests know."""
+        """The results that its manifests know."""
         ...
 
     @property
     def converter(self) -> ResultConverter:
-        """How its attributes judge outputs."""
+        """Evaluates its attributes for outputs."""
         ...
 
     def refresh(self) -> None:
-        """Learn what the forge has now."""
+        """Fetch what is new on the forge."""
         ...
 
     def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
-        """What its jobs have finished and no results commit holds yet."""
+        """Results of its jobs that no results commit holds yet."""
         ...
 
     def annex_tip(self) -> str | None:
@@ -63,14 +64,19 @@ class SharedRepository(Protocol):
 class SharedResult:
     """A result of another repository."""
 
-    where: SharedRepository
-    #: ``owner/name@commit``, or the ref of a job that is not settled.
-    place: str
+    repository: SharedRepository
+    #: ``owner/name@commit``, or ``owner/name@ref`` of an unsettled job.
+    source: str
     result: Result
 
 
 class SharedResults:
-    """The other repositories that one repository may look into."""
+    """The other repositories whose results one repository may use.
+
+    :param own: name of that one repository.
+    :param names: lists the others; asked once until :meth:`expire`.
+    :param open_other: opens a repository by name.
+    """
 
     def __init__(
         self,
@@ -82,14 +88,15 @@ class SharedResults:
         self._names = names
         self._open = open_other
         self._opened: dict[str, SharedRepository] = {}
-        self._fresh: set[str] = set()
-        self._named: Sequence[str] | None = None
+        #: Repositories that were refreshed since the last :meth:`expire`.
+        self._refreshed: set[str] = set()
+        self._listed: Sequence[str] | None = None
 
     def names(self) -> Sequence[str]:
-        """The repositories, in the order in which they are asked."""
-        if self._named is None:
+        """Names of the repositories, in the order in which they are searched."""
+        if self._listed is None:
             try:
-                self._named = sorted(set(self._names()) - {self._own})
+                self._listed = sorted(set(self._names()) - {self._own})
             except OutsideError as error:
                 log.warning(
                     "trusted repositories were not listed: %s",
@@ -97,15 +104,15 @@ class SharedResults:
                     extra={"repository": self._own},
                 )
                 return ()
-        return self._named
+        return self._listed
 
-    def forget(self) -> None:
-        """Ask the forge again, at the next question."""
-        self._fresh.clear()
-        self._named = None
+    def expire(self) -> None:
+        """List and refresh the repositories again at the next search."""
+        self._refreshed.clear()
+        self._listed = None
 
     def find(self, keys: Sequence[str], storages: set[str]) -> dict[str, SharedResult]:
-        """Results of these keys.
+        """Search for results of keys; a repository that does not answer is left out.
 
         :param storages: uuids of the storages that the dataset has.
         """
@@ -117,7 +124,6 @@ class SharedResults:
             try:
                 found.update(self._find_in(self._other(name), rest, storages))
             except TeaError as error:
-                # A repository that does not answer has nothing to give: that is no reason to stop.
                 log.warning(
                     "results of %s were not read: %s",
                     name,
@@ -130,10 +136,10 @@ class SharedResults:
         if name not in self._opened:
             self._opened[name] = self._open(name)
         other = self._opened[name]
-        if name not in self._fresh:
+        if name not in self._refreshed:
             other.index.learn()
             other.refresh()
-            self._fresh.add(name)
+            self._refreshed.add(name)
         return other
 
     def _find_in(
@@ -145,39 +151,22 @@ class SharedResults:
         known = other.index.known(keys)
         for key in keys:
             if key in unsettled:
-                ref, result = unsettled[key]
-                # Its jobs have stored the content, but nobody has logged it yet.
-                found[key] = SharedResult(other, f"{other.name}@{ref}", result)
+                ref, unlogged = unsettled[key]
+                # Its job has stored the content, which no location log states yet.
+                found[key] = SharedResult(other, f"{other.name}@{ref}", unlogged)
                 continue
-            place = other.index.place(key) if key in known else None
-            result_there = other.index.result(key) if place else None
-            if place is None or result_there is None:
+            location = other.index.location(key) if key in known else None
+            result = other.index.result(key) if location else None
+            if location is None or result is None:
                 continue
-            if not all(storages & self._where(other, o) for o in _annexed(result_there)):
+            if not all(storages & _logged_locations(other, o) for o in _annexed(result)):
                 continue
-            root = other.objects.commit(place.commit).tree
-            paths = [o.path for o in result_there.outputs if o.kind != "link"]
-            rule = other.converter.attributes_digest(root, place.directory, paths)
-            where = f"{other.name}@{place.commit}"
-            found[key] = SharedResult(other, where, replace(result_there, rule=rule))
+            root = other.objects.commit(location.commit).tree
+            paths = [o.path for o in result.outputs if o.kind != "link"]
+            rule = other.converter.attributes_digest(root, location.directory, paths)
+            source = f"{other.name}@{location.commit}"
+            found[key] = SharedResult(other, source, replace(result, rule=rule))
         return found
-
-    @staticmethod
-    def _where(other: SharedRepository, output: ResultFile) -> set[str]:
-        """Uuids of the places that have an annexed file, as the other's location log says."""
-        tip = other.annex_tip()
-        root = other.objects.commit(tip).tree if tip else None
-        entry = lookup(other.objects.tree, root, log_path(output.name)) if root else None
-        data = (other.objects.blob(entry.oid) or b"") if entry else b""
-        newest: dict[str, tuple[float, bool]] = {}
-        for line in data.decode("utf-8", "replace").splitlines():
-            when, _, rest = line.partition("s ")
-            there, _, uuid = rest.partition(" ")
-            try:
-                newest[uuid] = max(newest.get(uuid, (0.0, False)), (float(when), there == "1"))
-            except ValueError:
-                continue
-        return {uuid for uuid, (_, there) in newest.items() if there}
 
     def close(self) -> None:
         """End the processes behind it."""
@@ -185,27 +174,45 @@ class SharedResults:
             other.close()
 
 
+def _logged_locations(other: SharedRepository, output: ResultFile) -> set[str]:
+    """Uuids of the storages with an annexed file, from its location log (git-annex, "internals")."""
+    tip = other.annex_tip()
+    root = other.objects.commit(tip).tree if tip else None
+    entry = lookup(other.objects.tree, root, log_path(output.name)) if root else None
+    data = (other.objects.blob(entry.oid) or b"") if entry else b""
+    newest: dict[str, tuple[float, bool]] = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        timestamp, _, rest = line.partition("s ")
+        present, _, uuid = rest.partition(" ")
+        try:
+            status = (float(timestamp), present == "1")
+        except ValueError:
+            continue
+        newest[uuid] = max(newest.get(uuid, (0.0, False)), status)
+    return {uuid for uuid, (_, is_present) in newest.items() if is_present}
+
+
 def _annexed(result: Result) -> list[ResultFile]:
     return [output for output in result.outputs if output.kind == "annex"]
 
 
-def bring(
-    found: SharedResult, writer: ObjectWriter, present: Callable[[list[str]], bool]
+def copy_result(
+    shared: SharedResult, writer: ObjectWriter, present: Callable[[list[str]], bool]
 ) -> Result | None:
-    """The result with its objects in another repository.
+    """Copy a result's git objects into another repository and return the result.
 
-    :param present: whether all of these annex keys are in the storage there.
-    :returns: None when some of its content is not to be had.
+    :param present: whether all of these annex keys are in a storage of that repository.
+    :returns: None when some of its content is not available.
     :raises OutsideError: when the forge or the storage does not answer.
     """
-    keys = [output.name for output in _annexed(found.result)]
+    keys = [output.name for output in _annexed(shared.result)]
     if keys and not present(keys):
         return None
-    objects = found.where.objects
-    kept = [output for output in found.result.outputs if output.kind != "annex"]
+    objects = shared.repository.objects
+    kept = [output for output in shared.result.outputs if output.kind != "annex"]
     objects.fetch_blobs(output.name for output in kept)
     outputs = []
-    for output in found.result.outputs:
+    for output in shared.result.outputs:
         if output.kind == "annex":
             outputs.append(output)
             continue
@@ -214,4 +221,4 @@ def bring(
             return None
         outputs.append(replace(output, name=writer.add("blob", data), size=len(data)))
     writer.flush()
-    return replace(found.result, outputs=tuple(outputs))
+    return replace(shared.result, outputs=tuple(outputs))

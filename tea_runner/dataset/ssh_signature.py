@@ -1,7 +1,7 @@
-"""A key file and bytes in, an SSH signature out; a signature and a list of signers in, who signed it out.
+"""SSH signatures of commits, made and verified by ssh-keygen(1).
 
-Ed25519 only: the same bytes give the same signature each time, so that a results commit that is made
-twice is still one commit.
+Only Ed25519 keys are used: their signatures are deterministic (RFC 8032), so that a results commit that is
+made twice has the same id.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from tea_runner.core.errors import CommandError, Refused, SettingsError
 from tea_runner.host import process
 
-#: What git signs commits as (ssh-keygen(1), ``-n``).
+#: git's namespace for signatures (ssh-keygen(1), ``-n``).
 _NAMESPACE = "git"
 
 
 class Signer:
     """Signs with one key.
 
-    :raises SettingsError: when the file is no key of the right kind, or has a passphrase.
+    :raises SettingsError: when the file is not an Ed25519 key, or has a passphrase.
     """
 
     def __init__(self, key: Path, variables: Mapping[str, str]) -> None:
@@ -34,10 +34,13 @@ class Signer:
             )
 
     def __call__(self, data: bytes) -> bytes:
-        """The signature, in the armour that git keeps."""
+        """The signature, ASCII-armoured as in commits.
+
+        :raises SettingsError: when the key cannot be used.
+        """
         argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", _NAMESPACE, "-f", str(self._key)]
         try:
-            # An agent or a question would hang: the environment has neither.
+            # The environment has no SSH_AUTH_SOCK and no terminal: neither agent nor prompt can block.
             return bytes(process.run(argv, env=self._env, stdin=data, why="signing").stdout)
         except CommandError as error:
             raise SettingsError(f"bot.signing_key = {self._key}: {error.message}") from error
@@ -46,9 +49,9 @@ class Signer:
 def check_signature(
     data: bytes, signature: bytes, signers: Path, variables: Mapping[str, str]
 ) -> str:
-    """Who signed, as the list of signers calls them (ssh-keygen(1), "ALLOWED SIGNERS").
+    """The signer's principal in a file of allowed signers (ssh-keygen(1), "ALLOWED SIGNERS").
 
-    :raises Refused: when nobody on the list did, or something else was signed.
+    :raises Refused: when no allowed signer signed exactly *data*.
     """
     env = {"PATH": variables.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent"}
     with tempfile.NamedTemporaryFile(suffix=".sig") as file:
@@ -59,9 +62,9 @@ def check_signature(
         found = process.run(argv, env=env, check=False)
         names = found.stdout.decode("utf-8", "replace").splitlines()
         if found.returncode or not names:
-            raise Refused(f"it is signed by nobody on the list {signers}")
+            raise Refused(f"no allowed signer in {signers} has signed it")
         who = names[0].split(",")[0]
         argv = ["ssh-keygen", "-q", "-Y", "verify", "-n", _NAMESPACE, "-I", who, *common]
         if process.run(argv, env=env, stdin=data, check=False).returncode:
-            raise Refused(f"its signature is not for this commit, though it names a key of {who}")
+            raise Refused(f"its signature has a key of {who} but is not for this commit")
     return who

@@ -1,4 +1,4 @@
-"""A folder in, what lies in it that no commit holds out; nothing is written, not even git's index."""
+"""Unsaved files of a working tree; nothing is written, not even git's index."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pathlib import Path
 from tea_runner.core.datums.content_identity import SMALL_BLOB
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.results.largefiles import simple
-from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process
 
-#: Mode and content of a file; None for a content too large to be a pipeline file.
-Found = tuple[int, bytes | None]
-#: Largest file that is read: a pipeline file may have 64 KiB, and one that is larger has to be told.
+#: git's mode and the content of a file; None for content that is too large for a pipeline file.
+FileState = tuple[int, bytes | None]
+#: Bytes of the largest file that is read: a pipeline file may have 64 KiB, and one that is larger must be
+#: reported.
 _LARGEST = 2 * SMALL_BLOB + 1
 
 
-def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, Found | None]:
-    """Path to what lies there, for all that differs from HEAD and is not ignored.
+def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, FileState | None]:
+    """Path to state of all files that differ from HEAD and are not ignored; None for deleted files.
 
-    :raises CommandError: when git cannot say.
+    :raises CommandError: when git fails.
     """
     argv = [
         "git",
@@ -33,25 +34,26 @@ def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, Found | N
         "--untracked-files=all",
         "--ignore-submodules=all",
     ]
+    # Without this, git status writes the index (git(1)).
     env = {**variables, "GIT_OPTIONAL_LOCKS": "0"}
-    done = process.run(argv, env=env, cwd=worktree, why="looking at the working tree")
+    done = process.run(argv, env=env, cwd=worktree, why="reading the working tree")
     rows = done.stdout.decode("utf-8", "surrogateescape").split("\0")
     paths = [row[3:] for row in rows if row]
-    # A path that ends in a slash is a repository of its own.
+    # A path with a slash at its end is a repository.
     return {path: unsaved_state(worktree / path) for path in paths if not path.endswith("/")}
 
 
-def everything(folder: Path) -> dict[str, Found | None]:
-    """Path to what lies there, for all files of a folder that is in no repository."""
+def everything(folder: Path) -> dict[str, FileState | None]:
+    """Path to state of all files of a folder that is not in a repository."""
     return {
-        path.relative_to(folder).as_posix(): found
+        path.relative_to(folder).as_posix(): state
         for path in _walk(folder)
-        if (found := unsaved_state(path)) is not None
+        if (state := unsaved_state(path)) is not None
     }
 
 
-def unsaved_state(path: Path) -> Found | None:
-    """One file as git would keep it; None where there is none."""
+def unsaved_state(path: Path) -> FileState | None:
+    """State of one file; None when it does not exist or git cannot store it."""
     try:
         facts = path.lstat()
         if stat.S_ISLNK(facts.st_mode):
@@ -71,13 +73,13 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(base) / name
 
 
-def annexed(mirror: Mirror, worktree: Path, paths: Sequence[str]) -> list[str]:
-    """Those of the paths that git-annex would take when they are saved now."""
-    if not paths or not (mirror.git_dir / "annex").is_dir():
+def annexed(repository: GitRepository, worktree: Path, paths: Sequence[str]) -> list[str]:
+    """Those of the paths whose files would be annexed when they are saved now."""
+    if not paths or not (repository.git_dir / "annex").is_dir():
         return []
     argv = ["git", "check-attr", "-z", "--stdin", "annex.largefiles"]
     stdin = "".join(path + "\0" for path in paths).encode("utf-8", "surrogateescape")
-    done = process.run(argv, env=mirror.environment.variables, cwd=worktree, stdin=stdin)
+    done = process.run(argv, env=repository.environment.variables, cwd=worktree, stdin=stdin)
     values = done.stdout.decode("utf-8", "surrogateescape").split("\0")[2::3]
-    # An expression such as text2git's keeps text in git; what is undecided here is left alone.
+    # Expressions that depend on content, such as text2git's, keep text in git: they are left out.
     return [path for path, value in zip(paths, values, strict=True) if simple(value)]

@@ -15,7 +15,7 @@ from tea_runner.wiring.process_settings import ProcessSettings
 if TYPE_CHECKING:
     from tea_runner.dataset.forge_dataset import ForgeDataset
     from tea_runner.dataset.git_environment import GitEnvironment
-    from tea_runner.dataset.local_clone import Clone
+    from tea_runner.dataset.local_clone import CloneDataset
     from tea_runner.dataset.special_remotes import Storage
     from tea_runner.dataset.ssh_signature import Signer
     from tea_runner.forge.hook_store import HookStore
@@ -87,7 +87,6 @@ class DatasetSite(ProcessSettings):
 
     def repository(self, name: str) -> ForgeDataset:
         """A dataset on the forge, with this host's mirror of it."""
-        from tea_runner.dataset.annex import Annex
         from tea_runner.dataset.fetch_limits import FetchLimits
         from tea_runner.dataset.forge_dataset import ForgeDataset
         from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
@@ -102,7 +101,7 @@ class DatasetSite(ProcessSettings):
         return ForgeDataset(
             name,
             Mirror(path, self.forge.remote_url(name), self.git, limits),
-            Annex(path, self.git, self.storages),
+            self.storages,
             trusted=settings.trusted_branches,
             secret=self.secret,
             sign=self.signer,
@@ -113,7 +112,7 @@ class DatasetSite(ProcessSettings):
             shared_results=shared if trusted else None,
         )
 
-    def clone(self, start: Path) -> Clone:
+    def clone(self, start: Path) -> CloneDataset:
         """The dataset that contains a folder."""
         from tea_runner.dataset.local_clone import open_clone
 

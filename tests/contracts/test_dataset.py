@@ -17,8 +17,8 @@ from tea_runner.core.git.tree import PLAIN, TreeEntry, edit_tree
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
 from tea_runner.core.results.result import Result, ResultFile, format_results
-from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.forge_dataset import ForgeDataset
+from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.local_clone import open_clone
 from tea_runner.dataset.mirror import Mirror
@@ -100,19 +100,18 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
         if request.param == "clone":
             clone = tmp_path / "clone"
             process.run(["git", "init", "-q", "-b", "other", str(clone)], env=dict(os.environ))
-            dataset: ForgeDataset = open_clone(clone, os.environ)
+            dataset: GitDataset = open_clone(clone, os.environ)
             process.run(
                 ["git", "-C", str(clone), "commit", "-q", "--allow-empty", "-m", "x"],
                 env=dict(os.environ),
             )
             dataset._trusted = TRUSTED
         else:
-            annex = Annex(mirror.git_dir, environment, ())
-            dataset = ForgeDataset("lab/data", mirror, annex, trusted=TRUSTED)
+            dataset = ForgeDataset("lab/data", mirror, trusted=TRUSTED)
 
         def push(ref: str, oid: str) -> None:
             if request.param == "clone":
-                dataset.mirror.git("update-ref", ref, oid)
+                dataset.repository.git("update-ref", ref, oid)
             else:
                 mirror.git("push", "-q", "-f", "origin", f"{oid}:{ref}")
                 mirror.fetch()

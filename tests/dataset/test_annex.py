@@ -11,6 +11,7 @@ import pytest
 from tea_runner.core.datums.content_identity import key_content
 from tea_runner.core.errors import ContentMissing, OutsideError, Refused
 from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.special_remotes import Storage, parse_remote_log
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
@@ -28,12 +29,18 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def annex(lab: Lab) -> Iterator[Annex]:
-    """This host's annex of it, prepared."""
-    repository = lab.site().repository(lab.name)
-    repository.refresh()
-    yield repository.prepared_annex()
-    repository.close()
+def dataset(lab: Lab) -> Iterator[ForgeDataset]:
+    """This host's view of it, after a fetch."""
+    made = lab.site().repository(lab.name)
+    made.refresh()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def annex(dataset: ForgeDataset) -> Annex:
+    """The annex in its mirror, with storages enabled."""
+    return dataset.prepared_annex()
 
 
 def test_content_comes_from_storage(lab: Lab, annex: Annex) -> None:
@@ -140,17 +147,18 @@ def test_a_storage_leads_where_the_operator_says(
     described: dict[str, str], options: dict[str, str], wrong: str
 ) -> None:
     """A field that steers it, in the dataset's own words, is one of the operator's or is refused."""
-    said = Storage(name="s", options=options).surprise(described)
+    said = Storage(name="s", options=options).difference(described)
     assert (bool(wrong), True) == (bool(said), wrong in said)
 
 
-def test_what_is_changed_later_is_refused(lab: Lab, annex: Annex) -> None:
+def test_what_is_changed_later_is_refused(lab: Lab, dataset: ForgeDataset) -> None:
     """The storage is in use; then somebody pushes another address for it: nothing is sent there."""
+    remotes = dataset.remotes
     log = lab.git("show", "git-annex:remote.log")
-    annex.prepare(log.encode())
+    remotes.enable(log.encode())
     uuid = log.split(" ")[0]
     for more in ("url=http://127.0.0.1:9/", "rsyncurl=-oProxyCommand=id", "externaltype=evil"):
         line = f"{uuid} name=store type=directory encryption=none {more} timestamp=99999999999s\n"
         with pytest.raises(Refused, match=more.partition("=")[0]):
-            annex.prepare((log + line).encode())
-    annex.prepare(log.encode())
+            remotes.enable((log + line).encode())
+    remotes.enable(log.encode())

@@ -44,7 +44,7 @@ def test_any_contents_come_as_they_are(
     tmp_path: Path, cat: CatFile, monkeypatch: pytest.MonkeyPatch, pipe: int
 ) -> None:
     """Empty ones, such with line ends and headers in them, and such that no pipe holds."""
-    monkeypatch.setattr(cat_file, "_PIPE", pipe)
+    monkeypatch.setattr(cat_file, "_PIPE_SIZE", pipe)
     contents = [b"", b"\n", b"x" * 300_000, b"a blob 7\nb", *(b"%d" % n for n in range(5000))]
     oids = blobs(tmp_path, *contents)
 

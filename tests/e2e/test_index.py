@@ -31,7 +31,7 @@ def answers(repository: ForgeDataset) -> dict[str, object]:
     with sqlite3.connect(index.path) as database:
         keys = [row[0] for row in database.execute("SELECT DISTINCT key FROM known")]
     return {
-        f"{scope} {key}": (index.place(key, scope), index.result(key, scope))
+        f"{scope} {key}": (index.location(key, scope), index.result(key, scope))
         for scope in index.scopes
         for key in sorted(keys)
     }

@@ -214,7 +214,7 @@ def test_a_tree_larger_than_any_folder_is_refused(
     with contextlib.closing(HostileForge(tmp_path)) as forge:
         files = {f"wide/{number:05}": "" for number in range(5_000)}
         forge.make("tree", {"files": files})
-        monkeypatch.setattr(cat_file, "_LARGEST_TREE", 100_000)
+        monkeypatch.setattr(cat_file, "_MAX_TREE", 100_000)
         tree = forge.git("tree", "rev-parse", "main:wide").decode().strip()
         forge.planner.plan("lab/tree", "main")
         mirror = forge.site.repository("lab/tree").mirror

@@ -24,7 +24,8 @@ from tea_runner.core.git.tree import (
     walk_tree,
 )
 from tea_runner.dataset.git_environment import make_environment
-from tea_runner.dataset.git_objects import ObjectReader, ObjectWriter
+from tea_runner.dataset.object_reader import ObjectReader
+from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.host import process
 
 ODD = ["a", "a.b", "a-b", "ab", "a\udcff", "ä", "x y", "tab\t", "new\nline", '"q"', "-dash", "z"]

@@ -10,7 +10,7 @@ import pytest
 
 from tea_runner.dataset import tree_cache
 from tea_runner.dataset.git_environment import GitEnvironment
-from tea_runner.dataset.git_objects import ObjectReader
+from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.host import process
 
 
@@ -40,7 +40,7 @@ def tight(
     found = reader.read(_tree(reader, "a"))
     assert found is not None
     monkeypatch.setattr(tree_cache, request.param, len(found[1]) * 3 // 2)
-    monkeypatch.setattr(tree_cache, "_NAMES", 0)
+    monkeypatch.setattr(tree_cache, "_MAX_PARSED_ENTRIES", 0)
     env = GitEnvironment(variables=dict(os.environ), home=reader.git_dir)
     made = ObjectReader(reader.git_dir, env)
     yield made
@@ -55,7 +55,7 @@ def test_what_a_piece_of_work_needs_is_read_once(reader: ObjectReader) -> None:
     assert 3 == reader.reads
 
 
-@pytest.mark.parametrize("tight", ["_REST"], indirect=True)
+@pytest.mark.parametrize("tight", ["_MAX_IDLE_BYTES"], indirect=True)
 def test_trees_of_no_use_are_let_go(tight: ObjectReader) -> None:
     """What a piece of work needed stays during the next one; what neither needed is read again."""
     a, b, c, d = (_tree(tight, letter) for letter in "abcd")
@@ -79,7 +79,7 @@ def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
     assert 1 == reader.reads
 
 
-@pytest.mark.parametrize("tight", ["_WORK"], indirect=True)
+@pytest.mark.parametrize("tight", ["_MAX_BYTES"], indirect=True)
 def test_there_is_a_bound_while_work_goes_on(tight: ObjectReader) -> None:
     """Who never rests forgets, too: first what was read longest ago."""
     a, *others = (_tree(tight, letter) for letter in "abcdef")

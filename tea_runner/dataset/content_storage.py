@@ -1,0 +1,204 @@
+"""Where new annexed content is stored: special remotes of a mirror, or the user's own clone."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.dataset.annex_objects import AnnexObjects
+from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
+from tea_runner.dataset.special_remotes import BUILT_IN, BY_NAME, Storage, parse_remote_log
+
+
+class ContentStorage(Protocol):
+    """Storage of annexed content."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the storages."""
+        ...
+
+    @property
+    def uuid(self) -> str:
+        """git-annex's uuid of the storage for new content.
+
+        :raises OutsideError: when there is none.
+        """
+        ...
+
+    def send(self, keys: Sequence[str]) -> None:
+        """Copy content to the storage and verify that it is there.
+
+        :raises OutsideError: when a key's content is not there afterwards.
+        """
+        ...
+
+    def locations(self, keys: Sequence[str]) -> dict[str, str]:
+        """Which keys have their content in a storage now, with its uuid."""
+        ...
+
+
+class CloneStorage:
+    """The annex of a user's clone: content stays where git-annex would keep it."""
+
+    def __init__(self, program: AnnexProgram, objects: AnnexObjects) -> None:
+        self._program = program
+        self._objects = objects
+        self._uuid = ""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """See :class:`ContentStorage`."""
+        return ("here",)
+
+    @property
+    def uuid(self) -> str:
+        """The clone's own uuid, empty when it is not a git-annex repository."""
+        self._uuid = self._uuid or self._program.config("annex.uuid")
+        return self._uuid
+
+    def send(self, keys: Sequence[str]) -> None:
+        """New content is in the clone already."""
+
+    def locations(self, keys: Sequence[str]) -> dict[str, str]:
+        """Only the clone's own content counts."""
+        return {key: self.uuid for key in keys if self._objects.present(key) is not None}
+
+
+class SpecialRemotes:
+    """The special remotes that the operator listed, enabled in a mirror; the first is for new content.
+
+    The mirror's annex is private (``annex.private``): no location log of ours ever leaves it.
+    """
+
+    def __init__(self, program: AnnexProgram, storages: Sequence[Storage]) -> None:
+        self._program = program
+        self._storages = tuple(storages)
+        self._uuids: dict[str, str] = {}
+        self._enabled_for: bytes | None = None
+
+    def enable(self, remote_log: bytes) -> None:
+        """Make the mirror an annex and enable the listed storages that the dataset describes.
+
+        Does nothing when *remote_log* is that of the last call.
+
+        :raises Refused: when the dataset describes a storage in another way than the operator.
+        """
+        if remote_log == self._enabled_for:
+            return
+        program = self._program
+        lock = program.git_dir.with_name(f".{program.git_dir.name}.annex.lock")
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not program.config("annex.uuid"):
+                program.set_config("annex.private", "true")
+                program.set_config("remote.origin.annex-ignore", "true")
+                program.run("init", "--quiet", "--no-autoenable", "tea-runner worker")
+            program.close()
+            described = parse_remote_log(remote_log)
+            self._uuids = {}
+            for storage in self._storages:
+                self._enable(storage, described)
+        self._enabled_for = remote_log
+
+    def _enable(self, storage: Storage, described: Mapping[str, Mapping[str, str]]) -> None:
+        if storage.name == "origin":
+            self._enable_forge()
+            return
+        if storage.name in BUILT_IN:
+            self._program.set_config(f"remote.{storage.name}.annex-ignore", "false")
+            return
+        for uuid, config in described.items():
+            if storage.uuid and storage.uuid != uuid:
+                continue
+            if not storage.uuid and config.get("name") != storage.name:
+                continue
+            kind = config.get("type", "")
+            if storage.type and kind != storage.type:
+                raise Refused(
+                    f"storage {storage.name} is of type {kind} in the dataset, but the settings "
+                    f"say {storage.type}; correct the one or the other"
+                )
+            if kind not in BY_NAME and not storage.uuid:
+                raise Refused(
+                    f"storage {storage.name} is of type {kind}, which starts programs or goes "
+                    f"where the dataset says; allow it by its uuid: {uuid}"
+                )
+            if difference := storage.difference(config):
+                raise Refused(difference)
+            self._enable_special(config.get("name", storage.name), uuid, storage, config)
+
+    def _enable_forge(self) -> None:
+        """Use the forge's own git-annex, when it has one: git-annex finds its uuid on first use."""
+        self._program.set_config("remote.origin.annex-ignore", "false")
+        self._program.run("find", "--quiet", "--in", "origin", "--limit=0", check=False)
+        uuid = self._program.config("remote.origin.annex-uuid")
+        if uuid:
+            self._uuids["origin"] = uuid
+            # Location logs may not be here yet: try the storage for every key.
+            self._program.set_config("remote.origin.annex-speculate-present", "true")
+
+    def _enable_special(
+        self, name: str, uuid: str, storage: Storage, config: Mapping[str, str]
+    ) -> None:
+        if self._program.config(f"remote.{name}.annex-uuid") != uuid:
+            self._program.run("enableremote", name, *storage.enabling(config))
+        # git-annex refuses a changed configuration until it is accepted (git-annex-verifyremote(1)).
+        # This one differs in nothing from what the operator listed.
+        text = self._program.run("verifyremote", name, check=False).decode("utf-8", "replace")
+        marker = "verifyremote " + name + " --safe "
+        if marker in text:
+            number = text.split(marker, 1)[1].split()[0]
+            if number.isdigit():
+                self._program.run("verifyremote", name, "--safe", number)
+        self._program.set_config(f"remote.{name}.annex-speculate-present", "true")
+        self._uuids[name] = uuid
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the storages that are enabled."""
+        return tuple(self._uuids)
+
+    @property
+    def _first(self) -> tuple[str, str]:
+        for name, uuid in self._uuids.items():
+            return name, uuid
+        listed = ", ".join(storage.name for storage in self._storages) or "none"
+        raise OutsideError(
+            f"no storage for annexed results: the dataset has none of the storages in the settings "
+            f"({listed}); add one with git annex initremote and list it under [[storage]]"
+        )
+
+    @property
+    def uuid(self) -> str:
+        """See :class:`ContentStorage`."""
+        return self._first[1]
+
+    def send(self, keys: Sequence[str]) -> None:
+        """See :class:`ContentStorage`."""
+        name, _ = self._first
+        for answer in self._program.ask_json(keys, "copy", f"--to={name}"):
+            if not answer.get("success"):
+                raise OutsideError(
+                    f"storage {name} did not take {answer.get('key')}: {error_text(answer)}"
+                )
+        for key in keys:
+            if not self._is_present(key, name):
+                raise OutsideError(f"storage {name} does not have {key}, which was just sent")
+
+    def _is_present(self, key: str, name: str) -> bool:
+        line = key.encode("utf-8", "surrogateescape")
+        answer = self._program.ask(
+            line, "checkpresentkey", "--batch", name, timeout=transfer_timeout(0)
+        )
+        return answer == b"1"
+
+    def locations(self, keys: Sequence[str]) -> dict[str, str]:
+        """See :class:`ContentStorage`; the storages are asked."""
+        uuids: dict[str, str] = {}
+        for name, uuid in self._uuids.items():
+            rest = [key for key in dict.fromkeys(keys) if key not in uuids]
+            uuids.update((key, uuid) for key in rest if self._is_present(key, name))
+        return uuids

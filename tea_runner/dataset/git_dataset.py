@@ -1,0 +1,240 @@
+"""What datasets on a forge and in clones have in common: tips, objects, known results and content."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.core.git.scope import scope_of
+from tea_runner.core.git.tree import lookup
+from tea_runner.core.results.result import Result
+from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.convert_result import ResultConverter
+from tea_runner.dataset.git_repository import GitRepository
+from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.object_reader import ObjectReader
+from tea_runner.dataset.object_writer import ObjectWriter
+from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.shared_results import SharedResult, SharedResults, copy_result
+from tea_runner.dataset.special_remotes import parse_remote_log
+from tea_runner.ports.dataset import RefUpdate, Subdatasets
+
+log = logging.getLogger(__name__)
+
+#: Refs that are deleted in one push.
+_DELETED_AT_ONCE = 200
+
+
+class GitDataset(ABC):
+    """The part of the port :class:`~tea_runner.ports.dataset.Dataset` that needs no forge.
+
+    :class:`~tea_runner.dataset.forge_dataset.ForgeDataset` and
+    :class:`~tea_runner.dataset.local_clone.CloneDataset` add how refs are fetched and moved, and where
+    annexed content is stored.
+    """
+
+    #: Prefix of the refs that are the dataset's branches.
+    branches: str
+    #: Whether it is a user's clone, which need not have all content.
+    is_clone: bool
+
+    def __init__(
+        self,
+        name: str,
+        repository: GitRepository,
+        annex: Annex,
+        *,
+        open_index: Callable[[], ResultIndex],
+        job_results: JobResults,
+        trusted: Sequence[str] = ("*",),
+        sign: Callable[[bytes], bytes] | None = None,
+        subdatasets: Subdatasets | None = None,
+        shared_results: SharedResults | None = None,
+    ) -> None:
+        """Make a dataset.
+
+        :param trusted: patterns of the branches whose results every branch may use.
+        :param sign: signs results commits; without it they are unsigned.
+        :param shared_results: results of other repositories that may be used, too.
+        """
+        self.name = name
+        self.repository = repository
+        self.annex = annex
+        self.job_results = job_results
+        self.subdatasets = subdatasets
+        self.shared_results = shared_results
+        self._trusted = tuple(trusted)
+        self._sign = sign
+        self._open_index = open_index
+        self._index: ResultIndex | None = None
+        self._converter: ResultConverter | None = None
+        #: Results that other repositories were found to have, by key.
+        self._shared: dict[str, SharedResult] = {}
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Fetch what is new on the forge, if there is one.
+
+        :raises OutsideError: when it does not answer.
+        """
+
+    @abstractmethod
+    def publish(self, updates: Sequence[RefUpdate]) -> bool:
+        """Move refs, all or none, each only from its expected value.
+
+        :returns: False when a ref had another value, so that nothing was moved.
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
+
+    @abstractmethod
+    def prepared_annex(self) -> Annex:
+        """The annex with its storages enabled.
+
+        :raises Refused: when the dataset describes a storage in another way than the operator.
+        """
+
+    @property
+    def objects(self) -> ObjectReader:
+        """Git objects by id."""
+        return self.repository.objects
+
+    @property
+    def index(self) -> ResultIndex:
+        """The results that manifests know."""
+        if self._index is None:
+            self._index = self._open_index()
+        return self._index
+
+    def tip(self, branch: str) -> str | None:
+        """The commit at a branch's tip, None when there is no such branch."""
+        return self.repository.refs(self.branches + branch).get(self.branches + branch)
+
+    def annex_tip(self) -> str | None:
+        """The tip of the ``git-annex`` branch."""
+        return self.tip("git-annex")
+
+    # -- known results -----------------------------------------------------------------------
+
+    def scope(self, branch: str) -> str:
+        """The scope of a branch, empty when it is trusted."""
+        return scope_of(branch, self._trusted)
+
+    def unsettled_results(self, scope: str = "") -> dict[str, tuple[str, Result]]:
+        """Key to (ref, result) of the results of jobs that no results commit holds yet."""
+        return self.job_results.by_key(scope)
+
+    def known_commits(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
+        """Those of the keys that are in a manifest which the scope may use, with its commit."""
+        self.index.update(scope)
+        return self.index.known(keys, scope)
+
+    def known_result(self, key: str, scope: str = "") -> Result | None:
+        """The known result of a key, here or in another repository; None when it is incomplete."""
+        location, result = self.index.location(key, scope), self.index.result(key, scope)
+        if location is not None and result is not None:
+            paths = [output.path for output in result.outputs if output.kind != "link"]
+            root = self.objects.commit(location.commit).tree
+            return replace(
+                result, rule=self.converter.attributes_digest(root, location.directory, paths)
+            )
+        shared = self._shared.get(key)
+        if shared is None:
+            return None
+        return copy_result(
+            shared, self.writer(), lambda keys: len(self.content_locations(keys)) == len(set(keys))
+        )
+
+    @property
+    def converter(self) -> ResultConverter:
+        """Converts known results to the attributes of another commit."""
+        if self._converter is None:
+            self._converter = ResultConverter(self.repository, self.prepared_annex)
+        return self._converter
+
+    def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
+        """See :meth:`ResultConverter.convert`."""
+        return self.converter.convert(result, root, directory)
+
+    @property
+    def trusted_repositories(self) -> Sequence[str]:
+        """Names of other repositories whose results may be used."""
+        return self.shared_results.names() if self.shared_results is not None else ()
+
+    def known_in_other_repositories(self, keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that other repositories have results for, with ``owner/name@commit``."""
+        if self.shared_results is None or not keys:
+            return {}
+        found = self.shared_results.find(keys, self.described_storages())
+        self._shared.update(found)
+        return {key: each.source for key, each in found.items()}
+
+    def described_storages(self) -> set[str]:
+        """Uuids of the special remotes that the dataset describes."""
+        return set(parse_remote_log(self.remote_log()))
+
+    def remote_log(self) -> bytes:
+        """``remote.log`` of the ``git-annex`` branch, which describes special remotes."""
+        tip = self.annex_tip()
+        if tip is None:
+            return b""
+        entry = lookup(self.objects.tree, self.objects.commit(tip).tree, "remote.log")
+        return (self.objects.blob(entry.oid) or b"") if entry else b""
+
+    # -- content and commits -----------------------------------------------------------------
+
+    def storage_uuid(self) -> str:
+        """Uuid of the storage for new annexed content."""
+        return self.prepared_annex().storage.uuid
+
+    def content_locations(self, keys: Sequence[str]) -> dict[str, str]:
+        """Those of the annex keys whose content is in a storage, with its uuid."""
+        return self.prepared_annex().storage.locations(keys)
+
+    def writer(self) -> ObjectWriter:
+        """A new collector of the objects of a commit."""
+        return self.repository.writer(self._sign)
+
+    def put_results(self, ref: str, commit: str) -> None:
+        """Publish a job's results.
+
+        When the ref exists, another worker has published the same results; it is replaced only if it
+        holds no results of a worker.
+
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
+        if self.publish([(ref, commit, None)]):
+            return
+        self.refresh()
+        current = self.repository.refs(ref).get(ref)
+        if current is not None and not self.job_results.at(ref, current):
+            log.warning(
+                "replacing %s: no worker of ours wrote it", ref, extra={"repository": self.name}
+            )
+            self.publish([(ref, commit, current)])
+
+    def delete_job_refs(self, refs: Sequence[str]) -> None:
+        """Delete refs of jobs whose results are settled; those that cannot be deleted do no harm."""
+        existing = self.repository.refs("refs/tea/")
+        deletions: list[RefUpdate] = [(ref, "", existing[ref]) for ref in refs if ref in existing]
+        for start in range(0, len(deletions), _DELETED_AT_ONCE):
+            with contextlib.suppress(OutsideError):
+                self.publish(deletions[start : start + _DELETED_AT_ONCE])
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        self.annex.close()
+        self.repository.close()
+        if self.subdatasets is not None:
+            self.subdatasets.close()
+        if self.shared_results is not None:
+            self.shared_results.close()
+        if self._converter is not None:
+            self._converter.close()
+            self._converter = None
+        if self._index is not None:
+            self._index.close()
+            self._index = None

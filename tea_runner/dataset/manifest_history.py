@@ -1,0 +1,130 @@
+"""Manifests in the history of branches: which files new commits brought, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from tea_runner.core.git.tree import lookup
+from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.manifest_text import (
+    DIRECTORY,
+    NAME,
+    Head,
+    parse_head,
+    parse_piece,
+    piece_number,
+)
+from tea_runner.dataset.git_repository import GitRepository
+
+#: Glob patterns, below any folder, of the files of a manifest.
+_PATTERNS = (NAME, f"{DIRECTORY}/**/*.tsv")
+
+
+class ManifestFile(NamedTuple):
+    """A version of a file of a manifest, and the commit that brought it."""
+
+    commit: str
+    #: Committer's time, seconds since 1970.
+    seconds: int
+    blob: str
+    path: str
+
+    @property
+    def home(self) -> str:
+        """The folder of the pipeline that the manifest belongs to."""
+        return self._split[0]
+
+    @property
+    def name(self) -> str:
+        """``manifest.tsv`` or a piece's name."""
+        return self._split[1]
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is the manifest's first file."""
+        return self.name == NAME
+
+    @property
+    def _split(self) -> tuple[str, str]:
+        home, slash, name = f"/{self.path}".rpartition(f"/{DIRECTORY}/")
+        if slash and not self.path.endswith(f"/{NAME}"):
+            return home[1:], name
+        home, _, name = self.path.rpartition("/")
+        return home, name
+
+
+def manifest_files(
+    repository: GitRepository, new: Collection[str], old: Collection[str]
+) -> list[ManifestFile]:
+    """Files of manifests that were added or changed by commits reachable from *new* but not from *old*.
+
+    In topological order, oldest first, by comparison with the first parent.  Blobs that the mirror does
+    not have are fetched.
+    """
+    revisions = [*sorted(new), *(f"^{tip}" for tip in sorted(old))]
+    out = repository.git(
+        "log",
+        "--stdin",
+        "--reverse",
+        "--format=C%H %ct",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "-z",
+        "--diff-merges=first-parent",
+        "--root",
+        "--diff-filter=AM",
+        stdin="\n".join([*revisions, "--", *(f":(glob)**/{each}" for each in _PATTERNS)]).encode(),
+        # Our environment makes pathspecs literal; these two are patterns.
+        env=repository.environment.with_(GIT_LITERAL_PATHSPECS="0"),
+        why="reading manifests",
+    )
+    files = _parse_log(out)
+    repository.objects.fetch_blobs(file.blob for file in files)
+    return files
+
+
+def _parse_log(out: bytes) -> list[ManifestFile]:
+    """Parse ``git log --raw -z --format='C%H %ct'`` (git-diff(1), "Raw output format")."""
+    files = []
+    commit, seconds = "", "0"
+    fields = iter(out.split(b"\0"))
+    for field in fields:
+        text = field.lstrip(b"\n")
+        if text.startswith(b"C"):
+            commit, _, seconds = text[1:].decode().partition(" ")
+        elif text.startswith(b":"):
+            path = next(fields, b"").decode("utf-8", "surrogateescape")
+            files.append(ManifestFile(commit, int(seconds), text.split(b" ")[3].decode(), path))
+    return files
+
+
+class ManifestReader:
+    """Reads files of manifests; parsed heads are kept, because a large manifest has many files."""
+
+    def __init__(self, repository: GitRepository) -> None:
+        self._repository = repository
+        #: By object id of the blob.
+        self._heads: dict[str, Head] = {}
+
+    def read(self, file: ManifestFile) -> tuple[Head, Sequence[Row]]:
+        """The head of the manifest, and the rows of one of its files.
+
+        :raises ManifestError: when either cannot be parsed.
+        :raises OutsideError: when the repository is incomplete.
+        """
+        objects = self._repository.objects
+        data = objects.blob(file.blob) or b""
+        if file.is_head:
+            head = parse_head(data)
+            return head, head.rows
+        path = "/".join(filter(None, (file.home, NAME)))
+        entry = lookup(objects.tree, objects.commit(file.commit).tree, path)
+        oid = entry.oid if entry else ""
+        head = self._heads.get(oid) or parse_head((objects.blob(oid) if entry else None) or b"")
+        self._heads[oid] = head
+        number = piece_number(file.name, head.pieces)
+        if number is None or head.pieces == 1:
+            return head, ()
+        return head, parse_piece(data, number, head.pieces).rows

@@ -1,0 +1,184 @@
+"""SQLite tables of known results: key, scope, and the location of the result in a commit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+#: Part of the stored settings: a change makes all manifests be read again.
+_FORMAT = 3
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS known (
+    scope TEXT, key TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
+    PRIMARY KEY (scope, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS learnt (scope TEXT, tip TEXT, PRIMARY KEY (scope, tip)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rules (trusted TEXT);
+"""
+_TABLES = ("known", "learnt", "rules")
+#: The first commit with a result counts, because nobody can have edited it; a recomputed result replaces
+#: all before it.  Equal ranks are ordered by content, so that the order of reading does not matter.
+_INSERT = """
+INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE SET
+    rank = excluded.rank, commit_id = excluded.commit_id, home = excluded.home,
+    place = excluded.place, outputs = excluded.outputs
+WHERE (excluded.rank, excluded.commit_id, excluded.home, excluded.place)
+    > (known.rank, known.commit_id, known.home, known.place)
+"""
+#: Parameters of one query; SQLite allows 999 by default in old versions.
+_CHUNK = 500
+
+
+class ResultLocation(NamedTuple):
+    """Where a result is: directory ``home/place`` of a commit."""
+
+    commit: str
+    home: str
+    place: str
+    outputs: tuple[str, ...]
+
+    @property
+    def directory(self) -> str:
+        """The directory of the outputs in the dataset."""
+        return "/".join(part for part in (self.home, self.place) if part)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the outputs in the dataset."""
+        before = f"{self.directory}/" if self.directory else ""
+        return tuple(before + path for path in self.outputs)
+
+
+class RankedResult(NamedTuple):
+    """A result in a manifest; of several for a key, the one with the highest rank counts."""
+
+    key: str
+    rank: int
+    location: ResultLocation
+
+
+class ResultTable:
+    """The tables of one repository, in a file that can be deleted and rebuilt at any time.
+
+    :param trusted: patterns of trusted branches; the tables are emptied when they have changed.
+    """
+
+    def __init__(self, path: Path, trusted: Sequence[str]) -> None:
+        self.path = path
+        self._settings = json.dumps([_FORMAT, *trusted])
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            # The file is not a database, or damaged.
+            self.recreate()
+
+    def _open(self) -> None:
+        self._database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        # After a power cut the file may be damaged; then it is rebuilt.
+        self._database.execute("PRAGMA synchronous=OFF")
+        with contextlib.suppress(sqlite3.OperationalError):
+            stored = self._database.execute("SELECT trusted FROM rules").fetchall()
+            if stored == [(self._settings,)]:
+                return
+        with self._database:
+            for table in _TABLES:
+                self._database.execute(f"DROP TABLE IF EXISTS {table}")
+        self._database.executescript(_SCHEMA)
+        with self._database:
+            self._database.execute("INSERT INTO rules VALUES (?)", (self._settings,))
+
+    def recreate(self) -> None:
+        """Delete the file and make empty tables."""
+        self._database.close()
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+        self._open()
+
+    def transaction(self) -> contextlib.AbstractContextManager[object]:
+        """Commit all changes of the block, or none."""
+        return self._database
+
+    def tips(self, scope: str) -> set[str]:
+        """Tips of branches whose history was read for a scope."""
+        rows = self._database.execute("SELECT tip FROM learnt WHERE scope = ?", (scope,))
+        return {row[0] for row in rows}
+
+    def set_tips(self, scope: str, tips: Iterable[str]) -> None:
+        """Replace the tips of a scope."""
+        self._database.execute("DELETE FROM learnt WHERE scope = ?", (scope,))
+        self._database.executemany(
+            "INSERT OR IGNORE INTO learnt VALUES (?, ?)", [(scope, tip) for tip in tips]
+        )
+
+    def insert(self, scope: str, results: Iterable[RankedResult]) -> None:
+        """Insert results; for a key that exists the one of higher rank stays."""
+        self._database.executemany(
+            _INSERT,
+            [
+                (scope, key, rank, at.commit, at.home, at.place, json.dumps(at.outputs))
+                for key, rank, at in results
+            ],
+        )
+
+    def ranks(self, scope: str, keys: Sequence[str]) -> dict[str, int]:
+        """Ranks of those of the keys that the scope has."""
+        ranks: dict[str, int] = {}
+        for chunk, marks in _chunks(keys):
+            rows = self._database.execute(
+                f"SELECT key, rank FROM known WHERE scope = ? AND key IN ({marks})",  # noqa: S608
+                (scope, *chunk),
+            )
+            ranks.update(rows.fetchall())
+        return ranks
+
+    def commits(self, keys: Sequence[str], scope: str) -> dict[str, str]:
+        """Those of the keys that a scope may use, with the commit; trusted results come first."""
+        commits: dict[str, str] = {}
+        for chunk, marks in _chunks(keys):
+            rows = self._database.execute(
+                f"SELECT key, commit_id FROM known WHERE key IN ({marks})"  # noqa: S608
+                " AND scope IN ('', ?) ORDER BY scope DESC",
+                (*chunk, scope),
+            )
+            commits.update(rows.fetchall())
+        return commits
+
+    def location(self, key: str, scope: str) -> ResultLocation | None:
+        """Where the result of a key is; a trusted one comes first."""
+        row = self._database.execute(
+            "SELECT commit_id, home, place, outputs FROM known"
+            " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
+            (key, scope),
+        ).fetchone()
+        return ResultLocation(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """For each scope the numbers of ``results``, ``commits`` that hold them, and ``tips``."""
+        counts: dict[str, Counter[str]] = {}
+        rows = self._database.execute(
+            "SELECT scope, count(*), count(DISTINCT commit_id) FROM known GROUP BY scope"
+        )
+        for scope, results, commits in rows:
+            counts[scope] = Counter(results=results, commits=commits)
+        for scope, tips in self._database.execute(
+            "SELECT scope, count(*) FROM learnt GROUP BY scope"
+        ):
+            counts.setdefault(scope, Counter())["tips"] = tips
+        return counts
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
+    """Chunks of keys, each with as many question marks."""
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        yield chunk, ",".join("?" * len(chunk))
