@@ -1,4 +1,4 @@
-"""A command's output folder in, checked files ready to be saved out."""
+"""Collects the outputs of a command, checked, to be saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, 
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 
-_BARE = OutputNameRules()
+_NO_RESERVED_NAMES = OutputNameRules()
 
 
 def collect(
@@ -23,24 +23,26 @@ def collect(
     pfs: str = "/pfs",
     out_at: str = "/pfs/out",
 ) -> list[FileToSave]:
-    """All files below *out*, which nobody writes to any more.
+    """All files below the folder of outputs, after the command has ended.
 
+    :param out: the folder of outputs.
     :param view: the command's inputs, for links into them: those are copied.
     :param home: where in the dataset the outputs go.
     :param reserved: paths of the dataset that are not results: the pipeline's file and its code.
-    :param pfs: how the command sees *view*; *out_at* how it sees *out*.
+    :param pfs: path of *view* for the command.
+    :param out_at: path of *out* for the command.
     :raises OutputRefused: naming what may not become a result.
     """
     rules = OutputNameRules(reserved=reserved)
-    examination = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
-    raise_refusals(examination.refused)
-    return [_found(output, out, view) for output in examination.outputs]
+    scan = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
+    raise_refusals(scan.refused)
+    return [_to_save(output, out, view) for output in scan.outputs]
 
 
 def collect_declared(
     tree: Path, home: str, declared: Sequence[str], *, bounds: OutputLimits
 ) -> list[FileToSave]:
-    """``view: dataset``: what the command wrote of what it was to write, relative to the home.
+    """The declared outputs of ``view: dataset``, with paths relative to the pipeline's folder.
 
     :param tree: the dataset as the command left it.
     :param declared: paths of the dataset; a directory stands for all that is in it.
@@ -51,21 +53,21 @@ def collect_declared(
         place = place / part
         if place.is_symlink() or not place.is_dir():
             raise OutputRefused(f"the command replaced the folder {home} by something else")
-    examination = scan_outputs(place, home=home, rules=_BARE, limits=bounds)
+    scan = scan_outputs(place, home=home, rules=_NO_RESERVED_NAMES, limits=bounds)
     wanted = [path[len(home) :].lstrip("/") for path in declared]
-    inside = [o for o in examination.outputs if _is_below(o.path, wanted)]
-    raise_refusals(r for r in examination.refused if not r.path or _is_below(r.path, wanted))
+    inside = [o for o in scan.outputs if _is_below(o.path, wanted)]
+    raise_refusals(r for r in scan.refused if not r.path or _is_below(r.path, wanted))
     for path, full in zip(wanted, declared, strict=True):
         if not any(_is_below(output.path, [path]) for output in inside):
             raise OutputRefused(f"declared output {full} was not made")
-    return [_found(output, place, tree) for output in inside]
+    return [_to_save(output, place, tree) for output in inside]
 
 
 def _is_below(path: str, places: Sequence[str]) -> bool:
     return any(path == place or path.startswith(place + "/") for place in places)
 
 
-def _found(output: WrittenFile, out: Path, view: Path) -> FileToSave:
+def _to_save(output: WrittenFile, out: Path, view: Path) -> FileToSave:
     if output.kind == "symlink":
         return FileToSave(output.path, out / output.path, 0, False, link=output.target)
     if output.kind == "input link":

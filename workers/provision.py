@@ -16,27 +16,27 @@ from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
-#: A dataset (a path of subdatasets; empty for the one that is planned) and annex keys of it, to
-#: files that hold their content; see :meth:`tea_runner.dataset.annex.Annex.get`.
+#: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their
+#: content; see :meth:`tea_runner.dataset.annex.Annex.get`.
 GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
-#: A dataset, a blob of it, and the path to write it to.
+#: Path of a subdataset, the id of a blob, and the file to write it to.
 WriteBlob = Callable[[str, str, Path], None]
 
 
 def wanted_keys(
-    work: PipelineInputs, views: Iterable[View], tip: CommitView
+    inputs: PipelineInputs, views: Iterable[View], tip: CommitView
 ) -> dict[str, list[str]]:
-    """Annex keys of all that these views show, each once, by the dataset that has them."""
+    """Annex keys of the files in these views, each once, by dataset (see :data:`GetContent`)."""
     keys: dict[str, dict[str, None]] = {}
-    leaves = pfs_leaves(work.pipeline.input)
+    leaves = pfs_leaves(inputs.pipeline.input)
     for view in views:
         for shown in view.files:
             if not leaves[shown.input].empty_files:
-                source = work.sources[shown.input]
+                source = inputs.sources[shown.input]
                 key = source.fact(shown.path).key
                 if key is not None:
                     keys.setdefault(source.dataset, {})[key] = None
-    for path in (*work.code, work.image):
+    for path in (*inputs.code, inputs.image):
         key = tip.files.fact(path).key if path else None
         if key is not None:
             keys.setdefault("", {})[key] = None
@@ -44,38 +44,46 @@ def wanted_keys(
 
 
 def make_code(
-    room: Path, work: PipelineInputs, tip: CommitView, content: Mapping[str, Path], blob: WriteBlob
+    folder: Path,
+    inputs: PipelineInputs,
+    tip: CommitView,
+    content: Mapping[str, Path],
+    write_blob: WriteBlob,
 ) -> None:
-    """The dataset as the command sees it besides its inputs: the declared code files."""
-    room.mkdir(mode=0o755, exist_ok=True)
-    for path in work.code:
-        _place(room / path, "", tip.files.fact(path), content, blob)
+    """Write the declared code files into a folder, at their paths in the dataset."""
+    folder.mkdir(mode=0o755, exist_ok=True)
+    for path in inputs.code:
+        _write_file(folder / path, "", tip.files.fact(path), content, write_blob)
 
 
 def make_view(
-    room: Path, work: PipelineInputs, view: View, content: Mapping[str, Path], blob: WriteBlob
+    folder: Path,
+    inputs: PipelineInputs,
+    view: View,
+    content: Mapping[str, Path],
+    write_blob: WriteBlob,
 ) -> None:
-    """The inputs of one datum below *room*."""
-    leaves = pfs_leaves(work.pipeline.input)
-    room.mkdir(mode=0o755, exist_ok=True)
+    """Write the inputs of one datum into a folder."""
+    leaves = pfs_leaves(inputs.pipeline.input)
+    folder.mkdir(mode=0o755, exist_ok=True)
     for leaf in leaves:
-        if work.pipeline.view == "pfs":
-            (room / leaf.name).mkdir(mode=0o755, exist_ok=True)
+        if inputs.pipeline.view == "pfs":
+            (folder / leaf.name).mkdir(mode=0o755, exist_ok=True)
     for seen in view.inputs:
-        if seen.is_dir and work.pipeline.view == "pfs":
-            (room / seen.path).mkdir(mode=0o755, parents=True, exist_ok=True)
+        if seen.is_dir and inputs.pipeline.view == "pfs":
+            (folder / seen.path).mkdir(mode=0o755, parents=True, exist_ok=True)
     for shown in view.files:
-        target = room / shown.visible
+        target = folder / shown.visible
         if leaves[shown.input].empty_files:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch(mode=0o444)
         else:
-            source = work.sources[shown.input]
-            _place(target, source.dataset, source.fact(shown.path), content, blob)
+            source = inputs.sources[shown.input]
+            _write_file(target, source.dataset, source.fact(shown.path), content, write_blob)
 
 
-def _place(
-    target: Path, dataset: str, fact: FileFact, content: Mapping[str, Path], blob: WriteBlob
+def _write_file(
+    target: Path, dataset: str, fact: FileFact, content: Mapping[str, Path], write_blob: WriteBlob
 ) -> None:
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if target.exists():
@@ -83,5 +91,5 @@ def _place(
     if fact.key is not None:
         shutil.copyfile(content[fact.key], target)
     else:
-        blob(dataset, fact.oid, target)
+        write_blob(dataset, fact.oid, target)
     os.chmod(target, 0o555 if fact.executable else 0o444)

@@ -1,7 +1,7 @@
-"""What the forge has and what was planned in, plan requests for the difference out.
+"""Reconciler: requests plans of branches that were not planned, and queues orphaned jobs again.
 
-A webhook is a hint: deliveries get lost, Redis may have been wiped, workers die.  Each round looks at
-every watched repository's refs (one request a repository), and at jobs whose worker is silent.
+Deliveries of webhooks get lost, Redis may be flushed, workers die.  Each round compares the refs of
+every watched repository (one request each) with what was planned, and looks for orphans in Redis.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Mends what got lost."""
+    """Repairs what was lost."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._lost = site.orphans
+        self._orphans = site.orphans
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:
-        """Look once; returns a line for everything that was mended."""
-        mended = []
+        """Repair once; returns a line for each repair."""
+        repairs = []
         for step in (self._jobs, self._statuses, self._branches):
             try:
-                mended += step()
+                repairs += step()
             except TeaError as error:
                 log.warning("%s", error.message)
-        return mended
+        return repairs
 
     def _branches(self) -> list[str]:
-        mended = []
+        repairs = []
         watched = self._site.watched()
-        for gone in self._mirrors.keys() - set(watched):
-            del self._mirrors[gone]
+        for repository in self._mirrors.keys() - set(watched):
+            del self._mirrors[repository]
         for repository in watched:
             try:
                 refs = self._refs(repository)
@@ -49,26 +49,23 @@ class Reconciler:
                 log.warning("%s", error.message, extra={"repository": repository})
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
-            self._lost.forget(repository, tips)
-            wanted = filter(self._wanted, tips)
-            for branch, why in self._lost.unplanned(repository, tips, wanted).items():
+            self._orphans.forget(repository, tips)
+            processed = filter(self._is_processed, tips)
+            for branch, why in self._orphans.unplanned(repository, tips, processed).items():
                 self._site.plan_requests.request_plan(
                     repository, f"refs/heads/{branch}", why="reconciler"
                 )
-                mended.append(f"planned {repository} {branch}: {why}")
-        return mended
+                repairs.append(f"planned {repository} {branch}: {why}")
+        return repairs
 
     def _statuses(self) -> list[str]:
-        """Branches of which the forge did not take all that was to be said; some in each round."""
-        mended = []
-        for repository, branch in self._lost.pop_failed_statuses(20):
-            self._site.plan_requests.request_plan(
-                repository, f"refs/heads/{branch}", why="reconciler"
-            )
-            mended.append(f"planned {repository} {branch}: the forge did not take a status")
-        return mended
+        """Branches with statuses that the forge did not accept; some in each round."""
+        return [
+            f"planned {repository} {branch}: the forge did not accept a status"
+            for repository, branch in self._orphans.replan_failed_statuses(20)
+        ]
 
-    def _wanted(self, branch: str) -> bool:
+    def _is_processed(self, branch: str) -> bool:
         if belongs_to_annex(branch):
             return False
         settings = self._site.settings
@@ -84,25 +81,25 @@ class Reconciler:
         return self._mirrors[repository]
 
     def _jobs(self) -> list[str]:
-        mended = []
-        for job_id, why in self._lost.jobs().items():
-            self._lost.enqueue("work", job_id)
-            mended.append(f"queued job {job_id[:12]} again: {why}")
-        for repository, branch in self._lost.requests():
-            self._lost.enqueue("plan", json.dumps([repository, branch]))
-            mended.append(f"queued the plan of {repository} {branch} again: it was in no queue")
-        return mended
+        repairs = []
+        for job_id, why in self._orphans.jobs().items():
+            self._orphans.enqueue("work", job_id)
+            repairs.append(f"queued job {job_id[:12]} again: {why}")
+        for repository, branch in self._orphans.requests():
+            self._orphans.enqueue("plan", json.dumps([repository, branch]))
+            repairs.append(f"queued the plan of {repository} {branch} again: it was in no queue")
+        return repairs
 
     def forever(self, stopped: Callable[[float], bool]) -> None:
-        """A round at start and one each ``reconcile.every`` seconds, until *stopped* says so.
+        """Run a round now and every ``reconcile.every`` seconds; orphans are repaired more often.
 
-        :param stopped: waits so many seconds and says whether to stop.
+        :param stopped: waits for so many seconds; True when the loop is to end.
         """
         while True:
             began = time.monotonic()
             for line in self.round():
                 log.warning("%s", line)
-            # Jobs of dead workers are looked for more often: that costs the forge nothing.
+            # Orphans cost the forge nothing.
             left = max(0.0, self._site.settings.reconcile.every - (time.monotonic() - began))
             while left > 0:
                 if stopped(min(10.0, left)):

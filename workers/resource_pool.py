@@ -7,15 +7,15 @@ from typing import Generic, Protocol, TypeVar
 
 from tea_runner.host.gc_tuning import release_free_memory
 
-#: How many are closed before their memory is given back to the machine.
+#: Resources that are closed before their memory is returned to the operating system.
 _CLOSED = 16
 
 
 class Closable(Protocol):
-    """Something with processes and descriptors behind it."""
+    """A resource that holds processes and file descriptors."""
 
     def close(self) -> None:
-        """End them."""
+        """Release them."""
         ...
 
 
@@ -23,7 +23,11 @@ T = TypeVar("T", bound=Closable)
 
 
 class ResourcePool(Generic[T]):
-    """At most *most* of them are open at once: each repository has several processes of git."""
+    """Opens resources by name, and closes the one that was not used for longest when it is full.
+
+    :param open_one: opens the resource of a name.
+    :param most: resources that are open at once.
+    """
 
     def __init__(self, open_one: Callable[[str], T], most: int) -> None:
         self._open = open_one
@@ -32,7 +36,7 @@ class ResourcePool(Generic[T]):
         self._closed = 0
 
     def __getitem__(self, name: str) -> T:
-        """The one of this name, opened when it is not."""
+        """The resource of this name, opened if necessary."""
         held = self._held.pop(name, None)
         while held is None and len(self._held) >= self._most:
             self._held.pop(next(iter(self._held))).close()

@@ -1,4 +1,4 @@
-"""A provisioned datum in, how its command ended out: tries, time limits, error handlers, log."""
+"""Runs the command of a datum: its tries, time limits and error handler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tea_runner.sandbox.protocol import Environment, Execution, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class CommandRun:
-    """A command that ended as the pipeline accepts."""
+    """A command that ended with an accepted code, or whose error handler did."""
 
     code: int
     how: Literal["done", "recovered"]
@@ -30,15 +30,15 @@ def run_datum(
     clear: Callable[[], None],
     deadline: float | None = None,
 ) -> CommandRun:
-    """Run the pipeline's command on one datum, as often as it may be tried.
+    """Run the pipeline's command on one datum, at most ``datum_tries`` times.
 
     :param execution: what to run and where; time limits and error handlers come from the pipeline.
-    :param clear: empties the outputs between two tries, so that none begins with half of another's.
-    :param deadline: seconds that are left of the pipeline's ``job_timeout``; for all tries and
-        the error handler together, while ``datum_timeout`` is for each.
+    :param clear: removes the outputs of a try before the next one.
+    :param deadline: seconds left of the pipeline's ``job_timeout``, for all tries and the error
+        handler together; ``datum_timeout`` is for each.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
     :raises TimedOut: when it took too long.
-    :raises Cancelled: when somebody stopped it.
+    :raises Cancelled: when the job was stopped.
     """
     transform = pipeline.transform
     end = None if deadline is None else time.monotonic() + deadline
@@ -56,9 +56,9 @@ def run_datum(
             return CommandRun(
                 code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
             )
-        if _over(end):
+        if _is_past(end):
             break
-    if _over(end):
+    if _is_past(end):
         raise TimedOut(
             f"the job took longer than its job_timeout of {pipeline.job_timeout or 0:g} s"
         )
@@ -80,12 +80,12 @@ def _limit(pipeline: Pipeline, end: float | None) -> float | None:
     return min((t for t in (pipeline.datum_timeout, left) if t is not None), default=None)
 
 
-def _over(end: float | None) -> bool:
+def _is_past(end: float | None) -> bool:
     return end is not None and time.monotonic() >= end
 
 
 def lines(lines: tuple[str, ...]) -> bytes | None:
-    """Standard input of a command: its lines, each with its end; None is none."""
+    """Standard input of a command from its lines; None for no lines."""
     if not lines:
         return None
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"

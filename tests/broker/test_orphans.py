@@ -154,8 +154,10 @@ def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanS
     """Once each: what fails again is noted again."""
     plan_to_end(site, REPOSITORY, TIP, statuses_accepted=False)
 
-    assert [(REPOSITORY, "main")] == lost.pop_failed_statuses(10)
-    assert [] == lost.pop_failed_statuses(10)
+    assert [(REPOSITORY, "main")] == lost.replan_failed_statuses(10)
+    assert [] == lost.replan_failed_statuses(10)
+    assert {json.dumps([REPOSITORY, "main"])} == site.queues.queued("plan")
+    assert [] == lost.requests()
 
 
 def test_a_redis_that_is_away_is_an_error_that_is_known(site: Site) -> None:

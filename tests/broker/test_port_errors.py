@@ -115,7 +115,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "requests": (),
             "enqueue": ("work", "x"),
             "unplanned": (REPOSITORY, {"main": "1" * 40}, ["main"]),
-            "pop_failed_statuses": (1,),
+            "replan_failed_statuses": (1,),
             "forget": (REPOSITORY, {}),
         },
     ),
