@@ -31,18 +31,19 @@ part = st.text(
         st.sampled_from("\udc80\udcff\t\n\r %#\x85\u2028"),
     ),
     min_size=1,
-    max_size=5,
+    max_size=3,
 )
-path = st.lists(part, min_size=1, max_size=3).map("/".join)
+path = st.lists(part, min_size=1, max_size=2).map("/".join)
 label = st.lists(
-    st.builds(Entry, st.just(0), st.sampled_from(["in", "t1"]), path, st.booleans()), max_size=3
+    st.builds(Entry, st.just(0), st.sampled_from(["in", "t1"]), path, st.booleans()), max_size=2
 ).map(lambda entries: Datum(tuple(entries)).label)
 row = st.builds(
     Row,
     label,
-    st.text("0123456789abcdef", min_size=64, max_size=64),
+    # One draw, where text of 64 characters is 64.
+    st.binary(min_size=32, max_size=32).map(bytes.hex),
     st.one_of(st.just(""), path),
-    st.lists(path, max_size=3).map(tuple),
+    st.lists(path, max_size=2).map(tuple),
 )
 rows = st.lists(row, max_size=9, unique_by=lambda row: row.datum)
 
