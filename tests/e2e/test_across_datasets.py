@@ -184,23 +184,6 @@ def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Coun
     assert pushed == entry.split()[2]
 
 
-def test_an_upstream_change_of_nothing_that_is_read_makes_no_commit(
-    lab: Lab, counted: Count
-) -> None:
-    """The pin stays when no key changed."""
-    counter, count = counted
-    group = start(lab, counter, track=True)
-    count()
-    tip = lab.tip()
-
-    group.write("raw", {"notes.txt": "nobody reads this\n"})
-    group.push("raw")
-    group.announce("raw")
-
-    assert 0 == count()
-    assert tip == lab.tip()
-
-
 def test_a_chain_of_three_repositories_is_followed_to_its_end(lab: Lab, counted: Count) -> None:
     """A push to the first makes results in the second, and those make results in the third."""
     counter, count = counted

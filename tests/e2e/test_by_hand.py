@@ -25,23 +25,6 @@ def recompute(lab: Lab, *words: str) -> dict[str, object]:
     return document
 
 
-def test_the_same_bytes_change_nothing(lab: Lab, counted: Counted) -> None:
-    """All datums run again, no commit is made, the wish is fulfilled once, and no ref is left."""
-    echo, count = counted
-    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": spec("up", f"{echo}; {COPY}")})
-    push(lab, count)
-    tip = lab.tip()
-    recompute(lab)
-
-    assert 2 == count()
-    assert tip == lab.tip()
-    ledger = lab.site().recompute_requests(lab.name, "main").ledger()["pipelines"]["up"]
-    assert (2, 0) == (ledger["ok"], ledger["differs"])
-    lab.settle()
-    assert 0 == count()
-    assert "" == lab.git("ls-remote", "origin", "refs/tea/*")
-
-
 def test_other_bytes_replace_the_result_and_are_reported(lab: Lab, counted: Counted) -> None:
     """One datum: its file changes, the record says so, the run says "not reproducible"."""
     echo, count = counted

@@ -283,16 +283,6 @@ def test_content_that_comes_later_is_found_by_the_next_push(
     assert Step(3, True, "settled") == push(lab, pushed, {"README.md": "again\n"})
 
 
-def test_a_lost_output_comes_back_without_computing(lab: Lab, pushed: Callable[[], int]) -> None:
-    """A result that somebody removed is put back from what is known."""
-    lab.settle()
-    pushed()
-    lab.pull()
-
-    assert Step(0, True, "settled") == push(lab, pushed, {"up/a.txt": None})
-    assert RESULTS == tree(lab, "up")
-
-
 def test_a_manifest_larger_than_a_pointer_is_read_by_every_host(lab: Lab, counted: Counted) -> None:
     """Five hundred datums, settled by one host, are settled for a host that has just come."""
     echo, count = counted

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tea_runner.core.errors import NotFound, Refused, UsageError
+from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch import is_processed
 from tea_runner.core.git.scope import scope_of
 from tea_runner.flow import pull_requests
@@ -108,17 +108,6 @@ def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted
         counted[1](),
         lab.git("ls-remote", "origin", "refs/pull/1/head").split()[0],
     )
-
-
-def test_what_cannot_be_approved_is_said(lab: Lab, proposed: str) -> None:
-    """Another number, no commit, the settings exclude this branch."""
-    with pytest.raises(NotFound, match="no pull request 2"):
-        approve(lab, proposed, number=2)
-    with pytest.raises(UsageError, match="'HEAD' is not a commit id"):
-        approve(lab, "HEAD")
-    with pytest.raises(Refused, match="leaves pull/1 out"):
-        approve(lab, proposed, branches=("main",))
-    assert "" == lab.tip("pull/1")
 
 
 def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
