@@ -42,7 +42,7 @@ class Computed:
     """A datum that was computed."""
 
     item: KeyedDatum
-    found: Sequence[ScratchFile] = ()
+    files: Sequence[ScratchFile] = ()
     error: JobError | None = None
 
 
