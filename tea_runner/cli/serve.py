@@ -18,8 +18,13 @@ from tea_runner.web.wsgi import FLAGS
 
 
 @click.command("serve")
+@click.option(
+    "--only",
+    type=click.Choice(["hooks", "pages"]),
+    help="Serve webhooks or pages only, so that each has processes and a port of its own.",
+)
 @click.pass_obj
-def command(context: Context) -> None:
+def command(context: Context, only: str | None) -> None:
     """Start the receiver of webhooks and the pages.
 
     Planner, reconciler and workers are processes of their own; tea-runner up starts all of them.
@@ -28,6 +33,7 @@ def command(context: Context) -> None:
     require_queue(context)
     options = {
         "config": str(context.config) if context.config else None,
+        "only": only,
         "flags": {name: str(value) for name, value in context.flags.items()},
     }
     env = {

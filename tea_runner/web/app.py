@@ -27,7 +27,8 @@ def create_app(parts: WebDependencies) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    app.register_blueprint(hooks_blueprint(parts))
+    if parts.serves_hooks:
+        app.register_blueprint(hooks_blueprint(parts))
     app.register_blueprint(health_blueprint(parts))
     for blueprint in parts.blueprints:
         app.register_blueprint(blueprint)

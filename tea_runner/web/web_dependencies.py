@@ -35,6 +35,7 @@ class WebDependencies:
 
     :param ready: name to a check that returns "" or the problem, within a second.
     :param count: called once for each delivery, with its outcome.
+    :param serves_hooks: whether deliveries are received here.
     :param blueprints: further routes, such as the pages.
     """
 
@@ -43,4 +44,5 @@ class WebDependencies:
     requests: PlanRequests
     ready: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     count: Callable[[str], None] = _no_count
+    serves_hooks: bool = True
     blueprints: tuple[Blueprint, ...] = ()

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from tea_runner.settings import load_settings
 from tea_runner.web.app import create_app
@@ -21,7 +21,7 @@ FLAGS = "TEA_RUNNER_SERVE"
 
 def application() -> Flask:
     """Create the application."""
-    handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}}')
+    handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}, "only": null}')
     variables = {name: value for name, value in os.environ.items() if name != FLAGS}
     config = Path(handed["config"]) if handed["config"] else None
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
@@ -34,6 +34,11 @@ def application() -> Flask:
             requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
             count=site.delivery_counts.count,
-            blueprints=(pages_blueprint(site), metrics_blueprint(site)),
+            serves_hooks=handed["only"] != "pages",
+            blueprints=() if handed["only"] == "hooks" else _pages(site),
         )
     )
+
+
+def _pages(site: Site) -> tuple[Blueprint, ...]:
+    return (pages_blueprint(site), metrics_blueprint(site))
