@@ -1,4 +1,4 @@
-"""git-annex in a mirror of ours: keys as git-annex gives them, content verified on its way in and out."""
+"""git-annex in a mirror: its keys are used, and content is verified when fetched and when sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def annex(dataset: ForgeDataset) -> Annex:
 
 
 def test_content_comes_from_storage(lab: Lab, annex: Annex) -> None:
-    """A key's file is there with its bytes, and a second time without asking anybody."""
+    """A key's content is fetched once; the second time no storage is contacted."""
     key = os.readlink(lab.dataset / "raw/a.txt").rsplit("/", 1)[-1]
 
     assert b"a\n" == annex.get([key])[key].read_bytes()
@@ -53,7 +53,7 @@ def test_content_comes_from_storage(lab: Lab, annex: Annex) -> None:
 
 
 def test_content_that_is_nowhere_is_named(annex: Annex) -> None:
-    """The key, the number of files and where it was looked for are in the sentence."""
+    """The message has the key, the number of files and the storages that were searched."""
     key = "MD5E-s7--00000000000000000000000000000000.txt"
 
     with pytest.raises(
@@ -64,7 +64,7 @@ def test_content_that_is_nowhere_is_named(annex: Annex) -> None:
 
 
 def test_content_with_other_bytes_is_not_taken(lab: Lab, annex: Annex) -> None:
-    """Somebody damaged the storage: the file is refused, although its size is right."""
+    """A damaged file in the storage is refused, even if its size is right."""
     key = os.readlink(lab.dataset / "raw/a.txt").rsplit("/", 1)[-1]
     (stored,) = lab.store.glob(f"*/*/{key}/{key}")
     stored.chmod(0o644)
@@ -78,7 +78,7 @@ def test_content_with_other_bytes_is_not_taken(lab: Lab, annex: Annex) -> None:
 def test_new_content_is_keyed_sent_and_verified(
     lab: Lab, annex: Annex, tmp_path: Path, name: str
 ) -> None:
-    """The key is git-annex's own; afterwards the storage has the bytes, whatever the file's name."""
+    """The key is the one of git-annex; afterwards the storage has the content, whatever the file's name."""
     file = tmp_path / name
     file.write_bytes(b"new\n")
     key = annex.key_of(file, "MD5E")
@@ -95,19 +95,19 @@ def test_new_content_is_keyed_sent_and_verified(
 
 
 def test_content_that_was_never_inserted_cannot_be_sent(annex: Annex) -> None:
-    """Storage is asked afterwards: what it does not have is an error, before anything names it."""
+    """The storage is checked after sending; a key that it does not have is an error."""
     with pytest.raises(OutsideError, match="store"):
         annex.send(["MD5E-s7--00000000000000000000000000000000.txt"])
 
 
 def test_nothing_of_ours_goes_into_the_datasets_logs(lab: Lab, annex: Annex) -> None:
-    """The worker's own repository is private: the git-annex branch does not know it."""
+    """The mirror's annex is private: the git-annex branch does not mention it."""
     lab.git("fetch", "-q", "origin", "git-annex")
     assert "tea-runner" not in lab.git("show", "FETCH_HEAD:uuid.log")
 
 
 def test_the_newest_line_of_a_remote_counts() -> None:
-    """remote.log: later stamps win, whatever the order; a broken stamp is the oldest."""
+    """In remote.log the latest timestamp counts, in any order; a malformed one is the oldest."""
     log = (
         b"u1 name=old timestamp=1s\nu1 name=new timestamp=3.5s\nu1 name=x timestamp=2s\nu2 name=y\n"
     )
@@ -126,7 +126,7 @@ def test_the_newest_line_of_a_remote_counts() -> None:
     ids=["one time", "fractions", "no time", "spaces"],
 )
 def test_a_description_is_read_as_git_annex_reads_it(lines: str, config: dict[str, str]) -> None:
-    """Where it could be read in two ways it has both values, which no operator has listed."""
+    """An ambiguous field gets both values, which equal nothing that an operator listed."""
     assert {"u": config} == parse_remote_log(lines.encode())
 
 
@@ -146,13 +146,13 @@ def test_a_description_is_read_as_git_annex_reads_it(lines: str, config: dict[st
 def test_a_storage_leads_where_the_operator_says(
     described: dict[str, str], options: dict[str, str], wrong: str
 ) -> None:
-    """A field that steers it, in the dataset's own words, is one of the operator's or is refused."""
+    """A field that affects the address must equal the operator's value."""
     said = Storage(name="s", options=options).difference(described)
     assert (bool(wrong), True) == (bool(said), wrong in said)
 
 
 def test_what_is_changed_later_is_refused(lab: Lab, dataset: ForgeDataset) -> None:
-    """The storage is in use; then somebody pushes another address for it: nothing is sent there."""
+    """When the dataset later changes the address of a storage in use, the storage is refused."""
     remotes = dataset.remotes
     log = lab.git("show", "git-annex:remote.log")
     remotes.enable(log.encode())

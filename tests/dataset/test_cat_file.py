@@ -1,4 +1,4 @@
-"""Many objects are read at once, ahead of time or not; what is not there is said to be missing."""
+"""Many objects are read in batches, prefetched or not; absent ones are reported as such."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def blobs(root: Path, *contents: bytes) -> list[str]:
 def test_any_contents_come_as_they_are(
     tmp_path: Path, cat: CatFile, monkeypatch: pytest.MonkeyPatch, pipe: int
 ) -> None:
-    """Empty ones, such with line ends and headers in them, and such that no pipe holds."""
+    """Also empty objects, objects with line ends and headers in them, and objects larger than a pipe."""
     monkeypatch.setattr(cat_file, "_PIPE_SIZE", pipe)
     contents = [b"", b"\n", b"x" * 300_000, b"a blob 7\nb", *(b"%d" % n for n in range(5000))]
     oids = blobs(tmp_path, *contents)
@@ -56,7 +56,7 @@ def test_any_contents_come_as_they_are(
 
 
 def test_what_was_asked_ahead_of_time_is_not_asked_again(tmp_path: Path, cat: CatFile) -> None:
-    """The answers wait, also when others are wanted first."""
+    """Prefetched objects stay available when other objects are read first."""
     one, two, three = blobs(tmp_path, b"one", b"two", b"three")
     cat.prefetch([one, two, ABSENT])
 
@@ -67,7 +67,7 @@ def test_what_was_asked_ahead_of_time_is_not_asked_again(tmp_path: Path, cat: Ca
 
 
 def test_more_than_a_pipe_holds_can_be_asked_ahead(tmp_path: Path, cat: CatFile) -> None:
-    """What there is no room for is asked when it is wanted."""
+    """Objects that exceed the limit of a prefetch are read when they are needed."""
     contents = [b"%d" % number * 100 for number in range(9000)]
     oids = blobs(tmp_path, *contents)
     cat.prefetch(oids)
@@ -81,7 +81,7 @@ def test_more_than_a_pipe_holds_can_be_asked_ahead(tmp_path: Path, cat: CatFile)
 def test_after_a_failure_it_begins_anew(
     tmp_path: Path, cat: CatFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the half of an answer nothing is left, nor of what was asked ahead."""
+    """After an error, neither a partial answer nor prefetched objects are left."""
     one, two = blobs(tmp_path, b"one", b"two")
     cat.prefetch([one])
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Trees are remembered while there is work, and let go of when they were of no use to it."""
+"""Trees are cached during a job or plan, and evicted when it did not use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tea_runner.host import process
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[ObjectReader]:
-    """A repository of three trees with ten names each."""
+    """A repository with three trees of ten entries each."""
     env = dict(os.environ)
     process.run(["git", "init", "-q", "--bare", str(tmp_path)], env=env)
     made = ObjectReader(tmp_path, GitEnvironment(variables=env, home=tmp_path))
@@ -36,7 +36,7 @@ def _tree(reader: ObjectReader, letter: str) -> str:
 def tight(
     reader: ObjectReader, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[ObjectReader]:
-    """One that has room for one and a half of the trees, by the bound that is named."""
+    """A reader whose cache holds one and a half of the trees, by the limit in the parameter."""
     found = reader.read(_tree(reader, "a"))
     assert found is not None
     monkeypatch.setattr(tree_cache, request.param, len(found[1]) * 3 // 2)
@@ -48,7 +48,7 @@ def tight(
 
 
 def test_what_a_piece_of_work_needs_is_read_once(reader: ObjectReader) -> None:
-    """However much it is."""
+    """Whatever its size."""
     oids = [_tree(reader, letter) for letter in "abc"]
     for oid in oids * 3:
         assert 10 == len(reader.tree(oid))
@@ -57,7 +57,7 @@ def test_what_a_piece_of_work_needs_is_read_once(reader: ObjectReader) -> None:
 
 @pytest.mark.parametrize("tight", ["_MAX_IDLE_BYTES"], indirect=True)
 def test_trees_of_no_use_are_let_go(tight: ObjectReader) -> None:
-    """What a piece of work needed stays during the next one; what neither needed is read again."""
+    """Trees that one job used are cached during the next; those that neither used are read again."""
     a, b, c, d = (_tree(tight, letter) for letter in "abcd")
     for needed in ((a, b), (c, d)):
         for oid in needed:
@@ -71,7 +71,7 @@ def test_trees_of_no_use_are_let_go(tight: ObjectReader) -> None:
 
 
 def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
-    """They cost nothing."""
+    """Small trees stay cached."""
     oid = _tree(reader, "a")
     for _ in range(5):
         reader.tree(oid)
@@ -81,7 +81,7 @@ def test_a_few_trees_are_kept(reader: ObjectReader) -> None:
 
 @pytest.mark.parametrize("tight", ["_MAX_BYTES"], indirect=True)
 def test_there_is_a_bound_while_work_goes_on(tight: ObjectReader) -> None:
-    """Who never rests forgets, too: first what was read longest ago."""
+    """Without a pause between jobs, the trees that were read first are evicted first."""
     a, *others = (_tree(tight, letter) for letter in "abcdef")
     for oid in (a, *others):
         tight.tree(oid)

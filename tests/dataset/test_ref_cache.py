@@ -1,4 +1,4 @@
-"""Refs that are read once and again when they have moved, in a real mirror that two processes share."""
+"""Refs are read again only when they have moved, in a mirror that two processes share."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def forge(root: Path) -> Path:
 
 
 def mirror(root: Path, bare: Path) -> Mirror:
-    """A mirror of it, as each process makes one."""
+    """A mirror of it, as every process opens one."""
     environment = GitEnvironment(variables={**os.environ}, home=root)
     return Mirror(root / "mirror.git", bare.as_uri(), environment)
 
 
 def test_another_process_sees_what_one_has_moved(tmp_path: Path) -> None:
-    """What one of two mirrors of a host fetches, pushes or notes, the other knows at once."""
+    """What one process fetches, pushes or updates, the other sees at once."""
     bare = forge(tmp_path)
     one, other = mirror(tmp_path, bare), mirror(tmp_path, bare)
     one.fetch()
@@ -43,7 +43,7 @@ def test_another_process_sees_what_one_has_moved(tmp_path: Path) -> None:
 
 
 def test_git_is_not_asked_twice(tmp_path: Path) -> None:
-    """As long as nothing moves, looking at refs starts no process."""
+    """While no ref moves, reading refs starts no process."""
     here = mirror(tmp_path, forge(tmp_path))
     here.fetch()
     first = here.refs("refs/")

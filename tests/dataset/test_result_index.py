@@ -1,4 +1,4 @@
-"""The index of known results: quick, and no more than git says."""
+"""The index of known results agrees with git."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.clone import Clone
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    """Somebody's clone of an empty forge."""
+    """A user's clone of an empty forge."""
     bare = tmp_path / "forge.git"
     process.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], env=dict(os.environ))
     process.run(
@@ -50,13 +50,13 @@ def settle(clone: Clone, home: str, *rows: tuple[str, str], text: str = "x") -> 
 
 
 def outputs(index: ResultIndex, key: str) -> tuple[ResultFile, ...] | None:
-    """What the index has for a key."""
+    """The index's answer for a key."""
     result = index.result(key)
     return result.outputs if result else None
 
 
 def test_results_of_all_branches_and_of_the_past_are_known(clone: Clone, mirror: Mirror) -> None:
-    """A key of an older manifest, of another branch, and of a nested home; unknown ones are not."""
+    """Keys of an older manifest, another branch and a nested folder are known; others are not."""
     settle(clone, "up", ("k1", "a"), text="one")
     settle(clone, "up", ("k2", "a"), text="two")
     clone.git("switch", "-q", "-c", "other")
@@ -74,7 +74,7 @@ def test_results_of_all_branches_and_of_the_past_are_known(clone: Clone, mirror:
 
 
 def test_a_deleted_index_gives_the_same_answers(clone: Clone, mirror: Mirror) -> None:
-    """Learned bit by bit, rebuilt, and made from an empty file: equal."""
+    """An index that grew, one that was rebuilt and one made from an empty file are equal."""
     mirror.fetch()
     index = ResultIndex(mirror)
     for number in range(3):
@@ -97,7 +97,7 @@ def test_a_deleted_index_gives_the_same_answers(clone: Clone, mirror: Mirror) ->
 
 
 def test_a_branch_that_was_rewritten_does_not_confuse_it(clone: Clone, mirror: Mirror) -> None:
-    """After a forced push new manifests are learned; what the old ones said is harmless."""
+    """After a forced push, new manifests are read; results of old ones stay known."""
     settle(clone, "up", ("k1", "a"))
     clone.push("main")
     mirror.fetch()
@@ -114,7 +114,7 @@ def test_a_branch_that_was_rewritten_does_not_confuse_it(clone: Clone, mirror: M
 
 
 def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> None:
-    """A manifest whose file is missing in its own commit names nothing that could be copied."""
+    """A result counts only if its commit has all files that the manifest names."""
     manifest = Manifest.of((Row("d", "k1", "", ("gone",)),))
     clone.commit("up/manifest.tsv", format_head(manifest).decode())
     clone.push("main")
@@ -127,7 +127,7 @@ def test_a_result_that_is_not_whole_is_none(clone: Clone, mirror: Mirror) -> Non
 
 
 def test_a_key_that_came_whole_again_is_found_there(clone: Clone, mirror: Mirror) -> None:
-    """The first commit lacks the file, a later one has it: the later one counts."""
+    """When the first commit lacks a file and a later one has it, the later one counts."""
     manifest = format_head(Manifest.of((Row("k1", "k1", "", ("a",)),))).decode()
     clone.commit("up/manifest.tsv", manifest)
     clone.push("main")
@@ -144,7 +144,7 @@ def test_a_key_that_came_whole_again_is_found_there(clone: Clone, mirror: Mirror
 
 
 def test_a_large_manifest_is_fetched_for_itself(clone: Clone, mirror: Mirror) -> None:
-    """A partial mirror lacks blobs of 32 KiB and more; those of manifests are brought, others not."""
+    """A mirror lacks blobs of 32 KiB and more; those of manifests are fetched, others are not."""
     rows = [(f"{number:064}", f"f{number}") for number in range(500)]
     (clone.path / "big").write_text("x" * 40_000)
     settle(clone, "up", *rows)

@@ -1,1 +1,1 @@
-"""Faults at every step, at random, and between the processes: nothing may be lost, doubled or other."""
+"""Tests with faults at every step, at random, and between processes: no push is lost, doubled or changed."""

@@ -1,4 +1,4 @@
-"""Histories that were made without faults, once for all tests of this folder."""
+"""Histories that were made without faults, shared by all tests of this folder."""
 
 from __future__ import annotations
 

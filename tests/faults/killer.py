@@ -1,4 +1,4 @@
-"""A seed in, one fault after the other out: processes killed, stopped and told to end, Redis robbed.
+"""Random faults from a seed: processes are killed, stopped and terminated, Redis loses data.
 
 The same seed makes the same choices; what they hit depends on the machine's own timing.
 """

@@ -1,4 +1,4 @@
-"""Somebody who pushes, waits for the results, and pushes again: and who notices anything that is off."""
+"""A user who pushes, waits for the results and pushes again, and records everything that is wrong."""
 
 from __future__ import annotations
 

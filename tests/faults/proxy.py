@@ -1,4 +1,4 @@
-"""A server in, an address out behind which the network has moods: it passes, refuses, hangs, cuts, slows.
+"""TCP proxy with faults: it passes, refuses, hangs, cuts off or delays connections to a server.
 
 One thread for each connection.  A mood holds for connections that are open as well as for new ones.
 """

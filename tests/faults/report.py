@@ -1,4 +1,4 @@
-"""What tests saw in, the table of the documentation out: ``python -m tests.faults.report``.
+"""Table of the documentation, from records of the tests: ``python -m tests.faults.report``.
 
 Each test adds a line to the file that ``TEA_FAULTS_REPORT`` names; without it nothing is kept.
 """

@@ -1,4 +1,4 @@
-"""Content that is missing, cut off or changed never reaches a command, and is waited for."""
+"""Missing, truncated or changed content never reaches a command; its datum waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A faulty forge: what it loses, repeats, refuses or cuts off changes no result."""
+"""A faulty forge: lost, repeated or refused requests and cut answers change no result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine in a bad way: its worker takes no job, says why, and comes back by itself."""
+"""A worker on a faulty host takes no job, reports why, and goes on when the host recovers."""
 
 from __future__ import annotations
 

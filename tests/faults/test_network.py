@@ -1,4 +1,4 @@
-"""A network with moods between the server, its Redis and its forge: nothing is lost, nothing comes twice."""
+"""A faulty network between server, Redis and forge: nothing is lost or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single processes and single signals: how they end, what they refuse, how soon they answer."""
+"""Signals to single processes: how they end, what they refuse, how fast they react."""
 
 from __future__ import annotations
 

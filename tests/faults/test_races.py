@@ -1,4 +1,4 @@
-"""Somebody pushes, rewinds and deletes all the time while results are published to the same branch."""
+"""A user pushes, rewinds and deletes a branch while results are published to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults at random moments, from a seed that a failing run names: ``TEA_FAULTS_SEED`` tries it again."""
+"""Faults at random moments; a failing run prints its seed, and ``TEA_FAULTS_SEED`` repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same server for a long time: nothing grows, nothing is left, whatever Redis forgets meanwhile."""
+"""A server that runs for long: nothing grows and nothing is left behind, even if Redis loses data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every step of worker and planner, every fault, at its beginning, middle and end, one by one.
+"""Every fault at the beginning, middle and end of every step of worker and planner.
 
 The list is complete, nothing is sampled: one process is armed with a fault, the server goes on with
 people's pushes until it has happened, then the next one.  Each push must lead to the very commits of a

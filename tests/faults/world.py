@@ -1,4 +1,4 @@
-"""A server of real processes in, their deaths and returns out: what faults are tried on.
+"""A server of real processes that are restarted when they end, as the target of faults.
 
 A folder of bare repositories is the forge, a directory is the storage; planner, reconciler and workers
 are processes as a person would start them, on two hosts that share nothing but Redis.

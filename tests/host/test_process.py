@@ -1,4 +1,4 @@
-"""Questions to a process that stays, and what is done with one that does not answer."""
+"""Long-lived processes that answer requests, and those that do not answer in time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ENV = {"PATH": "/usr/bin:/bin"}
 
 
 def dialog(program: str) -> process.BatchProcess:
-    """A shell that carries this out."""
+    """A shell that executes a program."""
     return process.BatchProcess(["/bin/sh", "-c", program], env=ENV)
 
 
 def test_answers_are_told_apart_however_they_come() -> None:
-    """Several at once, one in two pieces, an empty one; the last is answered from what was read ahead."""
+    """Several records in one read, one in two reads, an empty one, and one from the buffer."""
     with_end = dialog(r"read -r x; printf 'one\n\ntwo\nth'; sleep 0.1; printf 'ree\nfour\n'; cat")
     try:
         with_end.send(b"go\n")
@@ -30,7 +30,7 @@ def test_answers_are_told_apart_however_they_come() -> None:
 
 
 def test_one_that_does_not_answer_in_time_is_killed() -> None:
-    """Drop by drop is not in time either: the seconds are for the whole piece."""
+    """The timeout is for the whole record, also when bytes keep coming."""
     slow = dialog("while :; do printf x; sleep 0.05; done")
     began = time.monotonic()
     with pytest.raises(CommandError, match=r"did not answer within 0\.3 s"):
@@ -41,7 +41,7 @@ def test_one_that_does_not_answer_in_time_is_killed() -> None:
 
 
 def test_waiting_ends_with_the_process_or_with_the_time() -> None:
-    """Whichever comes first, and the code is right as often as it is asked for."""
+    """The wait ends with the process or the timeout, and the exit code stays available."""
     short = process.start_process(["/bin/sh", "-c", "exit 3"], env=ENV)
     assert (3, 3) == (short.wait(timeout=60), short.wait(timeout=60))
     process.kill(short)
@@ -55,7 +55,7 @@ def test_waiting_ends_with_the_process_or_with_the_time() -> None:
 
 
 def test_one_that_ends_early_is_said() -> None:
-    """Half an answer is none."""
+    """An incomplete record is an error."""
     short = dialog("printf 'whole\nhalf'")
     assert b"whole" == short.receive(timeout=60)
     with pytest.raises(CommandError, match="it ended early"):

@@ -1,1 +1,1 @@
-"""Hostile input, as data, and the answer that each gets."""
+"""Tests with hostile input, kept as data with the expected answers."""

@@ -1,4 +1,4 @@
-"""Try every way out of the sandbox that this Python's tea-runner starts: prints what each probe got.
+"""Run all probes in the sandbox of this Python's tea-runner and print their results.
 
 A program of its own, so that an ordinary user, or a container that holds nothing of the tests but
 this folder, can run it: ``python escape.py BASE [OUTSIDE]``.  BASE is a folder to make; OUTSIDE a

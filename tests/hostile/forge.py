@@ -1,4 +1,4 @@
-"""Rows of hostile repositories in, bare repositories in a folder out, and a server that meets them.
+"""Bare repositories made from rows of hostile data, and a server that processes them.
 
 A row lies over an ordinary dataset: one input file, one pipeline that copies it.  Commands in it that
 must not run touch a file in the folder of canaries; addresses lead to a listener that counts.

@@ -1,4 +1,4 @@
-"""Steps of a row of ``outputs.json`` in, what a command would leave behind out.
+"""Files as a hostile command would leave them, made from a row of ``outputs.json``.
 
 Tests call it, and commands in the sandbox run it with the row on standard input: nothing but the
 standard library is used.

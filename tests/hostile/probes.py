@@ -1,4 +1,4 @@
-"""Ways out of a sandbox, tried from inside: one line of JSON per probe, what it got or null.
+"""Escapes tried from inside a sandbox: each probe prints a line of JSON, with what it got or null.
 
 Runs inside, with nothing but the standard library, each probe in a process of its own.  A probe
 that raises, is killed, or returns something false was held; anything else got out.  The argument

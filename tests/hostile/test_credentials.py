@@ -1,4 +1,4 @@
-"""The server's own credentials stand in the files that are for them, and nowhere else.
+"""The server's own credentials are in their files and nowhere else.
 
 A canary is in each: the forge's token, a hook's secret, Redis's password, the queue's key, a storage's
 secret.  The server works, fails, and is spoken to; then every byte that it wrote is looked at.

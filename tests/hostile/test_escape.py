@@ -1,4 +1,4 @@
-"""Ways out of the sandbox, all tried from inside, started by root and by an ordinary user."""
+"""Escapes tried from inside the sandbox, started by root and by an ordinary user."""
 
 from __future__ import annotations
 

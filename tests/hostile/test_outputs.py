@@ -1,4 +1,4 @@
-"""Everything that a command may leave behind, and what it gets for it: outputs/outputs.json."""
+"""Outputs of hostile commands and their refusals, from outputs/outputs.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a repository may hold, and the answer to it: repositories/repositories.json, each met for real."""
+"""Hostile repositories and the answers, from repositories/repositories.json, with a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What anybody may send, and the answer to it: requests/*.json, each sent to the whole receiver.
+"""Hostile requests and the answers, from requests/*.json, sent to a complete receiver.
 
 The application is the one that is shipped, with its pages, its Redis and its forge behind it.
 """

@@ -1,4 +1,4 @@
-"""Secrets reach the commands that may have them, and nothing else: canaries in every credential."""
+"""Secrets reach the permitted commands only: canaries in every credential are searched for."""
 
 from __future__ import annotations
 

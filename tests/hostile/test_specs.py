@@ -1,4 +1,4 @@
-"""What a pipeline file may say, and the answer to it: specs/specs.json, literal sentences."""
+"""Hostile pipeline files and the literal answers, from specs/specs.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server's Redis, its forge's refs and its files in, one comparable value out.
+"""Comparable value of a server's state: Redis, the forge's refs and the files.
 
 What was refused must leave all of them as they were.
 """

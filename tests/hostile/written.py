@@ -1,4 +1,4 @@
-"""A folder and a Redis in, every byte that stands in them out: what canaries are looked for in."""
+"""All bytes that a folder and a Redis hold, for the search for canaries."""
 
 from __future__ import annotations
 

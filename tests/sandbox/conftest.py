@@ -1,4 +1,4 @@
-"""The environments of this machine, and one short way to run something in each."""
+"""The environments of this machine, and a short way to run a command in each."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _ENGINES = [
 
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Environment, str]]:
-    """An engine and an image in it, made once and when first asked for."""
+    """An engine with an image, made once, on first use."""
     return lru_cache(lambda name: engine(name, tmp_path_factory))
 
 
@@ -99,7 +99,7 @@ def bench(
     tmp_path: Path,
     engines: Callable[[str], tuple[Environment, str]],
 ) -> Iterator[Bench]:
-    """Each environment that this machine has, in turn."""
+    """Each environment of this machine in turn."""
     if request.param in KINDS:
         made = KINDS[request.param]()
         missing = made.environment.check()
@@ -123,7 +123,7 @@ def bench(
 
 @pytest.fixture
 def walled(bench: Bench) -> Bench:
-    """As *bench*, where it has walls."""
+    """As *bench*, without environments that do not isolate."""
     if not bench.walls:
         pytest.skip("sandbox: off has no walls")
     return bench
@@ -148,7 +148,7 @@ def alive(marker: str) -> list[int]:
 
 
 def soon(true: Callable[[], bool], seconds: float = 5) -> bool:
-    """Whether something becomes true before long."""
+    """Whether a condition becomes true within some seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():

@@ -49,7 +49,7 @@ _PROGRAMS = (
 
 
 def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]:
-    """An engine and an image that it has; skips where there is no such engine."""
+    """An engine and an image in it; skips the test where there is no engine."""
     variables = dict(os.environ)
     if name == "apptainer":
         return _apptainer(places.mktemp("image"), variables)
@@ -76,7 +76,7 @@ def engine(name: str, places: pytest.TempPathFactory) -> tuple[Environment, str]
 
 
 def _apptainer(place: Path, variables: dict[str, str]) -> tuple[Environment, str]:
-    """Apptainer takes a directory; one that other users can reach."""
+    """The image of Apptainer is a directory that other users can reach."""
     found = Apptainer(variables={**variables, "HOME": "/"})
     missing = found.check()
     if missing:
@@ -89,7 +89,7 @@ def _apptainer(place: Path, variables: dict[str, str]) -> tuple[Environment, str
 
 
 def _docker(variables: dict[str, str]) -> dict[str, str]:
-    """Where docker's engine is: the one that runs here, else one of ours; nothing where none can be."""
+    """Variables for docker's engine: a running one, or one that is started here; empty without any."""
     program = shutil.which("dockerd", path=f"{variables['PATH']}:/usr/sbin:/sbin")
     if (
         program is None
@@ -140,7 +140,7 @@ def _last_line(log: Path) -> str:
 
 
 def _podman(place: Path) -> dict[str, str]:
-    """Settings that work for root without CAP_SYS_RESOURCE and with version 1 control groups."""
+    """Settings that work for root without CAP_SYS_RESOURCE and with cgroups of version 1."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     (place / "containers.conf").write_text(
         f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc=32768:32768"]\n'
@@ -157,7 +157,7 @@ def _podman(place: Path) -> dict[str, str]:
 
 
 def _archive(place: Path) -> Path:
-    """A root file system of the programs that the suite starts, and what they are linked to."""
+    """A root file system with the programs that the suite starts, and their libraries."""
     archive = place / "image.tar"
     files: dict[str, str] = {}
     for program in _PROGRAMS:

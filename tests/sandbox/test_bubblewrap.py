@@ -1,4 +1,4 @@
-"""What is particular to the sandbox on this machine: its arguments, its filter, its users."""
+"""What only the bubblewrap sandbox has: its arguments, its seccomp filter, its users."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ _GOLDEN = """\
 
 
 def test_the_arguments_of_a_sandbox_are_known_by_heart() -> None:
-    """Any change of what bubblewrap is told shows here."""
+    """The whole command line of bubblewrap is compared."""
     said = [option.replace("a b", "a_b") for option in bubblewrap_options.options(_SANDBOX)]
     assert _GOLDEN.split() == said
 
 
 def test_root_keeps_only_what_setpriv_needs() -> None:
-    """For root the sandbox has a map of users, three capabilities, and setpriv to give them up."""
+    """When root starts it, it has a user map, three capabilities, and setpriv to drop them."""
     import dataclasses
 
     said = " ".join(bubblewrap_options.options(dataclasses.replace(_SANDBOX, mapped=True)))
@@ -83,7 +83,7 @@ def test_root_keeps_only_what_setpriv_needs() -> None:
 
 
 def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
-    """A pipeline's LD_PRELOAD is not loaded into a program that may still change its user."""
+    """A pipeline's LD_PRELOAD is not loaded into setpriv while it has capabilities."""
     env = {"LD_PRELOAD": "/pfs/out/x.so", "GLIBC_TUNABLES": "x", "LOCPATH": "y", "A": "1"}
     assert {"A": "1"} == bubblewrap_options.bwrap_environment(env, mapped=True)
     argv = bubblewrap_options.command(("cmd",), env, mapped=True)
@@ -100,7 +100,7 @@ def test_what_steers_a_loader_is_set_after_the_user_is_nobody() -> None:
 
 @pytest.mark.parametrize("name", sorted(seccomp.MACHINES))
 def test_every_way_through_the_filter_ends(name: str) -> None:
-    """For every call and argument the filter's program stops with an answer."""
+    """For every system call and argument the BPF program ends with a verdict."""
     code = seccomp.filter_program(name)
     steps = [struct.unpack_from("<HBBI", code, at) for at in range(0, len(code), 8)]
     numbers = seccomp.MACHINES[name]
@@ -133,7 +133,7 @@ def test_every_way_through_the_filter_ends(name: str) -> None:
 
 
 def _interpret(steps: list[tuple[int, int, int, int]], data: dict[int, int]) -> int:
-    """The answer of a filter, as the kernel computes it."""
+    """Run a BPF program as the kernel does."""
     at, value = 0, 0
     while True:
         operation, when, otherwise, constant = steps[at]
@@ -150,7 +150,7 @@ def _interpret(steps: list[tuple[int, int, int, int]], data: dict[int, int]) -> 
 
 
 def test_a_netlink_socket_is_for_routes_only() -> None:
-    """Programs may ask for interfaces and addresses, and for nothing else of netlink."""
+    """Of netlink, only the route family is allowed."""
     code = seccomp.filter_program("x86_64")
     steps = [struct.unpack_from("<HBBI", code, at) for at in range(0, len(code), 8)]
     asked = {4: 0xC000003E, 0: 41, 16: 16, 24: 3}
@@ -168,12 +168,12 @@ def test_a_netlink_socket_is_for_routes_only() -> None:
     ],
 )
 def test_root_becomes_a_user_that_is_there(uid_map: str, user: int | None) -> None:
-    """The id of nobody else is taken from those that are mapped; a lone id is kept."""
+    """The user id is one of those in the map; with a single id it is not changed."""
     assert user == job_user.choose_user(uid_map, 7)
 
 
 def test_a_pipelines_user_is_not_root_outside(tmp_path: Path) -> None:
-    """What root's command writes belongs to a user that nobody else has."""
+    """Files that root's command writes belong to a user id without an account."""
     bench = Bench(BubblewrapSandbox(), tmp_path)
     if bench.environment.check():
         pytest.skip(f"engine absent: {bench.environment.check()}")
@@ -187,7 +187,7 @@ def test_a_pipelines_user_is_not_root_outside(tmp_path: Path) -> None:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """The sandbox alone."""
+    """A bench with the sandbox only."""
     made = Bench(BubblewrapSandbox(), tmp_path / "job")
     missing = made.environment.check()
     if missing:
@@ -198,7 +198,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_a_command_has_two_processes_of_bubblewrap_and_no_more(bench: Bench) -> None:
-    """Inside there are bubblewrap and the command: no shell, no wrapper is left standing."""
+    """The processes inside are bubblewrap and the command, without a shell or wrapper."""
     bench.run("ls", "/proc")
     assert {"1", "2"} == {name for name in bench.text.split() if name.isdigit()}
 
@@ -212,7 +212,7 @@ def test_the_running_python_is_the_python_inside(bench: Bench) -> None:
 
 
 def test_a_file_can_be_shown_at_a_path_of_its_own(bench: Bench) -> None:
-    """A secret given as a file is there, read-only, and not among the outputs."""
+    """A secret that is a file is mounted read-only and is not among the outputs."""
     secret = bench.base / "secret"
     secret.write_text("s3cret")
     secret.chmod(0o444)
@@ -224,33 +224,33 @@ def test_a_file_can_be_shown_at_a_path_of_its_own(bench: Bench) -> None:
 
 @pytest.mark.parametrize("target", ["/", "/proc/x", "relative", "/usr", "/a/../etc", "/dev/x"])
 def test_nothing_is_shown_over_the_systems_places(bench: Bench, target: str) -> None:
-    """A place that would hide the sandbox's own is refused."""
+    """A mount that would cover the sandbox's own paths is refused."""
     with pytest.raises(Refused, match="nothing can be mounted at"):
         bench.run("true", mounts=(Mount(source=bench.out, target=target),))
 
 
 def test_scratch_has_an_end(bench: Bench) -> None:
-    """The private /tmp holds what it may hold."""
+    """The size of the private /tmp is limited."""
     outcome = bench.shell("head -c 9000000 /dev/zero > /tmp/x", limits=Limits(scratch=4 << 20))
     assert outcome.code != 0
     assert "No space left" in bench.text
 
 
 def test_a_variable_of_the_loader_arrives(bench: Bench) -> None:
-    """LD_LIBRARY_PATH is a variable of the command's, though not of what starts it."""
+    """The command gets LD_LIBRARY_PATH, the programs that start it do not."""
     bench.shell("echo $LD_LIBRARY_PATH", env={"LD_LIBRARY_PATH": "/dataset/lib"})
     assert "/dataset/lib" == bench.text.strip()
 
 
 def test_a_sandbox_that_cannot_be_made_is_no_commands_failure(bench: Bench) -> None:
-    """When bubblewrap fails, its own words are told as an outside error."""
+    """When bubblewrap fails, its message is in an OutsideError."""
     with pytest.raises(OutsideError, match="the sandbox could not be made"):
         bench.run("true", cwd="/nowhere")
 
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(memory=1 << 28)])
 def test_whatever_of_a_sandbox_is_killed_is_no_bug(bench: Bench, limits: Limits) -> None:
-    """Launcher, bwrap or command, at any moment: it ends, it could not be made, or nobody noticed."""
+    """When launcher, bwrap or command is killed, the run ends with an outcome or an OutsideError."""
     chance = random.Random(7)
     seen = set()
     others = set(process.descendants(os.getpid()))
@@ -276,7 +276,7 @@ def test_whatever_of_a_sandbox_is_killed_is_no_bug(bench: Bench, limits: Limits)
 def test_a_missing_bubblewrap_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Without bwrap there is a sentence that says what to install, and no fallback."""
+    """Without bwrap there is a message with what to install, and no fallback."""
     monkeypatch.setenv("PATH", str(tmp_path))
     sandbox = BubblewrapSandbox()
     assert "apt install bubblewrap" in (sandbox.check() or "")
@@ -285,14 +285,14 @@ def test_a_missing_bubblewrap_is_named_with_its_package(
 
 
 def test_an_image_is_refused(bench: Bench) -> None:
-    """The host environment is one environment; an image asks for another."""
+    """The host's identity has no parameters; an image is refused."""
     assert ("host",) == bench.environment.identity("")
     with pytest.raises(Refused, match="needs a container"):
         bench.environment.identity("x@sha256:1")
 
 
 def test_only_what_is_there_is_shown(tmp_path: Path) -> None:
-    """A machine whose /bin is a directory shows it; one without R shows no /etc/R."""
+    """A directory /bin is shown as such; without /etc/R nothing is shown there."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "usr/lib").mkdir(parents=True)
     (tmp_path / "lib").symlink_to("usr/lib")
@@ -304,7 +304,7 @@ def test_only_what_is_there_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_shown_below_etc(bench: Bench, tmp_path: Path) -> None:
-    """It stands beside the system's own pieces, which are there as ever."""
+    """A mount below /etc is there beside the parts of the system."""
     (tmp_path / "token").write_text("given")
     mount = Mount(source=tmp_path / "token", target="/etc/lab/token")
     bench.shell("cat /etc/lab/token; wc -l </etc/passwd; ls /etc", mounts=(mount,))
@@ -313,5 +313,5 @@ def test_a_file_can_be_shown_below_etc(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_the_filter_is_for_this_machine() -> None:
-    """This machine's calls are known."""
+    """There is a filter for this machine."""
     assert platform.machine() in seccomp.MACHINES

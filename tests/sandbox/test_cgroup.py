@@ -1,4 +1,4 @@
-"""A control group where one can be made, and none where it cannot."""
+"""Cgroups, where they can be made."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tea_runner.sandbox.protocol import Limits
 
 
 def test_without_a_limit_there_is_no_group() -> None:
-    """Nothing is made for a command that may use what there is."""
+    """Without a memory limit there is no cgroup."""
     with Cgroups().hold(Limits()) as group:
         assert group is None
 
 
 def test_two_who_make_groups_in_one_process_do_not_take_each_others_names(made: Cgroups) -> None:
-    """The second one's command is held by a group as well, and not just watched."""
+    """Two sandboxes of one process both have cgroups."""
     other = Cgroups()
     with made.hold(Limits(memory=1 << 26)) as one, other.hold(Limits(memory=1 << 26)) as two:
         assert one is not None
@@ -33,18 +33,18 @@ def test_two_who_make_groups_in_one_process_do_not_take_each_others_names(made: 
 
 
 def test_where_none_can_be_made_there_is_none(tmp_path: Path) -> None:
-    """A machine without control groups is no error: the sum is watched instead."""
+    """Without cgroups there is no error: the sum of the memory is watched."""
     with Cgroups(tmp_path / "nothing").hold(Limits(memory=1)) as group:
         assert group is None
 
 
 def groups() -> list[Path]:
-    """Ours, of this process."""
+    """The cgroups that this process has made."""
     return [path for path in MOUNT.glob(f"**/tea-{os.getpid()}-*") if path.is_dir()]
 
 
 def run(launcher: CgroupLauncher, *argv: str) -> tuple[int, str]:
-    """A program to its end: its code, and what it printed."""
+    """Run a program; its exit code and output."""
     reading, printed = os.pipe()
     with open(os.devnull, "rb") as nothing:
         child = launcher.start(argv, stdin=nothing.fileno(), output=printed, pass_fds=())
@@ -55,7 +55,7 @@ def run(launcher: CgroupLauncher, *argv: str) -> tuple[int, str]:
 
 
 def own_group(text: str) -> str:
-    """The name of ours in ``/proc/self/cgroup``."""
+    """The cgroup's name in ``/proc/self/cgroup``."""
     mark = f"tea-{os.getpid()}-"
     (name,) = {line.rpartition("/")[2] for line in text.splitlines() if mark in line}
     return name
@@ -63,7 +63,7 @@ def own_group(text: str) -> str:
 
 @pytest.fixture
 def made() -> Iterator[Cgroups]:
-    """The groups of a worker, where the machine has such things."""
+    """The cgroups of a worker; skips where none can be made."""
     groups = Cgroups()
     with groups.hold(Limits(memory=1 << 26)) as held:
         if held is None:
@@ -76,7 +76,7 @@ def made() -> Iterator[Cgroups]:
 def test_a_real_group_holds_one_command_after_the_other_and_is_gone_in_the_end(
     made: Cgroups,
 ) -> None:
-    """Each is in it from its first instruction; equal limits share it, others do not; nothing is left."""
+    """A command starts in its cgroup; equal limits reuse it, others do not; all are removed."""
     seen = []
     for size in (1 << 26, 1 << 26, 1 << 27):
         with made.hold(Limits(memory=size)) as held:
@@ -92,7 +92,7 @@ def test_a_real_group_holds_one_command_after_the_other_and_is_gone_in_the_end(
 
 
 def test_a_command_that_takes_too_much_is_ended_and_the_next_one_is_not(made: Cgroups) -> None:
-    """The kernel holds it, and says so of this command only."""
+    """The memory limit is enforced, and the OOM kill is reported for that command only."""
     greedy = "x = bytearray(1 << 28)"
     for program, ends in ((greedy, True), ("pass", False)):
         with made.hold(Limits(memory=1 << 26)) as held:
@@ -103,7 +103,7 @@ def test_a_command_that_takes_too_much_is_ended_and_the_next_one_is_not(made: Cg
 
 
 def test_a_group_whose_launcher_was_killed_gets_another(made: Cgroups) -> None:
-    """Whoever dies first, the next command runs, and in the same group."""
+    """After the death of launcher or command, the next command runs in the same cgroup."""
     seen = []
     for _ in range(2):
         with made.hold(Limits(memory=1 << 26)) as held:
@@ -116,7 +116,7 @@ def test_a_group_whose_launcher_was_killed_gets_another(made: Cgroups) -> None:
 
 
 def test_only_what_happens_to_a_command_counts_for_it(tmp_path: Path) -> None:
-    """A group in which an earlier command ran out of memory is as good as new."""
+    """A cgroup can be reused after an OOM kill."""
     (tmp_path / "memory.events").write_text("max 3\noom_kill 1\n")
     group = Cgroup(tmp_path)
     launcher = group.ready()
@@ -133,7 +133,7 @@ def test_only_what_happens_to_a_command_counts_for_it(tmp_path: Path) -> None:
 
 
 def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
-    """The new group has the limits, no swap, and ends as a whole."""
+    """The new cgroup has the limits, no swap, and is killed as a whole."""
     (tmp_path / "cgroup.controllers").touch()
     service = tmp_path / "system.slice" / "tea.service"
     (service / "worker").mkdir(parents=True)
@@ -152,13 +152,13 @@ def test_version_two_is_made_beside_the_workers_own(tmp_path: Path) -> None:
 
 
 def test_a_worker_at_the_top_makes_no_group_outside(tmp_path: Path) -> None:
-    """A worker in the root group has nothing beside it."""
+    """A worker in the root cgroup cannot make one beside its own."""
     (tmp_path / "cgroup.controllers").touch()
     assert _version_2(Limits(memory=1), tmp_path, "0::/\n") is None
 
 
 def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
-    """Those of the living, and directories of others, stay."""
+    """Cgroups of living workers and of other programs stay."""
     alive, dead, other = f"tea-{os.getpid()}-0", "tea-999999999-3", "tea-time"
     for name in (alive, dead, other):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""What a launcher starts is as if it had been started here: descriptors, words, group, code and end."""
+"""A process of the launcher is like a child: descriptors, arguments, group and exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
 
 @pytest.fixture
 def launcher() -> Iterator[CgroupLauncher]:
-    """One that is ended in the end."""
+    """A launcher, closed at the end of the test."""
     made = CgroupLauncher()
     yield made
     made.close()
@@ -28,7 +28,7 @@ def launcher() -> Iterator[CgroupLauncher]:
 def start(
     launcher: CgroupLauncher, *argv: str, pass_fds: tuple[int, ...] = ()
 ) -> tuple[LaunchedProcess, int]:
-    """A program that reads ``asked``, and the read end of what it prints."""
+    """Start a program with an input; the process and its output."""
     reading, printed = os.pipe()
     asking, answer = os.pipe()
     os.write(answer, b"asked")
@@ -42,7 +42,7 @@ def start(
 
 
 def said(reading: int) -> str:
-    """All that was printed."""
+    """The whole output."""
     with open(reading, "rb") as file:
         return file.read().decode()
 
@@ -50,7 +50,7 @@ def said(reading: int) -> str:
 def test_descriptors_words_and_directory_arrive_as_they_were_given(
     launcher: CgroupLauncher,
 ) -> None:
-    """At the same numbers, with bytes and empty words; and nothing else is open or set."""
+    """Descriptors keep their numbers, arguments their bytes; nothing else is open or set."""
     program = (
         "import json, os, sys\n"
         "number = int(sys.argv[1])\n"
@@ -84,14 +84,14 @@ def test_descriptors_words_and_directory_arrive_as_they_were_given(
 
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -TERM $$", -15)])
 def test_the_code_is_that_of_the_process(launcher: CgroupLauncher, command: str, code: int) -> None:
-    """Also of one that a signal ended, and as often as it is asked for."""
+    """The exit code is right after a signal, too, and stays available."""
     child, reading = start(launcher, "/bin/sh", "-c", command)
     said(reading)
     assert (code, code) == (child.wait(), child.poll())
 
 
 def test_it_runs_until_it_ends(launcher: CgroupLauncher) -> None:
-    """No code before."""
+    """A running process has no exit code."""
     child, reading = start(launcher, "/bin/sh", "-c", "read -r x; read -r y; sleep 60")
     assert child.poll() is None
     os.kill(child.pid, signal.SIGKILL)
@@ -100,7 +100,7 @@ def test_it_runs_until_it_ends(launcher: CgroupLauncher) -> None:
 
 
 def test_a_program_that_is_not_there_is_said(launcher: CgroupLauncher) -> None:
-    """With its name, and the launcher goes on."""
+    """The error has the program's name, and the launcher can be used again."""
     with pytest.raises(OutsideError, match="cannot start /nowhere/at/all: No such file"):
         start(launcher, "/nowhere/at/all")
     child, reading = start(launcher, "/bin/cat")
@@ -108,7 +108,7 @@ def test_a_program_that_is_not_there_is_said(launcher: CgroupLauncher) -> None:
 
 
 def test_one_that_was_killed_is_said_and_its_processes_count_as_killed() -> None:
-    """Nobody waits for an answer that never comes."""
+    """After the launcher's death a request fails at once."""
     launcher = CgroupLauncher()
     child, reading = start(launcher, "/bin/sh", "-c", "sleep 0.2")
     os.kill(launcher.pid, signal.SIGKILL)
@@ -121,7 +121,7 @@ def test_one_that_was_killed_is_said_and_its_processes_count_as_killed() -> None
 
 
 def test_it_ends_when_the_worker_does() -> None:
-    """However that ends: the socket is closed by the kernel."""
+    """The launcher ends with its worker: the kernel closes the socket."""
     program = (
         "import os\n"
         "from tea_runner.sandbox.cgroup_launcher import CgroupLauncher\n"

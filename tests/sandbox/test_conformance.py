@@ -1,4 +1,4 @@
-"""What every environment must do, tried on each that this machine has."""
+"""Behaviour that every environment has, tested on each of this machine."""
 
 from __future__ import annotations
 
@@ -39,38 +39,38 @@ environment.run(Execution(
 
 @pytest.mark.parametrize("code", [0, 1, 3, 42, 126, 127, 255])
 def test_the_code_of_a_command_is_passed_on(bench: Bench, code: int) -> None:
-    """A command's own code arrives as it is."""
+    """The command's exit code is returned."""
     outcome = bench.shell(f"exit {code}")
     assert (code, None, False) == (outcome.code, outcome.signal, outcome.timed_out)
 
 
 def test_a_command_that_is_not_there_ends_with_127(bench: Bench) -> None:
-    """As in a shell, a missing program is code 127 and a sentence in the log."""
+    """As in a shell, a missing program has code 127 and a message in the log."""
     outcome = bench.run("no-such-program")
     assert 127 == outcome.code
     assert "no-such-program" in bench.text
 
 
 def test_a_signal_is_told_from_a_code(bench: Bench) -> None:
-    """A command that ends itself by a signal has the signal's number, and a shell's code."""
+    """A command that a signal ends has the signal's number, and a shell's code."""
     # not by the first process of a container, which can do no such thing
     outcome = bench.shell("sh -c 'kill -SEGV $$'; exit $?")
     assert (139, signal.SIGSEGV) == (outcome.code, outcome.signal)
 
 
 def test_stdin_is_what_was_given(bench: Bench) -> None:
-    """The command reads exactly the given lines, also by the name /dev/stdin."""
+    """The command reads exactly the given input, also through /dev/stdin."""
     bench.run("cat", stdin=b"one\ntwo\0\xff\n")
     assert b"one\ntwo\0\xff\n" == bytes(bench.said)
 
 
 def test_without_stdin_there_is_nothing_to_wait_for(bench: Bench) -> None:
-    """A command that reads is not left waiting."""
+    """Without input, reading returns the end of file."""
     assert 0 == bench.run("cat", timeout=10).code
 
 
 def test_variables_are_exactly_those_given(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the worker's variables reaches the command."""
+    """The command gets none of the worker's variables."""
     monkeypatch.setenv("TEA_SECRET_OF_THE_WORKER", "canary")
     bench.run("env", env={"A": "b c", "QUOTE": "'\"$(id)\n-"})
     names = {line.split("=", 1)[0] for line in bench.text.splitlines() if "=" in line}
@@ -96,7 +96,7 @@ def test_variables_are_exactly_those_given(bench: Bench, monkeypatch: pytest.Mon
 
 
 def test_inputs_can_be_read_and_not_written(walled: Bench) -> None:
-    """An input is there for all to read and for nobody to change."""
+    """An input is readable by all users and not writable."""
     outcome = walled.shell("cat $PFS/images/a.txt; echo x > $PFS/images/a.txt")
     assert outcome.code != 0
     assert "hello" in walled.text
@@ -106,7 +106,7 @@ def test_inputs_can_be_read_and_not_written(walled: Bench) -> None:
 
 
 def test_outputs_arrive(bench: Bench) -> None:
-    """What is written to the place of the outputs is there afterwards."""
+    """Files written to the output directory are there afterwards."""
     outcome = bench.shell("mkdir $OUT/d && cp $PFS/images/a.txt $OUT/d/b.txt && chmod +x $OUT/d/*")
     assert 0 == outcome.code, bench.text
     assert "hello" == (bench.out / "d" / "b.txt").read_text()
@@ -114,20 +114,20 @@ def test_outputs_arrive(bench: Bench) -> None:
 
 
 def test_a_command_begins_in_its_code(bench: Bench) -> None:
-    """The working directory is the dataset's, whose programs can be started by name."""
+    """The working directory is the dataset, whose programs can be started by relative path."""
     assert 0 == bench.run("./tool.sh", "x").code, bench.text
     assert "tool x" in bench.text
 
 
 def test_a_working_directory_can_be_chosen(bench: Bench) -> None:
-    """A relative working directory lies in the dataset."""
+    """A relative working directory is below the dataset."""
     (bench.code / "deep").mkdir()
     bench.shell("pwd", cwd="deep")
     assert f"{bench.places.dataset}/deep" == bench.text.strip()
 
 
 def test_code_can_be_written_only_when_it_is_said(walled: Bench) -> None:
-    """The dataset is read-only, unless the command runs in it as in a working tree."""
+    """The dataset is read-only unless the execution makes it writable."""
     walled.shell("echo x > new; echo x >> tool.sh")
     assert ["tool.sh"] == [path.name for path in walled.code.iterdir()]
     walled.shell("echo x > new && rm tool.sh", code_writable=True)
@@ -135,14 +135,14 @@ def test_code_can_be_written_only_when_it_is_said(walled: Bench) -> None:
 
 
 def test_outputs_can_be_placed_inside_the_code(walled: Bench) -> None:
-    """A writable place may lie inside a read-only dataset."""
+    """The output directory may be inside the read-only dataset."""
     walled.shell("echo x > results/y; echo x > z", out_at="/dataset/results")
     assert ["y"] == [path.name for path in walled.out.iterdir()], walled.text
     assert not (walled.code / "z").exists()
 
 
 def test_a_command_ends_at_its_time(bench: Bench) -> None:
-    """A command that hangs, deaf to signals, is ended within a second of its limit."""
+    """A command that ignores signals is killed within a second of its timeout."""
     began = time.monotonic()
     outcome = bench.shell("trap '' TERM INT HUP; while :; do sleep 0.1; done", timeout=1)
     assert outcome.timed_out
@@ -151,12 +151,12 @@ def test_a_command_ends_at_its_time(bench: Bench) -> None:
 
 
 def test_a_stopped_command_ends_at_its_time(bench: Bench) -> None:
-    """A command that stops itself does not outlive its limit."""
+    """A stopped command (SIGSTOP) is killed at its timeout."""
     assert bench.shell("sh -c 'kill -STOP $$'; exit 0", timeout=1).timed_out
 
 
 def test_a_command_can_be_cancelled(bench: Bench) -> None:
-    """Half a second after somebody asks, the command is gone."""
+    """A cancelled command is killed within half a second."""
     asked = threading.Event()
     timer = threading.Timer(0.3, asked.set)
     timer.start()
@@ -167,7 +167,7 @@ def test_a_command_can_be_cancelled(bench: Bench) -> None:
 
 
 def test_a_daemon_is_gone_with_the_command(walled: Bench) -> None:
-    """What forked twice and left its session is gone when the run returns; the code stays 0."""
+    """A daemon that left its session is killed at the end of the run; the exit code stays 0."""
     marker = f"6{uuid.uuid4().int % 10**8}"
     outcome = walled.shell(f"setsid sh -c 'sleep {marker} & sleep {marker}' & sleep 0.2; exit 0")
     assert 0 == outcome.code
@@ -175,7 +175,7 @@ def test_a_daemon_is_gone_with_the_command(walled: Bench) -> None:
 
 
 def test_a_child_in_the_group_is_gone_with_the_command(bench: Bench) -> None:
-    """Children left behind are ended, and do not hold up the end by an open output."""
+    """Background processes are killed, and their open output does not delay the end."""
     marker = f"6{uuid.uuid4().int % 10**8}"
     outcome = bench.shell(f"sleep {marker} & exit 0")
     assert 0 == outcome.code
@@ -185,7 +185,7 @@ def test_a_child_in_the_group_is_gone_with_the_command(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_command_dies_with_its_worker(tmp_path: Path, kind: str) -> None:
-    """SIGKILL of the process that runs it leaves nothing behind that goes on computing."""
+    """After SIGKILL of the worker no process of the command goes on."""
     missing = KINDS[kind]().environment.check()
     if missing:
         pytest.skip(f"engine absent: {missing}")
@@ -202,14 +202,14 @@ def test_a_command_dies_with_its_worker(tmp_path: Path, kind: str) -> None:
 
 
 def test_output_comes_while_the_command_runs(bench: Bench) -> None:
-    """A line is handed on when it is printed, not at the end; both streams are one."""
+    """Output is logged when it is printed, both streams in one."""
     seen: list[float] = []
     bench.shell("echo one; sleep 1; echo two >&2", log=lambda chunk: seen.append(time.monotonic()))
     assert seen[-1] - seen[0] > 0.5
 
 
 def test_a_flood_of_output_costs_no_memory(bench: Bench) -> None:
-    """Hundreds of megabytes go by without being kept."""
+    """Hundreds of megabytes of output take no memory."""
     count = 0
 
     def log(chunk: bytes) -> None:
@@ -223,14 +223,14 @@ def test_a_flood_of_output_costs_no_memory(bench: Bench) -> None:
 
 
 def test_a_flood_does_not_hold_up_the_clock(bench: Bench) -> None:
-    """While a command prints without an end its time is up all the same."""
+    """A command that prints without end is killed at its timeout."""
     outcome = bench.run("yes", log=lambda chunk: None, timeout=1)
     assert outcome.timed_out
     assert outcome.seconds < 3
 
 
 def test_what_the_log_raises_ends_the_command(bench: Bench) -> None:
-    """A log that has had enough ends the command, and its error arrives."""
+    """An exception of the log function ends the command and is raised."""
 
     def log(chunk: bytes) -> None:
         raise TeaError("the log is full")
@@ -245,14 +245,14 @@ _BALLOON = "head -c 900000000 /dev/zero | tail -c 800000000 >/dev/null"
 
 
 def test_a_memory_balloon_is_ended_and_named(bench: Bench) -> None:
-    """A command that takes twice its memory is ended, and it is said why."""
+    """A command that exceeds its memory limit is killed, and reported as such."""
     outcome = bench.shell(_BALLOON, limits=Limits(memory=200_000_000), timeout=15)
     assert outcome.oom
     assert not outcome.timed_out
 
 
 def test_a_fork_bomb_is_bounded(walled: Bench) -> None:
-    """A fork bomb gets no more processes than its limit, and is gone afterwards."""
+    """A fork bomb gets no more processes than its limit, and is killed at the end."""
     marker = f"6{uuid.uuid4().int % 10**8}"
     most = 0
 
@@ -268,7 +268,7 @@ def test_a_fork_bomb_is_bounded(walled: Bench) -> None:
 
 
 def test_a_file_cannot_grow_past_its_limit(walled: Bench) -> None:
-    """Writing more than the largest file allowed fails inside."""
+    """Writing a file beyond the size limit fails inside."""
     outcome = walled.shell(
         "head -c 3000000 /dev/zero > $OUT/big", limits=Limits(file_size=1_000_000)
     )
@@ -277,7 +277,7 @@ def test_a_file_cannot_grow_past_its_limit(walled: Bench) -> None:
 
 
 def test_many_files_end_a_command_that_is_still_running(bench: Bench) -> None:
-    """A command that fills its outputs without an end is stopped while it does so."""
+    """A command that writes too many files is killed while it runs."""
     fill = "i=0; while :; do : > $OUT/$i; i=$((i+1)); done"
     outcome = bench.shell(fill, limits=Limits(output_files=500), timeout=20)
     assert "more than the limit of 500 files" in outcome.overflow
@@ -285,7 +285,7 @@ def test_many_files_end_a_command_that_is_still_running(bench: Bench) -> None:
 
 
 def test_large_outputs_end_a_command_that_is_still_running(bench: Bench) -> None:
-    """So is one whose outputs grow too large, or only look so."""
+    """A command whose outputs become too large, even if sparse, is killed while it runs."""
     outcome = bench.shell(
         "truncate -s 1T $OUT/x; sleep 20", limits=Limits(output_bytes=10**9), timeout=15
     )
@@ -293,20 +293,20 @@ def test_large_outputs_end_a_command_that_is_still_running(bench: Bench) -> None
 
 
 def test_there_is_no_network(walled: Bench) -> None:
-    """Without leave there is no interface but the sandbox's own loopback."""
+    """Without network permission there is only a loopback interface."""
     walled.shell("cat /proc/net/dev")
     names = [line.split(":")[0].strip() for line in walled.text.splitlines() if ":" in line]
     assert [] == [name for name in names if name not in ("lo", "sit0", "tunl0", "ip6tnl0")]
 
 
 def test_scratch_is_private_and_gone(walled: Bench) -> None:
-    """Nothing written to /tmp is there for the next command."""
+    """The next command does not see files that were written to /tmp."""
     walled.shell("echo x > /tmp/left")
     assert walled.shell("cat /tmp/left").code != 0
 
 
 def test_two_runs_at_once_do_not_meet(bench: Bench) -> None:
-    """Commands of several threads have each their own outcome."""
+    """Commands in several threads each have their own outcome."""
     codes: dict[int, int | None] = {}
     other = {n: Bench(bench.environment, bench.base, bench.image, bench.walls) for n in range(4)}
 

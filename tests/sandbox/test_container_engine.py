@@ -1,4 +1,4 @@
-"""What is particular to containers: which image, who made them, what is left behind."""
+"""What only containers have: images, labels, and removal of those left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DIGEST = "sha256:" + "a" * 64
 
 
 def test_an_image_is_known_by_its_digest_only() -> None:
-    """The same digest is the same environment, whatever the registry, name and engine."""
+    """The same digest is the same identity in every registry and engine."""
     podman, docker = (ContainerEngine(name, variables={}) for name in ("podman", "docker"))
     assert ("image", _DIGEST) == podman.identity(f"registry.example.org/a/b:1@{_DIGEST}")
     assert podman.identity(_DIGEST) == docker.identity(f"other/name@{_DIGEST}")
@@ -33,7 +33,7 @@ def test_an_image_is_known_by_its_digest_only() -> None:
     ["python:3.12", "python", "", "python@sha256:12", "--privileged", f"a b@{_DIGEST}", "a;id"],
 )
 def test_an_image_that_may_change_is_refused(image: str) -> None:
-    """A tag may be another image tomorrow; anything that is no digest is refused."""
+    """An image without a digest is refused."""
     with pytest.raises(Refused, match="has no digest"):
         ContainerEngine("podman", variables={}).identity(image)
 
@@ -47,7 +47,7 @@ def test_any_path_can_be_shown(tmp_path: Path) -> None:
 
 
 def test_a_missing_engine_is_named(tmp_path: Path) -> None:
-    """Without the program there is a sentence."""
+    """Without the program the check returns a message."""
     assert "podman is missing" in (
         ContainerEngine("podman", variables={"PATH": str(tmp_path)}).check() or ""
     )
@@ -65,7 +65,7 @@ def podman(engines: Callable[[str], tuple[Environment, str]], tmp_path: Path) ->
 
 @pytest.mark.engine
 def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
-    """What a killed worker left behind is removed, what a living one runs is not."""
+    """Containers of dead workers are removed, those of living ones are not."""
     engine = podman.environment
     assert isinstance(engine, ContainerEngine)
     with subprocess.Popen(["true"]) as dead:
@@ -97,7 +97,7 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
 
 @pytest.mark.engine
 def test_nothing_of_a_container_is_left(podman: Bench) -> None:
-    """After a run there is no container of ours."""
+    """After a run there is no container left."""
     engine = podman.environment
     assert isinstance(engine, ContainerEngine)
     podman.shell("exit 3")
@@ -107,7 +107,7 @@ def test_nothing_of_a_container_is_left(podman: Bench) -> None:
 
 @pytest.mark.engine
 def test_an_image_that_is_not_there_is_not_fetched(podman: Bench) -> None:
-    """An image that nobody has pulled is refused, with what to do."""
+    """An image that was not pulled is refused, with what to do."""
     with pytest.raises(Refused, match="is not on this machine"):
         podman.run("true", image=_DIGEST)
 

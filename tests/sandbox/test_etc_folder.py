@@ -1,4 +1,4 @@
-"""What sandboxes see of ``/etc``: copies of a few pieces, and nothing that is not everybody's."""
+"""The copies of ``/etc`` for sandboxes: some parts, and only what all users may read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def test_it_holds_the_pieces_and_what_is_made_anew(etc: Path, tmp_path: Path) -> None:
-    """Links inside stay links, a piece that is a link is what it leads to, the rest is left out."""
+    """Links inside a part stay links, a part that is a link is followed, the rest is left out."""
     made = EtcFolder(tmp_path / "kept", etc).path(network=False)
     own = {name.removeprefix("/etc/") for name in FILES}
     assert {"ssl/certs/ca.pem", "ssl/certs/link.pem", "localtime", *own} == _names(made)
@@ -44,14 +44,14 @@ def test_it_holds_the_pieces_and_what_is_made_anew(etc: Path, tmp_path: Path) ->
 
 
 def test_the_resolver_is_shown_with_a_network_only(etc: Path, tmp_path: Path) -> None:
-    """Each of the two has a folder of its own."""
+    """With and without network there are two folders."""
     folder = EtcFolder(tmp_path / "kept", etc)
     assert "resolv.conf" in _names(folder.path(network=True))
     assert "resolv.conf" not in _names(folder.path(network=False))
 
 
 def test_everybody_may_read_it(etc: Path, tmp_path: Path) -> None:
-    """Whatever the worker's umask is: the command is another user."""
+    """The copies are readable by all users, whatever the worker's umask."""
     before = os.umask(0o077)
     try:
         made = EtcFolder(tmp_path / "kept", etc).path(network=False)
@@ -62,14 +62,14 @@ def test_everybody_may_read_it(etc: Path, tmp_path: Path) -> None:
 
 
 def test_processes_share_it(etc: Path, tmp_path: Path) -> None:
-    """The same pieces are the same folder, and it is made once."""
+    """Equal parts have one folder, which is made once."""
     one, two = (EtcFolder(tmp_path / "kept", etc) for _ in range(2))
     assert one.path(network=False) == two.path(network=False)
     assert 1 == len(list((tmp_path / "kept").iterdir()))
 
 
 def test_a_change_is_seen_by_the_next_command(etc: Path, tmp_path: Path) -> None:
-    """A moment later, as if the machine's own were shown: certificates are renewed by a new file."""
+    """A replaced file, such as renewed certificates, makes a new folder."""
     folder = EtcFolder(tmp_path / "kept", etc, max_age=0.0)
     before = folder.path(network=False)
     (etc / "ssl/certs/new.pem").write_text("renewed")
@@ -80,7 +80,7 @@ def test_a_change_is_seen_by_the_next_command(etc: Path, tmp_path: Path) -> None
 
 
 def test_a_folder_that_was_taken_away_is_made_again(etc: Path, tmp_path: Path) -> None:
-    """Who tidies up the state folder does no harm."""
+    """A folder that was deleted is made again."""
     folder = EtcFolder(tmp_path / "kept", etc)
     before = folder.path(network=False)
     before.rename(tmp_path / "away")
@@ -89,7 +89,7 @@ def test_a_folder_that_was_taken_away_is_made_again(etc: Path, tmp_path: Path) -
 
 
 def test_without_a_place_it_goes_with_its_owner(etc: Path) -> None:
-    """Nothing is left of it."""
+    """The temporary folder is removed with its owner."""
     folder = EtcFolder(None, etc)
     made = folder.path(network=False)
     assert made.is_dir()

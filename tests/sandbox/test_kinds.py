@@ -1,4 +1,4 @@
-"""Which environment is taken, and that none is taken in another's place."""
+"""The environment of the settings is used, and never another in its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _IMAGE = "name@sha256:" + "a" * 64
 
 
 def test_a_command_without_an_image_has_the_sandbox_that_is_set() -> None:
-    """The setting names the environment; without a sandbox one has to say so."""
+    """The setting selects the environment; running without a sandbox must be explicit."""
     assert "off" == choose_environment("", EnvironmentChoice(sandbox="off")).name
 
 
@@ -33,7 +33,7 @@ def test_an_image_without_a_container_engine_is_refused() -> None:
 
 
 def test_a_missing_engine_is_refused(tmp_path: Path) -> None:
-    """The engine that was named is the one that is used, or none."""
+    """The engine in the settings is used, or none."""
     choice = EnvironmentChoice(container="docker", variables={"PATH": str(tmp_path)})
     with pytest.raises(Refused, match="docker is missing"):
         choose_environment(_IMAGE, choice)
@@ -51,6 +51,6 @@ def test_a_missing_engine_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_named_with_those_that_are_known(
     image: str, choice: EnvironmentChoice
 ) -> None:
-    """A word that is no kind is an error of the settings."""
+    """An unknown kind is a SettingsError."""
     with pytest.raises(SettingsError, match="choose one of"):
         choose_environment(image, choice)

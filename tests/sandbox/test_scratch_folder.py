@@ -1,4 +1,4 @@
-"""Rooms of processes: swept when their owner is dead, left alone while he lives."""
+"""Scratch directories of processes: removed when their owner is dead, and not before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ sys.stdin.read()
 
 
 def owner(root: Path) -> tuple[process.Process, Path]:
-    """Another process with a room of its own."""
+    """Another process with its own scratch directory."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
     started = process.start_process(
         [sys.executable, "-c", _OWNER, str(root)], env=env, stdin=process.PIPE
@@ -30,7 +30,7 @@ def owner(root: Path) -> tuple[process.Process, Path]:
 
 
 def test_a_room_is_left_to_its_owner_while_he_lives(tmp_path: Path) -> None:
-    """Cleaning up takes what the dead left, and nothing else."""
+    """Only the directories of dead processes are removed."""
     other, room = owner(tmp_path)
     mine = ScratchFolder(tmp_path)
     own = mine.path
@@ -45,7 +45,7 @@ def test_a_room_is_left_to_its_owner_while_he_lives(tmp_path: Path) -> None:
 
 
 def test_what_the_dead_closed_is_removed_too(tmp_path: Path) -> None:
-    """Directories of mode 000 and links to elsewhere, as hostile commands leave them."""
+    """Also directories of mode 000 and links to other directories, as hostile commands leave them."""
     other, room = owner(tmp_path / "scratch")
     outside = tmp_path / "precious"
     outside.write_text("stays")
@@ -59,7 +59,7 @@ def test_what_the_dead_closed_is_removed_too(tmp_path: Path) -> None:
 
 
 def test_a_room_that_vanished_is_made_again(tmp_path: Path) -> None:
-    """Somebody emptied the scratch folder under a running worker."""
+    """After the scratch folder was emptied, a running worker makes its directory again."""
     scratch = ScratchFolder(tmp_path / "scratch")
     scratch.path.rmdir()
 
@@ -69,7 +69,7 @@ def test_a_room_that_vanished_is_made_again(tmp_path: Path) -> None:
 
 
 def test_no_work_is_taken_without_space(tmp_path: Path) -> None:
-    """The sentence names the folder, what is free and what is asked for."""
+    """The message has the folder, the free space and the required one."""
     scratch = ScratchFolder(tmp_path, min_free=2**60)
 
     assert f"{tmp_path} has " in scratch.problem()
@@ -78,7 +78,7 @@ def test_no_work_is_taken_without_space(tmp_path: Path) -> None:
 
 
 def test_no_work_is_taken_where_nothing_can_be_written(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+    """A file in place of the folder is a problem."""
     (tmp_path / "scratch").write_text("")
     scratch = ScratchFolder(tmp_path / "scratch")
 

@@ -1,4 +1,4 @@
-"""A watched group ends with whoever watches it, and no other group does."""
+"""A watched process group is killed when its worker dies, and no other group is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ with dogs.watch(sleeping[2].pid):
 
 
 def test_only_the_group_in_hand_ends_with_the_worker() -> None:
-    """Those that it was done with live on: their numbers could be anybody's by then."""
+    """Groups that are no longer watched are not killed: their ids may have been reused."""
     done = process.run([sys.executable, "-c", _WORKER], env=dict(os.environ), check=False)
     first, second, third = (int(word) for word in done.stdout.split())
     ends = [os.pidfd_open(pid) for pid in (first, second)]
@@ -54,7 +54,7 @@ def _gone(pid: int) -> None:
 
 
 def test_one_watchdog_serves_one_command_after_the_other() -> None:
-    """A second command costs no process; two at once have one each."""
+    """A second command reuses the watchdog; two at the same time have one each."""
     dogs = Watchdogs()
     before = set(process.descendants(os.getpid()))
     sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(2)]
@@ -73,7 +73,7 @@ def test_one_watchdog_serves_one_command_after_the_other() -> None:
 
 
 def test_a_watchdog_that_was_killed_is_replaced() -> None:
-    """The command after it is watched all the same."""
+    """The next command is watched by a new one."""
     dogs = Watchdogs()
     before = set(process.descendants(os.getpid()))
     with dogs.watch(1 << 30):
