@@ -157,6 +157,8 @@ def cli(
     if log_format:
         values["log.format"] = log_format
     configure_logging(log_format or "text", logging.INFO if verbose else logging.WARNING)
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
     ctx.obj = Context(
         directory=directory,
         config=config,

@@ -67,23 +67,21 @@ class Moves:
 #: What the picture calls a move, from ``waiting`` and from ``running``.
 FROM_WAITING: dict[str, Callable[[Moves], object]] = {
     "claimed, with a lease": lambda moves: moves.claimed(),
-    "somebody stopped it": lambda moves: moves.jobs.cancel(moves.job.id),
+    "cancelled by a user": lambda moves: moves.jobs.cancel(moves.job.id),
 }
 FROM_RUNNING: dict[str, Callable[[Moves, Claim], object]] = {
     "the lease is extended": lambda moves, claim: moves.jobs.extend(claim),
     "the lease ran out, another worker claims it": lambda moves, claim: moves.taken_over(),
-    "given back (SIGTERM), at once": lambda moves, claim: moves.jobs.release(claim),
-    "the world failed, after a pause that doubles": (
+    "released (SIGTERM)": lambda moves, claim: moves.jobs.release(claim),
+    "outside failure, after a delay that doubles": (
         lambda moves, claim: moves.jobs.retry_later(claim, "storage is away", wait=2)
     ),
     "results are on the forge": lambda moves, claim: moves.jobs.finish(claim, "done"),
-    "a datum failed, or content is nowhere yet": (
+    "a datum failed, or content is missing": (
         lambda moves, claim: moves.jobs.finish(claim, "failed", "code 1")
     ),
-    "its workers died 3 times in a row": lambda moves, claim: moves.its_workers_died(),
-    "its worker saw that somebody stopped it": (
-        lambda moves, claim: moves.stopped_at_its_worker(claim)
-    ),
+    "its workers were lost 3 times in a row": lambda moves, claim: moves.its_workers_died(),
+    "cancelled by a user": (lambda moves, claim: moves.stopped_at_its_worker(claim)),
 }
 
 
@@ -96,7 +94,7 @@ def test_each_arrow_of_a_job_is_what_happens(site: Site, arrow: tuple[str, str, 
         assert before in {"done", "failed", "cancelled"}
         return
     if before == "[*]":
-        assert "a plan wants its keys" == why
+        assert "enqueued by a plan" == why
         moves.wanted()
     elif before == "waiting":
         moves.wanted()

@@ -55,6 +55,18 @@ def tea(site: Site, broker: RedisServer) -> Terminal:
     return Terminal(site, broker)
 
 
+def test_no_colour_is_printed_with_no_color(site: Site, broker: RedisServer) -> None:
+    """NO_COLOR turns colours off, also on a terminal."""
+    save(site, [make_job()])
+    printed = {}
+    for value in ("", "1"):
+        env = {**site.variables, "TEA_RUNNER_REDIS__URL": broker.url, "NO_COLOR": value}
+        result = CliRunner().invoke(cli, ["runs"], env=env, color=True, standalone_mode=False)
+        assert result.exception is None, result.exc_info
+        printed[value] = "\x1b[" in result.stdout
+    assert {"": True, "1": False} == printed
+
+
 def test_runs_lists_what_is_remembered(site: Site, tea: Terminal) -> None:
     """One line each with state, id, repository, branch, commit and counts."""
     save(site, [make_job()])
