@@ -1,10 +1,10 @@
-"""The names and kinds of what a command wrote in, the reasons why some may not be results out.
+"""Which files that a command wrote may become results, by name, kind and link target.
 
-What becomes a result is committed, fetched by other people, and read by other programs: by git
-on systems that fold case and Unicode, by forges that run what lies at certain paths, by DataLad.
-So a name is refused where *any* of them would take it for something of its own.
+Results are committed, fetched by other people, and read by other programs: by git on systems that
+fold case and Unicode, by forges that execute files at certain paths, by DataLad.  So a name is
+refused if it has a special meaning for *any* of them.
 
-The rules on git's names are those of git's own ``verify_path`` with ``protectHFS`` and
+The rules for git's names are those of git's ``verify_path`` with ``protectHFS`` and
 ``protectNTFS``, applied to more names.
 """
 
@@ -23,46 +23,45 @@ Kind = Literal["file", "symlink", "input link"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WrittenFile:
-    """One thing that a command wrote. Directories are implied by what is in them."""
+    """A file or link that a command wrote; directories follow from the paths."""
 
-    #: Relative to the place of the outputs, decoded with surrogateescape.
+    #: Relative to the output directory, decoded with surrogateescape.
     path: str
     kind: Kind = "file"
     #: Bytes; 0 for links.
     size: int = 0
     executable: bool = False
-    #: Of a link: as written; of an input link: the path below ``/pfs``.
+    #: Target of a link, or the path below ``/pfs`` of a link to an input.
     target: str = ""
 
 
 class Refusal(NamedTuple):
-    """Why one path may not become a result."""
+    """The reason why one path cannot become a result."""
 
     path: str
-    why: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"output {printable(self.path)} {self.why}" if self.path else self.why
+        return f"output {printable(self.path)} {self.reason}" if self.path else self.reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputNameRules:
-    """What the operator and the pipeline allow."""
+    """The operator's and the pipeline's rules for names."""
 
-    #: Full paths in the dataset that are not results: the pipeline's file, its code.
-    #: What lies below one of them is refused, too.
+    #: Paths in the dataset that outputs must not replace, nor lie below: the pipeline file, its code.
     reserved: frozenset[str] = frozenset()
-    #: Names with control characters, or that are not UTF-8.
+    #: Allow names with control characters, or that are not UTF-8.
     allow_odd_names: bool = False
-    #: Names that only some systems can tell apart, or have.
+    #: Allow names that some systems cannot distinguish or represent.
     allow_unportable: bool = False
     max_name_bytes: int = 255
     max_path_bytes: int = 4096
     max_depth: int = 100
 
 
-#: Never names of results, at any depth: git's, git-annex's, DataLad's.
-_OURS = (
+#: Reserved at any depth, by git, git-annex, DataLad and tea-runner.
+_RESERVED = (
     ".git",
     ".gitmodules",
     ".gitattributes",
@@ -73,7 +72,7 @@ _OURS = (
     ".noannex",
     "spec.yml",
 )
-#: What other systems execute, with more rights than a command has here.
+#: Files that other systems execute, with more rights than the command has.
 _AUTOMATION = (
     ".github",
     ".gitea",
@@ -105,14 +104,14 @@ _AUTOMATION = (
     "mise.toml",
     "renovate.json",
 )
-_BEGINNINGS = (".gitannex", ".woodpecker", ".devcontainer", ".drone.", ".renovaterc")
-_NAMES = frozenset(_OURS + _AUTOMATION)
+_PREFIXES = (".gitannex", ".woodpecker", ".devcontainer", ".drone.", ".renovaterc")
+_NAMES = frozenset(_RESERVED + _AUTOMATION)
 #: Prefixes of the short names that NTFS falls back to for git's files (git's path.c).
 _HASHED = frozenset({"gi7eba", "gi250a", "gi7d29", "maba30"})
 _SHORT = re.compile(r"(?P<stem>[^~.]{2,8})~[0-9]+(\..{0,3})?")
-_STEMS = frozenset(name.replace(".", "") for name in (*_NAMES, *_BEGINNINGS))
+_STEMS = frozenset(name.replace(".", "") for name in (*_NAMES, *_PREFIXES))
 
-#: What HFS+ does not see in a name (git's utf8.c, next_hfs_char).
+#: Characters that HFS+ ignores in names (git's utf8.c, next_hfs_char).
 _IGNORED = dict.fromkeys(
     (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
 )
@@ -123,7 +122,7 @@ _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 
 
 def printable(path: str) -> str:
-    """A path for people: what could not be read or would move the cursor is escaped."""
+    """A path for messages: control characters and undecodable bytes are escaped."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     text = re.sub(
         r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]",
@@ -134,27 +133,27 @@ def printable(path: str) -> str:
 
 
 def fold_name(name: str) -> str:
-    """One name as the most forgetful file system takes it: case, form, invisible characters."""
+    """The name without what some file system ignores: case, Unicode form, invisible characters."""
     text = name.split(":", 1)[0] if name.lower().startswith(".git") else name
     text = text.translate(_IGNORED).rstrip(". ")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def reason_to_refuse_name(name: str, rules: OutputNameRules) -> str:
-    """Why one component of a path is refused, or nothing."""
+    """The reason to refuse one component of a path, or the empty string."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
-        return "has a path that leads elsewhere"
-    # on Windows a backslash parts directories: each part is a name
+        return "has an invalid path"
+    # on Windows a backslash separates directories
     for part in name.split("\\"):
         seen = fold_name(part)
         short = _SHORT.fullmatch(seen)
         if (
             seen in _NAMES
-            or seen.startswith(_BEGINNINGS)
+            or seen.startswith(_PREFIXES)
             or (short and any(stem.startswith(short["stem"]) for stem in _STEMS))
             or (short and short["stem"] in _HASHED)
         ):
-            return f"is not allowed: {printable(part)} means something to git, DataLad or a forge"
+            return f"is not allowed: {printable(part)} has a special meaning for git, DataLad or a forge"
     if len(name.encode("utf-8", "surrogateescape")) > rules.max_name_bytes:
         return f"has a name of more than {rules.max_name_bytes} bytes"
     if not rules.allow_odd_names:
@@ -208,7 +207,7 @@ def _path_refusal(path: str, home: str, rules: OutputNameRules, checked: dict[st
         for part in full.split("/"):
             place = f"{place}/{part}" if place else part
             if place in rules.reserved:
-                return f"is not allowed: {printable(place)} is no place for results"
+                return f"is not allowed: {printable(place)} is reserved"
     return ""
 
 
@@ -218,7 +217,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _conflicts(paths: Sequence[str]) -> list[Refusal]:
-    """A path that is a file for one and a directory for another, or there twice."""
+    """Paths that are both a file and a directory, or were written twice."""
     directories = {parent for path in paths for parent in _parents(path)}
     found = [Refusal(p, "is both a file and a directory") for p in paths if p in directories]
     seen: set[str] = set()
@@ -230,7 +229,7 @@ def _conflicts(paths: Sequence[str]) -> list[Refusal]:
 
 
 def _repositories(paths: Sequence[str]) -> list[Refusal]:
-    """Directories that git would take for a repository, and obey the configuration of."""
+    """Directories that git would treat as a repository, and use the configuration of."""
     inside: dict[str, set[str]] = {}
     for path in paths:
         above = ""
@@ -238,21 +237,21 @@ def _repositories(paths: Sequence[str]) -> list[Refusal]:
             inside.setdefault(above, set()).add(fold_name(part))
             above = f"{above}/{part}" if above else part
     return [
-        Refusal(directory or ".", "is shaped like a git repository, which git would obey")
+        Refusal(directory or ".", "looks like a git repository, whose configuration git would use")
         for directory, names in inside.items()
         if "head" in names and ({"objects", "refs"} <= names or "commondir" in names)
     ]
 
 
 def _collisions(paths: Sequence[str]) -> list[Refusal]:
-    """Names that are one name where case or Unicode form do not count."""
+    """Names that collide on systems that ignore case or Unicode form."""
     first: dict[str, str] = {}
     found: list[Refusal] = []
     every = {place for path in paths for place in (*_parents(path), path)}
     for path in sorted(every):
         key = "/".join(fold_name(part) for part in path.split("/"))
         other = first.setdefault(key, path)
-        # below directories that collide, everything does: one sentence for the top is enough
+        # everything below colliding directories collides: report only the top
         if other != path and path.rpartition("/")[0] == other.rpartition("/")[0]:
             found.append(
                 Refusal(path, f"and {printable(other)}: names collide on some systems; rename one")
@@ -289,7 +288,7 @@ def _link_refusal(link: WrittenFile, rules: OutputNameRules) -> str:
 
 
 def _resolve(link: WrittenFile, kinds: Mapping[str, WrittenFile | None]) -> str:
-    """Whether a link arrives at something that was written, in at most 40 steps."""
+    """Why a link does not lead to a file that was written, in at most 40 steps; empty if it does."""
     here = link.path.split("/")[:-1]
     todo = link.target.split("/")[::-1]
     steps = 0
@@ -304,26 +303,26 @@ def _resolve(link: WrittenFile, kinds: Mapping[str, WrittenFile | None]) -> str:
             continue
         place = "/".join((*here, part))
         if place not in kinds:
-            return f"is a link to {printable(link.target)}, which is not there"
+            return f"is a link to {printable(link.target)}, which does not exist"
         there = kinds[place]
         if there is not None and there.kind == "symlink":
             steps += 1
             if steps > 40:
-                return f"is a link that leads nowhere: {printable(link.target)}"
+                return f"is a link in a cycle: {printable(link.target)}"
             todo.extend(there.target.split("/")[::-1])
         elif there is not None and any(name not in ("", ".") for name in todo):
-            return f"is a link to {printable(link.target)}, which is not there"
+            return f"is a link to {printable(link.target)}, which does not exist"
         else:
             here.append(part)
     return ""
 
 
-def raise_refusals(found: Iterable[Refusal]) -> None:
-    """Nothing, when nothing is refused.
+def raise_refusals(refused: Iterable[Refusal]) -> None:
+    """Raise an error if anything is refused.
 
     :raises OutputRefused: with the first ten reasons.
     """
-    reasons = [str(refusal) for refusal in found]
+    reasons = [str(refusal) for refusal in refused]
     if reasons:
         more = f"\n… and {len(reasons) - 10} more" if len(reasons) > 10 else ""
         raise OutputRefused("\n".join(reasons[:10]) + more)

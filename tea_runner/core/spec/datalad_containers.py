@@ -1,4 +1,4 @@
-"""What a dataset says of its containers in; which file is the image, and what identifies it, out.
+"""Container images of a dataset, as datalad-container configures them.
 
 datalad-container keeps ``[datalad "containers.NAME"]`` with ``image = PATH`` in ``.datalad/config``.
 """
@@ -12,13 +12,13 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def image_digest(image: str) -> str:
-    """The digest by which an image of a registry is pinned, or the empty text."""
+    """The digest of a pinned image (``sha256:…``), or the empty string."""
     match = _DIGEST.search(image)
     return match[0] if match else ""
 
 
 def container_image(config: bytes, name: str) -> str:
-    """Path in the dataset of a container's image, or the empty text where there is none."""
+    """Path in the dataset of a container's image, or the empty string."""
     inside = False
     for line in config.decode("utf-8", "replace").splitlines():
         section = _SECTION.match(line)

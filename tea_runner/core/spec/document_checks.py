@@ -1,4 +1,4 @@
-"""A pipeline file's fields in, what is wrong with them as a whole out; inputs are checked apart."""
+"""Checks of a pipeline file beyond the types of its fields; see ``input_checks`` for inputs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from tea_runner.core.glob.matcher import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.forbidden_variables import variable_problem
-from tea_runner.core.spec.input_checks import MOST_GLOBS, MOST_INPUTS, check_input, count_inputs
+from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
 from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
-MOST_TRIES = 100
+MAX_TRIES = 100
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _DIGEST = re.compile(
@@ -22,8 +22,8 @@ _DIGEST = re.compile(
 )
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@][A-Za-z0-9._/+=@-]{0,199}")
-#: Names with which git, DataLad and forges steer themselves.
-_STEERING = frozenset(
+#: Names that git, DataLad and forges reserve.
+_RESERVED = frozenset(
     {
         ".git",
         ".gitmodules",
@@ -52,7 +52,7 @@ _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 
 
 def check_document(form: SpecReader, filled: ParsedMapping) -> None:
-    """Say what is wrong with one pipeline."""
+    """Check one pipeline."""
     _check_name(form, filled.mapping("pipeline"))
     if "input" in filled.values and _check_count(form, filled):
         check_input(form, filled.mapping("input"))
@@ -65,7 +65,7 @@ def check_document(form: SpecReader, filled: ParsedMapping) -> None:
             "error",
             filled.place("output_branch"),
             "output_branch",
-            f"{branch[:40]!r} is no name of a branch for results",
+            f"{branch[:40]!r} cannot be the branch of the results",
             "write a name such as results",
         )
 
@@ -73,9 +73,11 @@ def check_document(form: SpecReader, filled: ParsedMapping) -> None:
 def check_file(
     form: SpecReader, documents: Sequence[Document], pipelines: Sequence[Pipeline], *, broken: bool
 ) -> list[Pipeline]:
-    """Say what is wrong between the documents of one file; gives the pipelines that remain."""
+    """Check the documents of one file against each other; returns the pipelines without duplicates."""
     if not documents and not broken:
-        form.report("error", Mark(1), "", "the file holds no pipeline", "write pipeline: name: …")
+        form.report(
+            "error", Mark(1), "", "the file contains no pipeline", "write pipeline: name: …"
+        )
     seen: dict[str, Pipeline] = {}
     for pipeline in pipelines:
         other = seen.setdefault(pipeline.name, pipeline)
@@ -84,9 +86,9 @@ def check_file(
                 "error",
                 Mark(pipeline.spec_line),
                 "pipeline.name",
-                f"two pipelines of this file are called {pipeline.name}, the other is in line "
+                f"two pipelines of this file have the name {pipeline.name}, the other in line "
                 f"{other.spec_line}",
-                "give each a name of its own",
+                "give each its own name",
             )
     return list(seen.values())
 
@@ -98,7 +100,7 @@ def _check_name(form: SpecReader, filled: ParsedMapping) -> None:
             "error",
             filled.place("name"),
             filled.key("name"),
-            f"{name[:80]!r} is no pipeline name",
+            f"{name[:80]!r} is not a valid pipeline name",
             "write 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
         )
     elif not name and "name" in filled.values:
@@ -123,7 +125,7 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
                 "error",
                 secret.mark,
                 secret.path,
-                "the secret appears nowhere",
+                "the secret is not used",
                 "write mount_path, or env_var and key",
             )
     image = filled.text("image")
@@ -132,8 +134,8 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
             "error",
             filled.place("image"),
             filled.key("image"),
-            f"image {image[:80]!r} is not given by digest, and what it names may change",
-            "write name@sha256:…, or the name of a container that datalad-container knows",
+            f"image {image[:80]!r} is not pinned by digest, so its content may change",
+            "write name@sha256:…, or the name of a container of datalad-container",
         )
     codes = filled.values.get("accept_return_code", ())
     assert isinstance(codes, tuple)
@@ -143,9 +145,9 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
                 "error",
                 filled.place("accept_return_code"),
                 filled.key("accept_return_code"),
-                f"a code is between 0 and 255, got {code}",
+                f"expected an exit code from 0 to 255, got {code}",
             )
-    for pattern in filled.texts("code")[:MOST_GLOBS]:
+    for pattern in filled.texts("code")[:MAX_GLOBS]:
         try:
             Glob(pattern)
         except GlobError as error:
@@ -155,15 +157,15 @@ def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
             "warning",
             filled.place("err_stdin"),
             filled.key("err_stdin"),
-            "err_stdin is read by err_cmd, and there is none",
+            "err_stdin has no effect without err_cmd",
             "write err_cmd, or remove it",
         )
 
 
 def _check_cmd(form: SpecReader, filled: ParsedMapping) -> None:
     key = filled.key("cmd")
-    said = any(problem.key.startswith(key) for problem in form.problems)
-    if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not said:
+    reported = any(problem.key.startswith(key) for problem in form.problems)
+    if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not reported:
         form.report(
             "error",
             filled.place("cmd"),
@@ -186,14 +188,14 @@ def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
                 "output.path needs view: pfs",
                 "with view: dataset write outputs",
             )
-        _check_place(form, text, output.place("path"), output.key("path"))
+        _check_output_path(form, text, output.place("path"), output.key("path"))
     outputs = filled.texts("outputs")
     if dataset and not outputs:
         form.report(
             "error",
             filled.place("outputs"),
             "outputs",
-            "view: dataset keeps what outputs names, and it names nothing",
+            "view: dataset needs outputs",
             'write outputs, such as ["results/$1.txt"]',
         )
     if outputs and not dataset:
@@ -205,20 +207,20 @@ def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
             "with view: pfs everything below /pfs/out is kept",
         )
     for text in outputs:
-        _check_place(form, text, filled.place("outputs"), "outputs")
+        _check_output_path(form, text, filled.place("outputs"), "outputs")
     if dataset:
         _check_placeholders(form, filled.mapping("transform"))
 
 
-def _check_place(form: SpecReader, text: str, mark: Mark, key: str) -> None:
+def _check_output_path(form: SpecReader, text: str, mark: Mark, key: str) -> None:
     parts = text.split("/")
-    wrong = [part for part in parts if part in ("", ".", "..") or part.lower() in _STEERING]
+    wrong = [part for part in parts if part in ("", ".", "..") or part.lower() in _RESERVED]
     if wrong or "\n" in text:
         form.report(
             "error",
             mark,
             key,
-            f"output path not allowed: {text!r}",
+            f"output path {text!r} is not allowed",
             "write a relative path below the pipeline's directory, such as $1",
         )
 
@@ -233,26 +235,26 @@ def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
             unknown = [
                 f for f in fields if re.split(r"[.\[]", f, maxsplit=1)[0] not in _PLACEHOLDERS
             ]
-            problem = f"there is no placeholder {{{unknown[0]}}}" if unknown else ""
+            problem = f"unknown placeholder {{{unknown[0]}}}" if unknown else ""
         if problem:
             form.report(
                 "error",
                 transform.place("cmd"),
                 transform.key("cmd"),
                 problem,
-                f"known are {', '.join(f'{{{name}}}' for name in sorted(_PLACEHOLDERS))}; "
+                f"valid are {', '.join(f'{{{name}}}' for name in sorted(_PLACEHOLDERS))}; "
                 "write {{ and }} for braces",
             )
 
 
 def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
     tries = filled.integer("datum_tries")
-    if tries is not None and not 1 <= tries <= MOST_TRIES:
+    if tries is not None and not 1 <= tries <= MAX_TRIES:
         form.report(
             "error",
             filled.place("datum_tries"),
             "datum_tries",
-            f"expected 1 to {MOST_TRIES} tries, got {tries}",
+            f"expected 1 to {MAX_TRIES} tries, got {tries}",
         )
     sets = filled.mapping("datum_set_spec")
     if "per_worker" in sets.marks and ("number" in sets.marks or "size_bytes" in sets.marks):
@@ -266,26 +268,26 @@ def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
 
 
 def _check_count(form: SpecReader, filled: ParsedMapping) -> bool:
-    """Whether the inputs are few enough to be looked at one by one."""
+    """Whether the number of inputs and globs is within the limits."""
     nodes, globs = count_inputs(filled.mapping("input"))
     globs += len(filled.mapping("transform").texts("code"))
-    if globs > MOST_GLOBS:
+    if globs > MAX_GLOBS:
         form.report(
             "error",
             filled.place("input"),
             "input",
-            f"more than {MOST_GLOBS} globs ({globs})",
-            "put some of them together with {a,b}",
+            f"{globs} globs, more than the limit of {MAX_GLOBS}",
+            "combine some of them with {a,b}",
         )
-    elif nodes > MOST_INPUTS:
+    elif nodes > MAX_INPUTS:
         form.report(
             "error",
             filled.place("input"),
             "input",
-            f"more than {MOST_INPUTS} inputs ({nodes})",
+            f"{nodes} inputs, more than the limit of {MAX_INPUTS}",
             "use fewer",
         )
-    return globs <= MOST_GLOBS and nodes <= MOST_INPUTS
+    return globs <= MAX_GLOBS and nodes <= MAX_INPUTS
 
 
 def _is_branch(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The name of an environment variable in, the reason why a pipeline may not set it out."""
+"""Environment variables that a pipeline must not set."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _PREFIXES = ("LD_", "DYLD_", "GIT_", "PACH_", "PPS_", "TEA_")
 
 
 def forbidden_variable(name: str) -> str:
-    """Why the variable is not the pipeline's to set; empty when it is."""
+    """The reason why a pipeline must not set the variable; empty if it may."""
     if name in _NAMES or name.startswith(_PREFIXES):
-        return f"variable {name} is not allowed: it is the system's own"
+        return f"variable {name} is reserved for the system"
     return ""
 
 
 def variable_problem(name: str) -> str:
-    """As :func:`forbidden_variable`, and for names that are none."""
+    """Like :func:`forbidden_variable`, and also checks that the name is valid."""
     if not _IDENTIFIER.fullmatch(name):
-        return f"variable {name!r} is not allowed: a name has letters, digits and _ only"
+        return f"variable name {name!r} is not valid: use letters, digits and _"
     return forbidden_variable(name)

@@ -1,31 +1,31 @@
-"""The inputs of a pipeline file in, what is wrong with them out: kinds, names, globs, templates."""
+"""Checks of a pipeline's inputs: kinds, names, globs and templates."""
 
 from __future__ import annotations
 
 import re
 
 from tea_runner.core.glob.matcher import Glob, GlobError, references
-from tea_runner.core.spec.fields import INPUT
 from tea_runner.core.spec.forbidden_variables import forbidden_variable
+from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 
-MOST_GLOBS = 50
-MOST_INPUTS = 200
+MAX_GLOBS = 50
+MAX_INPUTS = 200
 
 _KINDS = tuple(known.name for known in INPUT if known.support not in ("refused", "renamed"))
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def default_name(repo: str) -> str:
-    """The name of an input that was given none: the last part of its repo."""
+    """The default name of an input: the last part of its repo."""
     last = repo.strip("/").rpartition("/")[2]
     return re.sub(r"[^A-Za-z0-9_-]", "_", last) if last.strip(".") else "dataset"
 
 
 def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapping]:
-    """Say what is wrong with an input and all below it.
+    """Check an input and all inputs below it.
 
-    :returns: the names below it, for their uniqueness, each with the input that has it.
+    :returns: the inputs below it by name, to check that names are unique.
     """
     given = [kind for kind in _KINDS if kind in filled.marks]
     if len(given) != 1:
@@ -37,7 +37,7 @@ def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapp
                 filled.mark,
                 filled.path,
                 f"expected exactly one kind of input, {got}",
-                f"write one of {', '.join(_KINDS)}; put several inputs into cross, union, join or "
+                f"write one of {', '.join(_KINDS)}; combine several inputs with cross, union, join or "
                 "group",
             )
     found: dict[str, ParsedMapping] = {}
@@ -73,9 +73,9 @@ def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[
                     "error",
                     leaf.place("name" if "name" in leaf.marks else "repo"),
                     leaf.key("name"),
-                    f"two inputs of this {kind} are called {name}, the other is in line "
+                    f"two inputs of this {kind} have the name {name}, the other in line "
                     f"{other.mark.line}",
-                    "give each a name of its own",
+                    "give each its own name",
                 )
     template = {"join": "join_on", "group": "group_by"}.get(kind)
     leaves = [child.mapping("pfs") for child in children if "pfs" in child.values]
@@ -89,11 +89,11 @@ def _check_template_given(
 ) -> None:
     lacking = [leaf for leaf in leaves if not leaf.text(template)]
     if len(lacking) == len(leaves) and kind == "group":
-        return  # Everything in one datum: may well be meant.
+        return  # Everything in one datum, probably intended.
     effect = (
-        "its files go with every file that has no join_on either"
+        "its files are joined with all other files without join_on"
         if kind == "join"
-        else "its files are one group of their own"
+        else "its files form one group"
     )
     for leaf in lacking:
         form.report(
@@ -116,7 +116,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
                 filled.place(template),
                 filled.key(template),
                 f"${number} is always empty: the glob has {_counted(glob.captures)}",
-                f"put what ${number} is to be into ( ) in the glob",
+                f"enclose the part of the glob for ${number} in ( )",
             )
     repo = filled.text("repo")
     _check_repo(form, filled, repo)
@@ -126,8 +126,8 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
             "ignored",
             filled.place("branch"),
             filled.key("branch"),
-            f"branch {branch} is not looked up",
-            "files are read from the commit that was pushed, on whatever branch",
+            f"branch {branch} is ignored",
+            "files are read from the pushed commit, whatever its branch",
         )
     name = filled.text("name") or (default_name(repo) if repo else "")
     if not name:
@@ -142,7 +142,7 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
             "warning",
             filled.place(where),
             filled.key("name"),
-            f"a shell cannot read a variable called ${name}",
+            f"a shell cannot read the variable ${name}",
             f"write name: {re.sub('[^A-Za-z0-9_]', '_', name)}",
         )
     return {name: filled}
@@ -150,9 +150,9 @@ def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMappi
 
 def _name_problem(name: str) -> str:
     if name == "out":
-        return "an input cannot be called out: that is where the results go"
+        return "the name out is reserved for the results"
     if not _NAME.fullmatch(name):
-        return f"a name has 1 to 63 of A-Z a-z 0-9 _ -, got {name!r}"
+        return f"expected a name of 1 to 63 of A-Z a-z 0-9 _ -, got {name!r}"
     return forbidden_variable(name)
 
 
@@ -161,7 +161,7 @@ def _counted(captures: int) -> str:
 
 
 def count_inputs(filled: ParsedMapping) -> tuple[int, int]:
-    """How many nodes an input has, and how many of them are globs."""
+    """The number of inputs in the tree, and how many of them have a glob."""
     nodes, globs = 1, int("pfs" in filled.values)
     for kind in ("cross", "union", "join", "group"):
         for child in filled.mappings(kind):
@@ -191,7 +191,7 @@ def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
                 filled.place("repo"),
                 filled.key("repo"),
                 "repo is empty",
-                "write a path in this dataset, a pipeline's name, or . for all of it",
+                "write a path in this dataset, a pipeline's name, or . for the whole dataset",
             )
         return
     parts = repo.strip("/").split("/")
@@ -201,6 +201,6 @@ def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
             "error",
             filled.place("repo"),
             filled.key("repo"),
-            f"{repo!r} is no path in this dataset",
-            "write it from the dataset's top, such as raw/t1",
+            f"{repo!r} is not a path in this dataset",
+            "write it relative to the dataset's root, such as raw/t1",
         )

@@ -1,7 +1,7 @@
-"""The table of fields in; a JSON Schema for editors and the reference table for people, out.
+"""Generate the JSON Schema for editors and the reference page of pipeline files.
 
-Both are checked in (``docs/reference/pipeline.schema.json``, ``docs/reference/spec.md``); a test
-compares them with what is made here, and says how to write them anew.
+Both are in the repository (``docs/reference/pipeline.schema.json``, ``docs/reference/spec.md``); a
+test compares them with the generated ones and prints the command that writes them again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from tea_runner.core.glob.matcher import MAX_LENGTH
-from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
+from tea_runner.core.spec.field import Field
+from tea_runner.core.spec.fields import OLD, TOP
+from tea_runner.core.spec.input_fields import INPUT
 
 _TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _SHAPES: dict[str, dict[str, Any]] = {
@@ -53,7 +55,7 @@ def _object(fields: Sequence[Field], *, input_by_reference: bool = False) -> dic
             made = {"description": known.about, "$ref": "#/$defs/input"}
         properties[known.name] = made
         if known.camel != known.name:
-            # Pachyderm's JSON spells it so; editors need not offer both.
+            # The spelling of Pachyderm's JSON; editors need not offer both.
             properties[known.camel] = {**made, "doNotSuggest": True}
         if known.required:
             spellings.append(known)
@@ -98,14 +100,14 @@ _SUPPORT = {
 
 _GLOBS = (
     ("/", "everything, as one datum"),
-    ("*", "any characters but `/`, also none"),
-    ("**", "any characters, also `/`"),
-    ("?", "one character but `/`"),
-    ("[a-z]", "one of these; `[!a-z]` or `[^a-z]` one that is none of them, also `/`"),
+    ("*", "any number of characters except `/`"),
+    ("**", "any number of characters, including `/`"),
+    ("?", "one character except `/`"),
+    ("[a-z]", "one of these; `[!a-z]` or `[^a-z]` one other character, including `/`"),
     ("[[:digit:]]", "a class by name, as in POSIX"),
     ("{a,b*}", "one of these"),
     ("(a|b)", "one of these, captured; also `@(a|b)`"),
-    ("*(a|b)", "any number of them, captured as a whole; `+( )` at least one, `?( )` at most one"),
+    ("*(a|b)", "any number of these, captured as a whole; `+( )` at least one, `?( )` at most one"),
     ("!(a|b)", "anything but these, captured"),
     ("\\*", "the character itself"),
 )
@@ -122,7 +124,7 @@ def spec_reference() -> str:
         "Made from `tea_runner/core/spec/fields.py` by a test; do not edit.",
         "",
         "A pipeline file is called `spec.yml`, `spec.yaml` or `spec.json`.",
-        "Names may be written as here or as in Pachyderm's JSON (`datumTries`).",
+        "Field names may be written as here or as in Pachyderm's JSON (`datumTries`).",
         "Editors complete and check it with [pipeline.schema.json](pipeline.schema.json).",
         "",
         "## Pachyderm's fields",
@@ -148,12 +150,12 @@ def spec_reference() -> str:
         "| bytes | a number with a suffix: `512M` (1000s), `2Gi` (1024s) |",
         "| cpu | `2`, `0.5`, or `500m` for thousandths |",
         "",
-        "Anchors, aliases, tags and keys given twice are refused, as is a file over 64 KiB.",
+        "Anchors, aliases, tags, duplicate keys and files over 64 KiB are refused.",
         "",
         "## How globs are written",
         "",
         "A glob is matched against each file and each directory below the input's `repo`.",
-        "It must match the whole path; a directory that matches is a datum with all below it.",
+        "It must match the whole path; a matching directory is a datum with all files below it.",
         "",
         "| Written | Matches |",
         "| --- | --- |",
@@ -171,7 +173,7 @@ def spec_reference() -> str:
 def _rows(
     fields: Sequence[Field], path: str, within: Field | None = None
 ) -> Iterator[tuple[str, Field]]:
-    """Dotted path and field, depth first; what is within a field without effect has none."""
+    """Dotted path and field, depth first; fields inside an ignored field are ignored too."""
     for known in fields:
         here = f"{path}.{known.name}" if path else known.name
         if known.shape == "mappings":

@@ -1,4 +1,4 @@
-"""A pipeline file and a field's dotted path in, the line and column where it stands out."""
+"""Find the line and column of a field in a pipeline file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PART = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
 def locate(data: bytes, document: int, key: str) -> Mark:
-    """The place of *key* (such as ``input.join[0].pfs.glob``), or of the nearest that is written.
+    """The position of the field *key* (such as ``input.join[0].pfs.glob``), or of its nearest parent.
 
-    :param document: counted from 0.
+    :param document: number of the document, from 0.
     """
     documents = read_documents(data).documents
     if document >= len(documents):
@@ -48,5 +48,5 @@ def input_keys(node: Input, key: str = "input") -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    """A field's name without the capitals of Pachyderm's JSON."""
+    """The field's name, given its spelling in Pachyderm's JSON."""
     return re.sub(r"[A-Z]", lambda found: "_" + found[0].lower(), name)

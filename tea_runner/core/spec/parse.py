@@ -1,6 +1,6 @@
-"""The bytes of a pipeline file in; its pipelines, and everything that is to be said about it, out.
+"""Parse pipeline files into pipelines, with every problem's line and column.
 
-This is the only reader of pipeline files: the planner, ``lint`` and the pages say the same words.
+This is the only parser of pipeline files, so the planner, ``lint`` and the pages report the same.
 """
 
 from __future__ import annotations
@@ -21,55 +21,56 @@ from tea_runner.core.pipeline import (
     View,
 )
 from tea_runner.core.spec.document_checks import check_document, check_file
-from tea_runner.core.spec.fields import INPUT, TOP
+from tea_runner.core.spec.fields import TOP
 from tea_runner.core.spec.input_checks import default_name
+from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Problem
 from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]
 
-_KINDS = tuple(known.name for known in INPUT)
+_KINDS = tuple(field.name for field in INPUT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedSpecs:
-    """What a pipeline file says; *pipelines* holds those without an error."""
+    """The pipelines of a file without errors, and all problems."""
 
     pipelines: tuple[Pipeline, ...]
     problems: tuple[Problem, ...]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The problems that keep something from running."""
+        """The problems because of which a pipeline does not run."""
         return tuple(problem for problem in self.problems if problem.is_error)
 
 
 def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
-    """All pipelines of a file, and all of its problems, in the order of their lines.
+    """Parse a pipeline file; problems are in the order of their lines.
 
     :param path: of the file in the dataset.
     :param blob: id of the file's git blob, kept for records.
     """
-    form = SpecReader(path)
+    reader = SpecReader(path)
     found = read_documents(data)
-    for fault in found.faults:
-        form.report("error", fault.mark, fault.key, fault.message, fault.hint)
+    for problem in found.problems:
+        reader.report("error", problem.mark, problem.key, problem.message, problem.hint)
     many = len(found.documents) > 1
     pipelines = []
     for number, document in enumerate(found.documents):
-        before = len(form.problems)
-        filled = form.read_mapping(document.root, TOP)
+        before = len(reader.problems)
+        filled = reader.read_mapping(document.root, TOP)
         if isinstance(document.root, MappingNode):
-            check_document(form, filled)
-        if any(problem.is_error for problem in form.problems[before:]) or found.faults:
+            check_document(reader, filled)
+        if any(problem.is_error for problem in reader.problems[before:]) or found.problems:
             continue
         home = posixpath.dirname(path)
         if many:
             home = posixpath.join(home, _name(filled))
         pipelines.append(_pipeline(filled, document, path, blob, number, home))
-    pipelines = check_file(form, found.documents, pipelines, broken=bool(found.faults))
-    problems = sorted(form.problems, key=lambda problem: (problem.line, problem.column))
+    pipelines = check_file(reader, found.documents, pipelines, broken=bool(found.problems))
+    problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
     return ParsedSpecs(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
 
 

@@ -1,4 +1,4 @@
-"""What is to be said about a pipeline file: one sentence, its place, and what to write instead."""
+"""Problems of a pipeline file: a sentence, its position, and what to write instead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Kind = Literal["error", "deprecation", "warning", "ignored"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One remark on a pipeline file."""
+    """One problem of a pipeline file."""
 
     kind: Kind
     file: str
-    #: Counted from 1; 0 when the file as a whole is meant.
+    #: Counted from 1; 0 for the file as a whole.
     line: int = 0
     column: int = 0
     #: Dotted path of the field, such as ``input.join[0].pfs.glob``; empty for the whole file.
@@ -36,21 +36,21 @@ class Problem:
         column: int = 0,
         key: str = "",
     ) -> Problem:
-        """Something that must be mended."""
+        """A problem because of which the pipeline does not run."""
         return cls(
             kind="error", file=file, line=line, column=column, key=key, message=message, hint=hint
         )
 
     @property
     def is_error(self) -> bool:
-        """Whether the pipeline cannot run like this."""
+        """Whether the pipeline does not run because of it."""
         return self.kind == "error"
 
     @property
     def sentence(self) -> str:
-        """The message and the next step."""
+        """The message, and the next step if there is one."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        return f"{place}: {self.kind}: {self.key + ': ' if self.key else ''}{self.sentence}"
+        position = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{position}: {self.kind}: {self.key + ': ' if self.key else ''}{self.sentence}"

@@ -1,7 +1,7 @@
-"""A node and the table of fields in, typed values with their places out; problems are collected.
+"""Read YAML nodes by the table of fields into typed values with positions, and collect problems.
 
-Nothing here knows what a pipeline is; it knows how values are written, and what becomes of a field
-that this system does not carry out.
+This module handles types, unknown keys, and fields that are ignored, renamed or refused; the meaning
+of a pipeline is checked in ``document_checks`` and ``input_checks``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from tea_runner.core.spec import scalars
-from tea_runner.core.spec.fields import INPUT, OLD, TOP, Field
+from tea_runner.core.spec.field import Field
+from tea_runner.core.spec.fields import OLD, TOP
+from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.scalars import ScalarError
 from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
-MOST_SUGGESTIONS = 30
+MAX_SUGGESTIONS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedMapping:
-    """A mapping of the file as its fields' types read it; fields that were not given are absent."""
+    """A mapping of the file with typed values; fields that are not in the file are absent."""
 
     path: str
     mark: Mark
@@ -35,21 +37,21 @@ class ParsedMapping:
         return f"{self.path}.{name}" if self.path else name
 
     def place(self, name: str) -> Mark:
-        """Where a field stands, or where it would have to."""
+        """Position of a field, or of the mapping if the field is absent."""
         return self.marks.get(name, self.mark)
 
     def text(self, name: str, default: str = "") -> str:
-        """A text, or the default where it was not given."""
+        """A text, or the default if it is absent."""
         found = self.values.get(name, default)
         assert isinstance(found, str)
         return found
 
     def flag(self, name: str) -> bool:
-        """A boolean; false where it was not given."""
+        """A boolean; false if it is absent."""
         return bool(self.values.get(name, False))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of text; empty where it was not given."""
+        """A list of text; empty if it is absent."""
         found = self.values.get(name, ())
         assert isinstance(found, tuple)
         return found
@@ -61,13 +63,13 @@ class ParsedMapping:
         return found
 
     def number(self, name: str) -> float | None:
-        """Seconds or processors, or None."""
+        """A number of seconds or processors, or None."""
         found = self.values.get(name)
         assert found is None or isinstance(found, (int, float))
         return found
 
     def mapping(self, name: str) -> ParsedMapping:
-        """A mapping; an empty one where it was not given."""
+        """A mapping; empty if it is absent."""
         found = self.values.get(name)
         return (
             found
@@ -83,7 +85,7 @@ class ParsedMapping:
 
 
 class SpecReader:
-    """Reads nodes by the table and keeps all problems."""
+    """Reads the nodes of one file and collects its problems."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -91,7 +93,7 @@ class SpecReader:
         self.unknown = 0
 
     def report(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
-        """Keep a problem."""
+        """Add a problem."""
         self.problems.append(
             Problem(
                 kind=kind,
@@ -105,7 +107,7 @@ class SpecReader:
         )
 
     def read_mapping(self, node: Node, fields: Sequence[Field], path: str = "") -> ParsedMapping:
-        """The fields of a mapping."""
+        """Read the fields of a mapping."""
         filled = ParsedMapping(path, node.mark)
         if not isinstance(node, MappingNode):
             self.report("error", node.mark, path, _expected("a mapping of fields", node))
@@ -138,15 +140,15 @@ class SpecReader:
                 )
                 continue
             filled.marks[known.name] = mark
-            if not _is_nothing(value):
-                self._take(filled, known, value, mark)
+            if not _is_null(value):
+                self._read_field(filled, known, value, mark)
             elif known.required:
                 self.report(
                     "error",
                     mark,
                     filled.key(known.name),
                     f"{known.name} is empty",
-                    f"fill it in: {known.about}",
+                    f"set it: {known.about}",
                 )
         for known in fields:
             if known.required and known.name not in filled.marks and known.support != "refused":
@@ -163,10 +165,10 @@ class SpecReader:
         self, written: str, mark: Mark, filled: ParsedMapping, table: dict[str, Field]
     ) -> None:
         if written == "<<":
-            return  # said already: merge keys are refused
+            return  # reported already: merge keys are refused
         self.unknown += 1
-        if self.unknown > MOST_SUGGESTIONS or len(written) > 64:
-            # Suggestions cost time, and nobody reads so many.
+        if self.unknown > MAX_SUGGESTIONS or len(written) > 64:
+            # Suggestions take time, and this many do not help.
             self.report("error", mark, filled.path, f"unknown key {written[:64]!r}")
             return
         useful = [name for name, known in table.items() if known.support in ("works", "differs")]
@@ -179,10 +181,10 @@ class SpecReader:
         elif elsewhere := difflib.get_close_matches(written, _places(), 1, 0.65):
             hint = f"did you mean {elsewhere[0]!r} {_where(_places()[elsewhere[0]][0])}?"
         else:
-            hint = f"known here are {', '.join(_names(table))}"
+            hint = f"valid here are {', '.join(_names(table))}"
         self.report("error", mark, filled.key(written), f"unknown key {written!r}", hint)
 
-    def _take(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
+    def _read_field(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
         key = filled.key(known.name)
         if known.support in ("refused", "ignored") and _is_off(node):
             return
@@ -245,17 +247,17 @@ class SpecReader:
             self.report("error", node.mark, key, _expected("text", node))
             return None
         if "\0" in node.text:
-            self.report("error", node.mark, key, "a NUL character in the text", "remove it")
+            self.report("error", node.mark, key, "the text contains a NUL character", "remove it")
             return None
         if node.plain and not node.text:
-            self.report("error", node.mark, key, "an empty item", 'write "" for empty text')
+            self.report("error", node.mark, key, "the item is empty", 'write "" for empty text')
             return None
         if node.plain and scalars.is_pitfall(node.text):
             self.report(
                 "warning",
                 node.mark,
                 key,
-                f"{node.text} is read as text here, but not by every reader of YAML",
+                f"{node.text} is text here, but not for every YAML parser",
                 f'write "{node.text}"',
             )
         return node.text
@@ -276,18 +278,18 @@ class SpecReader:
             return None
         found = {}
         for name, value in node.values.items():
-            text = "" if _is_nothing(value) else self._text(value, f"{key}.{name}")
+            text = "" if _is_null(value) else self._text(value, f"{key}.{name}")
             if text is not None:
                 found[name] = text
         return found
 
 
-def _is_nothing(node: Node) -> bool:
+def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.is_null
 
 
 def _is_off(node: Node) -> bool:
-    """Whether a value says that the field is not used."""
+    """Whether the value disables the field."""
     if isinstance(node, ScalarNode):
         return node.text in ("", "0", "false")
     return not (node.items if isinstance(node, SequenceNode) else node.values)
@@ -305,13 +307,13 @@ def _as_list(text: str, key: str) -> str:
 def _expected(what: str, node: Node) -> str:
     got = {ScalarNode: "text", SequenceNode: "a list", MappingNode: "a mapping"}[type(node)]
     if isinstance(node, ScalarNode):
-        got = repr(node.text[:40]) if node.text else "nothing"
+        got = repr(node.text[:40]) if node.text else "an empty value"
     return f"expected {what}, got {got}"
 
 
 @cache
 def _table(fields: tuple[Field, ...]) -> dict[str, Field]:
-    """Fields by both spellings."""
+    """The fields by name, in both spellings."""
     return {name: known for known in fields for name in (known.camel, known.name)}
 
 
@@ -322,7 +324,7 @@ def _names(table: dict[str, Field]) -> list[str]:
 
 @cache
 def _places() -> dict[str, tuple[str, ...]]:
-    """Each field's name with the mappings that have it."""
+    """The dotted paths of the mappings that have a field, by the field's name."""
     found: dict[str, list[str]] = {}
 
     def walk(fields: Iterable[Field], path: str) -> None:

@@ -1,4 +1,4 @@
-"""A template's files, or a DataLad run record, in; the files of a new pipeline out."""
+"""Make the files of a new pipeline from a template or a DataLad run record."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _GLOB = re.compile(r"([][*?{}()!+@\\])")
 
 
 class ScaffoldError(UserError):
-    """No pipeline can be made of this."""
+    """The run record cannot be converted to a pipeline."""
 
 
 def fill_template(files: Mapping[str, str], *, name: str, place: str) -> dict[str, str]:
-    """The files of a template for a pipeline of this name that reads this place.
+    """Fill in a template; returns the new files by path in the dataset.
 
-    Paths are relative to the dataset.
+    :param place: path of the input in the dataset.
     """
     words = {"@NAME@": name, "@HOME@": name, "@INPUT@": _yaml(place)}
     filled = {}
@@ -35,18 +35,17 @@ def fill_template(files: Mapping[str, str], *, name: str, place: str) -> dict[st
     return filled
 
 
-#: A path of the dataset to the names in it where it is a directory, to nothing where it is a file,
-#: and to None where there is nothing.
-Look = Callable[[str], Sequence[str] | None]
+#: Returns the names in a directory of the dataset, an empty sequence for a file, None if it is missing.
+ListPath = Callable[[str], Sequence[str] | None]
 
 
 def from_record(
-    record: Mapping[str, object], *, home: str, commit: str, look: Look
+    record: Mapping[str, object], *, home: str, commit: str, look: ListPath
 ) -> tuple[dict[str, str], list[str]]:
-    """The pipeline file that does what a ``datalad run`` did, and what a person has to look at.
+    """A pipeline file that repeats a ``datalad run``, and notes on what a person has to check.
 
-    :param home: the pipeline's folder; empty for the one that holds all outputs of the record.
-    :raises ScaffoldError: when the record says too little.
+    :param home: the pipeline's directory; by default the one that contains all outputs.
+    :raises ScaffoldError: when the record is incomplete.
     """
     short, notes = commit[:12], []
     folder = str(record.get("pwd") or ".").strip("/") or "."
@@ -65,12 +64,12 @@ def from_record(
     transform: dict[str, Any] = {"cmd": words}
     if folder != ".":
         transform["working_dir"] = folder
-        notes.append(f"the command ran in {folder}; see whether its paths are right")
+        notes.append(f"the command ran in {folder}; check its paths")
     code = _code(words, folder, [*inputs, *outputs], extra, look)
     if code:
         transform["code"] = code
     if not inputs:
-        notes.append("the record names no inputs; write into input which files the command reads")
+        notes.append("the record names no inputs; add the files that the command reads to input")
     kept = _kept(outputs, home, look)
     if not kept:
         what = f"{outputs[0]} lies elsewhere" if outputs else "the record names no outputs"
@@ -96,16 +95,16 @@ def from_record(
     return {f"{home}/spec.yml": head + text}, notes
 
 
-def _home(outputs: Sequence[str], look: Look) -> str:
-    """The folder that holds all outputs; one of its own where the dataset's top does."""
+def _home(outputs: Sequence[str], look: ListPath) -> str:
+    """The directory that contains all outputs; a new one if that is the dataset's root."""
     places = [path if look(path) else posixpath.dirname(path) for path in outputs]
     if not places or any(place in ("", ".") for place in places):
         return "from-record"
     return posixpath.commonpath(places) or "from-record"
 
 
-def _kept(outputs: Sequence[str], home: str, look: Look) -> list[str]:
-    """The outputs below the home, as the pipeline file names them."""
+def _kept(outputs: Sequence[str], home: str, look: ListPath) -> list[str]:
+    """The outputs relative to the home, escaped for the pipeline file."""
     kept: list[str] = []
     for path in outputs:
         if path == home:
@@ -121,13 +120,13 @@ def _name(home: str) -> str:
 
 
 def attributes(files: Sequence[str]) -> str:
-    """Lines for ``.gitattributes`` that keep these files in git: planning reads nothing else."""
+    """Lines for ``.gitattributes`` that keep these files in git, where planning reads them."""
     names = sorted(posixpath.basename(path) for path in files)
     return "".join(f"/{name} annex.largefiles=nothing\n" for name in names)
 
 
 def _inputs(paths: Sequence[str]) -> dict[str, Any]:
-    """One datum of all paths, which may be patterns as DataLad has them."""
+    """An input with all paths, which may be DataLad's patterns, in one datum."""
     if not paths:
         return {"pfs": {"name": "all", "repo": ".", "glob": "/"}}
     leaves = []
@@ -140,9 +139,9 @@ def _inputs(paths: Sequence[str]) -> dict[str, Any]:
 
 
 def _code(
-    cmd: Sequence[str], folder: str, known: Sequence[str], extra: Sequence[str], look: Look
+    cmd: Sequence[str], folder: str, known: Sequence[str], extra: Sequence[str], look: ListPath
 ) -> list[str]:
-    """Globs of the files of the dataset that the command's words name, and of its extra inputs."""
+    """Globs of the extra inputs and of the dataset's files that the command's words name."""
     words: list[str] = []
     for word in cmd:
         try:
@@ -153,12 +152,12 @@ def _code(
     files = [path for path in found if look(path) is not None and not look(path)]
     named = [path for path in dict.fromkeys([*files, *extra]) if path not in known]
     if all(path.startswith("code/") for path in named):
-        return []  # They are seen without being named.
+        return []  # The command sees code/ by default.
     return ["/" + _escaped(path) for path in named]
 
 
 def _escaped(path: str) -> str:
-    """A glob that matches this path only."""
+    """A glob that matches only this path."""
     return _GLOB.sub(r"\\\1", path)
 
 

@@ -1,4 +1,4 @@
-"""The text of one value in, the value out: numbers, durations, amounts of memory.
+"""Parse single values: numbers, booleans, durations, amounts of bytes, processors.
 
 Each function raises :class:`ScalarError` with what was expected.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-#: Longest time that may be asked for, in seconds: 366 days.
-LONGEST = 366 * 86400
+#: Longest duration, in seconds: 366 days.
+MAX_SECONDS = 366 * 86400
 
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
@@ -29,7 +29,7 @@ _BYTES = {"": 1} | {
     for suffix, base in (("", 1000), ("i", 1024))
 }
 _BYTES["k"] = 1000
-#: What YAML 1.1 reads as something else than text: booleans, octal, base 60, dates.
+#: Plain scalars that YAML 1.1 does not read as text: booleans, octal, base 60, dates.
 _PITFALL = re.compile(
     r"(?i:y|n|yes|no|on|off|true|false)|[-+]?0[0-9_]+|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?|0[xob][0-9a-fA-F_]+"
@@ -37,11 +37,11 @@ _PITFALL = re.compile(
 
 
 class ScalarError(Exception):
-    """The text is no such value; the message says what is expected."""
+    """The text is not such a value; the message says what was expected."""
 
 
 def number(text: str) -> int:
-    """A whole number of 0 or more."""
+    """A whole number, at least 0."""
     if not _WHOLE.fullmatch(text):
         shown = text if len(text) <= 20 else f"{text[:20]}…"
         if re.fullmatch(r"0[0-9]+", text):
@@ -51,7 +51,7 @@ def number(text: str) -> int:
 
 
 def boolean(text: str) -> bool:
-    """``true`` or ``false``, and nothing else."""
+    """``true`` or ``false``."""
     if text not in ("true", "false"):
         raise ScalarError(f"expected true or false, got {text!r}")
     return text == "true"
@@ -69,9 +69,11 @@ def duration(text: str) -> float:
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     if position != len(text) or not text:
         hint = f", such as {text}s" if _WHOLE.fullmatch(text) and text != "0" else ", such as 1h30m"
-        raise ScalarError(f"expected a time with its unit (h, m, s, ms){hint}, got {shown!r}")
-    if not Decimal("0.001") <= total <= LONGEST:
-        raise ScalarError(f"a time must be between 1ms and {LONGEST // 3600}h, got {shown!r}")
+        raise ScalarError(f"expected a duration with its unit (h, m, s, ms){hint}, got {shown!r}")
+    if not Decimal("0.001") <= total <= MAX_SECONDS:
+        raise ScalarError(
+            f"a duration must be between 1ms and {MAX_SECONDS // 3600}h, got {shown!r}"
+        )
     return float(total)
 
 
@@ -98,7 +100,7 @@ def processors(text: str) -> float:
 
 
 def is_pitfall(text: str) -> bool:
-    """Whether another reader of YAML may take the unquoted text for something else than text."""
+    """Whether other YAML parsers may read the unquoted text as something other than text."""
     if _PITFALL.fullmatch(text):
         return True
     if re.fullmatch(r"[-+]?[0-9]+\.[0-9]*|[-+]?[0-9.]+[eE][-+]?[0-9]+", text):

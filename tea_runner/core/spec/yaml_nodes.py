@@ -1,10 +1,10 @@
-"""The bytes of a pipeline file in, its documents as nodes that know their line and column out.
+"""Parse YAML and JSON into trees of text nodes with their line and column.
 
-YAML is read as a tree of text: nothing becomes a number, a date or a boolean here, so that ``no``,
-``017`` and ``12:30:45`` stay what was written until the field's own type reads them.  Refused:
-anchors, aliases and tags (they can grow without bound, or name code), keys given twice, keys that
-are no text, and files too large, too deep or too many-leaved to be meant for a person.
-JSON is read in the same way; several documents may follow one another.
+Scalars stay text: nothing becomes a number, a date or a boolean here, so that ``no``, ``017`` and
+``12:30:45`` are unchanged until the field's own type parses them.  Refused are anchors, aliases and
+tags (they can grow without bound, or name code), duplicate keys, keys that are not text, and files
+that are too large, too deep or have too many values.
+JSON is parsed in the same way; a file may contain several documents.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any, Protocol
 
 import yaml
 
-LARGEST = 64 * 1024
-DEEPEST = 20
-MOST_NODES = 10_000
-MOST_DOCUMENTS = 100
+MAX_BYTES = 64 * 1024
+MAX_NESTING = 20
+MAX_NODES = 10_000
+MAX_DOCUMENTS = 100
 
-# libyaml's parser where PyYAML was built with it: the same events, a hundred times faster.
+# libyaml's parser if PyYAML was built with it: the same events, a hundred times faster.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -31,7 +31,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a file, counted from 1; column 0 is the whole line."""
+    """A position in a file, counted from 1; column 0 is the whole line."""
 
     line: int
     column: int = 0
@@ -39,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """Text as it was written; *plain* where it had no quotes."""
+    """A scalar as it was written; *plain* if it was not quoted."""
 
     mark: Mark
     text: str
@@ -47,7 +47,7 @@ class ScalarNode:
 
     @property
     def is_null(self) -> bool:
-        """Nothing, as YAML and JSON say it."""
+        """Whether it is null in YAML or JSON."""
         return self.plain and self.text in ("", "~", "null", "Null", "NULL")
 
 
@@ -61,7 +61,7 @@ class SequenceNode:
 
 @dataclass(frozen=True, slots=True)
 class MappingNode:
-    """A mapping; each key with the place where it stands."""
+    """A mapping, with the position of each key."""
 
     mark: Mark
     values: dict[str, Node] = field(default_factory=dict)
@@ -73,7 +73,7 @@ Node = ScalarNode | SequenceNode | MappingNode
 
 @dataclass(frozen=True, slots=True)
 class YamlProblem:
-    """Something that is wrong with the text itself."""
+    """A problem of the text itself."""
 
     mark: Mark
     message: str
@@ -92,22 +92,24 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What was understood, and what is wrong."""
+    """The documents of a file, and its problems."""
 
     documents: tuple[Document, ...]
-    faults: tuple[YamlProblem, ...]
+    problems: tuple[YamlProblem, ...]
 
 
 class _Stop(Exception):
+    """A problem after which parsing ends."""
+
     def __init__(self, mark: Mark, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.fault = YamlProblem(mark, message, hint)
+        self.problem = YamlProblem(mark, message, hint)
 
 
 def read_documents(data: bytes) -> Documents:
-    """All documents of a file with all faults that can be found in one pass.
+    """All documents of a file, and all problems that one pass can find.
 
-    After a fault of the syntax itself nothing more is read.
+    Parsing ends at the first syntax error.
     """
     reader = _NodeReader()
     try:
@@ -116,15 +118,15 @@ def read_documents(data: bytes) -> Documents:
             reader.line = line
             reader.read(part)
     except _Stop as stop:
-        reader.faults.append(stop.fault)
-    return Documents(tuple(reader.documents), tuple(reader.faults))
+        reader.problems.append(stop.problem)
+    return Documents(tuple(reader.documents), tuple(reader.problems))
 
 
 def _decode(data: bytes) -> str:
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         raise _Stop(
             Mark(1),
-            f"the file is larger than 64 KiB ({len(data)} bytes)",
+            f"the file has {len(data)} bytes; at most 64 KiB are allowed",
             "split it into several pipeline files",
         )
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
@@ -146,24 +148,24 @@ def _mark_at(before: str) -> Mark:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text and the lines before it; in pieces where it is JSON objects in a row."""
+    """The text with the number of lines before it; split if it is a sequence of JSON objects."""
     if not text.lstrip().startswith("{"):
         yield 0, text
         return
     decoder = json.JSONDecoder(parse_int=str)
     ends = [0]
     try:
-        # One more than is allowed is enough to say so.
-        while text[ends[-1] :].strip() and len(ends) <= MOST_DOCUMENTS + 1:
+        # One more than allowed is enough to report it.
+        while text[ends[-1] :].strip() and len(ends) <= MAX_DOCUMENTS + 1:
             start = len(text) - len(text[ends[-1] :].lstrip())
             ends.append(decoder.raw_decode(text, start)[1])
     except (ValueError, RecursionError):
-        # YAML in braces, or not JSON at all; YAML's reader says what is wrong and where.
+        # YAML flow style, or malformed JSON; the YAML parser reports the problem and its position.
         yield 0, text
         return
     for start, end in pairwise(ends):
         before = text[:start]
-        # Columns stay right: what stood before on the line becomes spaces.
+        # Spaces replace what precedes on the line, so that columns stay correct.
         indent = " " * (start - before.rfind("\n") - 1)
         part = _SURROGATES.sub(_join_surrogates, text[start:end])
         yield before.count("\n"), indent + part
@@ -174,29 +176,29 @@ def _join_surrogates(pair: re.Match[str]) -> str:
     return f"\\U{number:08x}"
 
 
-class _Place(Protocol):
-    """A mark as YAML's parsers give it, counted from 0."""
+class _YamlMark(Protocol):
+    """A position from the YAML parser, counted from 0."""
 
     line: int
     column: int
-    #: Characters before it.
+    #: Number of characters before it.
     index: int
 
 
 class _NodeReader:
-    """Events of YAML's parser into nodes; without recursion, so that depth costs nothing."""
+    """Builds nodes from the YAML parser's events, without recursion."""
 
     def __init__(self) -> None:
         self.documents: list[Document] = []
-        self.faults: list[YamlProblem] = []
+        self.problems: list[YamlProblem] = []
         self.line = 0
         self.nodes = 0
         self.stack: list[SequenceNode | MappingNode] = []
         self.keys: list[tuple[str, Mark] | None] = []
         self.paths: list[str] = []
 
-    def _mark(self, place: _Place | None) -> Mark:
-        return Mark(place.line + 1 + self.line, place.column + 1) if place else Mark(1)
+    def _mark(self, mark: _YamlMark | None) -> Mark:
+        return Mark(mark.line + 1 + self.line, mark.column + 1) if mark else Mark(1)
 
     def read(self, text: str) -> None:
         try:
@@ -205,24 +207,24 @@ class _NodeReader:
         except yaml.MarkedYAMLError as error:
             raise self._syntax(error, text) from error
         except yaml.YAMLError as error:
-            raise _Stop(Mark(1 + self.line), f"this is not YAML: {error}") from error
+            raise _Stop(Mark(1 + self.line), f"invalid YAML: {error}") from error
 
     def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> _Stop:
         place = error.problem_mark or error.context_mark
         mark = self._mark(place)
         problem = (error.problem or "cannot be read").strip()
         if "nesting depth" in problem and place:
-            # The parser looks ahead and meets a bound of its own before it tells of the first bracket:
-            # what stands before the place where it gave up is read for ours.
-            again = _NodeReader()
-            again.line = self.line
-            again.read(text[: place.index])
+            # libyaml reports its own limit before any event; parse the text before that position
+            # again to report our limit.
+            retry = _NodeReader()
+            retry.line = self.line
+            retry.read(text[: place.index])
         lines = text.split("\n")
         line = lines[place.line] if place and place.line < len(lines) else ""
         if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in problem:
-            return _Stop(mark, "a tab is used for indentation", "use spaces")
+            return _Stop(mark, "the line is indented with a tab", "use spaces")
         context = f" ({error.context.strip()})" if error.context else ""
-        return _Stop(mark, f"this is not YAML: {problem}{context}")
+        return _Stop(mark, f"invalid YAML: {problem}{context}")
 
     def _event(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -230,16 +232,16 @@ class _NodeReader:
             self.root: Node | None = None
         elif isinstance(event, yaml.DocumentEndEvent):
             root = self.root
-            if len(self.documents) >= MOST_DOCUMENTS:
+            if len(self.documents) >= MAX_DOCUMENTS:
                 raise _Stop(
-                    self.start, f"the file has more than {MOST_DOCUMENTS} documents", "split it"
+                    self.start, f"the file has more than {MAX_DOCUMENTS} documents", "split it"
                 )
             if root is not None and not (isinstance(root, ScalarNode) and root.is_null):
                 self.documents.append(Document(root.mark, root))
         elif isinstance(event, yaml.AliasEvent):
             mark = self._mark(event.start_mark)
-            self._fault(mark, f"an alias (*{event.anchor})", "write the value out")
-            self._place(ScalarNode(mark, "", plain=True))
+            self._report(mark, f"an alias (*{event.anchor})", "write the value out")
+            self._add(ScalarNode(mark, "", plain=True))
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             self.stack.pop()
             self.keys.pop()
@@ -247,12 +249,12 @@ class _NodeReader:
         elif isinstance(event, (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             self._node(event)
 
-    def _fault(self, mark: Mark, what: str, hint: str) -> None:
+    def _report(self, mark: Mark, what: str, hint: str) -> None:
         message = f"{what} is not allowed in a pipeline file"
-        self.faults.append(YamlProblem(mark, message, hint, self._path()))
+        self.problems.append(YamlProblem(mark, message, hint, self._path()))
 
     def _path(self) -> str:
-        """Dotted path of the value that is being read."""
+        """Dotted path of the current value."""
         if not self.stack:
             return ""
         node, key, path = self.stack[-1], self.keys[-1], self.paths[-1]
@@ -264,31 +266,31 @@ class _NodeReader:
     def _node(self, event: Any) -> None:
         mark = self._mark(event.start_mark)
         self.nodes += 1
-        if self.nodes > MOST_NODES:
-            raise _Stop(mark, f"the file has more than {MOST_NODES} values", "split it")
+        if self.nodes > MAX_NODES:
+            raise _Stop(mark, f"the file has more than {MAX_NODES} values", "split it")
         if event.anchor is not None:
-            self._fault(
+            self._report(
                 mark, f"an anchor (&{event.anchor})", "write the value out where it is used"
             )
         if event.tag is not None:
-            self._fault(mark, f"a tag ({event.tag})", "remove it; types follow from the field")
+            self._report(mark, f"a tag ({event.tag})", "remove it; types follow from the field")
         if isinstance(event, yaml.ScalarEvent):
-            # A plain text with a tag is text: the tag has been refused already.
-            self._place(ScalarNode(mark, event.value, plain=not event.style))
+            # A tag does not change the value: it has been refused already.
+            self._add(ScalarNode(mark, event.value, plain=not event.style))
             return
-        if len(self.stack) >= DEEPEST:
-            raise _Stop(mark, f"the file is nested deeper than {DEEPEST}", "flatten it")
+        if len(self.stack) >= MAX_NESTING:
+            raise _Stop(mark, f"the file is nested deeper than {MAX_NESTING}", "flatten it")
         node = (
             SequenceNode(mark) if isinstance(event, yaml.SequenceStartEvent) else MappingNode(mark)
         )
         path = self._path()
-        self._place(node)
+        self._add(node)
         self.stack.append(node)
         self.paths.append(path)
         self.keys.append(None)
 
-    def _place(self, node: Node) -> None:
-        """Put a node where it belongs: into the list, as a key, or as a key's value."""
+    def _add(self, node: Node) -> None:
+        """Add a node to its parent: as an item, as a key, or as the value of a key."""
         if not self.stack:
             self.root = node
             return
@@ -303,7 +305,7 @@ class _NodeReader:
         name, mark = key
         if name in parent.values:
             message = f"key {name!r} is given twice, first in line {parent.marks[name].line}"
-            self.faults.append(YamlProblem(mark, message, "keep one", self._path()))
+            self.problems.append(YamlProblem(mark, message, "keep one", self._path()))
         else:
             parent.values[name] = node
             parent.marks[name] = mark
@@ -313,5 +315,5 @@ class _NodeReader:
         if not isinstance(node, ScalarNode):
             raise _Stop(node.mark, "a key must be text, not a list or a mapping", "quote it")
         if node.text == "<<" and node.plain:
-            self._fault(node.mark, "a merge key (<<)", "write the keys out")
+            self._report(node.mark, "a merge key (<<)", "write the keys out")
         return node.text

@@ -33,25 +33,25 @@ def said(text: str) -> list[tuple[str, str, str]]:
             (
                 "error",
                 "input.pfs.name",
-                "an input cannot be called out: that is where the results go",
+                "the name out is reserved for the results",
             ),
         ),
         ("{pfs: {repo: out, name: in, glob: /}}", None),
         (
             "{pfs: {repo: a, name: 'b c', glob: /}}",
-            ("error", "input.pfs.name", "a name has 1 to 63 of A-Z a-z 0-9 _ -, got 'b c'"),
+            ("error", "input.pfs.name", "expected a name of 1 to 63 of A-Z a-z 0-9 _ -, got 'b c'"),
         ),
         (
             "{pfs: {repo: a, name: GIT_DIR, glob: /}}",
             (
                 "error",
                 "input.pfs.name",
-                "variable GIT_DIR is not allowed: it is the system's own",
+                "variable GIT_DIR is reserved for the system",
             ),
         ),
         (
             "{pfs: {repo: sub-01, glob: /}}",
-            ("warning", "input.pfs.name", "a shell cannot read a variable called $sub-01"),
+            ("warning", "input.pfs.name", "a shell cannot read the variable $sub-01"),
         ),
         (
             "{pfs: {repo: a, glob: /, commit: abc}}",
@@ -68,7 +68,7 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ),
         (
             "{pfs: {repo: a, glob: /, branch: dev}}",
-            ("ignored", "input.pfs.branch", "branch dev is not looked up"),
+            ("ignored", "input.pfs.branch", "branch dev is ignored"),
         ),
         ("{pfs: {repo: a, glob: /, branch: main}}", None),
         (
@@ -81,15 +81,15 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ),
         (
             "{pfs: {repo: ../b, glob: /}}",
-            ("error", "input.pfs.repo", "'../b' is no path in this dataset"),
+            ("error", "input.pfs.repo", "'../b' is not a path in this dataset"),
         ),
         (
             "{pfs: {repo: a//b, glob: /}}",
-            ("error", "input.pfs.repo", "'a//b' is no path in this dataset"),
+            ("error", "input.pfs.repo", "'a//b' is not a path in this dataset"),
         ),
         (
             "{pfs: {repo: .git/x, glob: /}}",
-            ("error", "input.pfs.repo", "'.git/x' is no path in this dataset"),
+            ("error", "input.pfs.repo", "'.git/x' is not a path in this dataset"),
         ),
         ("{pfs: {repo: ./a, glob: /}}", None),
         ("{pfs: {repo: ., glob: /}}", None),
@@ -129,7 +129,7 @@ def said(text: str) -> list[tuple[str, str, str]]:
             (
                 "warning",
                 "input.join[1].pfs.join_on",
-                "no join_on: its files go with every file that has no join_on either",
+                "no join_on: its files are joined with all other files without join_on",
             ),
         ),
     ],
@@ -150,7 +150,7 @@ def test_names_must_differ(kind: str) -> None:
     keys = ["input.%s[1].pfs.name", "input.%s[1].union[0].pfs.name"]
     for other, key in zip([one, f"{{union: [{one}]}}"], keys, strict=True):
         found = said(f"{{{kind}: [{one}, {other}]}}")
-        expected = f"two inputs of this {kind} are called a, the other is in line 3"
+        expected = f"two inputs of this {kind} have the name a, the other in line 3"
         assert [("error", key % kind, expected)] == found
 
 
@@ -162,7 +162,7 @@ def test_siblings_of_a_union_may_share_a_name() -> None:
 def test_too_many_globs() -> None:
     """More than fifty are refused with their number."""
     one = "{pfs: {repo: a, glob: /}}"
-    expected = ("error", "input", "more than 50 globs (51)")
+    expected = ("error", "input", "51 globs, more than the limit of 50")
     assert [] == said(f"{{union: [{', '.join([one] * 50)}]}}")
     assert [expected] == said(f"{{union: [{', '.join([one] * 51)}]}}")
 

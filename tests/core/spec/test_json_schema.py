@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.spec.fields import INPUT, TOP, Field
+from tea_runner.core.spec.field import Field
+from tea_runner.core.spec.fields import TOP
+from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.json_schema import json_schema, spec_reference
 from tea_runner.core.spec.parse import parse_specs
 

@@ -246,7 +246,7 @@ def test_all_problems_are_said_at_once() -> None:
     assert ["edges"] == [pipeline.name for pipeline in parsed.pipelines]
     assert [
         "p/spec.yml:2:1: error: comand: unknown key 'comand'; did you mean 'cmd' in transform?",
-        "p/spec.yml:3:23: error: transform.lazy: unknown key 'lazy'; known here are cmd, stdin, "
+        "p/spec.yml:3:23: error: transform.lazy: unknown key 'lazy'; valid here are cmd, stdin, "
         "err_cmd, err_stdin, accept_return_code, env, working_dir, image, code, network, "
         "secrets",
         "p/spec.yml:4:14: error: input.pfs.repo: repo is missing; add repo: (where the files are)",
@@ -262,19 +262,19 @@ def test_all_problems_are_said_at_once() -> None:
         ("cmd: [a]", ("error", "cmd", "unknown key 'cmd'; it belongs in transform")),
         ("join_on: x", ("error", "join_on", "unknown key 'join_on'; it belongs in input.pfs")),
         ("trust: protected", ("error", "trust", "unknown key 'trust'")),
-        ("salt: no", ("warning", "salt", "no is read as text here, but not by every reader")),
-        ("salt: 017", ("warning", "salt", "017 is read as text here")),
-        ("salt: 12:30:45", ("warning", "salt", "12:30:45 is read as text here")),
+        ("salt: no", ("warning", "salt", "no is text here, but not for every YAML parser")),
+        ("salt: 017", ("warning", "salt", "017 is text here")),
+        ("salt: 12:30:45", ("warning", "salt", "12:30:45 is text here")),
         ("salt: [a]", ("error", "salt", "expected text, got a list")),
-        ('salt: "\\0"', ("error", "salt", "a NUL character in the text")),
+        ('salt: "\\0"', ("error", "salt", "the text contains a NUL character")),
         ("datum_tries: 017", ("error", "datum_tries", "expected a whole number without a leading")),
         ("datum_tries: 0", ("error", "datum_tries", "expected 1 to 100 tries, got 0")),
-        ("datum_timeout: 90", ("error", "datum_timeout", "expected a time with its unit")),
-        ("job_timeout: 0s", ("error", "job_timeout", "a time must be between 1ms and 8784h")),
+        ("datum_timeout: 90", ("error", "datum_timeout", "expected a duration with its unit")),
+        ("job_timeout: 0s", ("error", "job_timeout", "a duration must be between 1ms and 8784h")),
         ("autoscaling: true", ("ignored", "autoscaling", "autoscaling has no effect; workers are")),
         (
             "podPatch: x",
-            ("ignored", "pod_patch", "pod_patch has no effect; there is no Kubernetes"),
+            ("ignored", "pod_patch", "pod_patch has no effect; tea-runner does not"),
         ),
         ("pod_spec: x", ("deprecation", "pod_spec", "pod_spec has no effect")),
         (
@@ -288,13 +288,19 @@ def test_all_problems_are_said_at_once() -> None:
             ("error", "datum_set_spec.per_worker", "per_worker cannot"),
         ),
         ("view: both", ("error", "view", "expected pfs or dataset, got 'both'")),
-        ("view: dataset", ("error", "outputs", "view: dataset keeps what outputs names")),
+        ("view: dataset", ("error", "outputs", "view: dataset needs outputs")),
         ("outputs: [a]", ("error", "outputs", "outputs needs view: dataset")),
-        ("output: {path: ..}", ("error", "output.path", "output path not allowed: '..'")),
-        ("output: {path: /}", ("error", "output.path", "output path not allowed: '/'")),
-        ("output: {path: .}", ("error", "output.path", "output path not allowed: '.'")),
-        ("output: {path: .github/$1}", ("error", "output.path", "output path not allowed")),
-        ("output: {path: a/.GIT/b}", ("error", "output.path", "output path not allowed")),
+        ("output: {path: ..}", ("error", "output.path", "output path '..' is not allowed")),
+        ("output: {path: /}", ("error", "output.path", "output path '/' is not allowed")),
+        ("output: {path: .}", ("error", "output.path", "output path '.' is not allowed")),
+        (
+            "output: {path: .github/$1}",
+            ("error", "output.path", "output path '.github/$1' is not allowed"),
+        ),
+        (
+            "output: {path: a/.GIT/b}",
+            ("error", "output.path", "output path 'a/.GIT/b' is not allowed"),
+        ),
         ("output_branch: results", ("ignored", "output_branch", "output_branch has no effect; ")),
         (
             "resource_limits: {memory: 2Gb}",
@@ -332,12 +338,15 @@ def test_names_of_pipelines(name: str, fine: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ("", "the file holds no pipeline")),
-        ("# nothing", ("", "the file holds no pipeline")),
+        ("", ("", "the file contains no pipeline")),
+        ("# nothing", ("", "the file contains no pipeline")),
         ("- a", ("", "expected a mapping of fields, got a list")),
         ("a", ("", "expected a mapping of fields, got 'a'")),
         ("pipeline: x", ("pipeline", "expected a mapping of fields, got 'x'")),
-        (MINIMAL + "---\n" + MINIMAL, ("pipeline.name", "two pipelines of this file are called")),
+        (
+            MINIMAL + "---\n" + MINIMAL,
+            ("pipeline.name", "two pipelines of this file have the name"),
+        ),
     ],
 )
 def test_files_that_are_no_pipelines(text: str, expected: tuple[str, str]) -> None:

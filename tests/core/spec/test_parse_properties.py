@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.core.spec.fields import PFS, TOP, TRANSFORM, Field
+from tea_runner.core.spec.field import Field
+from tea_runner.core.spec.fields import TOP, TRANSFORM
+from tea_runner.core.spec.input_fields import PFS
 from tea_runner.core.spec.parse import parse_specs
 
 LISTING = Listing(["a/b.txt", "a/c.txt", "d.txt"])
