@@ -12,8 +12,8 @@ import redis
 
 from tea_runner.core.planning.plan import decide
 from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
-from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host import process
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
@@ -160,14 +160,14 @@ def test_an_unchanged_tree_is_not_read_again(lab: Lab) -> None:
     """A commit that touches nothing matched costs the commit and the trees on the way to the change."""
     repository = lab.site().repository(lab.name)
     repository.refresh()
-    memory = PlanningCache()
+    planner = IncrementalPlanner()
 
     def reads() -> int:
         before = repository.objects.reads
         commit = repository.tip("main")
         assert commit is not None
-        tip = open_commit(repository.objects, commit, memory)
-        planned = make_plan(repository, tip, failures=lambda _: {})
+        tip = open_commit(repository.objects, commit, planner.cache)
+        planned = make_plan(repository, tip, failures=lambda _: {}, planner=planner)
         assert ["settled"] == [plan.state for plan in planned.plan.pipelines]
         return repository.objects.reads - before
 
@@ -210,7 +210,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         sizes.append(len(keyed))
         return decide(pipeline, keyed, *args, **how)
 
-    monkeypatch.setattr("tea_runner.flow.make_plan.decide", decided)
+    monkeypatch.setattr("tea_runner.flow.key_lookup.decide", decided)
     site = lab.site()
     planner, worker = BranchPlanner(site), JobWorker(site, "one")
 

@@ -17,6 +17,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.host.gc_tuning import gc_paused
@@ -40,17 +41,17 @@ class _OpenDataset:
     """A repository, and the facts of its commits that stay in memory."""
 
     repository: ForgeDataset
-    cache: PlanningCache
+    planner: IncrementalPlanner
 
     def evict_unused(self) -> None:
         """Free what the last plan did not use."""
         self.repository.objects.evict()
-        self.cache.evict_unused()
+        self.planner.evict_unused()
 
     def close(self) -> None:
         """End the processes of the repository."""
         self.repository.close()
-        self.cache.forget()
+        self.planner.clear()
 
 
 class BranchPlanner:
@@ -112,7 +113,9 @@ class BranchPlanner:
 
     def _open(self, name: str) -> _OpenDataset:
         cache = PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
-        return _OpenDataset(repository=self._site.repository(name), cache=cache)
+        return _OpenDataset(
+            repository=self._site.repository(name), planner=IncrementalPlanner(cache)
+        )
 
     def _advance(self, name: str, branch: str, token: str, *, pushed: bool) -> AdvanceResult | None:
         """Plan the branch once.
@@ -131,7 +134,7 @@ class BranchPlanner:
             dataset=repository,
             queue=self._site.jobs,
             who=self._site.author,
-            cache=dataset.cache,
+            planner=dataset.planner,
             throughput=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),
         )

@@ -23,8 +23,8 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
 from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
-from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.step_hook import reached, step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
@@ -73,7 +73,7 @@ class JobRunner:
     def __init__(self, repository: GitDataset, dependencies: WorkerDependencies) -> None:
         self.repository = repository
         self._dependencies = dependencies
-        self._cache = PlanningCache()
+        self._planner = IncrementalPlanner()
         self._inputs: dict[tuple[str, str, object], PipelineInputs] = {}
         self._attributes = Attributes(repository.repository, dependencies.scratch.path)
 
@@ -195,7 +195,7 @@ class JobRunner:
             pipeline = tip.pipelines.find(job.pipeline)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            inputs = derive_inputs(tip, pipeline)
+            inputs = self._planner.derive_inputs(tip, pipeline)
             if len(self._inputs) >= _CACHED_INPUTS:
                 self._inputs.clear()
             self._inputs[job.commit, job.pipeline, job.pins] = inputs
@@ -218,7 +218,7 @@ class JobRunner:
         return open_commit(
             self.repository.objects,
             job.commit,
-            self._cache,
+            self._planner.cache,
             subdatasets=self.repository.subdatasets,
             pins=dict(job.pins),
         )
@@ -255,13 +255,13 @@ class JobRunner:
     def evict_unused(self) -> None:
         """Free what the last job did not use."""
         self.repository.objects.evict()
-        self._cache.evict_unused()
+        self._planner.evict_unused()
 
     def close(self) -> None:
         """End the processes of the repository."""
         self._attributes.close()
         self.repository.close()
-        self._cache.forget()
+        self._planner.clear()
         self._inputs.clear()
 
 

@@ -13,8 +13,8 @@ from benchmarks.stand import Stand
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.settle import finish, settle
 from tea_runner.host import process
@@ -46,12 +46,12 @@ class Commits:
         annexed_tree(self.stand.bare, n, extra={"sizes/spec.yml": SPEC})
         repository = self.stand.site().repository(self.stand.name)
         repository.refresh()
-        memory = PlanningCache()
-        self._ours(book, ALL.format(n=n), repository, memory, goal=2 * floor)
+        planner = IncrementalPlanner()
+        self._ours(book, ALL.format(n=n), repository, planner, goal=2 * floor)
         for _ in range(3):
             self._add(self.stand.bare, self._next())
             repository.refresh()
-            self._ours(book, ONE.format(n=n), repository, memory, goal=0.03)
+            self._ours(book, ONE.format(n=n), repository, planner, goal=0.03)
         repository.close()
 
     def _next(self) -> int:
@@ -68,9 +68,15 @@ class Commits:
         )
 
     def _ours(
-        self, book: Book, work: str, repository: ForgeDataset, memory: PlanningCache, *, goal: float
+        self,
+        book: Book,
+        work: str,
+        repository: ForgeDataset,
+        planner: IncrementalPlanner,
+        *,
+        goal: float,
     ) -> None:
-        written, pushed = self._settle(repository, memory)
+        written, pushed = self._settle(repository, planner)
         book.add(
             work, "tea-runner", written, goal=goal, note="compose, write, with git-annex branch"
         )
@@ -81,9 +87,9 @@ class Commits:
             note="both branches, checked by the forge's git",
         )
 
-    def _settle(self, repository: ForgeDataset, memory: PlanningCache) -> tuple[float, float]:
+    def _settle(self, repository: ForgeDataset, planner: IncrementalPlanner) -> tuple[float, float]:
         """Seconds from a plan in which all is known to the commit, and until it is pushed."""
-        planned = self._plan(repository, memory)
+        planned = self._plan(repository, planner)
         tip, plan = planned.tip, planned.plan.pipelines[0]
         work = planned.works[plan.pipeline.name]
         results = {
@@ -129,15 +135,18 @@ class Commits:
         repository.publish = publish  # type: ignore[method-assign]
         # As a planner does: what it has published is what it begins with the next time.
         repository.refresh()
-        assert self._plan(repository, memory).plan.pipelines[0].state == "settled"
+        assert self._plan(repository, planner).plan.pipelines[0].state == "settled"
         return written, seconds
 
     @staticmethod
-    def _plan(repository: ForgeDataset, memory: PlanningCache) -> PlannedCommit:
+    def _plan(repository: ForgeDataset, planner: IncrementalPlanner) -> PlannedCommit:
         commit = repository.tip("main")
         assert commit is not None
         return make_plan(
-            repository, open_commit(repository.objects, commit, memory), failures=lambda _: {}
+            repository,
+            open_commit(repository.objects, commit, planner.cache),
+            failures=lambda _: {},
+            planner=planner,
         )
 
     def _floor(self, book: Book) -> float:

@@ -11,8 +11,7 @@ from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
 from tea_runner.flow.commit_view import open_commit
-from tea_runner.flow.pipeline_inputs import derive_inputs
-from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.incremental import IncrementalPlanner
 from workers.provision import wanted_keys
 
 SEEN = "10 of 10,000 files, dataset seen before"
@@ -54,14 +53,14 @@ class Fetches:
             if work == UNSEEN:
                 shutil.rmtree(state / "mirrors", ignore_errors=True)
                 repository = self.stand.site(host).repository(self.stand.name)
-                memory = PlanningCache()
+                planner = IncrementalPlanner()
             commit = self.stand.head()
             before = _size(state)
             began = time.perf_counter()
             repository.refresh()
-            tip = open_commit(repository.objects, commit, memory)
+            tip = open_commit(repository.objects, commit, planner.cache)
             pipeline = next(p for p in tip.pipelines if p.home == f"s{self.group}")
-            found = derive_inputs(tip, pipeline)
+            found = planner.derive_inputs(tip, pipeline)
             views = [found.view(datum) for datum in found.datums]
             keys = wanted_keys(found, views, tip)[""]
             places = repository.prepared_annex().get(keys)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.workloads.plan import make
-from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
@@ -24,8 +24,8 @@ def main(settings: str, name: str) -> None:
     repository = site.repository(name)
     # Let the kernel begin to count the peak anew (proc_pid_clear_refs(5)).
     Path("/proc/self/clear_refs").write_text("5")
-    before, memory = _peak(), PlanningCache()
-    planned = make(repository, memory)
+    before, planner = _peak(), IncrementalPlanner()
+    planned = make(repository, planner)
     grown = _peak() - before
     assert planned.plan.pipelines[0].state == "settled"
     repository.close()

@@ -13,6 +13,7 @@ from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import edited_files
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
@@ -30,13 +31,13 @@ transform: {cmd: [sh, -c, "true"]}
 """
 
 
-def make(repository: ForgeDataset, memory: PlanningCache) -> PlannedCommit:
+def make(repository: ForgeDataset, planner: IncrementalPlanner) -> PlannedCommit:
     """The plan of the main branch, made as the planner makes it."""
     commit = repository.tip("main")
     assert commit is not None
-    tip = open_commit(repository.objects, commit, memory)
+    tip = open_commit(repository.objects, commit, planner.cache)
     with gc_paused():
-        return make_plan(repository, tip, failures=lambda _: {})
+        return make_plan(repository, tip, failures=lambda _: {}, planner=planner)
 
 
 class Plans:
@@ -80,9 +81,9 @@ class Plans:
         """From nothing, then after a change, then the floor of both."""
         n = self.count
         repository = self.stand.site().repository(self.stand.name)
-        memory = PlanningCache()
+        planner = IncrementalPlanner()
         began = time.perf_counter()
-        planned = make(repository, memory)
+        planned = make(repository, planner)
         seconds = time.perf_counter() - began
         assert planned.plan.pipelines[0].state == "settled"
         goal = 1.6 * n / 100_000
@@ -102,7 +103,7 @@ class Plans:
             self._commit(link(file_path(number), number + self._changes * n))
             repository.refresh()
             began = time.perf_counter()
-            planned = make(repository, memory)
+            planned = make(repository, planner)
             book.add(
                 CHANGE.format(n=n),
                 "tea-runner",
@@ -113,7 +114,7 @@ class Plans:
             assert planned.plan.pipelines[0].counts["run"] == 1
             self._commit(link(file_path(number), number))
             repository.refresh()
-            make(repository, memory)
+            make(repository, planner)
         repository.close()
         self._floor(book)
 

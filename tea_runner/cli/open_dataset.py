@@ -15,9 +15,9 @@ from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
 
@@ -29,7 +29,7 @@ class OpenDataset:
     context: Context
     clone: CloneDataset
     queue: LocalQueue
-    memory: PlanningCache
+    planner: IncrementalPlanner
 
     def tip(self, at: str = "HEAD") -> CommitView:
         """A commit by its name.
@@ -46,7 +46,7 @@ class OpenDataset:
                 raise NotFound("this dataset has no commit yet; save something: datalad save")
             raise NotFound(f"there is no commit {at}; git log --oneline lists them")
         return open_commit(
-            self.clone.objects, commit, self.memory, subdatasets=self.clone.subdatasets
+            self.clone.objects, commit, self.planner.cache, subdatasets=self.clone.subdatasets
         )
 
     def plan(
@@ -63,6 +63,7 @@ class OpenDataset:
                 failures=lambda keys: self.queue.failures("", keys),
                 only=only,
                 forced=forced,
+                planner=self.planner,
             )
 
     def advancer(
@@ -73,7 +74,7 @@ class OpenDataset:
             dataset=self.clone,
             queue=self.queue,
             who=self.context.site.author,
-            cache=self.memory,
+            planner=self.planner,
             only=only,
             recompute_requests=requests,
         )
@@ -90,7 +91,7 @@ def open_dataset(context: Context) -> OpenDataset:
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
         raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
     return OpenDataset(
-        context, context.site.clone(context.directory), LocalQueue(), PlanningCache()
+        context, context.site.clone(context.directory), LocalQueue(), IncrementalPlanner()
     )
 
 

@@ -19,8 +19,8 @@ from tea_runner.flow import recompute
 from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
     Published,
@@ -44,7 +44,7 @@ class BranchAdvancer:
     queue: JobQueue
     #: Author and committer of results commits, ``Name <address>``.
     who: str
-    cache: PlanningCache = field(default_factory=PlanningCache)
+    planner: IncrementalPlanner = field(default_factory=IncrementalPlanner)
     #: Names of the pipelines to plan; all when empty.
     only: Sequence[str] = ()
     #: Throughput of a pipeline's datums, where it is known.
@@ -129,7 +129,7 @@ class _Advance:
     def plan(self, commit: str) -> PlannedCommit:
         """The plan of a commit, with tracked subdatasets at the tips of their own branches."""
         links, objects = self._dataset.subdatasets, self._dataset.objects
-        cache = self._advancer.cache
+        cache = self._advancer.planner.cache
         tip = open_commit(objects, commit, cache, subdatasets=links)
         with contextlib.suppress(UserError):
             pins = moved(tip)
@@ -144,9 +144,10 @@ class _Advance:
             missing=lambda keys: self._missing(commit, keys),
             only=self._advancer.only,
             forced=self._pending,
-            hopeless=self._unreadable,
-            judged=self._compared,
+            unreadable=self._unreadable,
+            compared=self._compared,
             scope=self._scope,
+            planner=self._advancer.planner,
         )
 
     def _missing(self, commit: str, keys: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from tea_runner.core.planning.result_freshness import (
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.make_plan import lost_datums
+from tea_runner.flow.make_plan import missing_outputs
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 
@@ -51,7 +51,7 @@ def _freshness(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> 
         )
     before = read_manifest(tip.tree, pipeline.home)
     datums = datum_freshness(
-        inputs.keyed, inputs.shared, before, lost_datums(tip, pipeline, before)
+        inputs.keyed, inputs.shared, before, missing_outputs(tip, pipeline, before)
     )
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 

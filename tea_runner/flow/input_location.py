@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypedDict
 
 from tea_runner.core.datums.listing import Listing
 from tea_runner.core.datums.view import FileFact, Source
-from tea_runner.core.errors import OutsideError, SpecError, UserError
-from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, differences, lookup, walk_tree
+from tea_runner.core.errors import SpecError, UserError
+from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.read_manifest import read_manifest
 
 _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
-#: More changes than these are not followed one by one.
-_FEW = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +32,6 @@ class InputLocation:
     #: What tells one content from another there.
     algorithm: str
     tip: CommitView = field(compare=False, repr=False)
-
-
-class FileChanges(TypedDict):
-    """Files of a spot that went, came, or have other content."""
-
-    gone: list[str]
-    come: list[str]
-    changed: list[str]
 
 
 def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocation:
@@ -87,37 +75,10 @@ def list_files(spot: InputLocation) -> list[str]:
     if spot.pipeline:
         names = sorted(read_manifest(spot.tip.tree, spot.prefix).paths, key=_byte_order)
         return [name for name in names if spot.tree and lookup(read, spot.tree, name)]
-    return [path for path, entry in walk_tree(read, spot.tree) if _is_data(spot, path, entry)]
+    return [path for path, entry in walk_tree(read, spot.tree) if is_data(spot, path, entry)]
 
 
-def file_changes(before: InputLocation, after: InputLocation) -> FileChanges | None:
-    """What differs between two spots; None where they are not the same place, or it is too much."""
-    same_objects = before.tip.tree.objects is after.tip.tree.objects
-    if before.pipeline or _place(before) != _place(after) or not same_objects:
-        return None
-    try:
-        different = list(
-            islice(differences(after.tip.tree.objects.tree, before.tree, after.tree), _FEW + 1)
-        )
-    except OutsideError:  # the former tree was pushed away, and its objects are gone
-        return None
-    if len(different) > _FEW:
-        return None
-    found = FileChanges(gone=[], come=[], changed=[])
-    for path, old, new in different:
-        was, lives = _is_data(before, path, old), _is_data(after, path, new)
-        if was and lives:
-            found["changed"].append(path)
-        elif was or lives:
-            found["gone" if was else "come"].append(path)
-    return found
-
-
-def _place(spot: InputLocation) -> tuple[str, str, tuple[str, ...], str, str]:
-    return spot.prefix, spot.dataset, spot.skip, spot.pipeline, spot.algorithm
-
-
-def _is_data(spot: InputLocation, path: str, entry: TreeEntry | None) -> bool:
+def is_data(spot: InputLocation, path: str, entry: TreeEntry | None) -> bool:
     """Not files of git itself, which are nobody's data, nor another pipeline's results."""
     if entry is None or entry.mode == SUBMODULE:
         return False

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, can_edit_datums, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.datums.keys import KeyBase, VisibleFile, combined_digest, key_base, key_maker
 from tea_runner.core.datums.listing import Listing
@@ -25,7 +23,6 @@ from tea_runner.core.spec.datalad_containers import container_image, image_diges
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import (
     InputLocation,
-    file_changes,
     list_files,
     locate_input,
     make_source,
@@ -35,27 +32,29 @@ from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_pipelines import SPEC_NAMES
 
 _NOTHING = Manifest()
-#: More steps than these are not followed one by one.
-_FEW = 1000
 
 
-class ChangesSince(NamedTuple):
-    """How a work came to be from the one of this stamp: steps, and the datums that they touched."""
-
-    stamp: object
-    edits: tuple[DatumEdit, ...]
-    fresh: Mapping[str, KeyedDatum]
-
-
-class _Numbers:
-    """Where each label stands among keyed datums; made when it is asked first."""
+class LabelIndex:
+    """The position of each label among keyed datums, computed at its first use."""
 
     def __init__(self, keyed: Sequence[KeyedDatum]) -> None:
         self.keyed = keyed
 
     @cached_property
-    def by_label(self) -> dict[str, int]:
+    def positions(self) -> Mapping[str, int]:
+        """Label to position."""
         return {item.label: number for number, item in enumerate(self.keyed)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedInputs:
+    """What all datums of a pipeline share, and so all of their keys."""
+
+    base: KeyBase
+    #: Files of the dataset that the command sees besides its inputs.
+    code: tuple[str, ...] = ()
+    #: Path of the container's image, if it is a file of the dataset; else empty.
+    image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,36 +66,31 @@ class PipelineInputs:
     locations: tuple[InputLocation, ...]
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
+    #: The datums with their keys; the same object as long as no datum and no key changes.
     keyed: tuple[KeyedDatum, ...]
-    #: Files of the dataset that the command sees besides its inputs.
+    #: See :class:`SharedInputs`.
     code: tuple[str, ...] = ()
-    #: The file of the dataset that is the container's image, if one is.
     image: str = ""
-    #: ``propagation_spec.never``: digest of all that may start work; empty where everything may.
+    #: With ``propagation_spec.never``: digest of the inputs that may start jobs; else empty.
     trigger: str = ""
-    #: Equal for equal datums and keys.
-    stamp: object = field(default_factory=object)
-    #: The steps from the work that was settled last, where they are known.
-    since: ChangesSince | None = None
-    #: Where each datum stands; the same as long as the datums are.
-    numbers: _Numbers = field(default_factory=lambda: _Numbers(()), compare=False, repr=False)
+    #: Some of the datums, found without the index.
+    by_label: Mapping[str, tuple[Datum, KeyedDatum]] = field(default_factory=dict, compare=False)
+    index: LabelIndex = field(default_factory=lambda: LabelIndex(()), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.numbers.keyed is not self.keyed:
-            object.__setattr__(self, "numbers", _Numbers(self.keyed))
+        if self.index.keyed is not self.keyed:
+            object.__setattr__(self, "index", LabelIndex(self.keyed))
 
     @property
     def parts(self) -> dict[str, str]:
-        """What the manifest remembers of what all keys share, and of what may start work."""
+        """The parts of the keys that the manifest records, to tell later why a key changed."""
         return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
 
     def find(self, label: str) -> tuple[Datum, KeyedDatum] | None:
-        """The datum of a label and its key; where few have changed, all are not looked through."""
-        if self.since is not None and label in self.since.fresh:
-            edits = reversed(self.since.edits)
-            datum = next(edit.datum for edit in edits if edit.datum.label == label)
-            return datum, self.since.fresh[label]
-        number = self.numbers.by_label.get(label)
+        """The datum of a label and its key; None when there is none."""
+        if label in self.by_label:
+            return self.by_label[label]
+        number = self.index.positions.get(label)
         return None if number is None else (self.datums[number], self.keyed[number])
 
     def datum(self, label: str) -> Datum:
@@ -133,37 +127,61 @@ def derive_inputs(
 ) -> PipelineInputs:
     """The pipeline's datums with their keys.
 
-    :param before: the manifest at the tip, where the caller has it: texts that it has are not kept twice.
+    :param before: the manifest at the commit; its texts are shared rather than kept twice.
     :raises UserError: when an input names nothing, or has content without a hash.
     """
-    spots = tuple(locate_input(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
+    locations = locate_inputs(tip, pipeline)
+    return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
+
+
+def locate_inputs(tip: CommitView, pipeline: Pipeline) -> tuple[InputLocation, ...]:
+    """Where each input of the pipeline is.
+
+    :raises UserError: when an input names nothing.
+    """
+    return tuple(locate_input(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
+
+
+def shared_inputs(tip: CommitView, pipeline: Pipeline) -> SharedInputs:
+    """The parts of the keys that do not depend on the datum.
+
+    :raises UserError: when a file cannot be an input, or there is no such container.
+    """
     code = _code(tip, pipeline)
     image, identity = environment_of(tip, pipeline)
-    every = tip.tree.origin if pipeline.reprocess == "every_job" else ""
-    shared = key_base(pipeline, identity, [seen for _, seen in code], push=every)
-    known = tip.tree.cache.works.get(pipeline.name)
-    if known is not None and (known.pipeline, known.shared) != (pipeline, shared):
-        known = None
-    work = _followed(tip, known, spots) if known is not None else None
-    if work is None:
-        sources = tuple(make_source(spot, Listing(list_files(spot))) for spot in spots)
-        listings = {number: source.listing for number, source in enumerate(sources)}
-        datums = enumerate_datums(pipeline, listings)
-        work = PipelineInputs(
-            pipeline=pipeline,
-            shared=shared,
-            locations=spots,
-            sources=sources,
-            datums=datums,
-            keyed=tuple(_keyed(tip, pipeline, shared, datums, sources, before)),
-            trigger=_trigger(tip, pipeline, datums, sources, shared),
-        )
-    work = replace(work, code=tuple(path for path, _ in code), image=image)
-    tip.tree.cache.works[pipeline.name] = work
-    return work
+    push = tip.tree.origin if pipeline.reprocess == "every_job" else ""
+    return SharedInputs(
+        base=key_base(pipeline, identity, [seen for _, seen in code], push=push),
+        code=tuple(path for path, _ in code),
+        image=image,
+    )
 
 
-def _keyed(
+def list_datums(
+    tip: CommitView,
+    pipeline: Pipeline,
+    locations: tuple[InputLocation, ...],
+    shared: SharedInputs,
+    before: Manifest,
+) -> PipelineInputs:
+    """All datums of located inputs, with their keys."""
+    sources = tuple(make_source(each, Listing(list_files(each))) for each in locations)
+    listings = {number: source.listing for number, source in enumerate(sources)}
+    datums = enumerate_datums(pipeline, listings)
+    return PipelineInputs(
+        pipeline=pipeline,
+        shared=shared.base,
+        locations=locations,
+        sources=sources,
+        datums=datums,
+        keyed=tuple(key_datums(tip, pipeline, shared.base, datums, sources, before)),
+        code=shared.code,
+        image=shared.image,
+        trigger=_trigger(tip, pipeline, datums, sources, shared.base),
+    )
+
+
+def key_datums(
     tip: CommitView,
     pipeline: Pipeline,
     shared: KeyBase,
@@ -171,6 +189,7 @@ def _keyed(
     sources: Sequence[Source],
     before: Manifest = _NOTHING,
 ) -> list[KeyedDatum]:
+    """The datums with their keys and output directories."""
     key_of, look = key_maker(shared), view_maker(pipeline, sources)
     placed = pipeline.output_path is not None
     row_of = before.finder(len(datums))
@@ -179,63 +198,11 @@ def _keyed(
         label, key = datum.label, key_of(look(datum, None))
         row = row_of(label)
         if row is not None and row.key == key:
-            # The manifest has the same text already, and once is enough.
+            # The manifest has equal texts: keep those only, because a million take 150 MB.
             label, key = row.datum, row.key
         at = place(pipeline, datum) if placed else ""
         keyed.append(fast_new(KeyedDatum, (label, key, at)))
     return keyed
-
-
-def _followed(
-    tip: CommitView, known: PipelineInputs, spots: tuple[InputLocation, ...]
-) -> PipelineInputs | None:
-    """The work that was derived of an earlier tree, led on to this one; None when that is too much."""
-    listings = [source.listing for source in known.sources]
-    sources = tuple(map(make_source, spots, listings))
-    if spots == known.locations:
-        return replace(known, locations=spots, sources=sources)
-    pipeline = known.pipeline
-    changes = file_changes(known.locations[0], spots[0]) if can_edit_datums(pipeline) else None
-    if changes is None or known.trigger:
-        return None
-    if not any(changes.values()):
-        return replace(known, locations=spots, sources=sources)
-    fast_new = edit_datums(pipeline, listings[0], known.datums, **changes)
-    sources = (make_source(spots[0], fast_new.listing),)
-    fresh = [edit.datum for edit in fast_new.edits if edit.kind != "delete"]
-    keyed = _keyed(tip, pipeline, known.shared, fresh, sources)
-    return replace(
-        known,
-        locations=spots,
-        sources=sources,
-        datums=fast_new.datums,
-        keyed=tuple(apply_edits(fast_new.edits, known.keyed, keyed)),
-        stamp=object(),
-        since=_since(tip, known, fast_new.edits, keyed),
-    )
-
-
-def _since(
-    tip: CommitView,
-    known: PipelineInputs,
-    edits: tuple[DatumEdit, ...],
-    keyed: Sequence[KeyedDatum],
-) -> ChangesSince | None:
-    """The steps from the work that was settled last; None when they have become many."""
-    settled = tip.tree.cache.settled.get(known.pipeline.name)
-    if settled is None:
-        return None
-    stamp, fresh = known.stamp, dict[str, KeyedDatum]()
-    if stamp is not settled[0]:
-        if known.since is None or known.since.stamp is not settled[0]:
-            return None
-        stamp, earlier, older = known.since
-        edits, fresh = (*earlier, *edits), dict(older)
-    fresh.update((item.label, item) for item in keyed)
-    for edit in edits:
-        if edit.kind == "delete":
-            fresh.pop(edit.datum.label, None)
-    return ChangesSince(stamp, edits, fresh) if len(edits) <= _FEW else None
 
 
 def _trigger(

@@ -74,7 +74,9 @@ class PipelineSet:
 
     def upstream(self, pipeline: Pipeline) -> tuple[Pipeline, ...]:
         """The pipelines whose results a pipeline reads."""
-        return tuple(self.by_name[name] for name in self._names_read_by(pipeline))
+        known = self.by_name.get(pipeline.name) is pipeline
+        names = self._upstream_names[pipeline.name] if known else self._names_read_by(pipeline)
+        return tuple(self.by_name[name] for name in names)
 
     def find(self, name: str) -> Pipeline | None:
         """The pipeline of that name.

@@ -7,15 +7,14 @@ from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.pipeline_set import PipelineSet
+from tea_runner.flow.planning_cache import SpecFiles
 
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
 def read_pipelines(tree: CommitTree) -> PipelineSet:
     """The pipelines of a commit: the same object as long as no pipeline file changes."""
-    read = tree.reader()
-    paths = _spec_paths(tree, tree.root)
-    files = tuple((path, entry) for path in paths if (entry := read(path)) is not None)
+    files = _spec_files(tree, tree.root)
     known = tree.cache.pipelines
     if known is None or known[0] != files:
         parsed = [_parse_file(tree, path, entry) for path, entry in files]
@@ -27,20 +26,20 @@ def read_pipelines(tree: CommitTree) -> PipelineSet:
     return known[1]
 
 
-def _spec_paths(tree: CommitTree, oid: str) -> tuple[str, ...]:
-    """Paths of the pipeline files below one directory of the tree."""
-    cache = tree.cache.spec_paths
+def _spec_files(tree: CommitTree, oid: str) -> SpecFiles:
+    """The pipeline files below one directory of the tree."""
+    cache = tree.cache.spec_files
     known = cache.get(oid)
     if known is None:
-        found: list[str] = []
+        found: list[tuple[str, TreeEntry]] = []
         entries = tree.objects.tree(oid)
         children = (entry.oid for entry in entries.values() if entry.mode == TREE)
         tree.objects.read_trees(child for child in children if child not in cache)
         for name, entry in entries.items():
             if entry.mode == TREE and not name.startswith(".git"):
-                found += (f"{name}/{path}" for path in _spec_paths(tree, entry.oid))
+                found += ((f"{name}/{path}", each) for path, each in _spec_files(tree, entry.oid))
             elif name in SPEC_NAMES and entry.mode != TREE:
-                found.append(name)
+                found.append((name, entry))
         known = cache[oid] = tuple(found)
     return known
 

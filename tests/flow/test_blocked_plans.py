@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import OutsideError
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
 from tests.twins.files import Annexed, Gitlink, Symlink
 from tests.twins.lab import MemoryLab
@@ -53,7 +54,7 @@ def test_weak_hashes_are_refused_where_the_settings_say_so(lab: MemoryLab) -> No
     """``annex.strict_hashes``: MD5 is no longer enough."""
     lab.push({**TWO, "raw/a": Annexed("one", backend="MD5E")})
     assert plan_of(lab).state == "running"
-    lab.cache = PlanningCache(strict_hashes=True)
+    lab.planner = IncrementalPlanner(PlanningCache(strict_hashes=True))
 
     assert plan_of(lab).state == "blocked"
     assert "annex.strict_hashes" in plan_of(lab).detail

@@ -11,6 +11,7 @@ from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.planning_cache import PlanningCache
 from tests.twins.dataset import RESULTS, MemoryDataset, result_file
@@ -91,7 +92,7 @@ class MemoryLab:
         self.queue = MemoryJobQueue(self.broker)
         self.recompute = MemoryRecomputeRequests(self.queue, self.dataset.name)
         #: Kept between calls, as a planner does; tests compare with an empty one.
-        self.cache = PlanningCache()
+        self.planner = IncrementalPlanner()
         self.seconds = 1_700_000_000
 
     # -- the person --------------------------------------------------------------------------
@@ -131,7 +132,7 @@ class MemoryLab:
             dataset=self.dataset,
             queue=self.queue,
             who=WHO,
-            cache=self.cache,
+            planner=self.planner,
             only=only,
             throughput=lambda _: pace,
             recompute_requests=self.recompute if recompute else None,

@@ -47,7 +47,7 @@ def test_a_closed_repository_leaves_nothing_in_memory(lab: Lab) -> None:
     held = [hands.planner._repositories[lab.name], hands.worker._runners[lab.name]]
     watched = [weakref.ref(each.repository) for each in held]
     watched += [weakref.ref(each.repository.mirror) for each in held]
-    watched.append(weakref.ref(held[0].cache))
+    watched.append(weakref.ref(held[0].planner))
     hands.close()
     del held
     assert [None] * 5 == [each() for each in watched]

@@ -1,8 +1,8 @@
-"""The datums of one input and the files that changed there in; the datums now, as few edits, out.
+"""Edits of a pipeline's datums after some files of its only input have changed.
 
-What comes out equals what :func:`~tea_runner.core.datums.enumerate.enumerate_datums` makes of all files; the
-work follows the change.  Only for pipelines whose one input stands for itself: in a cross, a join or
-a group, one file may be part of any number of datums.
+The result equals that of :func:`~tea_runner.core.datums.enumerate.enumerate_datums` for all files; the
+cost is that of the change.  It applies to pipelines with a single ``pfs`` input: in a cross, join or
+group, one file can be part of any number of datums.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class DatumEdit(NamedTuple):
-    """One step from the datums before to those now; *at* counts after all earlier steps."""
+    """One edit of a list of datums; the position *at* is counted after all earlier edits."""
 
     kind: Literal["set", "insert", "delete"]
     at: int
@@ -30,7 +30,7 @@ class DatumEdit(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EditedDatums:
-    """What became of an input and its datums."""
+    """The listing of an input and its datums after some files changed."""
 
     listing: Listing
     datums: tuple[Datum, ...]
@@ -47,38 +47,38 @@ def edit_datums(
     listing: Listing,
     datums: Sequence[Datum],
     *,
-    gone: Iterable[str],
-    come: Iterable[str],
-    changed: Iterable[str],
+    removed: Iterable[str],
+    added: Iterable[str],
+    modified: Iterable[str],
 ) -> EditedDatums:
-    """The datums after some files of the listing went, came, or have other content."""
-    left = listing.edited(removed=gone, added=come)
+    """Edit the datums of a listing after some of its files were removed, added or modified."""
+    files = listing.edited(removed=removed, added=added)
     now = list(datums)
     edits: list[DatumEdit] = []
-    there = _datums(pipeline, [*come, *changed])
-    touched = {_order(datum): datum for datum in (*_datums(pipeline, gone), *there)}
+    present = _datums(pipeline, [*added, *modified])
+    touched = {datum_order(datum): datum for datum in (*_datums(pipeline, removed), *present)}
     for order, datum in sorted(touched.items()):
         entry = datum.entries[0]
-        below = left.files_below(entry.path) if entry.is_dir else left.has(entry.path)
-        lives = bool(below) or not entry.path
-        index = bisect_left(now, order, key=_order)
-        known = index < len(now) and _order(now[index]) == order
-        if lives and known:
+        below = files.files_below(entry.path) if entry.is_dir else files.has(entry.path)
+        exists = bool(below) or not entry.path
+        index = bisect_left(now, order, key=datum_order)
+        known = index < len(now) and datum_order(now[index]) == order
+        if exists and known:
             edits.append(DatumEdit("set", index, datum))
             now[index] = datum
-        elif lives:
+        elif exists:
             edits.append(DatumEdit("insert", index, datum))
             now.insert(index, datum)
         elif known:
             edits.append(DatumEdit("delete", index, datum))
             del now[index]
-    return EditedDatums(listing=left, datums=tuple(now), edits=tuple(edits))
+    return EditedDatums(listing=files, datums=tuple(now), edits=tuple(edits))
 
 
 def apply_edits(edits: Iterable[DatumEdit], rows: Sequence[_T], values: Iterable[_T]) -> list[_T]:
-    """*rows*, which stand in the order of the datums, after the same steps.
+    """*rows*, which are in the order of the datums, after the same edits.
 
-    :param values: one for each edit that is no deletion.
+    :param values: one for each edit that is not a deletion, in their order.
     """
     result = list(rows)
     new = iter(values)
@@ -96,7 +96,7 @@ def _datums(pipeline: Pipeline, files: Iterable[str]) -> tuple[Datum, ...]:
     return enumerate_datums(pipeline, {0: Listing(sorted(files))})
 
 
-def _order(datum: Datum) -> str:
-    """As candidates of a listing are sorted."""
+def datum_order(datum: Datum) -> str:
+    """The sort key of a datum among those of a single input: byte order of paths, as in a git tree."""
     entry = datum.entries[0]
     return entry.path + "/" if entry.is_dir else entry.path

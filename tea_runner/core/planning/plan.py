@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits
 from tea_runner.core.datums.keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
@@ -69,9 +68,9 @@ class PipelinePlan:
     parts: Mapping[str, str] = field(default_factory=dict)
     #: The counts, where they are known already.
     counted: Mapping[str, int] | None = None
-    #: Where that is known already: all decisions that are not "current", and former datums that went.
+    #: Where that is known already: all decisions that are not "current", and former datums that were removed.
     moved: tuple[Decision, ...] | None = None
-    went: tuple[str, ...] | None = None
+    removed: tuple[str, ...] | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -95,8 +94,10 @@ class PipelinePlan:
     def gone(self, before: Manifest) -> tuple[str, ...]:
         """Datums of the manifest at the tip that have no outputs any more when this is settled."""
         failed = [d.label for d in self.moving if d.action == "failed"]
-        if self.went is not None:
-            return tuple(datum for datum in (*self.went, *failed) if before.row(datum) is not None)
+        if self.removed is not None:
+            return tuple(
+                datum for datum in (*self.removed, *failed) if before.row(datum) is not None
+            )
         stay = {d.label for d in self.decisions}.difference(failed)
         return tuple(row.datum for row in before.rows if row.datum not in stay)
 
@@ -127,23 +128,23 @@ def decide(
     before: Manifest,
     *,
     known: Mapping[str, KnownResult],
-    lost: Collection[str] = (),
+    missing_outputs: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
     forced: Collection[str] = (),
-    fresh: Mapping[str, str] | None = None,
+    recomputed: Mapping[str, str] | None = None,
 ) -> PipelinePlan:
     """The plan of one pipeline whose inputs are all known.
 
     :param before: the manifest at the commit.
     :param known: key to the location of its known result.
-    :param lost: labels whose outputs, in spite of the manifest, are not in the tree.
+    :param missing_outputs: labels whose outputs, in spite of the manifest, are not in the tree.
     :param failures: key to the sentence with which its last attempt failed for good.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
-    :param fresh: such keys that were computed, to the job's ref.
+    :param recomputed: such keys that were computed, to the job's ref.
     """
-    failures, missing, fresh = failures or {}, missing or {}, fresh or {}
+    failures, missing, recomputed = failures or {}, missing or {}, recomputed or {}
     find = before.finder(len(keyed))
     decisions = []
     first: dict[str, str] = {}
@@ -154,10 +155,10 @@ def decide(
         source: Source | None = None
         if item.key in forced:
             action, reason, detail = "run", "forced", ""
-        elif item.key in fresh:
-            action, reason, detail = "reuse", "forced", fresh[item.key]
+        elif item.key in recomputed:
+            action, reason, detail = "reuse", "forced", recomputed[item.key]
             source = "job"
-        elif _stands(row, item) and item.label not in lost:
+        elif _is_current(row, item) and item.label not in missing_outputs:
             action, reason, detail = "current", "current", ""
         elif item.key in known:
             action, reason = "reuse", "known"
@@ -176,37 +177,10 @@ def decide(
     counted: Counter[str] = Counter(decision.action for decision in decisions)
     return PipelinePlan(
         pipeline=pipeline,
-        state=_state(pipeline, counted, before),
+        state=plan_state(pipeline, counted, before),
         decisions=tuple(decisions),
         parts=shared.parts,
         counted=counted,
-    )
-
-
-def decide_incremental(
-    settled: PipelinePlan, edits: Sequence[DatumEdit], part: PipelinePlan, before: Manifest
-) -> PipelinePlan:
-    """A plan in which everything is settled, after a few of its datums changed.
-
-    :param part: what was decided of those that are there now.
-    :param before: the manifest now; only rows of these datums may be others than then.
-    """
-    fresh = {decision.label: decision for decision in part.decisions}
-    # What an edit brought and a later one took away again is in no plan.
-    values = [fresh.get(edit.datum.label) for edit in edits if edit.kind != "delete"]
-    edited = apply_edits(edits, settled.decisions, values)
-    decisions = tuple(filter(None, edited))
-    went = {edit.datum.label: None for edit in edits if edit.datum.label not in fresh}
-    counted = part.counts
-    counted["current"] += len(decisions) - len(part.decisions)
-    return PipelinePlan(
-        pipeline=settled.pipeline,
-        state=_state(settled.pipeline, counted, before),
-        decisions=decisions,
-        parts=part.parts,
-        counted=+counted,
-        moved=part.moving,
-        went=tuple(went),
     )
 
 
@@ -215,7 +189,7 @@ def _why(
 ) -> tuple[Reason, str]:
     if row is None:
         return "new", ""
-    if _stands(row, item):
+    if _is_current(row, item):
         return "result-missing", ""
     for name, value in shared.parts.items():
         if before.parts.get(name, value) != value:
@@ -229,11 +203,16 @@ def _why(
     return "input-changed", ""
 
 
-def _stands(row: Row | None, item: KeyedDatum) -> bool:
+def _is_current(row: Row | None, item: KeyedDatum) -> bool:
     return row is not None and row.key == item.key and row.place == item.place
 
 
-def _state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> PlanState:
+def plan_state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> PlanState:
+    """The state of a pipeline whose datums were decided.
+
+    :param counted: how many datums have each action.
+    :param before: the manifest at the commit.
+    """
     if counted["run"] or counted["wait"]:
         return "running"
     if counted["failed"] and pipeline.on_failure == "fail":

@@ -47,9 +47,9 @@ def test_following_a_change_is_as_good_as_starting_anew(
         here,
         Listing(before),
         datums,
-        gone=sorted(set(before) - set(after)),
-        come=sorted(set(after) - set(before)),
-        changed=sorted(set(before) & set(after)),
+        removed=sorted(set(before) - set(after)),
+        added=sorted(set(after) - set(before)),
+        modified=sorted(set(before) & set(after)),
     )
 
     expected = enumerate_datums(here, {0: Listing(after)})

@@ -68,8 +68,8 @@ def test_what_stands_is_settled() -> None:
         ({"known": {"ka": KNOWN}, "before": Manifest()}, ("reuse", "known")),
         ({"known": {"ka": KNOWN}}, ("current", "current")),
         ({"forced": ("ka",)}, ("run", "forced")),
-        ({"lost": ("a",)}, ("run", "result-missing")),
-        ({"lost": ("a",), "known": {"ka": KNOWN}}, ("reuse", "known")),
+        ({"missing_outputs": ("a",)}, ("run", "result-missing")),
+        ({"missing_outputs": ("a",), "known": {"ka": KNOWN}}, ("reuse", "known")),
         ({"failures": {"ka": "why"}, "before": Manifest()}, ("failed", "failed")),
         ({"failures": {"ka": "why"}}, ("current", "current")),
         ({"missing": {"ka": "where"}, "before": Manifest()}, ("wait", "content-missing")),
@@ -131,7 +131,7 @@ def test_states() -> None:
 def test_a_reused_datum_names_what_holds_its_result(source: Source) -> None:
     """Source and location are fields of the decision; a datum that runs has no source."""
     reused = plan(A, known={"ka": KnownResult(source, "there")}, before=Manifest()).decisions[0]
-    fresh = plan(A, fresh={"ka": "refs/tea/jobs/1"}).decisions[0]
+    fresh = plan(A, recomputed={"ka": "refs/tea/jobs/1"}).decisions[0]
     new = plan(A, before=Manifest()).decisions[0]
 
     assert (source, "there") == (reused.source, reused.detail)
@@ -160,7 +160,7 @@ def test_counts_add_up(
         *now,
         before=before,
         known=dict.fromkeys(known, KNOWN),
-        lost=lost,
+        missing_outputs=lost,
         failures=dict.fromkeys(failed, "w"),
     )
     running = [decision.key for decision in made.to_run]

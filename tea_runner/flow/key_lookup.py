@@ -1,0 +1,136 @@
+"""What is known of keys outside the tree: results, failures, missing inputs, recompute requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tea_runner.core.git.scope import results_prefix
+from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
+from tea_runner.core.results.manifest import Manifest
+from tea_runner.core.results.result import Result
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.ports import Dataset
+
+#: Of these keys, those that failed for good or lack content, with the sentence for people.
+Sentences = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recompute:
+    """Recompute requests for the datums of one pipeline."""
+
+    #: Keys to compute although they are known, to the id of the request.
+    due: Mapping[str, str] = field(default_factory=dict)
+    #: Keys that were computed again, to the job's ref.
+    done: Mapping[str, str] = field(default_factory=dict)
+    #: Keys that failed when they were computed again: the id of the request, the sentence.
+    failed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.due or self.done)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyLookup:
+    """Looks up keys for one plan."""
+
+    dataset: Dataset
+    #: Of the branch; only results that it may use are known.
+    scope: str
+    #: Key to the job's ref and the result, of results that no results commit has yet.
+    unsettled: Mapping[str, tuple[str, Result]]
+    failures: Sentences
+    missing: Sentences
+    #: Keys or names of pipelines to compute although they are known, to the id of the request.
+    forced: Mapping[str, str]
+    #: Keys that a manifest has, but whose files cannot be read any more.
+    unreadable: Collection[str]
+
+    @cached_property
+    def _any_recomputed(self) -> bool:
+        return any(result.salt for _, result in self.unsettled.values())
+
+    def recompute(self, inputs: PipelineInputs) -> Recompute:
+        """The recompute requests for a pipeline's datums."""
+        if not self.forced and not self._any_recomputed:
+            return Recompute()
+        due: dict[str, str] = {}
+        done: dict[str, str] = {}
+        name = inputs.pipeline.name
+        for key in dict.fromkeys(item.key for item in inputs.keyed):
+            ref, result = self.unsettled.get(key, ("", None))
+            request = self.forced.get(key) or self.forced.get(name, "")
+            if request and (result is None or result.salt != request):
+                due[key] = request
+            elif result is not None and result.salt and ref.startswith(results_prefix(self.scope)):
+                done[key] = ref
+        failed = self.failures(list(due)) if due else {}
+        return Recompute(
+            # After a failure the known result stays.
+            due={key: request for key, request in due.items() if key not in failed},
+            done=done,
+            failed={key: (due[key], sentence) for key, sentence in failed.items()},
+        )
+
+    def decide(
+        self,
+        inputs: PipelineInputs,
+        keyed: Sequence[KeyedDatum],
+        before: Manifest,
+        missing_outputs: Collection[str],
+        recompute: Recompute,
+    ) -> PipelinePlan:
+        """Decide datums of one pipeline.
+
+        :param keyed: the datums to decide: all of *inputs*, or those that changed.
+        :param before: the manifest at the commit.
+        :param missing_outputs: labels in the manifest with outputs that are not in the tree.
+        """
+        open_keys = _open_keys(keyed, before, missing_outputs)
+        known = self._known_results(open_keys)
+        unknown = [key for key in open_keys if key not in known]
+        return decide(
+            inputs.pipeline,
+            keyed,
+            inputs.shared,
+            before,
+            known=known,
+            missing_outputs=missing_outputs,
+            failures=self.failures(unknown) if unknown else {},
+            missing=self.missing(unknown) if unknown else {},
+            forced=recompute.due,
+            recomputed=recompute.done,
+        )
+
+    def _known_results(self, keys: Sequence[str]) -> dict[str, KnownResult]:
+        """Those of the keys that have a result, with its location."""
+        known = {
+            key: KnownResult("job", self.unsettled[key][0]) for key in keys if key in self.unsettled
+        }
+        rest = [key for key in keys if key not in known]
+        commits = self.dataset.known_commits(rest, self.scope) if rest else {}
+        for key, commit in commits.items():
+            if key not in self.unreadable:
+                known[key] = KnownResult("manifest", commit)
+        rest = [key for key in rest if key not in known]
+        elsewhere = self.dataset.known_in_other_repositories(rest) if rest else {}
+        for key, location in elsewhere.items():
+            if key not in self.unreadable:
+                known[key] = KnownResult("other repository", location)
+        return known
+
+
+def _open_keys(
+    keyed: Sequence[KeyedDatum], before: Manifest, missing_outputs: Collection[str]
+) -> list[str]:
+    """Keys of the datums that do not stay as the manifest says."""
+    find, missing = before.finder(len(keyed)), set(missing_outputs)
+    open_keys = []
+    for label, key, place in keyed:
+        row = find(label)
+        # A datum that only moves to another directory is known, but its result has to be looked up.
+        if row is None or row.key != key or row.place != place or label in missing:
+            open_keys.append(key)
+    return open_keys
