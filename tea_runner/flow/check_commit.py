@@ -14,6 +14,7 @@ from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk_tree
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
+from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow.commit_view import CommitView, open_commit
@@ -177,7 +178,7 @@ def _results(
 def _output(
     dataset: Dataset, after: CommitView, home: str, row: Row, path: str
 ) -> ResultFile | None:
-    full = "/".join(part for part in (home, row.place, path) if part)
+    full = join(home, join(row.place, path))
     entry = lookup(dataset.objects.tree, after.tree.root, full)
     if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
         return None

@@ -11,6 +11,7 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.git.tree import LINK
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import ResultFile
 from tea_runner.flow.commit_view import CommitView
 
@@ -26,11 +27,10 @@ def differing_paths(
     :param made: path below the datum's directory to output.
     :param is_same: whether the commit has this output at a path of the dataset.
     """
-    directory = "/".join(part for part in (pipeline.home, row.place) if part)
-    prefix = f"{directory}/" if directory else ""
     for path in sorted({*row.outputs, *made}):
-        if not (path in row.outputs and path in made and is_same(prefix + path, made[path])):
-            yield prefix + path
+        full = join(pipeline.home, join(row.place, path))
+        if not (path in row.outputs and path in made and is_same(full, made[path])):
+            yield full
 
 
 def is_same_result(tip: CommitView, path: str, output: ResultFile) -> bool:

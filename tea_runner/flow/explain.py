@@ -11,6 +11,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Change, Explanation, Made
 from tea_runner.core.planning.plan import Action, Decision
 from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -88,7 +89,7 @@ def _contains(directory: str, path: str) -> bool:
 
 
 def _outputs(pipeline: Pipeline, row: Row) -> tuple[str, ...]:
-    return tuple(f"{pipeline.home}/{p}" if pipeline.home else p for p in row.paths)
+    return tuple(join(pipeline.home, path) for path in row.paths)
 
 
 def explain(

@@ -12,6 +12,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Made
 from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
 from tea_runner.flow.read_manifest import read_manifest
@@ -211,7 +212,7 @@ def _input_paths(tip: CommitView, inputs: PipelineInputs, label: str) -> list[st
 
 
 def _paths(pipeline: Pipeline, row: Row) -> list[str]:
-    return [f"{pipeline.home}/{path}" if pipeline.home else path for path in row.paths]
+    return [join(pipeline.home, path) for path in row.paths]
 
 
 def _contains(directory: str, path: str) -> bool:
