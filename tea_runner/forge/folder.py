@@ -1,8 +1,8 @@
-"""A folder of bare repositories in, a forge without any server out.
+"""A folder of bare repositories as a forge without a server.
 
-``ROOT/owner/name.git``, reached by path, on this machine or on a shared file system.  There is
-nowhere to show statuses; pushes are announced by a ``post-receive`` hook if there is a receiver,
-and found by the reconciler if there is none.
+The repositories are ``ROOT/owner/name.git``, on this machine or on a shared file system.  Commit
+statuses go to the log.  A ``post-receive`` hook sends deliveries to the receiver; without one, the
+reconciler finds pushes.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _CONFIG = "tea-runner.json"
 
 
 class FolderForge:
-    """Bare repositories below one folder."""
+    """Bare repositories below one folder, as a :class:`~tea_runner.ports.Forge`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def remote_url(self, repository: str) -> str:
-        """Where git finds the repository."""
+        """The URL from which git clones."""
         return f"file://{quote(str(self._path(repository)))}"
 
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
-        """The repositories that the patterns name."""
+        """The names that match one of the patterns, sorted."""
         return sorted(
             name
             for name in self._all()
@@ -46,12 +46,15 @@ class FolderForge:
         )
 
     def repository_id(self, repository: str) -> int | None:
-        """Folders have no numbers."""
+        """None: a folder has no repository ids.
+
+        :raises ForgeError: when the repository does not exist.
+        """
         self._path(repository)
         return None
 
     def branches(self, repository: str) -> Mapping[str, str]:
-        """Branches and their tips, from the files that git keeps them in."""
+        """Branch names and commits, read from git's loose and packed refs (gitrepository-layout)."""
         path = self._path(repository)
         found: dict[str, str] = {}
         with contextlib.suppress(FileNotFoundError):
@@ -67,7 +70,7 @@ class FolderForge:
         return found
 
     def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:  # noqa: ARG002
-        """Git asks: it costs no request here."""
+        """None: git lists the refs of a local repository without a request."""
         return None
 
     def set_status(
@@ -80,40 +83,40 @@ class FolderForge:
         context: str,
         target_url: str = "",
     ) -> None:
-        """Nobody shows it here; it goes to the log."""
+        """Write the status to the log."""
         _log.info(
             "%s %s %s: %s: %s %s", repository, commit, context, state, description, target_url
         )
 
     def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
-        """Nothing stands anywhere."""
+        """Empty: statuses are not stored."""
         return {}
 
     def add_hook(self, repository: str, *, url: str, secret: str) -> str:
         """Install a ``post-receive`` hook that sends deliveries as Gitea does.
 
-        :raises ForgeError: when the repository has a hook of somebody else, or cannot be written.
+        :raises ForgeError: when the repository has another post-receive hook, or cannot be written.
         """
         folder = self._path(repository) / "hooks"
         hook = folder / "post-receive"
         if hook.exists() and _MARK not in hook.read_text("utf-8", "replace"):
             raise ForgeError(
-                f"{hook} is there already and not ours; call {post_receive.__name__} from it, "
-                "or take it away and add the hook again"
+                f"{hook} exists and is not a hook of tea-runner; call {post_receive.__name__} from it, "
+                "or remove it and add the hook again"
             )
         script = Path(post_receive.__file__).read_text(encoding="utf-8")
-        said = json.dumps({"url": url, "secret": secret, "repository": repository}, indent=1)
+        config = json.dumps({"url": url, "secret": secret, "repository": repository}, indent=1)
         try:
             folder.mkdir(exist_ok=True)
-            # Whoever may push must be able to read it, and whoever may push may announce a push.
-            _write(folder / _CONFIG, said, 0o640)
+            # The hook runs as the user who pushes, who therefore must be able to read the secret.
+            _write(folder / _CONFIG, config, 0o640)
             _write(hook, f"#!/usr/bin/env python3\n# {_MARK}\n{script}", 0o755)
         except OSError as error:
             raise ForgeError(f"{hook}: cannot be written: {error.strerror}") from error
         return "post-receive"
 
     def hooks(self, repository: str) -> Sequence[ForgeHook]:
-        """Our hook, when it is installed."""
+        """The hook of tea-runner, when it is installed."""
         folder = self._path(repository) / "hooks"
         try:
             url = str(json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["url"])
@@ -124,23 +127,23 @@ class FolderForge:
         return [ForgeHook(id="post-receive", url=url, active=active)]
 
     def test_hook(self, repository: str, hook: str) -> None:
-        """Send a delivery of nothing.
+        """Send a delivery of a push that moves nothing.
 
-        :raises ForgeError: with what the receiver said.
+        :raises ForgeError: when the repository has no branch, or the receiver refuses the delivery.
         """
         folder = self._path(repository) / "hooks"
-        # A delivery of git-annex's own branches is ignored before it is seen to be a test.
+        # The receiver ignores deliveries of git-annex's branches before it recognizes a test.
         tips = sorted(self.branches(repository).items())
-        work = [tip for tip in tips if not reason_to_ignore(f"refs/heads/{tip[0]}")]
-        if not work:
+        branches = [tip for tip in tips if not reason_to_ignore(f"refs/heads/{tip[0]}")]
+        if not branches:
             raise ForgeError(f"{repository} has no branch yet; push something first")
-        name, commit = work[0]
+        name, commit = branches[0]
         problem = post_receive.send(folder / _CONFIG, commit, commit, f"refs/heads/{name}")
         if problem:
             raise ForgeError(f"{repository}: the hook {hook}: {problem}")
 
     def remove_hook(self, repository: str, hook: str) -> None:
-        """Take our hook away, and nobody else's."""
+        """Remove the hook of tea-runner; other hooks are kept."""
         folder = self._path(repository) / "hooks"
         script = folder / hook
         if script.exists() and _MARK in script.read_text("utf-8", "replace"):
@@ -149,19 +152,19 @@ class FolderForge:
             (folder / _CONFIG).unlink()
 
     def check(self) -> Sequence[str]:
-        """Whether the folder is there and can be written."""
+        """Problems of the folder, empty when there are none."""
         if not self.root.is_dir():
-            return [f"{self.root} is no folder; make it, or change forge.url"]
+            return [f"{self.root} is not a folder; create it, or change forge.url"]
         if not os.access(self.root, os.W_OK | os.X_OK):
-            return [f"{self.root} cannot be written by this user; results are pushed there"]
+            return [f"{self.root} is not writable for this user; results are pushed there"]
         return []
 
     def _path(self, repository: str) -> Path:
         path = self.root / f"{repository}.git"
         if not is_repository_name(repository) or not (path / "HEAD").is_file():
             raise ForgeError(
-                f"there is no repository {repository} below {self.root}; "
-                f"make it with `git init --bare {path}`",
+                f"repository {repository} not found below {self.root}; "
+                f"create it with `git init --bare {path}`",
                 404,
             )
         return path

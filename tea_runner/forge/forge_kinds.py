@@ -1,4 +1,4 @@
-"""The kind of a forge and how to reach it in, a client out: one row per kind."""
+"""Clients by kind of forge."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from tea_runner.ports import Forge
 
 @dataclass(frozen=True, kw_only=True)
 class ForgeConnection:
-    """How a forge is reached.
+    """Where a forge is and how to authenticate.
 
-    :param token: empty where none is needed.
+    :param token: access token; empty where none is needed.
+    :param timeout: seconds to wait for a response.
+    :param ca_file: certificates to trust instead of the system's.
     """
 
     url: str
@@ -25,13 +27,13 @@ class ForgeConnection:
 
 
 KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
-    "gitea": lambda reach: GiteaForge(
-        reach.url, reach.token, timeout=reach.timeout, ca_file=reach.ca_file
+    "gitea": lambda connection: GiteaForge(
+        connection.url, connection.token, timeout=connection.timeout, ca_file=connection.ca_file
     ),
-    "folder": lambda reach: FolderForge(Path(reach.url)),
+    "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
 
-def make_forge(kind: str, reach: ForgeConnection) -> Forge:
-    """The client for this kind of forge."""
-    return KINDS[kind](reach)
+def make_forge(kind: str, connection: ForgeConnection) -> Forge:
+    """Make the client for this kind of forge."""
+    return KINDS[kind](connection)

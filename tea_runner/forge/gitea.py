@@ -1,6 +1,6 @@
-"""Calls in, answers of Gitea, Forgejo or the embedded forge out; a dozen calls of their API.
+"""Client of Gitea, Forgejo and the embedded forge.
 
-API: ``/api/v1`` as Gitea's ``routers/api/v1`` has it; the same in Forgejo.
+API: ``/api/v1`` as in Gitea's ``routers/api/v1``; the same in Forgejo.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from tea_runner.ports import StatusState
 _CONNECT = 3.0
 _TRIES = 4
 _BUSY = (429, 502, 503, 504)
-#: Gitea gives at most 50 rows at once.
+#: Rows of a page; Gitea's MAX_RESPONSE_ITEMS.
 _PAGE = 50
 _LONGEST_PAGES = 2000
-#: Statuses are shown in one line; forges take more, people do not.
+#: Characters of a status description, which is shown in one line.
 _DESCRIPTION = 255
-#: Bytes and seconds that the refs of one repository may take.
+#: Limits of the list of one repository's refs, in bytes and seconds.
 _MOST_REFS, _LONGEST_REFS = 64 << 20, 60.0
 
 
 class GiteaForge:
-    """One forge, as one user of it.
+    """Client of one forge as one user; every method raises ForgeError when a call fails.
 
-    :param token: of the bot; scopes ``write:repository`` and ``read:user``.
+    :param token: access token of the bot; scopes ``write:repository`` and ``read:user``.
+    :param timeout: seconds to wait for a response.
     :param ca_file: certificates to trust instead of the system's.
     """
 
@@ -52,7 +53,7 @@ class GiteaForge:
         self._timeout = (_CONNECT, timeout)
         self._sleep = sleep
         self._session = requests.Session()
-        # Neither a proxy nor a .netrc of whoever started us decides where the token goes.
+        # No proxy and no .netrc of the environment: the token goes to this forge only.
         self._session.trust_env = False
         self._session.verify = ca_file or True
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tea-runner"})
@@ -61,19 +62,19 @@ class GiteaForge:
             self._session.headers["Authorization"] = f"token {token}"
 
     def remote_url(self, repository: str) -> str:
-        """Where git finds the repository: below the configured address, whatever a payload says."""
+        """The URL from which git clones, below the configured URL; those of payloads are not used."""
         return f"{self.url}/{quote(repository)}.git"
 
     def version(self) -> str:
-        """What the forge says that it is."""
+        """Version of the forge."""
         return str(self._ask("GET", "/version").json().get("version", ""))
 
     def whoami(self) -> str:
-        """The user whose token this is."""
+        """Name of the token's user."""
         return str(self._ask("GET", "/user").json().get("login", ""))
 
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
-        """The full names that the patterns name and the bot can see."""
+        """Full names that match one of the patterns and that the bot can see, sorted."""
         found: set[str] = set()
         broad = [pattern for pattern in patterns if set(pattern) & set("*?[")]
         for pattern in set(patterns) - set(broad):
@@ -83,35 +84,35 @@ class GiteaForge:
         if broad:
             for each in self._pages("/repos/search"):
                 name = str(each.get("full_name", ""))
-                # Gitea's "empty" lags behind the first push, so it says nothing.
+                # Gitea sets "empty" some time after the first push, so it is not used.
                 if any(matches_repository(pattern, name) for pattern in broad):
                     found.add(name)
         return sorted(found)
 
     def repository_id(self, repository: str) -> int | None:
-        """The forge's number of a repository."""
+        """The forge's id of a repository."""
         number = self._ask("GET", f"/repos/{_path(repository)}").json().get("id")
         return number if isinstance(number, int) else None
 
     def branches(self, repository: str) -> Mapping[str, str]:
-        """Branches and their tips, which Gitea's API learns a moment after git does."""
+        """Branch names and commits; Gitea's API shows a push a moment after git does."""
         return {
             str(each["name"]): str(each["commit"]["id"])
             for each in self._pages(f"/repos/{_path(repository)}/branches")
         }
 
     def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
-        """Refs below the prefixes, asked as git asks, in one request on a connection that is kept.
+        """Refs below the prefixes, by git's protocol v2 (``ls-refs``) in one request.
 
-        None when the answer is not what git would say: whoever asked lets git ask then, which has
-        words for what is wrong.
+        None when the response is not that of git's protocol: the caller then runs git, whose error
+        message names the problem.
         """
         try:
             with self._session.post(
                 f"{self.remote_url(repository)}/git-upload-pack",
                 data=ls_refs.ls_refs_request(*prefixes),
                 headers=ls_refs.HEADERS,
-                # The name says nothing to a forge that is given a token.
+                # With a token the forge ignores the user name.
                 auth=("tea-runner", self._token) if self._token else None,
                 timeout=self._timeout,
                 allow_redirects=False,
@@ -127,18 +128,18 @@ class GiteaForge:
                     return None
                 return ls_refs.parse_ls_refs(self._whole(answer, repository), *prefixes)
         except (requests.RequestException, HTTPError, OSError) as error:
-            why = _why(error) if isinstance(error, requests.RequestException) else "broke off"
+            why = _why(error) if isinstance(error, requests.RequestException) else "connection lost"
             raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from error
 
     def _whole(self, answer: requests.Response, repository: str) -> bytes:
-        """All of an answer, unless it is too long or comes drop by drop."""
+        """Read a whole response, within limits of size and time."""
         end = time.monotonic() + _LONGEST_REFS
         data = bytearray()
         while piece := answer.raw.read1(1 << 16, decode_content=True):
             data += piece
             if len(data) > _MOST_REFS or time.monotonic() > end:
                 raise ForgeError(
-                    f"{self.url}: listing refs of {repository}: no end after {len(data)} bytes"
+                    f"{self.url}: listing refs of {repository}: the list does not end after {len(data)} bytes"
                 )
         return bytes(data)
 
@@ -152,33 +153,38 @@ class GiteaForge:
         context: str,
         target_url: str = "",
     ) -> None:
-        """Say beside a commit how it stands."""
+        """Set a commit status."""
         short = description if len(description) <= _DESCRIPTION else description[:254] + "…"
-        said = {"state": state, "description": short, "context": context, "target_url": target_url}
-        self._ask("POST", f"/repos/{_path(repository)}/statuses/{commit}", said)
+        status = {
+            "state": state,
+            "description": short,
+            "context": context,
+            "target_url": target_url,
+        }
+        self._ask("POST", f"/repos/{_path(repository)}/statuses/{commit}", status)
 
     def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
-        """Context to the latest (state, description) of a commit; asked once, nothing depends on it."""
+        """Context to the latest (state, description) of a commit's statuses; not tried again."""
         path = f"/repos/{_path(repository)}/commits/{commit}/status"
-        said = self._ask("GET", path, tries=1).json()
+        combined = self._ask("GET", path, tries=1).json()
         return {
             str(each["context"]): (str(each["status"]), str(each["description"]))
-            for each in said.get("statuses") or []
+            for each in combined.get("statuses") or []
         }
 
     def add_hook(self, repository: str, *, url: str, secret: str) -> str:
-        """Make a hook for pushes and deleted branches; an inactive one unless it is said."""
-        said = {
+        """Create an active webhook for pushes and deleted branches; return its id."""
+        hook = {
             "type": "gitea",
             "active": True,
             "events": ["push", "delete"],
             "config": {"url": url, "content_type": "json", "secret": secret},
         }
-        made = self._ask("POST", f"/repos/{_path(repository)}/hooks", said).json()
+        made = self._ask("POST", f"/repos/{_path(repository)}/hooks", hook).json()
         return str(made["id"])
 
     def hooks(self, repository: str) -> Sequence[ForgeHook]:
-        """The hooks of a repository."""
+        """The webhooks of a repository."""
         return [
             ForgeHook(
                 id=str(each["id"]),
@@ -189,16 +195,16 @@ class GiteaForge:
         ]
 
     def test_hook(self, repository: str, hook: str) -> None:
-        """Have a delivery sent whose before and after are the same."""
+        """Let the forge send a test delivery, whose before and after are equal."""
         self._ask("POST", f"/repos/{_path(repository)}/hooks/{quote(hook, safe='')}/tests")
 
     def remove_hook(self, repository: str, hook: str) -> None:
-        """Take a hook away."""
+        """Delete a webhook; one that does not exist is no error."""
         path = f"/repos/{_path(repository)}/hooks/{quote(hook, safe='')}"
         self._ask("DELETE", path, allowed=(404,))
 
     def check(self) -> Sequence[str]:
-        """Whether the forge answers, and knows us."""
+        """Problems of the connection, empty when the forge answers and accepts the token."""
         try:
             self.version()
             self.whoami()
@@ -209,7 +215,7 @@ class GiteaForge:
         return []
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
-        """All rows of a list, following ``Link: …; rel="next"``."""
+        """Yield all rows of a list, page by page (``Link: …; rel="next"``)."""
         query = f"?limit={_PAGE}"
         for _ in range(_LONGEST_PAGES):
             answer = self._ask("GET", f"{path}{query}")
@@ -220,7 +226,7 @@ class GiteaForge:
             link = next_page(answer.headers.get("Link", ""))
             if not link or not rows:
                 return
-            # Only what is asked for is taken from the link; where it is asked stays configured.
+            # Only the query of the link is used; host and path stay the configured ones.
             query = f"?{urlsplit(link).query}"
         raise ForgeError(f"{self.url}{path}: the list does not end")
 
@@ -233,7 +239,11 @@ class GiteaForge:
         allowed: Sequence[int] = (),
         tries: int = 0,
     ) -> requests.Response:
-        """One call; a GET is tried again while the forge is busy or silent, unless *tries* is said."""
+        """Make one call; a GET is tried again while the forge is busy or does not respond.
+
+        :param allowed: further statuses that are not errors.
+        :param tries: 0 for the default of the method.
+        """
         tries = tries or (_TRIES if method == "GET" else 1)
         for attempt in range(tries):
             last = attempt == tries - 1
@@ -266,7 +276,7 @@ def _path(repository: str) -> str:
 
 
 def _why(error: requests.RequestException) -> str:
-    """A network error in words; the library's own hold memory addresses and class names."""
+    """Describe a network error; the messages of requests contain memory addresses and class names."""
     if isinstance(error, requests.exceptions.SSLError):
         return f"its certificate is not trusted ({error.args[0]}); see forge.ca_file"
     if isinstance(error, requests.exceptions.ConnectTimeout):
@@ -276,33 +286,33 @@ def _why(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.ConnectionError):
         text = str(error)
         for sign, words in (
-            ("refused", "nothing listens there"),
-            ("Name or service", "there is no such host"),
-            ("resolve", "there is no such host"),
-            ("unreachable", "the network does not lead there"),
+            ("refused", "connection refused"),
+            ("Name or service", "unknown host"),
+            ("resolve", "unknown host"),
+            ("unreachable", "network unreachable"),
         ):
             if sign in text:
                 return words
-        return "the connection broke off"
-    return f"cannot be asked ({type(error).__name__})"
+        return "connection lost"
+    return f"request failed ({type(error).__name__})"
 
 
 def _sentence(answer: requests.Response) -> str:
-    """What the forge says, with the next step where it is known."""
+    """Status and message of a response, with the next step where it is known."""
     try:
-        said = answer.json().get("message", "")
+        message = str(answer.json().get("message", "")).strip()
     except (ValueError, AttributeError):
-        said = ""
-    words = str(said).strip().splitlines()[0][:300] if str(said).strip() else "no reason given"
+        message = ""
+    words = message.splitlines()[0][:300] if message else "no reason given"
     hints = {
         401: "; the token is not accepted",
         403: "; the token's user or scopes do not allow it: make the user a collaborator with "
         "write, for hooks with admin",
-        404: "; there is no such repository, or the token's user cannot see it",
+        404: "; the repository does not exist, or the token's user cannot see it",
     }
     if 300 <= answer.status_code < 400:
-        return f"{answer.status_code}: it has moved; use its new name"
-    # Gitea's words for what is not there are names of its functions, but for this one.
+        return f"{answer.status_code}: the repository has moved; use its new name"
+    # Other messages of Gitea for missing things are names of its functions.
     empty = "is empty" in words
     hint = "; push something to it first" if empty else hints.get(answer.status_code, "")
     return f"{answer.status_code}: {words}{hint}"

@@ -1,4 +1,4 @@
-"""Hooks kept as small files, one each, that only their owner can read."""
+"""Store of webhooks: one small file each, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 class HookStore:
-    """The hooks below one folder; processes may share it."""
+    """The webhooks below one folder; several processes may use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        #: Hook's id to its file's inode and time, and what was read then.
-        self._known: dict[str, tuple[tuple[int, int], Hook]] = {}
+        #: Id of a hook to its file's inode and modification time, and its content.
+        self._cache: dict[str, tuple[tuple[int, int], Hook]] = {}
 
     def new(self, forge: str, repository: str, *, repository_id: int | None = None) -> Hook:
-        """A hook with a fresh id and a fresh secret; not kept before :meth:`keep`."""
+        """Make a hook with a new id and a new secret; :meth:`keep` stores it."""
         return Hook(
             id=secrets.token_urlsafe(18),
             forge=forge,
@@ -37,9 +37,9 @@ class HookStore:
         )
 
     def keep(self, hook: Hook) -> None:
-        """Write a hook, whole or not at all.
+        """Store a hook atomically.
 
-        :raises OutsideError: when it cannot be written.
+        :raises OutsideError: when the file cannot be written.
         """
         if not hook.secrets or not all(hook.secrets):
             raise ValueError("a hook without a secret would accept everything")
@@ -59,31 +59,31 @@ class HookStore:
                 raise
         except OSError as error:
             raise OutsideError(
-                f"cannot keep a hook in {self.folder}: {error.strerror}; check who owns the folder"
+                f"cannot write a hook to {self.folder}: {error.strerror}; check the owner of the folder"
             ) from error
 
     def get(self, hook_id: str) -> Hook | None:
-        """The hook of this id, None when there is none."""
+        """Return the hook with this id, or None."""
         if not _ID.fullmatch(hook_id):
             return None
         path = self._path(hook_id)
         try:
             found = path.stat()
         except OSError:
-            self._known.pop(hook_id, None)
+            self._cache.pop(hook_id, None)
             return _load(path)
-        # A changed hook is another file: it was put in the place of the old one.
+        # A changed hook is a new file, because keep() replaces the old one.
         stamp = (found.st_ino, found.st_mtime_ns)
-        known = self._known.get(hook_id)
-        if known is not None and known[0] == stamp:
-            return known[1]
+        cached = self._cache.get(hook_id)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
         hook = _load(path)
         if hook is not None:
-            self._known[hook_id] = (stamp, hook)
+            self._cache[hook_id] = (stamp, hook)
         return hook
 
     def all(self) -> Iterator[Hook]:
-        """Every hook, by repository."""
+        """Yield all hooks, sorted by repository."""
         hooks = [_load(path) for path in self.folder.glob("*.json")]
         yield from sorted(
             (hook for hook in hooks if hook is not None),
@@ -91,32 +91,32 @@ class HookStore:
         )
 
     def remove(self, hook_id: str) -> None:
-        """Forget a hook; its address answers 404 from now on."""
+        """Remove a hook; deliveries to its address get 404."""
         with contextlib.suppress(FileNotFoundError):
             self._path(hook_id).unlink()
         with contextlib.suppress(FileNotFoundError):
             self._path(hook_id).with_suffix(".tested").unlink()
 
     def note_test(self, hook_id: str) -> None:
-        """Remember that a test delivery of this hook arrived and was right."""
+        """Record that a valid test delivery of this hook arrived."""
         with contextlib.suppress(OSError):
             self._path(hook_id).with_suffix(".tested").touch()
 
     def tested(self, hook_id: str) -> int:
-        """When the last one arrived, in nanoseconds; 0 for never."""
+        """Time of the last test delivery, in nanoseconds since 1970; 0 for never."""
         try:
             return self._path(hook_id).with_suffix(".tested").stat().st_mtime_ns
         except OSError:
             return 0
 
     def rotate(self, hook_id: str) -> Hook:
-        """Put a fresh secret before those that are active; the old ones still hold.
+        """Add a new secret; signatures with the old ones stay valid.
 
-        :raises NotFound: when there is no such hook.
+        :raises NotFound: when the hook does not exist.
         """
         hook = self.get(hook_id)
         if hook is None:
-            raise NotFound(f"there is no hook {hook_id}; `tea-runner hook list` shows them")
+            raise NotFound(f"hook {hook_id} not found; `tea-runner hook list` shows the hooks")
         rotated = replace(hook, secrets=(secrets.token_hex(32), *hook.secrets))
         self.keep(rotated)
         return rotated
@@ -126,12 +126,16 @@ class HookStore:
 
 
 def _load(path: Path) -> Hook | None:
+    """Read a hook's file.
+
+    :raises OutsideError: when it cannot be read.
+    """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise OutsideError(
             f"{path}: cannot be read: {error}; remove it and add the hook again"
         ) from error
-    return Hook(**{**said, "secrets": tuple(said["secrets"])})
+    return Hook(**{**fields, "secrets": tuple(fields["secrets"])})

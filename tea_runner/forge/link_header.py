@@ -1,4 +1,4 @@
-"""A ``Link`` header in, the address of the next page out."""
+"""``Link`` header of a paged list (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from requests.utils import parse_header_links
 
 
 def next_page(header: str) -> str:
-    """The address with ``rel="next"``, empty on the last page."""
+    """The URL with ``rel="next"``, empty on the last page."""
     for link in parse_header_links(header):
         if link.get("rel") == "next":
             return str(link.get("url", ""))

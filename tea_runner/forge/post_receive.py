@@ -1,7 +1,7 @@
-"""Lines ``old new ref`` of git's post-receive in, one signed delivery per branch out.
+"""post-receive hook: send a signed delivery in Gitea's format for each branch that was pushed.
 
-Copied into repositories as it is, so it stands on the standard library alone.  It sends what Gitea
-would send; a receiver that is away costs the pusher a line of text and nothing else.
+The file is copied into repositories, so it needs only the standard library.  When the receiver cannot
+be reached, the pusher sees a line of text and the push succeeds.  See githooks(5).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ TIMEOUT = 5
 
 
 def send(config: Path, before: str, after: str, ref: str) -> str:
-    """Send one delivery; returns what went wrong, or nothing."""
+    """Send one delivery; return the problem, empty for none."""
     try:
-        said = json.loads(config.read_text(encoding="utf-8"))
-        url, secret, repository = said["url"], said["secret"], said["repository"]
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        url, secret, repository = settings["url"], settings["secret"], settings["repository"]
     except (OSError, ValueError, KeyError) as error:
         return f"{config} cannot be read: {error}"
     if not url.startswith(("http://", "https://")):
-        return f"{config}: {url} is no address"
+        return f"{config}: {url} is not an HTTP URL"
     push = {
         "ref": ref,
         "before": before,
@@ -58,14 +58,14 @@ def send(config: Path, before: str, after: str, ref: str) -> str:
 
 
 def main() -> None:
-    """Announce each branch that git names on standard input."""
+    """Send a delivery for each branch on standard input, in lines ``old new ref``."""
     config = Path(sys.argv[0]).resolve().parent / "tea-runner.json"
     for line in sys.stdin:
         before, after, ref = line.rstrip("\n").split(" ", 2)
         if ref.startswith("refs/heads/"):
             problem = send(config, before, after, ref)
             if problem:
-                print(f"tea-runner: {problem}; it will find the push later", file=sys.stderr)  # noqa: T201
+                print(f"tea-runner: {problem}; the push is found later", file=sys.stderr)  # noqa: T201
                 break
 
 

@@ -144,7 +144,7 @@ def test_a_removed_hook_is_gone_on_both_sides(place: Place) -> None:
 
 def test_a_hook_for_nothing_leaves_nothing_behind(place: Place) -> None:
     """A repository that is not there is named; no record is kept."""
-    with pytest.raises(ForgeError, match="there is no such repository"):
+    with pytest.raises(ForgeError, match="the repository does not exist"):
         place.run("hook", "add", "nobody/none")
     with pytest.raises(UsageError, match="expected OWNER/REPO"):
         place.run("hook", "add", "edges")

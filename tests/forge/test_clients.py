@@ -181,5 +181,5 @@ def test_a_wrong_token_is_said_with_the_next_step(side: Side) -> None:
 
 def test_a_repository_that_is_not_there_is_named(side: Side) -> None:
     """With its address, and what may be the reason."""
-    with pytest.raises(ForgeError, match=r"/repos/nobody/none.*there is no such repository"):
+    with pytest.raises(ForgeError, match=r"/repos/nobody/none.*the repository does not exist"):
         side.client.branches("nobody/none")

@@ -95,7 +95,7 @@ def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> Non
     tip = clone.commit("a")
     said = clone.push()
     assert said.count("tea-runner:") == 1
-    assert "it will find the push later" in said
+    assert "the push is found later" in said
     assert folder.branches("lab/edges") == {"main": tip}
     with pytest.raises(ForgeError, match="cannot be reached"):
         folder.test_hook("lab/edges", "post-receive")
@@ -106,7 +106,7 @@ def test_a_hook_of_somebody_else_stays(root: Path) -> None:
     theirs = root / "lab/edges.git/hooks/post-receive"
     theirs.parent.mkdir(exist_ok=True)
     theirs.write_text("#!/bin/sh\n")
-    with pytest.raises(ForgeError, match="is there already and not ours"):
+    with pytest.raises(ForgeError, match="exists and is not a hook of tea-runner"):
         FolderForge(root).add_hook("lab/edges", url="http://x", secret="s")
     assert theirs.read_text() == "#!/bin/sh\n"
 
@@ -121,4 +121,4 @@ def test_what_is_no_repository_is_named_with_the_next_step(root: Path, name: str
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     """By the check, in a sentence."""
     (problem,) = FolderForge(tmp_path / "none").check()
-    assert problem.endswith("is no folder; make it, or change forge.url")
+    assert problem.endswith("is not a folder; create it, or change forge.url")

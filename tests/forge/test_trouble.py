@@ -80,7 +80,7 @@ def test_a_refusal_is_not_tried_again(forge: FaultyForge) -> None:
 def test_a_redirect_is_not_followed(forge: FaultyForge) -> None:
     """The token goes to the configured address and nowhere else."""
     forge.faults = Script(Fault(status=302))
-    with pytest.raises(ForgeError, match="it has moved"):
+    with pytest.raises(ForgeError, match="the repository has moved"):
         client(forge, []).whoami()
 
 
@@ -98,4 +98,4 @@ def test_an_absent_forge_is_said_in_words() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     away = GiteaForge(f"http://127.0.0.1:{port}", "t", sleep=lambda _: None)
-    assert away.check() == [f"http://127.0.0.1:{port}: nothing listens there; check forge.url"]
+    assert away.check() == [f"http://127.0.0.1:{port}: connection refused; check forge.url"]
