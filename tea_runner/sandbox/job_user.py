@@ -35,7 +35,7 @@ def _uid_map() -> str:
 
 
 def named_user() -> int | None:
-    """The user ``nobody``, for programs that look up the user's name; None as in the function above."""
+    """The user ``nobody``, for programs that look up the user's name; None as :func:`unprivileged_user`."""
     if unprivileged_user() is None:
         return None
     try:

@@ -100,7 +100,7 @@ class ScratchFolder:
             if free < self._min_free:
                 return f"{self._root} has {free >> 20} MiB free; worker.free asks for {self._min_free >> 20}"
             if facts.f_files and facts.f_favail < _MIN_FREE_INODES:
-                return f"{self._root} has room for {facts.f_favail} files only"
+                return f"{self._root} has {facts.f_favail} free inodes only"
             with tempfile.TemporaryFile(dir=self.path) as file:
                 file.write(b"\0" * 4096)
         except OSError as error:

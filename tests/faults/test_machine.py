@@ -28,7 +28,7 @@ HARM = {
     "without room for files": (
         "mkdir many && cd many && seq 2000 | xargs touch",
         "rm -r many",
-        "has room for 0 files only",
+        "has 0 free inodes only",
     ),
     "read-only": (
         "mount -o remount,ro .",
