@@ -119,7 +119,7 @@ def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
     assert (1, True) == (done.code, "set pull_requests = true" in done.err)
     wanted = ("--config", config, "-c", "pull_requests=true", "pull")
     done = tea(lab.root, *wanted, "approve", lab.name, "1", proposed)
-    expected = f"{proposed[:12]} is now branch pull/1 of {lab.name} and is processed\n"
+    expected = f"{proposed[:12]} is now branch pull/1 of {lab.name} and will be processed\n"
     assert (0, expected) == (done.code, done.out)
     done = tea(lab.root, *wanted, "list", lab.name)
     assert f"1: {proposed[:12]} branch pull/1 at {proposed[:12]}\n" == done.out
