@@ -51,19 +51,19 @@ _RESERVED = frozenset(
 _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 
 
-def check_document(form: SpecReader, filled: ParsedMapping) -> None:
+def check_document(reader: SpecReader, mapping: ParsedMapping) -> None:
     """Check one pipeline."""
-    _check_name(form, filled.mapping("pipeline"))
-    if "input" in filled.values and _check_count(form, filled):
-        check_input(form, filled.mapping("input"))
-    _check_transform(form, filled.mapping("transform"))
-    _check_outputs(form, filled)
-    _check_numbers(form, filled)
-    branch = filled.text("output_branch")
+    _check_name(reader, mapping.mapping("pipeline"))
+    if "input" in mapping.values and _check_count(reader, mapping):
+        check_input(reader, mapping.mapping("input"))
+    _check_transform(reader, mapping.mapping("transform"))
+    _check_outputs(reader, mapping)
+    _check_numbers(reader, mapping)
+    branch = mapping.text("output_branch")
     if branch and not _is_branch(branch):
-        form.report(
+        reader.report(
             "error",
-            filled.place("output_branch"),
+            mapping.place("output_branch"),
             "output_branch",
             f"{branch[:40]!r} cannot be the branch of the results",
             "write a name such as results",
@@ -71,18 +71,22 @@ def check_document(form: SpecReader, filled: ParsedMapping) -> None:
 
 
 def check_file(
-    form: SpecReader, documents: Sequence[Document], pipelines: Sequence[Pipeline], *, broken: bool
+    reader: SpecReader,
+    documents: Sequence[Document],
+    pipelines: Sequence[Pipeline],
+    *,
+    broken: bool,
 ) -> list[Pipeline]:
     """Check the documents of one file against each other; returns the pipelines without duplicates."""
     if not documents and not broken:
-        form.report(
+        reader.report(
             "error", Mark(1), "", "the file contains no pipeline", "write pipeline: name: …"
         )
     seen: dict[str, Pipeline] = {}
     for pipeline in pipelines:
         other = seen.setdefault(pipeline.name, pipeline)
         if other is not pipeline:
-            form.report(
+            reader.report(
                 "error",
                 Mark(pipeline.spec_line),
                 "pipeline.name",
@@ -93,130 +97,130 @@ def check_file(
     return list(seen.values())
 
 
-def _check_name(form: SpecReader, filled: ParsedMapping) -> None:
-    name = filled.text("name")
+def _check_name(reader: SpecReader, mapping: ParsedMapping) -> None:
+    name = mapping.text("name")
     if name and not _NAME.fullmatch(name):
-        form.report(
+        reader.report(
             "error",
-            filled.place("name"),
-            filled.key("name"),
+            mapping.place("name"),
+            mapping.key("name"),
             f"{name[:80]!r} is not a valid pipeline name",
             "write 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
         )
-    elif not name and "name" in filled.values:
-        form.report(
-            "error", filled.place("name"), filled.key("name"), "name is empty", "write a name"
+    elif not name and "name" in mapping.values:
+        reader.report(
+            "error", mapping.place("name"), mapping.key("name"), "name is empty", "write a name"
         )
 
 
-def _check_transform(form: SpecReader, filled: ParsedMapping) -> None:
-    _check_cmd(form, filled)
-    env = filled.values.get("env", {})
+def _check_transform(reader: SpecReader, mapping: ParsedMapping) -> None:
+    _check_cmd(reader, mapping)
+    env = mapping.values.get("env", {})
     assert isinstance(env, dict)
     for name in env:
         if problem := variable_problem(name):
-            form.report("error", filled.place("env"), f"{filled.key('env')}.{name}", problem)
-    for secret in filled.mappings("secrets"):
+            reader.report("error", mapping.place("env"), f"{mapping.key('env')}.{name}", problem)
+    for secret in mapping.mappings("secrets"):
         variable = secret.text("env_var")
         if variable and (problem := variable_problem(variable)):
-            form.report("error", secret.place("env_var"), secret.key("env_var"), problem)
+            reader.report("error", secret.place("env_var"), secret.key("env_var"), problem)
         if not variable and not secret.text("mount_path"):
-            form.report(
+            reader.report(
                 "error",
                 secret.mark,
                 secret.path,
                 "the secret is not used",
                 "write mount_path, or env_var and key",
             )
-    image = filled.text("image")
+    image = mapping.text("image")
     if image and not _DIGEST.fullmatch(image) and not _CONTAINER.fullmatch(image):
-        form.report(
+        reader.report(
             "error",
-            filled.place("image"),
-            filled.key("image"),
+            mapping.place("image"),
+            mapping.key("image"),
             f"image {image[:80]!r} is not pinned by digest, so its content may change",
             "write name@sha256:…, or the name of a container of datalad-container",
         )
-    codes = filled.values.get("accept_return_code", ())
+    codes = mapping.values.get("accept_return_code", ())
     assert isinstance(codes, tuple)
     for code in codes:
         if code > 255:
-            form.report(
+            reader.report(
                 "error",
-                filled.place("accept_return_code"),
-                filled.key("accept_return_code"),
+                mapping.place("accept_return_code"),
+                mapping.key("accept_return_code"),
                 f"expected an exit code from 0 to 255, got {code}",
             )
-    for pattern in filled.texts("code")[:MAX_GLOBS]:
+    for pattern in mapping.texts("code")[:MAX_GLOBS]:
         try:
             Glob(pattern)
         except GlobError as error:
-            form.report("error", filled.place("code"), filled.key("code"), error.message)
-    if filled.texts("err_stdin") and not filled.texts("err_cmd"):
-        form.report(
+            reader.report("error", mapping.place("code"), mapping.key("code"), error.message)
+    if mapping.texts("err_stdin") and not mapping.texts("err_cmd"):
+        reader.report(
             "warning",
-            filled.place("err_stdin"),
-            filled.key("err_stdin"),
+            mapping.place("err_stdin"),
+            mapping.key("err_stdin"),
             "err_stdin has no effect without err_cmd",
             "write err_cmd, or remove it",
         )
 
 
-def _check_cmd(form: SpecReader, filled: ParsedMapping) -> None:
-    key = filled.key("cmd")
-    reported = any(problem.key.startswith(key) for problem in form.problems)
-    if "cmd" in filled.marks and not any(filled.texts("cmd")[:1]) and not reported:
-        form.report(
+def _check_cmd(reader: SpecReader, mapping: ParsedMapping) -> None:
+    key = mapping.key("cmd")
+    reported = any(problem.key.startswith(key) for problem in reader.problems)
+    if "cmd" in mapping.marks and not any(mapping.texts("cmd")[:1]) and not reported:
+        reader.report(
             "error",
-            filled.place("cmd"),
+            mapping.place("cmd"),
             key,
             "cmd is empty",
             'write the command word by word, such as ["sh", "script.sh"]',
         )
 
 
-def _check_outputs(form: SpecReader, filled: ParsedMapping) -> None:
-    dataset = filled.text("view") == "dataset"
-    output = filled.mapping("output")
+def _check_outputs(reader: SpecReader, mapping: ParsedMapping) -> None:
+    dataset = mapping.text("view") == "dataset"
+    output = mapping.mapping("output")
     if "path" in output.values:
         text = output.text("path")
         if dataset:
-            form.report(
+            reader.report(
                 "error",
                 output.place("path"),
                 output.key("path"),
                 "output.path needs view: pfs",
                 "with view: dataset write outputs",
             )
-        _check_output_path(form, text, output.place("path"), output.key("path"))
-    outputs = filled.texts("outputs")
+        _check_output_path(reader, text, output.place("path"), output.key("path"))
+    outputs = mapping.texts("outputs")
     if dataset and not outputs:
-        form.report(
+        reader.report(
             "error",
-            filled.place("outputs"),
+            mapping.place("outputs"),
             "outputs",
             "view: dataset needs outputs",
             'write outputs, such as ["results/$1.txt"]',
         )
     if outputs and not dataset:
-        form.report(
+        reader.report(
             "error",
-            filled.place("outputs"),
+            mapping.place("outputs"),
             "outputs",
             "outputs needs view: dataset",
             "with view: pfs everything below /pfs/out is kept",
         )
     for text in outputs:
-        _check_output_path(form, text, filled.place("outputs"), "outputs")
+        _check_output_path(reader, text, mapping.place("outputs"), "outputs")
     if dataset:
-        _check_placeholders(form, filled.mapping("transform"))
+        _check_placeholders(reader, mapping.mapping("transform"))
 
 
-def _check_output_path(form: SpecReader, text: str, mark: Mark, key: str) -> None:
+def _check_output_path(reader: SpecReader, text: str, mark: Mark, key: str) -> None:
     parts = text.split("/")
     wrong = [part for part in parts if part in ("", ".", "..") or part.lower() in _RESERVED]
     if wrong or "\n" in text:
-        form.report(
+        reader.report(
             "error",
             mark,
             key,
@@ -225,7 +229,7 @@ def _check_output_path(form: SpecReader, text: str, mark: Mark, key: str) -> Non
         )
 
 
-def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
+def _check_placeholders(reader: SpecReader, transform: ParsedMapping) -> None:
     for word in transform.texts("cmd"):
         try:
             fields = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
@@ -237,7 +241,7 @@ def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
             ]
             problem = f"unknown placeholder {{{unknown[0]}}}" if unknown else ""
         if problem:
-            form.report(
+            reader.report(
                 "error",
                 transform.place("cmd"),
                 transform.key("cmd"),
@@ -247,18 +251,18 @@ def _check_placeholders(form: SpecReader, transform: ParsedMapping) -> None:
             )
 
 
-def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
-    tries = filled.integer("datum_tries")
+def _check_numbers(reader: SpecReader, mapping: ParsedMapping) -> None:
+    tries = mapping.integer("datum_tries")
     if tries is not None and not 1 <= tries <= MAX_TRIES:
-        form.report(
+        reader.report(
             "error",
-            filled.place("datum_tries"),
+            mapping.place("datum_tries"),
             "datum_tries",
             f"expected 1 to {MAX_TRIES} tries, got {tries}",
         )
-    sets = filled.mapping("datum_set_spec")
+    sets = mapping.mapping("datum_set_spec")
     if "per_worker" in sets.marks and ("number" in sets.marks or "size_bytes" in sets.marks):
-        form.report(
+        reader.report(
             "error",
             sets.place("per_worker"),
             sets.key("per_worker"),
@@ -267,22 +271,22 @@ def _check_numbers(form: SpecReader, filled: ParsedMapping) -> None:
         )
 
 
-def _check_count(form: SpecReader, filled: ParsedMapping) -> bool:
+def _check_count(reader: SpecReader, mapping: ParsedMapping) -> bool:
     """Whether the number of inputs and globs is within the limits."""
-    nodes, globs = count_inputs(filled.mapping("input"))
-    globs += len(filled.mapping("transform").texts("code"))
+    nodes, globs = count_inputs(mapping.mapping("input"))
+    globs += len(mapping.mapping("transform").texts("code"))
     if globs > MAX_GLOBS:
-        form.report(
+        reader.report(
             "error",
-            filled.place("input"),
+            mapping.place("input"),
             "input",
             f"{globs} globs, more than the limit of {MAX_GLOBS}",
             "combine some of them with {a,b}",
         )
     elif nodes > MAX_INPUTS:
-        form.report(
+        reader.report(
             "error",
-            filled.place("input"),
+            mapping.place("input"),
             "input",
             f"{nodes} inputs, more than the limit of {MAX_INPUTS}",
             "use fewer",

@@ -22,54 +22,56 @@ def default_name(repo: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", last) if last.strip(".") else "dataset"
 
 
-def check_input(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapping]:
+def check_input(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMapping]:
     """Check an input and all inputs below it.
 
     :returns: the inputs below it by name, to check that names are unique.
     """
-    given = [kind for kind in _KINDS if kind in filled.marks]
+    given = [kind for kind in _KINDS if kind in mapping.marks]
     if len(given) != 1:
-        refused = any(problem.key.startswith(filled.path) for problem in form.problems)
+        refused = any(problem.key.startswith(mapping.path) for problem in reader.problems)
         if given or not refused:
             got = f"got {' and '.join(given)}" if given else "got none"
-            form.report(
+            reader.report(
                 "error",
-                filled.mark,
-                filled.path,
+                mapping.mark,
+                mapping.path,
                 f"expected exactly one kind of input, {got}",
                 f"write one of {', '.join(_KINDS)}; combine several inputs with cross, union, join or "
                 "group",
             )
     found: dict[str, ParsedMapping] = {}
     for kind in given:
-        found |= _check_kind(form, filled, kind)
+        found |= _check_kind(reader, mapping, kind)
     return found
 
 
-def _check_kind(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
-    if kind not in filled.values:
-        if not any(problem.key == filled.key(kind) for problem in form.problems):
-            form.report("error", filled.place(kind), filled.key(kind), f"{kind} is empty")
+def _check_kind(reader: SpecReader, mapping: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
+    if kind not in mapping.values:
+        if not any(problem.key == mapping.key(kind) for problem in reader.problems):
+            reader.report("error", mapping.place(kind), mapping.key(kind), f"{kind} is empty")
         return {}
     if kind == "pfs":
-        return _check_pfs(form, filled.mapping("pfs"))
+        return _check_pfs(reader, mapping.mapping("pfs"))
     if kind == "cron":
-        cron = filled.mapping("cron")
+        cron = mapping.mapping("cron")
         return {cron.text("name"): cron} if cron.text("name") else {}
-    return _check_combined(form, filled, kind)
+    return _check_combined(reader, mapping, kind)
 
 
-def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[str, ParsedMapping]:
-    children = filled.mappings(kind)
-    mark, key = filled.place(kind), filled.key(kind)
+def _check_combined(
+    reader: SpecReader, mapping: ParsedMapping, kind: str
+) -> dict[str, ParsedMapping]:
+    children = mapping.mappings(kind)
+    mark, key = mapping.place(kind), mapping.key(kind)
     if not children:
-        form.report("error", mark, key, f"{kind} has no inputs", "list at least one")
+        reader.report("error", mark, key, f"{kind} has no inputs", "list at least one")
     names: dict[str, ParsedMapping] = {}
     for child in children:
-        for name, leaf in check_input(form, child).items():
+        for name, leaf in check_input(reader, child).items():
             other = names.setdefault(name, leaf)
             if other is not leaf and kind != "union":
-                form.report(
+                reader.report(
                     "error",
                     leaf.place("name" if "name" in leaf.marks else "repo"),
                     leaf.key("name"),
@@ -80,12 +82,12 @@ def _check_combined(form: SpecReader, filled: ParsedMapping, kind: str) -> dict[
     template = {"join": "join_on", "group": "group_by"}.get(kind)
     leaves = [child.mapping("pfs") for child in children if "pfs" in child.values]
     if template and leaves and len(leaves) == len(children):
-        _check_template_given(form, leaves, kind, template)
+        _check_template_given(reader, leaves, kind, template)
     return names
 
 
 def _check_template_given(
-    form: SpecReader, leaves: list[ParsedMapping], kind: str, template: str
+    reader: SpecReader, leaves: list[ParsedMapping], kind: str, template: str
 ) -> None:
     lacking = [leaf for leaf in leaves if not leaf.text(template)]
     if len(lacking) == len(leaves) and kind == "group":
@@ -93,10 +95,10 @@ def _check_template_given(
     effect = (
         "its files are joined with all other files without join_on"
         if kind == "join"
-        else "its files form one group"
+        else "its files reader one group"
     )
     for leaf in lacking:
-        form.report(
+        reader.report(
             "warning",
             leaf.mark,
             leaf.key(template),
@@ -105,47 +107,51 @@ def _check_template_given(
         )
 
 
-def _check_pfs(form: SpecReader, filled: ParsedMapping) -> dict[str, ParsedMapping]:
-    glob = _check_glob(form, filled)
+def _check_pfs(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMapping]:
+    glob = _check_glob(reader, mapping)
     for template in ("join_on", "group_by"):
-        missing = [n for n in references(filled.text(template)) if glob and n > glob.captures]
+        missing = [n for n in references(mapping.text(template)) if glob and n > glob.captures]
         for number in missing[:1]:
             assert glob is not None
-            form.report(
+            reader.report(
                 "warning",
-                filled.place(template),
-                filled.key(template),
+                mapping.place(template),
+                mapping.key(template),
                 f"${number} is always empty: the glob has {_counted(glob.captures)}",
                 f"enclose the part of the glob for ${number} in ( )",
             )
-    repo = filled.text("repo")
-    _check_repo(form, filled, repo)
-    branch = filled.text("branch")
+    repo = mapping.text("repo")
+    _check_repo(reader, mapping, repo)
+    branch = mapping.text("branch")
     if branch not in ("", "master", "main"):
-        form.report(
+        reader.report(
             "ignored",
-            filled.place("branch"),
-            filled.key("branch"),
+            mapping.place("branch"),
+            mapping.key("branch"),
             f"branch {branch} is ignored",
             "files are read from the pushed commit, whatever its branch",
         )
-    name = filled.text("name") or (default_name(repo) if repo else "")
+    name = mapping.text("name") or (default_name(repo) if repo else "")
     if not name:
         return {}
-    where = "name" if "name" in filled.values else "repo"
+    where = "name" if "name" in mapping.values else "repo"
     if problem := _name_problem(name):
-        form.report(
-            "error", filled.place(where), filled.key("name"), problem, "give the input another name"
+        reader.report(
+            "error",
+            mapping.place(where),
+            mapping.key("name"),
+            problem,
+            "give the input another name",
         )
     elif not name.isidentifier():
-        form.report(
+        reader.report(
             "warning",
-            filled.place(where),
-            filled.key("name"),
+            mapping.place(where),
+            mapping.key("name"),
             f"a shell cannot read the variable ${name}",
             f"write name: {re.sub('[^A-Za-z0-9_]', '_', name)}",
         )
-    return {name: filled}
+    return {name: mapping}
 
 
 def _name_problem(name: str) -> str:
@@ -160,36 +166,36 @@ def _counted(captures: int) -> str:
     return "no capture" if captures == 0 else f"{captures} capture{'s' if captures > 1 else ''}"
 
 
-def count_inputs(filled: ParsedMapping) -> tuple[int, int]:
+def count_inputs(mapping: ParsedMapping) -> tuple[int, int]:
     """The number of inputs in the tree, and how many of them have a glob."""
-    nodes, globs = 1, int("pfs" in filled.values)
+    nodes, globs = 1, int("pfs" in mapping.values)
     for kind in ("cross", "union", "join", "group"):
-        for child in filled.mappings(kind):
+        for child in mapping.mappings(kind):
             inner = count_inputs(child)
             nodes, globs = nodes + inner[0], globs + inner[1]
     return nodes, globs
 
 
-def _check_glob(form: SpecReader, filled: ParsedMapping) -> Glob | None:
-    if "glob" not in filled.values:
+def _check_glob(reader: SpecReader, mapping: ParsedMapping) -> Glob | None:
+    if "glob" not in mapping.values:
         return None
-    text = filled.text("glob")
+    text = mapping.text("glob")
     try:
         if not text:
             raise GlobError("glob is empty; write '/*' for one datum per entry, or '/' for all")
         return Glob(text)
     except GlobError as error:
-        form.report("error", filled.place("glob"), filled.key("glob"), error.message)
+        reader.report("error", mapping.place("glob"), mapping.key("glob"), error.message)
         return None
 
 
-def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
+def _check_repo(reader: SpecReader, mapping: ParsedMapping, repo: str) -> None:
     if not repo:
-        if "repo" in filled.values:
-            form.report(
+        if "repo" in mapping.values:
+            reader.report(
                 "error",
-                filled.place("repo"),
-                filled.key("repo"),
+                mapping.place("repo"),
+                mapping.key("repo"),
                 "repo is empty",
                 "write a path in this dataset, a pipeline's name, or . for the whole dataset",
             )
@@ -197,10 +203,10 @@ def _check_repo(form: SpecReader, filled: ParsedMapping, repo: str) -> None:
     parts = repo.strip("/").split("/")
     inner = parts[1:] if parts[0] in (".", "") else parts
     if any(part in ("", ".", "..", ".git") for part in inner) or "\n" in repo:
-        form.report(
+        reader.report(
             "error",
-            filled.place("repo"),
-            filled.key("repo"),
+            mapping.place("repo"),
+            mapping.key("repo"),
             f"{repo!r} is not a path in this dataset",
             "write it relative to the dataset's root, such as raw/t1",
         )

@@ -6,6 +6,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -47,11 +48,46 @@ def from_record(
     :param home: the pipeline's directory; by default the one that contains all outputs.
     :raises ScaffoldError: when the record is incomplete.
     """
-    short, notes = commit[:12], []
+    short = commit[:12]
+    run = _parse_run(record, short)
+    home = home or _home(run.outputs, look)
+    transform: dict[str, Any] = {"cmd": run.words}
+    if run.folder != ".":
+        transform["working_dir"] = run.folder
+    code = _code(run.words, run.folder, [*run.inputs, *run.outputs], run.extra, look)
+    if code:
+        transform["code"] = code
+    kept = _kept(run.outputs, home, look)
+    document = {
+        "pipeline": {"name": _name(home)},
+        "description": f"As datalad run did in commit {short}.",
+        "view": "dataset",
+        "input": _inputs(run.inputs),
+        "outputs": kept or ["result"],
+        "transform": transform,
+    }
+    head = f"# Made from the run record of commit {short}: what datalad rerun does once more,\n"
+    head += "# this does whenever one of the inputs has changed.\n"
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return {f"{home}/spec.yml": head + text}, _notes(run, home, kept, look)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What a run record says; paths are relative to the dataset."""
+
+    words: list[str]
+    folder: str
+    inputs: list[str]
+    extra: list[str]
+    outputs: list[str]
+
+
+def _parse_run(record: Mapping[str, object], commit: str) -> _Run:
     folder = str(record.get("pwd") or ".").strip("/") or "."
     cmd = record.get("cmd")
     if not cmd:
-        raise ScaffoldError(f"the run record of {short} has no command")
+        raise ScaffoldError(f"the run record of {commit} has no command")
     words = [str(word) for word in cmd] if isinstance(cmd, list) else ["sh", "-c", str(cmd)]
     inputs, extra, outputs = (
         [_normal(folder, path) for path in _texts(record.get(field))]
@@ -59,40 +95,26 @@ def from_record(
     )
     for path in [*inputs, *extra, *outputs]:
         if path == ".." or path.startswith(("../", "/")):
-            raise ScaffoldError(f"the record of {short} names {path}, outside of the dataset")
-    home = home or _home(outputs, look)
-    transform: dict[str, Any] = {"cmd": words}
-    if folder != ".":
-        transform["working_dir"] = folder
-        notes.append(f"the command ran in {folder}; check its paths")
-    code = _code(words, folder, [*inputs, *outputs], extra, look)
-    if code:
-        transform["code"] = code
-    if not inputs:
+            raise ScaffoldError(f"the record of {commit} names {path}, outside of the dataset")
+    return _Run(words=words, folder=folder, inputs=inputs, extra=extra, outputs=outputs)
+
+
+def _notes(run: _Run, home: str, kept: Sequence[str], look: ListPath) -> list[str]:
+    notes = []
+    if run.folder != ".":
+        notes.append(f"the command ran in {run.folder}; check its paths")
+    if not run.inputs:
         notes.append("the record names no inputs; add the files that the command reads to input")
-    kept = _kept(outputs, home, look)
     if not kept:
-        what = f"{outputs[0]} lies elsewhere" if outputs else "the record names no outputs"
+        first = next(iter(run.outputs), None)
+        problem = f"{first} is outside {home}/" if first else "the record names no outputs"
         notes.append(
-            f"{what}: let the command write below {home}/, and write into outputs what it writes"
+            f"{problem}; let the command write below {home}/, and list in outputs what it writes"
         )
-    there = [path for path in outputs if look(path) is not None]
-    if there and kept:
-        notes.append(
-            f"remove the old results first, they would be in the way: git rm -r {there[0]}"
-        )
-    document = {
-        "pipeline": {"name": _name(home)},
-        "description": f"As datalad run did in commit {short}.",
-        "view": "dataset",
-        "input": _inputs(inputs),
-        "outputs": kept or ["result"],
-        "transform": transform,
-    }
-    head = f"# Made from the run record of commit {short}: what datalad rerun does once more,\n"
-    head += "# this does whenever one of the inputs has changed.\n"
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    return {f"{home}/spec.yml": head + text}, notes
+    existing = [path for path in run.outputs if look(path) is not None]
+    if existing and kept:
+        notes.append(f"remove the old results first, they are in the way: git rm -r {existing[0]}")
+    return notes
 
 
 def _home(outputs: Sequence[str], look: ListPath) -> str:
