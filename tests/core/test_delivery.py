@@ -1,4 +1,4 @@
-"""What a delivery says: recorded ones of a real Gitea, and what can be wrong with one."""
+"""Deliveries: recorded ones of a real Gitea, and malformed ones."""
 
 from __future__ import annotations
 

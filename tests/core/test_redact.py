@@ -1,4 +1,4 @@
-"""What leaves holds no secret, in whatever spelling and however it was cut."""
+"""Redaction of secrets in all encodings, also when chunks split them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of content: one for one content, whatever stands for it, and none where there is no hash."""
+"""Content identities: equal for equal content, and none for keys without a digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datums that follow changed files against datums made anew, on random files and globs."""
+"""Datums updated after changes of files equal newly enumerated ones, for random files and globs."""
 
 from __future__ import annotations
 

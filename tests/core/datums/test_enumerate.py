@@ -1,4 +1,4 @@
-"""Datums: each rule of the inputs with what it makes, written out."""
+"""Datums of each kind of input, written out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins, groups, crosses and unions against brute force, on inputs made at random."""
+"""Joins, groups, crosses and unions compared with brute force, for random inputs."""
 
 from __future__ import annotations
 

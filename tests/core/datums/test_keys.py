@@ -1,4 +1,4 @@
-"""What is in a key and what is not, that its form is injective, and that it stays what it was."""
+"""Keys: which fields they contain, that the form is injective, and golden vectors."""
 
 from __future__ import annotations
 

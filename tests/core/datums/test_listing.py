@@ -1,4 +1,4 @@
-"""Listings: directories follow from files, and what lies below is found without looking at all."""
+"""Listings: directories follow from files, and lookups use binary search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command sees: its files where it expects them, and no names where they are hidden."""
+"""Views: paths of a command's files, and hidden names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset's backend, as DataLad writes it."""
+"""The dataset's annex backend, as DataLad configures it."""
 
 from __future__ import annotations
 

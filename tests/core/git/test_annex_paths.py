@@ -1,4 +1,4 @@
-"""Places of annex keys, compared with what git-annex itself says and does."""
+"""Paths of annex keys, compared with git-annex itself."""
 
 from __future__ import annotations
 

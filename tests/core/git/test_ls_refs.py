@@ -1,4 +1,4 @@
-"""Git's question for refs, and answers of which only whole ones count."""
+"""Requests and responses of ls-refs; only complete responses are accepted."""
 
 from __future__ import annotations
 

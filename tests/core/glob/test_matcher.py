@@ -1,4 +1,4 @@
-"""Globs: each rule of the language with what it selects, written out."""
+"""Globs: each rule of the language with the paths that it matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a results commit changes, and what it refuses to touch."""
+"""Results commits: their changes, and collisions that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annex or git: the same answer as ``datalad save`` gives in the person's clone."""
+"""Files go into the annex or into git exactly as with ``datalad save`` in a clone."""
 
 from __future__ import annotations
 

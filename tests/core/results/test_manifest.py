@@ -1,4 +1,4 @@
-"""Manifests: to files and back, whatever paths and labels hold, and led on by few rows."""
+"""Manifests: written and parsed with any paths and labels, and edited by few rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of outputs in, reasons against them out: what the table of hostile outputs leaves open."""
+"""Names of outputs: cases that the table of hostile outputs does not cover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored results: canonical, and refused when they are anything else."""
+"""Stored results: canonical JSON; anything else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run records: the form that DataLad's own reader takes, whatever they hold."""
+"""Run records: DataLad's own parser reads them, whatever they contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether two places save the same outputs in the same form, from their attributes alone."""
+"""Digests of attributes are equal if outputs are stored in the same form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs in pipeline files: Pachyderm's own rules, and what is probably not meant."""
+"""Checks of inputs: Pachyderm's rules, and warnings about probable mistakes."""
 
 from __future__ import annotations
 

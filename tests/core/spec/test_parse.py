@@ -1,4 +1,4 @@
-"""Pipeline files: what they mean, and every kind of thing that is said about them."""
+"""Parsed pipeline files, and every kind of problem."""
 
 from __future__ import annotations
 

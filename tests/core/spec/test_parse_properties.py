@@ -1,4 +1,4 @@
-"""Pipeline files made at random from the table of fields: always pipelines or problems."""
+"""Random pipeline files from the table of fields give pipelines or problems, never exceptions."""
 
 from __future__ import annotations
 

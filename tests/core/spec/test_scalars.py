@@ -1,4 +1,4 @@
-"""Values of fields: what is understood, and what is expected instead."""
+"""Scalars: accepted values, and messages for others."""
 
 from __future__ import annotations
 

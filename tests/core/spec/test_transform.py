@@ -1,4 +1,4 @@
-"""Transforms in pipeline files: what is an error, and what is none."""
+"""Checks of transforms in pipeline files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of pipeline files: what YAML and JSON are read as, and what is refused where."""
+"""YAML and JSON nodes with their positions, and refused syntax."""
 
 from __future__ import annotations
 
