@@ -18,10 +18,9 @@ import redis
 
 from tea_runner.broker import job_scripts, keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.live_jobs import JobIndex
-from tea_runner.core.errors import NotFound, Refused
+from tea_runner.broker.job_reader import JobReader
+from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
-from tea_runner.core.planning.run_status import JobFacts, job_facts
 from tea_runner.ports import MissingContent
 
 
@@ -37,7 +36,7 @@ class Claim:
 
 
 @raises_queue_error
-class JobStore:
+class JobStore(JobReader):
     """The state of all jobs.
 
     Every method raises QueueError when Redis does not answer, unless it says otherwise.
@@ -60,13 +59,11 @@ class JobStore:
         crashes: int = 3,
         redact: Callable[[str], str] = str,
     ) -> None:
+        super().__init__(connection, secret=secret)
         self._redact = redact
-        self._redis = connection
         self._enqueue = enqueue
-        self._secret = secret
         self._lease = lease
         self._crashes = crashes
-        self._index = JobIndex(connection)
         register = connection.register_script
         self._enqueue_script = register(job_scripts.ENQUEUE)
         self._subscribe_script = register(job_scripts.SUBSCRIBE)
@@ -331,46 +328,6 @@ class JobStore:
             self._enqueue("plan", json.dumps(keys.split_branch_id(branch)))
         return str(outcome.decode())
 
-    # -- for pages and the terminal ----------------------------------------------------------
-
-    def get(self, job_id: str) -> dict[str, str]:
-        """All fields of a job; empty for an unknown one."""
-        raw: Any = self._redis.hgetall(keys.job(job_id))
-        return _texts(raw)
-
-    def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
-        """What is known of these jobs, by id; unknown ones are left out."""
-        found = {}
-        for start in range(0, len(ids), 500):
-            chunk = ids[start : start + 500]
-            pipe = self._redis.pipeline(transaction=False)
-            for job_id in chunk:
-                pipe.hgetall(keys.job(job_id))
-            for job_id, raw in zip(chunk, pipe.execute(), strict=True):
-                fields = _texts(raw)
-                if fields:
-                    found[job_id] = job_facts(job_id, fields, self._body(fields))
-        return found
-
-    def _body(self, fields: Mapping[str, str]) -> Job | None:
-        try:
-            return unseal_job(fields.get("body", ""), self._secret)
-        except Refused:
-            return None
-
-    def ids_starting_with(self, prefix: str) -> list[str]:
-        """Ids of the jobs that begin with these hex digits, sorted."""
-        return self._index.starting_with(prefix)
-
-    def live(self) -> dict[str, JobFacts]:
-        """All jobs that wait or run, by id."""
-        facts = self.facts(self._index.live())
-        return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
-
-    def waiting(self) -> list[str]:
-        """Ids of the jobs that wait for a worker."""
-        return [job for job, facts in self.live().items() if facts.state == "waiting"]
-
     def problem(self) -> str:
         """Why Redis cannot be used; empty when it answers.  Raises nothing."""
         try:
@@ -378,10 +335,6 @@ class JobStore:
         except redis.RedisError as error:
             return str(error)
         return ""
-
-
-def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in raw.items()}
 
 
 def _now() -> str:

@@ -16,6 +16,7 @@ import tea_runner.broker
 from tea_runner.broker.connection import connect
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
+from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.orphans import OrphanScanner
@@ -68,6 +69,11 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "record_missing": (JOB, "tip", "why"),
             "cancel": (JOB.id,),
             "unsubscribe": (JOB, REPOSITORY, "main", "why"),
+        },
+    ),
+    JobReader: (
+        lambda connection: JobReader(connection, secret=b"secret"),
+        {
             "get": (JOB.id,),
             "facts": ([JOB.id],),
             "ids_starting_with": ("12",),

@@ -1,0 +1,70 @@
+"""Reads jobs from Redis, for pages, the terminal and the reconciler; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.live_jobs import JobIndex
+from tea_runner.core.errors import Refused
+from tea_runner.core.planning.job import Job, unseal_job
+from tea_runner.core.planning.run_status import JobFacts, job_facts
+
+
+@raises_queue_error
+class JobReader:
+    """What Redis has of jobs.  Every method raises QueueError when Redis does not answer.
+
+    :param secret: key of the seal on jobs; a job with another seal is shown without its datums.
+    """
+
+    def __init__(self, connection: redis.Redis, *, secret: bytes) -> None:
+        self._redis = connection
+        self._secret = secret
+        self._index = JobIndex(connection)
+
+    def get(self, job_id: str) -> dict[str, str]:
+        """All fields of a job; empty for an unknown one."""
+        raw: Any = self._redis.hgetall(keys.job(job_id))
+        return _texts(raw)
+
+    def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
+        """What is known of these jobs, by id; unknown ones are left out."""
+        found = {}
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in chunk:
+                pipe.hgetall(keys.job(job_id))
+            for job_id, raw in zip(chunk, pipe.execute(), strict=True):
+                fields = _texts(raw)
+                if fields:
+                    found[job_id] = job_facts(job_id, fields, self._body(fields))
+        return found
+
+    def _body(self, fields: Mapping[str, str]) -> Job | None:
+        try:
+            return unseal_job(fields.get("body", ""), self._secret)
+        except Refused:
+            return None
+
+    def ids_starting_with(self, prefix: str) -> list[str]:
+        """Ids of the jobs that begin with these hex digits, sorted."""
+        return self._index.starting_with(prefix)
+
+    def live(self) -> dict[str, JobFacts]:
+        """All jobs that wait or run, by id."""
+        facts = self.facts(self._index.live())
+        return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}
+
+    def waiting(self) -> list[str]:
+        """Ids of the jobs that wait for a worker."""
+        return [job for job, facts in self.live().items() if facts.state == "waiting"]
+
+
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in raw.items()}
