@@ -109,4 +109,4 @@ def test_the_verb_counts_and_makes_again(settled: Dataset) -> None:  # noqa: F81
 
     assert shown == made
     assert 3 == made[0]["results"]
-    assert "3 results known from" in settled.tea("index", "rebuild").out
+    assert "3 known results from" in settled.tea("index", "rebuild").out
