@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tea_runner.core.hook import Hook
 from tea_runner.flow.receive_delivery import receive_delivery
+from tests.twins.queue import MemoryBroker, MemoryPlanRequests
 from tests.web.deliveries import SECRET, Row, push
-
-
-class Asked:
-    """Plan requests in memory."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str, str]] = []
-
-    def request_plan(self, repository: str, ref: str, *, why: str) -> None:
-        """Keep the request."""
-        self.said.append((repository, ref, why))
-
 
 HOOK = Hook(id="a" * 24, forge="gitea", repository="lab/*", secrets=(SECRET,))
 
 
 def test_a_push_asks_for_one_plan_and_says_why() -> None:
     """Repository and ref come from the delivery; the reason names the commit."""
-    asked = Asked()
+    asked = MemoryPlanRequests()
     row = Row(row="0", name="", status=202)
     answer = receive_delivery(HOOK, row.sent(), row.body, asked)
     assert (answer.status, answer.outcome) == (202, "accepted")
-    assert asked.said == [("lab/edges", "refs/heads/main", "push of 4bb71d674bc2")]
+    assert asked.requested == {("lab/edges", "main"): "push of 4bb71d674bc2"}
 
 
 def test_a_deleted_branch_asks_too() -> None:
     """The planner finds that there is nothing left, and stops what runs."""
-    asked = Asked()
+    asked = MemoryPlanRequests()
     row = Row(row="0", name="", status=202, body=push(after="0" * 40))
     receive_delivery(HOOK, row.sent(), row.body, asked)
-    assert asked.said == [("lab/edges", "refs/heads/main", "branch deleted")]
+    assert asked.requested == {("lab/edges", "main"): "branch deleted"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +40,9 @@ def test_the_settings_narrow_what_hooks_may_announce(
 ) -> None:
     """A repository that no pattern names is not there; without patterns the hooks decide."""
     row = Row(row="0", name="", status=status)
-    answer = receive_delivery(HOOK, row.sent(), row.body, Asked(), repositories=patterns)
+    answer = receive_delivery(
+        HOOK, row.sent(), row.body, MemoryPlanRequests(), repositories=patterns
+    )
     assert status == answer.status
 
 
@@ -60,14 +53,65 @@ def test_a_refusal_does_not_say_which_secret_was_near() -> None:
         Row(row="0", name="", status=401, headers={"X-Gitea-Signature": "nonsense"}),
         Row(row="0", name="", status=401, drop=("X-Gitea-Signature",)),
     ]
-    answers = {repr(receive_delivery(HOOK, row.sent(), row.body, Asked())) for row in rows}
+    answers = {
+        repr(receive_delivery(HOOK, row.sent(), row.body, MemoryPlanRequests())) for row in rows
+    }
     assert len(answers) == 1
 
 
 def test_an_unread_event_asks_for_nothing() -> None:
     """Even when its body would be a push."""
-    asked = Asked()
+    asked = MemoryPlanRequests()
     row = Row(row="18", name="", status=202, headers={"X-Gitea-Event": "status"})
     answer = receive_delivery(HOOK, row.sent(), row.body, asked)
     assert answer.body["reason"] == "ignored: event 'status'"
-    assert asked.said == []
+    assert asked.requested == {}
+
+
+@pytest.mark.parametrize(
+    ("branches", "pull_requests", "ref", "status"),
+    [
+        (["*"], False, "refs/heads/a/b", "accepted"),
+        (["main"], False, "refs/heads/a/b", "ignored"),
+        (["*"], False, "refs/heads/pull/1", "ignored"),
+        (["*"], True, "refs/heads/pull/1", "accepted"),
+    ],
+)
+def test_the_settings_name_the_branches(
+    branches: list[str], pull_requests: bool, ref: str, status: str
+) -> None:
+    """A pull request's branch needs a setting of its own."""
+    asked = MemoryPlanRequests()
+    row = Row(row="0", name="", status=202, body=push(ref=ref))
+    answer = receive_delivery(
+        HOOK, row.sent(), row.body, asked, branches=branches, pull_requests=pull_requests
+    )
+
+    assert answer.body["status"] == status
+    assert bool(asked.requested) == (status == "accepted")
+
+
+@pytest.mark.parametrize(
+    ("body", "number", "status"), [(b"[]", None, 400), (push(), 8, 404), (push(), 7, 202)]
+)
+def test_a_body_must_be_a_push_of_the_hooks_own_repository(
+    body: bytes, number: int | None, status: int
+) -> None:
+    """By number where the hook has one: another repository may take over a name."""
+    asked = MemoryPlanRequests()
+    row = Row(row="0", name="", status=status, body=body)
+    hook = dataclasses.replace(HOOK, repository_id=number)
+    answer = receive_delivery(hook, row.sent(), row.body, asked)
+
+    assert answer.status == status
+    assert bool(asked.requested) == (status == 202)
+
+
+def test_a_queue_that_does_not_answer_makes_the_delivery_fail() -> None:
+    """The forge shows it; the reconciler finds the push later."""
+    row = Row(row="0", name="", status=503)
+    asked = MemoryPlanRequests(MemoryBroker(reachable=False))
+    answer = receive_delivery(HOOK, row.sent(), row.body, asked)
+
+    assert answer.status == 503
+    assert "the queue cannot be reached" in answer.body["error"]
