@@ -17,7 +17,6 @@ from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.ports import JobQueue, PlanRequests, RecomputeRequests
 from tea_runner.wiring import Site
 from tests.looking import broker, site
@@ -339,38 +338,3 @@ def test_a_queue_that_does_not_answer_is_a_queue_error(dead: Side, name: str) ->
     """Of every method, and no error of a library."""
     with pytest.raises(QueueError):
         CALLS[name](dead)
-
-
-# -- a laptop's queue ------------------------------------------------------------------------
-
-
-def test_the_queue_of_one_process_gives_its_jobs_once() -> None:
-    """Nothing is in flight between two plans; failures last as long as the process."""
-    queue = LocalQueue()
-    job = make_job(KEYS[0])
-    assert queue.enqueue(job)
-    assert not queue.enqueue(job)
-    queue.subscribe(REPOSITORY, "main", job.id)
-    queue.failed[KEYS[1]] = "no"
-
-    assert queue.in_flight(REPOSITORY, KEYS) == {}
-    assert queue.missing(REPOSITORY, KEYS) == {}
-    assert queue.failures(REPOSITORY, KEYS) == {KEYS[1]: "no"}
-    assert queue.take() == [job]
-    assert queue.take() == []
-    assert queue.enqueue(job)
-
-
-def test_the_requests_of_one_process_are_those_of_its_command() -> None:
-    """Verdicts are kept and passed on."""
-    written: list[RecomputeVerdict] = []
-    requests = LocalRecomputeRequests(["copy", KEYS[0]], "r1", written.extend)
-    verdict = RecomputeVerdict(pipeline="copy", datum="in:a", key=KEYS[0], outcome="ok")
-    requests.complete(["copy", "nothing"])
-    requests.record_verdicts("r1", [verdict])
-    requests.cancel_jobs_except([])
-    with requests.exclusive():
-        pass
-
-    assert requests.pending() == {KEYS[0]: "r1"}
-    assert requests.verdicts == written == [verdict]
