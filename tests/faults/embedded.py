@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tea_runner.forge.embedded.webhook_payload import Moved
+from tea_runner.forge.embedded.webhook_payload import RefUpdate
 from tea_runner.forge.hook_store import HookStore
 from tests.e2e.test_whole_way import free_port
 from tests.faults.world import World
@@ -59,7 +59,7 @@ class EmbeddedWorld(World):
         """Send the deliveries of a push."""
         repository = self.embedded.store.get("lab", name)
         assert repository is not None
-        moved = Moved(before=before, after=after, ref="refs/heads/main")
+        moved = RefUpdate(before=before, after=after, ref="refs/heads/main")
         self.embedded.pushed(repository, self._person, [moved])
 
     def unsaid(self, name: str, commit: str) -> str:

@@ -1,4 +1,4 @@
-"""A name and a password, or a token, in; who it is out.
+"""User accounts of the embedded forge: passwords and access tokens.
 
 Kept in one small file that only its owner can read: passwords as scrypt hashes, tokens (which are
 long and random) as SHA-256.
@@ -30,7 +30,7 @@ _COST = {"n": 1 << 14, "r": 8, "p": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A user; *admin* may do everything everywhere."""
+    """A user; with *admin*, an administrator of the forge."""
 
     name: str
     number: int
@@ -50,7 +50,7 @@ class Accounts:
         self._users: dict[str, dict[str, Any]] = {}
 
     def add(self, name: str, password: str, *, admin: bool = False) -> Account:
-        """Make a user, or give one a new password.
+        """Create a user, or change its password.
 
         :raises UserError: for a name that cannot be part of an address.
         """
@@ -59,13 +59,13 @@ class Accounts:
                 f"{name!r} cannot be a user: use letters, digits, dot, dash, underscore"
             )
         if not password:
-            raise UserError(f"{name}: an empty password would let everybody in")
+            raise UserError(f"{name}: the password must not be empty")
         salt = secrets.token_bytes(16)
-        said = {"salt": salt.hex(), "hash": _slow(password, salt), "admin": admin}
+        entry = {"salt": salt.hex(), "hash": _slow(password, salt), "admin": admin}
 
         def change(users: dict[str, dict[str, Any]]) -> None:
             old = users.get(name, {"number": len(users) + 1, "tokens": []})
-            users[name] = {**old, **said}
+            users[name] = {**old, **entry}
 
         self._change(change)
         account = self.get(name)
@@ -73,25 +73,25 @@ class Accounts:
         return account
 
     def add_token(self, name: str) -> str:
-        """Make a token; it is shown this once.
+        """Create an access token; only its hash is stored.
 
-        :raises UserError: when there is no such user.
+        :raises UserError: when the user does not exist.
         """
         token = secrets.token_hex(20)
         if self.get(name) is None:
-            raise UserError(f"there is no user {name}; make one first")
+            raise UserError(f"user {name} does not exist; create it first")
         self._change(lambda users: users[name]["tokens"].append(_fast(token)))
         return token
 
     def get(self, name: str) -> Account | None:
-        """The user of this name."""
-        said = self._read().get(name)
-        if said is None:
+        """Return the user with this name, or None."""
+        entry = self._read().get(name)
+        if entry is None:
             return None
-        return Account(name=name, number=int(said["number"]), admin=bool(said["admin"]))
+        return Account(name=name, number=int(entry["number"]), admin=bool(entry["admin"]))
 
-    def who(self, authorization: str) -> Account | None:
-        """Whose ``Authorization`` header this is: basic, ``token …`` or ``Bearer …``."""
+    def authenticate(self, authorization: str) -> Account | None:
+        """Return the user of an ``Authorization`` header: basic, ``token …`` or ``Bearer …``."""
         kind, _, rest = authorization.strip().partition(" ")
         if kind.lower() in ("token", "bearer"):
             return self._by_token(rest.strip())
@@ -104,27 +104,29 @@ class Accounts:
         return self._by_password(name, password) or self._by_token(password or name)
 
     def _by_password(self, name: str, password: str) -> Account | None:
-        said = self._read().get(name)
-        if said is None or not password:
+        entry = self._read().get(name)
+        if entry is None or not password:
             return None
         mark = hmac.digest(self._pepper, f"{name}\0{password}".encode(), "sha256")
-        if self._known.get(mark) != said["hash"]:
-            if not hmac.compare_digest(_slow(password, bytes.fromhex(said["salt"])), said["hash"]):
+        if self._known.get(mark) != entry["hash"]:
+            if not hmac.compare_digest(
+                _slow(password, bytes.fromhex(entry["salt"])), entry["hash"]
+            ):
                 return None
-            self._known[mark] = said["hash"]
+            self._known[mark] = entry["hash"]
         return self.get(name)
 
     def _by_token(self, token: str) -> Account | None:
         if len(token) < 20:
             return None
         mark = _fast(token)
-        for name, said in self._read().items():
-            if mark in said["tokens"]:
+        for name, entry in self._read().items():
+            if mark in entry["tokens"]:
                 return self.get(name)
         return None
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        """The users, read again when another process has changed them."""
+        """Read the users, from the file only when another process has changed it."""
         try:
             at = self.path.stat()
         except FileNotFoundError:

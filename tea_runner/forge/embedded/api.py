@@ -1,4 +1,4 @@
-"""A call of the API in, status and JSON out: the part of Gitea's ``/api/v1`` that we use."""
+"""The part of Gitea's API (``/api/v1``) that tea-runner uses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What is answered."""
+    """Status, body and headers of a response."""
 
     status: int
     body: Any = None
@@ -45,7 +45,7 @@ class Reply:
 
 
 class CallError(Exception):
-    """The call cannot be carried out."""
+    """A call is refused, with an HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class CallError(Exception):
 
 
 class Api:
-    """The calls, each a method; ``call`` finds it."""
+    """The calls, one method each; :meth:`call` routes to them."""
 
     def __init__(self, store: BareRepositories, sender: WebhookSender) -> None:
         self.store = store
@@ -74,7 +74,7 @@ class Api:
         ]
 
     def call(self, path: str, call: Call) -> Reply:
-        """Find and make a call."""
+        """Route a call and carry it out."""
         there = False
         for method, pattern, action in self._routes:
             match = re.fullmatch(pattern, path)
@@ -90,7 +90,7 @@ class Api:
         return Reply(status=405 if there else 404, body={"message": "not found"})
 
     def user(self, call: Call) -> Reply:
-        """Who am I."""
+        """The authenticated user."""
         return Reply(status=200, body=webhook_payload.about_user(call.account, call.url))
 
     def search(self, call: Call) -> Reply:
@@ -107,23 +107,23 @@ class Api:
         return Reply(status=200, body=webhook_payload.about_repository(self.store, found, call.url))
 
     def branches(self, call: Call, owner: str, name: str) -> Reply:
-        """Branches and tips, in pages."""
+        """Branches with their commits, in pages."""
         found = self.store.branches(self._find(owner, name))
         rows, headers = _paged(call, f"/repos/{owner}/{name}/branches", sorted(found.items()))
         body = [{"name": branch, "commit": {"id": tip}} for branch, tip in rows]
         return Reply(status=200, body=body, headers=headers)
 
     def hooks(self, call: Call, owner: str, name: str) -> Reply:
-        """The hooks of a repository, in pages, without their secrets."""
+        """The webhooks of a repository, in pages, without their secrets."""
         found = self.store.read(self._ours(call, owner, name).path, "hooks", [])
         rows, headers = _paged(call, f"/repos/{owner}/{name}/hooks", found)
         return Reply(status=200, body=[_public(each) for each in rows], headers=headers)
 
     def add_hook(self, call: Call, owner: str, name: str) -> Reply:
-        """A hook; inactive unless it is said, for pushes unless other events are said."""
-        repository, said = self._ours(call, owner, name), _object(call)
-        config = said.get("config")
-        if said.get("type") not in ("gitea", "forgejo", "gogs") or not isinstance(config, dict):
+        """Create a webhook; by default inactive and for pushes, as in Gitea."""
+        repository, fields = self._ours(call, owner, name), _object(call)
+        config = fields.get("config")
+        if fields.get("type") not in ("gitea", "forgejo", "gogs") or not isinstance(config, dict):
             raise CallError(422, "Invalid hook type or config")
         if not config.get("url") or config.get("content_type") not in ("json", "form"):
             raise CallError(422, "Missing config option: url, content_type")
@@ -133,16 +133,16 @@ class Api:
             self.store.keep(self.store.own, "hook-numbers", number)
             made = {
                 "id": number,
-                "type": said["type"],
+                "type": fields["type"],
                 "config": {str(key): str(value) for key, value in config.items()},
-                "events": list(said.get("events") or ["push"]),
-                "active": said.get("active") is True,
+                "events": list(fields.get("events") or ["push"]),
+                "active": fields.get("active") is True,
             }
             self.store.keep(repository.path, "hooks", [*kept, made])
         return Reply(status=201, body=_public(made))
 
     def remove_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
-        """Take a hook away."""
+        """Delete a webhook."""
         repository = self._ours(call, owner, name)
         with self._lock:
             kept = self.store.read(repository.path, "hooks", [])
@@ -153,7 +153,7 @@ class Api:
         return Reply(status=204)
 
     def test_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
-        """Deliver a push of nothing."""
+        """Send a test delivery, of a push that moves nothing."""
         repository = self._ours(call, owner, name)
         hook = self._hook(repository, number)
         made = webhook_payload.still_event(self.store, repository, call.account, call.url)
@@ -162,21 +162,21 @@ class Api:
         return Reply(status=204)
 
     def set_status(self, call: Call, owner: str, name: str, sha: str) -> Reply:
-        """Add a row to a commit."""
-        repository, said = self._ours(call, owner, name), _object(call)
+        """Set a commit status."""
+        repository, fields = self._ours(call, owner, name), _object(call)
         commit = self.store.commit_of(repository, sha) if _OID.fullmatch(sha) else None
         if commit is None:
             raise CallError(500, "")
-        if said.get("state") not in _STATES:
+        if fields.get("state") not in _STATES:
             raise CallError(422, f"state: expected one of {', '.join(_STATES)}")
         with self._lock:
             rows = self.store.read(repository.path, f"status-{commit}", [])
             made = {
                 "id": len(rows) + 1,
-                "status": said["state"],
-                "target_url": str(said.get("target_url") or ""),
-                "description": str(said.get("description") or ""),
-                "context": str(said.get("context") or "default"),
+                "status": fields["state"],
+                "target_url": str(fields.get("target_url") or ""),
+                "description": str(fields.get("description") or ""),
+                "context": str(fields.get("context") or "default"),
                 "creator": webhook_payload.about_user(call.account, call.url),
                 "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             }
@@ -184,7 +184,7 @@ class Api:
         return Reply(status=201, body=made)
 
     def combined(self, _call: Call, owner: str, name: str, ref: str) -> Reply:
-        """The latest row of each context, and the worst of them."""
+        """Combined status: the latest of each context, and the worst of these."""
         commit, rows = self._status_rows(owner, name, ref)
         latest = list({row["context"]: row for row in rows}.values())
         state = next((each for each in _WORST if any(r["status"] == each for r in latest)), "")
@@ -219,7 +219,7 @@ class Api:
 
 
 def may_write(account: Account, repository: BareRepository) -> bool:
-    """Owners write to their own repositories, administrators to all."""
+    """Whether the user may write: owners to their repositories, administrators to all."""
     return account.admin or account.name == repository.owner
 
 
@@ -235,7 +235,7 @@ def _public(hook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _paged(call: Call, path: str, rows: list[Any]) -> tuple[list[Any], dict[str, str]]:
-    """One page, and where the next one is."""
+    """Rows of one page, and its headers with the link to the next."""
     page = _number(call.query.get("page"), 1, 1 << 20)
     limit = _number(call.query.get("limit"), _PAGE, _LARGEST_PAGE)
     headers = {"X-Total-Count": str(len(rows))}
@@ -245,7 +245,7 @@ def _paged(call: Call, path: str, rows: list[Any]) -> tuple[list[Any], dict[str,
     return rows[(page - 1) * limit : page * limit], headers
 
 
-def _number(said: str | None, otherwise: int, largest: int) -> int:
-    if said is None or not said.isdecimal() or len(said) > 9:
+def _number(text: str | None, otherwise: int, largest: int) -> int:
+    if text is None or not text.isdecimal() or len(text) > 9:
         return otherwise
-    return min(max(int(said), 1), largest)
+    return min(max(int(text), 1), largest)

@@ -1,4 +1,4 @@
-"""Names in, bare repositories below one folder out, with what the forge keeps beside each.
+"""Bare repositories below one folder, with the forge's data of each.
 
 ``ROOT/owner/name.git`` is a plain bare repository; hooks and statuses are files in its folder
 ``forge/``, which git does not look at.
@@ -46,7 +46,7 @@ _CONFIG = """\
 	auto = false
 """
 
-#: What moved is what git says that moved, whoever else pushes at the same time.
+#: The hook reports the refs that this push updated, also when others push at the same time.
 _POST_RECEIVE = """\
 #!/bin/sh
 # Written by tea-runner's embedded forge at start; changes are lost.
@@ -86,7 +86,7 @@ class BareRepositories:
         _write(self.own / "gitconfig", _CONFIG.format(hooks=json.dumps(str(hooks))), 0o644)
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of git."""
+        """The environment in which git runs."""
         return {
             "PATH": self._path,
             "HOME": str(self.own),
@@ -97,7 +97,7 @@ class BareRepositories:
         }
 
     def get(self, owner: str, name: str) -> BareRepository | None:
-        """The repository of this name, None when there is none."""
+        """Return the repository with this name, or None."""
         name = name.removesuffix(".git")
         path = self.root / owner / f"{name}.git"
         if not is_repository_name(f"{owner}/{name}") or not (path / "HEAD").is_file():
@@ -106,7 +106,7 @@ class BareRepositories:
         return BareRepository(owner=owner, name=name, path=path, number=number)
 
     def create(self, owner: str, name: str) -> BareRepository:
-        """Make an empty repository; one that is there already is left as it is.
+        """Create an empty repository; an existing one is left unchanged.
 
         :raises ForgeError: for a name that cannot be part of an address.
         """
@@ -132,14 +132,14 @@ class BareRepositories:
         return made_one
 
     def all(self) -> Iterator[BareRepository]:
-        """Every repository, by name."""
+        """Yield all repositories, sorted by name."""
         for head in sorted(self.root.glob("*/*.git/HEAD")):
             found = self.get(head.parent.parent.name, head.parent.name)
             if found is not None:
                 yield found
 
     def branches(self, repository: BareRepository) -> dict[str, str]:
-        """Branch names and tips."""
+        """Branch names and commits."""
         out = self.git(
             "for-each-ref",
             "--format=%(objectname) %(refname:lstrip=2)",
@@ -150,11 +150,11 @@ class BareRepositories:
         return {name: tip for tip, _, name in pairs}
 
     def default_branch(self, repository: BareRepository) -> str:
-        """The branch that clones check out, whether it is there yet or not."""
+        """The branch that clones check out; it may not exist yet."""
         return self.git("symbolic-ref", "--short", "HEAD", at=repository).decode().strip()
 
     def point_head(self, repository: BareRepository, made: list[str]) -> None:
-        """Where the default branch is not there, take one that was just made, as Gitea does."""
+        """Make a new branch the default one if that does not exist, as Gitea does."""
         names = [name for name in made if not belongs_to_annex(name)]
         if names and self.default_branch(repository) not in self.branches(repository):
             self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
@@ -182,13 +182,13 @@ class BareRepositories:
         return done.stdout
 
     def read(self, path: Path, name: str, default: Any) -> Any:
-        """What is kept beside a repository under a name."""
+        """Read data of the forge, such as the webhooks of a repository."""
         with contextlib.suppress(FileNotFoundError):
             return json.loads((path / "forge" / f"{name}.json").read_text(encoding="utf-8"))
         return default
 
     def keep(self, path: Path, name: str, value: object) -> None:
-        """Keep something beside a repository."""
+        """Write data of the forge."""
         folder = path / "forge"
         folder.mkdir(exist_ok=True)
         _write(folder / f"{name}.json", json.dumps(value), 0o600)

@@ -1,4 +1,4 @@
-"""A repository in, a plain page of its branches, commits and statuses out."""
+"""HTML pages of the embedded forge: repositories, branches, commits and their statuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ td{padding:.2rem .8rem .2rem 0;vertical-align:top}code{font-size:.9em}.success{c
 
 
 def index(store: BareRepositories, account: Account) -> bytes:
-    """The repositories of this forge."""
+    """List of the repositories."""
     rows = "".join(
         f'<li><a href="/{escape(each.full_name)}">{escape(each.full_name)}</a></li>'
         for each in store.all()
@@ -51,10 +51,10 @@ def _row(
 ) -> str:
     rows: list[dict[str, Any]] = store.read(shown.path, f"status-{oid}", [])
     latest = {row["context"]: row for row in rows}.values()
-    said = "<br>".join(_status(row) for row in latest)
+    statuses = "<br>".join(_status(row) for row in latest)
     return (
         f"<tr><td><code>{escape(oid[:10])}</code></td><td>{escape(day)}</td>"
-        f"<td>{escape(who)}</td><td>{escape(subject)}</td><td>{said}</td></tr>"
+        f"<td>{escape(who)}</td><td>{escape(subject)}</td><td>{statuses}</td></tr>"
     )
 
 

@@ -13,7 +13,7 @@ from tea_runner.forge.embedded import forge_pages, smart_http
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import VERSION, Api, Call, Reply, may_write
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
-from tea_runner.forge.embedded.webhook_payload import Moved
+from tea_runner.forge.embedded.webhook_payload import RefUpdate
 
 
 class ServedForge(Protocol):
@@ -24,7 +24,7 @@ class ServedForge(Protocol):
     api: Api
     url: str
 
-    def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
+    def pushed(self, repository: BareRepository, account: Account, moved: list[RefUpdate]) -> None:
         """Send the webhooks of a push."""
         ...
 
@@ -92,7 +92,7 @@ class ForgeRequestHandler(BaseHTTPRequestHandler):
             return self.send_json(Reply(status=200, body={"status": "pass"}))
         if path == "/api/v1/version":
             return self.send_json(Reply(status=200, body={"version": VERSION}))
-        account = self.forge.accounts.who(self.headers.get("Authorization", ""))
+        account = self.forge.accounts.authenticate(self.headers.get("Authorization", ""))
         if account is None:
             return self._unknown()
         git = _GIT.fullmatch(path)

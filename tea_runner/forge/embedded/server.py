@@ -19,7 +19,7 @@ from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import Api
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
 from tea_runner.forge.embedded.request_handler import ForgeRequestHandler
-from tea_runner.forge.embedded.webhook_payload import Moved, events
+from tea_runner.forge.embedded.webhook_payload import RefUpdate, events
 from tea_runner.forge.embedded.webhook_sender import Delivery, WebhookSender, make_delivery
 
 _log = logging.getLogger(__name__)
@@ -120,15 +120,17 @@ class EmbeddedForge:
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{name}:{password}@{rest}/{repository}.git"
 
-    def pushed(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
+    def pushed(self, repository: BareRepository, account: Account, moved: list[RefUpdate]) -> None:
         """Send the webhooks of a push, in the background."""
-        heads = [each.ref for each in moved if each.made and each.ref.startswith("refs/heads/")]
+        heads = [each.ref for each in moved if each.created and each.ref.startswith("refs/heads/")]
         if heads:
             self.store.point_head(repository, [ref.removeprefix("refs/heads/") for ref in heads])
         if moved:
             self.sender.submit(lambda: self._announce(repository, account, moved))
 
-    def _announce(self, repository: BareRepository, account: Account, moved: list[Moved]) -> None:
+    def _announce(
+        self, repository: BareRepository, account: Account, moved: list[RefUpdate]
+    ) -> None:
         kept = [
             *self.store.read(self.store.own, "hooks", []),
             *self.store.read(repository.path, "hooks", []),
@@ -136,9 +138,9 @@ class EmbeddedForge:
         hooks = [hook for hook in kept if hook["active"]]
         due: list[Delivery] = []
         for each in moved if hooks else []:
-            for event, said in events(self.store, repository, account, each, self.url):
+            for event, payload in events(self.store, repository, account, each, self.url):
                 due += [
-                    make_delivery(hook, event, said) for hook in hooks if event in hook["events"]
+                    make_delivery(hook, event, payload) for hook in hooks if event in hook["events"]
                 ]
         self.sender.send(due)
 

@@ -1,4 +1,4 @@
-"""A git request of a client in, ``git http-backend`` asked, its answer streamed out."""
+"""git's smart HTTP protocol, by ``git http-backend`` (CGI)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tea_runner.forge.embedded.accounts import Account
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
-from tea_runner.forge.embedded.webhook_payload import Moved
+from tea_runner.forge.embedded.webhook_payload import RefUpdate
 from tea_runner.host import process
 
 _CHUNK = 1 << 16
-#: What http-backend may be asked for: (method, path below the repository).
+#: Requests that are passed to http-backend: (method, path below the repository).
 SERVICES = {
     ("GET", "info/refs"),
     ("POST", "git-upload-pack"),
@@ -26,11 +26,11 @@ SERVICES = {
 
 
 class BodyError(Exception):
-    """The client's body ended early or makes no sense."""
+    """The request body ended early or is malformed."""
 
 
 def body(handler: BaseHTTPRequestHandler) -> Iterator[bytes]:
-    """The request's body in pieces, with chunks joined."""
+    """Yield the request body in pieces, decoding chunks."""
     if handler.headers.get("Transfer-Encoding", "").lower() == "chunked":
         yield from _chunks(handler)
         return
@@ -70,9 +70,9 @@ def serve(
     account: Account,
     service: str,
     query: str,
-    pushed: Callable[[list[Moved]], None],
+    pushed: Callable[[list[RefUpdate]], None],
 ) -> None:
-    """Answer one request; *pushed* is told which refs moved before the client knows."""
+    """Answer one request; *pushed* gets the ref updates before the response ends."""
     with tempfile.TemporaryDirectory(dir=store.own, prefix="push-") as folder:
         report = Path(folder) / "report"
         report.touch()
@@ -89,7 +89,7 @@ def _environment(
     query: str,
     report: Path,
 ) -> dict[str, str]:
-    """CGI variables; nothing of ours."""
+    """The CGI variables (RFC 3875) of http-backend."""
     env = {
         **store.environment(),
         "GIT_PROJECT_ROOT": str(store.root),
@@ -116,7 +116,7 @@ def _environment(
 
 @functools.cache
 def _backend(path: str) -> tuple[str, ...]:
-    """The program itself: by way of ``git`` each request would start one more."""
+    """Command of http-backend; started through ``git``, each request would start a second process."""
     done = process.run(["git", "--exec-path"], env={"PATH": path})
     program = Path(os.fsdecode(done.stdout.strip())) / "git-http-backend"
     return (str(program),) if program.exists() else ("git", "http-backend")
@@ -125,7 +125,7 @@ def _backend(path: str) -> tuple[str, ...]:
 def _exchange(
     handler: BaseHTTPRequestHandler, env: dict[str, str], done: Callable[[], None]
 ) -> None:
-    """Body to the program, its answer to the client; a client that leaves does not stop a push."""
+    """Pass the body to the program and its response to the client, who may disconnect during a push."""
     backend = process.start_process(
         _backend(env["PATH"]), env=env, stdin=process.PIPE, stderr=process.DEVNULL
     )
@@ -181,7 +181,7 @@ def _write(handler: BaseHTTPRequestHandler, data: bytes) -> bool:
     return True
 
 
-def _moved(report: Path) -> Iterator[Moved]:
+def _moved(report: Path) -> Iterator[RefUpdate]:
     for line in report.read_text("utf-8", "replace").splitlines():
         before, after, ref = line.split(" ", 2)
-        yield Moved(before=before, after=after, ref=ref)
+        yield RefUpdate(before=before, after=after, ref=ref)

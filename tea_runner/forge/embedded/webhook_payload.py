@@ -1,4 +1,4 @@
-"""One moved ref in, the events that Gitea makes of it out.
+"""Webhook events and payloads of a ref update, as Gitea makes them.
 
 Fields and their order are those of Gitea 1.26 (``modules/structs/hook.go``), as recorded from one.
 """
@@ -17,26 +17,26 @@ _NEVER = "0001-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
-    """A ref that a push moved; an id of zeros is no commit."""
+class RefUpdate:
+    """A ref that a push updated; an object id of zeros means that the ref does not exist."""
 
     before: str
     after: str
     ref: str
 
     @property
-    def made(self) -> bool:
-        """Whether it was not there before."""
+    def created(self) -> bool:
+        """Whether the push created the ref."""
         return set(self.before) == {"0"}
 
     @property
-    def gone(self) -> bool:
-        """Whether it is not there any more."""
+    def deleted(self) -> bool:
+        """Whether the push deleted the ref."""
         return set(self.after) == {"0"}
 
 
 def events(
-    store: BareRepositories, repository: BareRepository, pusher: Account, moved: Moved, url: str
+    store: BareRepositories, repository: BareRepository, pusher: Account, moved: RefUpdate, url: str
 ) -> list[tuple[str, dict[str, Any]]]:
     """Event names and payloads, in the order in which Gitea makes them.
 
@@ -51,24 +51,24 @@ def events(
     who = about_user(pusher, url)
     short: dict[str, Any] = {"ref": moved.ref.removeprefix(prefix), "ref_type": ref_type}
     push = ("push", _push(store, repository, moved, url, about, who))
-    if moved.gone:
+    if moved.deleted:
         ends = {**short, "pusher_type": "user", "repository": about, "sender": who}
         return [("delete", ends)] if ref_type == "branch" else [push, ("delete", ends)]
     begins = {"sha": moved.after, **short, "repository": about, "sender": who}
     if ref_type == "tag":
         return [push, ("create", begins)]
-    return [("create", begins), push] if moved.made else [push]
+    return [("create", begins), push] if moved.created else [push]
 
 
 def still_event(
     store: BareRepositories, repository: BareRepository, pusher: Account, url: str
 ) -> tuple[str, dict[str, Any]] | None:
-    """A push of nothing to the default branch; None while it is not there."""
+    """Push event of the default branch that moves nothing; None if the branch does not exist."""
     branches = store.branches(repository)
     name = store.default_branch(repository)
     if name not in branches:
         return None
-    still = Moved(before=branches[name], after=branches[name], ref=f"refs/heads/{name}")
+    still = RefUpdate(before=branches[name], after=branches[name], ref=f"refs/heads/{name}")
     about, who = about_repository(store, repository, url), about_user(pusher, url)
     return "push", _push(store, repository, still, url, about, who)
 
@@ -76,7 +76,7 @@ def still_event(
 def _push(
     store: BareRepositories,
     repository: BareRepository,
-    moved: Moved,
+    moved: RefUpdate,
     url: str,
     about: dict[str, Any],
     who: dict[str, Any],
@@ -84,17 +84,17 @@ def _push(
     commits: list[dict[str, Any]] = []
     total = 0
     tag = moved.ref.startswith("refs/tags/")
-    if not moved.gone and not tag:
-        span = moved.after if moved.made else f"{moved.before}..{moved.after}"
+    if not moved.deleted and not tag:
+        span = moved.after if moved.created else f"{moved.before}..{moved.after}"
         # A new branch counts ten at most, as in Gitea.
-        limit = "--max-count=10" if moved.made else "--max-count=100000"
+        limit = "--max-count=10" if moved.created else "--max-count=100000"
         count = store.git("rev-list", "--count", limit, span, "--", at=repository, check=False)
         total = int(count or 0)
         commits = _commits(store, repository, span, url)
-    head = _commits(store, repository, moved.after, url)[:1] if not moved.gone else []
+    head = _commits(store, repository, moved.after, url)[:1] if not moved.deleted else []
     return {
         "ref": moved.ref,
-        "before": "0" * len(moved.before) if tag and not moved.gone else moved.before,
+        "before": "0" * len(moved.before) if tag and not moved.deleted else moved.before,
         "after": moved.after,
         "compare_url": f"{about['html_url']}/compare/{moved.before}...{moved.after}",
         "commits": commits,
@@ -109,7 +109,7 @@ def _push(
 def _commits(
     store: BareRepositories, repository: BareRepository, span: str, url: str
 ) -> list[dict[str, Any]]:
-    """The newest few commits, with the files that each touched, however many those are."""
+    """The newest commits with the files that each changed."""
     ids = store.git("rev-list", f"--max-count={LISTED}", span, "--", at=repository, check=False)
     form = "--format=%B%x00%an%x00%ae%x00%cn%x00%ce%x00%cI%x00"
     found = []
@@ -151,7 +151,7 @@ def _commits(
 
 
 def about_user(account: Account, url: str) -> dict[str, Any]:
-    """What the API and deliveries say of a user."""
+    """A user in the API and in deliveries."""
     return {
         "id": account.number,
         "login": account.name,
@@ -167,7 +167,7 @@ def about_user(account: Account, url: str) -> dict[str, Any]:
 def about_repository(
     store: BareRepositories, repository: BareRepository, url: str
 ) -> dict[str, Any]:
-    """What the API and deliveries say of a repository."""
+    """A repository in the API and in deliveries."""
     page = f"{url}/{repository.full_name}"
     return {
         "id": repository.number,
