@@ -1,8 +1,8 @@
-"""Keys with values in; the values out of those keys that were of use lately, so that memory is bounded.
+"""Mapping that evicts values which were not used lately.
 
-There are two generations: what is found in the older one is of the younger one again, and when the
-younger one has become heavy, the older one is let go of.  That costs one look-up where a list in the
-order of use would have to be kept.
+There are two generations.  A hit in the older one moves the value to the younger one; when the younger
+one becomes too heavy, the older one is dropped.  Unlike a least-recently-used list, a hit in the younger
+generation costs one dictionary lookup (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -15,37 +15,41 @@ _V = TypeVar("_V")
 
 
 class GenerationalCache(Generic[_K, _V]):
-    """Values, each with a weight."""
+    """A cache of two generations, in which each value has a weight."""
 
-    __slots__ = ("_former", "_now", "_weigh", "weight")
+    __slots__ = ("_new", "_old", "_weigh", "weight")
 
     def __init__(self, weigh: Callable[[_V], int] = lambda _: 1) -> None:
-        #: Weight of what was kept or of use since the last time.
+        #: Weight of the younger generation.
         self.weight = 0
         self._weigh = weigh
-        self._now: dict[_K, _V] = {}
-        self._former: dict[_K, _V] = {}
+        self._new: dict[_K, _V] = {}
+        self._old: dict[_K, _V] = {}
+
+    def __len__(self) -> int:
+        """The number of values."""
+        return len(self._new.keys() | self._old.keys())
 
     def get(self, key: _K) -> _V | None:
-        """The value that is kept, if one is."""
-        found = self._now.get(key)
+        """The value of a key; None when it is not cached."""
+        found = self._new.get(key)
         if found is None:
-            found = self._former.get(key)
+            found = self._old.get(key)
             if found is not None:
                 self.put(key, found)
         return found
 
     def put(self, key: _K, value: _V) -> None:
-        """Keep a value; nothing is let go of before :meth:`evict`."""
-        if key not in self._now:
+        """Add a value; nothing is evicted before :meth:`evict`."""
+        if key not in self._new:
             self.weight += self._weigh(value)
-        self._now[key] = value
+        self._new[key] = value
 
     def evict(self, limit: int) -> None:
-        """Let go of what was of no use since the last time, when what was weighs more than *limit*."""
+        """Drop the older generation if the younger one weighs more than *limit*, and begin a new one."""
         if self.weight > limit:
-            self._former, self._now, self.weight = self._now, {}, 0
+            self._old, self._new, self.weight = self._new, {}, 0
 
     def clear(self) -> None:
-        """Let go of everything."""
-        self._former, self._now, self.weight = {}, {}, 0
+        """Drop everything."""
+        self._old, self._new, self.weight = {}, {}, 0

@@ -1,4 +1,4 @@
-"""An input's name and a tip in; where in the dataset it is, and the files that lie there, out."""
+"""Locations of a pipeline's inputs in the dataset, and the files there."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 
 @dataclass(frozen=True, kw_only=True)
 class InputLocation:
-    """What an input names.  Equal spots hold the same files with the same facts."""
+    """The directory that an input names; equal locations hold the same files with the same facts."""
 
     #: Path in the dataset that the files belong to, empty for its root; that dataset's own path.
     prefix: str
     dataset: str
-    #: Id of the tree that stands there; empty where nothing does.
+    #: Id of the tree there; empty where there is none.
     tree: str
-    #: Beginnings of paths that are left out: pipelines' homes, which hold results.
+    #: Prefixes of paths that are left out: homes of pipelines, which hold results.
     skip: tuple[str, ...] = ()
     #: The pipeline whose results these are; empty for plain files.
     pipeline: str = ""
-    #: What tells one content from another there.
+    #: Hash algorithm of the dataset's annex backend.
     algorithm: str
     tip: CommitView = field(compare=False, repr=False)
 
 
 def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocation:
-    """Where an input is.
+    """The location of an input.
 
-    :raises UserError: when it names nothing, with what it may have meant.
+    :raises UserError: when it names nothing; the message suggests a similar name.
     """
     other = tip.pipelines.source_of(leaf)
     if other is not None:
@@ -69,25 +69,27 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
     )
 
 
-def list_files(spot: InputLocation) -> list[str]:
-    """Paths below the spot of all that is data, in order."""
-    read = spot.tip.tree.objects.tree
-    if spot.pipeline:
-        names = sorted(read_manifest(spot.tip.tree, spot.prefix).paths, key=_byte_order)
-        return [name for name in names if spot.tree and lookup(read, spot.tree, name)]
-    return [path for path, entry in walk_tree(read, spot.tree) if is_data(spot, path, entry)]
+def list_files(location: InputLocation) -> list[str]:
+    """Paths of all data files at the location, in byte order."""
+    read = location.tip.tree.objects.tree
+    if location.pipeline:
+        names = sorted(read_manifest(location.tip.tree, location.prefix).paths, key=_byte_order)
+        return [name for name in names if location.tree and lookup(read, location.tree, name)]
+    return [
+        path for path, entry in walk_tree(read, location.tree) if is_data(location, path, entry)
+    ]
 
 
-def is_data(spot: InputLocation, path: str, entry: TreeEntry | None) -> bool:
-    """Not files of git itself, which are nobody's data, nor another pipeline's results."""
+def is_data(location: InputLocation, path: str, entry: TreeEntry | None) -> bool:
+    """Whether a file is an input: not a file of git itself, nor a result of another pipeline."""
     if entry is None or entry.mode == SUBMODULE:
         return False
-    return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(spot.skip)
+    return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(location.skip)
 
 
-def make_source(spot: InputLocation, listing: Listing) -> Source:
-    """The spot as a pipeline's input."""
-    tip, inner = spot.tip, spot.prefix + "/" if spot.prefix else ""
+def make_source(location: InputLocation, listing: Listing) -> Source:
+    """The location as an input of a pipeline."""
+    tip, inner = location.tip, location.prefix + "/" if location.prefix else ""
     entry_of = tip.tree.reader()
 
     def fact(path: str) -> FileFact:
@@ -95,7 +97,7 @@ def make_source(spot: InputLocation, listing: Listing) -> Source:
         return tip.files.fact_of(full, entry_of(full))
 
     return Source(
-        prefix=spot.prefix,
+        prefix=location.prefix,
         listing=listing,
         fact=fact,
         commit=tip.tree.commit,
@@ -104,7 +106,7 @@ def make_source(spot: InputLocation, listing: Listing) -> Source:
 
 
 def place_of(tip: CommitView, leaf: Pfs) -> str:
-    """Path in the dataset of what an input names: a directory, or a linked repository."""
+    """The path that an input names: of a directory, or of a subdataset by its repository's name."""
     prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
     if (
         tip.tree.subdatasets is not None

@@ -1,4 +1,4 @@
-"""One pipeline at one commit in; its datums, their keys and what their commands may see out."""
+"""The inputs of a pipeline at a commit: its datums, their keys, and what their commands see."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class PipelineInputs:
 
 
 def input_bytes(tip: CommitView, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
-    """Bytes of the inputs of each of the datums, as far as git knows their sizes."""
+    """Bytes of the inputs of each of the datums; a file whose size git does not have counts as 0."""
     sizes = {}
     for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
         files = work.view(datum).files
@@ -212,7 +212,7 @@ def _trigger(
     sources: Sequence[Source],
     shared: KeyBase,
 ) -> str:
-    """A digest of all datums without those inputs whose change alone is to start nothing."""
+    """Digest of all datums without inputs whose change alone starts nothing; empty without such."""
     leaves = pfs_leaves(pipeline.input)
     if not any(leaf.propagation_never for leaf in leaves):
         return ""
@@ -226,9 +226,9 @@ def _trigger(
 
 
 def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
-    """The annexed image of a pipeline (or nothing), and what identifies its environment.
+    """The path of a pipeline's annexed image (or the empty text), and the identity of its environment.
 
-    The image is known by its content: the same bytes are the same environment, under any name.
+    An image is identified by its content: the same bytes are the same environment under any name.
     """
     image = pipeline.transform.image
     if not image:
@@ -250,7 +250,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
 
 
 def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
-    """The declared files that the command sees besides its inputs."""
+    """The files that the command sees besides its inputs: ``transform.code``, or the default."""
     if pipeline.transform.code is None:
         paths = _default_code(tip, pipeline)
     else:
@@ -268,7 +268,7 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
 
 
 def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
-    """``code/`` and the files beside the pipeline file that are not results."""
+    """Files below ``code/``, and files beside the pipeline file that are not results."""
     paths = []
     code = tip.tree.entry("code")
     if code is not None and code.mode == TREE:

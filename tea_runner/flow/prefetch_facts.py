@@ -1,4 +1,4 @@
-"""Datums in; the same datums out, after git was asked what the files of many of them are, in one go."""
+"""Reading of facts about the files of many datums in batches, ahead of their use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tea_runner.core.datums.view import Source
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.flow.commit_view import CommitView
 
-#: Files that git is asked for in one go.
+#: Files in one batch.
 _FILES = 2000
 
 
 @dataclass
 class _FactBatch:
-    """Some datums, and their files by the dataset that these are of."""
+    """Some datums, and their files by the path of the dataset that they are in."""
 
     datums: list[Datum] = field(default_factory=list)
     files: dict[str, list[TreeEntry]] = field(default_factory=dict)
@@ -26,9 +26,9 @@ class _FactBatch:
 def prefetch_facts(
     tip: CommitView, datums: Iterable[Datum], sources: Sequence[Source]
 ) -> Iterator[Datum]:
-    """The datums in their order; ``Tip.fact`` knows their files when they come.
+    """Yield the datums in their order, each after the facts about its files are cached.
 
-    While the caller looks at some datums, git looks for the files of the next.
+    While the caller uses one batch, git reads the files of the next.
     """
     views = {source.dataset: tip.resolve(source.dataset)[0] for source in sources}
     ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()

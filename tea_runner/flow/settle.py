@@ -1,4 +1,4 @@
-"""A pipeline whose results are all known in; one results commit, pushed whole or not at all, out.
+"""The results commit of a pipeline whose results are all known: composed, written, pushed.
 
 The commit's id depends on its inputs only: the tip, the results, the records.  Author and dates come
 from the tip and the settings, never from the clock or the host.
@@ -45,7 +45,7 @@ class Settled:
 def finish(
     work: PipelineInputs, plan: PipelinePlan, result_of: Callable[[Decision], Result | None]
 ) -> list[FinishedDatum] | Decision:
-    """The datums that do not stay as they are, with their results; or the first that has none."""
+    """The datums that change, with their results; or the decision of the first without a result."""
     finished = []
     for decision in plan.moving:
         if decision.action == "failed":
@@ -120,7 +120,7 @@ def draft(
     who: str,
     command: Callable[[Sequence[FinishedDatum]], str] | None,
 ) -> tuple[Composition, str]:
-    """The results commit of one pipeline, made but not published: what it does, and its id.
+    """Make the results commit of one pipeline without publishing it.
 
     A function of its arguments and of nothing else, so that anybody can make it again.
 
@@ -155,14 +155,14 @@ def draft(
 
 
 def _seconds(objects: Objects, tip: CommitView, finished: Sequence[FinishedDatum]) -> int:
-    """The time of the results commit: that of its tip; what replaces a result is later than it."""
+    """The time of the results commit: that of its parent, one second later if a result is replaced."""
     return objects.commit(tip.tree.commit).committed + any(item.recomputed for item in finished)
 
 
 def _with_pins(
     tip: CommitView, work: PipelineInputs, composition: Composition
 ) -> tuple[Composition, tuple[tuple[str, str], ...]]:
-    """The pins that the results were computed with move in their first commit."""
+    """Add to the first commit the subdataset pins that the results were computed with."""
     paths = {path for path in used(tip, work.pipeline) if path in tip.tree.pins}
     if not paths:
         return composition, ()
@@ -228,7 +228,7 @@ def _write(
 
 
 def _annex_keys(composition: Composition) -> list[str]:
-    """Annex keys that this commit brings into the tree."""
+    """Annex keys that this commit adds to the tree."""
     links = [
         pointer_key(put.mode, put.data)
         for step in composition.steps
@@ -245,7 +245,7 @@ def _places(
     stored: Collection[str],
     storage_uuid: Callable[[], str],
 ) -> dict[str, str]:
-    """Where the content of these keys is, as far as it is to be said anew.
+    """Storage of each key whose location has to be logged.
 
     What a job has just stored was verified by it; a result that is known from former times is
     looked for, because no pointer is published whose content nobody has.
@@ -281,7 +281,7 @@ def _log_presence(
     who: str,
     seconds: int,
 ) -> str | None:
-    """A commit for the ``git-annex`` branch that says where the content is; None if it says so."""
+    """A commit of the ``git-annex`` branch with the content's locations; None if it has them already."""
     root = dataset.objects.commit(annex_tip).tree if annex_tip else None
     paths = {annex_paths.log_path(key): uuid for key, uuid in places.items()}
     entries = {path: lookup(dataset.objects.tree, root, path) if root else None for path in paths}

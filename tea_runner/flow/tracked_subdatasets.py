@@ -1,8 +1,8 @@
-"""A tip in; the subdatasets whose pins are to move with their own repositories out.
+"""Subdatasets whose pins follow a branch of their own repositories.
 
-The downstream dataset's spec is the subscription (``input.pfs.track``); upstream knows nothing of it.
-The pin moves in the results commit that the move makes necessary, and not otherwise: an upstream
-change that leaves all keys as they are makes no commit.
+A spec of the superdataset subscribes with ``input.pfs.track``; the subdataset is not changed.
+A pin moves in the results commit that needs it: a change of the subdataset that changes no key makes
+no commit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import place_of
 
-#: Results commits that may follow from one another through several repositories.
+#: Results commits that may cause one another through several repositories.
 MOST_HOPS = 16
 HOPS = "Tea-Hops"
 
@@ -38,7 +38,7 @@ def used(tip: CommitView, pipeline: Pipeline) -> set[str]:
 
 
 def _subdataset(tip: CommitView, leaf: Pfs) -> str | None:
-    """The subdataset of the dataset itself that an input lies in, if it lies in one."""
+    """The path of the subdataset that an input is in; None when it is in the dataset itself."""
     place = place_of(tip, leaf)
     for path in tip.tree.submodules:
         if place == path or place.startswith(path + "/"):
@@ -47,9 +47,9 @@ def _subdataset(tip: CommitView, leaf: Pfs) -> str | None:
 
 
 def moved(tip: CommitView) -> dict[str, str]:
-    """Subdatasets whose own branch is elsewhere than their pin, with the commit it is at.
+    """Tracked subdatasets whose branch is not at their pin, with the commit of the branch.
 
-    :raises UserError: when datasets follow one another round and round.
+    :raises UserError: when datasets track one another in a circle.
     :raises OutsideError: when a repository does not answer.
     """
     if tip.tree.subdatasets is None:
@@ -66,7 +66,7 @@ def moved(tip: CommitView) -> dict[str, str]:
 
 
 def hops(tip: CommitView, paths: set[str]) -> int:
-    """How many repositories a results commit that moves these pins is away from a person's push.
+    """The number of repositories between a push by a person and a results commit that moves these pins.
 
     :raises UserError: beyond :data:`MOST_HOPS`.
     """

@@ -149,8 +149,8 @@ def assert_equal(planned: PlannedCommit, full: PlannedCommit) -> None:
         assert facts(planned, one) == facts(full, other), one.pipeline.name
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, min_size=1, max_size=12))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(STEPS, min_size=1, max_size=10))
 def test_incremental_plans_equal_plans_from_nothing(steps: list[tuple[object, ...]]) -> None:
     """Whatever is written, removed, lost, published or pushed back: decisions, keys, reasons, counts."""
     history = History(MemoryLab(), [])
@@ -255,7 +255,7 @@ def test_missing_outputs_of_former_homes_are_evicted(monkeypatch: pytest.MonkeyP
         lab.planner.evict_unused()
 
     kept = lab.planner._missing_outputs
-    assert len({**kept._now, **kept._former}) <= 6
+    assert len(kept) <= 6
 
 
 def test_rows_outside_of_the_edits_are_decided_anew() -> None:

@@ -1,6 +1,6 @@
-"""Datums with their keys and what is known in, a decision with its reason for each out.
+"""Plans: for each datum a decision with its reason, for each pipeline a state.
 
-Nothing here acts: the plan says what to run, what to wait for, and whether a pipeline can be settled.
+A plan is a value; :mod:`~tea_runner.flow.advance_branch` acts on it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class KnownResult(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What happens to one datum, and why."""
+    """The action for one datum, with its reason."""
 
     label: str
     key: str
@@ -66,9 +66,9 @@ class PipelinePlan:
     reason: Reason | None = None
     detail: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
-    #: The counts, where they are known already.
+    #: The counts, if they were computed with the decisions.
     counted: Mapping[str, int] | None = None
-    #: Where that is known already: all decisions that are not "current", and former datums that were removed.
+    #: If an incremental plan has them: the decisions other than "current", and the removed datums.
     moved: tuple[Decision, ...] | None = None
     removed: tuple[str, ...] | None = None
 
@@ -92,7 +92,7 @@ class PipelinePlan:
         return tuple(d for d in self.moving if d.action == "run")
 
     def gone(self, before: Manifest) -> tuple[str, ...]:
-        """Datums of the manifest at the tip that have no outputs any more when this is settled."""
+        """Datums of the manifest *before* whose outputs are removed when this plan is settled."""
         failed = [d.label for d in self.moving if d.action == "failed"]
         if self.removed is not None:
             return tuple(
@@ -104,7 +104,7 @@ class PipelinePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one commit means: every pipeline's plan, in the order of the graph."""
+    """The plans of all pipelines of a commit, each after those that it reads."""
 
     commit: str
     pipelines: tuple[PipelinePlan, ...]
