@@ -48,36 +48,36 @@ def command(
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
     broken = report_problems(tip)
-    works = []
+    pipeline_inputs = []
     with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
         for pipeline in tip.pipelines:
             if pipelines and pipeline.name not in pipelines:
                 continue
             show(pipeline.name)
             try:
-                works.append(derive_inputs(tip, pipeline))
+                pipeline_inputs.append(derive_inputs(tip, pipeline))
             except UserError as error:
                 broken = True
                 click.echo(f"problem: {pipeline.name}: {visible(error.message)}", err=True)
     if context.as_json:
-        rows = [row for work in works for row in _rows(tip, work, files=files)]
+        rows = [row for inputs in pipeline_inputs for row in _rows(tip, inputs, files=files)]
         click.echo(json.dumps(rows, indent=1))
         return int(broken)
-    for work in works:
-        lines = list(_lines(tip, work, files=files))
+    for inputs in pipeline_inputs:
+        lines = list(_lines(tip, inputs, files=files))
         if lines:
             click.echo("\n".join(lines))
         else:
             _report_none(
-                context, work, [other.name for other in tip.pipelines.upstream(work.pipeline)]
+                context, inputs, [other.name for other in tip.pipelines.upstream(inputs.pipeline)]
             )
-    if not works and not broken:
+    if not pipeline_inputs and not broken:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     return int(broken)
 
 
-def _report_none(context: Context, work: PipelineInputs, upstream: list[str]) -> None:
-    name = work.pipeline.name
+def _report_none(context: Context, inputs: PipelineInputs, upstream: list[str]) -> None:
+    name = inputs.pipeline.name
     if context.quiet:
         return
     rest = f"; it reads {', '.join(upstream)}, see tea-runner status" if upstream else ""
@@ -85,29 +85,29 @@ def _report_none(context: Context, work: PipelineInputs, upstream: list[str]) ->
 
 
 def _items(
-    tip: CommitView, work: PipelineInputs, *, files: bool
+    tip: CommitView, inputs: PipelineInputs, *, files: bool
 ) -> Iterator[tuple[Datum, KeyedDatum]]:
     """All datums with their keys; facts about files are prefetched when files are shown."""
-    datums = prefetch_facts(tip, work.datums, work.sources) if files else work.datums
-    return zip(datums, work.keyed, strict=True)
+    datums = prefetch_facts(tip, inputs.datums, inputs.sources) if files else inputs.datums
+    return zip(datums, inputs.keyed, strict=True)
 
 
-def _lines(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[str]:
-    name = work.pipeline.name
-    for datum, item in _items(tip, work, files=files):
+def _lines(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[str]:
+    name = inputs.pipeline.name
+    for datum, item in _items(tip, inputs, files=files):
         yield f"{name} {item.label} {item.key}"
         if not files:
             continue
-        for _, located in seen_files(work, datum):
+        for _, located in seen_files(inputs, datum):
             for each in located:
                 content = each.seen.content
                 yield f"  {visible(each.path)} {content or 'empty'}"
 
 
-def _rows(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[dict[str, object]]:
-    for datum, item in _items(tip, work, files=files):
+def _rows(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[dict[str, object]]:
+    for datum, item in _items(tip, inputs, files=files):
         row: dict[str, object] = {
-            "pipeline": work.pipeline.name,
+            "pipeline": inputs.pipeline.name,
             "datum": item.label,
             "key": item.key,
             "place": item.place,
@@ -121,7 +121,7 @@ def _rows(tip: CommitView, work: PipelineInputs, *, files: bool) -> Iterator[dic
                     "content": str(each.seen.content) if each.seen.content else None,
                     "size": each.seen.content.size if each.seen.content else 0,
                 }
-                for seen, located in seen_files(work, datum)
+                for seen, located in seen_files(inputs, datum)
                 for each in located
             ]
         yield row

@@ -44,14 +44,14 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
     pinned = _pinned_view(tip, pipeline)
-    work = derive_inputs(pinned, pipeline)
-    missing = [label for label in datums if work.find(label) is None]
+    inputs = derive_inputs(pinned, pipeline)
+    missing = [label for label in datums if inputs.find(label) is None]
     if missing:
         raise NotFound(
             f"datum {missing[0]} is not in this commit; its inputs were removed or renamed"
         )
     environment = environment_for(context, pipeline)
-    _run_all(session, pinned, work, datums, environment)
+    _run_all(session, pinned, inputs, datums, environment)
     return 0
 
 
@@ -69,7 +69,7 @@ def environment_for(context: Context, pipeline: Pipeline) -> Environment:
 def _run_all(
     session: OpenDataset,
     tip: CommitView,
-    work: PipelineInputs,
+    inputs: PipelineInputs,
     datums: tuple[str, ...],
     environment: Environment,
 ) -> None:
@@ -77,7 +77,7 @@ def _run_all(
     base = Path(tempfile.mkdtemp(prefix="tea-exec-"))
     try:
         wanted = [(label, "") for label in datums]
-        for computed in made.run(tip, work, wanted, base, job_id="exec", write_log=_to_stderr):
+        for computed in made.run(tip, inputs, wanted, base, job_id="exec", write_log=_to_stderr):
             if computed.error is not None:
                 raise computed.error
             for item in computed.files:

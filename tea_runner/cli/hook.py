@@ -82,10 +82,10 @@ def list_(context: Context) -> None:
     """List the webhooks, and whether the forge still has them."""
     rows = [(hook, _state(context, hook)) for hook in context.site.hooks.all()]
     if context.as_json:
-        said = [
+        documents = [
             {"repository": hook.repository, "id": hook.id, "state": state} for hook, state in rows
         ]
-        click.echo(json.dumps(said))
+        click.echo(json.dumps(documents))
         return
     if not rows:
         click.echo("there are no webhooks; create one with: tea-runner hook add OWNER/REPO")
@@ -115,8 +115,8 @@ def test(context: Context, repository: str, wait: float) -> None:
         context.site.forge.test_hook(repository, hook.forge_hook)
         if wait:
             _await(context, hook, before, wait)
-    said = "delivery received, signature valid" if wait else "test delivery requested"
-    click.echo(f"{repository}: {said}")
+    text = "delivery received, signature valid" if wait else "test delivery requested"
+    click.echo(f"{repository}: {text}")
 
 
 def _await(context: Context, hook: Hook, before: int, wait: float) -> None:

@@ -31,7 +31,7 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
     show_default="NAME if it is one of these, else per-file",
     help="How files form datums.",
 )
-@click.option("--input", "place", metavar="DIR", help="Folder of the input files.")
+@click.option("--input", "input_folder", metavar="DIR", help="Folder of the input files.")
 @click.option(
     "--from-record",
     "record",
@@ -40,7 +40,11 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
 )
 @click.pass_obj
 def command(
-    context: Context, name: str | None, template: str | None, place: str | None, record: str | None
+    context: Context,
+    name: str | None,
+    template: str | None,
+    input_folder: str | None,
+    record: str | None,
 ) -> int:
     """Write a starter pipeline.
 
@@ -67,7 +71,7 @@ def command(
                 f"{name} is not a valid pipeline name; use 1 to 63 of A-Z a-z 0-9 _ -, beginning and "
                 f"ending with a letter or digit"
             )
-        written, notes = _from_template(top, template, name, place)
+        written, notes = _from_template(top, template, name, input_folder)
     _write(session, top, written)
     for path in written:
         click.echo(f"write(ok): {path}")
@@ -79,20 +83,20 @@ def command(
 
 
 def _from_template(
-    top: Path, template: str, name: str, place: str | None
+    top: Path, template: str, name: str, input_folder: str | None
 ) -> tuple[dict[str, str], list[str]]:
     notes = []
-    if place is None:
-        place = _guess_input(top)
-        if place:
-            notes.append(f"repo is {place}; change it if your inputs are elsewhere")
+    if input_folder is None:
+        input_folder = _guess_input(top)
+        if input_folder:
+            notes.append(f"repo is {input_folder}; change it if your inputs are elsewhere")
         else:
-            place = "data"
+            input_folder = "data"
             notes.append("repo is data, which does not exist; enter your folder")
-    elif not (top / place).is_dir():
-        raise NotFound(f"--input {place}: there is no such folder in this dataset")
+    elif not (top / input_folder).is_dir():
+        raise NotFound(f"--input {input_folder}: there is no such folder in this dataset")
     else:
-        place = place.strip("/") or "."
+        input_folder = input_folder.strip("/") or "."
     folder = package_files("tea_runner") / "templates" / template
     texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir()}
     ordered = {path: texts[path] for path in sorted(texts, key=lambda path: path != "spec.yml")}
@@ -106,7 +110,7 @@ def _from_template(
     }
     notes.append(hints[template])
     notes.append(f"the command is in {name}/; replace it by yours")
-    return fill_template(ordered, name=name, place=place), notes
+    return fill_template(ordered, name=name, place=input_folder), notes
 
 
 def _guess_input(top: Path) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.fleet import Fleet
     from tea_runner.broker.redis_server import ServerFacts
 
-#: git 2.36 knows ``safe.bareRepository`` and ``--filter`` in all the forms that are used.
+#: git 2.36 has ``safe.bareRepository`` and all used forms of ``--filter``.
 GIT = (2, 36)
 ANNEX = (10, 20230626)
 #: Seconds by which two clocks may differ before leases and dates become wrong.
@@ -43,10 +43,10 @@ class Finding:
 
 def check_git(variables: Mapping[str, str]) -> list[Finding]:
     """Check the version of git, and the user of commits."""
-    said = _output(["git", "version"], variables)
-    if said is None:
+    version = _output(["git", "version"], variables)
+    if version is None:
         return [_bad("git", "git is not on PATH; install git 2.36 or newer (apt install git)")]
-    text = said.removeprefix("git version ")
+    text = version.removeprefix("git version ")
     if _number(text)[: len(GIT)] < GIT:
         return [_bad("git", f"{text} is too old; install git 2.36 or newer")]
     found = [_ok("git", text)]
@@ -61,15 +61,15 @@ def check_git(variables: Mapping[str, str]) -> list[Finding]:
 
 def check_annex(variables: Mapping[str, str]) -> list[Finding]:
     """Check the version of git-annex, and the commands that are used."""
-    said = _output(["git-annex", "version", "--raw"], variables)
-    if said is None:
+    version = _output(["git-annex", "version", "--raw"], variables)
+    if version is None:
         return [_bad("git-annex", "git-annex is not on PATH; pip install git-annex")]
-    if _number(said)[: len(ANNEX)] < ANNEX:
-        return [_bad("git-annex", f"{said} is too old; pip install -U git-annex")]
+    if _number(version)[: len(ANNEX)] < ANNEX:
+        return [_bad("git-annex", f"{version} is too old; pip install -U git-annex")]
     if _output(["git-annex", "verifyremote", "--help"], variables) is None:
-        text = f"{said} has no verifyremote command, which checks special remotes of datasets"
+        text = f"{version} has no verifyremote command, which checks special remotes of datasets"
         return [_weak("git-annex", f"{text}; pip install -U git-annex")]
-    return [_ok("git-annex", f"{said}, verifyremote")]
+    return [_ok("git-annex", f"{version}, verifyremote")]
 
 
 def check_datalad(variables: Mapping[str, str]) -> list[Finding]:

@@ -45,14 +45,14 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
     session = open_dataset(context)
     tip = session.tip(at)
     broken = report_problems(tip)
-    place = _path(session, context.directory, path)
+    start = _path(session, context.directory, path)
     tracer = LineageTracer(
         lambda where, home: _records(session, where, home),
         lambda where, commit: _open(where, commit),
     )
     with progress_line(context, lambda: session.clone.repository.objects.reads):
-        paths = _files(tip, place)
-        found = tracer.down(tip, place) if downstream else tracer.up(tip, paths)
+        paths = _files(tip, start)
+        found = tracer.down(tip, start) if downstream else tracer.up(tip, paths)
     if prov is not None:
         write_prov(found, prov if prov.is_absolute() else context.directory / prov)
     if context.as_json:
@@ -69,8 +69,8 @@ def _path(session: OpenDataset, directory: Path, word: str) -> str:
     full = Path(os.path.normpath(directory.resolve() / word))
     if not full.is_relative_to(top):
         raise NotFound(f"{word} is not in this dataset")
-    place = full.relative_to(top).as_posix()
-    return "" if place == "." else place
+    start = full.relative_to(top).as_posix()
+    return "" if start == "." else start
 
 
 def _files(tip: CommitView, path: str) -> list[str]:

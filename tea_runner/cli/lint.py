@@ -75,8 +75,8 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
             changed = unsaved(top, environment.variables)
             draft = unsaved_commit(mirror.objects, root, _files(changed))
             problems = list(lint_pipelines(draft))
-            fresh = [path for path in _specs(draft) if changed.get(path) is not None]
-            problems += [_would_be_annexed(path) for path in annexed(mirror, top, fresh)]
+            unsaved_specs = [path for path in _specs(draft) if changed.get(path) is not None]
+            problems += [_would_be_annexed(path) for path in annexed(mirror, top, unsaved_specs)]
     finally:
         mirror.close()
     return top, problems, _specs(draft)

@@ -84,13 +84,13 @@ class PinnedDatums:
             for name in self.pipelines
         }
 
-    def check(self, work: PipelineInputs) -> None:
+    def check(self, inputs: PipelineInputs) -> None:
         """Check that a pipeline's datums are exactly those of the file.
 
         :raises UserError: for the first difference.
         """
-        stated = self._keys[work.pipeline.name]
-        here = {item.label: item.key for item in work.keyed}
+        stated = self._keys[inputs.pipeline.name]
+        here = {item.label: item.key for item in inputs.keyed}
         for label in dict.fromkeys((*stated, *here)):
             if stated.get(label) == here.get(label):
                 continue
@@ -98,6 +98,6 @@ class PinnedDatums:
             if label in stated and label in here:
                 how = f"another key here: {here[label][:12]}, not {stated[label][:12]}"
             raise UserError(
-                f"{work.pipeline.name} {visible(label)}: {how}; {self._path} was made from other "
+                f"{inputs.pipeline.name} {visible(label)}: {how}; {self._path} was made from other "
                 "content; switch to its commit, or run tea-runner why to see what changed"
             )

@@ -123,9 +123,9 @@ def _check(pinned: PinnedDatums | None, planned: PlannedCommit) -> None:
     if pinned is None:
         return
     for plan in planned.plan.pipelines:
-        work = planned.works.get(plan.pipeline.name)
-        if work is not None:
-            pinned.check(work)
+        inputs = planned.works.get(plan.pipeline.name)
+        if inputs is not None:
+            pinned.check(inputs)
 
 
 def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
@@ -143,8 +143,8 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
             continue
         found = {
             item.key: pipeline
-            for pipeline, work in planned.works.items()
-            for item in work.keyed
+            for pipeline, inputs in planned.works.items()
+            for item in inputs.keyed
             if name in (item.label, f"{pipeline} {item.label}")
             or (len(name) >= 8 and item.key.startswith(name))
         }

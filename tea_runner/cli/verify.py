@@ -68,13 +68,13 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
 
 
 def _compute(
-    session: OpenDataset, tip: CommitView, work: PipelineInputs, wanted: Sequence[tuple[str, str]]
+    session: OpenDataset, tip: CommitView, inputs: PipelineInputs, wanted: Sequence[tuple[str, str]]
 ) -> Iterator[ComputedDatum]:
     """Compute datums in a temporary directory, which is removed at the end."""
-    runner = datum_runner(session, tip, environment_for(session.context, work.pipeline))
+    runner = datum_runner(session, tip, environment_for(session.context, inputs.pipeline))
     base = Path(tempfile.mkdtemp(prefix="tea-verify-"))
     try:
-        yield from runner.run(tip, work, wanted, base, job_id="verify", write_log=lambda _: None)
+        yield from runner.run(tip, inputs, wanted, base, job_id="verify", write_log=lambda _: None)
     finally:
         remove_tree(base)
 

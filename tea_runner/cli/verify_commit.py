@@ -55,7 +55,7 @@ def _check(
     verdict = check_commit(session.clone, tip.tree.commit, raw, links=session.clone.subdatasets)
     problems += verdict.problems
     if context.as_json:
-        said = {
+        document = {
             "commit": tip.tree.commit,
             "pipeline": verdict.pipeline,
             "signer": who,
@@ -63,7 +63,7 @@ def _check(
             "outputs": verdict.outputs,
             "problems": problems,
         }
-        click.echo(json.dumps(said, indent=1))
+        click.echo(json.dumps(document, indent=1))
         return 1 if problems else 0
     for problem in problems:
         click.echo(f"verify({tip.tree.commit[:12]}): {problem}", err=True)

@@ -46,7 +46,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
         meant = find(planned, word, path)
         if meant is None:
             raise NotFound(_unknown(planned, word, path))
-        said = [
+        explanations = [
             explain(
                 planned,
                 pipeline,
@@ -57,7 +57,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
             for pipeline, label in meant.datums[: None if context.as_json else _SHOWN]
         ]
     if context.as_json:
-        rows = [why_row(each) for each in said]
+        rows = [why_row(each) for each in explanations]
         click.echo(json.dumps({"path": path, "how": meant.how, "datums": rows}, indent=1))
         return int(broken)
     count = len(meant.datums)
@@ -66,7 +66,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
         click.echo(
             f"{visible(path)} is {'a result' if meant.how == 'result' else meant.how} of {of}:"
         )
-    for each in said:
+    for each in explanations:
         click.echo("\n".join(why_lines(each)))
     if count > _SHOWN:
         click.echo(f"… and {count - _SHOWN} more; name one of them, or use --json for all")
@@ -101,9 +101,14 @@ def _unknown(planned: PlannedCommit, word: str, path: str) -> str:
     specs = [each.name for each in planned.tip.pipelines if each.spec_path == path]
     if specs:
         return f"{path} defines {specs[0]}; run tea-runner why {specs[0]}"
-    works = planned.works.values()
-    known = [item.label for work in works for item in work.keyed[:_COMPARED]]
-    known += [p for work in works for d in work.datums[:_COMPARED] for p in work.input_paths(d)]
+    pipeline_inputs = planned.works.values()
+    known = [item.label for inputs in pipeline_inputs for item in inputs.keyed[:_COMPARED]]
+    known += [
+        p
+        for inputs in pipeline_inputs
+        for d in inputs.datums[:_COMPARED]
+        for p in inputs.input_paths(d)
+    ]
     if planned.tip.tree.entry(path) is not None:
         return f"{path} is in this commit, but no pipeline reads or writes it"
     near = difflib.get_close_matches(word, known, 1)

@@ -89,7 +89,7 @@ def dag_mermaid(boxes: Sequence[Box], upstream: Upstream) -> str:
 
 
 def _mermaid(text: str) -> str:
-    """Mermaid knows no backslash: what it might read as its own stands as a number."""
+    """Escape for Mermaid, which has no backslash: special characters become numeric entities."""
     return "".join(
         each if each.isalnum() or each in " _-.,:/+✗⊘■▶○✓↻" else f"#{ord(each)};"
         for each in visible(text)

@@ -1,4 +1,4 @@
-# All runs of one subject in (below $PFS/runs), one file in $PFS/out out.
+# Input: all runs of one subject, below $PFS/runs. Output: one file, below $PFS/out.
 set -eu
 pfs=${PFS:-/pfs}
 find "$pfs/runs" -type f | LC_ALL=C sort | while read -r run; do

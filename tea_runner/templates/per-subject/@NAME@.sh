@@ -1,4 +1,4 @@
-# One subject's folder in ($subject), the number of its files in $PFS/out/files.txt out.
-# Which subject it is stays unknown here: the system puts the results where they belong.
+# Input: the folder of one subject, $subject. Output: its number of files, $PFS/out/files.txt.
+# output.path in spec.yml adds the name of the subject to the path of the results.
 set -eu
 find "$subject" -type f | wc -l | tr -d ' ' >"${PFS:-/pfs}/out/files.txt"

@@ -1,4 +1,4 @@
-# All counts in (below $PFS/counts), one table in $PFS/out out.
+# Input: all counts, below $PFS/counts. Output: one table, below $PFS/out.
 set -eu
 pfs=${PFS:-/pfs}
 cd "$pfs/counts"
