@@ -1,3 +1,3 @@
-"""A miniature Pachyderm for DataLad: pushes in, results commits out."""
+"""tea-runner: a miniature Pachyderm for DataLad."""
 
 __version__ = "0.1.0"

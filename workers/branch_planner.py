@@ -37,7 +37,7 @@ _OPEN_REPOSITORIES = 48
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OpenDataset:
+class _PlannedRepository:
     """A repository, and the facts of its commits that stay in memory."""
 
     repository: ForgeDataset
@@ -111,9 +111,9 @@ class BranchPlanner:
                     time.sleep(pause)
         return None
 
-    def _open(self, name: str) -> _OpenDataset:
+    def _open(self, name: str) -> _PlannedRepository:
         cache = PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
-        return _OpenDataset(
+        return _PlannedRepository(
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)
         )
 

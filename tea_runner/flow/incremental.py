@@ -4,7 +4,8 @@
 without it; a property test compares the two.  It keeps, for each pipeline, what was derived of it last,
 and takes the first of these ways that applies:
 
-- Nothing that the inputs depend on has changed (:func:`_dependencies`): the inputs are kept.
+- Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_dependencies`): the
+  inputs are kept.
 - Some files of the only input have changed: the datums of those files are edited
   (:mod:`~tea_runner.core.datums.datum_edits`), and only they are decided.
 - Everything else is derived and decided from nothing.
@@ -16,10 +17,9 @@ can be shared by all branches of a repository.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypedDict
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.datum_edits import (
@@ -31,13 +31,14 @@ from tea_runner.core.datums.datum_edits import (
 )
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.generational_cache import GenerationalCache
-from tea_runner.core.git.tree import SUBMODULE, TreeEntry, differences
-from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.git.tree import TreeEntry, differences
+from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import KeyedDatum, PipelinePlan, plan_state
-from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.input_location import InputLocation, is_data, make_source
+from tea_runner.flow.input_changes import MAX_EDITS, file_changes
+from tea_runner.flow.input_dependencies import input_dependencies
+from tea_runner.flow.input_location import InputLocation, make_source
 from tea_runner.flow.key_lookup import KeyLookup, Recompute
 from tea_runner.flow.make_plan import (
     ExaminedPipeline,
@@ -57,8 +58,6 @@ from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 
 _NO_MANIFEST = Manifest()
-#: Changed files, and edits since a pipeline was settled, up to which datums are edited.
-_MAX_EDITS = 1000
 #: Changed files of a home up to which missing outputs are found by them.
 _MAX_HOME_CHANGES = 10_000
 #: Rows of manifests whose missing outputs are cached between two plans.
@@ -187,7 +186,9 @@ class IncrementalPlanner(PipelinePlanner):
             )
         memory.inputs, memory.pipelines, memory.examined = inputs, tip.pipelines, None
         memory.root, memory.pins = tip.tree.root, tip.tree.pins
-        memory.dependencies = {path: tip.tree.entry(path) for path in _dependencies(tip, inputs)}
+        memory.dependencies = {
+            path: tip.tree.entry(path) for path in input_dependencies(tip, inputs)
+        }
         return inputs
 
     def _follow(
@@ -204,7 +205,7 @@ class IncrementalPlanner(PipelinePlanner):
         pipeline = known.pipeline
         if known.trigger or not can_edit_datums(pipeline):
             return None
-        changes = _file_changes(known.locations[0], locations[0])
+        changes = file_changes(known.locations[0], locations[0])
         if changes is None:
             return None
         if not any(changes.values()):
@@ -272,78 +273,11 @@ class IncrementalPlanner(PipelinePlanner):
 # -- datums and keys -------------------------------------------------------------------------
 
 
-def _dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]:
-    """Paths with these entries, and the same pipeline files, give the same inputs.
-
-    An entry of a directory is the id of its tree, so that it stands for everything below it.
-    """
-    pipeline = inputs.pipeline
-    yield from (pipeline.home, ".gitattributes", ".gitmodules", ".datalad/config")
-    if inputs.image:
-        yield inputs.image
-    beside = pipeline.spec_path.rpartition("/")[0]
-    yield "code" if pipeline.transform.code is None else ""
-    if beside and pipeline.transform.code is None:
-        yield beside
-        # Files beside the pipeline file that are results of a pipeline are no code.
-        for other in tip.pipelines:
-            if beside.startswith(other.home):
-                prefix = other.home + "/" if other.home else ""
-                yield from (prefix + manifest_text.NAME, prefix + manifest_text.DIRECTORY)
-    for location, leaf in zip(inputs.locations, pfs_leaves(pipeline.input), strict=True):
-        yield _path_in_dataset(tip, location)
-        # A path that appears takes precedence over a subdataset of that name.
-        first = leaf.repo.strip("/").partition("/")[0]
-        if tip.tree.entry(first) is None:
-            yield first
-
-
-def _path_in_dataset(tip: CommitView, location: InputLocation) -> str:
-    """The path of a location in the dataset that is planned: for a subdataset, that of its pin."""
-    if not location.dataset:
-        return location.prefix
-    parts = location.dataset.split("/")
-    fronts = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    entries = ((front, tip.tree.entry(front)) for front in fronts)
-    return next(front for front, entry in entries if entry and entry.mode == SUBMODULE)
-
-
 def _at_commit(inputs: PipelineInputs, tip: CommitView) -> PipelineInputs:
     """The same datums and keys, read from another commit from now on."""
     here = tuple(replace(each, tip=tip.resolve(each.dataset)[0]) for each in inputs.locations)
     listings = [source.listing for source in inputs.sources]
     return replace(inputs, locations=here, sources=tuple(map(make_source, here, listings)))
-
-
-class _FileChanges(TypedDict):
-    """Files of an input that were removed, added or modified."""
-
-    removed: list[str]
-    added: list[str]
-    modified: list[str]
-
-
-def _file_changes(before: InputLocation, after: InputLocation) -> _FileChanges | None:
-    """What differs between two locations; None where they are not the same place, or differ in much."""
-    read = after.tip.tree.objects.tree
-    if before.pipeline or before.tip.tree.objects is not after.tip.tree.objects:
-        return None
-    if replace(before, tree=after.tree) != after:
-        return None
-    try:
-        different = list(islice(differences(read, before.tree, after.tree), _MAX_EDITS + 1))
-    except OutsideError:  # the former commit was pushed away, and its objects are deleted
-        return None
-    if len(different) > _MAX_EDITS:
-        return None
-    changes = _FileChanges(removed=[], added=[], modified=[])
-    for path, old, new in different:
-        was, exists = is_data(before, path, old), is_data(after, path, new)
-        if was and exists:
-            changes["modified"].append(path)
-        elif was or exists:
-            changes["removed" if was else "added"].append(path)
-    return changes
 
 
 def _record_edits(
@@ -356,7 +290,7 @@ def _record_edits(
     if memory.settled is None:
         return
     memory.edits = (*memory.edits, *edits)
-    if len(memory.edits) > _MAX_EDITS:
+    if len(memory.edits) > MAX_EDITS:
         memory.settled, memory.edits, memory.edited = None, (), {}
         return
     memory.edited.update(

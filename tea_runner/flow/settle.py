@@ -7,7 +7,7 @@ from the tip and the settings, never from the clock or the host.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import ContentMissing
@@ -29,17 +29,6 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.ports import Dataset, Objects, TreeStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settled:
-    """What was published: the commit, and how its datums came to be."""
-
-    commit: str
-    done: int
-    reused: int
-    changed: int
-    removed: int
 
 
 def finish(

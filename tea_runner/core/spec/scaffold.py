@@ -73,7 +73,7 @@ def from_record(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class _RecordedRun:
     """What a run record says; paths are relative to the dataset."""
 
     words: list[str]
@@ -83,7 +83,7 @@ class _Run:
     outputs: list[str]
 
 
-def _parse_run(record: Mapping[str, object], commit: str) -> _Run:
+def _parse_run(record: Mapping[str, object], commit: str) -> _RecordedRun:
     folder = str(record.get("pwd") or ".").strip("/") or "."
     cmd = record.get("cmd")
     if not cmd:
@@ -96,10 +96,10 @@ def _parse_run(record: Mapping[str, object], commit: str) -> _Run:
     for path in [*inputs, *extra, *outputs]:
         if path == ".." or path.startswith(("../", "/")):
             raise ScaffoldError(f"the record of {commit} names {path}, outside of the dataset")
-    return _Run(words=words, folder=folder, inputs=inputs, extra=extra, outputs=outputs)
+    return _RecordedRun(words=words, folder=folder, inputs=inputs, extra=extra, outputs=outputs)
 
 
-def _notes(run: _Run, home: str, kept: Sequence[str], look: ListPath) -> list[str]:
+def _notes(run: _RecordedRun, home: str, kept: Sequence[str], look: ListPath) -> list[str]:
     notes = []
     if run.folder != ".":
         notes.append(f"the command ran in {run.folder}; check its paths")

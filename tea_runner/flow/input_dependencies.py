@@ -1,0 +1,48 @@
+"""What the inputs of a pipeline depend on: paths whose entries decide datums and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tea_runner.core.git.tree import SUBMODULE
+from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.results import manifest_text
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.input_location import InputLocation
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+
+
+def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]:
+    """Paths with these entries, and the same pipeline files, give the same inputs.
+
+    An entry of a directory is the id of its tree, so that it stands for everything below it.
+    """
+    pipeline = inputs.pipeline
+    yield from (pipeline.home, ".gitattributes", ".gitmodules", ".datalad/config")
+    if inputs.image:
+        yield inputs.image
+    beside = pipeline.spec_path.rpartition("/")[0]
+    yield "code" if pipeline.transform.code is None else ""
+    if beside and pipeline.transform.code is None:
+        yield beside
+        # Files beside the pipeline file that are results of a pipeline are no code.
+        for other in tip.pipelines:
+            if beside.startswith(other.home):
+                prefix = other.home + "/" if other.home else ""
+                yield from (prefix + manifest_text.NAME, prefix + manifest_text.DIRECTORY)
+    for location, leaf in zip(inputs.locations, pfs_leaves(pipeline.input), strict=True):
+        yield _path_in_dataset(tip, location)
+        # A path that appears takes precedence over a subdataset of that name.
+        first = leaf.repo.strip("/").partition("/")[0]
+        if tip.tree.entry(first) is None:
+            yield first
+
+
+def _path_in_dataset(tip: CommitView, location: InputLocation) -> str:
+    """The path of a location in the dataset that is planned: for a subdataset, that of its pin."""
+    if not location.dataset:
+        return location.prefix
+    parts = location.dataset.split("/")
+    fronts = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    entries = ((front, tip.tree.entry(front)) for front in fronts)
+    return next(front for front, entry in entries if entry and entry.mode == SUBMODULE)
