@@ -326,8 +326,8 @@ def test_a_forge_that_is_gone_is_an_outside_error(side: Side) -> None:
     """For what asks it; what was fetched can still be read."""
     tip = side.dataset.tip("main")
     assert tip is not None
-    if side.dataset.is_clone or (isinstance(side.dataset, ForgeDataset) and side.dataset.is_clone):
-        pytest.skip("a clone asks no forge")
+    if side.dataset.is_clone:
+        return  # It asks no forge.
     side.stop()
     with pytest.raises(OutsideError):
         side.dataset.refresh()
