@@ -18,7 +18,7 @@ def object_id(kind: str, data: bytes) -> str:
     return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class MemoryCommit:
     """The parts of a commit object."""
 
