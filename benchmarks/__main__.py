@@ -16,7 +16,7 @@ from benchmarks.figure import Book, Plan
 from benchmarks.workloads import commit, fetch, latency, plan, receiver, scale, small
 from tea_runner.host import process
 from tea_runner.host.gc_tuning import raise_gc_thresholds
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 WORKLOADS: dict[str, Callable[[Path, Book, Plan], None]] = {
     "small": small.measure,

@@ -210,7 +210,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         sizes.append(len(keyed))
         return decide(pipeline, keyed, *args, **how)
 
-    monkeypatch.setattr("tea_runner.flow.key_lookup.decide", decided)
+    monkeypatch.setattr("tea_runner.flow.key_states.decide", decided)
     site = lab.site()
     planner, worker = BranchPlanner(site), JobWorker(site, "one")
 

@@ -1,1 +1,1 @@
-"""What a worker does with one job: provision, execute, collect."""
+"""Worker processes: planner, reconciler, and the workers that do jobs."""

@@ -12,7 +12,7 @@ from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch import is_pull_request_branch
+from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.advance_result import AdvanceResult
@@ -20,15 +20,15 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
+from tea_runner.host.fault_hook import reached, step
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
-from tea_runner.host.step_hook import reached, step
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
-from workers.build_run import build_run
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
-from workers.resource_pool import ResourcePool
+from workers.lru_pool import ResourcePool
+from workers.summarize_run import summarize_run
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class BranchPlanner:
         if result.pipelines or result.problems:
             with step("remember"):
                 pushed_commit = repository.objects.commit(result.origin)
-                run = self._site.runs.save(build_run(name, branch, pushed_commit, result))
+                run = self._site.runs.save(summarize_run(name, branch, pushed_commit, result))
             with step("status"):
                 accepted = self._statuses.post(run, result)
         # Last: a planner that dies before this leaves the branch to the reconciler.

@@ -13,7 +13,7 @@ from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
 from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.ports import StatusState
-from tea_runner.present import status_text
+from tea_runner.present import summary_line
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
@@ -64,19 +64,19 @@ class CommitStatuses:
         for progress in result.pipelines.values():
             numbers = counts.get(progress.pipeline, progress.counts)
             detail = progress.detail or details.get(progress.pipeline, "")
-            text = status_text.status(progress.state, numbers, detail)
+            text = summary_line.status(progress.state, numbers, detail)
             rows[f"{self._context}/{progress.pipeline}"] = (
-                status_text.FORGE_STATES[progress.state],
+                summary_line.FORGE_STATES[progress.state],
                 text,
             )
         if result.problems:
-            text = status_text.status("blocked", {}, result.problems[0])
+            text = summary_line.status("blocked", {}, result.problems[0])
             rows[f"{self._context}/spec"] = ("error", text)
         return rows
 
     def post_error(self, repository: str, commit: str, error: str) -> None:
         """Post why the branch of a commit could not be planned."""
-        text = status_text.status("blocked", {}, error)
+        text = summary_line.status("blocked", {}, error)
         posted = self._posted(repository, commit) or {}
         context = f"{self._context}/plan"
         target = self._site.settings.web_url

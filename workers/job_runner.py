@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
-from tea_runner.core.git.annex_backend import annex_backend
-from tea_runner.core.git.branch import is_pull_request_branch
+from tea_runner.core.git.branch_kinds import is_pull_request_branch
+from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
@@ -25,8 +25,8 @@ from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.host.fault_hook import reached, step
 from tea_runner.host.openat import remove_tree
-from tea_runner.host.step_hook import reached, step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits

@@ -15,15 +15,15 @@ from typing import Literal
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.core.errors import Refused
+from tea_runner.host.fault_hook import reached
 from tea_runner.host.log_redaction import redact_logs
-from tea_runner.host.step_hook import reached
 from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
 from workers.failure_policy import FailureDecision, decide_failure, retry_job
 from workers.heartbeat import Heartbeat
 from workers.job_runner import JobReport, JobRunner, WorkerDependencies
-from workers.resource_pool import ResourcePool
+from workers.lru_pool import ResourcePool
 
 log = logging.getLogger(__name__)
 

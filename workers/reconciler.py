@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch import belongs_to_annex, is_processed
+from tea_runner.core.git.branch_kinds import belongs_to_annex, is_processed
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.wiring import Site
 

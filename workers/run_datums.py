@@ -16,11 +16,13 @@ from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
-from tea_runner.host.step_hook import step
+from tea_runner.host.fault_hook import step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
-from workers.datum_views import (
+from workers.run_command import CommandRun, run_datum
+from workers.stage_inputs import GetContent, WriteBlob, wanted_keys
+from workers.view_layouts import (
     DatasetFolders,
     DatumBatch,
     DatumFolders,
@@ -28,8 +30,6 @@ from workers.datum_views import (
     SelectedDatum,
     output_directory,
 )
-from workers.provision import GetContent, WriteBlob, wanted_keys
-from workers.run_command import CommandRun, run_datum
 
 _NO_SECRETS = GivenSecrets()
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 #: Where the peers' own environments are made; kept between runs.
 VENVS = Path(__file__).parents[2] / "build" / "peers"

@@ -12,7 +12,7 @@ from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
-from workers.provision import wanted_keys
+from workers.stage_inputs import wanted_keys
 
 SEEN = "10 of 10,000 files, dataset seen before"
 UNSEEN = "10 of 10,000 files, dataset never seen"

@@ -9,11 +9,11 @@ from pathlib import Path
 from benchmarks.figure import Book, Plan
 from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
-from tea_runner.cli.embed_forge import free_port
+from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 START = "push to the first job's start, p50"
 RESULTS = "push to the results commit of one trivial datum, p50"

@@ -16,11 +16,11 @@ import requests
 
 from benchmarks.figure import Book, Plan
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.cli.embed_forge import free_port
-from tea_runner.core.hook import Hook
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.cli.embedded_forge_setup import free_port
+from tea_runner.core.webhook import Hook
+from tea_runner.forge.webhook_store import HookStore
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 RATE = "signed deliveries, deduplicated and enqueued"
 SLOWEST = "the same, p99 of an answer"

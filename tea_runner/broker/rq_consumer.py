@@ -17,7 +17,7 @@ tests/broker/test_rq_private_parts.py, in this order, that fails when a release 
 - ``BaseWorker.job_class``, ``Job.perform``, ``Job.func`` and the three callbacks: overridden, so Redis
   names no code.
 - the four values that a serializer reads: function name, instance, arguments, keywords.
-- names of keys, and fields of a worker's hash: read by :mod:`tea_runner.broker.fleet`.
+- names of keys, and fields of a worker's hash: read by :mod:`tea_runner.broker.workers_and_queues`.
 """
 
 from __future__ import annotations

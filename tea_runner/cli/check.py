@@ -20,7 +20,7 @@ from tea_runner.cli.installation_checks import (
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import TeaError
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 
 @click.command("check")

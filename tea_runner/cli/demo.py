@@ -15,7 +15,7 @@ from rich.console import Console
 
 import tea_runner
 from tea_runner.broker.redis_server import find_server
-from tea_runner.cli.embed_forge import free_port
+from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import state_lock
@@ -24,8 +24,8 @@ from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import Run
 from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
-from tea_runner.host.tool_path import tool_path
-from tea_runner.present import status_text
+from tea_runner.host.tool_search_path import tool_path
+from tea_runner.present import summary_line
 
 _WAIT = 180.0
 
@@ -178,7 +178,7 @@ class Demo:
                 if run is not None:
                     status.update(
                         "; ".join(
-                            f"{p.name}: {status_text.status(p.state, p.counts, p.detail)}"
+                            f"{p.name}: {summary_line.status(p.state, p.counts, p.detail)}"
                             for p in run.pipelines
                         )
                     )
@@ -198,7 +198,7 @@ class Demo:
         self._run("git", "fetch", "-q", "origin", "git-annex")
         self._run("git", "annex", "merge", "--quiet")
         for pipeline in run.pipelines:
-            counts = status_text.counts(pipeline.counts)
+            counts = summary_line.counts(pipeline.counts)
             self.console.print(f"[bold]{pipeline.name}[/]: {counts}", highlight=False)
             for datum in pipeline.datums:
                 word = "done" if datum.action == "done" else "reused"

@@ -15,7 +15,7 @@ from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.run_record import parse_record
 from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, from_record
-from tea_runner.dataset.worktree import annexed
+from tea_runner.dataset.unsaved_files import annexed
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 #: Usual names of folders with data.

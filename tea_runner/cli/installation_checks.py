@@ -21,8 +21,8 @@ from tea_runner.host import process
 from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice
 
 if TYPE_CHECKING:
-    from tea_runner.broker.fleet import Fleet
     from tea_runner.broker.redis_server import ServerFacts
+    from tea_runner.broker.workers_and_queues import Fleet
 
 #: git 2.36 has ``safe.bareRepository`` and all used forms of ``--filter``.
 GIT = (2, 36)

@@ -18,9 +18,9 @@ from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.prov_document import write_prov
-from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.trace_lineage import LineageTracer
+from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 

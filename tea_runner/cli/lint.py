@@ -14,11 +14,11 @@ from tea_runner.core.errors import NotFound, OutsideError, UsageError
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
 from tea_runner.dataset.local_clone import CloneRepository, clone_environment, find_clone
-from tea_runner.dataset.worktree import annexed, everything, unsaved
+from tea_runner.dataset.unsaved_files import annexed, everything, unsaved
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tea_runner.present.problem_text import problem_lines, problem_rows
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import requests
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.cli.embed_forge import EmbeddedAccess, embed_forge, local_web
+from tea_runner.cli.embedded_forge_setup import EmbeddedAccess, embed_forge, local_web
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock
 from tea_runner.core.errors import OutsideError

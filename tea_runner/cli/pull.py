@@ -8,8 +8,8 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused, UsageError
-from tea_runner.core.hook import is_repository_name
-from tea_runner.flow import pull_requests
+from tea_runner.core.webhook import is_repository_name
+from tea_runner.flow import approve_pull_request
 from tea_runner.wiring import Site
 
 
@@ -24,7 +24,7 @@ def command() -> None:
 def list_(context: Context, repository: str) -> None:
     """List pull requests, and whether their latest commit is approved."""
     refs = _mirror(context, repository)
-    found = pull_requests.pull_requests(refs)
+    found = approve_pull_request.pull_requests(refs)
     if context.as_json:
         rows = [
             {
@@ -62,7 +62,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
             "pull requests are not processed here; to approve single commits of them, set "
             "pull_requests = true in the settings"
         )
-    done = pull_requests.approve_pull(
+    done = approve_pull_request.approve_pull(
         _mirror(context, repository), number, commit, branches=settings.branches
     )
     # Requested here too, for repositories without a webhook.
@@ -77,7 +77,7 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
     )
 
 
-def _mirror(context: Context, repository: str) -> pull_requests.PullRefs:
+def _mirror(context: Context, repository: str) -> approve_pull_request.PullRefs:
     if not is_repository_name(repository):
         raise UsageError(f"{repository!r} is not a repository; expected OWNER/REPO")
     site: Site = context.site

@@ -9,15 +9,15 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset
+from tea_runner.cli.read_resolved import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
-from tea_runner.cli.resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.advance_result import AdvanceResult
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.present import status_text
+from tea_runner.present import summary_line
 from tea_runner.present.plan_text import plan_lines
 from tea_runner.present.visible_text import visible
 
@@ -174,7 +174,7 @@ def _report(context: Context, advance: AdvanceResult) -> int:
         return 1 if failed else 0
     for progress in advance.pipelines.values():
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
-        text = status_text.status(progress.state, progress.counts, progress.detail)
+        text = summary_line.status(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
             # The next step is at the end; only the line on a forge must be short.
             text = " ".join(progress.detail.split())

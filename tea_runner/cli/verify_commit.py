@@ -12,7 +12,7 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
-from tea_runner.flow.check_commit import check_commit
+from tea_runner.flow.verify_results_commit import check_commit
 
 
 @click.command("verify-commit")

@@ -9,7 +9,7 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
-from tea_runner.dataset.special_remotes import BUILT_IN, BY_NAME, Storage, parse_remote_log
+from tea_runner.dataset.special_remote_policy import BUILT_IN, BY_NAME, Storage, parse_remote_log
 
 
 class ContentStorage(Protocol):

@@ -9,13 +9,13 @@ from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.content_storage import SpecialRemotes
+from tea_runner.dataset.cross_repository_results import SharedResults
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.result_index import ResultIndex
-from tea_runner.dataset.shared_results import SharedResults
-from tea_runner.dataset.special_remotes import Storage
-from tea_runner.host.step_hook import step
+from tea_runner.dataset.special_remote_policy import Storage
+from tea_runner.host.fault_hook import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.git.submodules import Submodule, repository_of
-from tea_runner.core.hook import matches_repository
+from tea_runner.core.webhook import matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 

@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.scope import scope_of
+from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result
 from tea_runner.dataset.annex import Annex
-from tea_runner.dataset.convert_result import ResultConverter
+from tea_runner.dataset.convert_result_storage import ResultConverter
+from tea_runner.dataset.cross_repository_results import SharedResult, SharedResults, copy_result
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex
-from tea_runner.dataset.shared_results import SharedResult, SharedResults, copy_result
-from tea_runner.dataset.special_remotes import parse_remote_log
+from tea_runner.dataset.special_remote_policy import parse_remote_log
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import Entries
 from tea_runner.dataset.cat_file import CatFile, GitObject
-from tea_runner.dataset.commit import Commit
 from tea_runner.dataset.git_environment import GitEnvironment
+from tea_runner.dataset.parse_commit import Commit
 from tea_runner.dataset.tree_cache import TreeCache
 from tea_runner.host import process
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.scope import scope_of
+from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
 from tea_runner.core.results.manifest import RECOMPUTED
 from tea_runner.core.results.manifest_text import ManifestError
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.manifest_history import ManifestFile, ManifestReader, manifest_files
-from tea_runner.dataset.result_table import RankedResult, ResultLocation, ResultTable
+from tea_runner.dataset.result_index_tables import RankedResult, ResultLocation, ResultTable
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
 KEPT = "refs/kept/"

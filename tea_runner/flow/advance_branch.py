@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
-from tea_runner.core.git.scope import queue_namespace
+from tea_runner.core.git.results_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.flow import recompute
+from tea_runner.flow import compare_recomputed
 from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
@@ -206,7 +206,7 @@ class _Advance:
             request = max(planned.unsettled[verdict.key][1].salt for verdict in verdicts)
             self._requests.record_verdicts(request, verdicts)
         self._progress[plan.pipeline.name] = PipelineProgress.published(
-            plan, published.commit, recompute.verdict_sentence(verdicts)
+            plan, published.commit, compare_recomputed.verdict_sentence(verdicts)
         )
         if published.changed:
             self._results.append(published.commit)
@@ -243,6 +243,6 @@ class _Advance:
         if refs:
             self._dataset.delete_job_refs(refs)
         if self._requests is not None:
-            self._verdicts += recompute.complete_requests(
+            self._verdicts += compare_recomputed.complete_requests(
                 self._requests, self._pending, planned, plan
             )

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.flow.commit_tree import CommitTree
-from tea_runner.flow.file_facts import FileFacts
+from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
+from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Objects, Subdatasets
 
 

@@ -4,10 +4,10 @@
 without it; a property test compares the two.  It keeps, for each pipeline, what was derived of it last,
 and takes the first of these ways that applies:
 
-- Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_dependencies`): the
+- Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_read_set`): the
   inputs are kept.
 - Some files of the only input have changed: the datums of those files are edited
-  (:mod:`~tea_runner.core.datums.datum_edits`), and only they are decided.
+  (:mod:`~tea_runner.core.datums.incremental_datums`), and only they are decided.
 - Everything else is derived and decided from nothing.
 
 Nothing here is keyed by time: a result is reused only where object ids prove that it is the same, so it
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.datum_edits import (
+from tea_runner.core.datums.incremental_datums import (
     DatumEdit,
     apply_edits,
     can_edit_datums,
@@ -37,9 +37,9 @@ from tea_runner.core.planning.plan import KeyedDatum, PipelinePlan, plan_state
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_changes import MAX_EDITS, file_changes
-from tea_runner.flow.input_dependencies import input_dependencies
 from tea_runner.flow.input_location import InputLocation, make_source
-from tea_runner.flow.key_lookup import KeyLookup, Recompute
+from tea_runner.flow.input_read_set import input_dependencies
+from tea_runner.flow.key_states import KeyLookup, Recompute
 from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
@@ -251,7 +251,7 @@ class IncrementalPlanner(PipelinePlanner):
         examined: ExaminedPipeline,
         recompute: Recompute,
     ) -> PipelinePlan:
-        """See :meth:`~tea_runner.flow.key_lookup.KeyLookup.decide`."""
+        """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
         inputs, before = examined.inputs, examined.before
         missing_outputs = examined.missing_outputs
         memory = self._memory[inputs.pipeline.name]

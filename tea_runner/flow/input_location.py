@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import FileFact, Source
 from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, lookup, walk_tree

@@ -15,8 +15,8 @@ from tea_runner.core.errors import SpecError, TeaError
 from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
-from tea_runner.core.spec.locate import input_keys, locate
 from tea_runner.core.spec.problem import Kind, Problem
+from tea_runner.core.spec.source_position import input_keys, locate
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 

@@ -12,7 +12,7 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.key_lookup import KeyLookup, Recompute, Sentences
+from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import Dataset
@@ -82,7 +82,7 @@ class PipelinePlanner:
         examined: ExaminedPipeline,
         recompute: Recompute,
     ) -> PipelinePlan:
-        """See :meth:`~tea_runner.flow.key_lookup.KeyLookup.decide`."""
+        """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
         inputs = examined.inputs
         return lookup.decide(
             inputs, inputs.keyed, examined.before, examined.missing_outputs, recompute

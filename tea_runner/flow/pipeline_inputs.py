@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.datum_keys import (
+    KeyBase,
+    VisibleFile,
+    combined_digest,
+    key_base,
+    key_maker,
+)
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.keys import KeyBase, VisibleFile, combined_digest, key_base, key_maker
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import Source, View, make_view, view_maker
 from tea_runner.core.errors import SpecError
 from tea_runner.core.fast_tuple import fast_new

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
-from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import SpecFiles
+from tea_runner.flow.tree_reader import CommitTree
 
 SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tea_runner.core.delivery import (
+from tea_runner.core.errors import QueueError
+from tea_runner.core.git.branch_kinds import is_processed
+from tea_runner.core.parse_delivery import (
     DeliveryError,
     Headers,
     Ignored,
@@ -17,9 +19,7 @@ from tea_runner.core.delivery import (
     is_signed,
     parse_delivery,
 )
-from tea_runner.core.errors import QueueError
-from tea_runner.core.git.branch import is_processed
-from tea_runner.core.hook import Hook, matches_repository
+from tea_runner.core.webhook import Hook, matches_repository
 from tea_runner.ports import PlanRequests
 
 DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
-from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
+from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import CommitFacts, Objects
 
 #: The id of a commit that does not exist, as in git's hooks.

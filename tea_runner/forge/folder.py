@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tea_runner.core.delivery import reason_to_ignore
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.hook import ForgeHook, is_repository_name, matches_repository
+from tea_runner.core.parse_delivery import reason_to_ignore
+from tea_runner.core.webhook import ForgeHook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
 from tea_runner.ports import StatusState
 

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
-from tea_runner.core.hook import ForgeHook, matches_repository
+from tea_runner.core.webhook import ForgeHook, matches_repository
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import StatusState
 

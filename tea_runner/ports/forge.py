@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
-from tea_runner.core.hook import ForgeHook
+from tea_runner.core.webhook import ForgeHook
 
 #: Gitea's states of a commit status.
 StatusState = Literal["pending", "success", "error", "failure", "warning"]

@@ -38,7 +38,7 @@ from tea_runner.sandbox.protocol import (
     SandboxPaths,
     host_identity,
 )
-from tea_runner.sandbox.start_sandbox import KILLED, start_process, start_sandbox
+from tea_runner.sandbox.start_bubblewrap import KILLED, start_process, start_sandbox
 
 _INSTALL = "install bubblewrap 0.8 or newer (apt install bubblewrap)"
 _INSIDE_A_CONTAINER = (

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.errors import Refused, SettingsError
-from tea_runner.core.hook import matches_repository
 from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
+from tea_runner.core.webhook import matches_repository
 from tea_runner.sandbox.protocol import Mount
 
 

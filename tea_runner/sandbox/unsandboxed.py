@@ -20,7 +20,7 @@ from tea_runner.sandbox.follow_command import RunningCommand, outcome
 from tea_runner.sandbox.protocol import Execution, Limits, Outcome, SandboxPaths, host_identity
 from tea_runner.sandbox.run_process import run_process
 from tea_runner.sandbox.system_mounts import default_path
-from tea_runner.sandbox.watchdog import Watchdogs
+from tea_runner.sandbox.worker_death_watchdog import Watchdogs
 
 if sys.platform == "linux":
     from tea_runner.sandbox import resource_limits

@@ -7,8 +7,8 @@ import threading
 
 from flask import Blueprint, Response, jsonify, request
 
-from tea_runner.core.delivery import DIALECTS, dialect
 from tea_runner.core.errors import TeaError
+from tea_runner.core.parse_delivery import DIALECTS, dialect
 from tea_runner.flow.receive_delivery import DeliveryAnswer, receive_delivery, refuse
 from tea_runner.web.request_body import read_body
 from tea_runner.web.web_dependencies import WebDependencies

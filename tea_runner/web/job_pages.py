@@ -10,8 +10,8 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts, PipelineStatus, RunStatus, run_status
 from tea_runner.core.results.run_record import group_size
-from tea_runner.present.forge_links import repeat
 from tea_runner.present.json_documents import job_document
+from tea_runner.present.links_and_commands import repeat
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
 #: Bytes at the end of the log that the page shows.

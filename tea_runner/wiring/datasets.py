@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
 if TYPE_CHECKING:
     from tea_runner.dataset.forge_dataset import ForgeDataset
     from tea_runner.dataset.git_environment import GitEnvironment
     from tea_runner.dataset.local_clone import CloneDataset
-    from tea_runner.dataset.special_remotes import Storage
+    from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
-    from tea_runner.forge.hook_store import HookStore
+    from tea_runner.forge.webhook_store import HookStore
     from tea_runner.ports.forge import Forge
 
 
@@ -70,7 +70,7 @@ class DatasetSite(ProcessSettings):
     @cached_property
     def hooks(self) -> HookStore:
         """Webhooks through which deliveries are accepted."""
-        from tea_runner.forge.hook_store import HookStore
+        from tea_runner.forge.webhook_store import HookStore
 
         return HookStore(self.state_folder / "hooks")
 
@@ -87,11 +87,11 @@ class DatasetSite(ProcessSettings):
 
     def repository(self, name: str) -> ForgeDataset:
         """A dataset on the forge, with this host's mirror of it."""
+        from tea_runner.dataset.cross_repository_results import SharedResults
         from tea_runner.dataset.fetch_limits import FetchLimits
         from tea_runner.dataset.forge_dataset import ForgeDataset
         from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
         from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
-        from tea_runner.dataset.shared_results import SharedResults
 
         settings = self.settings
         trusted = settings.trusted_repositories
@@ -121,7 +121,7 @@ class DatasetSite(ProcessSettings):
     @property
     def storages(self) -> Sequence[Storage]:
         """Special remotes for workers, with their secrets read from files."""
-        from tea_runner.dataset.special_remotes import Storage
+        from tea_runner.dataset.special_remote_policy import Storage
 
         return [
             Storage(

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import redis
 
 import tea_runner.broker
 from tea_runner.broker.connection import connect
+from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
@@ -25,8 +26,7 @@ from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
-from tea_runner.broker.superdatasets import SuperdatasetStore
-from tea_runner.broker.throughput import ThroughputStore
+from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run

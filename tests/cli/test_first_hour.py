@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.cli.embed_forge import free_port
+from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.start_checks import state_lock
 from tea_runner.host.supervisor import Supervisor
 from tests.cli.dataset import FILES, SHOUT, Dataset, Said, tea

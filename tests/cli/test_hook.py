@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from tea_runner.cli.main import cli
-from tea_runner.core.delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
+from tea_runner.core.parse_delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.forge.webhook_store import HookStore
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder

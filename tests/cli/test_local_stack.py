@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.cli.embed_forge import embed_forge
+from tea_runner.cli.embedded_forge_setup import embed_forge
 from tea_runner.cli.local_stack import child_options
 from tea_runner.cli.main import Context
 from tests.cli.dataset import tea

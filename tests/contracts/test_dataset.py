@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.scope import scope_of
+from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import PLAIN, TreeEntry, edit_tree
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row

@@ -16,7 +16,7 @@ from tea_runner.broker.rq_consumer import run_until_signalled
 from tea_runner.broker.run_store import RunStore
 from tea_runner.core.planning.run import Run
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from workers.branch_planner import BranchPlanner

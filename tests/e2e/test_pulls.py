@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.branch import is_processed
-from tea_runner.core.git.scope import scope_of
-from tea_runner.flow import pull_requests
+from tea_runner.core.git.branch_kinds import is_processed
+from tea_runner.core.git.results_scope import scope_of
+from tea_runner.flow import approve_pull_request
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tests.cli.dataset import tea
 from tests.e2e.conftest import folder_lab
@@ -55,17 +55,17 @@ def propose(lab: Lab, text: str) -> str:
 
 def approve(
     lab: Lab, commit: str, number: int = 1, branches: tuple[str, ...] = ALL
-) -> pull_requests.PullRequest:
+) -> approve_pull_request.PullRequest:
     """As a maintainer does."""
     mirror = lab.site().repository(lab.name).mirror
-    return pull_requests.approve_pull(mirror, number, commit, branches=branches)
+    return approve_pull_request.approve_pull(mirror, number, commit, branches=branches)
 
 
 def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
     """No branch, no job, no command, until somebody approves it; it is listed all the same."""
     tip = lab.tip()
     lab.settle()
-    (pull,) = pull_requests.pull_requests(lab.site().repository(lab.name).mirror)
+    (pull,) = approve_pull_request.pull_requests(lab.site().repository(lab.name).mirror)
     assert (1, proposed, "") == (pull.number, pull.head, pull.branch_tip)
     assert (tip, "", 0) == (lab.tip(), lab.tip("pull/1"), counted[1]())
 

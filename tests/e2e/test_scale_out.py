@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker.fleet import read_fleet
+from tea_runner.broker.workers_and_queues import read_fleet
 from tea_runner.host import process
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab

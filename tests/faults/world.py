@@ -28,7 +28,7 @@ from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.errors import TeaError
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tests.faults.injected.sitecustomize import VARIABLE
 
 #: Folder whose sitecustomize installs the fault injector in a child process.

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tea_runner.core.hook import Hook
+from tea_runner.core.webhook import Hook
 from tea_runner.flow.receive_delivery import receive_delivery
 from tests.twins.queue import MemoryBroker, MemoryPlanRequests
 from tests.web.deliveries import SECRET, Row, push

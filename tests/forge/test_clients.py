@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery import Ignored, PushEvent, dialect, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.parse_delivery import Ignored, PushEvent, dialect, is_signed, parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tests import gitea as real

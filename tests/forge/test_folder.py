@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.delivery import TEST_DELIVERY, Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.parse_delivery import (
+    TEST_DELIVERY,
+    Ignored,
+    PushEvent,
+    is_signed,
+    parse_delivery,
+)
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
 from tests.clone import Clone

@@ -18,7 +18,7 @@ from typing import Any
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.git.annex_paths import link_target
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests import listening

@@ -9,9 +9,9 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
 from tea_runner.core.planning.run_status import PipelineStatus
 from tea_runner.core.planning.states import STATES
-from tea_runner.present import forge_links, human_units, state_words
+from tea_runner.present import human_units, links_and_commands, state_words
 from tea_runner.present.plan_text import plan_json, plan_lines
-from tea_runner.present.status_text import status
+from tea_runner.present.summary_line import status
 from tea_runner.present.visible_text import visible, visible_lines
 
 
@@ -160,9 +160,9 @@ def test_lines_of_a_log_stay_lines() -> None:
 
 def test_links_lead_to_the_configured_forge_only() -> None:
     """Names are quoted; a folder has no pages."""
-    page = forge_links.forge_page("gitea", "http://forge:3000/", "lab/a b", "c0ffee")
+    page = links_and_commands.forge_page("gitea", "http://forge:3000/", "lab/a b", "c0ffee")
     assert page == "http://forge:3000/lab/a%20b/commit/c0ffee"
-    assert forge_links.forge_page("folder", "/srv/git", "lab/edges") == ""
+    assert links_and_commands.forge_page("folder", "/srv/git", "lab/edges") == ""
 
 
 def test_commands_to_repeat_a_job_are_quoted() -> None:
@@ -175,16 +175,16 @@ def test_commands_to_repeat_a_job_are_quoted() -> None:
         "home": "a b",
         "key": "",
     }
-    assert forge_links.repeat(**said, results="") == [
+    assert links_and_commands.repeat(**said, results="") == [
         "git clone http://forge/lab/edges.git",
         "cd edges",
         "git checkout -b again c0ffee",
         "tea-runner run 'x; rm -rf ~'",
     ]
-    assert forge_links.repeat(**said, results="beef")[2:] == [
+    assert links_and_commands.repeat(**said, results="beef")[2:] == [
         "git checkout beef",
         "datalad get 'a b'",
         "datalad rerun beef",
     ]
-    exact = forge_links.repeat(**{**said, "key": "k1"}, results="beef")[-1]
+    exact = links_and_commands.repeat(**{**said, "key": "k1"}, results="beef")[-1]
     assert exact == "datalad rerun \"$(git log -1 --format=%H --grep='Tea-Key: k1')\""

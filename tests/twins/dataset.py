@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
-from tea_runner.core.git.branch import belongs_to_annex
-from tea_runner.core.git.scope import results_prefix, scope_of
+from tea_runner.core.git.branch_kinds import belongs_to_annex
+from tea_runner.core.git.results_scope import results_prefix, scope_of
 from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results import manifest_text

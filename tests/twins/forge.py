@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.hook import ForgeHook, matches_repository
+from tea_runner.core.webhook import ForgeHook, matches_repository
 from tea_runner.ports import StatusState
 
 #: Longest description that forges keep (Gitea).

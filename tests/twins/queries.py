@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from tea_runner.core.git.tree import TreeEntry, lookup, walk_tree
 from tea_runner.core.planning.explanation import Explanation, Made
-from tea_runner.core.planning.resolved_spec import Document
+from tea_runner.core.planning.resolved_pipeline import Document
 from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
 from tea_runner.core.spec.problem import Problem
 from tea_runner.flow import explain as explaining
-from tea_runner.flow.check_commit import CommitCheck, check_commit
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.lint_pipelines import lint_pipelines
-from tea_runner.flow.resolve_spec import resolve_spec
+from tea_runner.flow.resolve_pipeline import resolve_spec
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
+from tea_runner.flow.verify_results_commit import CommitCheck, check_commit
 from tea_runner.ports import Objects
 from tests.twins.files import Content, mode_and_data
 from tests.twins.lab import MemoryLab

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response
 
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.forge.webhook_store import HookStore
 from tea_runner.settings import load_settings
 from tea_runner.web import client_deadlines
 from tea_runner.web.app import WebDependencies, create_app

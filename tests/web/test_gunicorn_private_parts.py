@@ -19,8 +19,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tea_runner.core.hook import Hook
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.core.webhook import Hook
+from tea_runner.forge.webhook_store import HookStore
 from tests.web.deliveries import HOOK, NUMBER, PATH, SECRET, head, push
 from tests.web.server import Server, serving
 

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.hook import Hook
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.core.webhook import Hook
+from tea_runner.forge.webhook_store import HookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app
 from tests.web import receiver

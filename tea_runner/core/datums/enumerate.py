@@ -12,7 +12,7 @@ from itertools import chain, product
 from math import prod
 
 from tea_runner.core.datums.datum import Datum, Entry
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import Glob, expand, references

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
-from tea_runner.core.datums.keys import VisibleFile, VisibleInput
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 

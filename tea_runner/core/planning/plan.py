@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from tea_runner.core.datums.keys import KeyBase
+from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.reasons import Reason

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from tea_runner.core.datums.keys import KeyBase
+from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 

@@ -6,7 +6,7 @@ Rules: git-annex's "tips/largefiles" and git-annex(1), ``annex.largefiles``, ``a
 from __future__ import annotations
 
 from tea_runner.core.datums.content_identity import DIGEST_LENGTH
-from tea_runner.core.git.annex_backend import DEFAULT_BACKEND
+from tea_runner.core.git.configured_backend import DEFAULT_BACKEND
 
 #: Bytes that occur in text (file(1)), and byte order marks of wider encodings.
 _TEXT = bytes([*range(7, 14), 27, *range(32, 127), *range(128, 256)])

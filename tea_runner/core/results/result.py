@@ -53,7 +53,7 @@ class Result:
     exit: int = 0
     #: Whether ``err_cmd`` recovered it: it has no outputs, and is tried again when its key changes.
     recovered: bool = False
-    #: Digest of the attributes with which it was stored (:mod:`~tea_runner.core.results.storage_rules`).
+    #: Digest of the attributes with which it was stored (:mod:`.storage_attributes_digest`).
     rule: str = ""
     #: Id of the recompute request that it answers, if any.
     salt: str = ""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from tea_runner.core.glob.matcher import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
-from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100

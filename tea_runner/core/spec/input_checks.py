@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.glob.matcher import Glob, GlobError, references
+from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import forbidden_variable
 from tea_runner.core.spec.input_fields import INPUT
-from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 
 MAX_GLOBS = 50
 MAX_INPUTS = 200

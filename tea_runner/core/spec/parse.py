@@ -21,11 +21,11 @@ from tea_runner.core.pipeline import (
     View,
 )
 from tea_runner.core.spec.document_checks import check_document, check_file
+from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.fields import TOP
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Problem
-from tea_runner.core.spec.reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]

@@ -22,7 +22,7 @@ from tea_runner.core.datums.content_identity import (
 )
 from tea_runner.core.git.annex_paths import link_target
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 MD5 = "60b725f10c9c85c70d97880dfe8191b3"
 LINK, PLAIN = 0o120000, 0o100644

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tea_runner.core.datums.enumerate import DatumsError, enumerate_datums
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.errors import UserError
 from tea_runner.core.pipeline import Combined, Cron, Input, Pfs, Pipeline, Transform, pfs_leaves
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.pipeline import Combined, Input, Pfs, Pipeline, Transform, pfs_leaves
 
 #: A file is a letter, which is its key, and a digit.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.environment_variables import variables
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import FileFact, Source, View, ViewFile, make_view, view_maker
 from tea_runner.core.pipeline import Combined, Pfs, Pipeline, Transform
 

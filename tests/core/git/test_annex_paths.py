@@ -16,7 +16,7 @@ from tea_runner.core.git.annex_paths import (
     mixed_directory,
 )
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 KEYS = [

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.glob.matcher import Glob, GlobError, clean, expand, quote, references
 
 TREE = Listing(

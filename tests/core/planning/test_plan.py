@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.datums.keys import KeyBase
+from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
 from tea_runner.core.planning.plan import (
     KeyedDatum,

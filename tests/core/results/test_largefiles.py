@@ -9,7 +9,7 @@ import pytest
 
 from tea_runner.core.results.largefiles import backend, encoding, simple
 from tea_runner.host import process
-from tea_runner.host.tool_path import tool_path
+from tea_runner.host.tool_search_path import tool_path
 
 FILES = {
     "plain.txt": b"text\n",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.spec.field import Field
 from tea_runner.core.spec.fields import TOP, TRANSFORM

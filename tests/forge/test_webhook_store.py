@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.forge.webhook_store import HookStore
 
 
 def test_a_hook_is_kept_and_found_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
-from tea_runner.core.git.branch import PULL_REQUEST_PREFIX, matches_any
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, matches_any
 from tea_runner.ports import RefUpdate
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")

@@ -8,13 +8,13 @@ import signal
 import sys
 
 from tea_runner.host import process
-from tea_runner.sandbox.watchdog import Watchdogs
+from tea_runner.sandbox.worker_death_watchdog import Watchdogs
 
 #: Watches one sleeping process after the other, says their numbers, and dies over the last one.
 _WORKER = """
 import os, time
 from tea_runner.host import process
-from tea_runner.sandbox.watchdog import Watchdogs
+from tea_runner.sandbox.worker_death_watchdog import Watchdogs
 dogs = Watchdogs()
 sleeping = [process.start_process(("/bin/sleep", "60"), env={}) for _ in range(3)]
 for each in sleeping[:2]:

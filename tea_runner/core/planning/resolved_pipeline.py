@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import VisibleFile, VisibleInput, datum_key, key_base
+from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput, datum_key, key_base
 from tea_runner.core.errors import UserError
 from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, Transform
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.results.storage_rules import (
+from tea_runner.core.results.storage_attributes_digest import (
     OutputAttributes,
     attributes_digest,
     needs_content,

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.pipeline import Pfs, Pipeline
 
 _T = TypeVar("_T")

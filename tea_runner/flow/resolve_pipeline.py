@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.keys import VisibleFile, VisibleInput
+from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.resolved_spec import Document, LocatedFile, datum_row, pipeline_row
+from tea_runner.core.planning.resolved_pipeline import (
+    Document,
+    LocatedFile,
+    datum_row,
+    pipeline_row,
+)
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
 from tea_runner.flow.prefetch_facts import prefetch_facts

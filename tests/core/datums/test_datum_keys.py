@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.datums import keys
+from tea_runner.core.datums import datum_keys
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.keys import (
+from tea_runner.core.datums.datum_keys import (
     KeyBase,
     VisibleFile,
     VisibleInput,
@@ -249,5 +249,5 @@ def test_a_key_is_the_digest_of_the_canonical_form(inputs: list[VisibleInput]) -
     shared = KeyBase("1" * 64, "2" * 64, "3" * 64, "4" * 64)
     form = b"tea-key 1\0" + b"".join(part.encode() + b"\0" for part in astuple(shared))
     for *fields, files in inputs:
-        form += canonical(fields) + b"I%d:" % len(files) + b"".join(map(keys._file, files))
+        form += canonical(fields) + b"I%d:" % len(files) + b"".join(map(datum_keys._file, files))
     assert hashlib.sha256(form).hexdigest() == datum_key(shared, inputs)

@@ -15,7 +15,7 @@ from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultFile
-from tea_runner.dataset.convert_result import ResultConverter
+from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex

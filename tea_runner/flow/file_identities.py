@@ -12,9 +12,9 @@ from tea_runner.core.datums import content_identity
 from tea_runner.core.datums.view import FileFact
 from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
-from tea_runner.core.git.annex_backend import annex_backend
+from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry
-from tea_runner.flow.commit_tree import CommitTree
+from tea_runner.flow.tree_reader import CommitTree
 
 #: Facts that are cached; a thousand take half a megabyte.
 _MAX_FACTS = 2_000

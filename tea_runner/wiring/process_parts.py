@@ -14,8 +14,8 @@ from tea_runner.wiring.sandboxes import SandboxSite
 if TYPE_CHECKING:
     import redis
 
+    from tea_runner.broker.datum_durations import ThroughputStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
-    from tea_runner.broker.fleet import Fleet
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.orphans import OrphanScanner
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
-    from tea_runner.broker.superdatasets import SuperdatasetStore
-    from tea_runner.broker.throughput import ThroughputStore
+    from tea_runner.broker.superdataset_triggers import SuperdatasetStore
+    from tea_runner.broker.workers_and_queues import Fleet
 
 
 class Site(DatasetSite, SandboxSite):
@@ -143,7 +143,7 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def superdatasets(self) -> SuperdatasetStore:
         """Branches to plan again when a subdataset moves."""
-        from tea_runner.broker.superdatasets import SuperdatasetStore
+        from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 
         return SuperdatasetStore(self.redis, self.plan_requests)
 
@@ -164,7 +164,7 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def throughputs(self) -> ThroughputStore:
         """Measured seconds per datum of pipelines."""
-        from tea_runner.broker.throughput import ThroughputStore
+        from tea_runner.broker.datum_durations import ThroughputStore
 
         return ThroughputStore(self.redis)
 
@@ -190,6 +190,6 @@ class Site(DatasetSite, SandboxSite):
 
     def fleet(self) -> Fleet:
         """Workers, and the lengths of the queues."""
-        from tea_runner.broker.fleet import read_fleet
+        from tea_runner.broker.workers_and_queues import read_fleet
 
         return read_fleet(self.redis, self.jobs.live().values())

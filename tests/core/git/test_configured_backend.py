@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.git.annex_backend import annex_backend
+from tea_runner.core.git.configured_backend import annex_backend
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tea_runner.core.errors import NotFound, UsageError, UserError
-from tea_runner.core.planning.resolved_spec import ResolvedError, recompute_keys
+from tea_runner.core.planning.resolved_pipeline import ResolvedError, recompute_keys
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.present.visible_text import visible
 

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from tea_runner.core.git.branch import is_pull_request_branch, matches_any
+from tea_runner.core.git.branch_kinds import is_pull_request_branch, matches_any
 
 #: Ref prefixes of unpublished results: of trusted branches, and of each other scope.
 TRUSTED_RESULTS = "refs/tea/jobs/"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tea_runner.core.errors import NotFound, Refused, TeaError, UsageError
-from tea_runner.flow.pull_requests import PullRequest, approve_pull, pull_requests
+from tea_runner.flow.approve_pull_request import PullRequest, approve_pull, pull_requests
 
 HEAD, OTHER = "a" * 40, "b" * 40
 

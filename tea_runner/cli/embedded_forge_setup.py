@@ -11,7 +11,7 @@ from typing import Any
 
 from tea_runner.cli.main import Context
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.hook_store import HookStore
+from tea_runner.forge.webhook_store import HookStore
 from tea_runner.settings import Settings, StorageOptions
 
 USER = "me"

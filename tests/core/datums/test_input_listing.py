@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.datums.listing import Listing
+from tea_runner.core.datums.input_listing import Listing
 
 names = st.lists(st.text("ab.\udc80\U0001f600-", min_size=1, max_size=2), min_size=1, max_size=4)
 

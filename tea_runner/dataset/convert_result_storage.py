@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 from tea_runner.core.datums.content_identity import key_size
 from tea_runner.core.errors import ContentMissing
-from tea_runner.core.git.annex_backend import annex_backend
+from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, lookup
 from tea_runner.core.results import largefiles
 from tea_runner.core.results.result import Result, ResultFile
-from tea_runner.core.results.storage_rules import (
+from tea_runner.core.results.storage_attributes_digest import (
     OutputAttributes,
     attributes_digest,
     needs_content,

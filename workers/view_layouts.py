@@ -15,7 +15,7 @@ from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.core.results.dataset_command import Paths, declared_outputs, fill_placeholders
+from tea_runner.core.results.run_record_command import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -24,8 +24,8 @@ from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.collect_outputs import collect, collect_declared
-from workers.provision import WriteBlob, make_code, make_view
 from workers.run_command import lines
+from workers.stage_inputs import WriteBlob, make_code, make_view
 
 
 @dataclass(frozen=True, kw_only=True)
