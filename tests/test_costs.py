@@ -202,7 +202,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warm planner looks at the datum that changed, before and after; one piece of the manifest is new."""
-    monkeypatch.setattr("tea_runner.core.results.manifest.WHOLE", 4)
+    monkeypatch.setattr("tea_runner.core.results.manifest.MAX_SINGLE_ROWS", 4)
     monkeypatch.setattr("tea_runner.core.results.manifest.PIECE", 2)
     sizes: list[int] = []
 

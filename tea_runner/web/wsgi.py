@@ -34,8 +34,8 @@ def application() -> Flask:
             requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
             count=site.delivery_counts.count,
-            serves_hooks=handed["only"] != "pages",
-            blueprints=() if handed["only"] == "hooks" else _pages(site),
+            serves_hooks=handed.get("only") != "pages",
+            blueprints=() if handed.get("only") == "hooks" else _pages(site),
         )
     )
 

@@ -36,7 +36,7 @@ def _user(root: Path, *words: str) -> str:
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals) -> None:
     """Users made before are known; a push works; the process ends within seconds, code 0."""
     root, port = tmp_path / "forge", _free_port()
-    assert _user(root, "ada") == "ada can push now"
+    assert _user(root, "ada") == "user ada was saved"
     token = _user(root, "bot", "--admin", "--token")
     env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     command = [sys.executable, "-m", "tea_runner", "forge", "serve", "--root", str(root)]

@@ -144,7 +144,7 @@ def test_what_cannot_be_told_is_said(settled: Dataset, tmp_path: Path) -> None:
     """No such file, a form that is not known, a missing library: one line with the next step."""
     assert "there is no file nothing" in settled.tea("lineage", "nothing").err
     said = settled.tea("lineage", "shout/a.txt", "--prov", str(tmp_path / "x.txt"))
-    assert (2, True) == (said.code, "the name has to end in" in said.err)
+    assert (2, True) == (said.code, "the name must end in" in said.err)
     (tmp_path / "prov").mkdir()
     (tmp_path / "prov" / "__init__.py").write_text("raise ImportError('none')\n")
     said = settled.tea(

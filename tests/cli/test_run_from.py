@@ -63,5 +63,5 @@ def test_a_file_that_contradicts_itself_runs_nothing(settled: Dataset) -> None:
     said = settled.tea("run", "-y", "--from", "../resolved.json")
 
     assert 1 == said.code
-    assert "shout in:b.txt: its content gives the key" in said.err
+    assert "shout in:b.txt: its content has the key" in said.err
     assert 2 == settled.tea("run", "--from", "../resolved.json", "--recompute").code
