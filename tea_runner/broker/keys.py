@@ -174,13 +174,13 @@ def failed_statuses() -> str:
     return "failed-statuses"
 
 
-@_family("set", "superdatasets")
+@_family("set", "superdataset_triggers")
 def superdatasets(repository: str) -> str:
     """Branches (:func:`branch_id`) of other datasets that track a branch of this subdataset."""
     return f"superdatasets:{repository}"
 
 
-@_family("string", "superdatasets")
+@_family("string", "superdataset_triggers")
 def announced(branch: str) -> str:
     """Commit of a branch (:func:`branch_id`) that its superdatasets were last planned for."""
     return f"announced:{branch}"
@@ -279,7 +279,7 @@ def log_dropped(job_id: str) -> str:
     return f"log:{job_id}:dropped"
 
 
-@_family("hash", "throughput", 90 * _DAY)
+@_family("hash", "datum_durations", 90 * _DAY)
 def throughput(repository: str) -> str:
     """Pipelines to the mean seconds that a datum took."""
     return f"throughput:{repository}"
