@@ -22,7 +22,7 @@ class ThroughputStore:
         self._redis = connection
 
     def record(self, repository: str, pipeline: str, *, datums: int, seconds: float) -> None:
-        """Count a job in; the latest job weighs as much as all before."""
+        """Add a job to the mean; the latest job weighs as much as all before."""
         name = keys.throughput(repository)
         with contextlib.suppress(redis.RedisError, ValueError):
             raw: Any = self._redis.hget(name, pipeline)

@@ -1,1 +1,1 @@
-"""The rules: bytes and values in, values out; nothing here touches the world."""
+"""The rules as pure functions and frozen values, without I/O."""

@@ -1,1 +1,1 @@
-"""The spine: one file per step on the way from delivery to results commit."""
+"""The steps from a delivery to a results commit, one module for each."""

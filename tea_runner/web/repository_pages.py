@@ -1,7 +1,7 @@
-"""A site in, the pages that look at it out: repositories here, the rest in the files beside.
+"""The pages of repositories; registers the pages of runs, jobs and the service as well.
 
-Everything is made on the server and works without scripts.  All text is somebody else's: the templates
-escape it, and what cannot be seen is shown as an escape.
+The server renders every page, and no page needs scripts.  All text comes from outside: the templates
+escape it, and invisible characters are shown as escapes.
 """
 
 from __future__ import annotations
