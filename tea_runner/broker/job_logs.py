@@ -171,9 +171,3 @@ class LogReader:
 
 def _gap(cut: int) -> bytes:
     return f"\n… {cut} bytes were not kept …\n".encode() if cut > 0 else b""
-
-
-def read_log(connection: redis.Redis, job_id: str) -> bytes:
-    """The whole log, with a line for the dropped bytes."""
-    reader = LogReader(connection, job_id)
-    return b"".join(reader.read(0, reader.size()))

@@ -237,15 +237,3 @@ class QueueConsumer:
 
 def _ignore_signal(signum: int, frame: object) -> None:
     """Signal handler of a process that ends already."""
-
-
-def run_until_signalled(
-    connection: redis.Redis,
-    kind: str,
-    handler: Handler,
-    *,
-    name: str,
-    burst: bool = False,
-) -> None:
-    """Consume one queue until a signal comes or, with *burst*, until it is empty."""
-    QueueConsumer(connection, kind, handler, name=name).run(burst=burst)

@@ -22,6 +22,7 @@ FLAGS = "TEA_RUNNER_SERVE"
 def application() -> Flask:
     """Create the application."""
     handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}, "only": null}')
+    only = handed["only"]
     variables = {name: value for name, value in os.environ.items() if name != FLAGS}
     config = Path(handed["config"]) if handed["config"] else None
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
@@ -34,8 +35,8 @@ def application() -> Flask:
             requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
             count=site.delivery_counts.count,
-            serves_hooks=handed.get("only") != "pages",
-            blueprints=() if handed.get("only") == "hooks" else _pages(site),
+            serves_hooks=only != "pages",
+            blueprints=() if only == "hooks" else _pages(site),
         )
     )
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from tea_runner.broker.job_logs import JobLog, read_log
+import redis
+
+from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.wiring import Site
 
 JOB = "0" * 32
+
+
+def read_log(connection: redis.Redis, job_id: str) -> bytes:
+    """The whole log, with a line for the dropped bytes."""
+    reader = LogReader(connection, job_id)
+    return b"".join(reader.read(0, reader.size()))
 
 
 def test_a_small_log_is_read_as_it_was_written(site: Site) -> None:

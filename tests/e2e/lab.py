@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.broker.rq_consumer import run_until_signalled
+from tea_runner.broker.rq_consumer import QueueConsumer
 from tea_runner.broker.run_store import RunStore
 from tea_runner.core.planning.run import Run
 from tea_runner.host import process
@@ -176,15 +176,15 @@ class Lab:
         if self._planner is None:
             self._planner = BranchPlanner(site)
         while site.queues.length("plan") or site.queues.length("work"):
-            run_until_signalled(
-                site.redis, "plan", self._planner, name=worker_name("planner"), burst=True
+            QueueConsumer(site.redis, "plan", self._planner, name=worker_name("planner")).run(
+                burst=True
             )
             host = names[turn % len(names)]
             turn += 1
             if site.queues.length("work"):
                 worker = self._worker(host)
-                run_until_signalled(
-                    self.site(host).redis, "work", worker, name=worker.name, burst=True
+                QueueConsumer(self.site(host).redis, "work", worker, name=worker.name).run(
+                    burst=True
                 )
 
     def _worker(self, host: str) -> JobWorker:

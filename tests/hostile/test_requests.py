@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     log = forge.root / "web"
     log.mkdir()
     config = str(forge.root / "host" / "tea-runner.toml")
-    env = {FLAGS: json.dumps({"config": config, "flags": {}})}
+    env = {FLAGS: json.dumps({"config": config, "flags": {}, "only": None})}
     with serving(log, APPLICATION, env) as server:
         yield Whole(server, forge)
     forge.close()
