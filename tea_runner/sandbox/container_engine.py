@@ -105,6 +105,8 @@ class ContainerEngine:
         job_user.chown_all(writable(execution), user)
         logged, last = tee_tail(execution)
         with contextlib.ExitStack() as stack:
+            # conmon(8) writes a file "oom" into the directory where the client starts.
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tea-")))
             variables = _variable_options(execution.env, stack)
             stack.callback(self._remove, name)
             self._client(
@@ -117,7 +119,9 @@ class ContainerEngine:
                 why=f"creating a container of {execution.image}",
             )
             end, exceeded, _ = run_process(
-                logged, lambda stdin, output: self._start(name, stdin, output), began=began
+                logged,
+                lambda stdin, output: self._start(name, stdin, output, cwd=directory),
+                began=began,
             )
             # The client may have ended while the container still runs.
             self._client("kill" if end != "exited" else "wait", name, check=False)
@@ -148,12 +152,13 @@ class ContainerEngine:
                     removed.append(name)
         return tuple(removed)
 
-    def _start(self, name: str, stdin: int | None, output: int) -> RunningCommand:
+    def _start(self, name: str, stdin: int | None, output: int, *, cwd: Path) -> RunningCommand:
         """Start a container; the attached client prints what it prints, and ends with it."""
         interactive = ["--interactive"] if stdin is not None else []
         return process.start_process(
             [self.name, "start", "--attach", *interactive, name],
             env=self.variables,
+            cwd=cwd,
             stdin=stdin,
             stdout=output,
             stderr=output,

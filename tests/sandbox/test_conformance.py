@@ -244,11 +244,18 @@ def test_what_the_log_raises_ends_the_command(bench: Bench) -> None:
 _BALLOON = "head -c 900000000 /dev/zero | tail -c 800000000 >/dev/null"
 
 
-def test_a_memory_balloon_is_ended_and_named(bench: Bench) -> None:
-    """A command that exceeds its memory limit is killed, and reported as such."""
+def test_a_memory_balloon_is_ended_and_named(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that exceeds its memory limit is killed, and reported as such.
+
+    Nothing is left in the worker's own directory, where conmon(8) would write a file "oom".
+    """
+    monkeypatch.chdir(tmp_path)
     outcome = bench.shell(_BALLOON, limits=Limits(memory=200_000_000), timeout=15)
     assert outcome.oom
     assert not outcome.timed_out
+    assert [] == list(tmp_path.glob("oom"))
 
 
 def test_a_fork_bomb_is_bounded(walled: Bench) -> None:
