@@ -20,7 +20,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tracked_subdatasets import tracked
-from tea_runner.host.fault_hook import reached, step
+from tea_runner.host.fault_point import reached, step
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields

@@ -25,7 +25,7 @@ from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.host.fault_hook import reached, step
+from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits

@@ -15,7 +15,7 @@ from typing import Literal
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.core.errors import Refused
-from tea_runner.host.fault_hook import reached
+from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder

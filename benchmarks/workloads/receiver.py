@@ -17,8 +17,8 @@ import requests
 from benchmarks.figure import Book, Plan
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embedded_forge_setup import free_port
-from tea_runner.core.webhook import Hook
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.core.webhook import Webhook
+from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.host import process
 from tea_runner.host.tool_search_path import tool_path
 
@@ -34,8 +34,10 @@ def measure(root: Path, book: Book, plan: Plan) -> None:
     env = {**os.environ, "PATH": tool_path(os.environ)}
     broker = RedisServer(root, env)
     broker.start()
-    hook = Hook(id=_ID, forge="gitea", repository="lab/edges", repository_id=7, secrets=(_SECRET,))
-    HookStore(root / "hooks").keep(hook)
+    hook = Webhook(
+        id=_ID, forge="gitea", repository="lab/edges", repository_id=7, secrets=(_SECRET,)
+    )
+    WebhookStore(root / "hooks").keep(hook)
     port = free_port()
     flags = {"state": root, "web.port": port, "redis.url": broker.url, "web.processes": 2}
     argv = [sys.executable, "-m", "tea_runner"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from tea_runner.cli.main import Context
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import Settings, StorageOptions
 
 USER = "me"
@@ -74,7 +74,7 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
 
 def _create_accounts(settings: Settings, state: Path, kept: dict[str, Any]) -> None:
     """Accounts at the first start; at each start the webhook with today's address."""
-    hooks = HookStore(state / "hooks")
+    hooks = WebhookStore(state / "hooks")
     hook = next(iter(hooks.all()), None) or hooks.new("gitea", "*/*")
     hooks.keep(hook)
     with EmbeddedForge(state / "forge") as forge:
@@ -83,7 +83,7 @@ def _create_accounts(settings: Settings, state: Path, kept: dict[str, Any]) -> N
             forge.add_user(BOT, secrets.token_urlsafe(18), admin=True)
             kept["token"] = forge.add_token(BOT)
         address = f"http://{local_web(settings)}/hooks/gitea/{hook.id}"
-        forge.hook_everything(address, hook.secrets[0])
+        forge.add_default_webhook(address, hook.secrets[0])
 
 
 def _storage_table(storage: StorageOptions) -> dict[str, object]:

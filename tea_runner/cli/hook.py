@@ -10,7 +10,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.webhook import ForgeHook, Hook, is_repository_name
+from tea_runner.core.webhook import ListedWebhook, Webhook, is_repository_name
 
 #: Format of the deliveries of all kinds of forges.
 _DIALECT = "gitea"
@@ -37,19 +37,19 @@ def add(context: Context, repository: str, url: str) -> None:
     number = site.forge.repository_id(repository)
     for old in _of(context, repository):
         # Replace it: it may have been deleted on the forge.
-        site.forge.remove_hook(repository, old.forge_hook)
-        site.hooks.remove(old.id)
-    hook = site.hooks.new(_DIALECT, repository, repository_id=number)
+        site.forge.remove_webhook(repository, old.forge_hook)
+        site.webhooks.remove(old.id)
+    hook = site.webhooks.new(_DIALECT, repository, repository_id=number)
     base = (url or settings.web_url).rstrip("/")
     address = f"{base}/hooks/{_DIALECT}/{hook.id}"
     # Saved first: a delivery may arrive before the response of the forge.
-    site.hooks.keep(hook)
+    site.webhooks.keep(hook)
     try:
-        made = site.forge.add_hook(repository, url=address, secret=hook.secrets[0])
+        made = site.forge.add_webhook(repository, url=address, secret=hook.secrets[0])
     except ForgeError:
-        site.hooks.remove(hook.id)
+        site.webhooks.remove(hook.id)
         raise
-    site.hooks.keep(Hook(**{**vars(hook), "forge_hook": made}))
+    site.webhooks.keep(Webhook(**{**vars(hook), "forge_hook": made}))
     if context.as_json:
         click.echo(json.dumps({"repository": repository, "id": hook.id, "url": address}))
         return
@@ -70,9 +70,9 @@ def remove(context: Context, repository: str) -> None:
         raise NotFound(f"there is no webhook for {repository}; tea-runner hook list shows them")
     for hook in found:
         # Deleted here first: deliveries are refused from now on, even if the forge fails.
-        context.site.hooks.remove(hook.id)
+        context.site.webhooks.remove(hook.id)
         if hook.forge_hook:
-            context.site.forge.remove_hook(repository, hook.forge_hook)
+            context.site.forge.remove_webhook(repository, hook.forge_hook)
     click.echo(f"pushes to {repository} are no longer delivered")
 
 
@@ -80,7 +80,7 @@ def remove(context: Context, repository: str) -> None:
 @click.pass_obj
 def list_(context: Context) -> None:
     """List the webhooks, and whether the forge still has them."""
-    rows = [(hook, _state(context, hook)) for hook in context.site.hooks.all()]
+    rows = [(hook, _state(context, hook)) for hook in context.site.webhooks.all()]
     if context.as_json:
         documents = [
             {"repository": hook.repository, "id": hook.id, "state": state} for hook, state in rows
@@ -111,17 +111,17 @@ def test(context: Context, repository: str, wait: float) -> None:
         raise NotFound(f"there is no webhook for {repository}; create it with: tea-runner hook add")
     for hook in found:
         _inspect(context, hook)
-        before = context.site.hooks.tested(hook.id)
-        context.site.forge.test_hook(repository, hook.forge_hook)
+        before = context.site.webhooks.tested(hook.id)
+        context.site.forge.test_webhook(repository, hook.forge_hook)
         if wait:
             _await(context, hook, before, wait)
     text = "delivery received, signature valid" if wait else "test delivery requested"
     click.echo(f"{repository}: {text}")
 
 
-def _await(context: Context, hook: Hook, before: int, wait: float) -> None:
+def _await(context: Context, hook: Webhook, before: int, wait: float) -> None:
     until = time.monotonic() + wait
-    while context.site.hooks.tested(hook.id) == before:
+    while context.site.webhooks.tested(hook.id) == before:
         if time.monotonic() > until:
             raise OutsideError(
                 f"no test delivery for {hook.repository} arrived within {wait:g} s; the hook's "
@@ -131,7 +131,7 @@ def _await(context: Context, hook: Hook, before: int, wait: float) -> None:
         time.sleep(0.1)
 
 
-def _inspect(context: Context, hook: Hook) -> None:
+def _inspect(context: Context, hook: Webhook) -> None:
     there = _on_forge(context, hook)
     if there is None:
         raise NotFound(
@@ -141,7 +141,7 @@ def _inspect(context: Context, hook: Hook) -> None:
         raise ForgeError(f"the webhook of {hook.repository} is disabled on the forge")
 
 
-def _state(context: Context, hook: Hook) -> str:
+def _state(context: Context, hook: Webhook) -> str:
     try:
         there = _on_forge(context, hook)
     except ForgeError as error:
@@ -151,16 +151,16 @@ def _state(context: Context, hook: Hook) -> str:
     return "active" if there.active else "disabled on the forge"
 
 
-def _on_forge(context: Context, hook: Hook) -> ForgeHook | None:
-    kept = context.site.forge.hooks(hook.repository)
+def _on_forge(context: Context, hook: Webhook) -> ListedWebhook | None:
+    kept = context.site.forge.webhooks(hook.repository)
     return next((each for each in kept if each.id == hook.forge_hook), None)
 
 
-def _of(context: Context, repository: str) -> list[Hook]:
-    return list(_matching(context.site.hooks.all(), repository))
+def _of(context: Context, repository: str) -> list[Webhook]:
+    return list(_matching(context.site.webhooks.all(), repository))
 
 
-def _matching(hooks: Iterator[Hook], repository: str) -> Iterator[Hook]:
+def _matching(hooks: Iterator[Webhook], repository: str) -> Iterator[Webhook]:
     return (hook for hook in hooks if hook.repository == repository)
 
 

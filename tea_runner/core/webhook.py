@@ -11,7 +11,7 @@ _REPOSITORY = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}/(?!\.\.?$)[A-Za-z0-9._-]{
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hook:
+class Webhook:
     """One webhook address of the receiver, with its repositories and secrets.
 
     :param id: unguessable part of the address.  It selects the secrets, so that a delivery's body
@@ -32,7 +32,7 @@ class Hook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForgeHook:
+class ListedWebhook:
     """A webhook as the forge lists it; forges never return the secret."""
 
     id: str

@@ -15,7 +15,7 @@ from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.special_remote_policy import Storage
-from tea_runner.host.fault_hook import step
+from tea_runner.host.fault_point import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 

@@ -19,7 +19,7 @@ from tea_runner.core.parse_delivery import (
     is_signed,
     parse_delivery,
 )
-from tea_runner.core.webhook import Hook, matches_repository
+from tea_runner.core.webhook import Webhook, matches_repository
 from tea_runner.ports import PlanRequests
 
 DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]
@@ -41,7 +41,7 @@ def refuse(status: int, message: str) -> DeliveryAnswer:
 
 
 def receive_delivery(
-    hook: Hook,
+    hook: Webhook,
     headers: Headers,
     body: bytes,
     requests: PlanRequests,
@@ -90,7 +90,7 @@ def receive_delivery(
 
 
 def _is_allowed(
-    hook: Hook, repository: str, number: int | None, repositories: Sequence[str]
+    hook: Webhook, repository: str, number: int | None, repositories: Sequence[str]
 ) -> bool:
     if not matches_repository(hook.repository, repository):
         return False

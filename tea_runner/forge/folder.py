@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.parse_delivery import reason_to_ignore
-from tea_runner.core.webhook import ForgeHook, is_repository_name, matches_repository
+from tea_runner.core.webhook import ListedWebhook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
 from tea_runner.ports import StatusState
 
@@ -92,7 +92,7 @@ class FolderForge:
         """Empty: statuses are not stored."""
         return {}
 
-    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+    def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
         """Install a ``post-receive`` hook that sends deliveries as Gitea does.
 
         :raises ForgeError: when the repository has another post-receive hook, or cannot be written.
@@ -115,7 +115,7 @@ class FolderForge:
             raise ForgeError(f"{hook}: cannot be written: {error.strerror}") from error
         return "post-receive"
 
-    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+    def webhooks(self, repository: str) -> Sequence[ListedWebhook]:
         """The hook of tea-runner, when it is installed."""
         folder = self._path(repository) / "hooks"
         try:
@@ -124,9 +124,9 @@ class FolderForge:
             return []
         hook = folder / "post-receive"
         active = hook.exists() and bool(hook.stat().st_mode & stat.S_IXUSR)
-        return [ForgeHook(id="post-receive", url=url, active=active)]
+        return [ListedWebhook(id="post-receive", url=url, active=active)]
 
-    def test_hook(self, repository: str, hook: str) -> None:
+    def test_webhook(self, repository: str, hook: str) -> None:
         """Send a delivery of a push that moves nothing.
 
         :raises ForgeError: when the repository has no branch, or the receiver refuses the delivery.
@@ -142,7 +142,7 @@ class FolderForge:
         if problem:
             raise ForgeError(f"{repository}: the hook {hook}: {problem}")
 
-    def remove_hook(self, repository: str, hook: str) -> None:
+    def remove_webhook(self, repository: str, hook: str) -> None:
         """Remove the hook of tea-runner; other hooks are kept."""
         folder = self._path(repository) / "hooks"
         script = folder / hook

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
-from tea_runner.core.webhook import ForgeHook, matches_repository
+from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import StatusState
 
@@ -172,7 +172,7 @@ class GiteaForge:
             for each in combined.get("statuses") or []
         }
 
-    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+    def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
         """Create an active webhook for pushes and deleted branches; return its id."""
         hook = {
             "type": "gitea",
@@ -183,10 +183,10 @@ class GiteaForge:
         made = self._ask("POST", f"/repos/{_path(repository)}/hooks", hook).json()
         return str(made["id"])
 
-    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+    def webhooks(self, repository: str) -> Sequence[ListedWebhook]:
         """The webhooks of a repository."""
         return [
-            ForgeHook(
+            ListedWebhook(
                 id=str(each["id"]),
                 url=str((each.get("config") or {}).get("url", "")),
                 active=bool(each.get("active")),
@@ -194,11 +194,11 @@ class GiteaForge:
             for each in self._pages(f"/repos/{_path(repository)}/hooks")
         ]
 
-    def test_hook(self, repository: str, hook: str) -> None:
+    def test_webhook(self, repository: str, hook: str) -> None:
         """Let the forge send a test delivery, whose before and after are equal."""
         self._ask("POST", f"/repos/{_path(repository)}/hooks/{quote(hook, safe='')}/tests")
 
-    def remove_hook(self, repository: str, hook: str) -> None:
+    def remove_webhook(self, repository: str, hook: str) -> None:
         """Delete a webhook; one that does not exist is no error."""
         path = f"/repos/{_path(repository)}/hooks/{quote(hook, safe='')}"
         self._ask("DELETE", path, allowed=(404,))

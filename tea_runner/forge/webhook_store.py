@@ -13,22 +13,22 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-class HookStore:
+class WebhookStore:
     """The webhooks below one folder; several processes may use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         #: Id of a hook to its file's inode and modification time, and its content.
-        self._cache: dict[str, tuple[tuple[int, int], Hook]] = {}
+        self._cache: dict[str, tuple[tuple[int, int], Webhook]] = {}
 
-    def new(self, forge: str, repository: str, *, repository_id: int | None = None) -> Hook:
+    def new(self, forge: str, repository: str, *, repository_id: int | None = None) -> Webhook:
         """Make a hook with a new id and a new secret; :meth:`keep` stores it."""
-        return Hook(
+        return Webhook(
             id=secrets.token_urlsafe(18),
             forge=forge,
             repository=repository,
@@ -36,7 +36,7 @@ class HookStore:
             secrets=(secrets.token_hex(32),),
         )
 
-    def keep(self, hook: Hook) -> None:
+    def keep(self, hook: Webhook) -> None:
         """Store a hook atomically.
 
         :raises OutsideError: when the file cannot be written.
@@ -62,27 +62,27 @@ class HookStore:
                 f"cannot write a hook to {self.folder}: {error.strerror}; check the owner of the folder"
             ) from error
 
-    def get(self, hook_id: str) -> Hook | None:
+    def get(self, webhook_id: str) -> Webhook | None:
         """Return the hook with this id, or None."""
-        if not _ID.fullmatch(hook_id):
+        if not _ID.fullmatch(webhook_id):
             return None
-        path = self._path(hook_id)
+        path = self._path(webhook_id)
         try:
             found = path.stat()
         except OSError:
-            self._cache.pop(hook_id, None)
+            self._cache.pop(webhook_id, None)
             return _load(path)
         # A changed hook is a new file, because keep() replaces the old one.
         stamp = (found.st_ino, found.st_mtime_ns)
-        cached = self._cache.get(hook_id)
+        cached = self._cache.get(webhook_id)
         if cached is not None and cached[0] == stamp:
             return cached[1]
         hook = _load(path)
         if hook is not None:
-            self._cache[hook_id] = (stamp, hook)
+            self._cache[webhook_id] = (stamp, hook)
         return hook
 
-    def all(self) -> Iterator[Hook]:
+    def all(self) -> Iterator[Webhook]:
         """Yield all hooks, sorted by repository."""
         hooks = [_load(path) for path in self.folder.glob("*.json")]
         yield from sorted(
@@ -90,42 +90,42 @@ class HookStore:
             key=lambda hook: (hook.repository, hook.id),
         )
 
-    def remove(self, hook_id: str) -> None:
+    def remove(self, webhook_id: str) -> None:
         """Remove a hook; deliveries to its address get 404."""
         with contextlib.suppress(FileNotFoundError):
-            self._path(hook_id).unlink()
+            self._path(webhook_id).unlink()
         with contextlib.suppress(FileNotFoundError):
-            self._path(hook_id).with_suffix(".tested").unlink()
+            self._path(webhook_id).with_suffix(".tested").unlink()
 
-    def note_test(self, hook_id: str) -> None:
+    def note_test(self, webhook_id: str) -> None:
         """Record that a valid test delivery of this hook arrived."""
         with contextlib.suppress(OSError):
-            self._path(hook_id).with_suffix(".tested").touch()
+            self._path(webhook_id).with_suffix(".tested").touch()
 
-    def tested(self, hook_id: str) -> int:
+    def tested(self, webhook_id: str) -> int:
         """Time of the last test delivery, in nanoseconds since 1970; 0 for never."""
         try:
-            return self._path(hook_id).with_suffix(".tested").stat().st_mtime_ns
+            return self._path(webhook_id).with_suffix(".tested").stat().st_mtime_ns
         except OSError:
             return 0
 
-    def rotate(self, hook_id: str) -> Hook:
+    def rotate(self, webhook_id: str) -> Webhook:
         """Add a new secret; signatures with the old ones stay valid.
 
         :raises NotFound: when the hook does not exist.
         """
-        hook = self.get(hook_id)
+        hook = self.get(webhook_id)
         if hook is None:
-            raise NotFound(f"hook {hook_id} not found; `tea-runner hook list` shows the hooks")
+            raise NotFound(f"hook {webhook_id} not found; `tea-runner hook list` shows the hooks")
         rotated = replace(hook, secrets=(secrets.token_hex(32), *hook.secrets))
         self.keep(rotated)
         return rotated
 
-    def _path(self, hook_id: str) -> Path:
-        return self.folder / f"{hook_id}.json"
+    def _path(self, webhook_id: str) -> Path:
+        return self.folder / f"{webhook_id}.json"
 
 
-def _load(path: Path) -> Hook | None:
+def _load(path: Path) -> Webhook | None:
     """Read a hook's file.
 
     :raises OutsideError: when it cannot be read.
@@ -138,4 +138,4 @@ def _load(path: Path) -> Hook | None:
         raise OutsideError(
             f"{path}: cannot be read: {error}; remove it and add the hook again"
         ) from error
-    return Hook(**{**fields, "secrets": tuple(fields["secrets"])})
+    return Webhook(**{**fields, "secrets": tuple(fields["secrets"])})

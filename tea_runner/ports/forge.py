@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
-from tea_runner.core.webhook import ForgeHook
+from tea_runner.core.webhook import ListedWebhook
 
 #: Gitea's states of a commit status.
 StatusState = Literal["pending", "success", "error", "failure", "warning"]
@@ -77,28 +77,28 @@ class Forge(Protocol):
         """
         ...
 
-    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+    def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
         """Add a webhook that delivers pushes to *url*; returns its id on the forge.
 
         :raises ForgeError: when the forge declines or does not answer.
         """
         ...
 
-    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+    def webhooks(self, repository: str) -> Sequence[ListedWebhook]:
         """The webhooks of a repository.
 
         :raises ForgeError: when the forge declines or does not answer.
         """
         ...
 
-    def test_hook(self, repository: str, hook: str) -> None:
+    def test_webhook(self, repository: str, hook: str) -> None:
         """Have the forge send a test delivery.
 
         :raises ForgeError: when the forge declines or does not answer.
         """
         ...
 
-    def remove_hook(self, repository: str, hook: str) -> None:
+    def remove_webhook(self, repository: str, hook: str) -> None:
         """Remove a webhook; does nothing when there is none of that id.
 
         :raises ForgeError: when the forge declines or does not answer.

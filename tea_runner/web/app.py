@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
 from tea_runner.web.client_deadlines import ClientDeadlines
-from tea_runner.web.deliveries import hooks_blueprint
+from tea_runner.web.deliveries import webhooks_blueprint
 from tea_runner.web.health import health_blueprint
 from tea_runner.web.url_prefix import UrlPrefix
 from tea_runner.web.web_dependencies import WebDependencies
@@ -27,8 +27,8 @@ def create_app(parts: WebDependencies) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    if parts.serves_hooks:
-        app.register_blueprint(hooks_blueprint(parts))
+    if parts.serves_webhooks:
+        app.register_blueprint(webhooks_blueprint(parts))
     app.register_blueprint(health_blueprint(parts))
     for blueprint in parts.blueprints:
         app.register_blueprint(blueprint)

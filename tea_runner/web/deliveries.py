@@ -19,15 +19,15 @@ _log = logging.getLogger(__name__)
 _LARGE_BODIES = 4
 
 
-def hooks_blueprint(parts: WebDependencies) -> Blueprint:
+def webhooks_blueprint(parts: WebDependencies) -> Blueprint:
     """Create the route to which forges send deliveries."""
     routes = Blueprint("hooks", __name__)
     large_bodies = threading.BoundedSemaphore(_LARGE_BODIES)
 
-    def deliver(forge: str, hook_id: str) -> Response:
-        answer = _judge(parts, forge, hook_id, large_bodies)
+    def deliver(forge: str, webhook_id: str) -> Response:
+        answer = _judge(parts, forge, webhook_id, large_bodies)
         if answer.outcome == "tested":
-            parts.hooks.note_test(hook_id)
+            parts.webhooks.note_test(webhook_id)
         parts.count(answer.outcome)
         _log.info(
             "delivery %s: %d %s",
@@ -41,7 +41,7 @@ def hooks_blueprint(parts: WebDependencies) -> Blueprint:
         return response
 
     routes.add_url_rule(
-        "/hooks/<forge>/<hook_id>",
+        "/hooks/<forge>/<webhook_id>",
         "deliver",
         deliver,
         methods=["POST"],
@@ -58,7 +58,7 @@ def _log_fields(forge: str) -> dict[str, str]:
 
 
 def _judge(
-    parts: WebDependencies, forge: str, hook_id: str, large_bodies: threading.BoundedSemaphore
+    parts: WebDependencies, forge: str, webhook_id: str, large_bodies: threading.BoundedSemaphore
 ) -> DeliveryAnswer:
     """Check the address, the body and the signature of a delivery, and request a plan."""
     sent = str(request.environ.get("RAW_URI", request.path))
@@ -66,7 +66,7 @@ def _judge(
         # gunicorn normalizes paths (leading //, escapes) before the application sees them.
         return refuse(404, "no such hook")
     try:
-        hook = parts.hooks.get(hook_id) if forge in DIALECTS else None
+        hook = parts.webhooks.get(webhook_id) if forge in DIALECTS else None
     except TeaError as error:
         _log.error("%s", error.message)
         return DeliveryAnswer(

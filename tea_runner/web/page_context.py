@@ -96,7 +96,7 @@ class PageContext:
 
     def repositories(self) -> list[str]:
         """Repositories with runs, the latest first, then those with only a webhook."""
-        said = [*self.site.settings.repositories, *(h.repository for h in self.site.hooks.all())]
+        said = [*self.site.settings.repositories, *(h.repository for h in self.site.webhooks.all())]
         names = [*self.site.runs.repositories(), *sorted(said)]
         return [name for name in dict.fromkeys(names) if is_repository_name(name)]
 

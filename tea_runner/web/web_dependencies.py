@@ -8,19 +8,19 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 from tea_runner.ports import PlanRequests
 from tea_runner.settings import Settings
 
 
-class Hooks(Protocol):
+class Webhooks(Protocol):
     """Store of webhooks."""
 
-    def get(self, hook_id: str) -> Hook | None:
+    def get(self, webhook_id: str) -> Webhook | None:
         """Return the hook with this id, or None."""
         ...
 
-    def note_test(self, hook_id: str) -> None:
+    def note_test(self, webhook_id: str) -> None:
         """Record that a test delivery arrived."""
         ...
 
@@ -35,14 +35,14 @@ class WebDependencies:
 
     :param ready: name to a check that returns "" or the problem, within a second.
     :param count: called once for each delivery, with its outcome.
-    :param serves_hooks: whether deliveries are received here.
+    :param serves_webhooks: whether deliveries are received here.
     :param blueprints: further routes, such as the pages.
     """
 
     settings: Settings
-    hooks: Hooks
+    webhooks: Webhooks
     requests: PlanRequests
     ready: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     count: Callable[[str], None] = _no_count
-    serves_hooks: bool = True
+    serves_webhooks: bool = True
     blueprints: tuple[Blueprint, ...] = ()

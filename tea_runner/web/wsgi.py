@@ -31,11 +31,11 @@ def application() -> Flask:
     return create_app(
         WebDependencies(
             settings=settings,
-            hooks=site.hooks,
+            webhooks=site.webhooks,
             requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
             count=site.delivery_counts.count,
-            serves_hooks=only != "pages",
+            serves_webhooks=only != "pages",
             blueprints=() if only == "hooks" else _pages(site),
         )
     )

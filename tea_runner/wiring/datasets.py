@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tea_runner.dataset.local_clone import CloneDataset
     from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
-    from tea_runner.forge.webhook_store import HookStore
+    from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
 
 
@@ -68,15 +68,15 @@ class DatasetSite(ProcessSettings):
         return Path(forge.url).resolve().as_uri() if forge.kind == "folder" else forge.url
 
     @cached_property
-    def hooks(self) -> HookStore:
+    def webhooks(self) -> WebhookStore:
         """Webhooks through which deliveries are accepted."""
-        from tea_runner.forge.webhook_store import HookStore
+        from tea_runner.forge.webhook_store import WebhookStore
 
-        return HookStore(self.state_folder / "hooks")
+        return WebhookStore(self.state_folder / "hooks")
 
     def watched(self) -> list[str]:
         """Repositories to process: those of the settings, else those that have a webhook."""
-        patterns = self.settings.repositories or [hook.repository for hook in self.hooks.all()]
+        patterns = self.settings.repositories or [hook.repository for hook in self.webhooks.all()]
         return self._matching(patterns)
 
     def _matching(self, patterns: Sequence[str]) -> list[str]:

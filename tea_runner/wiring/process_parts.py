@@ -38,7 +38,7 @@ class Site(DatasetSite, SandboxSite):
         secrets = [self.settings.forge.token.reveal().encode()]
         secrets += [(urlsplit(self.settings.redis.url).password or "").encode()]
         secrets += [value.encode() for each in self.storages for value in each.env.values()]
-        secrets += [text.encode() for hook in self.hooks.all() for text in hook.secrets]
+        secrets += [text.encode() for hook in self.webhooks.all() for text in hook.secrets]
         for secret in self.pipeline_secrets:
             secrets += secret.values().values()
         return Redactor([*secrets, self.secret])

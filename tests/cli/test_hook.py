@@ -17,7 +17,7 @@ from tea_runner.cli.main import cli
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.parse_delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 from tests import gitea as real
 from tests.clone import Clone
 from tests.receiver import Recorder
@@ -29,7 +29,7 @@ class Place:
     """Somebody at a terminal, with a forge and a repository."""
 
     run: Callable[..., Result]
-    hooks: HookStore
+    hooks: WebhookStore
     repository: str
     clone: Clone
 
@@ -48,7 +48,7 @@ def _place(tmp_path: Path, url: str, token: str, repository: str, push_url: str)
             raise result.exception
         return result
 
-    hooks = HookStore(tmp_path / "state" / "hooks")
+    hooks = WebhookStore(tmp_path / "state" / "hooks")
     return Place(run, hooks, repository, Clone(tmp_path / "clone", push_url))
 
 

@@ -203,14 +203,14 @@ def test_the_latest_status_of_each_context_counts(side: Side) -> None:
 
 def test_a_hook_is_listed_until_it_is_removed(side: Side) -> None:
     """Active, with its address; removing it twice is removing it once."""
-    assert list(side.forge.hooks(side.repository)) == []
-    made = side.forge.add_hook(side.repository, url="http://127.0.0.1:1/x", secret="s")
-    (hook,) = side.forge.hooks(side.repository)
+    assert list(side.forge.webhooks(side.repository)) == []
+    made = side.forge.add_webhook(side.repository, url="http://127.0.0.1:1/x", secret="s")
+    (hook,) = side.forge.webhooks(side.repository)
     assert (hook.id, hook.url, hook.active) == (made, "http://127.0.0.1:1/x", True)
-    side.forge.remove_hook(side.repository, made)
-    side.forge.remove_hook(side.repository, made)
+    side.forge.remove_webhook(side.repository, made)
+    side.forge.remove_webhook(side.repository, made)
 
-    assert list(side.forge.hooks(side.repository)) == []
+    assert list(side.forge.webhooks(side.repository)) == []
 
 
 def test_a_forge_that_answers_has_no_problem(side: Side) -> None:
@@ -225,9 +225,11 @@ CALLS: dict[str, Callable[[Forge, str], object]] = {
         name, "1" * 40, "error", description="", context="tea"
     ),
     "statuses": lambda forge, name: forge.statuses(name, "1" * 40),
-    "add_hook": lambda forge, name: forge.add_hook(name, url="http://127.0.0.1:1/", secret="s"),
-    "hooks": lambda forge, name: forge.hooks(name),
-    "test_hook": lambda forge, name: forge.test_hook(name, "1"),
+    "add_webhook": lambda forge, name: forge.add_webhook(
+        name, url="http://127.0.0.1:1/", secret="s"
+    ),
+    "webhooks": lambda forge, name: forge.webhooks(name),
+    "test_webhook": lambda forge, name: forge.test_webhook(name, "1"),
 }
 
 

@@ -203,7 +203,7 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
 def test_pushes_to_the_embedded_forge_become_results_commits(
     tmp_path: Path, embedded: dict[str, str]
 ) -> None:
-    """Hook, delivery, plan, jobs, results commit, statuses: through real HTTP and processes."""
+    """Webhook, delivery, plan, jobs, results commit, statuses: through real HTTP and processes."""
     root = tmp_path / "lab"
     root.mkdir()
     whole_way(root, embedded)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tea_runner.forge.embedded.webhook_payload import RefUpdate
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 from tests.e2e.test_whole_way import free_port
 from tests.faults.world import World
 from tests.faulty_forge import Faults, FaultyForge
@@ -33,11 +33,11 @@ class EmbeddedWorld(World):
         self._token = root / "token"
         self._token.write_text(self.embedded.add_token("bot"))
         self._port = free_port()
-        hooks = HookStore(root / "one" / "hooks")
+        hooks = WebhookStore(root / "one" / "hooks")
         hook = hooks.new("gitea", "*/*")
         hooks.keep(hook)
         address = f"http://127.0.0.1:{self._port}/hooks/gitea/{hook.id}"
-        self.embedded.hook_everything(address, hook.secrets[0])
+        self.embedded.add_default_webhook(address, hook.secrets[0])
         self.embedded.start()
 
     def __exit__(self, *exc: object) -> None:

@@ -17,7 +17,7 @@ from tea_runner.broker.orphans import OrphanScanner
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import Queues
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app
 from tests.e2e.conftest import folder_lab
@@ -174,11 +174,13 @@ def test_the_receiver_says_503_within_a_second(tmp_path: Path, how: str) -> None
     broker.start()
     connection = connect(broker.url, 0.8)
     settings = load_settings(file=None, env={"TEA_RUNNER_STATE": str(tmp_path)}, flags={})
-    hooks = HookStore(tmp_path / "hooks")
+    hooks = WebhookStore(tmp_path / "hooks")
     hook = hooks.new("gitea", "lab/edges")
     hooks.keep(hook)
     requests = PlanRequestStore(connection, Queues(connection).enqueue)
-    app = create_app(WebDependencies(settings=settings, hooks=hooks, requests=requests, ready={}))
+    app = create_app(
+        WebDependencies(settings=settings, webhooks=hooks, requests=requests, ready={})
+    )
     row = Row(row="0", name="a correct push", status=202, secret=hook.secrets[0])
     client = app.test_client()
 

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 from tea_runner.flow.receive_delivery import receive_delivery
 from tests.twins.queue import MemoryBroker, MemoryPlanRequests
 from tests.web.deliveries import SECRET, Row, push
 
-HOOK = Hook(id="a" * 24, forge="gitea", repository="lab/*", secrets=(SECRET,))
+HOOK = Webhook(id="a" * 24, forge="gitea", repository="lab/*", secrets=(SECRET,))
 
 
 def test_a_push_asks_for_one_plan_and_says_why() -> None:

@@ -56,8 +56,8 @@ def test_the_forge_says_what_it_is_and_who_we_are(side: Side) -> None:
 def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
     """What arrives is signed with our secret and says the push; afterwards the hook is gone."""
     with Recorder() as recorder:
-        made = side.client.add_hook(side.repository, url=f"{recorder.url}/x", secret="s3cret")
-        (hook,) = side.client.hooks(side.repository)
+        made = side.client.add_webhook(side.repository, url=f"{recorder.url}/x", secret="s3cret")
+        (hook,) = side.client.webhooks(side.repository)
         assert (hook.id, hook.url, hook.active) == (made, f"{recorder.url}/x", True)
         tip = side.clone.commit("a")
         side.clone.push("main", "main:refs/heads/git-annex", "main:refs/tea/x")
@@ -87,12 +87,12 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         assert isinstance(event, PushEvent)
         assert event.deleted
         recorder.kept.clear()
-        side.client.test_hook(side.repository, made)
+        side.client.test_webhook(side.repository, made)
         (tested,) = recorder.wait(1)
         assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
-        side.client.remove_hook(side.repository, made)
-        side.client.remove_hook(side.repository, made)
-        assert list(side.client.hooks(side.repository)) == []
+        side.client.remove_webhook(side.repository, made)
+        side.client.remove_webhook(side.repository, made)
+        assert list(side.client.webhooks(side.repository)) == []
 
 
 def test_refs_are_those_that_git_lists(side: Side) -> None:

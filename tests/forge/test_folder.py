@@ -57,19 +57,19 @@ def test_a_hook_announces_pushes_as_gitea_does(root: Path, tmp_path: Path) -> No
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     tip = clone.commit("a")
     with Recorder() as recorder:
-        made = folder.add_hook("lab/edges", url=f"{recorder.url}/h", secret="s")
+        made = folder.add_webhook("lab/edges", url=f"{recorder.url}/h", secret="s")
         clone.push("main", "main:refs/tea/x")
         (came,) = recorder.wait(1)
         assert is_signed(came.body, came.headers["x-gitea-signature"], ["s"])
         assert parse_delivery(came.event, came.body) == PushEvent(
             repository="lab/edges", repository_id=None, ref="refs/heads/main", after=tip
         )
-        (hook,) = folder.hooks("lab/edges")
+        (hook,) = folder.webhooks("lab/edges")
         assert (hook.id, hook.url, hook.active) == (made, f"{recorder.url}/h", True)
-        folder.test_hook("lab/edges", made)
+        folder.test_webhook("lab/edges", made)
         assert len(recorder.wait(2)) == 2
-    folder.remove_hook("lab/edges", made)
-    assert list(folder.hooks("lab/edges")) == []
+    folder.remove_webhook("lab/edges", made)
+    assert list(folder.webhooks("lab/edges")) == []
     assert list((root / "lab/edges.git/hooks").glob("post-receive")) == []
 
 
@@ -80,13 +80,13 @@ def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) 
     clone.commit("a")
     clone.push("main:refs/heads/git-annex")
     with Recorder() as recorder:
-        made = folder.add_hook("lab/edges", url=f"{recorder.url}/h", secret="s")
+        made = folder.add_webhook("lab/edges", url=f"{recorder.url}/h", secret="s")
         with pytest.raises(ForgeError, match="has no branch yet; push something first"):
-            folder.test_hook("lab/edges", made)
+            folder.test_webhook("lab/edges", made)
         clone.push("main", "main:refs/heads/synced/main")
         recorder.wait(2)
         recorder.kept.clear()
-        folder.test_hook("lab/edges", made)
+        folder.test_webhook("lab/edges", made)
         (came,) = recorder.wait(1)
     event = parse_delivery(came.event, came.body)
     assert isinstance(event, Ignored)
@@ -96,7 +96,7 @@ def test_the_test_of_a_hook_is_one_in_a_dataset_too(root: Path, tmp_path: Path) 
 def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> None:
     """The push goes through, and the pusher is told in one line."""
     folder = FolderForge(root)
-    folder.add_hook("lab/edges", url="http://127.0.0.1:9/h", secret="s")
+    folder.add_webhook("lab/edges", url="http://127.0.0.1:9/h", secret="s")
     clone = Clone(tmp_path / "clone", folder.remote_url("lab/edges"))
     tip = clone.commit("a")
     said = clone.push()
@@ -104,7 +104,7 @@ def test_a_receiver_that_is_away_costs_a_line(root: Path, tmp_path: Path) -> Non
     assert "the push is found later" in said
     assert folder.branches("lab/edges") == {"main": tip}
     with pytest.raises(ForgeError, match="cannot be reached"):
-        folder.test_hook("lab/edges", "post-receive")
+        folder.test_webhook("lab/edges", "post-receive")
 
 
 def test_a_hook_of_somebody_else_stays(root: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_hook_of_somebody_else_stays(root: Path) -> None:
     theirs.parent.mkdir(exist_ok=True)
     theirs.write_text("#!/bin/sh\n")
     with pytest.raises(ForgeError, match="exists and is not a hook of tea-runner"):
-        FolderForge(root).add_hook("lab/edges", url="http://x", secret="s")
+        FolderForge(root).add_webhook("lab/edges", url="http://x", secret="s")
     assert theirs.read_text() == "#!/bin/sh\n"
 
 

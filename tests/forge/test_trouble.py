@@ -64,7 +64,7 @@ def test_a_post_is_not_sent_twice(forge: FaultyForge) -> None:
     """It may have been carried out; who called decides."""
     forge.faults = script = Script(Fault(status=503))
     with pytest.raises(ForgeError) as busy:
-        client(forge, []).add_hook("bot/edges", url="http://x", secret="s")
+        client(forge, []).add_webhook("bot/edges", url="http://x", secret="s")
     assert busy.value.status == 503
     assert script.asked == 1
 

@@ -1,4 +1,4 @@
-"""Hooks on disk: whole, private, and gone when removed."""
+"""Webhooks on disk: whole, private, and gone when removed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 
 
 def test_a_hook_is_kept_and_found_again(tmp_path: Path) -> None:
     """What was kept is what is found, also by another process's store."""
-    store = HookStore(tmp_path / "hooks")
+    store = WebhookStore(tmp_path / "hooks")
     hook = store.new("gitea", "lab/edges", repository_id=3)
     store.keep(hook)
-    assert hook == HookStore(tmp_path / "hooks").get(hook.id)
+    assert hook == WebhookStore(tmp_path / "hooks").get(hook.id)
     assert [hook] == list(store.all())
 
 
 def test_a_hook_that_another_process_changed_is_read_anew(tmp_path: Path) -> None:
     """What is remembered is what the file said, and no longer than it says so."""
-    here, there = HookStore(tmp_path / "hooks"), HookStore(tmp_path / "hooks")
+    here, there = WebhookStore(tmp_path / "hooks"), WebhookStore(tmp_path / "hooks")
     hook = here.new("gitea", "lab/edges")
     here.keep(hook)
     assert hook == there.get(hook.id)
@@ -35,7 +35,7 @@ def test_a_hook_that_another_process_changed_is_read_anew(tmp_path: Path) -> Non
 
 def test_only_the_owner_can_read_hooks(tmp_path: Path) -> None:
     """File 600 in a folder 700, from the first byte on."""
-    store = HookStore(tmp_path / "hooks")
+    store = WebhookStore(tmp_path / "hooks")
     store.keep(store.new("gitea", "lab/edges"))
     (file,) = store.folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -44,7 +44,7 @@ def test_only_the_owner_can_read_hooks(tmp_path: Path) -> None:
 
 def test_ids_and_secrets_are_fresh_and_long(tmp_path: Path) -> None:
     """Nobody can guess either."""
-    store = HookStore(tmp_path)
+    store = WebhookStore(tmp_path)
     made = [store.new("gitea", "lab/edges") for _ in range(50)]
     assert len({hook.id for hook in made}) == 50
     assert len({hook.secrets for hook in made}) == 50
@@ -54,7 +54,7 @@ def test_ids_and_secrets_are_fresh_and_long(tmp_path: Path) -> None:
 
 def test_a_removed_hook_is_gone(tmp_path: Path) -> None:
     """Removing twice is no error."""
-    store = HookStore(tmp_path)
+    store = WebhookStore(tmp_path)
     hook = store.new("gitea", "lab/edges")
     store.keep(hook)
     store.remove(hook.id)
@@ -67,12 +67,12 @@ def test_a_removed_hook_is_gone(tmp_path: Path) -> None:
 )
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     """What cannot be an id is not looked for."""
-    assert HookStore(tmp_path).get(name) is None
+    assert WebhookStore(tmp_path).get(name) is None
 
 
 def test_rotation_keeps_the_old_secret_beside_the_new(tmp_path: Path) -> None:
     """Deliveries that are on their way still fit."""
-    store = HookStore(tmp_path)
+    store = WebhookStore(tmp_path)
     hook = store.new("gitea", "lab/edges")
     store.keep(hook)
     rotated = store.rotate(hook.id)
@@ -84,7 +84,7 @@ def test_rotation_keeps_the_old_secret_beside_the_new(tmp_path: Path) -> None:
 
 def test_a_hook_without_a_secret_is_not_kept(tmp_path: Path) -> None:
     """It would accept everything."""
-    store = HookStore(tmp_path)
+    store = WebhookStore(tmp_path)
     with pytest.raises(ValueError, match="without a secret"):
         store.keep(replace(store.new("gitea", "lab/edges"), secrets=("",)))
 
@@ -93,4 +93,4 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     """The message says which file, and what to do."""
     (tmp_path / ("b" * 24 + ".json")).write_text("{")
     with pytest.raises(OutsideError, match=r"b{24}\.json: cannot be read.*add the hook again"):
-        HookStore(tmp_path).get("b" * 24)
+        WebhookStore(tmp_path).get("b" * 24)

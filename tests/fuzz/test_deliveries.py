@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 from tea_runner.flow.receive_delivery import receive_delivery
 from tests.fuzz import runs
 
 _SECRET = "a secret of this test"
-_HOOK = Hook(
+_HOOK = Webhook(
     id="x", forge="gitea", repository="lab/edges", repository_id=7, secrets=(_SECRET, "another one")
 )
 _GOOD: dict[str, Any] = {

@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.host import process
 from tests.e2e.lab import Lab
@@ -119,8 +119,8 @@ def test_credentials_stand_in_their_files_alone(
         files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", f"{_TELL}; {COPY}")}
     )
     secret = planted.canaries["hook"].decode()
-    lab.site().hooks.keep(
-        Hook(id="h" * 24, forge="gitea", repository="lab/data", secrets=(secret,))
+    lab.site().webhooks.keep(
+        Webhook(id="h" * 24, forge="gitea", repository="lab/data", secrets=(secret,))
     )
     lab.push()
     run = lab.settle()

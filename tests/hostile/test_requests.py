@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tea_runner.broker import keys
-from tea_runner.core.webhook import Hook
+from tea_runner.core.webhook import Webhook
 from tea_runner.web.gunicorn_config import APPLICATION
 from tea_runner.web.wsgi import FLAGS
 from tests.hostile.forge import HostileForge
@@ -57,8 +57,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     forge.make("edges", {})
     assert "settled" == forge.meet("edges").state
     for name, secret in ((HOOK, SECRET), ("c" * 24, OTHER)):
-        forge.site.hooks.keep(
-            Hook(
+        forge.site.webhooks.keep(
+            Webhook(
                 id=name,
                 forge="gitea",
                 repository="lab/edges",

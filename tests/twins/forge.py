@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.webhook import ForgeHook, matches_repository
+from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.ports import StatusState
 
 #: Longest description that forges keep (Gitea).
@@ -18,7 +18,7 @@ class _Repository:
     number: int
     refs: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    hooks: dict[str, ForgeHook] = field(default_factory=dict)
+    hooks: dict[str, ListedWebhook] = field(default_factory=dict)
 
 
 class MemoryForge:
@@ -28,7 +28,7 @@ class MemoryForge:
         self.reachable = True
         #: Every status that was set, in order: repository, commit, state, description.
         self.calls: list[tuple[str, str, str, str]] = []
-        #: Hooks that were tested.
+        #: Webhooks that were tested.
         self.tested: list[str] = []
         self._repositories: dict[str, _Repository] = {}
         self._number = 0
@@ -105,23 +105,23 @@ class MemoryForge:
         """The latest status of each context."""
         return dict(self._repository(repository).statuses.get(commit, {}))
 
-    def add_hook(self, repository: str, *, url: str, secret: str) -> str:
+    def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
         """Add an active hook."""
         found, name = self._repository(repository), str(self._next())
-        found.hooks[name] = ForgeHook(id=name, url=url)
+        found.hooks[name] = ListedWebhook(id=name, url=url)
         return name
 
-    def hooks(self, repository: str) -> Sequence[ForgeHook]:
+    def webhooks(self, repository: str) -> Sequence[ListedWebhook]:
         """All hooks."""
         return list(self._repository(repository).hooks.values())
 
-    def test_hook(self, repository: str, hook: str) -> None:
+    def test_webhook(self, repository: str, hook: str) -> None:
         """Note that a hook was tested."""
         if hook not in self._repository(repository).hooks:
             raise ForgeError(f"there is no hook {hook}", 404)
         self.tested.append(hook)
 
-    def remove_hook(self, repository: str, hook: str) -> None:
+    def remove_webhook(self, repository: str, hook: str) -> None:
         """Remove a hook if there is one."""
         self._repository(repository).hooks.pop(hook, None)
 

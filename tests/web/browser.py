@@ -17,7 +17,7 @@ def make_client(site: Site) -> FlaskClient:
     """Requests to this site's pages."""
     parts = WebDependencies(
         settings=site.settings,
-        hooks=site.hooks,
+        webhooks=site.webhooks,
         requests=site.jobs,
         blueprints=(pages_blueprint(site),),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response
 
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web import client_deadlines
 from tea_runner.web.app import WebDependencies, create_app
@@ -49,7 +49,7 @@ def make(state: Path) -> Flask:
         WebDependencies(
             settings=settings,
             blueprints=(_streams(state),),
-            hooks=HookStore(state / "hooks"),
+            webhooks=WebhookStore(state / "hooks"),
             requests=Lines(state / "asked"),
             ready={"queue": lambda: "" if (state / "up").exists() else "the queue is down"},
         )

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tea_runner.core.webhook import Hook
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.core.webhook import Webhook
+from tea_runner.forge.webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, ROWS, SECRET, WIRE, WireRow, head, push
 from tests.web.server import Server, serving
 
@@ -20,10 +20,10 @@ from tests.web.server import Server, serving
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """gunicorn with the shipped arguments."""
     state = tmp_path_factory.mktemp("receiver")
-    hook = Hook(
+    hook = Webhook(
         id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER, secrets=(SECRET,)
     )
-    HookStore(state / "hooks").keep(hook)
+    WebhookStore(state / "hooks").keep(hook)
     with serving(state, "tests.web.receiver:application()", {"TEST_STATE": str(state)}) as server:
         yield server
 

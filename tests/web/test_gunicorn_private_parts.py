@@ -19,8 +19,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tea_runner.core.webhook import Hook
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.core.webhook import Webhook
+from tea_runner.forge.webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, PATH, SECRET, head, push
 from tests.web.server import Server, serving
 
@@ -29,10 +29,10 @@ from tests.web.server import Server, serving
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """gunicorn with the shipped arguments; a part of a response must be read within a second."""
     state = tmp_path_factory.mktemp("receiver")
-    hook = Hook(
+    hook = Webhook(
         id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER, secrets=(SECRET,)
     )
-    HookStore(state / "hooks").keep(hook)
+    WebhookStore(state / "hooks").keep(hook)
     (state / "large.log").write_bytes(b"x" * (32 << 20))
     env = {"TEST_STATE": str(state), "TEST_PART_SECONDS": "1"}
     with serving(state, "tests.web.receiver:application()", env) as server:

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.webhook import Hook
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.core.webhook import Webhook
+from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app
 from tests.web import receiver
@@ -22,13 +22,13 @@ from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, Row, push, s
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """A state folder with one hook for ``lab/edges``."""
-    HookStore(tmp_path / "hooks").keep(hook())
+    WebhookStore(tmp_path / "hooks").keep(hook())
     return tmp_path
 
 
-def hook(**changes: Any) -> Hook:
+def hook(**changes: Any) -> Webhook:
     """The hook that the deliveries are signed for."""
-    kept = Hook(
+    kept = Webhook(
         id=HOOK,
         forge="gitea",
         repository="lab/edges",
@@ -97,7 +97,7 @@ def test_other_paths_are_not_there(client: FlaskClient, path: str) -> None:
 
 def test_several_secrets_hold_while_one_is_replaced(client: FlaskClient, state: Path) -> None:
     """A rotated hook takes the new secret and the old one, until the old one is taken away."""
-    store = HookStore(state / "hooks")
+    store = WebhookStore(state / "hooks")
     rotated = store.rotate(hook().id)
     for secret in rotated.secrets:
         row = Row(row="0", name="", status=202, secret=secret)
@@ -109,7 +109,7 @@ def test_several_secrets_hold_while_one_is_replaced(client: FlaskClient, state: 
 
 def test_a_hook_speaks_only_for_its_own_repositories(client: FlaskClient, state: Path) -> None:
     """The secret of one hook does not open another's address, nor the reverse."""
-    HookStore(state / "hooks").keep(
+    WebhookStore(state / "hooks").keep(
         hook(id="b" * 24, repository="other/*", repository_id=None, secrets=(OTHER,))
     )
     row = Row(row="0", name="", status=404, secret=OTHER)
@@ -120,7 +120,7 @@ def test_a_hook_speaks_only_for_its_own_repositories(client: FlaskClient, state:
 
 def test_a_hook_for_an_owner_takes_all_its_repositories(client: FlaskClient, state: Path) -> None:
     """``lab/*`` is one secret for an organisation."""
-    HookStore(state / "hooks").keep(hook(repository="lab/*", repository_id=None))
+    WebhookStore(state / "hooks").keep(hook(repository="lab/*", repository_id=None))
     body = push(repository={"id": 99, "full_name": "lab/new"})
     row = Row(row="0", name="", status=202, body=body)
     assert client.post(PATH, data=row.body, headers=row.sent()).status_code == 202
@@ -138,7 +138,9 @@ class Down:
 def test_a_queue_that_is_down_is_told_to_the_forge(state: Path) -> None:
     """503 shows in the hook's history; the reconciler finds the push later."""
     settings = load_settings(file=None, env={"HOME": str(state)}, flags={})
-    parts = WebDependencies(settings=settings, hooks=HookStore(state / "hooks"), requests=Down())
+    parts = WebDependencies(
+        settings=settings, webhooks=WebhookStore(state / "hooks"), requests=Down()
+    )
     row = ROWS[0]
     answer = create_app(parts).test_client().post(PATH, data=row.body, headers=row.sent())
     assert answer.status_code == 503
@@ -158,7 +160,7 @@ def test_deliveries_are_counted_by_their_end(state: Path) -> None:
     settings = load_settings(file=None, env={"HOME": str(state)}, flags={})
     parts = WebDependencies(
         settings=settings,
-        hooks=HookStore(state / "hooks"),
+        webhooks=WebhookStore(state / "hooks"),
         requests=receiver.Lines(state / "asked"),
         count=counted.append,
     )

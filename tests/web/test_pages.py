@@ -54,7 +54,7 @@ def test_what_is_not_there_is_said_in_both_forms(pages: FlaskClient, path: str) 
 
 def test_home_lists_repositories_with_their_last_runs(site: Site, pages: FlaskClient) -> None:
     """The latest first; each of the last ten is one shape with a word; hooks count as connected."""
-    site.hooks.keep(site.hooks.new("gitea", "lab/quiet"))
+    site.webhooks.keep(site.webhooks.new("gitea", "lab/quiet"))
     for number in range(12):
         save(site, [make_job()], state="settled", commit=f"{number:040x}", title=f"Push {number}")
     page = see(pages, "/")

@@ -25,7 +25,7 @@ def client(state: Path, only: str | None, monkeypatch: pytest.MonkeyPatch) -> Fl
 def test_each_application_has_its_routes_and_the_health_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str | None, hook: int, page: int
 ) -> None:
-    """Hooks alone have no pages, pages alone no hooks; without the option there are both."""
+    """Webhooks alone have no pages, pages alone no hooks; without the option there are both."""
     asked = client(tmp_path, only, monkeypatch)
     assert asked.get("/healthz").status_code == 200
     assert asked.get("/about").status_code == page

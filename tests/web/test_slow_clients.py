@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tea_runner.core.webhook import Hook
-from tea_runner.forge.webhook_store import HookStore
+from tea_runner.core.webhook import Webhook
+from tea_runner.forge.webhook_store import WebhookStore
 from tests.web.deliveries import HOOK, NUMBER, SECRET, head, push
 from tests.web.server import Server, serving
 
@@ -26,10 +26,10 @@ DELIVERY = head(f"Content-Length: {len(push())}") + push()
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """gunicorn with the shipped arguments, as many open files as it needs, and a log of 32 MiB."""
     state = tmp_path_factory.mktemp("receiver")
-    hook = Hook(
+    hook = Webhook(
         id=HOOK, forge="gitea", repository="lab/edges", repository_id=NUMBER, secrets=(SECRET,)
     )
-    HookStore(state / "hooks").keep(hook)
+    WebhookStore(state / "hooks").keep(hook)
     (state / "large.log").write_bytes(b"x" * (32 << 20))
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))

@@ -65,10 +65,10 @@ class Api:
             ("GET", "/repos/search", self.search),
             ("GET", about, self.repository),
             ("GET", about + "/branches", self.branches),
-            ("GET", about + "/hooks", self.hooks),
-            ("POST", about + "/hooks", self.add_hook),
-            ("DELETE", about + r"/hooks/(\d+)", self.remove_hook),
-            ("POST", about + r"/hooks/(\d+)/tests", self.test_hook),
+            ("GET", about + "/hooks", self.webhooks),
+            ("POST", about + "/hooks", self.add_webhook),
+            ("DELETE", about + r"/hooks/(\d+)", self.remove_webhook),
+            ("POST", about + r"/hooks/(\d+)/tests", self.test_webhook),
             ("POST", about + r"/statuses/([^/]+)", self.set_status),
             ("GET", about + r"/commits/(.+)/status", self.combined),
         ]
@@ -113,13 +113,13 @@ class Api:
         body = [{"name": branch, "commit": {"id": tip}} for branch, tip in rows]
         return Reply(status=200, body=body, headers=headers)
 
-    def hooks(self, call: Call, owner: str, name: str) -> Reply:
+    def webhooks(self, call: Call, owner: str, name: str) -> Reply:
         """The webhooks of a repository, in pages, without their secrets."""
         found = self.store.read(self._ours(call, owner, name).path, "hooks", [])
         rows, headers = _paged(call, f"/repos/{owner}/{name}/hooks", found)
         return Reply(status=200, body=[_public(each) for each in rows], headers=headers)
 
-    def add_hook(self, call: Call, owner: str, name: str) -> Reply:
+    def add_webhook(self, call: Call, owner: str, name: str) -> Reply:
         """Create a webhook; by default inactive and for pushes, as in Gitea."""
         repository, fields = self._ours(call, owner, name), _object(call)
         config = fields.get("config")
@@ -141,7 +141,7 @@ class Api:
             self.store.keep(repository.path, "hooks", [*kept, made])
         return Reply(status=201, body=_public(made))
 
-    def remove_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
+    def remove_webhook(self, call: Call, owner: str, name: str, number: str) -> Reply:
         """Delete a webhook."""
         repository = self._ours(call, owner, name)
         with self._lock:
@@ -152,7 +152,7 @@ class Api:
             self.store.keep(repository.path, "hooks", left)
         return Reply(status=204)
 
-    def test_hook(self, call: Call, owner: str, name: str, number: str) -> Reply:
+    def test_webhook(self, call: Call, owner: str, name: str, number: str) -> Reply:
         """Send a test delivery, of a push that moves nothing."""
         repository = self._ours(call, owner, name)
         hook = self._hook(repository, number)

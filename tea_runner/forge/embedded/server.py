@@ -105,7 +105,7 @@ class EmbeddedForge:
         """Create a token of a user, valid for git and the API."""
         return self.accounts.add_token(name)
 
-    def hook_everything(self, url: str, secret: str) -> None:
+    def add_default_webhook(self, url: str, secret: str) -> None:
         """Create one webhook for all present and future repositories (Gitea: system webhook)."""
         config = {"url": url, "secret": secret, "content_type": "json"}
         hook = {"id": 0, "type": "gitea", "config": config, "events": ["push"], "active": True}

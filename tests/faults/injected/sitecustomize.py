@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.host import fault_hook
+from tea_runner.host import fault_point
 from tea_runner.host.process import kill_descendants
 
 VARIABLE = "TEA_FAULTS_ARM"
@@ -112,4 +112,4 @@ KINDS: Mapping[str, Callable[[], None]] = {
 }
 
 if os.environ.get(VARIABLE):
-    fault_hook.hook = FaultInjector(parse(os.environ[VARIABLE]))
+    fault_point.handler = FaultInjector(parse(os.environ[VARIABLE]))

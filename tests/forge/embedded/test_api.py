@@ -46,7 +46,7 @@ def test_all_but_health_and_version_ask_who_you_are(forge: EmbeddedForge) -> Non
 
 
 def test_others_may_not_see_or_change_hooks(forge: EmbeddedForge) -> None:
-    """Hooks belong to owners and administrators."""
+    """Webhooks belong to owners and administrators."""
     forge.create_repository("ada", "edges")
     hook = {"type": "gitea", "config": {"url": "http://x", "content_type": "json"}}
     path = "/api/v1/repos/ada/edges/hooks"
