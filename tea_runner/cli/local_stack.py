@@ -72,7 +72,7 @@ class LocalStack:
         self._wait(f"http://{local_web(settings)}/readyz", "the receiver")
 
     def _child(self, *verb: str, name: str = "") -> None:
-        argv = [sys.executable, "-m", "tea_runner", *child_options(self.context), *verb]
+        argv = [sys.executable, "-P", "-m", "tea_runner", *child_options(self.context), *verb]
         label = name or verb[0]
         env = dict(self.context.variables)
         self._supervisor.add(label, argv, env, self.state / "logs" / f"{label}.log")

@@ -14,6 +14,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_port, require_queue
 from tea_runner.web.gunicorn_config import OPEN_FILES, arguments
 from tea_runner.web.gunicorn_log import FORMAT_VARIABLE
+from tea_runner.web.gunicorn_server import START
 from tea_runner.web.wsgi import FLAGS
 
 
@@ -42,7 +43,9 @@ def command(context: Context, only: str | None) -> None:
         FORMAT_VARIABLE: context.settings.log.format,
     }
     _allow_open_files(OPEN_FILES)
-    argv = [sys.executable, "-m", "gunicorn", *arguments(context.settings)]
+    # gunicorn would take the variable for the path of the application.
+    env.pop("SCRIPT_NAME", None)
+    argv = [sys.executable, *START, *arguments(context.settings)]
     os.execve(sys.executable, argv, env)  # noqa: S606 - this process becomes gunicorn
 
 

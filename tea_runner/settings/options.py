@@ -122,6 +122,13 @@ class WebOptions:
         "URL of the receiver for the forge and for users, in webhooks and commit statuses. "
         "Empty: http://host:port.",
     )
+    hosts: tuple[str, ...] = option(
+        (),
+        "Further host names under which the receiver and the pages are reached, such as "
+        "tea.lan or *.example.org. The host of web.url, web.host and loopback are always "
+        "accepted, and all IP addresses if web.host is 0.0.0.0 or ::. Other names get 421, except for "
+        "/healthz and /readyz.",
+    )
     max_body: int = option(
         64 * MEBI,
         "Maximum size of a delivery. Pushes of very many files have deliveries of tens of "

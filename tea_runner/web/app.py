@@ -12,6 +12,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.web.client_deadlines import ClientDeadlines
 from tea_runner.web.deliveries import webhooks_blueprint
 from tea_runner.web.health import health_blueprint
+from tea_runner.web.host_names import HostNames
 from tea_runner.web.url_prefix import UrlPrefix
 from tea_runner.web.web_dependencies import WebDependencies
 
@@ -36,6 +37,21 @@ def create_app(parts: WebDependencies) -> Flask:
     app.register_error_handler(TeaError, _tea_error)
     app.register_error_handler(Exception, _bug)
     app.after_request(_harden)
+    names = HostNames(parts.settings)
+
+    @app.before_request
+    def refuse_other_hosts() -> Response | None:
+        """Refuse requests for other sites; probes of health checks may use any name."""
+        host = request.headers.get("Host", "")
+        if request.blueprint == "health" or names.accepts(host):
+            return None
+        if request.blueprint == "hooks":
+            parts.count("refused")
+        if not host:
+            return _answer(400, "the request has no Host header")
+        return _answer(
+            421, "this host name is not served here; the operator lists names in web.hosts"
+        )
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -45,8 +61,7 @@ def create_app(parts: WebDependencies) -> Flask:
         return response
 
     below = urlsplit(parts.settings.web.url).path.rstrip("/")
-    if below:
-        app.wsgi_app = UrlPrefix(app.wsgi_app, below)  # type: ignore[method-assign]
+    app.wsgi_app = UrlPrefix(app.wsgi_app, below)  # type: ignore[method-assign]
     app.wsgi_app = ClientDeadlines(app.wsgi_app)  # type: ignore[method-assign]
     return app
 

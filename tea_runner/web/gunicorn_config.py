@@ -1,4 +1,4 @@
-"""Command line of gunicorn, from the settings."""
+"""Command line of gunicorn, from the settings; gunicorn also reads this module as its configuration file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,28 @@ APPLICATION = "tea_runner.web.wsgi:application()"
 CONNECTIONS = 8000
 OPEN_FILES = CONNECTIONS + 1000
 
+#: gunicorn's setting: no header changes the scheme of a request.
+secure_scheme_headers: dict[str, str] = {}
+
 
 def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
     """Return gunicorn's command line arguments.
 
     Greenlets, so that slow clients hold no thread (docs/decisions/0013); limits on request lines and
     headers that no delivery reaches; processes are replaced after some thousand requests.
-    ``--keep-alive`` is also the time limit for the head of a request.
+    ``--keep-alive`` is also the time limit for the head of a request.  No header changes the path or the
+    user of a request, whoever sends it: a proxy's place is said in ``web.url``.
     """
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
+        "--config",
+        f"python:{__name__}",
+        "--forwarder-headers",
+        "",
+        "--forwarded-allow-ips",
+        "",
+        "--header-map",
+        "drop",
         "--bind",
         f"{host}:{settings.web.port}",
         "--worker-class",

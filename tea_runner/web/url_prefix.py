@@ -15,7 +15,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class UrlPrefix:
     """The application below a path.
 
-    :param path: with a slash at its beginning and none at its end.
+    :param path: with a slash at its beginning and none at its end; empty serves it at ``/``.
     """
 
     def __init__(self, application: Application, path: str) -> None:
@@ -25,7 +25,7 @@ class UrlPrefix:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Remove the path from the request, and set SCRIPT_NAME."""
         # RAW_URI is the request target as gunicorn received it; hooks compare it with the path.
-        for name in ("PATH_INFO", "RAW_URI"):
+        for name in ("PATH_INFO", "RAW_URI") if self._path else ():
             sent = environ.get(name, "")
             if sent == self._path:
                 environ[name] = "/"

@@ -115,7 +115,7 @@ def head(*lines: str, path: str = PATH, method: str = "POST") -> bytes:
     """A request's head with the headers of a correct delivery and these lines."""
     fixed = [
         f"{method} {path} HTTP/1.1",
-        "Host: x",
+        "Host: 127.0.0.1",
         "Content-Type: application/json",
         "X-Gitea-Event: push",
         f"X-Gitea-Signature: {sign(push())}",

@@ -16,6 +16,7 @@ import requests
 from tea_runner.host import process
 from tea_runner.settings import load_settings
 from tea_runner.web.gunicorn_config import arguments
+from tea_runner.web.gunicorn_server import START
 from tests.web.deliveries import PATH, sign
 from tests.web.receiver import Lines
 
@@ -71,15 +72,22 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(state: Path, application: str, env: Mapping[str, str]) -> Iterator[Server]:
+def serving(
+    state: Path, application: str, env: Mapping[str, str], *, cwd: Path = _ROOT
+) -> Iterator[Server]:
     """gunicorn with the shipped arguments; its log is in the state folder."""
     port = _free_port()
     said = {"TEA_RUNNER_STATE": str(state), "TEA_RUNNER_WEB__PORT": str(port)}
     settings = load_settings(file=None, env=said, flags={})
-    command = [sys.executable, "-m", "gunicorn", *arguments(settings, application)]
+    command = [sys.executable, *START, *arguments(settings, application)]
     log = (state / "log").open("wb")
-    given = {"PATH": os.environ["PATH"], "HOME": str(state), **env}
-    running = process.start_process(command, env=given, cwd=_ROOT, stdout=log, stderr=log)
+    given = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(state),
+        "PYTHONPATH": str(_ROOT),
+        **env,
+    }
+    running = process.start_process(command, env=given, cwd=cwd, stdout=log, stderr=log)
     server = Server(port, state)
     try:
         for _ in range(150):

@@ -87,7 +87,7 @@ def test_two_hundred_slow_clients_hold_up_nobody(server: Server) -> None:
     """A delivery is accepted meanwhile; then those without a whole head are closed, the others get 408."""
     begun = (
         b"",
-        b"POST / HTTP/1.1\r\nHost: x\r\n",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n",
         head("Content-Length: 60000") + b"{",
         head("Content-Length: 60000", path="/") + b"{",
     )
@@ -132,7 +132,7 @@ def test_few_large_bodies_are_read_at_once(server: Server) -> None:
 def test_several_requests_on_one_connection_are_answered_in_turn(server: Server) -> None:
     """Sent at once, in pieces, with and without bodies."""
     delivery = head(f"Content-Length: {SIZE}") + push()
-    data = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + delivery + delivery
+    data = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + delivery + delivery
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         for start in range(0, len(data), 100):
             client.sendall(data[start : start + 100])
