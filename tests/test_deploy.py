@@ -85,7 +85,7 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
         ("HSET", keys.job("x"), "state", "waiting"),
         ("EVAL", "return 1", "0"),
         ("SCRIPT", "LOAD", "return 1"),
-        ("RPUSH", "rq:queue:tea-work", "x"),
+        ("RPUSH", "rq:queue:tea-job", "x"),
         ("DEL", keys.job("x")),
     ):
         with pytest.raises(redis.exceptions.NoPermissionError):

@@ -89,7 +89,7 @@ class JobWorker:
         problem = self.scratch.problem()
         if problem:
             log.warning("job is left to other workers: %s", problem)
-            self._site.queues.enqueue("work", job_id)
+            self._site.queues.enqueue("job", job_id)
             return
         try:
             claim = self._site.jobs.claim(job_id, self.name, new_token())

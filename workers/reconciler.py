@@ -83,7 +83,7 @@ class Reconciler:
     def _jobs(self) -> list[str]:
         repairs = []
         for job_id, why in self._orphans.jobs().items():
-            self._orphans.enqueue("work", job_id)
+            self._orphans.enqueue("job", job_id)
             repairs.append(f"queued job {job_id[:12]} again: {why}")
         for repository, branch in self._orphans.requests():
             self._orphans.enqueue("plan", json.dumps([repository, branch]))

@@ -38,7 +38,7 @@ class ThroughputStore:
         with contextlib.suppress(redis.RedisError, ValueError):
             pipe = self._redis.pipeline(transaction=False)
             pipe.hget(keys.throughput(repository), pipeline)
-            pipe.scard(keys.rq_workers(QUEUES["work"]))
+            pipe.scard(keys.rq_workers(QUEUES["job"]))
             raw, workers = pipe.execute()
             if raw is not None:
                 return Throughput(float(raw), int(workers))

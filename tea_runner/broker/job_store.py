@@ -42,7 +42,7 @@ class JobStore(JobReader):
     Every method raises QueueError when Redis does not answer, unless it says otherwise.
 
     :param enqueue: puts an argument (job id, or repository and branch as JSON) into the queue of a
-        kind (``work`` or ``plan``).
+        kind (``job`` or ``plan``).
     :param secret: key of the seal on jobs.
     :param lease: seconds until a claim that is not extended ends.
     :param crashes: how many workers in a row may die of a job before it is parked.
@@ -125,7 +125,7 @@ class JobStore(JobReader):
             args=[job.id, seal_job(job, self._secret), branch, _now(), keys.job.ttl],
         )
         if new:
-            self._enqueue("work", job.id)
+            self._enqueue("job", job.id)
         return bool(new)
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
@@ -214,7 +214,7 @@ class JobStore(JobReader):
         if released == -1:
             self._cancel(claim.job, claim.token)
         elif released and not wait:
-            self._enqueue("work", claim.job.id)
+            self._enqueue("job", claim.job.id)
 
     def set_fields(self, job_id: str, **fields: str) -> None:
         """Keep facts of a job that pages show."""

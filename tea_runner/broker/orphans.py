@@ -36,7 +36,7 @@ class OrphanScanner:
         due = self._due(self._index.live())
         if not due:
             return {}
-        queued = self._queues.queued("work")
+        queued = self._queues.queued("job")
         return {job: reason for job, reason in due.items() if job not in queued}
 
     def _due(self, ids: list[str]) -> dict[str, str]:

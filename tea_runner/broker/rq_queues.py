@@ -24,7 +24,7 @@ from tea_runner.core.errors import QueueError
 log = logging.getLogger(__name__)
 
 #: Kind of a queue, to its name in RQ.
-QUEUES = {"plan": "tea-plan", "work": "tea-work"}
+QUEUES = {"plan": "tea-plan", "job": "tea-job"}
 _WEEK = 604_800
 
 Handler = Callable[[str], None]

@@ -25,7 +25,7 @@ class WorkerFacts:
     name: str
     #: ``idle``, ``busy``, ``suspended``, or ``silent`` without a heartbeat.
     state: str
-    #: Kind of its queue: ``plan`` or ``work``.
+    #: Kind of its queue: ``plan`` or ``job``.
     kind: str = ""
     host: str = ""
     pid: str = ""
@@ -85,7 +85,7 @@ def _worker(
     return WorkerFacts(
         name=name,
         state=state,
-        kind=kinds.get(noted.get("queues", ""), "work" if facts else ""),
+        kind=kinds.get(noted.get("queues", ""), "job" if facts else ""),
         host=noted.get("hostname", ""),
         pid=noted.get("pid", ""),
         since=_time(noted.get("birth", "")),

@@ -129,7 +129,7 @@ def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
     found = []
     for name, kind, lacking in (
         ("planner", "plan", "pushes wait; start one with: tea-runner planner"),
-        ("workers", "work", "jobs wait; start one with: tea-runner worker"),
+        ("workers", "job", "jobs wait; start one with: tea-runner worker"),
     ):
         number = heard.count(kind)
         found.append(_ok(name, str(number)) if number else _weak(name, f"none runs, so {lacking}"))

@@ -23,7 +23,7 @@ def command(context: Context, burst: bool) -> None:
     worker = JobWorker(site, name)
     try:
         site.consumer(
-            "work",
+            "job",
             worker,
             name=name,
             on_stop=worker.stop,

@@ -34,7 +34,7 @@ class _StateCollector(Collector):
             deliveries.add_metric([word], number)
         yield deliveries
         waiting = GaugeMetricFamily("tea_queue_length", "Queued jobs and plans.", labels=["queue"])
-        for kind in ("plan", "work"):
+        for kind in ("plan", "job"):
             waiting.add_metric([kind], self._site.queues.length(kind))
         yield waiting
 

@@ -21,7 +21,7 @@ def test_a_job_that_is_wanted_twice_is_enqueued_once(site: Site) -> None:
     other = replace(job, branch="other")
 
     assert (True, False) == (site.jobs.enqueue(job), site.jobs.enqueue(other))
-    assert 1 == site.queues.length("work")
+    assert 1 == site.queues.length("job")
     claim = site.jobs.claim(job.id, "w", "t")
     assert claim is not None
     site.jobs.finish(claim, "done")

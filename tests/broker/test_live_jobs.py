@@ -36,7 +36,7 @@ def members(site: Site) -> set[str]:
 
 def end_many(site: Site, number: int) -> None:
     """Many jobs that have ended, each with keys of its own; they have left the queue."""
-    queue = keys.rq_queue("tea-work")
+    queue = keys.rq_queue("tea-job")
     waiting = site.redis.llen(queue)
     for each in range(1000, 1000 + number):
         site.jobs.finish(begin(site, make_job(each)), "done")
@@ -120,7 +120,7 @@ def test_a_job_that_an_earlier_version_enqueued_beside_is_found(site: Site) -> N
     job = make_job()
     site.jobs.enqueue(job)
     site.redis.srem(keys.live_jobs(), job.id)
-    site.redis.delete(keys.rq_queue("tea-work"))
+    site.redis.delete(keys.rq_queue("tea-job"))
     assert {} == site.orphans.jobs()
 
     assert {} == site.orphans.unplanned(REPOSITORY, {"main": TIP}, ["main"])

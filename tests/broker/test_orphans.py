@@ -39,7 +39,7 @@ def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanS
     site.jobs.enqueue(job)
     assert {} == lost.jobs()
 
-    empty(site, "work")
+    empty(site, "job")
     assert site.jobs.claim(job.id, "worker", "token") is not None
     assert {} == lost.jobs()
 
@@ -48,10 +48,10 @@ def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     """Its worker died between taking it from the queue and claiming it."""
     job = make_job()
     site.jobs.enqueue(job)
-    empty(site, "work")
+    empty(site, "job")
 
     assert {job.id: "it was in no queue"} == lost.jobs()
-    lost.enqueue("work", job.id)
+    lost.enqueue("job", job.id)
     assert {} == lost.jobs()
 
 
@@ -59,7 +59,7 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) 
     """Its lease ran out."""
     job = make_job()
     site.jobs.enqueue(job)
-    empty(site, "work")
+    empty(site, "job")
     site.jobs.claim(job.id, "worker", "token")
     site.redis.delete(keys.lease(job.id))
 
@@ -70,7 +70,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanS
     """Nobody may claim it before its time, and nobody queues it."""
     job = make_job()
     site.jobs.enqueue(job)
-    empty(site, "work")
+    empty(site, "job")
     claim = site.jobs.claim(job.id, "worker", "token")
     assert claim is not None
     site.jobs.retry_later(claim, "the forge is away", wait=60)

@@ -85,7 +85,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         JobIndex,
         {"live": (), "starting_with": ("12",), "rebuild": (), "check": ([JOB.id],)},
     ),
-    Queues: (Queues, {"enqueue": ("work", "x"), "length": ("work",), "queued": ("work",)}),
+    Queues: (Queues, {"enqueue": ("job", "x"), "length": ("job",), "queued": ("job",)}),
     PlanRequestStore: (
         plan_requests,
         {
@@ -119,7 +119,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "jobs": (),
             "requests": (),
-            "enqueue": ("work", "x"),
+            "enqueue": ("job", "x"),
             "unplanned": (REPOSITORY, {"main": "1" * 40}, ["main"]),
             "replan_failed_statuses": (1,),
             "forget": (REPOSITORY, {}),

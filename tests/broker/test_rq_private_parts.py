@@ -26,7 +26,7 @@ from tea_runner.broker.rq_consumer import QueueConsumer, RqWorker
 from tea_runner.broker.rq_queues import QUEUES, ListedJob, Serializer
 from tea_runner.wiring import Site
 
-WORK = QUEUES["work"]
+JOBS = QUEUES["job"]
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def consume(site: Site, broker: RedisServer) -> Iterator[Callable[..., QueueCons
 
     def run(handler: Callable[[str], None], *items: str, **options: object) -> QueueConsumer:
         for item in items:
-            site.queues.enqueue("work", item)
+            site.queues.enqueue("job", item)
         burst = bool(options.pop("burst", True))
-        consumer = QueueConsumer(connection, "work", handler, name="consumer", **options)  # type: ignore[arg-type]
+        consumer = QueueConsumer(connection, "job", handler, name="consumer", **options)  # type: ignore[arg-type]
         consumer.run(burst=burst)
         return consumer
 
@@ -97,7 +97,7 @@ def test_a_signal_waits_for_the_running_job(
     stopped: list[bool] = []
     consumer = consume(handler, "a", "b", on_stop=lambda: stopped.append(True))
     assert (["a"], [True], True) == (ended, stopped, consumer.stopped)
-    assert {"b"} == site.queues.queued("work")
+    assert {"b"} == site.queues.queued("job")
 
 
 def test_a_signal_ends_an_idle_process_at_once(consume: Callable[..., QueueConsumer]) -> None:
@@ -117,7 +117,7 @@ def test_no_job_is_taken_before_the_process_is_ready(
     answers = iter(["the disk is full", ""])
 
     def ready() -> str:
-        lengths.append(site.queues.length("work"))
+        lengths.append(site.queues.length("job"))
         return next(answers, "")
 
     with caplog.at_level(logging.WARNING):
@@ -168,10 +168,10 @@ def test_redis_cannot_name_code(
     site: Site, consume: Callable[..., QueueConsumer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """``Job.perform`` and the callbacks: an item that names a function, with callbacks, calls nothing."""
-    queue = Queue(WORK, connection=site.redis, serializer=Serializer)
+    queue = Queue(JOBS, connection=site.redis, serializer=Serializer)
     abort = Callback("os.abort")
     queue.enqueue("os.abort", on_success=abort, on_failure=abort, on_stopped=abort)
-    queue.enqueue("work", "x", 1)
+    queue.enqueue("job", "x", 1)
     seen: list[str] = []
     consume(seen.append, "a")
     assert ["a"] == seen
@@ -189,7 +189,7 @@ def test_an_item_that_is_no_json_is_dropped(
     site: Site, consume: Callable[..., QueueConsumer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The serializer's four values: what RQ pickles by itself is never read as code."""
-    Queue(WORK, connection=site.redis).enqueue("os.abort")
+    Queue(JOBS, connection=site.redis).enqueue("os.abort")
     seen: list[str] = []
     consume(seen.append, "a")
     assert ["a"] == seen
@@ -198,20 +198,20 @@ def test_an_item_that_is_no_json_is_dropped(
 
 def test_keys_have_the_names_that_rq_gives_them(site: Site) -> None:
     """Of workers and queues."""
-    queue = Queue(WORK, connection=site.redis)
+    queue = Queue(JOBS, connection=site.redis)
     worker = SimpleWorker([queue], name="w", connection=site.redis)
-    assert keys.rq_queue(WORK) == queue.key
+    assert keys.rq_queue(JOBS) == queue.key
     assert keys.rq_worker("w") == worker.key
     assert keys.rq_workers() == REDIS_WORKER_KEYS == worker.redis_workers_keys
-    assert keys.rq_workers(WORK) == WORKERS_BY_QUEUE_KEY % WORK
+    assert keys.rq_workers(JOBS) == WORKERS_BY_QUEUE_KEY % JOBS
 
 
 def test_a_workers_hash_has_the_fields_that_are_read(site: Site) -> None:
     """From birth: host, process, queue, times and state."""
-    worker = SimpleWorker([Queue(WORK, connection=site.redis)], name="w", connection=site.redis)
+    worker = SimpleWorker([Queue(JOBS, connection=site.redis)], name="w", connection=site.redis)
     worker.register_birth()
     worker.set_state("idle")
     fields = {field.decode() for field in site.redis.hkeys(keys.rq_worker("w"))}
     read = {"hostname", "pid", "queues", "birth", "last_heartbeat", "state"}
     assert read <= fields
-    assert site.redis.sismember(keys.rq_workers(WORK), keys.rq_worker("w"))
+    assert site.redis.sismember(keys.rq_workers(JOBS), keys.rq_worker("w"))

@@ -15,20 +15,20 @@ def test_an_empty_redis_has_no_workers(site: Site) -> None:
     """Nothing there is an answer, too."""
     fleet = site.fleet()
     assert () == fleet.workers
-    assert {"plan": 0, "work": 0} == fleet.queues
+    assert {"plan": 0, "job": 0} == fleet.queues
     assert fleet.oldest == 0.0
 
 
 def test_a_worker_is_seen_from_its_birth_to_its_death(site: Site) -> None:
     """Name, host and kind come from RQ's own notes; looking writes nothing."""
-    queue = Queue(QUEUES["work"], connection=site.redis)
+    queue = Queue(QUEUES["job"], connection=site.redis)
     worker = SimpleWorker([queue], name="worker-here-1", connection=site.redis)
     worker.register_birth()
     worker.set_state("idle")
     before = sorted(site.redis.keys())
     [seen] = site.fleet().workers
     assert before == sorted(site.redis.keys())
-    assert (seen.name, seen.kind, seen.state) == ("worker-here-1", "work", "idle")
+    assert (seen.name, seen.kind, seen.state) == ("worker-here-1", "job", "idle")
     assert seen.host == socket.gethostname()
     assert seen.since > 1.6e9
     worker.register_death()
@@ -44,7 +44,7 @@ def test_a_job_says_who_is_at_it(site: Site) -> None:
     [worker] = fleet.workers
     assert worker.job == job.id
     assert worker.state == "busy"
-    assert {"plan": 0, "work": 2} == fleet.queues
+    assert {"plan": 0, "job": 2} == fleet.queues
     assert fleet.oldest > 1.6e9
 
 

@@ -175,15 +175,15 @@ class Lab:
         names: Sequence[str] = hosts or ("host",)
         if self._planner is None:
             self._planner = BranchPlanner(site)
-        while site.queues.length("plan") or site.queues.length("work"):
+        while site.queues.length("plan") or site.queues.length("job"):
             QueueConsumer(site.redis, "plan", self._planner, name=worker_name("planner")).run(
                 burst=True
             )
             host = names[turn % len(names)]
             turn += 1
-            if site.queues.length("work"):
+            if site.queues.length("job"):
                 worker = self._worker(host)
-                QueueConsumer(self.site(host).redis, "work", worker, name=worker.name).run(
+                QueueConsumer(self.site(host).redis, "job", worker, name=worker.name).run(
                     burst=True
                 )
 

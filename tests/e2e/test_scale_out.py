@@ -100,7 +100,7 @@ def test_two_hosts_that_share_only_queue_forge_and_storage_share_the_work(many: 
     ]
     try:
         redis, end = lab.site().redis, time.monotonic() + 60
-        while len([w for w in read_fleet(redis, []).workers if w.kind == "work"]) < 2:
+        while len([w for w in read_fleet(redis, []).workers if w.kind == "job"]) < 2:
             assert time.monotonic() < end, "the workers did not start"
             time.sleep(0.1)
         pushed = lab.push()

@@ -238,7 +238,7 @@ def test_workers_and_queues_are_counted(site: Site, pages: FlaskClient) -> None:
     assert "worker-node1-77-ab12" in page.text
     assert f"/jobs/{make_job(1).id}" in page.links()
     twin = data(pages, "/workers.json")
-    assert {"plan": 0, "work": 2} == twin["queues"]
+    assert {"plan": 0, "job": 2} == twin["queues"]
     assert "busy" == twin["workers"][0]["state"]
 
 
