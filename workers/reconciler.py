@@ -1,7 +1,7 @@
-"""Reconciler: requests plans of branches that were not planned, and queues orphaned jobs again.
+"""Reconciler: requests plans of branches that were not planned, and queues lost jobs again.
 
 Deliveries of webhooks get lost, Redis may be flushed, workers die.  Each round compares the refs of
-every watched repository (one request each) with what was planned, and looks for orphans in Redis.
+every watched repository (one request each) with what was planned, and checks the queues against the jobs in Redis.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Reconciler:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._orphans = site.orphans
+        self._consistency = site.consistency
         self._mirrors: dict[str, Mirror] = {}
 
     def round(self) -> list[str]:
@@ -49,9 +49,9 @@ class Reconciler:
                 log.warning("%s", error.message, extra={"repository": repository})
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
-            self._orphans.forget(repository, tips)
+            self._consistency.forget(repository, tips)
             processed = filter(self._is_processed, tips)
-            for branch, why in self._orphans.unplanned(repository, tips, processed).items():
+            for branch, why in self._consistency.unplanned(repository, tips, processed).items():
                 self._site.plan_requests.request_plan(
                     repository, f"refs/heads/{branch}", why="reconciler"
                 )
@@ -62,7 +62,7 @@ class Reconciler:
         """Branches with statuses that the forge did not accept; some in each round."""
         return [
             f"planned {repository} {branch}: the forge did not accept a status"
-            for repository, branch in self._orphans.replan_failed_statuses(20)
+            for repository, branch in self._consistency.replan_failed_statuses(20)
         ]
 
     def _is_processed(self, branch: str) -> bool:
@@ -82,16 +82,16 @@ class Reconciler:
 
     def _jobs(self) -> list[str]:
         repairs = []
-        for job_id, why in self._orphans.jobs().items():
-            self._orphans.enqueue("job", job_id)
+        for job_id, why in self._consistency.jobs().items():
+            self._consistency.enqueue("job", job_id)
             repairs.append(f"queued job {job_id[:12]} again: {why}")
-        for repository, branch in self._orphans.requests():
-            self._orphans.enqueue("plan", json.dumps([repository, branch]))
+        for repository, branch in self._consistency.requests():
+            self._consistency.enqueue("plan", json.dumps([repository, branch]))
             repairs.append(f"queued the plan of {repository} {branch} again: it was in no queue")
         return repairs
 
     def forever(self, stopped: Callable[[float], bool]) -> None:
-        """Run a round now and every ``reconcile.every`` seconds; orphans are repaired more often.
+        """Run a round now and every ``reconcile.every`` seconds; queues are checked more often.
 
         :param stopped: waits for so many seconds; True when the loop is to end.
         """
@@ -99,7 +99,7 @@ class Reconciler:
             began = time.monotonic()
             for line in self.round():
                 log.warning("%s", line)
-            # Orphans cost the forge nothing.
+            # This check costs the forge nothing.
             left = max(0.0, self._site.settings.reconcile.every - (time.monotonic() - began))
             while left > 0:
                 if stopped(min(10.0, left)):

@@ -1,4 +1,4 @@
-"""``tea-runner reconcile``: a process that finds missed pushes and orphaned jobs."""
+"""``tea-runner reconcile``: a process that finds missed pushes and lost jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.reconciler import Reconciler
 @click.option("--once", is_flag=True, help="Check once, then stop.")
 @click.pass_obj
 def command(context: Context, once: bool) -> None:
-    """Find missed pushes and orphaned jobs, and repair them.
+    """Find missed pushes and lost jobs, and repair them.
 
     Compares the forge with the plans at the start and every minute (reconcile.every).
     """

@@ -44,7 +44,7 @@ GROUPS = {
         "serve": "Start the receiver of webhooks and the pages.",
         "planner": "Start a planner on this host.",
         "worker": "Start a worker on this host.",
-        "reconcile": "Find missed pushes and orphaned jobs, and repair them.",
+        "reconcile": "Find missed pushes and lost jobs, and repair them.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",
     },
 }

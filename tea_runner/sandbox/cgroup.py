@@ -126,7 +126,7 @@ class Cgroups:
         own = Path("/proc/self/cgroup").read_text("ascii")
         for new in (_version_2(limits, self._mount, own), _version_1(limits, self._mount, own)):
             if new is not None:
-                _remove_orphans(new[0])
+                _remove_cgroups_of_dead_workers(new[0])
                 return self._make(*new)
         return None
 
@@ -160,7 +160,7 @@ def _remove(groups: list[tuple[Limits, Cgroup]]) -> None:
         groups.pop()[1].remove()
 
 
-def _remove_orphans(parent: Path) -> None:
+def _remove_cgroups_of_dead_workers(parent: Path) -> None:
     """Remove the cgroups of workers that have died."""
     for directory in parent.glob("tea-*"):
         match = _NAME.fullmatch(directory.name)

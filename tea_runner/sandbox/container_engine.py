@@ -3,7 +3,7 @@
 A container is run with ``create``, ``start``, ``wait``, ``inspect`` and ``rm``, not with ``run --rm``:
 through Podman's Docker-compatible socket that one may exit with 0 (podman#18889), and killing its client
 leaves the container running.  Each container has a label that names the worker's process, so that
-:meth:`ContainerEngine.remove_orphans` finds the containers of workers that died.
+:meth:`ContainerEngine.remove_containers_of_dead_workers` finds the containers of workers that died.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class ContainerEngine:
         )
         return outcome(end, int(state.get("ExitCode", 1)), exceeded, began=began, oom=oom)
 
-    def remove_orphans(self) -> tuple[str, ...]:
+    def remove_containers_of_dead_workers(self) -> tuple[str, ...]:
         """Remove the containers of this machine's workers that have died; returns their names."""
         listed = self._client("ps", "--all", "--quiet", "--filter", f"label={_LABEL}").split()
         removed = []

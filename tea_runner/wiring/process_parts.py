@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
-    from tea_runner.broker.orphans import OrphanScanner
+    from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
@@ -148,11 +148,11 @@ class Site(DatasetSite, SandboxSite):
         return SuperdatasetStore(self.redis, self.plan_requests)
 
     @cached_property
-    def orphans(self) -> OrphanScanner:
+    def consistency(self) -> QueueConsistency:
         """Scanner for what was lost in Redis."""
-        from tea_runner.broker.orphans import OrphanScanner
+        from tea_runner.broker.queue_consistency import QueueConsistency
 
-        return OrphanScanner(self.redis, self.queues)
+        return QueueConsistency(self.redis, self.queues)
 
     @cached_property
     def runs(self) -> RunStore:

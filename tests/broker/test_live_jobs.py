@@ -47,17 +47,17 @@ def look(site: Site) -> None:
     """What pages and a round of the reconciler read of jobs and plans."""
     site.fleet()
     site.jobs.waiting()
-    site.orphans.jobs()
-    site.orphans.requests()
-    site.orphans.unplanned(REPOSITORY, {"main": TIP}, ["main"])
-    site.orphans.forget(REPOSITORY, {"main": TIP})
+    site.consistency.jobs()
+    site.consistency.requests()
+    site.consistency.unplanned(REPOSITORY, {"main": TIP}, ["main"])
+    site.consistency.forget(REPOSITORY, {"main": TIP})
 
 
 def test_the_cost_of_a_look_does_not_grow_with_jobs_that_have_ended(site: Site) -> None:
     """The same commands after 300 more jobs, and no scan of the key space."""
     site.jobs.enqueue(make_job(1))
     begin(site, make_job(2))
-    site.orphans.jobs()
+    site.consistency.jobs()
     plan_to_end(site, REPOSITORY, TIP)
     before = commands(site, lambda: look(site))
 
@@ -107,7 +107,7 @@ def test_jobs_from_before_the_set_existed_are_found(site: Site, lost: str) -> No
     assert not site.redis.exists(keys.live_jobs()), "a page writes nothing"
     assert [ended.id] == site.jobs.ids_starting_with(ended.id[:8])
 
-    assert {} == site.orphans.jobs()
+    assert {} == site.consistency.jobs()
     assert {job.id} == members(site)
     assert [job.id] == list(site.jobs.live())
     assert [ended.id] == site.jobs.ids_starting_with(ended.id[:8])
@@ -116,15 +116,15 @@ def test_jobs_from_before_the_set_existed_are_found(site: Site, lost: str) -> No
 
 def test_a_job_that_an_earlier_version_enqueued_beside_is_found(site: Site) -> None:
     """During an upgrade: the set is complete, and a planner that has no set enqueues a job."""
-    site.orphans.jobs()
+    site.consistency.jobs()
     job = make_job()
     site.jobs.enqueue(job)
     site.redis.srem(keys.live_jobs(), job.id)
     site.redis.delete(keys.rq_queue("tea-job"))
-    assert {} == site.orphans.jobs()
+    assert {} == site.consistency.jobs()
 
-    assert {} == site.orphans.unplanned(REPOSITORY, {"main": TIP}, ["main"])
-    assert {job.id: "it was in no queue"} == site.orphans.jobs()
+    assert {} == site.consistency.unplanned(REPOSITORY, {"main": TIP}, ["main"])
+    assert {job.id: "it was in no queue"} == site.consistency.jobs()
 
 
 def test_a_job_whose_hash_is_lost_leaves_the_set(site: Site) -> None:
@@ -132,7 +132,7 @@ def test_a_job_whose_hash_is_lost_leaves_the_set(site: Site) -> None:
     site.jobs.enqueue(make_job())
     site.redis.delete(keys.job(make_job().id))
     assert {} == site.jobs.live()
-    assert {} == site.orphans.jobs()
+    assert {} == site.consistency.jobs()
     assert set() == members(site)
 
 
@@ -140,7 +140,7 @@ def test_a_restored_copy_is_complete_in_itself(site: Site) -> None:
     """Jobs and set are of one moment; jobs that were lost since are lost in both."""
     job = make_job()
     site.jobs.enqueue(job)
-    site.orphans.jobs()
+    site.consistency.jobs()
     copy = {name: site.redis.dump(name) for name in site.redis.keys("*")}
     site.jobs.finish(begin(site, job), "done")
     site.redis.flushall()

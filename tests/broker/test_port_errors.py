@@ -20,7 +20,7 @@ from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.live_jobs import JobIndex
-from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
@@ -114,8 +114,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "exclusive": (),
         },
     ),
-    OrphanScanner: (
-        lambda connection: OrphanScanner(connection, Queues(connection)),
+    QueueConsistency: (
+        lambda connection: QueueConsistency(connection, Queues(connection)),
         {
             "jobs": (),
             "requests": (),

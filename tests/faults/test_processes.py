@@ -13,7 +13,7 @@ import pytest
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
-from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import Queues
@@ -164,7 +164,7 @@ def test_a_job_that_kills_its_workers_is_parked(tmp_path: Path, world: World) ->
     (name,) = world.redis.scan_iter(keys.failure("*", "*"))
     assert b"its worker died 3 times in a row" in (world.redis.get(name) or b"")
     assert 4 <= world.roles["worker"].starts
-    assert {} == OrphanScanner(world.redis, Queues(world.redis)).jobs()
+    assert {} == QueueConsistency(world.redis, Queues(world.redis)).jobs()
 
 
 @pytest.mark.parametrize("how", ["hangs", "is gone", "is full"])

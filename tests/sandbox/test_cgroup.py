@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _remove_orphans, _version_2
+from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _remove_cgroups_of_dead_workers, _version_2
 from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
@@ -162,5 +162,5 @@ def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
     alive, dead, other = f"tea-{os.getpid()}-0", "tea-999999999-3", "tea-time"
     for name in (alive, dead, other):
         (tmp_path / name).mkdir()
-    _remove_orphans(tmp_path)
+    _remove_cgroups_of_dead_workers(tmp_path)
     assert {alive, other} == {path.name for path in tmp_path.iterdir()}

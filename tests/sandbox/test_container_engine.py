@@ -89,7 +89,7 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
             "true",
         )
     try:
-        assert {"dead", "used-again"} == set(engine.remove_orphans())
+        assert {"dead", "used-again"} == set(engine.remove_containers_of_dead_workers())
     finally:
         for name in labels:
             engine._remove(name)

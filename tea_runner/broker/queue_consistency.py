@@ -1,4 +1,4 @@
-"""Orphans in Redis: live jobs and plan requests in no queue, and branches that were not planned.
+"""Consistency of queues: live jobs and plan requests in no queue, and branches that were not planned.
 
 Workers die between two commands, Redis is restored from an old copy, single keys are lost.  Each method
 finds one kind of contradiction.  It costs commands for live jobs, waiting plan requests and the
@@ -21,7 +21,7 @@ from tea_runner.broker.rq_queues import Queues
 
 
 @raises_queue_error
-class OrphanScanner:
+class QueueConsistency:
     """Finds what was lost.  Every method raises QueueError when Redis does not answer."""
 
     def __init__(self, connection: redis.Redis, queues: Queues) -> None:
@@ -78,7 +78,7 @@ class OrphanScanner:
         ]
 
     def enqueue(self, kind: str, argument: str) -> None:
-        """Put an orphan into its queue again."""
+        """Put a lost job or request into its queue again."""
         self._queues.enqueue(kind, argument)
 
     def unplanned(

@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
-from tea_runner.broker.orphans import OrphanScanner
+from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer, check_policy
 from tea_runner.core.errors import QueueError
 from tea_runner.host import process
@@ -23,9 +23,9 @@ TIP = "1" * 40
 
 
 @pytest.fixture
-def lost(site: Site) -> OrphanScanner:
+def lost(site: Site) -> QueueConsistency:
     """Looks at the site's Redis."""
-    return OrphanScanner(site.redis, site.queues)
+    return QueueConsistency(site.redis, site.queues)
 
 
 def empty(site: Site, queue: str) -> None:
@@ -33,7 +33,7 @@ def empty(site: Site, queue: str) -> None:
     site.redis.delete(f"rq:queue:tea-{queue}")
 
 
-def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanScanner) -> None:
+def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: QueueConsistency) -> None:
     """Waiting in the queue, then claimed: nothing to mend."""
     job = make_job()
     site.jobs.enqueue(job)
@@ -44,7 +44,7 @@ def test_a_job_in_a_queue_or_with_a_worker_is_not_lost(site: Site, lost: OrphanS
     assert {} == lost.jobs()
 
 
-def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
+def test_a_job_in_no_queue_is_found(site: Site, lost: QueueConsistency) -> None:
     """Its worker died between taking it from the queue and claiming it."""
     job = make_job()
     site.jobs.enqueue(job)
@@ -55,7 +55,7 @@ def test_a_job_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
     assert {} == lost.jobs()
 
 
-def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) -> None:
+def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: QueueConsistency) -> None:
     """Its lease ran out."""
     job = make_job()
     site.jobs.enqueue(job)
@@ -66,7 +66,7 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: OrphanScanner) 
     assert {job.id: "its worker is silent"} == lost.jobs()
 
 
-def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanScanner) -> None:
+def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: QueueConsistency) -> None:
     """Nobody may claim it before its time, and nobody queues it."""
     job = make_job()
     site.jobs.enqueue(job)
@@ -84,7 +84,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: OrphanS
     assert (2, True) == (again.attempt, again.doubtful)
 
 
-def test_a_plan_request_in_no_queue_is_found(site: Site, lost: OrphanScanner) -> None:
+def test_a_plan_request_in_no_queue_is_found(site: Site, lost: QueueConsistency) -> None:
     """The mark is there, the piece of work is not."""
     site.plan_requests.request_plan(REPOSITORY, "refs/heads/main", why="push")
     assert [] == lost.requests()
@@ -96,7 +96,7 @@ def test_a_plan_request_in_no_queue_is_found(site: Site, lost: OrphanScanner) ->
 
 
 def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(
-    site: Site, lost: OrphanScanner
+    site: Site, lost: QueueConsistency
 ) -> None:
     """Even when the worker dies before it can queue it."""
     job = make_job()
@@ -109,7 +109,7 @@ def test_the_end_of_the_last_job_keeps_a_plan_request_by_itself(
     assert [(REPOSITORY, "main")] == lost.requests()
 
 
-def test_a_planned_tip_is_left_alone(site: Site, lost: OrphanScanner) -> None:
+def test_a_planned_tip_is_left_alone(site: Site, lost: QueueConsistency) -> None:
     """Another tip, a planner that died, and a job that Redis forgot are reasons to plan."""
     tips = {"main": TIP}
     assert {"main": f"{TIP[:12]} was not planned"} == lost.unplanned(REPOSITORY, tips, ["main"])
@@ -127,13 +127,13 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: OrphanScanner) -> None:
     assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
 
-def unplanned(lost: OrphanScanner, annex: str) -> dict[str, str]:
+def unplanned(lost: QueueConsistency, annex: str) -> dict[str, str]:
     """Whether main is to be planned, while git-annex is there."""
     return lost.unplanned(REPOSITORY, {"main": TIP, "git-annex": annex}, ["main"])
 
 
 def test_a_branch_without_content_is_planned_when_git_annex_moves(
-    site: Site, lost: OrphanScanner
+    site: Site, lost: QueueConsistency
 ) -> None:
     """And when what was missing is forgotten, because content may come without a word."""
     site.jobs.record_missing(make_job(), "a", "1 of 1 files have no content")
@@ -150,7 +150,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
     assert {"main": "content that was missing may have come by now"} == later
 
 
-def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanScanner) -> None:
+def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: QueueConsistency) -> None:
     """Once each: what fails again is noted again."""
     plan_to_end(site, REPOSITORY, TIP, statuses_accepted=False)
 
@@ -162,7 +162,7 @@ def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: OrphanS
 
 def test_a_redis_that_is_away_is_an_error_that_is_known(site: Site) -> None:
     """The reconciler says so and goes on."""
-    away = OrphanScanner(connect("unix:///nonexistent/redis.sock"), site.queues)
+    away = QueueConsistency(connect("unix:///nonexistent/redis.sock"), site.queues)
 
     with pytest.raises(QueueError, match="Redis does not answer"):
         away.jobs()
