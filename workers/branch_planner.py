@@ -15,7 +15,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
-from tea_runner.flow.advance_result import AdvanceResult
+from tea_runner.flow.branch_progress import BranchProgress
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
@@ -72,7 +72,7 @@ class BranchPlanner:
         repository, branch = json.loads(argument)
         self.plan(str(repository), str(branch))
 
-    def plan(self, repository: str, branch: str) -> AdvanceResult | None:
+    def plan(self, repository: str, branch: str) -> BranchProgress | None:
         """Plan a branch; outside errors are retried, then left to the reconciler.
 
         :returns: None when another planner has the branch, when it is not planned here, or on failure.
@@ -87,7 +87,7 @@ class BranchPlanner:
                 dataset.evict_unused()
         return result
 
-    def _lock_and_plan(self, repository: str, branch: str) -> AdvanceResult | None:
+    def _lock_and_plan(self, repository: str, branch: str) -> BranchProgress | None:
         with self._site.plan_requests.lock(repository, branch) as token:
             if not token:
                 # The other planner may have read the branch before its latest push.
@@ -117,7 +117,9 @@ class BranchPlanner:
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)
         )
 
-    def _advance(self, name: str, branch: str, token: str, *, pushed: bool) -> AdvanceResult | None:
+    def _advance(
+        self, name: str, branch: str, token: str, *, pushed: bool
+    ) -> BranchProgress | None:
         """Plan the branch once.
 
         :param token: of the lock on the branch.
@@ -160,7 +162,7 @@ class BranchPlanner:
             result.commit,
             token,
             missing_at=result.missing_at,
-            statuses_accepted=accepted,
+            commit_statuses_accepted=accepted,
             waits_for_jobs=any(progress.jobs for progress in result.pipelines.values()),
         ):
             plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")

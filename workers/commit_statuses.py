@@ -11,15 +11,15 @@ from collections.abc import Mapping
 
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
-from tea_runner.flow.advance_result import AdvanceResult
-from tea_runner.ports import StatusState
+from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
 
 #: State and description of a status.
-Row = tuple[StatusState, str]
+Row = tuple[CommitStatusState, str]
 
 
 class CommitStatuses:
@@ -30,7 +30,7 @@ class CommitStatuses:
         self._runs = site.runs
         self._context = site.settings.status.context
 
-    def post(self, run: Run, result: AdvanceResult) -> bool:
+    def post(self, run: Run, result: BranchProgress) -> bool:
         """Post statuses of the pushed commit, of results commits and of the branch's tip.
 
         :param run: as it was saved, with facts of earlier plans.
@@ -56,7 +56,7 @@ class CommitStatuses:
                 accepted &= self._post(repository, commit, context, row, target, posted)
         return accepted
 
-    def _rows(self, result: AdvanceResult, run: Run) -> dict[str, Row]:
+    def _rows(self, result: BranchProgress, run: Run) -> dict[str, Row]:
         """Contexts of the pipelines and of the spec, to state and description."""
         counts = {p.name: p.counts for p in run.pipelines}
         details = {p.name: p.detail for p in run.pipelines if p.state == "settled"}
@@ -64,26 +64,26 @@ class CommitStatuses:
         for progress in result.pipelines.values():
             numbers = counts.get(progress.pipeline, progress.counts)
             detail = progress.detail or details.get(progress.pipeline, "")
-            text = summary_line.status(progress.state, numbers, detail)
+            text = summary_line.description(progress.state, numbers, detail)
             rows[f"{self._context}/{progress.pipeline}"] = (
                 summary_line.FORGE_STATES[progress.state],
                 text,
             )
         if result.problems:
-            text = summary_line.status("blocked", {}, result.problems[0])
+            text = summary_line.description("blocked", {}, result.problems[0])
             rows[f"{self._context}/spec"] = ("error", text)
         return rows
 
     def post_error(self, repository: str, commit: str, error: str) -> None:
         """Post why the branch of a commit could not be planned."""
-        text = summary_line.status("blocked", {}, error)
+        text = summary_line.description("blocked", {}, error)
         posted = self._posted(repository, commit) or {}
         context = f"{self._context}/plan"
         target = self._site.settings.web_url
         if context not in posted:
             # Noted before it is posted: the forge's answer may be lost, and a status that is not
             # noted is never taken back.
-            self._runs.note_status(repository, commit, context, "")
+            self._runs.note_commit_status(repository, commit, context, "")
         self._post(repository, commit, context, ("error", text), target, posted)
 
     def _posted(self, repository: str, commit: str) -> Mapping[str, str] | None:
@@ -91,11 +91,11 @@ class CommitStatuses:
 
         ``success`` without a description where only the forge has it: its description may be older.
         """
-        posted = self._runs.statuses(repository, commit)
+        posted = self._runs.commit_statuses(repository, commit)
         if posted:
             return posted
         try:
-            found = self._site.forge.statuses(repository, commit)
+            found = self._site.forge.commit_statuses(repository, commit)
         except ForgeError as error:
             log.warning(
                 "commit statuses were not read: %s",
@@ -103,7 +103,7 @@ class CommitStatuses:
                 extra={"repository": repository, "commit": commit},
             )
             # The bot may have the right to post statuses and not the right to read them.
-            return {} if 400 <= error.status < 500 else None
+            return {} if 400 <= error.response_status < 500 else None
         return {
             context: state if state == "success" else f"{state} {text}"
             for context, (state, text) in found.items()
@@ -127,7 +127,7 @@ class CommitStatuses:
             return True
         try:
             if posted.get(context) != state:
-                self._site.forge.set_status(
+                self._site.forge.set_commit_status(
                     repository, commit, state, description=text, context=context, target_url=target
                 )
         except TeaError as error:
@@ -137,5 +137,5 @@ class CommitStatuses:
                 extra={"repository": repository, "commit": commit},
             )
             return False
-        self._runs.note_status(repository, commit, context, wanted)
+        self._runs.note_commit_status(repository, commit, context, wanted)
         return True

@@ -1,7 +1,7 @@
 """Reconciler: requests plans of branches that were not planned, and queues lost jobs again.
 
 Deliveries of webhooks get lost, Redis may be flushed, workers die.  Each round compares the refs of
-every watched repository (one request each) with what was planned, and checks the queues against the jobs in Redis.
+every watched repository (one request each) with what was planned, and the jobs in Redis with the queues.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Reconciler:
         """Branches with statuses that the forge did not accept; some in each round."""
         return [
             f"planned {repository} {branch}: the forge did not accept a status"
-            for repository, branch in self._consistency.replan_failed_statuses(20)
+            for repository, branch in self._consistency.replan_failed_commit_statuses(20)
         ]
 
     def _is_processed(self, branch: str) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.parse_commit import Commit
-from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
+from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
 
 #: Datums of one pipeline that a run lists; its counts are of all.
 _LISTED = 500
@@ -14,7 +14,7 @@ _LISTED = 500
 _ORDER = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
 
 
-def summarize_run(repository: str, branch: str, pushed: Commit, result: AdvanceResult) -> Run:
+def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchProgress) -> Run:
     """The run of one push.
 
     :param pushed: the commit at the branch's tip when it was planned.

@@ -164,7 +164,7 @@ return ended
 # KEYS: failed statuses, plan requests   ARGV: most branches, reason
 # Takes some branches and requests a plan of each; returns two lists: all of them, and those that had no
 # plan request, which must be queued.
-REPLAN_FAILED_STATUSES = """
+REPLAN_FAILED_COMMIT_STATUSES = """
 local branches = redis.call('SPOP', KEYS[1], ARGV[1])
 local new = {}
 for _, branch in ipairs(branches) do

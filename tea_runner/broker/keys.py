@@ -169,7 +169,7 @@ def missing_content() -> str:
 
 
 @_family("set", "plan_requests")
-def failed_statuses() -> str:
+def failed_commit_statuses() -> str:
     """Branches (:func:`branch_id`) with commit statuses that the forge did not accept."""
     return "failed-statuses"
 
@@ -253,7 +253,7 @@ def repositories() -> str:
 
 
 @_family("hash", "run_store", _SHOWN)
-def statuses(repository: str, commit: str) -> str:
+def commit_statuses(repository: str, commit: str) -> str:
     """Contexts to state and description of the statuses that the forge accepted for a commit."""
     return f"status:{repository}:{commit}"
 

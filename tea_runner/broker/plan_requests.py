@@ -63,14 +63,14 @@ class PlanRequestStore:
         token: str,
         *,
         missing_at: Collection[str] = (),
-        statuses_accepted: bool = True,
+        commit_statuses_accepted: bool = True,
         waits_for_jobs: bool = False,
     ) -> bool:
         """Mark a branch as planned: nothing more can be done now for this commit at its tip.
 
         :param token: of :meth:`lock`.
         :param missing_at: tips of ``git-annex`` at which content was missing.
-        :param statuses_accepted: False when the forge declined a status, which is posted again later.
+        :param commit_statuses_accepted: False when the forge declined a status, which is posted again later.
         :param waits_for_jobs: whether the branch is subscribed to jobs.
         :returns: False, and nothing is marked, when the lock was lost, or Redis lost the jobs.
         """
@@ -83,7 +83,7 @@ class PlanRequestStore:
                 keys.plan_requests(),
                 keys.pending(name),
                 keys.missing_content(),
-                keys.failed_statuses(),
+                keys.failed_commit_statuses(),
             ],
             args=[
                 token,
@@ -91,7 +91,7 @@ class PlanRequestStore:
                 branch,
                 name,
                 tips,
-                int(not statuses_accepted),
+                int(not commit_statuses_accepted),
                 int(waits_for_jobs),
             ],
         )

@@ -15,7 +15,7 @@ import redis
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.job_scripts import REPLAN_FAILED_STATUSES
+from tea_runner.broker.job_scripts import REPLAN_FAILED_COMMIT_STATUSES
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
 
@@ -28,7 +28,7 @@ class QueueConsistency:
         self._redis = connection
         self._queues = queues
         self._index = JobIndex(connection)
-        self._replan = connection.register_script(REPLAN_FAILED_STATUSES)
+        self._replan = connection.register_script(REPLAN_FAILED_COMMIT_STATUSES)
 
     def jobs(self) -> dict[str, str]:
         """Ids of jobs that no worker has and no queue holds although they are due, with the reason."""
@@ -126,13 +126,13 @@ class QueueConsistency:
                 return "content that was missing may have come by now"
         return ""
 
-    def replan_failed_statuses(self, number: int) -> list[tuple[str, str]]:
+    def replan_failed_commit_statuses(self, number: int) -> list[tuple[str, str]]:
         """Request plans of some branches with statuses that the forge did not accept.
 
         :returns: (repository, branch) of each.
         """
         answer: Any = self._replan(
-            keys=[keys.failed_statuses(), keys.plan_requests()], args=[number, "reconciler"]
+            keys=[keys.failed_commit_statuses(), keys.plan_requests()], args=[number, "reconciler"]
         )
         branches, new = answer
         for branch in new:

@@ -103,19 +103,19 @@ class RunStore:
                     return whole
         raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
 
-    def statuses(self, repository: str, commit: str) -> dict[str, str]:
+    def commit_statuses(self, repository: str, commit: str) -> dict[str, str]:
         """Contexts of the statuses that the forge accepted for a commit, to state and description."""
-        found: Any = self._redis.hgetall(keys.statuses(repository, commit))
+        found: Any = self._redis.hgetall(keys.commit_statuses(repository, commit))
         return {
             k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in found.items()
         }
 
-    def note_status(self, repository: str, commit: str, context: str, text: str) -> None:
+    def note_commit_status(self, repository: str, commit: str, context: str, text: str) -> None:
         """Remember a status that the forge accepted; after that, so that it is not lost between."""
-        name = keys.statuses(repository, commit)
+        name = keys.commit_statuses(repository, commit)
         pipe = self._redis.pipeline(transaction=True)
         pipe.hset(name, context, text)
-        pipe.expire(name, keys.statuses.ttl)
+        pipe.expire(name, keys.commit_statuses.ttl)
         pipe.execute()
 
 

@@ -178,7 +178,7 @@ class Demo:
                 if run is not None:
                     status.update(
                         "; ".join(
-                            f"{p.name}: {summary_line.status(p.state, p.counts, p.detail)}"
+                            f"{p.name}: {summary_line.description(p.state, p.counts, p.detail)}"
                             for p in run.pipelines
                         )
                     )

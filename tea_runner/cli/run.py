@@ -14,7 +14,7 @@ from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
-from tea_runner.flow.advance_result import AdvanceResult
+from tea_runner.flow.branch_progress import BranchProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present import summary_line
@@ -157,7 +157,7 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
     return words, tuple(dict.fromkeys(concerned))
 
 
-def _report(context: Context, advance: AdvanceResult) -> int:
+def _report(context: Context, advance: BranchProgress) -> int:
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [
@@ -174,7 +174,7 @@ def _report(context: Context, advance: AdvanceResult) -> int:
         return 1 if failed else 0
     for progress in advance.pipelines.values():
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
-        text = summary_line.status(progress.state, progress.counts, progress.detail)
+        text = summary_line.description(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
             # The next step is at the end; only the line on a forge must be short.
             text = " ".join(progress.detail.split())

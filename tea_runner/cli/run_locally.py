@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.planning.job import Job
-from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
+from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from workers.job_runner import JobRunner
 from workers.job_worker import worker_dependencies
@@ -26,7 +26,7 @@ def run_locally(
     workers: int,
     requests: LocalRecomputeRequests | None = None,
     check: Callable[[], None] = lambda: None,
-) -> AdvanceResult:
+) -> BranchProgress:
     """Plan, run jobs and publish until nothing is left to do.
 
     :param check: called before jobs run; raises an error when the plan is not allowed.

@@ -37,7 +37,7 @@ class TeaError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    http_status: ClassVar[int] = 500
+    http_status: int = 500
     failure_class: ClassVar[FailureClass] = "infra_error"
 
     def __init__(self, problem: str | None = None, *, hint: str = "") -> None:
@@ -159,12 +159,12 @@ class CommandError(OutsideError):
 class ForgeError(OutsideError):
     """The forge returned an error, or did not answer.
 
-    :param status: the HTTP status, 0 when there was no answer.
+    :param response_status: the HTTP status of its answer, 0 when there was none.
     """
 
-    def __init__(self, problem: str, status: int = 0, *, hint: str = "") -> None:
+    def __init__(self, problem: str, response_status: int = 0, *, hint: str = "") -> None:
         super().__init__(problem, hint=hint)
-        self.status = status
+        self.response_status = response_status
 
 
 class QueueError(OutsideError):

@@ -34,9 +34,9 @@ class DeliveryError(TeaError):
 
     failure_class = "refused"
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, http_status: int, message: str) -> None:
         super().__init__(message)
-        self.status = status
+        self.http_status = http_status
 
 
 @dataclass(frozen=True, kw_only=True)

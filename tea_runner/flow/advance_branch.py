@@ -16,7 +16,7 @@ from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow import compare_recomputed
-from tea_runner.flow.advance_result import AdvanceResult, PipelineProgress
+from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
 from tea_runner.flow.incremental import IncrementalPlanner
@@ -51,7 +51,7 @@ class BranchAdvancer:
     throughput: Callable[[str], Throughput | None] = lambda _: None
     recompute_requests: RecomputeRequests | None = None
 
-    def advance(self, branch: str) -> AdvanceResult | None:
+    def advance(self, branch: str) -> BranchProgress | None:
         """Bring a branch as near to "everything settled" as is possible now.
 
         :returns: None when there is no such branch (any more).
@@ -90,7 +90,7 @@ class _Advance:
         #: Keys whose recomputed result was compared and published.
         self._compared: set[str] = set()
 
-    def run(self) -> AdvanceResult | None:
+    def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
         for _ in range(_ROUNDS):
             commit = self._dataset.tip(self._branch)
@@ -118,7 +118,7 @@ class _Advance:
             self._requests.cancel_jobs_except(
                 {job for each in self._progress.values() for job in each.jobs}
             )
-        return AdvanceResult(
+        return BranchProgress(
             planned=planned,
             pipelines=self._progress,
             results=self._results,

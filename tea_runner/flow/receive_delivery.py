@@ -29,15 +29,15 @@ DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]
 class DeliveryAnswer:
     """The HTTP answer to a delivery: a status and an object for JSON."""
 
-    status: int
+    http_status: int
     #: For counting.
     outcome: DeliveryOutcome
     body: Mapping[str, str]
 
 
-def refuse(status: int, message: str) -> DeliveryAnswer:
+def refuse(http_status: int, message: str) -> DeliveryAnswer:
     """An answer with the reason, and nothing about this server."""
-    return DeliveryAnswer(status=status, outcome="refused", body={"error": message})
+    return DeliveryAnswer(http_status=http_status, outcome="refused", body={"error": message})
 
 
 def receive_delivery(
@@ -63,7 +63,7 @@ def receive_delivery(
     try:
         event = parse_delivery(headers.get(header.event, ""), body)
     except DeliveryError as error:
-        return refuse(error.status, error.message)
+        return refuse(error.http_status, error.message)
     if event.repository and not _is_allowed(
         hook, event.repository, event.repository_id, repositories
     ):
@@ -78,12 +78,12 @@ def receive_delivery(
         requests.request_plan(event.repository, event.ref, why=why)
     except QueueError:
         return DeliveryAnswer(
-            status=503,
+            http_status=503,
             outcome="failed",
             body={"error": "the queue cannot be reached; the push will be found later"},
         )
     return DeliveryAnswer(
-        status=202,
+        http_status=202,
         outcome="accepted",
         body={"status": "accepted", "repository": event.repository, "ref": event.ref},
     )
@@ -103,7 +103,7 @@ def _is_allowed(
 
 def _ignored(reason: str, *, is_test: bool = False) -> DeliveryAnswer:
     return DeliveryAnswer(
-        status=202,
+        http_status=202,
         outcome="tested" if is_test else "ignored",
         body={"status": "ignored", "reason": f"ignored: {reason}"},
     )

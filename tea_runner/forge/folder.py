@@ -20,7 +20,7 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.parse_delivery import reason_to_ignore
 from tea_runner.core.webhook import ListedWebhook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
-from tea_runner.ports import StatusState
+from tea_runner.ports import CommitStatusState
 
 _log = logging.getLogger(__name__)
 _MARK = "tea-runner post-receive"
@@ -73,11 +73,11 @@ class FolderForge:
         """None: git lists the refs of a local repository without a request."""
         return None
 
-    def set_status(
+    def set_commit_status(
         self,
         repository: str,
         commit: str,
-        state: StatusState,
+        state: CommitStatusState,
         *,
         description: str,
         context: str,
@@ -88,7 +88,7 @@ class FolderForge:
             "%s %s %s: %s: %s %s", repository, commit, context, state, description, target_url
         )
 
-    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
         """Empty: statuses are not stored."""
         return {}
 

@@ -18,7 +18,7 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.forge.link_header import next_page
-from tea_runner.ports import StatusState
+from tea_runner.ports import CommitStatusState
 
 _CONNECT = 3.0
 _TRIES = 4
@@ -143,11 +143,11 @@ class GiteaForge:
                 )
         return bytes(data)
 
-    def set_status(
+    def set_commit_status(
         self,
         repository: str,
         commit: str,
-        state: StatusState,
+        state: CommitStatusState,
         *,
         description: str,
         context: str,
@@ -163,7 +163,7 @@ class GiteaForge:
         }
         self._ask("POST", f"/repos/{_path(repository)}/statuses/{commit}", status)
 
-    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """Context to the latest (state, description) of a commit's statuses; not tried again."""
         path = f"/repos/{_path(repository)}/commits/{commit}/status"
         combined = self._ask("GET", path, tries=1).json()
@@ -209,7 +209,7 @@ class GiteaForge:
             self.version()
             self.whoami()
         except ForgeError as error:
-            token = error.status in (401, 403)
+            token = error.response_status in (401, 403)
             look = "; check forge.token_file, and that the token may read:user" if token else ""
             return [f"{error.message}{look}"]
         return []

@@ -16,11 +16,12 @@ from tea_runner.ports.dataset import (
     Subdatasets,
     TreeStore,
 )
-from tea_runner.ports.forge import Forge, StatusState
+from tea_runner.ports.forge import CommitStatusState, Forge
 from tea_runner.ports.queue import JobQueue, MissingContent, PlanRequests, RecomputeRequests
 
 __all__ = [
     "CommitFacts",
+    "CommitStatusState",
     "Dataset",
     "Forge",
     "JobQueue",
@@ -29,7 +30,6 @@ __all__ = [
     "PlanRequests",
     "RecomputeRequests",
     "RefUpdate",
-    "StatusState",
     "Subdataset",
     "Subdatasets",
     "TreeStore",

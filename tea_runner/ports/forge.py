@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from tea_runner.core.webhook import ListedWebhook
 
 #: Gitea's states of a commit status.
-StatusState = Literal["pending", "success", "error", "failure", "warning"]
+CommitStatusState = Literal["pending", "success", "error", "failure", "warning"]
 
 
 class Forge(Protocol):
@@ -54,11 +54,11 @@ class Forge(Protocol):
         """
         ...
 
-    def set_status(
+    def set_commit_status(
         self,
         repository: str,
         commit: str,
-        state: StatusState,
+        state: CommitStatusState,
         *,
         description: str,
         context: str,
@@ -70,7 +70,7 @@ class Forge(Protocol):
         """
         ...
 
-    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """Context to the latest (state, description) of a commit.
 
         :raises ForgeError: when the forge declines or does not answer.

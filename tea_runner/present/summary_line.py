@@ -36,7 +36,7 @@ def counts(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in merged.items()) or "no datums"
 
 
-def status(state: str, numbers: Mapping[str, int], detail: str = "") -> str:
+def description(state: str, numbers: Mapping[str, int], detail: str = "") -> str:
     """Description of a commit status, at most 140 characters."""
     if state == "waiting":
         text = f"waits for {detail}"

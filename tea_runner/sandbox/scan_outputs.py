@@ -26,7 +26,7 @@ _MAX_REFUSALS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScanResult:
+class ScannedOutputs:
     """What a scan entry."""
 
     #: Sorted by path.
@@ -60,7 +60,7 @@ def scan_outputs(
     limits: OutputLimits = DEFAULT_LIMITS,
     pfs: str = "",
     out_at: str = "",
-) -> ScanResult:
+) -> ScannedOutputs:
     """Scan all that is below *out*.
 
     :param home: the path in the dataset where the outputs go.
@@ -104,7 +104,7 @@ def scan_outputs(
         # Empty directories are not stored, but their names end up in copies of the tree.
         names = [WrittenFile(path=path) for path in empty]
         refused += refusals([*outputs, *names], home=home, rules=rules)
-    return ScanResult(
+    return ScannedOutputs(
         outputs=tuple(outputs),
         empty=empty,
         refused=tuple(dict.fromkeys(refused[:_MAX_REFUSALS])),

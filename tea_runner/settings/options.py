@@ -234,7 +234,7 @@ class ReconcileOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatusOptions:
+class CommitStatusOptions:
     """Commit statuses on the forge."""
 
     context: str = option("tea-runner", "Context (name) of commit statuses.")
@@ -349,5 +349,5 @@ class Options:
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
-    status: StatusOptions = field(default_factory=StatusOptions)
+    status: CommitStatusOptions = field(default_factory=CommitStatusOptions)
     bot: BotOptions = field(default_factory=BotOptions)

@@ -32,12 +32,12 @@ def webhooks_blueprint(parts: WebDependencies) -> Blueprint:
         _log.info(
             "delivery %s: %d %s",
             answer.outcome,
-            answer.status,
+            answer.http_status,
             dict(answer.body),
             extra=_log_fields(forge),
         )
         response = jsonify(dict(answer.body))
-        response.status_code = answer.status
+        response.status_code = answer.http_status
         return response
 
     routes.add_url_rule(
@@ -70,7 +70,7 @@ def _judge(
     except TeaError as error:
         _log.error("%s", error.message)
         return DeliveryAnswer(
-            status=503, outcome="failed", body={"error": "the hooks cannot be read"}
+            http_status=503, outcome="failed", body={"error": "the hooks cannot be read"}
         )
     if hook is None or hook.forge != forge:
         return refuse(404, "no such hook")

@@ -39,7 +39,7 @@ def read_body(
         return _read(request, int(length))
     if not large_bodies.acquire(blocking=False):
         return DeliveryAnswer(
-            status=503,
+            http_status=503,
             outcome="failed",
             body={"error": "too many large deliveries at once; the push will be found later"},
         )

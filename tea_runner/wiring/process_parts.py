@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
-    from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.plan_requests import PlanRequestStore
+    from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.rq_consumer import QueueConsumer

@@ -64,13 +64,13 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
     site.jobs.enqueue(jobs[1])
     site.jobs.record_missing(jobs[2], "a", "no content")
     site.plan_requests.request_plan(REPOSITORY, "refs/heads/main", why="push")
-    plan_to_end(site, REPOSITORY, "1" * 40, missing_at={"a"}, statuses_accepted=False)
+    plan_to_end(site, REPOSITORY, "1" * 40, missing_at={"a"}, commit_statuses_accepted=False)
     site.superdatasets.register("lab/super", "main", [REPOSITORY])
     site.superdatasets.announce(REPOSITORY, "main", "1" * 40)
     site.recompute_requests(REPOSITORY, "main").add(["edges"], "request")
     site.consistency.jobs()
     save(site, jobs)
-    site.runs.note_status(REPOSITORY, "1" * 40, "context", "success")
+    site.runs.note_commit_status(REPOSITORY, "1" * 40, "context", "success")
     site.throughputs.record(REPOSITORY, "edges", datums=1, seconds=1.0)
     site.delivery_counts.count("accepted")
     site.delivery_counts.send()
@@ -84,7 +84,7 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
         assert expected.shape.replace("sorted set", "zset") == site.redis.type(raw).decode(), name
         ttl = site.redis.ttl(raw)
         assert (ttl == -1) if expected.ttl == keys.NO_EXPIRY else (0 < ttl <= expected.ttl), name
-    assert {"job", "live_jobs", "pending", "plan_requests", "run", "statuses"} <= seen
+    assert {"job", "live_jobs", "pending", "plan_requests", "run", "commit_statuses"} <= seen
 
 
 def _family(name: str) -> str:

@@ -25,7 +25,7 @@ def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> No
         site.jobs.enqueue(make_job())
         site.redis.flushall()
         assert not site.plan_requests.complete(
-            REPOSITORY, "main", TIP, mine, statuses_accepted=False, waits_for_jobs=True
+            REPOSITORY, "main", TIP, mine, commit_statuses_accepted=False, waits_for_jobs=True
         )
     assert [] == site.redis.keys("*")
 

@@ -20,8 +20,8 @@ from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.live_jobs import JobIndex
-from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.rq_queues import Queues
@@ -121,7 +121,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "requests": (),
             "enqueue": ("job", "x"),
             "unplanned": (REPOSITORY, {"main": "1" * 40}, ["main"]),
-            "replan_failed_statuses": (1,),
+            "replan_failed_commit_statuses": (1,),
             "forget": (REPOSITORY, {}),
         },
     ),
@@ -135,8 +135,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "repositories": (),
             "run_of_job": (JOB.id,),
             "find": (RUN.id,),
-            "statuses": (REPOSITORY, "1" * 40),
-            "note_status": (REPOSITORY, "1" * 40, "context", "text"),
+            "commit_statuses": (REPOSITORY, "1" * 40),
+            "note_commit_status": (REPOSITORY, "1" * 40, "context", "text"),
         },
     ),
     LogReader: (

@@ -152,10 +152,10 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
 
 def test_branches_whose_statuses_failed_are_told_again(site: Site, lost: QueueConsistency) -> None:
     """Once each: what fails again is noted again."""
-    plan_to_end(site, REPOSITORY, TIP, statuses_accepted=False)
+    plan_to_end(site, REPOSITORY, TIP, commit_statuses_accepted=False)
 
-    assert [(REPOSITORY, "main")] == lost.replan_failed_statuses(10)
-    assert [] == lost.replan_failed_statuses(10)
+    assert [(REPOSITORY, "main")] == lost.replan_failed_commit_statuses(10)
+    assert [] == lost.replan_failed_commit_statuses(10)
     assert {json.dumps([REPOSITORY, "main"])} == site.queues.queued("plan")
     assert [] == lost.requests()
 

@@ -108,7 +108,7 @@ def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) ->
                 break
             except ForgeError as error:
                 # Gitea learns from a queue that the first push has come; Forgejo answers 500 till then.
-                early = error.status == 500 or "repository is empty" in error.message
+                early = error.response_status == 500 or "repository is empty" in error.message
                 if not early or time.monotonic() > until:
                     raise
                 time.sleep(0.2)

@@ -166,10 +166,10 @@ def test_a_number_stays_with_a_repository(side: Side) -> None:
 
 def _statuses(side: Side, commit: str) -> Mapping[str, tuple[str, str]]:
     try:
-        return side.forge.statuses(side.repository, commit)
+        return side.forge.commit_statuses(side.repository, commit)
     except ForgeError as error:
         # Forgejo reads from a queue that a first push has come.
-        if error.status != 500:
+        if error.response_status != 500:
             raise
         return {}
 
@@ -183,7 +183,7 @@ def test_the_latest_status_of_each_context_counts(side: Side) -> None:
         ("success", "1 done " + "x" * 400, "tea"),
         ("error", "no", "other"),
     ):
-        side.forge.set_status(
+        side.forge.set_commit_status(
             side.repository,
             tip,
             state,  # type: ignore[arg-type]
@@ -221,10 +221,10 @@ def test_a_forge_that_answers_has_no_problem(side: Side) -> None:
 CALLS: dict[str, Callable[[Forge, str], object]] = {
     "repository_id": lambda forge, name: forge.repository_id(name),
     "branches": lambda forge, name: forge.branches(name),
-    "set_status": lambda forge, name: forge.set_status(
+    "set_commit_status": lambda forge, name: forge.set_commit_status(
         name, "1" * 40, "error", description="", context="tea"
     ),
-    "statuses": lambda forge, name: forge.statuses(name, "1" * 40),
+    "commit_statuses": lambda forge, name: forge.commit_statuses(name, "1" * 40),
     "add_webhook": lambda forge, name: forge.add_webhook(
         name, url="http://127.0.0.1:1/", secret="s"
     ),
@@ -236,7 +236,7 @@ CALLS: dict[str, Callable[[Forge, str], object]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_an_unknown_repository_is_a_forge_error(side: Side, name: str) -> None:
     """Of every method that names one, where there is something to ask."""
-    if not side.serves and name in ("set_status", "statuses"):
+    if not side.serves and name in ("set_commit_status", "commit_statuses"):
         CALLS[name](side.forge, "nobody/none")
         return
     with pytest.raises(ForgeError):
@@ -252,7 +252,7 @@ def test_a_forge_that_is_gone_is_a_forge_error(side: Side, name: str) -> None:
     if name == "check":
         assert len(side.forge.check()) == 1
         return
-    if not side.serves and name in ("set_status", "statuses", "repositories"):
+    if not side.serves and name in ("set_commit_status", "commit_statuses", "repositories"):
         return  # A folder that is gone holds no repositories.
     call = CALLS.get(name, lambda forge, _: forge.repositories(["*/*"]))
     with pytest.raises(ForgeError):

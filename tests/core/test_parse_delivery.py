@@ -144,7 +144,7 @@ def test_names_that_git_forbids_are_refused(ref: str) -> None:
     """No forge can send them in earnest."""
     with pytest.raises(DeliveryError) as refused:
         parse_delivery("push", push(ref))
-    assert (refused.value.status, refused.value.message) == (400, "ref: not a full ref name")
+    assert (refused.value.http_status, refused.value.message) == (400, "ref: not a full ref name")
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/feature/#12-x", "refs/heads/a@b"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_result import AdvanceResult
+from tea_runner.flow.branch_progress import BranchProgress
 from tests.e2e.lab import Lab
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import JobWorker, worker_name
@@ -19,7 +19,7 @@ class Hands:
         self.worker = JobWorker(self.site, worker_name(host))
         self.reconciler = Reconciler(self.site)
 
-    def plan(self, branch: str = "main") -> AdvanceResult | None:
+    def plan(self, branch: str = "main") -> BranchProgress | None:
         """Plan a branch, and publish what is finished."""
         return self.planner.plan(self._lab.name, branch)
 

@@ -241,6 +241,6 @@ def test_a_fork_on_a_real_gitea(forked: tuple[Lab, Gitea], counted: Counted) -> 
     run = lab.settle(branch=f"pull/{number}")
     assert run is not None
     assert ("settled", 1, tip) == (run.state, count(), lab.tip())
-    row = lab.site().forge.statuses(lab.name, head)["tea-runner/up"]
+    row = lab.site().forge.commit_statuses(lab.name, head)["tea-runner/up"]
     assert ("success", "1 done") == row
     assert scope_of(f"pull/{number}", TRUSTED) != ""

@@ -152,7 +152,7 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
 
             def ended(commit: str = pushed) -> dict[str, tuple[str, str]] | None:
                 try:
-                    found = dict(client.statuses(repository, commit))
+                    found = dict(client.commit_statuses(repository, commit))
                 except ForgeError:
                     # Forgejo learns from a queue that the first push has come.
                     return None
@@ -163,7 +163,9 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
                 statuses = wait_for(ended)
             except AssertionError:
                 logs = "\n".join(p.read_text() for p in (server.state / "logs").glob("*.log"))
-                pytest.fail(f"{step['name']}: {dict(client.statuses(repository, pushed))}\n{logs}")
+                pytest.fail(
+                    f"{step['name']}: {dict(client.commit_statuses(repository, pushed))}\n{logs}"
+                )
             tip = lab.pull()
 
             assert step["commit"] == (tip != pushed)

@@ -13,8 +13,8 @@ import pytest
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
-from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.forge.webhook_store import WebhookStore

@@ -19,7 +19,7 @@ def test_a_push_asks_for_one_plan_and_says_why() -> None:
     asked = MemoryPlanRequests()
     row = Row(row="0", name="", status=202)
     answer = receive_delivery(HOOK, row.sent(), row.body, asked)
-    assert (answer.status, answer.outcome) == (202, "accepted")
+    assert (answer.http_status, answer.outcome) == (202, "accepted")
     assert asked.requested == {("lab/edges", "main"): "push of 4bb71d674bc2"}
 
 
@@ -43,7 +43,7 @@ def test_the_settings_narrow_what_hooks_may_announce(
     answer = receive_delivery(
         HOOK, row.sent(), row.body, MemoryPlanRequests(), repositories=patterns
     )
-    assert status == answer.status
+    assert status == answer.http_status
 
 
 def test_a_refusal_does_not_say_which_secret_was_near() -> None:
@@ -103,7 +103,7 @@ def test_a_body_must_be_a_push_of_the_hooks_own_repository(
     hook = dataclasses.replace(HOOK, repository_id=number)
     answer = receive_delivery(hook, row.sent(), row.body, asked)
 
-    assert answer.status == status
+    assert answer.http_status == status
     assert bool(asked.requested) == (status == 202)
 
 
@@ -113,5 +113,5 @@ def test_a_queue_that_does_not_answer_makes_the_delivery_fail() -> None:
     asked = MemoryPlanRequests(MemoryBroker(reachable=False))
     answer = receive_delivery(HOOK, row.sent(), row.body, asked)
 
-    assert answer.status == 503
+    assert answer.http_status == 503
     assert "the queue cannot be reached" in answer.body["error"]

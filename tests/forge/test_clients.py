@@ -112,9 +112,9 @@ def _statuses(side: Side, commit: str) -> Mapping[str, tuple[str, str]]:
     until = time.monotonic() + 10
     while True:
         try:
-            return side.client.statuses(side.repository, commit)
+            return side.client.commit_statuses(side.repository, commit)
         except ForgeError as error:
-            if error.status != 500 or time.monotonic() > until:
+            if error.response_status != 500 or time.monotonic() > until:
                 raise
             time.sleep(0.2)
 
@@ -124,7 +124,7 @@ def test_a_status_goes_there_and_back(side: Side) -> None:
     tip = side.clone.commit("a")
     side.clone.push()
     for state, words in (("pending", "1 runs"), ("success", "1 done, " + "x" * 400)):
-        side.client.set_status(
+        side.client.set_commit_status(
             side.repository,
             tip,
             state,
@@ -136,8 +136,10 @@ def test_a_status_goes_there_and_back(side: Side) -> None:
     assert state == "success"
     assert len(words) == 255
     with pytest.raises(ForgeError) as unknown:
-        side.client.set_status(side.repository, "1" * 40, "error", description="", context="tea")
-    assert unknown.value.status == 500
+        side.client.set_commit_status(
+            side.repository, "1" * 40, "error", description="", context="tea"
+        )
+    assert unknown.value.response_status == 500
 
 
 def test_branches_come_in_pages(side: Side) -> None:

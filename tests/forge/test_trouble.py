@@ -65,7 +65,7 @@ def test_a_post_is_not_sent_twice(forge: FaultyForge) -> None:
     forge.faults = script = Script(Fault(status=503))
     with pytest.raises(ForgeError) as busy:
         client(forge, []).add_webhook("bot/edges", url="http://x", secret="s")
-    assert busy.value.status == 503
+    assert busy.value.response_status == 503
     assert script.asked == 1
 
 

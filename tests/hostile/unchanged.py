@@ -19,7 +19,7 @@ TOLD = (
     keys.run_summary(""),
     keys.runs(),
     keys.repositories(),
-    keys.statuses("", "").rstrip(":") + ":",
+    keys.commit_statuses("", "").rstrip(":") + ":",
 )
 
 

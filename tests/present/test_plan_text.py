@@ -11,7 +11,7 @@ from tea_runner.core.planning.run_status import PipelineStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, links_and_commands, state_words
 from tea_runner.present.plan_text import plan_json, plan_lines
-from tea_runner.present.summary_line import status
+from tea_runner.present.summary_line import description
 from tea_runner.present.visible_text import visible, visible_lines
 
 
@@ -72,7 +72,7 @@ def test_a_waiting_pipeline_says_for_whom() -> None:
 
 def test_a_status_is_one_short_line() -> None:
     """Forges cut at 255, people earlier; a line break never gets through."""
-    text = status("failed", {"failed": 2, "reused": 3}, "first\nsecond " + "x" * 500)
+    text = description("failed", {"failed": 2, "reused": 3}, "first\nsecond " + "x" * 500)
     assert text.startswith("2 of 5 failed: first second x")
     assert len(text) == 140
 

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.sandbox.cgroup import MOUNT, Cgroup, Cgroups, _remove_cgroups_of_dead_workers, _version_2
+from tea_runner.sandbox.cgroup import (
+    MOUNT,
+    Cgroup,
+    Cgroups,
+    _remove_cgroups_of_dead_workers,
+    _version_2,
+)
 from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 

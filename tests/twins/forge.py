@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.webhook import ListedWebhook, matches_repository
-from tea_runner.ports import StatusState
+from tea_runner.ports import CommitStatusState
 
 #: Longest description that forges keep (Gitea).
 _LONGEST = 255
@@ -83,11 +83,11 @@ class MemoryForge:
         refs = self._repositories[repository].refs
         return {ref: oid for ref, oid in refs.items() if ref.startswith(prefixes)}
 
-    def set_status(
+    def set_commit_status(
         self,
         repository: str,
         commit: str,
-        state: StatusState,
+        state: CommitStatusState,
         *,
         description: str,
         context: str,
@@ -101,7 +101,7 @@ class MemoryForge:
         row = (state, description[:_LONGEST])
         found.statuses.setdefault(commit, {})[context] = row
 
-    def statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
+    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """The latest status of each context."""
         return dict(self._repository(repository).statuses.get(commit, {}))
 

@@ -9,7 +9,7 @@ from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.advance_branch import BranchAdvancer
-from tea_runner.flow.advance_result import AdvanceResult
+from tea_runner.flow.branch_progress import BranchProgress
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
@@ -145,7 +145,7 @@ class MemoryLab:
         recompute: bool = False,
         only: Sequence[str] = (),
         pace: Throughput | None = None,
-    ) -> AdvanceResult:
+    ) -> BranchProgress:
         """Fetch and advance a branch that exists."""
         self.dataset.refresh()
         done = self.advancer(recompute=recompute, only=only, pace=pace).advance(branch)
@@ -211,7 +211,7 @@ class MemoryLab:
 
     def settle(
         self, branch: str = "main", command: Command = write_key, *, recompute: bool = False
-    ) -> tuple[AdvanceResult, list[str]]:
+    ) -> tuple[BranchProgress, list[str]]:
         """Advance and work until no job waits; the last result, and all datums computed."""
         computed: list[str] = []
         for _ in range(50):

@@ -20,12 +20,12 @@ def test_an_obstacle_that_is_gone_is_taken_back(
     pushed = forged.git("rev-parse", "HEAD").strip()
     hands.plan()
     forge = hands.site.forge
-    assert {"tea-runner/up": ("pending", "1 to run")} == forge.statuses(forged.name, pushed)
+    assert {"tea-runner/up": ("pending", "1 to run")} == forge.commit_statuses(forged.name, pushed)
 
     faults.refuses, faults.cuts = True, cut
     hands.plan()
     faults.refuses, faults.cuts = False, False
-    assert "error" == forge.statuses(forged.name, pushed)["tea-runner/plan"][0]
+    assert "error" == forge.commit_statuses(forged.name, pushed)["tea-runner/plan"][0]
     if lost:
         hands.site.redis.flushall()
 
@@ -35,7 +35,7 @@ def test_an_obstacle_that_is_gone_is_taken_back(
     assert {
         "tea-runner/plan": ("success", "planned"),
         "tea-runner/up": ("success", "1 done"),
-    } == forge.statuses(forged.name, pushed)
+    } == forge.commit_statuses(forged.name, pushed)
 
 
 def test_what_stands_is_not_said_again_when_redis_was_lost(

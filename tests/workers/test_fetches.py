@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.advance_result import AdvanceResult
+from tea_runner.flow.branch_progress import BranchProgress
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting
@@ -11,7 +11,7 @@ from tests.workers.conftest import Counting
 FETCH, LIST = "/info/refs?service=git-upload-pack", "/git-upload-pack"
 
 
-def planned(hands: Hands) -> AdvanceResult:
+def planned(hands: Hands) -> BranchProgress:
     """What a plan of the branch found."""
     advance = hands.plan()
     assert advance is not None

@@ -69,7 +69,7 @@ class Api:
             ("POST", about + "/hooks", self.add_webhook),
             ("DELETE", about + r"/hooks/(\d+)", self.remove_webhook),
             ("POST", about + r"/hooks/(\d+)/tests", self.test_webhook),
-            ("POST", about + r"/statuses/([^/]+)", self.set_status),
+            ("POST", about + r"/statuses/([^/]+)", self.set_commit_status),
             ("GET", about + r"/commits/(.+)/status", self.combined),
         ]
 
@@ -86,7 +86,9 @@ class Api:
                     except CallError as error:
                         return Reply(status=error.status, body={"message": str(error)})
                     except ForgeError as error:
-                        return Reply(status=error.status or 500, body={"message": error.message})
+                        return Reply(
+                            status=error.response_status or 500, body={"message": error.message}
+                        )
         return Reply(status=405 if there else 404, body={"message": "not found"})
 
     def user(self, call: Call) -> Reply:
@@ -161,7 +163,7 @@ class Api:
             self.sender.send([make_delivery(hook, *made)])
         return Reply(status=204)
 
-    def set_status(self, call: Call, owner: str, name: str, sha: str) -> Reply:
+    def set_commit_status(self, call: Call, owner: str, name: str, sha: str) -> Reply:
         """Set a commit status."""
         repository, fields = self._ours(call, owner, name), _object(call)
         commit = self.store.commit_of(repository, sha) if _OID.fullmatch(sha) else None

@@ -83,7 +83,7 @@ class PipelineProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdvanceResult:
+class BranchProgress:
     """The last plan of a call, and what the call did."""
 
     planned: PlannedCommit
