@@ -14,8 +14,9 @@ from tea_runner.core.planning.resolved_pipeline import (
     pipeline_row,
 )
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs, environment_of
+from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
+from tea_runner.flow.shared_inputs import environment_of
 
 
 def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
