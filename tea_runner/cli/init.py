@@ -14,6 +14,7 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.run_record import parse_record
+from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, from_record
 from tea_runner.dataset.unsaved_files import annexed
 
@@ -121,7 +122,7 @@ def _guess_input(top: Path) -> str:
         if path.is_dir()
         and not path.name.startswith(".")
         and path.name != "code"
-        and not any((path / spec).exists() for spec in ("spec.yml", "spec.yaml", "spec.json"))
+        and not any((path / spec).exists() for spec in SPEC_NAMES)
     ]
     return next((name for name in _DATA if name in names), names[0] if len(names) == 1 else "")
 

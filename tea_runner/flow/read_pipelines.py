@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.results.reserved_names import reserved_part
+from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import SpecFiles
 from tea_runner.flow.tree_reader import CommitTree
-
-SPEC_NAMES = ("spec.yml", "spec.yaml", "spec.json")
 
 
 def read_pipelines(tree: CommitTree) -> PipelineSet:
@@ -18,12 +21,41 @@ def read_pipelines(tree: CommitTree) -> PipelineSet:
     known = tree.cache.pipelines
     if known is None or known[0] != files:
         parsed = [_parse_file(tree, path, entry) for path, entry in files]
+        written = [pipeline for each in parsed for pipeline in each.pipelines]
+        refused = _refused_homes(written)
         pipelines = PipelineSet(
-            [pipeline for each in parsed for pipeline in each.pipelines],
-            [problem for each in parsed for problem in each.problems],
+            [pipeline for pipeline in written if pipeline.home not in refused],
+            [problem for each in (*parsed, *refused.values()) for problem in each.problems],
         )
         known = tree.cache.pipelines = (files, pipelines)
     return known[1]
+
+
+def _refused_homes(written: Iterable[Pipeline]) -> dict[str, ParsedSpecs]:
+    """Folders that pipelines may not publish into, with the problems.
+
+    Of two pipelines of one folder each would replace the manifest of the other, without end.
+    """
+    by_home: dict[str, list[Pipeline]] = {}
+    for pipeline in written:
+        by_home.setdefault(pipeline.home, []).append(pipeline)
+    found = {}
+    for home, together in by_home.items():
+        pipelines = sorted(together, key=lambda each: each.spec_path)
+        if len({pipeline.spec_path for pipeline in pipelines}) > 1:
+            names = " and ".join(f"{each.name} ({each.spec_path})" for each in pipelines)
+            text = f"pipelines {names} would publish into one folder, {home or 'the top'}"
+            hint = "keep one pipeline file in a folder"
+        elif part := reserved_part(home):
+            text = f"pipeline {pipelines[0].name} would publish into {home}"
+            hint = f"{part} has a special meaning for tea-runner, git or a forge; choose another folder"
+        else:
+            continue
+        problems = (
+            Problem.error(each.spec_path, text, hint, line=each.spec_line) for each in pipelines
+        )
+        found[home] = ParsedSpecs(pipelines=(), problems=tuple(problems))
+    return found
 
 
 def _spec_files(tree: CommitTree, oid: str) -> SpecFiles:

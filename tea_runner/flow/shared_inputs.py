@@ -11,9 +11,9 @@ from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.spec.datalad_containers import container_image, image_digest
+from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.read_pipelines import SPEC_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,31 @@ def test_two_pipelines_of_one_name_are_reported_at_the_second() -> None:
     ]
 
 
+@pytest.mark.parametrize("other", ["copy/spec.json", "copy/spec.yaml"])
+def test_two_pipeline_files_in_one_folder_are_both_refused(lab: MemoryLab, other: str) -> None:
+    """Each would replace the manifest of the other, without end; lint and plan name both files."""
+    files = {**TWO, other: spec("other")}
+    text = f"pipelines other ({other}) and copy (copy/spec.yml) would publish into one folder, copy"
+    hint = "keep one pipeline file in a folder"
+    expected = [("error", file, "", text, hint) for file in (other, "copy/spec.yml")]
+    assert expected == rows(files)
+
+    lab.push(files)
+    done = lab.advance()
+    assert [f"{file}:1: error: {text}; {hint}" for _, file, *_ in expected] == list(done.problems)
+    assert ({}, []) == (done.pipelines, lab.queue.jobs())
+
+
+def test_a_document_whose_folder_has_a_pipeline_file_is_refused() -> None:
+    """The pipelines of a file with two documents publish into folders of their names."""
+    two = "\n---\n".join([spec("a", pfs("raw")), spec("b", pfs("raw"))])
+    found = rows({**TWO, "more/spec.yml": two, "more/a/spec.json": spec("c")})
+
+    assert [("more/a/spec.json", "more/a"), ("more/spec.yml", "more/a")] == [
+        (file, message.rpartition(", ")[2]) for _, file, _, message, _ in found
+    ]
+
+
 def test_a_pipeline_that_reads_itself_is_reported_at_its_input() -> None:
     """With the line of ``repo``."""
     (problem,) = lint({**TWO, "copy/spec.yml": spec("copy", pfs("copy"))})

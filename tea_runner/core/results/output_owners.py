@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import TREE, TreeEntry
-from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
+from tea_runner.core.results.output_policy import repository_shaped
+from tea_runner.core.results.reserved_names import is_reserved, reserved_part
 
 
 def join(home: str, path: str) -> str:
@@ -23,13 +24,18 @@ def owners(outputs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Each output path with the label of the datum that owns it.
 
     :param outputs: pairs (path below the home, label).
-    :raises OutputRefused: when two datums claim one path, or a path is reserved.
+    :raises OutputRefused: when two datums claim one path, or a name is reserved.
     """
     found: dict[str, str] = {}
+    #: Directories to whether a part of their path is reserved.
+    reserved: dict[str, bool] = {}
     for path, label in outputs:
-        if path == manifest_text.NAME or path.partition("/")[0] == manifest_text.DIRECTORY:
+        directory, _, name = path.rpartition("/")
+        if directory not in reserved:
+            reserved[directory] = bool(reserved_part(directory))
+        if reserved[directory] or is_reserved(name):
             raise OutputRefused(
-                f"datum {label} wrote {path}, which is reserved for tea-runner",
+                f"datum {label} wrote {path}, which has a special meaning for tea-runner, git or a forge",
                 hint="let the command write another name",
             )
         other = found.setdefault(path, label)
@@ -74,7 +80,22 @@ class CollisionCheck:
     files_below: Callable[[str], Iterable[str]]
 
     def check(self, owners: Mapping[str, str]) -> None:
-        """Raise :class:`OutputRefused` if an output, or a directory above it, collides with a file."""
+        """Raise :class:`OutputRefused` if an output, or a directory above it, collides with a file.
+
+        Also if outputs, with what is there already, make a directory that git takes for a repository.
+        """
+        repository = repository_shaped(
+            owners,
+            lambda path: (
+                path not in self.replaced and self.entry(join(self.home, path)) is not None
+            ),
+        )
+        if repository is not None:
+            raise OutputRefused(
+                f"{join(self.home, repository)} looks like a git repository, whose configuration git "
+                f"would use",
+                hint="let the command write other names",
+            )
         start = len(self.home) + 1 if self.home else 0
         for path, label in owners.items():
             entry = self.entry(join(self.home, path))

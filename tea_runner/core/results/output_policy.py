@@ -2,21 +2,18 @@
 
 Results are committed, fetched by other people, and read by other programs: by git on systems that
 fold case and Unicode, by forges that execute files at certain paths, by DataLad.  So a name is
-refused if it has a special meaning for *any* of them.
-
-The rules for git's names are those of git's ``verify_path`` with ``protectHFS`` and
-``protectNTFS``, applied to more names.
+refused if it has a special meaning for *any* of them (:mod:`reserved_names`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tea_runner.core.errors import OutputRefused
+from tea_runner.core.results.reserved_names import fold_name, is_reserved, reserved_part
 
 Kind = Literal["file", "symlink", "input link"]
 
@@ -60,61 +57,6 @@ class OutputNameRules:
     max_depth: int = 100
 
 
-#: Reserved at any depth, by git, git-annex, DataLad and tea-runner.
-_RESERVED = (
-    ".git",
-    ".gitmodules",
-    ".gitattributes",
-    ".gitignore",
-    ".datalad",
-    ".mailmap",
-    ".lfsconfig",
-    ".noannex",
-    "spec.yml",
-)
-#: Files that other systems execute, with more rights than the command has.
-_AUTOMATION = (
-    ".github",
-    ".gitea",
-    ".forgejo",
-    ".gitlab",
-    ".gitlab-ci.yml",
-    ".drone.yml",
-    "jenkinsfile",
-    "codeowners",
-    ".pre-commit-config.yaml",
-    ".pre-commit-hooks.yaml",
-    ".envrc",
-    ".circleci",
-    ".travis.yml",
-    ".cirrus.yml",
-    ".cirrus.star",
-    ".buildkite",
-    ".builds",
-    ".build.yml",
-    ".appveyor.yml",
-    "appveyor.yml",
-    "azure-pipelines.yml",
-    "bitbucket-pipelines.yml",
-    ".gitpod.yml",
-    ".husky",
-    ".vscode",
-    ".idea",
-    ".mise.toml",
-    "mise.toml",
-    "renovate.json",
-)
-_PREFIXES = (".gitannex", ".woodpecker", ".devcontainer", ".drone.", ".renovaterc")
-_NAMES = frozenset(_RESERVED + _AUTOMATION)
-#: Prefixes of the short names that NTFS falls back to for git's files (git's path.c).
-_HASHED = frozenset({"gi7eba", "gi250a", "gi7d29", "maba30"})
-_SHORT = re.compile(r"(?P<stem>[^~.]{2,8})~[0-9]+(\..{0,3})?")
-_STEMS = frozenset(name.replace(".", "") for name in (*_NAMES, *_PREFIXES))
-
-#: Characters that HFS+ ignores in names (git's utf8.c, next_hfs_char).
-_IGNORED = dict.fromkeys(
-    (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
-)
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?")
 _UNPORTABLE = re.compile(r'[<>:"|?*\\]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -132,28 +74,16 @@ def printable(path: str) -> str:
     return repr(text)[0] + text[:300] + ("…" if len(text) > 300 else "") + repr(text)[0]
 
 
-def fold_name(name: str) -> str:
-    """The name without what some file system ignores: case, Unicode form, invisible characters."""
-    text = name.split(":", 1)[0] if name.lower().startswith(".git") else name
-    text = text.translate(_IGNORED).rstrip(". ")
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+def _special(name: str) -> str:
+    return f"{printable(name)} has a special meaning for tea-runner, git, DataLad or a forge"
 
 
 def reason_to_refuse_name(name: str, rules: OutputNameRules) -> str:
     """The reason to refuse one component of a path, or the empty string."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         return "has an invalid path"
-    # on Windows a backslash separates directories
-    for part in name.split("\\"):
-        seen = fold_name(part)
-        short = _SHORT.fullmatch(seen)
-        if (
-            seen in _NAMES
-            or seen.startswith(_PREFIXES)
-            or (short and any(stem.startswith(short["stem"]) for stem in _STEMS))
-            or (short and short["stem"] in _HASHED)
-        ):
-            return f"is not allowed: {printable(part)} has a special meaning for git, DataLad or a forge"
+    if is_reserved(name):
+        return f"is not allowed: {_special(name)}"
     if len(name.encode("utf-8", "surrogateescape")) > rules.max_name_bytes:
         return f"has a name of more than {rules.max_name_bytes} bytes"
     if not rules.allow_odd_names:
@@ -177,6 +107,9 @@ def refusals(
     """
     found: list[Refusal] = []
     checked: dict[str, str] = {}
+    part = reserved_part(home)
+    if part and outputs:
+        found.append(Refusal("", f"the outputs would lie in {printable(home)}: {_special(part)}"))
     for output in outputs:
         why = _path_refusal(output.path, home, rules, checked)
         if why:
@@ -229,18 +162,46 @@ def _conflicts(paths: Sequence[str]) -> list[Refusal]:
 
 
 def _repositories(paths: Sequence[str]) -> list[Refusal]:
-    """Directories that git would treat as a repository, and use the configuration of."""
+    return [
+        Refusal(directory or ".", "looks like a git repository, whose configuration git would use")
+        for directory, names in _repository_parts(paths).items()
+        if _is_repository(names)
+    ]
+
+
+def repository_shaped(paths: Iterable[str], exists: Callable[[str], bool]) -> str | None:
+    """A directory that git would treat as a repository, with what is there already; None for none.
+
+    :param paths: outputs of several datums, relative to the dataset.
+    :param exists: whether a path of the dataset exists.
+    """
+    for directory, names in _repository_parts(paths).items():
+        prefix = f"{directory}/" if directory else ""
+        there = {name.lower() for name in _GIT_PARTS if exists(prefix + name)}
+        if _is_repository(names | there):
+            return directory or "."
+    return None
+
+
+#: What makes git take a directory for a repository (its setup.c, is_git_directory).
+_GIT_PARTS = ("HEAD", "objects", "refs", "commondir")
+_FOLDED_PARTS = frozenset(part.lower() for part in _GIT_PARTS)
+
+
+def _is_repository(names: Collection[str]) -> bool:
+    return "head" in names and ("commondir" in names or ("objects" in names and "refs" in names))
+
+
+def _repository_parts(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Directories with entries of a git repository, and which ones they have."""
     inside: dict[str, set[str]] = {}
     for path in paths:
         above = ""
         for part in path.split("/"):
-            inside.setdefault(above, set()).add(fold_name(part))
+            if (folded := fold_name(part)) in _FOLDED_PARTS:
+                inside.setdefault(above, set()).add(folded)
             above = f"{above}/{part}" if above else part
-    return [
-        Refusal(directory or ".", "looks like a git repository, whose configuration git would use")
-        for directory, names in inside.items()
-        if "head" in names and ({"objects", "refs"} <= names or "commondir" in names)
-    ]
+    return inside
 
 
 def _collisions(paths: Sequence[str]) -> list[Refusal]:

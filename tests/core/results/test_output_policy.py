@@ -43,7 +43,7 @@ def _said(*paths: str, home: str = "edges", rules: OutputNameRules = _RULES) -> 
         "日本.png",
         "a.b..c",
         "-x",
-        "spec.yaml",
+        "spec.toml",
         "head/objects",
         "prn_1",
         "x'y",
