@@ -12,7 +12,11 @@ from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import is_pull_request_branch
+from tea_runner.core.git.branch_kinds import (
+    belongs_to_annex,
+    is_processed,
+    is_pull_request_branch,
+)
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.branch_progress import BranchProgress
@@ -95,9 +99,10 @@ class BranchPlanner:
                 return None
             reached("plan")
             why = self._site.plan_requests.begin(repository, branch)
-            if is_pull_request_branch(branch) and not self._site.settings.pull_requests:
-                # Requested before the setting was withdrawn, or by another writer to the queue.
-                log.warning("not planned: pull requests are not processed here")
+            excluded = self._exclusion(repository, branch)
+            if excluded:
+                # Requested before the settings changed, or by another writer to Redis.
+                log.warning("not planned: %s", excluded)
                 return None
             for attempt in count(1):
                 try:
@@ -110,6 +115,18 @@ class BranchPlanner:
                         return None
                     time.sleep(pause)
         return None
+
+    def _exclusion(self, repository: str, branch: str) -> str:
+        """Why the settings exclude a branch, however its plan was requested; empty if they do not."""
+        settings = self._site.settings
+        if not self._site.is_watched(repository):
+            return "the settings exclude this repository; see repositories"
+        if is_pull_request_branch(branch) and not settings.pull_requests:
+            return "pull requests are not processed here; see pull_requests"
+        processed = is_processed(branch, settings.branches, pull_requests=settings.pull_requests)
+        if belongs_to_annex(branch) or not processed:
+            return "the settings exclude this branch; see branches"
+        return ""
 
     def _open(self, name: str) -> _PlannedRepository:
         cache = PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)

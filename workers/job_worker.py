@@ -135,6 +135,7 @@ class JobWorker:
             return beat.stopped or self._grace_is_over or jobs.is_cancelled(claim)
 
         job_log.start()
+        self._require_allowed(claim.job.repository)
         runner = self._runners[claim.job.repository]
         report = JobReport(done_before=True)
         if not (claim.doubtful and runner.is_done(claim.job)):
@@ -147,6 +148,19 @@ class JobWorker:
                 )
         runner.evict_unused()
         return report
+
+    def _require_allowed(self, repository: str) -> None:
+        """Check the repository of a job against the settings of this host.
+
+        Planners do so as well.  A host without ``repositories`` relies on them: jobs are signed.
+
+        :raises Refused: when the settings exclude it.
+        """
+        if self._site.settings.repositories and not self._site.is_watched(repository):
+            raise Refused(
+                f"the settings of this worker exclude {repository}",
+                hint="add it to repositories on each host, or take it out on all",
+            )
 
     def _finish(self, claim: Claim, report: JobReport) -> None:
         job = claim.job

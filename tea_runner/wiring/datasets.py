@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tea_runner.core.webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -76,8 +77,16 @@ class DatasetSite(ProcessSettings):
 
     def watched(self) -> list[str]:
         """Repositories to process: those of the settings, else those that have a webhook."""
-        patterns = self.settings.repositories or [hook.repository for hook in self.webhooks.all()]
-        return self._matching(patterns)
+        return self._matching(self._watched_patterns())
+
+    def is_watched(self, repository: str) -> bool:
+        """Whether :meth:`watched` has this repository; the forge is not asked."""
+        return is_repository_name(repository) and any(
+            matches_repository(pattern, repository) for pattern in self._watched_patterns()
+        )
+
+    def _watched_patterns(self) -> Sequence[str]:
+        return self.settings.repositories or [hook.repository for hook in self.webhooks.all()]
 
     def _matching(self, patterns: Sequence[str]) -> list[str]:
         """Names of the repositories that match; the forge lists them only for wildcards."""

@@ -52,6 +52,8 @@ class Lab:
         self._uuid = ""
         self.dataset = root / "dataset"
         self._sites: dict[str, Site] = {}
+        #: Pattern of the repositories that the server processes.
+        self.watched = name
         #: More lines of the settings file, for the top of it.
         self.settings = ""
         #: And for the end of it.
@@ -150,7 +152,7 @@ class Lab:
             if not key.exists():
                 key.write_text("a key that all hosts of this lab share")
             path.write_text(
-                f'state = "{path.parent}"\n{self.settings}repositories = ["{self.name}"]\n'
+                f'state = "{path.parent}"\n{self.settings}repositories = ["{self.watched}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
                 f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'

@@ -31,6 +31,7 @@ class Group:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        lab.watched = "lab/*"
         self.forge = Path(lab._forge["url"])
         self.clones: dict[str, Path] = {"data": lab.dataset}
 

@@ -76,6 +76,7 @@ def on_gitea(tmp_path: Path, gitea: Gitea) -> Iterator[OnGitea]:
     token.write_text(gitea.bot_token)
     forge = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
     lab = Lab(root, forge=forge, push_url=gitea.push_url(name), name=name)
+    lab.watched = f"{gitea.owner}/*"
     lab.settings = f'trusted_repositories = ["{gitea.owner}/*"]\n'
     yield OnGitea(lab, gitea)
     lab.close()

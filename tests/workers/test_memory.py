@@ -55,7 +55,7 @@ def test_a_closed_repository_leaves_nothing_in_memory(lab: Lab) -> None:
 
 def test_a_repository_that_is_gone_is_forgotten_by_the_reconciler(lab: Lab) -> None:
     """Its mirror was of use while it was watched."""
-    lab.name = "lab/*"
+    lab.watched = "lab/*"
     hands = Hands(lab)
     sweep()
     before = _mirrors()
