@@ -23,6 +23,7 @@ from tea_runner.flow.branch_progress import BranchProgress
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.publication_limit import PublicationLimit
 from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.gc_tuning import gc_paused
@@ -156,6 +157,10 @@ class BranchPlanner:
             planner=dataset.planner,
             throughput=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),
+            publication_limit=PublicationLimit(
+                counts=self._site.publication_counts(name, branch),
+                most=self._site.settings.max_publications,
+            ),
         )
         with step("advance"), gc_paused():
             result = advancer.advance(branch)

@@ -186,6 +186,12 @@ def announced(branch: str) -> str:
     return f"announced:{branch}"
 
 
+@_family("hash", "publication_counts", _SHOWN)
+def publications(branch: str) -> str:
+    """Pipelines of a branch (:func:`branch_id`) to their results commits since the last push."""
+    return f"publications:{branch}"
+
+
 # -- requests to recompute -------------------------------------------------------------------
 
 

@@ -19,7 +19,8 @@ from tea_runner.core.planning.run_status import JobFacts, RunStatus
 def command(context: Context, name: str) -> None:
     """Run failed and cancelled datums again.
 
-    Of a run or of a job. Known results are kept.
+    Of a run or of a job. Known results are kept. A branch that was stopped because it does not
+    settle goes on.
     """
     found = find_run(context, name)
     keys = _keys(context, found)
@@ -32,6 +33,7 @@ def command(context: Context, name: str) -> None:
     site = context.site
     scope = scope_of(branch, context.settings.trusted_branches)
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
+    site.publication_counts(repository, branch).reset()
     site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="retry requested")
     if context.as_json:
         document = {"repository": repository, "branch": branch, "retried": forgotten}

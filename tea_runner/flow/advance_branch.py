@@ -21,6 +21,7 @@ from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.publication_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
     Published,
@@ -50,6 +51,9 @@ class BranchAdvancer:
     #: Throughput of a pipeline's datums, where it is known.
     throughput: Callable[[str], Throughput | None] = lambda _: None
     recompute_requests: RecomputeRequests | None = None
+    publication_limit: PublicationLimit = field(
+        default_factory=lambda: PublicationLimit(counts=LocalPublicationCounts())
+    )
 
     def advance(self, branch: str) -> BranchProgress | None:
         """Bring a branch as near to "everything settled" as is possible now.
@@ -178,6 +182,10 @@ class _Advance:
             self._progress[name] = PipelineProgress.planned(plan)
 
     def _publish(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
+        refusal = self._advancer.publication_limit.refusal(planned.tip, plan)
+        if refusal:
+            self._refused[plan.pipeline.name] = refusal
+            return
         outcome = publish_pipeline(
             self._dataset,
             self._branch,
@@ -210,6 +218,7 @@ class _Advance:
         )
         if published.changed:
             self._results.append(published.commit)
+            self._advancer.publication_limit.count(planned.tip, plan)
         self._clean_up(planned, plan)
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:

@@ -17,7 +17,13 @@ from tea_runner.ports.dataset import (
     TreeStore,
 )
 from tea_runner.ports.forge import CommitStatusState, Forge
-from tea_runner.ports.queue import JobQueue, MissingContent, PlanRequests, RecomputeRequests
+from tea_runner.ports.queue import (
+    JobQueue,
+    MissingContent,
+    PlanRequests,
+    PublicationCounts,
+    RecomputeRequests,
+)
 
 __all__ = [
     "CommitFacts",
@@ -28,6 +34,7 @@ __all__ = [
     "MissingContent",
     "Objects",
     "PlanRequests",
+    "PublicationCounts",
     "RecomputeRequests",
     "RefUpdate",
     "Subdataset",

@@ -76,6 +76,25 @@ class JobQueue(Protocol):
         ...
 
 
+class PublicationCounts(Protocol):
+    """How often each pipeline of one branch was published since a person changed something."""
+
+    def of(self, inputs: str) -> Mapping[str, int]:
+        """Pipelines to the number of their results commits.
+
+        :param inputs: what people gave: with other inputs the count starts anew.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def add(self, inputs: str, pipeline: str) -> None:
+        """Count one results commit.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+
 class RecomputeRequests(Protocol):
     """Requests of people to compute known results of one branch again, and their verdicts."""
 

@@ -324,6 +324,12 @@ class Options:
         "reused by all repositories that are processed here. Empty: each repository uses only its own "
         "results.",
     )
+    max_publications: int = option(
+        20,
+        "Maximum number of results commits of one pipeline after a push. A branch that does not "
+        "settle within them is stopped until the next push, or `tea-runner retry`.",
+        least=2,
+    )
     environments: tuple[EnvironmentKind, ...] = option(
         ("host",),
         "Environments of the workers on this host: host, docker, podman, apptainer.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.plan_requests import PlanRequestStore
+    from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
@@ -139,6 +140,12 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 
         return BranchRecomputeRequests(self.redis, repository, branch, self.jobs)
+
+    def publication_counts(self, repository: str, branch: str) -> BranchPublicationCounts:
+        """How often pipelines of one branch were published."""
+        from tea_runner.broker.publication_counts import BranchPublicationCounts
+
+        return BranchPublicationCounts(self.redis, repository, branch)
 
     @cached_property
     def superdatasets(self) -> SuperdatasetStore:

@@ -68,6 +68,7 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
     site.superdatasets.register("lab/super", "main", [REPOSITORY])
     site.superdatasets.announce(REPOSITORY, "main", "1" * 40)
     site.recompute_requests(REPOSITORY, "main").add(["edges"], "request")
+    site.publication_counts(REPOSITORY, "main").add("inputs", "edges")
     site.consistency.jobs()
     save(site, jobs)
     site.runs.note_commit_status(REPOSITORY, "1" * 40, "context", "success")

@@ -14,6 +14,7 @@ from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.publication_limit import LocalPublicationCounts, PublicationLimit
 from tests.twins.dataset import RESULTS, MemoryDataset, result_file
 from tests.twins.files import Annexed, Content, mode_and_data
 from tests.twins.queue import MemoryBroker, MemoryJobQueue, MemoryRecomputeRequests
@@ -93,6 +94,7 @@ class MemoryLab:
         self.recompute = MemoryRecomputeRequests(self.queue, self.dataset.name)
         #: Kept between calls, as a planner does; tests compare with an empty one.
         self.planner = IncrementalPlanner()
+        self.publications = LocalPublicationCounts()
         self.seconds = 1_700_000_000
 
     # -- the person --------------------------------------------------------------------------
@@ -136,6 +138,7 @@ class MemoryLab:
             only=only,
             throughput=lambda _: pace,
             recompute_requests=self.recompute if recompute else None,
+            publication_limit=PublicationLimit(counts=self.publications, most=5),
         )
 
     def advance(
