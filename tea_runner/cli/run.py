@@ -89,7 +89,8 @@ def command(
         for problem in planned.plan.problems:
             click.echo(f"problem: {problem}", err=True)
         return 1
-    _check(pinned, planned)
+    if pinned is not None:
+        _check(pinned, planned)
     if dry_run:
         for line in plan_lines(planned.plan):
             click.echo(line)
@@ -106,7 +107,7 @@ def command(
         pipelines,
         workers or context.settings.worker.count,
         requests,
-        lambda: _check(pinned, session.plan("HEAD", pipelines)),
+        (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
     )
     code = _report(context, advance)
     verdicts = requests.verdicts if requests is not None else []
@@ -115,13 +116,11 @@ def command(
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
 
 
-def _check(pinned: PinnedDatums | None, planned: PlannedCommit) -> None:
+def _check(pinned: PinnedDatums, planned: PlannedCommit) -> None:
     """Check the plan against the file.
 
     A pipeline that waits for results of another is checked when it is planned.
     """
-    if pinned is None:
-        return
     for plan in planned.plan.pipelines:
         inputs = planned.works.get(plan.pipeline.name)
         if inputs is not None:

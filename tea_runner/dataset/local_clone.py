@@ -8,11 +8,14 @@ remotes and its credentials are theirs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
+from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import CommandError, NotFound, UserError
 from tea_runner.core.git.annex_paths import mixed_directory
 from tea_runner.core.git.submodules import Submodule
+from tea_runner.core.git.tree import EXECUTABLE, PLAIN, differences
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -24,6 +27,9 @@ from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.host import process
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
+
+#: Changed files of a commit up to which they are searched for pointers.
+_MAX_CHANGES = 1000
 
 
 def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
@@ -83,14 +89,18 @@ class CloneRepository(GitRepository):
         ]
         if lines:
             self.git("update-ref", "--stdin", stdin="\n".join(lines).encode() + b"\n")
-        for ref, new, _ in updates:
+        for ref, new, expected in updates:
             if ref == head:
-                self._fast_forward(new)
+                self._fast_forward(expected, new)
         return True
 
-    def _fast_forward(self, commit: str) -> None:
+    def _fast_forward(self, before: str | None, commit: str) -> None:
         # The user's hooks are for commits of the user's own.
-        argv = ["git", "-c", "core.hooksPath=/dev/null", "merge", "-q", "--ff-only", commit]
+        options = ["-c", "core.hooksPath=/dev/null"]
+        if before and not self._has_new_pointers(before, commit):
+            # To start git-annex takes ten times as long as the rest, and it has nothing to do.
+            options += ["-c", "filter.annex.process=", "-c", "filter.annex.smudge="]
+        argv = ["git", *options, "merge", "-q", "--ff-only", commit]
         try:
             process.run(argv, env=self.environment.variables, cwd=self.worktree, why="git merge")
         except CommandError as error:
@@ -99,6 +109,16 @@ class CloneRepository(GitRepository):
                 f"the results are computed, but cannot be put into your working tree: {message}; "
                 f"commit or stash what is in the way and run again, nothing is computed twice"
             ) from error
+
+    def _has_new_pointers(self, before: str, commit: str) -> bool:
+        """Whether a commit may bring pointers of unlocked annexed files; True when it brings much."""
+        read = self.objects
+        steps = differences(read.tree, read.commit(before).tree, read.commit(commit).tree)
+        changed = list(islice(steps, _MAX_CHANGES + 1))
+        plain = [new.oid for _, _, new in changed if new and new.mode in (PLAIN, EXECUTABLE)]
+        return len(changed) > _MAX_CHANGES or any(
+            data is not None and pointer_key(PLAIN, data) for data in read.blobs(plain).values()
+        )
 
 
 class CloneDataset(GitDataset):
