@@ -14,7 +14,6 @@ from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Supe
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
-from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
@@ -27,30 +26,11 @@ from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
-from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Limits
-from tea_runner.sandbox.scan_outputs import OutputLimits
-from tea_runner.sandbox.scratch_folder import ScratchFolder
 from workers.run_datums import DatumRunner
+from workers.worker_dependencies import WorkerDependencies
 
 #: Pipelines at commits whose inputs stay in memory, for the other jobs of one push.
 _CACHED_INPUTS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerDependencies:
-    """What the jobs of a worker are run with."""
-
-    scratch: ScratchFolder
-    environment: Callable[[Pipeline], Environment]
-    limits: Limits
-    output_limits: OutputLimits
-    network: bool
-    #: Author and committer of results, as ``name <address>``.
-    author: str
-    #: Secrets of a pipeline of a job, as files in a folder and as environment variables.
-    secrets: Callable[[Job, Pipeline, Path], GivenSecrets] = lambda *_: GivenSecrets()
-    redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -22,8 +21,9 @@ from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
 from workers.failure_policy import FailureDecision, decide_failure, retry_job
 from workers.heartbeat import Heartbeat
-from workers.job_runner import JobReport, JobRunner, WorkerDependencies
+from workers.job_runner import JobReport, JobRunner
 from workers.lru_pool import ResourcePool
+from workers.worker_dependencies import worker_dependencies
 
 log = logging.getLogger(__name__)
 
@@ -239,24 +239,3 @@ class JobWorker:
 
 def _log_message(job_log: JobLog, message: str) -> None:
     job_log.write(f"tea-runner: {message}\n".encode("utf-8", "backslashreplace"))
-
-
-def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> WorkerDependencies:
-    """What jobs on this host are run with.
-
-    :param scratch: without it, a folder that is removed when this process ends.
-    """
-    if scratch is None:
-        scratch = ScratchFolder(site.settings.scratch.expanduser())
-        scratch.sweep()
-        atexit.register(scratch.close)
-    return WorkerDependencies(
-        scratch=scratch,
-        environment=site.environment,
-        limits=site.limits,
-        network=site.settings.sandbox.network,
-        author=site.author,
-        output_limits=site.output_limits,
-        secrets=site.give_secrets,
-        redactor=site.redactor,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tea_runner.core.planning.job import Job
 from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from workers.job_runner import JobRunner
-from workers.job_worker import worker_dependencies
+from workers.worker_dependencies import worker_dependencies
 
 
 def run_locally(
@@ -36,7 +36,7 @@ def run_locally(
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []
-    with _progress(quiet) as progress:
+    with _progress(quiet) as progress, _Runners(session) as runners:
         while True:
             advance = advancer.advance(branch)
             assert advance is not None
@@ -49,11 +49,35 @@ def run_locally(
                 return replace(advance, pipelines=pipelines, results=results)
             if check is not None:
                 check()
-            _run_jobs(session, jobs, workers, progress)
+            _run_jobs(session, jobs, runners.first(min(workers, len(jobs))), progress)
 
 
-def _run_jobs(session: OpenDataset, jobs: list[Job], workers: int, progress: Progress) -> None:
-    """Run all jobs in threads; each thread has its own git and git-annex processes."""
+class _Runners:
+    """Job runners that stay open between the rounds: each parses the pipeline files once."""
+
+    def __init__(self, session: OpenDataset) -> None:
+        self._session = session
+        self._runners: list[JobRunner] = []
+
+    def __enter__(self) -> _Runners:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for runner in self._runners:
+            runner.close()
+
+    def first(self, count: int) -> Sequence[JobRunner]:
+        """So many of them; each has its own git and git-annex processes, for one thread."""
+        site, directory = self._session.context.site, self._session.context.directory
+        while len(self._runners) < count:
+            self._runners.append(JobRunner(site.clone(directory), worker_dependencies(site)))
+        return self._runners[:count]
+
+
+def _run_jobs(
+    session: OpenDataset, jobs: list[Job], runners: Sequence[JobRunner], progress: Progress
+) -> None:
+    """Run all jobs, one thread for each runner."""
     names = dict.fromkeys(job.pipeline for job in jobs)
     bars = {
         name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
@@ -65,9 +89,7 @@ def _run_jobs(session: OpenDataset, jobs: list[Job], workers: int, progress: Pro
     stop = threading.Event()
     broken: list[BaseException] = []
 
-    def run_queued() -> None:
-        site = session.context.site
-        runner = JobRunner(site.clone(session.context.directory), worker_dependencies(site))
+    def run_queued(runner: JobRunner) -> None:
         try:
             while not stop.is_set():
                 try:
@@ -80,13 +102,12 @@ def _run_jobs(session: OpenDataset, jobs: list[Job], workers: int, progress: Pro
                 if report.failures:
                     _keep_log(session, job, lines, progress.console)
                 progress.advance(bars[job.pipeline], len(job.datums))
+                runner.evict_unused()
         except BaseException as error:
             broken.append(error)
             stop.set()
-        finally:
-            runner.close()
 
-    threads = [threading.Thread(target=run_queued) for _ in range(min(workers, len(jobs)))]
+    threads = [threading.Thread(target=run_queued, args=(runner,)) for runner in runners]
     for thread in threads:
         thread.start()
     try:
