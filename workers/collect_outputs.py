@@ -8,9 +8,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, raise_refusals
 from tea_runner.dataset.save_outputs import FileToSave
-from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
-
-_NO_RESERVED_NAMES = OutputNameRules()
+from tea_runner.sandbox.scan_outputs import OutputLimits, is_below, scan_outputs
 
 
 def collect(
@@ -40,12 +38,18 @@ def collect(
 
 
 def collect_declared(
-    tree: Path, home: str, declared: Sequence[str], *, bounds: OutputLimits
+    tree: Path,
+    home: str,
+    declared: Sequence[str],
+    *,
+    bounds: OutputLimits,
+    reserved: frozenset[str] = frozenset(),
 ) -> list[FileToSave]:
     """The declared outputs of ``view: dataset``, with paths relative to the pipeline's folder.
 
     :param tree: the dataset as the command left it.
     :param declared: paths of the dataset; a directory stands for all that is in it.
+    :param reserved: as of :func:`collect`.
     :raises OutputRefused: when one was not made, or may not become a result.
     """
     place = tree
@@ -53,18 +57,14 @@ def collect_declared(
         place = place / part
         if place.is_symlink() or not place.is_dir():
             raise OutputRefused(f"the command replaced the folder {home} by something else")
-    scan = scan_outputs(place, home=home, rules=_NO_RESERVED_NAMES, limits=bounds)
     wanted = [path[len(home) :].lstrip("/") for path in declared]
-    inside = [o for o in scan.outputs if _is_below(o.path, wanted)]
-    raise_refusals(r for r in scan.refused if not r.path or _is_below(r.path, wanted))
+    rules = OutputNameRules(reserved=reserved)
+    scan = scan_outputs(place, home=home, rules=rules, limits=bounds, declared=wanted)
+    raise_refusals(scan.refused)
     for path, full in zip(wanted, declared, strict=True):
-        if not any(_is_below(output.path, [path]) for output in inside):
+        if not any(is_below(output.path, [path]) for output in scan.outputs):
             raise OutputRefused(f"declared output {full} was not made")
-    return [_to_save(output, place, tree) for output in inside]
-
-
-def _is_below(path: str, places: Sequence[str]) -> bool:
-    return any(path == place or path.startswith(place + "/") for place in places)
+    return [_to_save(output, place, tree) for output in scan.outputs]
 
 
 def _to_save(output: WrittenFile, out: Path, view: Path) -> FileToSave:

@@ -53,6 +53,11 @@ class DatumBatch:
         """The pipeline of the datums."""
         return self.inputs.pipeline
 
+    @property
+    def reserved_paths(self) -> frozenset[str]:
+        """Paths of the dataset that are no results: the pipeline file and the code."""
+        return frozenset({self.pipeline.spec_path, *self.inputs.code})
+
     def image(self) -> str:
         """The image of the environment: a name, or the path of a file."""
         if not self.inputs.image:
@@ -134,7 +139,7 @@ class PfsFolders:
             self._pfs,
             output_directory(pipeline, self._selected.item),
             bounds=self._batch.output_limits,
-            reserved=frozenset({pipeline.spec_path, *self._batch.inputs.code}),
+            reserved=self._batch.reserved_paths,
             pfs=self._paths.pfs,
             out_at=self._paths.out,
         )
@@ -176,7 +181,13 @@ class DatasetFolders:
     def collect(self) -> list[FileToSave]:
         """The declared outputs."""
         home, declared = self._batch.pipeline.home, self._command_paths.outputs
-        return collect_declared(self._tree, home, declared, bounds=self._batch.output_limits)
+        return collect_declared(
+            self._tree,
+            home,
+            declared,
+            bounds=self._batch.output_limits,
+            reserved=self._batch.reserved_paths,
+        )
 
 
 def output_directory(pipeline: Pipeline, item: KeyedDatum) -> str:

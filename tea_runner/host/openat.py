@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -55,11 +55,17 @@ class _Level:
 
 
 def walk(
-    root: Path, *, max_entries: int | None = None, max_depth: int | None = None
+    root: Path,
+    *,
+    max_entries: int | None = None,
+    max_depth: int | None = None,
+    on_error: Callable[[OSError], None] | None = None,
 ) -> Iterator[DirectoryEntry]:
     """Visit all entries below *root* in the order of their names, a directory before its contents.
 
     :param max_depth: directories at this depth are not entered.
+    :param on_error: called for an entry that was removed during the walk, or that cannot be opened; the
+        walk goes on after it.  Without it the error is raised.
     :raises TooManyEntries: when there are more than *max_entries*.
     :raises OSError: when a directory cannot be opened, or was moved during the walk.
     """
@@ -79,17 +85,31 @@ def walk(
             if max_entries is not None and count > max_entries:
                 raise TooManyEntries
             path = f"{level.path}/{name}" if level.path else name
-            facts = os.stat(name, dir_fd=current, follow_symlinks=False)
+            try:
+                facts = os.stat(name, dir_fd=current, follow_symlinks=False)
+            except OSError as error:
+                _report(on_error, error)
+                continue
             entry = DirectoryEntry(
                 path=path, name=name, parent=current, stat=facts, depth=len(levels)
             )
             yield entry
             if entry.is_directory and (max_depth is None or len(levels) < max_depth):
-                current = _go_down(current, name, facts)
+                try:
+                    current = _go_down(current, name, facts)
+                except OSError as error:
+                    _report(on_error, error)
+                    continue
                 left = None if max_entries is None else max_entries - count + 1
                 levels.append(_Level(_names(current, left), _identity(current), path, name))
     finally:
         os.close(current)
+
+
+def _report(on_error: Callable[[OSError], None] | None, error: OSError) -> None:
+    if on_error is None:
+        raise error
+    on_error(error)
 
 
 def open_file(entry: DirectoryEntry) -> int:

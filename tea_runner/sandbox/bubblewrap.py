@@ -140,6 +140,7 @@ class BubblewrapSandbox:
                 )
             except ProcessLookupError as error:
                 raise OutsideError(f"the sandbox could not be made: {KILLED}") from error
+            exceeded_limit = overflow(execution, lambda: started.first_pid)
             started.release()
             watch = CommandWatch(
                 ended=started.ended,
@@ -148,7 +149,7 @@ class BubblewrapSandbox:
                 if group
                 else resource_limits.memory_watcher(started.first_pid, execution.limits),
                 oom_interval=0.2 if group else 0.05,
-                overflow=overflow(execution.out, execution.limits),
+                overflow=exceeded_limit,
             )
             end, exceeded = follow(logged, started.output, watch, began=began)
             code = started.finish()

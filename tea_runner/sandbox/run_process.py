@@ -50,6 +50,7 @@ def run_process(
     :param guard: from the process id, a context that holds until just before the process is reaped.
     """
     with contextlib.ExitStack() as stack:
+        exceeded_limit = overflow(execution, lambda: process.pid)
         output, written = os.pipe()
         stack.callback(os.close, output)
         try:
@@ -65,7 +66,7 @@ def run_process(
             ended_fd=pidfd(process, stack),
             oom=watch_memory(process.pid),
             oom_interval=0.05,
-            overflow=overflow(execution.out, execution.limits),
+            overflow=exceeded_limit,
         )
         end, exceeded = follow(execution, output, watch, began=began)
         guarded.close()

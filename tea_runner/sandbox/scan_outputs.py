@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def scan_outputs(
     limits: OutputLimits = DEFAULT_LIMITS,
     pfs: str = "",
     out_at: str = "",
+    declared: Sequence[str] | None = None,
 ) -> ScannedOutputs:
     """Scan all that is below *out*.
 
@@ -67,15 +69,25 @@ def scan_outputs(
     :param pfs: path inside of the inputs (``/pfs``); a link to below it becomes an ``input link``, which
         the caller replaces by a copy.  When empty, links to inputs are refused as any other.
     :param out_at: path inside of *out* (``/pfs/out``), from which relative links are resolved.
+    :param declared: paths below *out* that are outputs, with all that is in them; the directories above
+        them are examined, too, and all else is ignored.  None for everything.
     """
+    above = {parent for path in declared or () for parent in _parents(path)}
     outputs: list[WrittenFile] = []
     refused: list[Refusal] = []
     directories: set[str] = set()
     non_empty: set[str] = set()
-    size = 0
+    size = count = 0
     device = os.lstat(out).st_dev
     try:
-        for entry in walk(out, max_entries=limits.files, max_depth=rules.max_depth):
+        for entry in _entries(out, declared, limits, rules):
+            if declared is not None and not is_below(entry.path, declared):
+                if entry.path in above and (reason := _kind_refusal(entry, device, rules)):
+                    refused.append(Refusal(entry.path, reason))
+                continue
+            count += 1
+            if limits.files is not None and count > limits.files:
+                raise TooManyEntries
             non_empty.add(entry.path.rpartition("/")[0])
             reason = _kind_refusal(entry, device, rules)
             if reason:
@@ -110,6 +122,25 @@ def scan_outputs(
         refused=tuple(dict.fromkeys(refused[:_MAX_REFUSALS])),
         size=size,
     )
+
+
+def _entries(
+    out: Path, declared: Sequence[str] | None, limits: OutputLimits, rules: OutputNameRules
+) -> Iterator[DirectoryEntry]:
+    if declared is None:
+        return walk(out, max_entries=limits.files, max_depth=rules.max_depth)
+    # What cannot be opened is of no interest where it is not declared.
+    return walk(out, max_depth=rules.max_depth, on_error=lambda _: None)
+
+
+def is_below(path: str, places: Iterable[str]) -> bool:
+    """Whether a path is one of these, or lies below one."""
+    return any(path == place or path.startswith(place + "/") for place in places)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 _KINDS = {
