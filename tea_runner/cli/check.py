@@ -19,6 +19,7 @@ from tea_runner.cli.installation_checks import (
 )
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.cli.repository_checks import check_repositories
 from tea_runner.core.errors import TeaError
 from tea_runner.host.tool_search_path import tool_path
 
@@ -80,6 +81,7 @@ def _forge(context: Context) -> Iterator[Finding]:
         yield Finding("forge", "error" if wanted else "warning", sentence + rest)
     if not wrong:
         yield Finding("forge", "ok", settings.forge.url)
+        yield from check_repositories(context.site)
     if settings.storage:
         yield Finding("storage", "ok", ", ".join(storage.name for storage in settings.storage))
     else:

@@ -43,7 +43,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
         repository, branch = found.run.repository, found.run.branch
         wanted, datums = _requested(found.run, words)
     site = context.site
-    scope = scope_of(branch, site.settings.trusted_branches)
+    scope = scope_of(branch, site.trusted_branches(repository, branch))
     site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
     site.recompute_requests(repository, branch).add(wanted, new_request_id())
     site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="recompute requested")

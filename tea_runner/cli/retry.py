@@ -31,7 +31,7 @@ def command(context: Context, name: str) -> None:
     else:
         repository, branch = found.run.repository, found.run.branch
     site = context.site
-    scope = scope_of(branch, context.settings.trusted_branches)
+    scope = scope_of(branch, context.site.trusted_branches(repository, branch))
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
     site.publication_counts(repository, branch).reset()
     site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="retry requested")

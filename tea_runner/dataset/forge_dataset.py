@@ -10,7 +10,7 @@ from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.content_storage import SpecialRemotes
 from tea_runner.dataset.cross_repository_results import SharedResults
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.result_index import ResultIndex
@@ -31,7 +31,7 @@ class ForgeDataset(GitDataset):
         mirror: Mirror,
         storages: Sequence[Storage] = (),
         *,
-        trusted: Sequence[str] = ("*",),
+        trusted: TrustedBranches = every_branch,
         secret: bytes = b"",
         sign: Callable[[bytes], bytes] | None = None,
         list_refs: Callable[[], Mapping[str, str] | None] | None = None,
@@ -41,7 +41,7 @@ class ForgeDataset(GitDataset):
         """Make a dataset.
 
         :param storages: special remotes that the operator allows.
-        :param trusted: patterns of the branches whose results every branch may use.
+        :param trusted: see :data:`~tea_runner.dataset.git_dataset.TrustedBranches`.
         :param secret: key of the seal with which workers sign results of jobs.
         :param sign: signs results commits; without it they are unsigned.
         :param list_refs: returns the forge's refs that a fetch would bring, with their ids, in one
@@ -65,7 +65,7 @@ class ForgeDataset(GitDataset):
             name,
             mirror,
             Annex(program, objects, self.remotes),
-            open_index=lambda: _open_index(mirror, trusted),
+            open_index=lambda trusted: _open_index(mirror, trusted),
             job_results=JobResults(name, mirror, secret),
             trusted=trusted,
             sign=sign,

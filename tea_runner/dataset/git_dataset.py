@@ -25,8 +25,17 @@ from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 log = logging.getLogger(__name__)
 
+#: Patterns of the branches whose results every branch may use.  The argument is a branch in question,
+#: or empty; :class:`~tea_runner.core.errors.OutsideError` when it is not known.
+TrustedBranches = Callable[[str], Sequence[str]]
+
 #: Refs that are deleted in one push.
 _DELETED_AT_ONCE = 200
+
+
+def every_branch(_: str) -> Sequence[str]:
+    """Every branch is trusted, as in a user's own clone."""
+    return ("*",)
 
 
 class GitDataset(ABC):
@@ -48,16 +57,17 @@ class GitDataset(ABC):
         repository: GitRepository,
         annex: Annex,
         *,
-        open_index: Callable[[], ResultIndex],
+        open_index: Callable[[Sequence[str]], ResultIndex],
         job_results: JobResults,
-        trusted: Sequence[str] = ("*",),
+        trusted: TrustedBranches = every_branch,
         sign: Callable[[bytes], bytes] | None = None,
         subdatasets: Subdatasets | None = None,
         shared_results: SharedResults | None = None,
     ) -> None:
         """Make a dataset.
 
-        :param trusted: patterns of the branches whose results every branch may use.
+        :param open_index: opens the index for patterns of trusted branches.
+        :param trusted: see :data:`TrustedBranches`.
         :param sign: signs results commits; without it they are unsigned.
         :param shared_results: results of other repositories that may be used, too.
         """
@@ -67,10 +77,11 @@ class GitDataset(ABC):
         self.job_results = job_results
         self.subdatasets = subdatasets
         self.shared_results = shared_results
-        self._trusted = tuple(trusted)
+        self._trusted = trusted
         self._sign = sign
         self._open_index = open_index
         self._index: ResultIndex | None = None
+        self._indexed: tuple[str, ...] = ()
         self._converter: ResultConverter | None = None
         #: Results that other repositories were found to have, by key.
         self._shared: dict[str, SharedResult] = {}
@@ -104,9 +115,16 @@ class GitDataset(ABC):
 
     @property
     def index(self) -> ResultIndex:
-        """The results that manifests know."""
+        """The results that manifests know; opened again when other branches are trusted.
+
+        :raises OutsideError: when the forge does not say which branches are trusted.
+        """
+        trusted = tuple(self._trusted(""))
+        if self._index is not None and trusted != self._indexed:
+            self._index.close()
+            self._index = None
         if self._index is None:
-            self._index = self._open_index()
+            self._index, self._indexed = self._open_index(trusted), trusted
         return self._index
 
     def tip(self, branch: str) -> str | None:
@@ -120,8 +138,11 @@ class GitDataset(ABC):
     # -- known results -----------------------------------------------------------------------
 
     def scope(self, branch: str) -> str:
-        """The scope of a branch, empty when it is trusted."""
-        return scope_of(branch, self._trusted)
+        """The scope of a branch, empty when it is trusted.
+
+        :raises OutsideError: when the forge does not say whether it is.
+        """
+        return scope_of(branch, self._trusted(branch))
 
     def unsettled_results(self, scope: str = "") -> dict[str, tuple[str, Result]]:
         """Key to (ref, result) of the results of jobs that no results commit holds yet."""

@@ -137,7 +137,7 @@ class CloneDataset(GitDataset):
             name,
             repository,
             Annex(program, objects, CloneStorage(program, objects)),
-            open_index=lambda: ResultIndex(repository, self.branches, trusted=self._trusted),
+            open_index=lambda trusted: ResultIndex(repository, self.branches, trusted=trusted),
             job_results=JobResults(name, repository),
             subdatasets=subdatasets,
         )

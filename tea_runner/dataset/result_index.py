@@ -50,8 +50,13 @@ class ResultIndex:
         self._branches = branches
         self._trusted = tuple(trusted)
         self._update_refs = update_refs
-        self._table = ResultTable(repository.git_dir / "tea-index.db", trusted)
+        names = (ref[len(branches) :] for ref in repository.refs(branches))
+        self._table = ResultTable(repository.git_dir / "tea-index.db", trusted, names)
         self.path = self._table.path
+        if self._table.lost_trust and update_refs is not None:
+            # It is not known from which branch a former tip is.
+            former = sorted(repository.refs(_kept_prefix("")))
+            update_refs([f"delete {ref}" for ref in former])
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -101,6 +106,9 @@ class ResultIndex:
         files = manifest_files(self._repository, new, self._existing(known)) if new else []
         reader = ManifestReader(self._repository)
         with self._table.transaction():
+            if not self._table.is_current():
+                # Another process knows of other trusted branches; this one will at its next look.
+                return 0
             count = sum(self._learn(scope, file, reader) for file in files)
             self._table.set_tips(scope, tips | kept)
         return count

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tea_runner.core.git.branch_kinds import matches_any
+
 #: Part of the stored settings: a change makes all manifests be read again.
 _FORMAT = 3
 _SCHEMA = """
@@ -65,12 +67,20 @@ class RankedResult(NamedTuple):
 class ResultTable:
     """The tables of one repository, in a file that can be deleted and rebuilt at any time.
 
-    :param trusted: patterns of trusted branches; the tables are emptied when they have changed.
+    The tables are emptied when a branch is not trusted any more.  One more trusted branch leaves them as
+    they are, and so does the end of a branch.
+
+    :param trusted: patterns of trusted branches.
+    :param branches: names of all branches.
     """
 
-    def __init__(self, path: Path, trusted: Sequence[str]) -> None:
+    def __init__(self, path: Path, trusted: Sequence[str], branches: Iterable[str] = ()) -> None:
         self.path = path
+        self._trusted = tuple(trusted)
+        self._branches = tuple(branches)
         self._settings = json.dumps([_FORMAT, *trusted])
+        #: Whether the tables were emptied because a branch is not trusted any more.
+        self.lost_trust = False
         try:
             self._open()
         except sqlite3.DatabaseError:
@@ -82,16 +92,43 @@ class ResultTable:
         self._database.execute("PRAGMA journal_mode=WAL")
         # After a power cut the file may be damaged; then it is rebuilt.
         self._database.execute("PRAGMA synchronous=OFF")
-        with contextlib.suppress(sqlite3.OperationalError):
-            stored = self._database.execute("SELECT trusted FROM rules").fetchall()
-            if stored == [(self._settings,)]:
-                return
-        with self._database:
-            for table in _TABLES:
-                self._database.execute(f"DROP TABLE IF EXISTS {table}")
-        self._database.executescript(_SCHEMA)
-        with self._database:
+        if self.is_current():
+            return
+        with self.transaction():
+            before = self._stored_patterns()
+            self.lost_trust = before is not None and self._any_lost(before)
+            if before is not None and not self.lost_trust:
+                self._database.execute("DELETE FROM rules")
+            else:
+                for table in _TABLES:
+                    self._database.execute(f"DROP TABLE IF EXISTS {table}")
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    self._database.execute(statement)
             self._database.execute("INSERT INTO rules VALUES (?)", (self._settings,))
+
+    def is_current(self) -> bool:
+        """Whether the tables were made for these trusted branches; another process may change that."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            rows = self._database.execute("SELECT trusted FROM rules").fetchall()
+            return bool(rows == [(self._settings,)])
+        return False
+
+    def _stored_patterns(self) -> list[str] | None:
+        """The trusted branches that the tables were made for; None when they cannot be used."""
+        try:
+            ((stored,),) = self._database.execute("SELECT trusted FROM rules").fetchall()
+            number, *patterns = json.loads(stored)
+        except (sqlite3.OperationalError, ValueError):
+            return None
+        return patterns if number == _FORMAT else None
+
+    def _any_lost(self, before: Sequence[str]) -> bool:
+        """Whether a branch that exists was trusted and is not any more."""
+        lost = set(before) - set(self._trusted)
+        return any(
+            matches_any(name, lost) and not matches_any(name, self._trusted)
+            for name in self._branches
+        )
 
     def recreate(self) -> None:
         """Delete the file and make empty tables."""
@@ -101,7 +138,8 @@ class ResultTable:
         self._open()
 
     def transaction(self) -> contextlib.AbstractContextManager[object]:
-        """Commit all changes of the block, or none."""
+        """Commit all changes of the block, or none; other processes wait."""
+        self._database.execute("BEGIN IMMEDIATE")
         return self._database
 
     def tips(self, scope: str) -> set[str]:

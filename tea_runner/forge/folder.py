@@ -16,7 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.parse_delivery import reason_to_ignore
 from tea_runner.core.webhook import ListedWebhook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
@@ -72,6 +74,22 @@ class FolderForge:
     def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:  # noqa: ARG002
         """None: git lists the refs of a local repository without a request."""
         return None
+
+    def branch_protection(self, repository: str) -> BranchProtection:
+        """The branch of ``HEAD``: a folder protects none."""
+        head = (self._path(repository) / "HEAD").read_text("utf-8", "surrogateescape").strip()
+        default = (
+            head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""
+        )
+        return BranchProtection(default=default, branches=frozenset(self.branches(repository)))
+
+    def audience(self, repository: str) -> Audience:
+        """Everybody: a folder has no accounts, and its file system decides who reads it.
+
+        :raises ForgeError: when the repository does not exist.
+        """
+        self._path(repository)
+        return Audience(visibility="public")
 
     def set_commit_status(
         self,

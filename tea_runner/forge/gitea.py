@@ -14,9 +14,12 @@ from urllib.parse import quote, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.webhook import ListedWebhook, matches_repository
+from tea_runner.forge import gitea_access
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import CommitStatusState
 
@@ -142,6 +145,39 @@ class GiteaForge:
                     f"{self.url}: listing refs of {repository}: the list does not end after {len(data)} bytes"
                 )
         return bytes(data)
+
+    def branch_protection(self, repository: str) -> BranchProtection:
+        """Branches and which of them Gitea's rules protect, as it says itself."""
+        path = f"/repos/{_path(repository)}"
+        about = self._ask("GET", path).json()
+        try:
+            branches = list(self._pages(f"{path}/branches"))
+        except ForgeError as error:
+            # "repository is empty", also for a moment after the first push.
+            if error.response_status not in (404, 409):
+                raise
+            branches = []
+        rules: list[dict[str, Any]] = []
+        if any(each.get("protected") for each in branches):
+            answer = self._ask("GET", f"{path}/branch_protections", allowed=(403, 404))
+            rules = answer.json() if answer.status_code == 200 else []
+        return gitea_access.parse_protection(about, branches, gitea_access.open_rules(rules))
+
+    def audience(self, repository: str) -> Audience:
+        """Visibility, and for repositories that are not open to all users, collaborators and teams."""
+        path = f"/repos/{_path(repository)}"
+
+        def teams() -> list[dict[str, Any]] | None:
+            # 405: the owner is no organization.
+            answer = self._ask("GET", f"{path}/teams", allowed=(405,))
+            return list(answer.json()) if answer.status_code == 200 else None
+
+        about = self._ask("GET", path).json()
+        if gitea_access.visibility(about) in ("public", "users"):
+            return gitea_access.parse_audience(about, list, list, "")
+        return gitea_access.parse_audience(
+            about, lambda: self._pages(f"{path}/collaborators"), teams, self.whoami()
+        )
 
     def set_commit_status(
         self,

@@ -214,7 +214,10 @@ class Dataset(Protocol):
         ...
 
     def scope(self, branch: str) -> str:
-        """The scope of a branch: the empty text when it is trusted; raises nothing."""
+        """The scope of a branch: the empty text when it is trusted.
+
+        :raises OutsideError: when the forge does not say whether it is.
+        """
         ...
 
     def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:

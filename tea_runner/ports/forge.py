@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from tea_runner.core.audience import Audience
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.webhook import ListedWebhook
 
 #: Gitea's states of a commit status.
@@ -51,6 +53,20 @@ class Forge(Protocol):
         None when the forge has no such request, and ``git ls-remote`` is needed.
 
         :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def branch_protection(self, repository: str) -> BranchProtection:
+        """The default branch, all branches, and those that the forge protects.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def audience(self, repository: str) -> Audience:
+        """Who may read a repository, without the bot.
+
+        :raises ForgeError: when the forge declines, does not answer or does not say it.
         """
         ...
 

@@ -309,8 +309,10 @@ class Options:
     )
     branches: tuple[str, ...] = option(("*",), "Branches to process, as patterns.")
     trusted_branches: tuple[str, ...] = option(
-        ("main", "master"),
-        "Branches whose results all other branches may reuse; protect them on the forge.",
+        (),
+        "Branches whose results all other branches may reuse, and whose pipelines may use secrets, as "
+        "patterns. Empty: in each repository its default branch and the branches that the forge "
+        "protects. Protect them, the default branch too.",
     )
     pull_requests: bool = option(
         False,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tea_runner.dataset.local_clone import CloneDataset
     from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
+    from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
 
@@ -61,6 +62,22 @@ class DatasetSite(ProcessSettings):
                 ca_file=str(forge.ca_file or ""),
             ),
         )
+
+    @cached_property
+    def forge_facts(self) -> CachedFacts:
+        """What the forge says of repositories, asked at most once a minute."""
+        from tea_runner.forge.cached_facts import CachedFacts
+
+        return CachedFacts(self.forge, self.state_folder / "forge-facts")
+
+    def trusted_branches(self, repository: str, branch: str = "") -> Sequence[str]:
+        """Patterns of a repository's trusted branches: those of the settings, else as the forge says.
+
+        :param branch: the branch in question, which may be newer than the forge's last answer.
+        :raises ForgeError: when the forge does not say it.
+        """
+        listed = self.settings.trusted_branches
+        return listed or self.forge_facts.branch_protection(repository, branch).trusted
 
     @property
     def forge_base(self) -> str:
@@ -111,7 +128,7 @@ class DatasetSite(ProcessSettings):
             name,
             Mirror(path, self.forge.remote_url(name), self.git, limits),
             self.storages,
-            trusted=settings.trusted_branches,
+            trusted=functools.partial(self.trusted_branches, name),
             secret=self.secret,
             sign=self.signer,
             list_refs=functools.partial(self.forge.refs, name, *FETCHED),

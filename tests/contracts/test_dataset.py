@@ -105,9 +105,9 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
                 ["git", "-C", str(clone), "commit", "-q", "--allow-empty", "-m", "x"],
                 env=dict(os.environ),
             )
-            dataset._trusted = TRUSTED
+            dataset._trusted = lambda _: TRUSTED
         else:
-            dataset = ForgeDataset("lab/data", mirror, trusted=TRUSTED)
+            dataset = ForgeDataset("lab/data", mirror, trusted=lambda _: TRUSTED)
 
         def push(ref: str, oid: str) -> None:
             if request.param == "clone":

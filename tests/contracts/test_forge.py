@@ -143,6 +143,26 @@ def test_branches_have_their_tips(side: Side) -> None:
     )
 
 
+def test_the_default_branch_is_trusted_and_others_are_listed(side: Side) -> None:
+    """A new repository protects nothing."""
+    side.push("refs/heads/main")
+    side.push("refs/heads/a/b", "refs/heads/master")
+    found = eventually(
+        lambda: side.forge.branch_protection(side.repository), lambda each: len(each.branches) == 3
+    )
+
+    assert found.default in found.branches
+    assert found.trusted == (found.default,)
+    assert found.branches == {"main", "a/b", "master"}
+
+
+def test_a_repository_is_read_by_the_same_people_as_itself(side: Side) -> None:
+    """Whatever the forge says of its readers, it says of all alike."""
+    audience = side.forge.audience(side.repository)
+
+    assert audience.lacks(side.forge.audience(side.repository)) == ""
+
+
 def test_refs_come_in_one_request_or_not_at_all(side: Side) -> None:
     """Those below the prefixes; None where git has to be asked."""
     tip = side.push("refs/heads/main", "refs/tea/x")
@@ -221,6 +241,8 @@ def test_a_forge_that_answers_has_no_problem(side: Side) -> None:
 CALLS: dict[str, Callable[[Forge, str], object]] = {
     "repository_id": lambda forge, name: forge.repository_id(name),
     "branches": lambda forge, name: forge.branches(name),
+    "branch_protection": lambda forge, name: forge.branch_protection(name),
+    "audience": lambda forge, name: forge.audience(name),
     "set_commit_status": lambda forge, name: forge.set_commit_status(
         name, "1" * 40, "error", description="", context="tea"
     ),

@@ -156,3 +156,66 @@ def test_a_large_manifest_is_fetched_for_itself(clone: Clone, mirror: Mirror) ->
     assert 500 == len(index.known([key for key, _ in rows]))
     assert mirror.objects.blob(clone.git("rev-parse", "HEAD:big")) is None
     index.close()
+
+
+def test_more_trusted_branches_and_fewer(clone: Clone, mirror: Mirror) -> None:
+    """A branch that is trusted from now on is read, and nothing else; one that is not loses its rows."""
+    settle(clone, "up", ("k1", "a"))
+    clone.git("switch", "-q", "-c", "release")
+    settle(clone, "up", ("k2", "a"), text="two")
+    clone.push("main", "release")
+    mirror.fetch()
+
+    def known(*trusted: str) -> tuple[int, set[str]]:
+        index = ResultIndex(mirror, trusted=trusted, update_refs=mirror.update)
+        try:
+            return index.update(), set(index.known(["k1", "k2"]))
+        finally:
+            index.close()
+
+    assert (1, {"k1"}) == known("main")
+    assert (1, {"k1", "k2"}) == known("main", "release"), "only the new one is read"
+    assert (0, {"k1", "k2"}) == known("main", "release", "gone")
+    assert (0, {"k1", "k2"}) == known("main", "release"), "a branch that does not exist"
+    assert (1, {"k1"}) == known("main")
+
+
+def test_former_tips_of_an_untrusted_branch_are_forgotten(clone: Clone, mirror: Mirror) -> None:
+    """What a branch held before it was rewritten counts no more than the branch."""
+    settle(clone, "up", ("k1", "a"))
+    clone.push("main", "main:release")
+    clone.git("switch", "-q", "-c", "release")
+    settle(clone, "up", ("k2", "a"), text="two")
+    clone.push("release")
+    mirror.fetch()
+    index = ResultIndex(mirror, trusted=["main", "release"], update_refs=mirror.update)
+    index.update()
+    clone.push("+main:release")
+    mirror.fetch()
+    index.update()
+    assert {"k1", "k2"} == set(index.known(["k1", "k2"])), "a trusted branch was rewritten"
+    index.close()
+
+    index = ResultIndex(mirror, trusted=["main"], update_refs=mirror.update)
+    index.update()
+    assert {"k1"} == set(index.known(["k1", "k2"]))
+    index.close()
+
+
+def test_an_index_with_outdated_trust_adds_nothing(clone: Clone, mirror: Mirror) -> None:
+    """Of two processes, the one that has not heard of the change does not undo it."""
+    settle(clone, "up", ("k1", "a"))
+    clone.push("main")
+    mirror.fetch()
+    old = ResultIndex(mirror, trusted=["main", "release"])
+    new = ResultIndex(mirror, trusted=["main"])
+    clone.git("switch", "-q", "-c", "release")
+    settle(clone, "up", ("k2", "a"), text="two")
+    clone.push("release")
+    mirror.fetch()
+    old.update()
+    new.update()
+
+    assert {"k1"} == set(new.known(["k1", "k2"]))
+    old.close()
+    new.close()

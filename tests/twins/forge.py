@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.ports import CommitStatusState
 
@@ -17,6 +19,8 @@ _LONGEST = 255
 class _Repository:
     number: int
     refs: dict[str, str] = field(default_factory=dict)
+    protected: frozenset[str] = frozenset()
+    audience: Audience = Audience(visibility="public")  # noqa: RUF009 - frozen
     statuses: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     hooks: dict[str, ListedWebhook] = field(default_factory=dict)
 
@@ -40,6 +44,18 @@ class MemoryForge:
     def push(self, repository: str, refs: Mapping[str, str]) -> None:
         """Set refs of a repository."""
         self._repository(repository).refs.update(refs)
+
+    def protect(self, repository: str, *branches: str) -> None:
+        """Protect these branches and no others."""
+        self._repository(repository).protected = frozenset(branches)
+
+    def show(self, repository: str, audience: Audience) -> None:
+        """Let these read a repository and nobody else."""
+        self._repository(repository).audience = audience
+
+    def remove(self, repository: str) -> None:
+        """Remove a repository."""
+        del self._repositories[repository]
 
     def _next(self) -> int:
         self._number += 1
@@ -82,6 +98,17 @@ class MemoryForge:
             return None
         refs = self._repositories[repository].refs
         return {ref: oid for ref, oid in refs.items() if ref.startswith(prefixes)}
+
+    def branch_protection(self, repository: str) -> BranchProtection:
+        """``main`` and the branches that were protected."""
+        found = self._repository(repository)
+        branches = frozenset(self.branches(repository))
+        protected = found.protected & branches
+        return BranchProtection(default="main", branches=branches, protected=protected)
+
+    def audience(self, repository: str) -> Audience:
+        """Everybody, unless a test said otherwise."""
+        return self._repository(repository).audience
 
     def set_commit_status(
         self,

@@ -171,12 +171,18 @@ def about_repository(
     page = f"{url}/{repository.full_name}"
     return {
         "id": repository.number,
-        "owner": {"id": 0, "login": repository.owner, "username": repository.owner},
+        # Every account of the forge may read every repository, and nobody else.
+        "owner": {
+            "id": 0,
+            "login": repository.owner,
+            "visibility": "limited",
+            "username": repository.owner,
+        },
         "name": repository.name,
         "full_name": repository.full_name,
         "description": "",
         "empty": not store.branches(repository),
-        "private": True,
+        "private": False,
         "fork": False,
         "mirror": False,
         "html_url": page,
