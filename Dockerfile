@@ -37,7 +37,7 @@ RUN /opt/tea-runner/bin/pip install --no-cache-dir --disable-pip-version-check -
 FROM ${BASE}
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       bubblewrap ca-certificates git openssh-client python3 redis-server tini \
+       bubblewrap ca-certificates git nftables openssh-client python3 redis-server slirp4netns tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --home-dir /var/lib/tea-runner --create-home --shell /bin/sh tea
 COPY --from=build /opt/tea-runner /opt/tea-runner

@@ -61,7 +61,11 @@ def _findings(context: Context) -> Iterator[Finding]:
     yield from state
     if state[0].state == "error":
         return
-    yield from check_sandbox(context.site.environment_choice, settings.environments)
+    yield from check_sandbox(
+        context.site.environment_choice,
+        settings.environments,
+        network=settings.sandbox.network,
+    )
     queue = check_redis(context.site.redis_facts, wanted=bool(settings.redis.url))
     yield from queue
     if queue[0].state == "ok":

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
 from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice
+from tea_runner.sandbox.network import NetworkAccess
 
 if TYPE_CHECKING:
     from tea_runner.broker.redis_server import ServerFacts
@@ -85,8 +86,13 @@ def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def check_sandbox(choice: EnvironmentChoice, kinds: Sequence[str]) -> list[Finding]:
-    """Run a trial command in each environment."""
+def check_sandbox(
+    choice: EnvironmentChoice, kinds: Sequence[str], *, network: bool
+) -> list[Finding]:
+    """Run a trial command in each environment.
+
+    :param network: whether pipelines may use a network.
+    """
     found = []
     for kind in dict.fromkeys(choice.sandbox if each == "host" else each for each in kinds):
         name = "sandbox" if kind in ("host", "off") else kind
@@ -94,12 +100,28 @@ def check_sandbox(choice: EnvironmentChoice, kinds: Sequence[str]) -> list[Findi
             text = 'commands run with all your rights; use sandbox.kind = "bwrap"'
             found.append(_weak(name, text))
             continue
+        environment = KINDS[kind](choice)
         try:
-            wrong = KINDS[kind](choice).check()
+            wrong = environment.check()
+            apart = environment.network_problem() if network and not wrong else None
         except TeaError as error:
-            wrong = error.message
+            wrong, apart = error.message, None
         found.append(_bad(name, wrong) if wrong else _ok(name, "a trial command ran"))
+        if network and not wrong:
+            found.append(_network(f"{name} network", choice.network, apart))
     return found
+
+
+def _network(name: str, access: NetworkAccess, problem: str | None) -> Finding:
+    """What commands with a network reach."""
+    if problem:
+        return _bad(name, problem)
+    if access.shared:
+        text = "commands reach the host's loopback and private addresses"
+        return _weak(name, f"{text}; see sandbox.share_host_network")
+    if name.startswith("sandbox"):
+        return _ok(name, "commands have a network of their own, without private addresses")
+    return _ok(name, access.engine_network or "that of the engine; it may reach private addresses")
 
 
 def check_redis(facts: Callable[[], ServerFacts], *, wanted: bool) -> list[Finding]:

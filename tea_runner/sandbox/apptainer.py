@@ -20,6 +20,7 @@ from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
 from tea_runner.sandbox.follow_command import outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
+from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,
     Execution,
@@ -40,11 +41,15 @@ class Apptainer:
     """Runs commands in images that are files or directories.
 
     :param variables: the worker's own variables.
+    :param network: what commands with a network may reach.
     """
 
     name = "apptainer"
 
-    def __init__(self, *, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, variables: Mapping[str, str], network: NetworkAccess = OWN_NETWORK
+    ) -> None:
+        self._network = network
         self._env = {key: variables[key] for key in _CLIENT_VARIABLES if key in variables}
 
     def check(self) -> str | None:
@@ -56,6 +61,16 @@ class Apptainer:
         except OutsideError as error:
             return f"apptainer does not answer: {error}"
         return None
+
+    def network_problem(self) -> str | None:
+        """Apptainer, started by an ordinary user, makes no networks."""
+        if self._network.shared:
+            return None
+        return (
+            "apptainer cannot give a command a network of its own; use docker, podman or the host "
+            "environment, or let commands share the host's network, with all that listens on its "
+            "loopback: sandbox.share_host_network = true"
+        )
 
     def identity(self, image: str) -> tuple[str, ...]:
         """The image's content identity, which the caller gives in place of a path.
@@ -80,6 +95,9 @@ class Apptainer:
         """
         if not Path(execution.image).exists():
             raise Refused(f"image {execution.image!r} is not on this machine")
+        missing = self.network_problem() if execution.network else None
+        if missing:
+            raise Refused(f"the command asks for a network: {missing}")
         user = job_user.named_user()
         job_user.chown_all(writable(execution), user)
         logged, last = tee_tail(execution)

@@ -16,6 +16,7 @@ with the worker; or, without a cgroup, the calling *thread* (PR_SET_PDEATHSIG is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -26,10 +27,12 @@ from pathlib import Path
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
+from tea_runner.sandbox.attach_network import attached_network, missing_programs
 from tea_runner.sandbox.cgroup import Cgroups
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
 from tea_runner.sandbox.mounts import writable
+from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.output_limits import overflow
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,
@@ -56,18 +59,26 @@ class BubblewrapSandbox:
         the running Python's are added.
     :param path: ``PATH`` of commands that have none.
     :param etc_root: where the copies of ``/etc`` are kept; see :class:`EtcFolder`.
+    :param network: what commands with a network may reach.
     """
 
     name = "host"
 
     def __init__(
-        self, *, binds: Sequence[Path] = (), path: str = "", etc_root: Path | None = None
+        self,
+        *,
+        binds: Sequence[Path] = (),
+        path: str = "",
+        etc_root: Path | None = None,
+        network: NetworkAccess = OWN_NETWORK,
     ) -> None:
         self._etc = EtcFolder(etc_root)
         self._binds = (*system_mounts.interpreters(), *binds)
         self._path = path or system_mounts.default_path()
         self._groups = Cgroups()
+        self._network = network
         self._checked = False
+        self._network_checked = False
 
     def check(self) -> str | None:
         """See :meth:`Environment.check`; the first call runs a command in a sandbox."""
@@ -82,6 +93,29 @@ class BubblewrapSandbox:
                 f"there is no filter of system calls for {platform.machine()} machines; "
                 f"use a container, or sandbox: off"
             )
+        try:
+            problem = self._trial(network=False)
+        except OutsideError as error:
+            return f"{error}; {_INSIDE_A_CONTAINER}"
+        self._checked = not problem
+        return problem or None
+
+    def network_problem(self) -> str | None:
+        """A sentence saying why commands cannot have a network of their own, or None.
+
+        The first call runs a command in one.
+        """
+        if self._network.shared or self._network_checked:
+            return None
+        try:
+            problem = missing_programs() or self._trial(network=True)
+        except OutsideError as error:
+            problem = str(error)
+        self._network_checked = not problem
+        return problem or None
+
+    def _trial(self, *, network: bool) -> str:
+        """Run a command that does nothing; what went wrong, or an empty text."""
         printed: list[bytes] = []
         trial = Execution(
             argv=("/usr/bin/env", "true"),
@@ -91,16 +125,13 @@ class BubblewrapSandbox:
             cwd="/",
             log=printed.append,
             timeout=20,
+            network=network,
         )
-        try:
-            result = self._run(trial)
-        except OutsideError as error:
-            return f"{error}; {_INSIDE_A_CONTAINER}"
-        if result.code != 0:
-            output = b"".join(printed).decode("utf-8", "replace").strip()
-            return f"a trial command ended with code {result.code}: {output}"
-        self._checked = True
-        return None
+        result = self._run(trial)
+        if result.code == 0:
+            return ""
+        output = b"".join(printed).decode("utf-8", "replace").strip()
+        return f"a trial command ended with code {result.code}: {output}"
 
     def identity(self, image: str) -> tuple[str, ...]:
         """The same on every host; versions of its software belong to the record."""
@@ -115,6 +146,9 @@ class BubblewrapSandbox:
         missing = self.check()
         if missing:
             raise Refused(f"the sandbox cannot be used: {missing}")
+        missing = self.network_problem() if execution.network else None
+        if missing:
+            raise Refused(f"the command asks for a network: {missing}")
         return self._run(execution)
 
     def _run(self, execution: Execution) -> Outcome:
@@ -131,7 +165,9 @@ class BubblewrapSandbox:
                 path=self._path,
                 etc=self._etc,
                 start_process=held[1].start if held else start_process,
+                share_network=self._network.shared,
             ) as started,
+            contextlib.ExitStack() as stack,
         ):
             group = held[0] if held else None
             try:
@@ -141,6 +177,9 @@ class BubblewrapSandbox:
             except ProcessLookupError as error:
                 raise OutsideError(f"the sandbox could not be made: {KILLED}") from error
             exceeded_limit = overflow(execution, lambda: started.first_pid)
+            if execution.network and not self._network.shared:
+                started.wait_for_loopback()
+                stack.enter_context(attached_network(started.first_pid, self._network))
             started.release()
             watch = CommandWatch(
                 ended=started.ended,

@@ -42,6 +42,7 @@ class SandboxLayout:
     cwd: str
     #: Bytes of ``/tmp``.
     scratch: int
+    #: Whether the host's network is shared.
     network: bool
     #: Whether the caller is root and writes the user map; otherwise ``bwrap`` maps the caller.
     mapped: bool

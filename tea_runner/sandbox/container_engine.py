@@ -27,6 +27,7 @@ from tea_runner.host import process
 from tea_runner.sandbox import job_user
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
+from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import (
     DEFAULT_SCRATCH,
     STANDARD_PATHS,
@@ -63,10 +64,14 @@ class ContainerEngine:
 
     :param name: ``docker`` or ``podman``: also the program.
     :param variables: the worker's own variables.
+    :param network: what commands with a network may reach.
     """
 
-    def __init__(self, name: str, *, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, *, variables: Mapping[str, str], network: NetworkAccess = OWN_NETWORK
+    ) -> None:
         self.name = name
+        self._network = network
         self.variables = {key: variables[key] for key in _CLIENT_VARIABLES if key in variables}
 
     def check(self) -> str | None:
@@ -77,6 +82,10 @@ class ContainerEngine:
             self._client("version", "--format", "json", timeout=30)
         except OutsideError as error:
             return f"{self.name} does not answer; is its engine running? {error}"
+        return None
+
+    def network_problem(self) -> str | None:
+        """None: the engine makes its networks itself."""
         return None
 
     def identity(self, image: str) -> tuple[str, ...]:
@@ -192,11 +201,18 @@ class ContainerEngine:
             argv += ["--read-only-tmpfs=false"]
             if os.geteuid() != 0:
                 argv += ["--userns=keep-id"]
-        if not execution.network:
-            argv += ["--network=none"]
+        argv += [f"--network={self._network_of(execution)}"]
         if execution.stdin is not None:
             argv += ["--interactive"]
         return argv + _limit_options(limits)
+
+    def _network_of(self, execution: Execution) -> str:
+        """The network of a container, named so that the engine's settings do not choose the host's."""
+        if not execution.network:
+            return "none"
+        if self._network.shared:
+            return "host"
+        return self._network.engine_network or ("private" if self.name == "podman" else "bridge")
 
     def _state(self, name: str) -> dict[str, Any]:
         answer = json.loads(self._client("inspect", "--type=container", name))

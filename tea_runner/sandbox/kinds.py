@@ -10,6 +10,7 @@ from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.container_engine import ContainerEngine
+from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
 
@@ -28,18 +29,27 @@ class EnvironmentChoice:
     path: str = ""
     #: Where processes keep copies of ``/etc`` for all sandboxes; without it each makes its own.
     etc_root: Path | None = None
+    #: What commands with a network may reach.
+    network: NetworkAccess = OWN_NETWORK
     #: The worker's own variables, of which engines read some.
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
     "host": lambda choice: BubblewrapSandbox(
-        binds=choice.binds, path=choice.path, etc_root=choice.etc_root
+        binds=choice.binds,
+        path=choice.path,
+        etc_root=choice.etc_root,
+        network=choice.network,
     ),
     "off": lambda choice: Unsandboxed(path=choice.path),
-    "docker": lambda choice: ContainerEngine("docker", variables=choice.variables),
-    "podman": lambda choice: ContainerEngine("podman", variables=choice.variables),
-    "apptainer": lambda choice: Apptainer(variables=choice.variables),
+    "docker": lambda choice: ContainerEngine(
+        "docker", variables=choice.variables, network=choice.network
+    ),
+    "podman": lambda choice: ContainerEngine(
+        "podman", variables=choice.variables, network=choice.network
+    ),
+    "apptainer": lambda choice: Apptainer(variables=choice.variables, network=choice.network),
 }
 _WITHOUT_IMAGE = ("host", "off")
 

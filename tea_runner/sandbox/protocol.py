@@ -138,6 +138,10 @@ class Environment(Protocol):
         """A sentence saying what is missing and what to install, or None when it is usable."""
         ...
 
+    def network_problem(self) -> str | None:
+        """A sentence saying why commands cannot have a network here, or None."""
+        ...
+
     def identity(self, image: str) -> tuple[str, ...]:
         """The part of a datum's key that stands for this environment.
 

@@ -14,6 +14,7 @@ import platform
 import select
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -26,10 +27,12 @@ from tea_runner.sandbox.cgroup_launcher import in_memory
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
 from tea_runner.sandbox.follow_command import RunningCommand, end_group
 from tea_runner.sandbox.mounts import mounts, working_directory
+from tea_runner.sandbox.network import RESOLV_CONF
 from tea_runner.sandbox.protocol import DEFAULT_SCRATCH, Execution
 
 #: Error message for a sandbox that was killed before its command began.
 KILLED = "bwrap was killed"
+_SETUP_SECONDS = 10.0
 
 
 class StartedSandbox:
@@ -40,6 +43,7 @@ class StartedSandbox:
         self._status = status
         self._status_buffer = b""
         self._gate = gate
+        self._mapped = False
         self._first_pidfd: int | None = None
         #: Read end of the pipe that the command prints to.
         self.output = output
@@ -63,6 +67,7 @@ class StartedSandbox:
         try:
             self._first_pidfd = os.pidfd_open(self.first_pid)
             if user is not None:
+                self._mapped = True
                 for name in ("gid_map", "uid_map"):
                     text = f"0 0 1\n{USER} {user} 1\n"
                     Path(f"/proc/{self.first_pid}/{name}").write_text(text, "ascii")
@@ -87,10 +92,28 @@ class StartedSandbox:
             return os.read(self.output, 4096).decode("utf-8", "replace").strip() or KILLED
         return KILLED
 
+    def wait_for_loopback(self) -> None:
+        """Let ``bwrap`` set up the loopback interface, which it can do only before anybody else.
+
+        :raises OutsideError: when it ends or hangs meanwhile.
+        """
+        self._open_gate(b"1" if self._mapped else b"")
+        until = time.monotonic() + _SETUP_SECONDS
+        routes = Path(f"/proc/{self.first_pid}/net/fib_trie")
+        while time.monotonic() < until and not self.ended():
+            with contextlib.suppress(OSError):
+                if b"127.0.0.1" in routes.read_bytes():
+                    return
+            time.sleep(0.001)
+        raise OutsideError(f"the sandbox could not be made: {self._message()}")
+
     def release(self) -> None:
         """Let the command begin: one byte each for ``--userns-block-fd`` and ``--block-fd``."""
+        self._open_gate(b"11")
+
+    def _open_gate(self, data: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._gate, b"11")
+            os.write(self._gate, data)
 
     def ended(self) -> bool:
         """Whether the command has ended."""
@@ -154,6 +177,7 @@ def start_sandbox(
     path: str,
     etc: EtcFolder,
     start_process: StartProcess = start_process,
+    share_network: bool = False,
 ) -> Iterator[StartedSandbox]:
     """A sandbox for the block, which is killed at its end with all processes inside.
 
@@ -162,6 +186,8 @@ def start_sandbox(
     :param path: ``PATH`` of an execution that has none.
     :param etc: the copies of ``/etc``.
     :param start_process: starts ``bwrap``.
+    :param share_network: whether a command with a network has that of the host; otherwise the caller
+        attaches one.
     :raises OutsideError: when the sandbox cannot be made.
     """
     with contextlib.ExitStack() as ours:
@@ -181,6 +207,7 @@ def start_sandbox(
                 path,
                 etc,
                 start_process,
+                share_network=share_network,
                 printed=output_in,
                 status=status_in,
                 gate=gate_out,
@@ -203,6 +230,7 @@ def _start(
     etc: EtcFolder,
     start_process: StartProcess,
     *,
+    share_network: bool,
     printed: int,
     status: int,
     gate: int,
@@ -231,18 +259,21 @@ def _start(
     )
     # Nothing can be mounted inside a directory that is shown as a whole.
     targets = [*map(str, extra), *(bind.target for bind in own)]
-    etc_apart = any(name.startswith("/etc/") for name in targets)
+    shared = execution.network and share_network
+    own_network = execution.network and not share_network
+    etc_apart = own_network or any(name.startswith("/etc/") for name in targets)
+    written = {**FILES, **({"/etc/resolv.conf": RESOLV_CONF} if own_network else {})}
     sandbox = SandboxLayout(
-        system=system_mounts.system(extra, etc.binds(apart=etc_apart, network=execution.network)),
+        system=system_mounts.system(extra, etc.binds(apart=etc_apart, network=shared)),
         links=system_mounts.links(),
-        files=tuple((memory_file(text.encode()), name) for name, text in FILES.items())
+        files=tuple((memory_file(text.encode()), name) for name, text in written.items())
         if etc_apart
         else (),
         binds=own,
         env=bubblewrap_options.bwrap_environment(env, mapped=mapped),
         cwd=working_directory(execution),
         scratch=execution.limits.scratch or DEFAULT_SCRATCH,
-        network=execution.network,
+        network=shared,
         mapped=mapped,
         seccomp=memory_file(seccomp.filter_program(platform.machine())),
         status=status,

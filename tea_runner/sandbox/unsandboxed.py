@@ -49,6 +49,10 @@ class Unsandboxed:
         """Always usable."""
         return None
 
+    def network_problem(self) -> str | None:
+        """Commands have the network of the host in any case."""
+        return None
+
     def identity(self, image: str) -> tuple[str, ...]:
         """The same as in the sandbox: the same command has the same result."""
         return host_identity(image)

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tea_runner.core.errors import SettingsError
+from tea_runner.core.open_address import parse_open_address
 from tea_runner.settings.options import Options, SecretValue
 from tea_runner.settings.read_value import ExpectedError, read_value
 
@@ -270,6 +271,14 @@ def _check(settings: Settings) -> None:
         _address(settings, "web.url", ("http", "https"), "https://tea.example.org")
     if settings.redis.url:
         _address(settings, "redis.url", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
+    for text in settings.sandbox.allowed_addresses:
+        try:
+            parse_open_address(text)
+        except ValueError as error:
+            raise SettingsError(
+                f"sandbox.allowed_addresses (from {settings.source('sandbox.allowed_addresses')}): "
+                f"{text} is no IPv4 address or network, such as 10.1.2.3, 10.1.0.0/16 or 10.1.2.3:9000"
+            ) from error
     seen: set[str] = set()
     for storage in settings.storage:
         if storage.name in seen:

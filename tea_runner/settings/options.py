@@ -161,6 +161,22 @@ class SandboxOptions:
     )
     user: str = option("nobody", "User of commands if the worker runs as root.")
     network: bool = option(False, "Whether pipelines may use the network if they request it.")
+    share_host_network: bool = option(
+        False,
+        "Whether commands with a network share that of the host, with all that listens on its "
+        "loopback, its abstract sockets and its private addresses. Otherwise each has a network of its "
+        "own, which needs slirp4netns and nftables.",
+    )
+    allowed_addresses: tuple[str, ...] = option(
+        (),
+        "Private addresses that commands with a network of their own may connect to, such as "
+        "10.1.2.3, 10.1.0.0/16 or 10.1.2.3:9000. All others, and those of this host, are closed.",
+    )
+    engine_network: str = option(
+        "",
+        "Network of docker's or podman's containers with a network, such as one with rules of your own. "
+        "Empty: the engine's usual one, which docker does not separate from private addresses.",
+    )
     path: str = option(
         "/usr/local/bin:/usr/bin:/bin", "PATH of commands; its folders are readable."
     )

@@ -26,6 +26,7 @@ class SandboxSite(ProcessSettings):
     def environment_choice(self) -> EnvironmentChoice:
         """The operator's decisions about environments."""
         from tea_runner.sandbox.kinds import EnvironmentChoice
+        from tea_runner.sandbox.network import NetworkAccess
 
         sandbox = self.settings.sandbox
         engines = [kind for kind in self.settings.environments if kind != "host"]
@@ -36,6 +37,11 @@ class SandboxSite(ProcessSettings):
             binds=tuple(sandbox.binds),
             path=sandbox.path if path_is_set else "",
             etc_root=self.state_folder / "etc",
+            network=NetworkAccess(
+                shared=sandbox.share_host_network,
+                allowed=sandbox.allowed_addresses,
+                engine_network=sandbox.engine_network,
+            ),
             variables=self.variables,
         )
 
