@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,11 +38,12 @@ def run_datum(
     :param deadline: seconds left of the pipeline's ``job_timeout``, for all tries and the error
         handler together; ``datum_timeout`` is for each.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
-    :raises TimedOut: when it took too long.
+    :raises TimedOut: when it took too long, also for ``sandbox.wall_clock``, which is for all tries and
+        the error handler together.
     :raises Cancelled: when the job was stopped.
     """
     transform = pipeline.transform
-    end = None if deadline is None else time.monotonic() + deadline
+    clock = _clock(pipeline, deadline, execution.limits.wall_clock)
     log = execution.log
     accepted = {0, *transform.accept_return_code}
     tries = max(1, pipeline.datum_tries)
@@ -49,39 +51,61 @@ def run_datum(
         if attempt > 1:
             clear()
             log(f"tea-runner: try {attempt} of {tries}\n".encode())
-        outcome = environment.run(replace(execution, timeout=_limit(pipeline, end)))
+        outcome = environment.run(replace(execution, timeout=_limit(pipeline, clock)))
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
             return CommandRun(
                 code=outcome.code or 0, how="done", seconds=outcome.seconds, attempts=attempt
             )
-        if _is_past(end):
+        if clock.is_past:
             break
-    if _is_past(end):
-        raise TimedOut(
-            f"the job took longer than its job_timeout of {pipeline.job_timeout or 0:g} s"
-        )
+    if clock.is_past:
+        raise TimedOut(clock.sentence)
     if transform.err_cmd:
         clear()
         log(b"tea-runner: the command failed; running err_cmd\n")
         handler = replace(execution, argv=transform.err_cmd, stdin=lines(transform.err_stdin))
-        after = environment.run(replace(handler, timeout=_limit(pipeline, end)))
+        after = environment.run(replace(handler, timeout=_limit(pipeline, clock)))
         if after.cancelled:
             raise Cancelled("it was stopped")
         if after.code == 0 and not after.timed_out:
             return CommandRun(code=0, how="recovered", seconds=after.seconds, attempts=tries)
+        if clock.is_past:
+            raise TimedOut(clock.sentence)
     raise _failure(outcome, pipeline.datum_timeout, tries)
 
 
-def _limit(pipeline: Pipeline, end: float | None) -> float | None:
+@dataclass(frozen=True, kw_only=True)
+class _Clock:
+    """The time at which a datum has to end, with the sentence for one that does not."""
+
+    end: float = math.inf
+    sentence: str = ""
+
+    @property
+    def is_past(self) -> bool:
+        return time.monotonic() >= self.end
+
+
+def _clock(pipeline: Pipeline, deadline: float | None, wall_clock: float | None) -> _Clock:
+    """The pipeline's or the operator's clock: the one that ends first."""
+    now = time.monotonic()
+    clocks = [_Clock()]
+    if deadline is not None:
+        said = f"the job took longer than its job_timeout of {pipeline.job_timeout or 0:g} s"
+        clocks.append(_Clock(end=now + deadline, sentence=said))
+    if wall_clock is not None:
+        said = f"the datum took longer than the {wall_clock:g} s that sandbox.wall_clock allows"
+        clocks.append(_Clock(end=now + wall_clock, sentence=said))
+    return min(clocks, key=lambda clock: clock.end)
+
+
+def _limit(pipeline: Pipeline, clock: _Clock) -> float | None:
     """Seconds that the next command may take."""
-    left = None if end is None else max(0.0, end - time.monotonic())
-    return min((t for t in (pipeline.datum_timeout, left) if t is not None), default=None)
-
-
-def _is_past(end: float | None) -> bool:
-    return end is not None and time.monotonic() >= end
+    left = max(0.0, clock.end - time.monotonic())
+    limits = (each for each in (pipeline.datum_timeout, left) if each is not None)
+    return min(limits) if clock.sentence else pipeline.datum_timeout
 
 
 def lines(lines: tuple[str, ...]) -> bytes | None:

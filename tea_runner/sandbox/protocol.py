@@ -38,6 +38,8 @@ class Limits:
     cpu_seconds: int | None = None
     #: The private /tmp; /dev/shm is a quarter as large.
     scratch: int | None = None
+    #: Seconds of a datum, for all commands that are run for it.
+    wall_clock: float | None = None
     #: Checked while the command runs and again at its end.
     output_bytes: int | None = None
     output_files: int | None = None

@@ -186,6 +186,13 @@ class SandboxOptions:
     memory: int = option(
         4096 * MEBI, "Maximum memory of a command; 0 is no limit.", unit="bytes", least=0
     )
+    wall_clock: float = option(
+        259_200.0,
+        "Maximum time of a datum, with all its tries and err_cmd, whatever the pipeline asks for; 0 is no "
+        "limit.",
+        unit="seconds",
+        least=0,
+    )
     processes: int = option(512, "Maximum number of processes and threads of a command.", least=1)
     file_size: int = option(
         16384 * MEBI, "Maximum size of a file that a command writes.", unit="bytes", least=1

@@ -78,6 +78,7 @@ class SandboxSite(ProcessSettings):
         return Limits(
             memory=sandbox.memory or None,
             processes=sandbox.processes,
+            wall_clock=sandbox.wall_clock or None,
             file_size=sandbox.file_size,
             output_bytes=sandbox.output_bytes,
             output_files=sandbox.output_files,
