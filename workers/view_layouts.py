@@ -215,6 +215,7 @@ def _execution(
         argv=transform.cmd,
         stdin=lines(transform.stdin),
         env={**env, **batch.secrets.env},
+        secret_variables=frozenset(batch.secrets.env),
         mounts=batch.secrets.mounts,
         view=None,
         out=None,

@@ -20,11 +20,13 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tea_runner.core.errors import CommandError, OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user
+from tea_runner.sandbox.container_variables import container_variables
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
@@ -108,6 +110,7 @@ class ContainerEngine:
     def run(self, execution: Execution) -> Outcome:
         """Run the command in a new container, which is removed at the end."""
         self.identity(execution.image)
+        variables = container_variables(execution.env, execution.secret_variables)
         name = f"tea-{uuid.uuid4().hex}"
         began = time.monotonic()
         user = job_user.unprivileged_user()
@@ -116,16 +119,23 @@ class ContainerEngine:
         with contextlib.ExitStack() as stack:
             # conmon(8) writes a file "oom" into the directory where the client starts.
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tea-")))
-            variables = _variable_options(execution.env, stack)
+            # Readable by this user only.
+            file = stack.enter_context(
+                tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".env")
+            )
+            file.write(variables.file)
+            file.flush()
             stack.callback(self._remove, name)
             self._client(
                 *self._create(execution, name, user),
-                *variables,
+                f"--env-file={file.name}",
+                *variables.options,
                 *("--mount=" + bind_option(mount) for mount in mounts(execution)),
                 "--",
                 execution.image,
                 *execution.argv,
                 why=f"creating a container of {execution.image}",
+                env=variables.client,
             )
             end, exceeded, _ = run_process(
                 logged,
@@ -224,11 +234,18 @@ class ContainerEngine:
         no_wait = ("--time=0",) if self.name == "podman" else ()
         self._client("rm", "--force", *no_wait, "--volumes", name, check=False)
 
-    def _client(self, *argv: str, check: bool = True, why: str = "", timeout: float = 120) -> bytes:
+    def _client(
+        self,
+        *argv: str,
+        check: bool = True,
+        why: str = "",
+        timeout: float = 120,
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> bytes:
         try:
             return process.run(
                 (self.name, *argv),
-                env=self.variables,
+                env={**env, **self.variables},
                 cwd="/",
                 check=check,
                 why=why,
@@ -246,29 +263,6 @@ class ContainerEngine:
 def _ran(state: dict[str, Any]) -> bool:
     """Whether the command was started; the exit code means nothing if it was not."""
     return not str(state.get("StartedAt", "")).startswith("0001-") and not state.get("Error")
-
-
-#: Names and values that an env file holds unchanged: printable ASCII without spaces around it.
-_PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
-
-
-def _variable_options(env: Mapping[str, str], stack: contextlib.ExitStack) -> list[str]:
-    """The options for variables, in a file if its format allows, so that ``ps`` shows no secrets.
-
-    They are never set for the client itself, which would obey a pipeline's ``LD_PRELOAD`` or
-    ``DOCKER_HOST``.
-    """
-    file = stack.enter_context(
-        tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".env")  # noqa: SIM115 - the stack's
-    )
-    options: list[str] = []
-    for key, value in sorted(env.items()):
-        if _PLAIN.fullmatch(key) and _PLAIN.fullmatch(value) and value[0] not in "\"'#":
-            file.write(f"{key}={value}\n")
-        else:
-            options += ["--env", f"{key}={value}"]
-    file.flush()
-    return ["--env-file", file.name, *options]
 
 
 def _worker_label() -> str:

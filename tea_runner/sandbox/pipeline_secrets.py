@@ -14,6 +14,7 @@ from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
 from tea_runner.core.webhook import matches_repository
+from tea_runner.sandbox.bubblewrap_options import is_loader_variable
 from tea_runner.sandbox.protocol import Mount
 
 
@@ -91,6 +92,12 @@ def give_secrets(
             )
         values_by_key = secret.values()
         values += values_by_key.values()
+        if is_loader_variable(asked.env_var):
+            # It would stand on the command line that sets it after the change of the user.
+            raise Refused(
+                f"secret {asked.name} cannot be in variable {asked.env_var}, which changes how programs "
+                f"are loaded; use another env_var"
+            )
         if asked.env_var:
             key = (
                 asked.key or next(iter(values_by_key), "") if len(values_by_key) == 1 else asked.key

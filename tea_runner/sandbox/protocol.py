@@ -62,6 +62,8 @@ class Execution:
     stdin: bytes | None = None
     #: All variables of the command; without ``PATH`` it gets the environment's own.
     env: Mapping[str, str]
+    #: Names of those whose values are secret.
+    secret_variables: frozenset[str] = frozenset()
     #: Host directory that holds one directory per input, each shown read-only below ``/pfs``.
     #: Its contents are readable by all users, because the command may run as another one; the
     #: directory above it is not.

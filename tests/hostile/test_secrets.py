@@ -128,3 +128,22 @@ def test_a_secret_that_cannot_be_hidden_is_not_used(forge: HostileForge) -> None
     short.write_text("abc\n")
     with pytest.raises(SettingsError, match="fewer than 8 bytes"):
         PipelineSecret(name="s", file=short, repositories=("*/*",)).values()
+
+
+@pytest.mark.parametrize("name", ["TZDIR", "MALLOC_CHECK_", "GCONV_PATH"])
+def test_a_secret_is_no_variable_of_the_loader(tmp_path: Path, name: str) -> None:
+    """A root worker sets these on a command line, which all users of the machine see."""
+    from tea_runner.core.errors import Refused
+    from tea_runner.core.pipeline import SecretReference
+    from tea_runner.sandbox.pipeline_secrets import PipelineSecret, give_secrets
+
+    (tmp_path / "s").write_bytes(CANARY)
+    known = [PipelineSecret(name="s", file=tmp_path / "s", repositories=("*/*",))]
+    with pytest.raises(Refused, match="another env_var"):
+        give_secrets(
+            [SecretReference(name="s", env_var=name)],
+            known,
+            repository="lab/x",
+            trusted=True,
+            folder=tmp_path / "f",
+        )

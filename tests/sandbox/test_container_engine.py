@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess  # noqa: TID251 - a worker that dies, outside of the one place that starts processes
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.sandbox import container_engine
 from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.mounts import bind_option
-from tea_runner.sandbox.protocol import Environment, Limits, Mount
+from tea_runner.sandbox.protocol import Environment, Execution, Limits, Mount
 
 from .conftest import Bench
 
@@ -123,3 +125,79 @@ def test_a_container_is_nobody_with_no_rights(podman: Bench) -> None:
     assert "Seccomp:\t2" in podman.text
     assert 2 == podman.text.count("Read-only file system")
     assert "0" != podman.text.splitlines()[-1]
+
+
+_KEY = "-----BEGIN KEY-----\ncanary-of-several-lines\n-----END KEY-----\n"
+
+
+class _Watch(threading.Thread):
+    """Reads the command lines of all processes, again and again, for a canary."""
+
+    def __init__(self, canary: bytes) -> None:
+        super().__init__(daemon=True)
+        self._canary = canary
+        self._stopped = threading.Event()
+        self.seen: set[bytes] = set()
+        self.rounds = 0
+
+    def run(self) -> None:
+        """Look until stopped."""
+        while not self._stopped.is_set():
+            for entry in os.listdir("/proc"):
+                with contextlib.suppress(OSError):
+                    line = Path(f"/proc/{entry}/cmdline").read_bytes() if entry.isdigit() else b""
+                    if self._canary in line:
+                        self.seen.add(line)
+            self.rounds += 1
+
+    def __enter__(self) -> _Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self.join()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_no_secret_is_on_a_command_line(
+    name: str, engines: Callable[[str], tuple[Environment, str]], tmp_path: Path
+) -> None:
+    """Secrets of one line, of several, and of other characters arrive, and ``ps`` shows none of them."""
+    engine, image = engines(name)
+    bench = Bench(engine, tmp_path / "job", image)
+    for directory in (bench.view / "in", bench.out, bench.code):
+        directory.mkdir(parents=True)
+    secrets = {
+        "ONE": "canary-of-several-lines",
+        "SSH_PRIVATE_KEY": _KEY,
+        "ODD": " canary-of-several-lines é ",
+    }
+    with _Watch(b"canary-of-several-lines") as watch:
+        outcome = bench.shell(
+            'sleep 0.5; printf "%s|" "$ONE" "$SSH_PRIVATE_KEY" "$ODD"',
+            env=secrets,
+            secret_variables=frozenset(secrets),
+        )
+    assert 0 == outcome.code
+    assert "|".join([*secrets.values(), ""]) == bench.text
+    assert watch.rounds > 3
+    assert set() == watch.seen
+
+
+@pytest.mark.parametrize("name", ["DOCKER_HOST", "LD_PRELOAD", "HTTPS_PROXY", "CONTAINERS_CONF"])
+def test_a_secret_is_no_setting_of_the_client(name: str, tmp_path: Path) -> None:
+    """A secret of several lines under a name that the engine's client obeys is refused: it goes in a file."""
+    engine = ContainerEngine("podman", variables={"PATH": str(tmp_path)})
+    execution = Execution(
+        argv=("true",),
+        env={name: _KEY},
+        secret_variables=frozenset({name}),
+        view=None,
+        out=None,
+        log=lambda _: None,
+        image=_DIGEST,
+    )
+    with pytest.raises(Refused, match="mount_path"):
+        engine.run(execution)
