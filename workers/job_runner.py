@@ -199,7 +199,7 @@ class JobRunner:
             self.repository.objects,
             job.commit,
             self._planner.cache,
-            subdatasets=self.repository.subdatasets,
+            subdatasets=self.repository.subdatasets_of(job.scope),
             pins=dict(job.pins),
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from tea_runner.core.git.annex_paths import lower_directory
+from tea_runner.core.git.results_scope import scope_of
+from tea_runner.core.git.tree import lookup
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -17,6 +20,17 @@ from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.host.fault_point import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
+
+
+class ForgeLinks(Subdatasets, Protocol):
+    """Subdatasets on a forge."""
+
+    def restricted(self, trusted_gitmodules: Callable[[], Iterable[bytes]]) -> Subdatasets:
+        """The same for branches that are not trusted.
+
+        :param trusted_gitmodules: the ``.gitmodules`` of the trusted branches.
+        """
+        ...
 
 
 class ForgeDataset(GitDataset):
@@ -35,7 +49,7 @@ class ForgeDataset(GitDataset):
         secret: bytes = b"",
         sign: Callable[[bytes], bytes] | None = None,
         list_refs: Callable[[], Mapping[str, str] | None] | None = None,
-        subdatasets: Subdatasets | None = None,
+        subdatasets: ForgeLinks | None = None,
         shared_results: SharedResults | None = None,
     ) -> None:
         """Make a dataset.
@@ -61,6 +75,11 @@ class ForgeDataset(GitDataset):
         self.mirror = mirror
         self.remotes = SpecialRemotes(program, storages)
         self._list_refs = list_refs
+        #: Of branches that are not trusted.
+        self.untrusted_subdatasets = (
+            subdatasets.restricted(self._trusted_gitmodules) if subdatasets is not None else None
+        )
+        self._gitmodules: tuple[tuple[str, ...], list[bytes]] = ((), [])
         super().__init__(
             name,
             mirror,
@@ -72,6 +91,39 @@ class ForgeDataset(GitDataset):
             subdatasets=subdatasets,
             shared_results=shared_results,
         )
+
+    def subdatasets_of(self, scope: str) -> Subdatasets | None:
+        """See :meth:`GitDataset.subdatasets_of`."""
+        return self.untrusted_subdatasets if scope else self.subdatasets
+
+    def _trusted_gitmodules(self) -> list[bytes]:
+        """The ``.gitmodules`` of the tips of the trusted branches.
+
+        :raises OutsideError: when the forge does not say which branches are trusted.
+        """
+        trusted = self._trusted("")
+        tips = tuple(
+            oid
+            for ref, oid in self.repository.refs(self.branches).items()
+            if not scope_of(ref.removeprefix(self.branches), trusted)
+        )
+        if tips != self._gitmodules[0]:
+            files = [self._file(tip, ".gitmodules") for tip in tips]
+            self._gitmodules = (tips, [data for data in files if data])
+        return self._gitmodules[1]
+
+    def _file(self, commit: str, name: str) -> bytes:
+        """A file in the root of a commit; empty when there is none."""
+        entry = lookup(self.objects.tree, self.objects.commit(commit).tree, name)
+        return (self.objects.blob(entry.oid) or b"") if entry is not None else b""
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        super().close()
+        if self.untrusted_subdatasets is not None:
+            self.untrusted_subdatasets.close()
+            # It refers to this dataset.
+            self.untrusted_subdatasets = None
 
     def refresh(self, *, expected: bool = True) -> None:
         """Fetch what is new on the forge.

@@ -1,11 +1,16 @@
-"""Subdatasets that are repositories of the same forge."""
+"""Subdatasets that are repositories of the same forge.
+
+The bot's account may read more than a person who pushes, whose ``.gitmodules`` could name any repository.
+So everybody who may read the dataset must be allowed to read the subdataset: what is computed from it can
+be read by them.  A branch that is not trusted reads only repositories that a trusted branch reads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tea_runner.core.errors import OutsideError, UserError
-from tea_runner.core.git.submodules import Submodule, repository_of
+from tea_runner.core.git.submodules import Submodule, parse_gitmodules, repository_of
 from tea_runner.core.webhook import matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
@@ -20,24 +25,43 @@ class ForgeSubdatasets:
         open_repository: Callable[[str], ForgeDataset],
         *,
         allowed: Sequence[str] = (),
+        lacking: Callable[[str], str] = lambda _: "",
+        trusted_gitmodules: Callable[[], Iterable[bytes]] | None = None,
     ) -> None:
         """Make them.
 
         :param own: ``owner/name`` of the dataset.
         :param base: URL of the forge.
-        :param allowed: patterns of repositories of other owners that may be read.  The bot's account may
-            read more than the user who pushed, whose ``.gitmodules`` could name any repository.
+        :param allowed: patterns of repositories of other owners that may be read.
+        :param lacking: readers of the dataset who may not read a repository, in words; empty when all
+            may.  :class:`OutsideError` when the forge does not say it.
+        :param trusted_gitmodules: for branches that are not trusted, the ``.gitmodules`` of the trusted
+            branches.
         """
         self._allowed = tuple(allowed)
         self._own = own
         self._base = base.rstrip("/")
         self._open = open_repository
+        self._lacking = lacking
+        self._trusted_gitmodules = trusted_gitmodules
         self._opened: dict[str, ForgeDataset] = {}
+
+    def restricted(self, trusted_gitmodules: Callable[[], Iterable[bytes]]) -> ForgeSubdatasets:
+        """The same for branches that are not trusted, at any depth."""
+        return ForgeSubdatasets(
+            self._own,
+            self._base,
+            self._open,
+            allowed=self._allowed,
+            lacking=self._lacking,
+            trusted_gitmodules=trusted_gitmodules,
+        )
 
     def name(self, submodule: Submodule) -> str:
         """``owner/name`` of the repository.
 
-        :raises UserError: when it is not a repository of this forge, or of another owner and not allowed.
+        :raises UserError: when it is not a repository of this forge, or may not be read.
+        :raises OutsideError: when the forge does not say who may read it.
         """
         found = repository_of(submodule.url, self._base, self._own)
         if found is None:
@@ -51,13 +75,36 @@ class ForgeSubdatasets:
                 f"subdataset {submodule.path} is {found}, of another owner; the operator can allow it "
                 f"under repositories in the settings"
             )
+        if self._trusted_gitmodules is not None and found not in self._trusted_names():
+            raise UserError(
+                f"subdataset {submodule.path} is {found}, which no trusted branch of {self._own} has as "
+                f"a subdataset; add it on a trusted branch first"
+            )
+        lacking = self._lacking(found)
+        if lacking:
+            raise UserError(
+                f"subdataset {submodule.path} is {found}, which not everybody who may read {self._own} "
+                f"may read ({lacking}); give them access on the forge, or keep {self._own} from them"
+            )
         return found
+
+    def _trusted_names(self) -> set[str | None]:
+        """Repositories that the trusted branches have as subdatasets."""
+        files = self._trusted_gitmodules() if self._trusted_gitmodules is not None else ()
+        return {
+            repository_of(each.url, self._base, self._own)
+            for data in files
+            for each in parse_gitmodules(data).values()
+        }
 
     def _repository(self, submodule: Submodule) -> ForgeDataset:
         name = self.name(submodule)
         if name not in self._opened:
-            self._opened[name] = self._open(name)
-            self._opened[name].mirror.ensure()
+            opened = self._open(name)
+            opened.mirror.ensure()
+            if self._trusted_gitmodules is not None:
+                opened.subdatasets = opened.untrusted_subdatasets
+            self._opened[name] = opened
         return self._opened[name]
 
     def dataset(self, submodule: Submodule, commit: str) -> ForgeDataset:

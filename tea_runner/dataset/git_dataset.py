@@ -113,6 +113,10 @@ class GitDataset(ABC):
         """Git objects by id."""
         return self.repository.objects
 
+    def subdatasets_of(self, scope: str) -> Subdatasets | None:  # noqa: ARG002 - see ForgeDataset
+        """The subdatasets that a branch of this scope may read."""
+        return self.subdatasets
+
     @property
     def index(self) -> ResultIndex:
         """The results that manifests know; opened again when other branches are trusted.

@@ -132,7 +132,7 @@ class _Advance:
 
     def plan(self, commit: str) -> PlannedCommit:
         """The plan of a commit, with tracked subdatasets at the tips of their own branches."""
-        links, objects = self._dataset.subdatasets, self._dataset.objects
+        links, objects = self._dataset.subdatasets_of(self._scope), self._dataset.objects
         cache = self._advancer.planner.cache
         tip = open_commit(objects, commit, cache, subdatasets=links)
         with contextlib.suppress(UserError):

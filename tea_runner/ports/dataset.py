@@ -150,6 +150,7 @@ class Subdatasets(Protocol):
         """The full name of the subdataset's repository.
 
         :raises UserError: when it may not be used.
+        :raises OutsideError: when the forge does not say whether it may.
         """
         ...
 
@@ -218,6 +219,10 @@ class Dataset(Protocol):
 
         :raises OutsideError: when the forge does not say whether it is.
         """
+        ...
+
+    def subdatasets_of(self, scope: str) -> Subdatasets | None:
+        """The subdatasets that a branch of this scope may read; raises nothing."""
         ...
 
     def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:

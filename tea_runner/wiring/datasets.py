@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
+
+log = logging.getLogger(__name__)
 
 
 class DatasetSite(ProcessSettings):
@@ -79,6 +83,32 @@ class DatasetSite(ProcessSettings):
         listed = self.settings.trusted_branches
         return listed or self.forge_facts.branch_protection(repository, branch).trusted
 
+    def lacking_readers(self, dataset: str, repository: str) -> str:
+        """Readers of *dataset* who may not read another repository, in words; empty when all may.
+
+        :raises ForgeError: when the forge does not say it.
+        """
+        if dataset == repository:
+            return ""
+        facts = self.forge_facts
+        return facts.audience(repository).lacks(facts.audience(dataset))
+
+    def _shared_with(self, name: str) -> list[str]:
+        """Repositories whose results a dataset may use: trusted, and open to all of its readers."""
+        found = []
+        for other in self._matching(self.settings.trusted_repositories):
+            try:
+                lacking = self.lacking_readers(name, other)
+            except OutsideError as error:
+                lacking = error.message
+            if lacking:
+                log.info(
+                    "results of %s are not used: %s", other, lacking, extra={"repository": name}
+                )
+            else:
+                found.append(other)
+        return found
+
     @property
     def forge_base(self) -> str:
         """URL below which all repositories lie."""
@@ -120,10 +150,9 @@ class DatasetSite(ProcessSettings):
         from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
 
         settings = self.settings
-        trusted = settings.trusted_repositories
         path = mirror_path(self.state_folder / "mirrors", name)
         limits = FetchLimits(size=settings.forge.max_fetch, refs=settings.forge.max_refs)
-        shared = SharedResults(name, lambda: self._matching(trusted), self.repository)
+        shared = SharedResults(name, lambda: self._shared_with(name), self.repository)
         return ForgeDataset(
             name,
             Mirror(path, self.forge.remote_url(name), self.git, limits),
@@ -133,9 +162,13 @@ class DatasetSite(ProcessSettings):
             sign=self.signer,
             list_refs=functools.partial(self.forge.refs, name, *FETCHED),
             subdatasets=ForgeSubdatasets(
-                name, self.forge_base, self.repository, allowed=settings.repositories
+                name,
+                self.forge_base,
+                self.repository,
+                allowed=settings.repositories,
+                lacking=functools.partial(self.lacking_readers, name),
             ),
-            shared_results=shared if trusted else None,
+            shared_results=shared if settings.trusted_repositories else None,
         )
 
     def clone(self, start: Path) -> CloneDataset:

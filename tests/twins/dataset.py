@@ -82,6 +82,10 @@ class MemoryDataset:
 
     # -- results -----------------------------------------------------------------------------
 
+    def subdatasets_of(self, scope: str) -> Subdatasets | None:
+        """The same for all."""
+        return self.subdatasets
+
     def unsettled_results(self, scope: str = "") -> Mapping[str, tuple[str, Result]]:
         """Results at refs of jobs: the scope's own first, a recomputed one before others."""
         found: dict[str, tuple[str, Result]] = {}
