@@ -13,7 +13,7 @@ from typing import Literal
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
-from tea_runner.core.errors import Refused
+from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _LOG_PAUSE = 0.2
 #: Repositories that are kept open.
 _OPEN_REPOSITORIES = 8
+#: Seconds between two searches for containers of dead workers.
+_SWEEP_EVERY = 600.0
 #: Part of ``worker.grace`` after which a job is interrupted, so that it can be released in time.
 _INTERRUPT_AFTER = 0.8
 
@@ -58,6 +60,16 @@ class JobWorker:
         self.scratch = ScratchFolder(site.settings.scratch.expanduser(), site.settings.worker.free)
         self.scratch.sweep()
         redact_logs(site.redactor.redact_text)
+        self._sweep_containers()
+
+    def _sweep_containers(self) -> None:
+        """Remove containers of workers that died; they would run, and use the machine, for ever."""
+        self._swept = time.monotonic()
+        try:
+            for name in self._site.remove_containers_of_dead_workers():
+                log.warning("container of a worker that died is removed: %s", name)
+        except OutsideError as error:
+            log.warning("containers of dead workers are not removed: %s", error.message)
 
     def stop(self) -> None:
         """Claim no more jobs; the running one may go on for most of ``worker.grace``."""
@@ -81,6 +93,8 @@ class JobWorker:
 
         :raises QueueError: when Redis does not answer; the reconciler finds the job then.
         """
+        if time.monotonic() - self._swept > _SWEEP_EVERY:
+            self._sweep_containers()
         with log_fields(job=job_id):
             self._claim_and_run(job_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -49,7 +49,7 @@ def add(context: Context, repository: str, url: str) -> None:
     except ForgeError:
         site.webhooks.remove(hook.id)
         raise
-    site.webhooks.keep(Webhook(**{**vars(hook), "forge_hook": made}))
+    site.webhooks.keep(replace(hook, forge_hook=made))
     if context.as_json:
         click.echo(json.dumps({"repository": repository, "id": hook.id, "url": address}))
         return
@@ -65,15 +65,38 @@ def add(context: Context, repository: str, url: str) -> None:
 def remove(context: Context, repository: str) -> None:
     """Delete the webhook, on the forge and here."""
     _named(repository)
-    found = _of(context, repository)
-    if not found:
-        raise NotFound(f"there is no webhook for {repository}; tea-runner hook list shows them")
-    for hook in found:
+    for hook in _found(context, repository):
         # Deleted here first: deliveries are refused from now on, even if the forge fails.
         context.site.webhooks.remove(hook.id)
         if hook.forge_hook:
             context.site.forge.remove_webhook(repository, hook.forge_hook)
     click.echo(f"pushes to {repository} are no longer delivered")
+
+
+@command.command("rotate")
+@click.argument("repository", metavar="OWNER/REPO")
+@click.pass_obj
+def rotate(context: Context, repository: str) -> None:
+    """Give the webhook a new secret; the old one is refused from then on.
+
+    Both are accepted until the forge has the new one. The address stays the same.
+    """
+    _named(repository)
+    site = context.site
+    for hook in _found(context, repository):
+        address = _inspect(context, hook).url
+        rotated = site.webhooks.rotate(hook.id)
+        try:
+            made = site.forge.add_webhook(repository, url=address, secret=rotated.secrets[0])
+        except ForgeError:
+            site.webhooks.keep(hook)
+            raise
+        # Gitea cannot change a secret: the new webhook takes the place of all others at the address.
+        for other in site.forge.webhooks(repository):
+            if other.url == address and other.id != made:
+                site.forge.remove_webhook(repository, other.id)
+        site.webhooks.keep(replace(rotated, secrets=rotated.secrets[:1], forge_hook=made))
+    click.echo(f"the webhook of {repository} has a new secret")
 
 
 @command.command("list")
@@ -106,10 +129,7 @@ def list_(context: Context) -> None:
 def test(context: Context, repository: str, wait: float) -> None:
     """Let the forge send a test delivery, and wait until it arrives."""
     _named(repository)
-    found = _of(context, repository)
-    if not found:
-        raise NotFound(f"there is no webhook for {repository}; create it with: tea-runner hook add")
-    for hook in found:
+    for hook in _found(context, repository):
         _inspect(context, hook)
         before = context.site.webhooks.tested(hook.id)
         context.site.forge.test_webhook(repository, hook.forge_hook)
@@ -131,14 +151,19 @@ def _await(context: Context, hook: Webhook, before: int, wait: float) -> None:
         time.sleep(0.1)
 
 
-def _inspect(context: Context, hook: Webhook) -> None:
+def _inspect(context: Context, hook: Webhook) -> ListedWebhook:
     there = _on_forge(context, hook)
     if there is None:
         raise NotFound(
-            f"the webhook of {hook.repository} is missing on the forge; run tea-runner hook add again"
+            f"the webhook of {hook.repository} is missing on the forge",
+            hint="run tea-runner hook add again",
         )
     if not there.active:
-        raise ForgeError(f"the webhook of {hook.repository} is disabled on the forge")
+        raise ForgeError(
+            f"the webhook of {hook.repository} is disabled on the forge",
+            hint="enable it there, or run tea-runner hook add again",
+        )
+    return there
 
 
 def _state(context: Context, hook: Webhook) -> str:
@@ -157,11 +182,17 @@ def _on_forge(context: Context, hook: Webhook) -> ListedWebhook | None:
 
 
 def _of(context: Context, repository: str) -> list[Webhook]:
-    return list(_matching(context.site.webhooks.all(), repository))
+    return [hook for hook in context.site.webhooks.all() if hook.repository == repository]
 
 
-def _matching(hooks: Iterator[Webhook], repository: str) -> Iterator[Webhook]:
-    return (hook for hook in hooks if hook.repository == repository)
+def _found(context: Context, repository: str) -> list[Webhook]:
+    found = _of(context, repository)
+    if not found:
+        raise NotFound(
+            f"there is no webhook for {repository}",
+            hint=f"create it: tea-runner hook add {repository}; tea-runner hook list shows all",
+        )
+    return found
 
 
 def _named(repository: str) -> None:

@@ -14,7 +14,6 @@ import os
 import re
 import resource
 import shutil
-import socket
 import tempfile
 import time
 import uuid
@@ -30,6 +29,7 @@ from tea_runner.sandbox.container_variables import container_variables
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
+from tea_runner.sandbox.process_label import has_died, process_label
 from tea_runner.sandbox.protocol import (
     DEFAULT_SCRATCH,
     STANDARD_PATHS,
@@ -156,16 +156,17 @@ class ContainerEngine:
         return outcome(end, int(state.get("ExitCode", 1)), exceeded, began=began, oom=oom)
 
     def remove_containers_of_dead_workers(self) -> tuple[str, ...]:
-        """Remove the containers of this machine's workers that have died; returns their names."""
+        """Remove the containers of this machine's workers that have died; returns their names.
+
+        :raises OutsideError: when the engine does not answer.
+        """
         listed = self._client("ps", "--all", "--quiet", "--filter", f"label={_LABEL}").split()
         removed = []
         for identity in listed:
             with contextlib.suppress(CommandError):  # removed in the meantime
-                facts = json.loads(self._client("inspect", "--type=container", identity.decode()))[
-                    0
-                ]
-                host, _, worker = facts["Config"]["Labels"][_LABEL].partition("/")
-                if host == socket.gethostname() and worker and not _is_alive(worker):
+                answer = self._client("inspect", "--type=container", identity.decode())
+                facts = json.loads(answer)[0]
+                if has_died(facts["Config"]["Labels"][_LABEL]):
                     name = facts["Name"].lstrip("/")
                     self._remove(name)
                     removed.append(name)
@@ -192,7 +193,7 @@ class ContainerEngine:
             "--name",
             name,
             "--label",
-            f"{_LABEL}={_worker_label()}",
+            f"{_LABEL}={process_label()}",
             "--pull=never",
             "--read-only",
             "--cap-drop=all",
@@ -263,27 +264,6 @@ class ContainerEngine:
 def _ran(state: dict[str, Any]) -> bool:
     """Whether the command was started; the exit code means nothing if it was not."""
     return not str(state.get("StartedAt", "")).startswith("0001-") and not state.get("Error")
-
-
-def _worker_label() -> str:
-    """The process that made a container: host, process id, start time (process ids are reused)."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_start_time(os.getpid())}"
-
-
-def _start_time(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc(5)): clock ticks since boot; empty for a dead process."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
-
-
-def _is_alive(worker: str) -> bool:
-    pid, _, started = worker.partition("/")
-    if not Path("/proc/self").exists():
-        return True  # unknown on this system: keep the container
-    return pid.isdigit() and bool(started) and _start_time(int(pid)) == started
 
 
 def _limit_options(limits: Limits) -> list[str]:

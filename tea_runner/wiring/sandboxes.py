@@ -69,6 +69,21 @@ class SandboxSite(ProcessSettings):
         """Environments by whether the pipeline names an image."""
         return {}
 
+    def remove_containers_of_dead_workers(self) -> Sequence[str]:
+        """Remove containers that workers of this host left running when they died.
+
+        :returns: their names; empty where the settings have no container engine.
+        :raises OutsideError: when the engine does not answer.
+        """
+        from tea_runner.sandbox.container_engine import ContainerEngine
+        from tea_runner.sandbox.kinds import KINDS
+
+        choice = self.environment_choice
+        engine = KINDS[choice.container](choice) if choice.container else None
+        if not isinstance(engine, ContainerEngine):
+            return ()
+        return engine.remove_containers_of_dead_workers()
+
     @property
     def limits(self) -> Limits:
         """Resource limits of one command."""

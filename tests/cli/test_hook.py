@@ -17,6 +17,7 @@ from tea_runner.cli.main import cli
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.parse_delivery import Ignored, PushEvent, is_signed, parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
+from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.webhook_store import WebhookStore
 from tests import gitea as real
 from tests.clone import Clone
@@ -127,6 +128,51 @@ def test_adding_again_replaces(place: Place) -> None:
     assert first.id != second.id
     assert first.secrets != second.secrets
     assert place.run("hook", "list").output == f"{place.repository}  active\n"
+
+
+def test_a_rotated_hook_has_one_new_secret(place: Place) -> None:
+    """The address stays, deliveries are signed by the new secret, and only that one is accepted."""
+    with Recorder() as recorder:
+        place.run("hook", "add", place.repository, "--url", recorder.url)
+        (before,) = place.hooks.all()
+        said = place.run("hook", "rotate", place.repository)
+        (after,) = place.hooks.all()
+        assert f"the webhook of {place.repository} has a new secret\n" == said.output
+        assert (before.id, 1) == (after.id, len(after.secrets))
+        assert before.secrets != after.secrets
+        place.clone.commit("a")
+        place.clone.push()
+        (came,) = recorder.wait(1)
+        assert came.path == f"/hooks/gitea/{after.id}"
+        assert is_signed(came.body, came.headers["x-gitea-signature"], after.secrets)
+        assert place.run("hook", "list").output == f"{place.repository}  active\n"
+
+
+def test_a_rotation_that_failed_can_be_repeated(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then both secrets are accepted; what it left on the forge goes."""
+
+    def fail(*_: str) -> None:
+        raise ForgeError("the forge does not answer")
+
+    with Recorder() as recorder:
+        place.run("hook", "add", place.repository, "--url", recorder.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(GiteaForge, "remove_webhook", fail)
+            with pytest.raises(ForgeError, match="does not answer"):
+                place.run("hook", "rotate", place.repository)
+        (between,) = place.hooks.all()
+        assert 2 == len(between.secrets)
+
+        place.run("hook", "rotate", place.repository)
+        (after,) = place.hooks.all()
+        place.clone.commit("a")
+        place.clone.push()
+        recorder.wait(1)
+        (came,) = recorder.wait(2, timeout=1)
+        assert is_signed(came.body, came.headers["x-gitea-signature"], after.secrets)
+        assert (1, False) == (len(after.secrets), after.secrets[0] in between.secrets)
 
 
 def test_a_removed_hook_is_gone_on_both_sides(place: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess  # noqa: TID251 - a worker that dies, outside of the one place that starts processes
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.sandbox import container_engine
 from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.mounts import bind_option
+from tea_runner.sandbox.process_label import process_label
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, Mount
 
 from .conftest import Bench
@@ -72,11 +72,13 @@ def test_the_containers_of_dead_workers_are_swept(podman: Bench) -> None:
     assert isinstance(engine, ContainerEngine)
     with subprocess.Popen(["true"]) as dead:
         pass
+    host, namespace, pid, started = process_label().split("/")
     labels = {
-        "dead": f"{socket.gethostname()}/{dead.pid}/1",
-        "used-again": f"{socket.gethostname()}/{os.getpid()}/1",
-        "alive": container_engine._worker_label(),
-        "elsewhere": "other-host/1/1",
+        "dead": f"{host}/{namespace}/{dead.pid}/1",
+        "used-again": f"{host}/{namespace}/{pid}/1",
+        "alive": f"{host}/{namespace}/{pid}/{started}",
+        "other-namespace": f"{host}/1/{dead.pid}/1",
+        "elsewhere": f"other-host/{namespace}/{dead.pid}/1",
     }
     for name, label in labels.items():
         engine._client(

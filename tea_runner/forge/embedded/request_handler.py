@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tea_runner.forge.embedded import forge_pages, smart_http
+from tea_runner.forge.embedded import smart_http
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import VERSION, Api, Call, Reply, may_write
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
@@ -32,7 +32,6 @@ class ServedForge(Protocol):
 _log = logging.getLogger(__name__)
 
 _GIT = re.compile(r"/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
-_PAGE = re.compile(r"/([^/]+)/([^/]+)")
 _LARGEST = 1 << 20
 
 
@@ -101,7 +100,7 @@ class ForgeRequestHandler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query))
         if path.startswith("/api/v1/"):
             return self._api(account, path.removeprefix("/api/v1"), query)
-        return self._page(account, path)
+        return self._refuse(404, "the embedded forge has no pages; it speaks git and Gitea's API")
 
     def _git(self, account: Account, owner: str, name: str, service: str, *, query: str) -> None:
         asked = dict(parse_qsl(query)).get("service", "")
@@ -143,20 +142,6 @@ class ForgeRequestHandler(BaseHTTPRequestHandler):
         )
         return self.send_json(self.forge.api.call(path, call))
 
-    def _page(self, account: Account, path: str) -> None:
-        match = _PAGE.fullmatch(path)
-        repository = self.forge.store.get(*match.groups()) if match else None
-        if self.command not in ("GET", "HEAD"):
-            return self._refuse(405, "pages can only be read")
-        if path == "/":
-            return self._send(
-                200, "text/html; charset=utf-8", forge_pages.index(self.forge.store, account)
-            )
-        if repository is None:
-            return self._refuse(404, "there is no such page")
-        page = forge_pages.repository(self.forge.store, repository)
-        return self._send(200, "text/html; charset=utf-8", page)
-
     def _unknown(self) -> None:
         self._drain()
         body = json.dumps({"message": "user does not exist or password is wrong"}).encode()
@@ -194,7 +179,7 @@ class ForgeRequestHandler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.send_header("Content-Security-Policy", "default-src 'none'")
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
