@@ -23,6 +23,7 @@ def check_repositories(site: Site) -> Iterator[Finding]:
         return
     for repository in watched[:_MOST]:
         yield check_trust(site, repository)
+    yield from check_storages(site)
     if len(watched) > _MOST:
         text = f"{len(watched)} are watched; the first {_MOST} were looked at"
         yield Finding("repositories", "ok", text)
@@ -48,3 +49,43 @@ def check_trust(site: Site, repository: str) -> Finding:
         text = f"everybody who may push decides what {found.default} reuses; protect it where the forge can"
         return Finding(name, "warning", f"{names}; {text}")
     return Finding(name, "ok", f"{names}, as the forge says")
+
+
+def check_storages(site: Site) -> Iterator[Finding]:
+    """Check that repositories with different readers share no storage, unless it lists them."""
+    places: dict[tuple[object, ...], str] = {}
+    for storage in site.settings.storage:
+        name = f"storage {storage.name}"
+        place = (storage.type, storage.options)
+        if storage.options and place in places:
+            text = (
+                f"it is the same place as storage {places[place]}; give each its own, or keep one"
+            )
+            yield Finding(name, "warning", text)
+        places.setdefault(place, storage.name)
+        users = site.storage_users(storage.name)
+        if storage.repositories or len(users) < 2 or storage.name == "origin":
+            continue
+        try:
+            apart = _with_other_readers(site, users)
+        except TeaError as error:
+            yield Finding(name, "warning", error.message)
+            continue
+        if apart:
+            text = (
+                f"{users[0]} and {apart} use it and have different readers; give each a storage of its "
+                f"own, or write repositories into this [[storage]]"
+            )
+            yield Finding(name, "error", text)
+
+
+def _with_other_readers(site: Site, users: list[str]) -> str:
+    """The first of these repositories whose readers are not those of the first one; empty if none is.
+
+    :raises OutsideError: when the forge does not say who may read them.
+    """
+    first = users[0]
+    for other in users[1:]:
+        if site.lacking_readers(first, other) or site.lacking_readers(other, first):
+            return other
+    return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from tea_runner.core.errors import ContentMissing, OutsideError, UserError
@@ -16,11 +16,21 @@ class Annex:
     """The annex of one repository."""
 
     def __init__(
-        self, program: AnnexProgram, objects: AnnexObjects, storage: ContentStorage
+        self,
+        program: AnnexProgram,
+        objects: AnnexObjects,
+        storage: ContentStorage,
+        own_keys: Callable[[Sequence[str]], Collection[str]] = lambda keys: keys,
     ) -> None:
+        """Make it.
+
+        :param own_keys: those of the keys whose content the repository has or had; no others are
+            fetched, because a storage may hold the content of other repositories as well.
+        """
         self._program = program
         self._objects = objects
         self.storage = storage
+        self._own_keys = own_keys
 
     def get(self, keys: Iterable[str]) -> dict[str, Path]:
         """Files with the verified content of these keys, fetched from storages where necessary.
@@ -44,12 +54,16 @@ class Annex:
         return files
 
     def _fetch(self, keys: Sequence[str]) -> dict[str, str]:
-        """Fetch content; returns the errors by key."""
-        return {
-            str(answer.get("key")): error_text(answer)
-            for answer in self._program.ask_json(keys, "get")
-            if not answer.get("success")
-        }
+        """Fetch content of keys that the repository has or had; returns the errors by key."""
+        own = set(self._own_keys(keys))
+        errors = dict.fromkeys(
+            (key for key in keys if key not in own),
+            "the git-annex branch of this repository has no log of it; push that branch",
+        )
+        for answer in self._program.ask_json([key for key in keys if key in own], "get"):
+            if not answer.get("success"):
+                errors[str(answer.get("key"))] = error_text(answer)
+        return errors
 
     def _content_missing(
         self, missing: tuple[str, ...], wanted: int, errors: dict[str, str]

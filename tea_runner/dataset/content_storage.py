@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tea_runner.core.errors import OutsideError, Refused
@@ -73,8 +73,19 @@ class SpecialRemotes:
     The mirror's annex is private (``annex.private``): no location log of ours ever leaves it.
     """
 
-    def __init__(self, program: AnnexProgram, storages: Sequence[Storage]) -> None:
+    def __init__(
+        self,
+        program: AnnexProgram,
+        storages: Sequence[Storage],
+        conflict: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """Make them.
+
+        :param conflict: why a storage of this name that the operator did not open to this repository by
+            name may not be used, as a sentence; empty when it may.
+        """
         self._program = program
+        self._conflict = conflict
         self._storages = tuple(storages)
         self._uuids: dict[str, str] = {}
         self._enabled_for: bytes | None = None
@@ -84,7 +95,8 @@ class SpecialRemotes:
 
         Does nothing when *remote_log* is that of the last call.
 
-        :raises Refused: when the dataset describes a storage in another way than the operator.
+        :raises Refused: when the dataset describes a storage in another way than the operator, or others
+            use it who may not read the dataset.
         """
         if remote_log == self._enabled_for:
             return
@@ -128,6 +140,8 @@ class SpecialRemotes:
                 )
             if difference := storage.difference(config):
                 raise Refused(difference)
+            if not storage.listed and (conflict := self._conflict(storage.name)):
+                raise Refused(conflict)
             self._enable_special(config.get("name", storage.name), uuid, storage, config)
 
     def _enable_forge(self) -> None:

@@ -16,6 +16,7 @@ from tea_runner.dataset.cross_repository_results import SharedResults
 from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.host.fault_point import step
@@ -51,10 +52,13 @@ class ForgeDataset(GitDataset):
         list_refs: Callable[[], Mapping[str, str] | None] | None = None,
         subdatasets: ForgeLinks | None = None,
         shared_results: SharedResults | None = None,
+        storage_conflict: Callable[[str], str] = lambda _: "",
     ) -> None:
         """Make a dataset.
 
-        :param storages: special remotes that the operator allows.
+        :param storages: special remotes that the operator opened to this repository.
+        :param storage_conflict: why the dataset may not use a storage of this name that others use as
+            well, as a sentence; empty when it may.
         :param trusted: see :data:`~tea_runner.dataset.git_dataset.TrustedBranches`.
         :param secret: key of the seal with which workers sign results of jobs.
         :param sign: signs results commits; without it they are unsigned.
@@ -73,19 +77,23 @@ class ForgeDataset(GitDataset):
             bad_directory=mirror.git_dir / "annex" / "bad",
         )
         self.mirror = mirror
-        self.remotes = SpecialRemotes(program, storages)
+        self.remotes = SpecialRemotes(program, storages, storage_conflict)
         self._list_refs = list_refs
         #: Of branches that are not trusted.
         self.untrusted_subdatasets = (
             subdatasets.restricted(self._trusted_gitmodules) if subdatasets is not None else None
         )
         self._gitmodules: tuple[tuple[str, ...], list[bytes]] = ((), [])
+        job_results = JobResults(name, mirror, secret)
+        remotes = self.remotes
+        own_keys = OwnKeys(mirror, f"{self.branches}git-annex", job_results, lambda: remotes.names)
         super().__init__(
             name,
             mirror,
-            Annex(program, objects, self.remotes),
+            Annex(program, objects, remotes, own_keys.among),
             open_index=lambda trusted: _open_index(mirror, trusted),
-            job_results=JobResults(name, mirror, secret),
+            job_results=job_results,
+            own_keys=own_keys,
             trusted=trusted,
             sign=sign,
             subdatasets=subdatasets,

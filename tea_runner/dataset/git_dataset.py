@@ -14,11 +14,12 @@ from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
-from tea_runner.dataset.cross_repository_results import SharedResult, SharedResults, copy_result
+from tea_runner.dataset.cross_repository_results import SharedResults, copy_result
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
+from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.special_remote_policy import parse_remote_log
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
@@ -59,6 +60,7 @@ class GitDataset(ABC):
         *,
         open_index: Callable[[Sequence[str]], ResultIndex],
         job_results: JobResults,
+        own_keys: OwnKeys,
         trusted: TrustedBranches = every_branch,
         sign: Callable[[bytes], bytes] | None = None,
         subdatasets: Subdatasets | None = None,
@@ -67,6 +69,7 @@ class GitDataset(ABC):
         """Make a dataset.
 
         :param open_index: opens the index for patterns of trusted branches.
+        :param own_keys: also holds the results that other repositories were found to have.
         :param trusted: see :data:`TrustedBranches`.
         :param sign: signs results commits; without it they are unsigned.
         :param shared_results: results of other repositories that may be used, too.
@@ -83,8 +86,7 @@ class GitDataset(ABC):
         self._index: ResultIndex | None = None
         self._indexed: tuple[str, ...] = ()
         self._converter: ResultConverter | None = None
-        #: Results that other repositories were found to have, by key.
-        self._shared: dict[str, SharedResult] = {}
+        self.own_keys = own_keys
 
     @abstractmethod
     def refresh(self) -> None:
@@ -150,6 +152,7 @@ class GitDataset(ABC):
 
     def unsettled_results(self, scope: str = "") -> dict[str, tuple[str, Result]]:
         """Key to (ref, result) of the results of jobs that no results commit holds yet."""
+        self.own_keys.scopes.add(scope)
         return self.job_results.by_key(scope)
 
     def known_commits(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
@@ -166,7 +169,7 @@ class GitDataset(ABC):
             return replace(
                 result, rule=self.converter.attributes_digest(root, location.directory, paths)
             )
-        shared = self._shared.get(key)
+        shared = self.own_keys.shared.get(key)
         if shared is None:
             return None
         return copy_result(
@@ -194,7 +197,7 @@ class GitDataset(ABC):
         if self.shared_results is None or not keys:
             return {}
         found = self.shared_results.find(keys, self.described_storages())
-        self._shared.update(found)
+        self.own_keys.shared.update(found)
         return {key: each.source for key, each in found.items()}
 
     def described_storages(self) -> set[str]:

@@ -24,6 +24,7 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.host import process
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
@@ -133,12 +134,14 @@ class CloneDataset(GitDataset):
         # In a user's clone nothing is moved away, not even a damaged file.
         objects = AnnexObjects(git_dir, hash_directory=mixed_directory, bad_directory=None)
         self.clone = repository
+        job_results = JobResults(name, repository)
         super().__init__(
             name,
             repository,
             Annex(program, objects, CloneStorage(program, objects)),
             open_index=lambda trusted: ResultIndex(repository, self.branches, trusted=trusted),
-            job_results=JobResults(name, repository),
+            job_results=job_results,
+            own_keys=OwnKeys(repository, f"{self.branches}git-annex", job_results, lambda: ()),
             subdatasets=subdatasets,
         )
 

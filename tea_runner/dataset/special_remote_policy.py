@@ -48,6 +48,8 @@ class Storage:
     type: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Whether the operator listed the repositories that may use it.
+    listed: bool = False
 
     def difference(self, described: Mapping[str, str]) -> str:
         """The first field of the dataset's description that the operator did not list, as a sentence.

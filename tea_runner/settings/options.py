@@ -287,6 +287,8 @@ class StorageOptions:
     Without a uuid, any remote with this name, type and options is used.
 
     :param env: (variable, file) pairs: git-annex gets the content of the file in the variable.
+    :param repositories: patterns of the repositories that it is open to; empty for all that have the same
+        readers.
     """
 
     name: str
@@ -294,6 +296,7 @@ class StorageOptions:
     type: str = ""
     options: tuple[tuple[str, str], ...] = ()
     env: tuple[tuple[str, Path], ...] = ()
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -362,9 +365,10 @@ class Options:
     storage: tuple[StorageOptions, ...] = option(
         (),
         "Special remotes that workers may use, one [[storage]] table each: name, uuid, type, "
-        "options (a table), env (a table: variable = file with the secret). No other "
-        "remote is enabled. Addresses in the dataset's configuration of the remote (host, bucket, url, "
-        "rsyncurl, ...) must be repeated in options.",
+        "options (a table), env (a table: variable = file with the secret), repositories (owner/name "
+        "patterns that it is open to; without it, all, as long as everybody who may read one of them may "
+        "read the others). No other remote is enabled. Addresses in the dataset's configuration of the "
+        "remote (host, bucket, url, rsyncurl, ...) must be repeated in options.",
     )
     secrets: tuple[SecretFile, ...] = option(
         (),

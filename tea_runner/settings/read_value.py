@@ -153,7 +153,7 @@ def _path(text: str, home: str, base: Path | None) -> Path:
 def _storage(raw: object, home: str, base: Path | None) -> StorageOptions:
     if not isinstance(raw, dict):
         raise ExpectedError("a [[storage]] table with name, uuid and type")
-    allowed = {"name", "uuid", "type", "options", "env"}
+    allowed = {"name", "uuid", "type", "options", "env", "repositories"}
     for key in raw:
         if key not in allowed:
             raise ExpectedError(f"no {key!r} in [[storage]]: only " + ", ".join(sorted(allowed)))
@@ -174,13 +174,21 @@ def _storage(raw: object, home: str, base: Path | None) -> StorageOptions:
         isinstance(v, str) and v and _VARIABLE.fullmatch(k) for k, v in env.items()
     ):
         raise ExpectedError(f"a table (variable = file) as env in [[storage]] {name}")
+    patterns = raw.get("repositories", [])
+    if not _are_patterns(patterns):
+        raise ExpectedError(f"a list of owner/name patterns as repositories in [[storage]] {name}")
     return StorageOptions(
         name=name,
         uuid=uuid,
         type=kind,
         options=tuple(sorted(options.items())),
         env=tuple((key, _path(value, home, base)) for key, value in sorted(env.items())),
+        repositories=tuple(patterns),
     )
+
+
+def _are_patterns(raw: object) -> bool:
+    return isinstance(raw, list) and all(isinstance(x, str) and x.count("/") == 1 for x in raw)
 
 
 def _secret_file(raw: object, home: str, base: Path | None) -> SecretFile:
@@ -192,8 +200,6 @@ def _secret_file(raw: object, home: str, base: Path | None) -> SecretFile:
         raise ExpectedError("a name in [[secrets]], of letters, digits, dot, dash and underscore")
     if not isinstance(file, str):
         raise ExpectedError(f"the path of a file in [[secrets]] {name}")
-    if not isinstance(patterns, list) or not all(
-        isinstance(each, str) and each.count("/") == 1 for each in patterns
-    ):
+    if not _are_patterns(patterns):
         raise ExpectedError(f"a list of owner/name patterns as repositories in [[secrets]] {name}")
     return SecretFile(name=name, file=_path(file, home, base), repositories=tuple(patterns))

@@ -23,6 +23,7 @@ _STORAGE = """\
 # uuid = "…"                                   # shown by: git annex info store
 # type = "S3"
 # options = {host = "minio.example.org", port = "9000"}
+# repositories = ["lab/brains"]
 # env = {AWS_ACCESS_KEY_ID = "/etc/tea-runner/id", AWS_SECRET_ACCESS_KEY = "/etc/tea-runner/key"}
 """
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import ForgeError, OutsideError
 from tea_runner.core.webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
@@ -156,7 +157,7 @@ class DatasetSite(ProcessSettings):
         return ForgeDataset(
             name,
             Mirror(path, self.forge.remote_url(name), self.git, limits),
-            self.storages,
+            self.storages_of(name),
             trusted=functools.partial(self.trusted_branches, name),
             secret=self.secret,
             sign=self.signer,
@@ -169,6 +170,7 @@ class DatasetSite(ProcessSettings):
                 lacking=functools.partial(self.lacking_readers, name),
             ),
             shared_results=shared if settings.trusted_repositories else None,
+            storage_conflict=functools.partial(self.storage_conflict, name),
         )
 
     def clone(self, start: Path) -> CloneDataset:
@@ -176,6 +178,50 @@ class DatasetSite(ProcessSettings):
         from tea_runner.dataset.local_clone import open_clone
 
         return open_clone(start, {**self.variables, "PATH": tool_path(self.variables)})
+
+    def storages_of(self, repository: str) -> Sequence[Storage]:
+        """Special remotes that the operator opened to a repository."""
+        opened = {
+            storage.name
+            for storage in self.settings.storage
+            if not storage.repositories
+            or any(matches_repository(each, repository) for each in storage.repositories)
+        }
+        return [storage for storage in self.storages if storage.name in opened]
+
+    def storage_users(self, storage: str) -> list[str]:
+        """Repositories that have used a storage of this name on this host."""
+        folder = self._storage_users(storage)
+        return sorted(map(unquote, os.listdir(folder))) if folder.exists() else []
+
+    def storage_conflict(self, repository: str, storage: str) -> str:
+        """Why a repository may not use a storage that others use as well; empty when it may.
+
+        The repository is kept as a user of the storage.
+
+        :raises ForgeError: when the forge does not say who may read what.
+        """
+        for other in self.storage_users(storage):
+            try:
+                lacking = self.lacking_readers(repository, other)
+                lacking = lacking or self.lacking_readers(other, repository)
+            except ForgeError as error:
+                if error.response_status != 404:
+                    raise
+                continue  # One of them does not exist any more.
+            if lacking:
+                return (
+                    f"storage {storage} is used by {other} as well, and {repository} and {other} have "
+                    f"different readers ({lacking}); give each a storage of its own, or write "
+                    f"repositories into this [[storage]]"
+                )
+        folder = self._storage_users(storage)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / quote(repository, safe="")).touch()
+        return ""
+
+    def _storage_users(self, storage: str) -> Path:
+        return self.state_folder / "storage-users" / storage
 
     @property
     def storages(self) -> Sequence[Storage]:
@@ -189,6 +235,7 @@ class DatasetSite(ProcessSettings):
                 type=storage.type,
                 options=dict(storage.options),
                 env={name: path.read_text().strip() for name, path in storage.env},
+                listed=bool(storage.repositories),
             )
             for storage in self.settings.storage
         ]

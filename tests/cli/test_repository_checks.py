@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tea_runner.cli.installation_checks import Finding
-from tea_runner.cli.repository_checks import check_repositories
+from tea_runner.cli.repository_checks import check_repositories, check_storages
+from tea_runner.core.audience import Audience
 from tea_runner.wiring import Site
 from tests.hostile.forge import HostileForge
 from tests.twins.forge import MemoryForge
@@ -74,3 +75,22 @@ def test_a_forge_that_does_not_answer_is_a_warning(site: Site, forge: MemoryForg
     (found,) = check_repositories(site)
 
     assert "warning" == found.state
+
+
+def test_a_storage_of_repositories_with_different_readers_is_an_error(
+    site: Site, forge: MemoryForge
+) -> None:
+    """As soon as one of them may be read by somebody else; not while their readers are the same."""
+    forge.create("lab/other")
+    forge.push("lab/other", {"refs/heads/main": "1" * 40})
+    for name in (NAME, "lab/other"):
+        assert "" == site.storage_conflict(name, "store")
+    assert [] == list(check_storages(site))
+
+    forge.show("lab/other", Audience(visibility="private", owner="lab"))
+    site.forge_facts._answers.clear()
+    for file in (site.state_folder / "forge-facts").iterdir():
+        file.unlink()
+    (found,) = check_storages(site)
+    assert ("storage store", "error") == (found.name, found.state)
+    assert "lab/mine and lab/other use it and have different readers" in found.text

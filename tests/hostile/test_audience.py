@@ -11,50 +11,10 @@ from typing import Any
 import pytest
 
 from tea_runner.core.audience import Audience
-from tea_runner.forge.cached_facts import CachedFacts
 from tea_runner.forge.gitea import GiteaForge
 from tests.e2e.pipelines import COPY, pfs, spec
 from tests.gitea import Gitea
-from tests.hostile.forge import HostileForge, Met
-from tests.twins.forge import MemoryForge
-
-PUBLIC = Audience(visibility="public")
-ADA = Audience(visibility="private", owner="lab", people=frozenset({"ada"}))
-
-
-class Neighbours:
-    """Repositories on one forge, whose readers a test chooses."""
-
-    def __init__(self, root: Path) -> None:
-        self.forge = HostileForge(root, top='trusted_repositories = ["lab/*"]')
-        self.facts = MemoryForge()
-        self._now = time.time()
-        kept = self.forge.root / "host" / "facts"
-        vars(self.forge.site)["forge_facts"] = CachedFacts(self.facts, kept, lambda: self._now)
-
-    def make(self, name: str, audience: Audience, files: dict[str, Any] | None = None) -> str:
-        """A repository with these readers; its tip."""
-        self.forge.make(name, {"files": files or {}})
-        self.facts.create(f"lab/{name}")
-        self.facts.push(f"lab/{name}", {"refs/heads/main": "1" * 40})
-        self.facts.show(f"lab/{name}", audience)
-        return self.forge.tips(name)["refs/heads/main"]
-
-    def branch(self, name: str, branch: str, files: dict[str, Any]) -> None:
-        """Push a branch with these files."""
-        stream = self.forge._commit(branch, files, {})
-        self.forge.git(
-            name, "fast-import", "--quiet", "--force", "--date-format=raw-permissive", stdin=stream
-        )
-
-    def change(self, name: str, audience: Audience) -> None:
-        """Other readers from now on."""
-        self.facts.show(f"lab/{name}", audience)
-        self._now += 61
-
-    def meet(self, name: str, branch: str = "main") -> Met:
-        """See :meth:`HostileForge.meet`."""
-        return self.forge.meet(name, branch)
+from tests.hostile.neighbours import ADA, PUBLIC, Neighbours
 
 
 @pytest.fixture
@@ -160,6 +120,7 @@ def test_a_forge_that_does_not_say_who_reads_opens_nothing(lab: Neighbours) -> N
 
 def test_results_of_a_trusted_repository_obey_its_visibility(lab: Neighbours) -> None:
     """What few may read is computed again for the others, and not taken over."""
+    lab.open_storage("lab/*")
     count = lab.forge.root / "count"
     files = {"up/spec.yml": spec("up", f"echo >> {count}; {COPY}")}
     lab.make("secret", ADA, files)
