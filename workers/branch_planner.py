@@ -130,7 +130,10 @@ class BranchPlanner:
         return ""
 
     def _open(self, name: str) -> _PlannedRepository:
-        cache = PlanningCache(strict_hashes=self._site.settings.annex.strict_hashes)
+        cache = PlanningCache(
+            strict_hashes=self._site.settings.annex.strict_hashes,
+            allowed=self._site.allowed_resources,
+        )
         return _PlannedRepository(
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)
         )

@@ -10,9 +10,10 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.errors import NotFound, OutsideError, UsageError
+from tea_runner.core.errors import NotFound, OutsideError, SettingsError, UsageError
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.dataset.local_clone import CloneRepository, clone_environment, find_clone
 from tea_runner.dataset.unsaved_files import annexed, everything, unsaved
 from tea_runner.flow.commit_view import CommitView
@@ -64,7 +65,7 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
         top, git_dir = find_clone(context.directory, variables)
     except (NotFound, OutsideError):
         top = context.directory.resolve()
-        draft = unsaved_commit(None, None, _files(everything(top)))
+        draft = unsaved_commit(None, None, _files(everything(top)), _allowed(context))
         return top, list(lint_pipelines(draft)), _specs(draft)
     environment = clone_environment(variables, top)
     mirror = CloneRepository(top, git_dir, environment)
@@ -73,13 +74,21 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
             head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)
             root = head.decode().strip() or None
             changed = unsaved(top, environment.variables)
-            draft = unsaved_commit(mirror.objects, root, _files(changed))
+            draft = unsaved_commit(mirror.objects, root, _files(changed), _allowed(context))
             problems = list(lint_pipelines(draft))
             unsaved_specs = [path for path in _specs(draft) if changed.get(path) is not None]
             problems += [_would_be_annexed(path) for path in annexed(mirror, top, unsaved_specs)]
     finally:
         mirror.close()
     return top, problems, _specs(draft)
+
+
+def _allowed(context: Context) -> ResourceAllowance:
+    """What the settings allow, where there are settings: a linter also runs without a home."""
+    try:
+        return context.site.allowed_resources
+    except SettingsError:
+        return ANY_RESOURCES
 
 
 def _would_be_annexed(path: str) -> Problem:

@@ -18,6 +18,7 @@ from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
 
@@ -90,9 +91,8 @@ def open_dataset(context: Context) -> OpenDataset:
         raise UsageError(f"-C {context.directory}: there is no such directory")
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
         raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
-    return OpenDataset(
-        context, context.site.clone(context.directory), LocalQueue(), IncrementalPlanner()
-    )
+    planner = IncrementalPlanner(PlanningCache(allowed=context.site.allowed_resources))
+    return OpenDataset(context, context.site.clone(context.directory), LocalQueue(), planner)
 
 
 def check_names(planned: PlannedCommit, names: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
 from tea_runner.core.spec.parse import ParsedSpecs
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow.pipeline_set import PipelineSet
 
 #: Rows of manifests that are cached between two plans; a thousand take a megabyte at most.
@@ -27,6 +28,8 @@ class PlanningCache:
 
     #: Whether annexed inputs need a cryptographically safe hash.
     strict_hashes: bool = False
+    #: The most that pipelines may ask for.
+    allowed: ResourceAllowance = ANY_RESOURCES
 
     #: Tree id to the pipeline files below it.
     spec_files: dict[str, SpecFiles] = field(default_factory=dict)

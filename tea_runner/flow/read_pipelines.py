@@ -10,6 +10,8 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.reserved_names import reserved_part
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
+from tea_runner.core.spec.resource_allowance import refused_resources
+from tea_runner.core.spec.source_position import locate
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import SpecFiles
 from tea_runner.flow.tree_reader import CommitTree
@@ -23,9 +25,12 @@ def read_pipelines(tree: CommitTree) -> PipelineSet:
         parsed = [_parse_file(tree, path, entry) for path, entry in files]
         written = [pipeline for each in parsed for pipeline in each.pipelines]
         refused = _refused_homes(written)
+        placed = [pipeline for pipeline in written if pipeline.home not in refused]
+        larger = {pipeline: _refused_resources(tree, pipeline) for pipeline in placed}
+        problems = [problem for each in (*parsed, *refused.values()) for problem in each.problems]
         pipelines = PipelineSet(
-            [pipeline for pipeline in written if pipeline.home not in refused],
-            [problem for each in (*parsed, *refused.values()) for problem in each.problems],
+            [pipeline for pipeline in placed if not larger[pipeline]],
+            [*problems, *(problem for each in larger.values() for problem in each)],
         )
         known = tree.cache.pipelines = (files, pipelines)
     return known[1]
@@ -56,6 +61,26 @@ def _refused_homes(written: Iterable[Pipeline]) -> dict[str, ParsedSpecs]:
         )
         found[home] = ParsedSpecs(pipelines=(), problems=tuple(problems))
     return found
+
+
+def _refused_resources(tree: CommitTree, pipeline: Pipeline) -> tuple[Problem, ...]:
+    """Where a pipeline asks for more than the operator allows."""
+    refused = tuple(refused_resources(pipeline, tree.cache.allowed))
+    data = (tree.blob_at(pipeline.spec_path) or b"") if refused else b""
+    problems = []
+    for each in refused:
+        mark = locate(data, pipeline.spec_document, each.key)
+        problems.append(
+            Problem.error(
+                pipeline.spec_path,
+                f"pipeline {pipeline.name} asks for {each.asked}, and {each.allowed} is allowed",
+                f"ask for less, or ask the operator to raise {each.setting}",
+                line=mark.line,
+                column=mark.column,
+                key=each.key,
+            )
+        )
+    return tuple(problems)
 
 
 def _spec_files(tree: CommitTree, oid: str) -> SpecFiles:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
@@ -116,11 +117,15 @@ def unchecked_pipelines(tree: CommitTree) -> PipelineSet:
 
 
 def unsaved_commit(
-    objects: Objects | None, root: str | None, files: Mapping[str, UnsavedFiles | None]
+    objects: Objects | None,
+    root: str | None,
+    files: Mapping[str, UnsavedFiles | None],
+    allowed: ResourceAllowance = ANY_RESOURCES,
 ) -> CommitView:
     """The commit of these files on top of the tree *root*.
 
     :param root: id of a tree; None for an empty one.
+    :param allowed: the most that pipelines may ask for.
     :param files: path to file; None for a file that was deleted.
     """
     overlay = OverlayObjects(objects)
@@ -129,4 +134,6 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    return CommitView(CommitTree(overlay, NULL_COMMIT, PlanningCache()), unchecked_pipelines)
+    return CommitView(
+        CommitTree(overlay, NULL_COMMIT, PlanningCache(allowed=allowed)), unchecked_pipelines
+    )

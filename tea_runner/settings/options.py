@@ -204,6 +204,21 @@ class SandboxOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResourcesOptions:
+    """The most that a pipeline may ask for in resource_requests and resource_limits."""
+
+    memory: int | None = option(
+        None,
+        "Largest memory. Empty: sandbox.memory.",
+        unit="bytes",
+        least=1,
+    )
+    cpu: float | None = option(None, "Most processors. Empty: any number.", least=0)
+    disk: int | None = option(None, "Largest disk. Empty: any size.", unit="bytes", least=1)
+    gpu: int | None = option(None, "Most GPUs; 0 refuses them. Empty: any number.", least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """Workers on this host."""
 
@@ -381,6 +396,7 @@ class Options:
     web: WebOptions = field(default_factory=WebOptions)
     annex: AnnexOptions = field(default_factory=AnnexOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
+    resources: ResourcesOptions = field(default_factory=ResourcesOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)

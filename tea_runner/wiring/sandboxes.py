@@ -13,6 +13,7 @@ from tea_runner.wiring.process_settings import ProcessSettings
 if TYPE_CHECKING:
     from tea_runner.core.pipeline import Pipeline
     from tea_runner.core.planning.job import Job
+    from tea_runner.core.spec.resource_allowance import ResourceAllowance
     from tea_runner.sandbox.kinds import EnvironmentChoice
     from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret
     from tea_runner.sandbox.protocol import Environment, Limits
@@ -97,6 +98,19 @@ class SandboxSite(ProcessSettings):
             file_size=sandbox.file_size,
             output_bytes=sandbox.output_bytes,
             output_files=sandbox.output_files,
+        )
+
+    @property
+    def allowed_resources(self) -> ResourceAllowance:
+        """The most that a pipeline may ask for."""
+        from tea_runner.core.spec.resource_allowance import ResourceAllowance
+
+        most, sandbox = self.settings.resources, self.settings.sandbox
+        return ResourceAllowance(
+            cpu=most.cpu,
+            memory=(sandbox.memory or None) if most.memory is None else most.memory,
+            disk=most.disk,
+            gpu=most.gpu,
         )
 
     @property

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tea_runner.core.spec.resource_allowance import ResourceAllowance
+from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.lint_pipelines import lint_pipelines
+from tea_runner.flow.planning_cache import PlanningCache
 from tests.twins.files import Annexed, Content
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import CHAIN, TWO
-from tests.twins.queries import lint
+from tests.twins.queries import lint, unsaved
 from tests.twins.specs import pfs, spec
 
 
@@ -41,6 +45,47 @@ def test_two_pipelines_of_one_name_are_reported_at_the_second() -> None:
             "give each a name of its own",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "asked", "key", "sentence"),
+    [
+        ("resource_limits", {"memory": "5Gi"}, "memory", "5120 MiB, and 4096 MiB is allowed"),
+        ("resource_limits", {"memory": 4294967297}, "memory", "MiB, and 4096 MiB is allowed"),
+        ("resource_requests", {"memory": "64Gi"}, "memory", "65536 MiB, and 4096 MiB is allowed"),
+        ("resource_limits", {"cpu": 2.5}, "cpu", "2.5, and 2 is allowed"),
+        ("resource_requests", {"cpu": "2001m"}, "cpu", "2.001, and 2 is allowed"),
+        ("resource_requests", {"disk": "2Ti"}, "disk", "2097152 MiB, and 1024 MiB is allowed"),
+        (
+            "resource_limits",
+            {"gpu": {"type": "nvidia.com/gpu", "number": 1}},
+            "gpu.number",
+            "1, and 0 is allowed",
+        ),
+    ],
+)
+def test_more_than_the_operator_allows_is_refused(
+    lab: MemoryLab, field: str, asked: dict[str, object], key: str, sentence: str
+) -> None:
+    """Lint and plan name the field, the limit and the setting; other pipelines are planned."""
+    allowed = ResourceAllowance(cpu=2, memory=4 << 30, disk=1 << 30, gpu=0)
+    fits = {field: {"memory": "4Gi", "cpu": 2, "disk": "1Gi"}}
+    files: dict[str, Content | None] = {
+        "raw/a": "one",
+        "large/spec.yml": spec("large", **{field: asked}),
+        "fits/spec.yml": spec("fits", **fits),
+    }
+    errors = [p for p in lint_pipelines(unsaved(None, files, allowed)) if p.kind == "error"]
+    assert [("large/spec.yml", f"{field}.{key}")] == [(p.file, p.key) for p in errors]
+    assert sentence in errors[0].message
+    assert f"resources.{key.partition('.')[0]}" in errors[0].hint
+    assert errors[0].line > 1
+
+    lab.planner = IncrementalPlanner(PlanningCache(allowed=allowed))
+    lab.push(files)  # type: ignore[arg-type]
+    planned = lab.plan().plan
+    assert ["fits"] == [each.pipeline.name for each in planned.pipelines]
+    assert sentence in planned.problems[0]
 
 
 @pytest.mark.parametrize("other", ["copy/spec.json", "copy/spec.yaml"])

@@ -10,6 +10,7 @@ from tea_runner.core.planning.resolved_pipeline import Document
 from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
 from tea_runner.core.spec.problem import Problem
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow import explain as explaining
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_view import CommitView, open_commit
@@ -23,7 +24,11 @@ from tests.twins.files import Content, mode_and_data
 from tests.twins.lab import MemoryLab
 
 
-def unsaved(lab: MemoryLab | None, files: Mapping[str, Content | None]) -> CommitView:
+def unsaved(
+    lab: MemoryLab | None,
+    files: Mapping[str, Content | None],
+    allowed: ResourceAllowance = ANY_RESOURCES,
+) -> CommitView:
     """These files upon the tip of ``main``, or upon nothing, uncommitted."""
     changes: dict[str, UnsavedFiles | None] = {}
     for path, content in files.items():
@@ -33,9 +38,9 @@ def unsaved(lab: MemoryLab | None, files: Mapping[str, Content | None]) -> Commi
         mode, data = mode_and_data(path, content)
         changes[path] = UnsavedFiles(mode, data.encode() if isinstance(data, str) else data)
     if lab is None:
-        return unsaved_commit(None, None, changes)
+        return unsaved_commit(None, None, changes, allowed)
     root = lab.dataset.objects.commit(lab.tip()).tree
-    return unsaved_commit(lab.dataset.objects, root, changes)
+    return unsaved_commit(lab.dataset.objects, root, changes, allowed)
 
 
 def lint(files: Mapping[str, Content | None], lab: MemoryLab | None = None) -> tuple[Problem, ...]:

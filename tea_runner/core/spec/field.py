@@ -46,6 +46,8 @@ class Field:
     required: bool = False
     #: Whether the field is tea-runner's own.
     ours: bool = False
+    #: Whether the value of an ignored field is read, for comparisons with what is allowed.
+    compared: bool = False
 
     @property
     def camel(self) -> str:
@@ -58,9 +60,11 @@ def make(name: str, shape: Shape, about: str, *fields: Field, **more: object) ->
     return Field(name=name, shape=shape, about=about, fields=fields, **more)  # type: ignore[arg-type]
 
 
-def ignored(name: str, shape: Shape, about: str, note: str) -> Field:
+def ignored(name: str, shape: Shape, about: str, note: str, *, compared: bool = False) -> Field:
     """Shorthand for a field that is accepted with a warning."""
-    return Field(name=name, shape=shape, about=about, support="ignored", note=note)
+    return Field(
+        name=name, shape=shape, about=about, support="ignored", note=note, compared=compared
+    )
 
 
 def refused(name: str, shape: Shape, about: str, note: str) -> Field:

@@ -6,6 +6,7 @@ of a pipeline is checked in ``document_checks`` and ``input_checks``.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,13 @@ from tea_runner.core.spec.scalars import ScalarError
 from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 MAX_SUGGESTIONS = 30
+_SCALARS: dict[str, Callable[[str], object]] = {
+    "number": scalars.number,
+    "boolean": scalars.boolean,
+    "cpu": scalars.processors,
+    "duration": scalars.duration,
+    "bytes": scalars.amount,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,10 @@ class SpecReader:
         if known.support == "ignored":
             kind: Kind = "deprecation" if key in OLD else "ignored"
             self.report(kind, mark, key, f"{known.name} has no effect", known.note)
+            if known.compared and isinstance(node, ScalarNode):
+                # A value that cannot be read is as good as none.
+                with contextlib.suppress(ScalarError):
+                    filled.values[known.name] = _SCALARS[known.shape](node.text)
             if not known.fields:
                 return
         value = self._value(known, node, key)
@@ -223,14 +235,7 @@ class SpecReader:
                 self.report("error", node.mark, key, expected, hint)
                 return None
             return text
-        reader: dict[str, Callable[[str], object]] = {
-            "number": scalars.number,
-            "boolean": scalars.boolean,
-            "cpu": scalars.processors,
-            "duration": scalars.duration,
-            "bytes": scalars.amount,
-        }
-        return self._scalar(reader[shape], node, key)
+        return self._scalar(_SCALARS[shape], node, key)
 
     def _scalar(self, read: Callable[[str], object], node: Node, key: str) -> object:
         if not isinstance(node, ScalarNode):

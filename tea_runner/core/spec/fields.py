@@ -15,7 +15,8 @@ _KUBERNETES = "tea-runner does not use Kubernetes; workers are configured where 
 
 #: Note of resources that no environment can reserve.
 _UNRESERVED = (
-    "recorded with the run, but nothing is reserved; the operator chooses the size of workers"
+    "more than the operator allows is refused, but nothing is reserved; the operator chooses the size "
+    "of workers"
 )
 
 
@@ -26,21 +27,22 @@ def _resources(
         name,
         "mapping",
         about,
-        ignored("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED),
+        ignored("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED, compared=True),
         make(
             "memory",
             "bytes",
             "bytes with a suffix, such as 512M or 2Gi",
             support=support,
             note=memory,
+            compared=True,
         ),
-        ignored("disk", "bytes", "scratch space, as memory", _UNRESERVED),
+        ignored("disk", "bytes", "scratch space, as memory", _UNRESERVED, compared=True),
         make(
             "gpu",
             "mapping",
             "graphics processors",
             ignored("type", "text", "such as nvidia.com/gpu", _UNRESERVED),
-            ignored("number", "number", "how many", _UNRESERVED),
+            ignored("number", "number", "how many", _UNRESERVED, compared=True),
         ),
         support="differs" if note else "works",
         note=note,
@@ -228,7 +230,7 @@ TOP = (
         "resource_limits",
         "resources that a datum may use",
         support="differs",
-        memory="the lower of this and the operator's limit applies",
+        memory="more than the operator allows is refused; less is a limit of its own",
     ),
     make(
         "metadata",

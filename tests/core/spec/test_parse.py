@@ -169,7 +169,8 @@ def test_every_field_that_works_is_read() -> None:
         parallelism=4,
         reprocess="every_job",
         salt="pepper",
-        limits=Resources(memory=2 << 30),
+        requests=Resources(cpu=0.5, memory=64_000_000, disk=1 << 30, gpu_number=1),
+        limits=Resources(cpu=2, memory=2 << 30),
     )
     parsed = parse_specs("a/b/spec.yml", FULL.encode(), "b10b")
     assert (expected,) == parsed.pipelines
