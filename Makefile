@@ -38,9 +38,16 @@ up: .venv/made
 test: lint
 ifeq ($(strip $(ARGS)),)
 	@$(call pytest,-m 'not gitea and not engine and not browser and not cluster and not long and not soak')
+	@$(MAKE) --no-print-directory cover
 else
 	@$(call pytest,-m 'not soak' $(ARGS))
 endif
+
+## make cover     how much of tea_runner/flow its own tests run; less than 85 % is a failure
+.PHONY: cover
+cover: .venv/made-dev
+	@$(IN_VENV) COVERAGE_FILE=.venv/coverage .venv/bin/python -m pytest -q -n 2 tests/flow \
+	--cov=tea_runner.flow --cov-branch --cov-report=term:skip-covered --cov-fail-under=85 $(ARGS)
 
 ## make test-forge | test-engines | test-browser | test-cluster | test-long   the other tests, each group
 ##                with its programs; a missing program is a failure

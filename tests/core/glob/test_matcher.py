@@ -256,14 +256,14 @@ NAMES = [
     ],
 )
 def test_no_glob_takes_long(glob: str) -> None:
-    """100,000 paths are done, or the glob is refused with a reason, within a bound."""
+    """20,000 paths are done, or the glob is refused with a reason, within a bound."""
     compiled = Glob(glob)
     began = time.process_time()
     # A glob that is refused stops here, with its reason; any other error would fail the test.
     with contextlib.suppress(GlobError):
-        for name in NAMES:
+        for name in NAMES[:20_000]:
             compiled.match(name)
-    assert time.process_time() - began < 30
+    assert time.process_time() - began < 6
 
 
 def test_a_usual_glob_is_fast() -> None:

@@ -119,7 +119,7 @@ def node_ends(node: Any, path: str, at: int, to_end: bool) -> set[int]:
         reached |= more
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(globs, paths)
 def test_a_glob_selects_what_the_rules_select(glob: list[Any], path: str) -> None:
     """The regular expression matches exactly the paths that the naive matcher matches."""

@@ -127,7 +127,7 @@ def test_what_is_in_order_is_a_pipeline(document: dict[str, Any]) -> None:
     enumerate_datums(pipeline, dict.fromkeys(range(count), LISTING))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents(), wild, st.data())
 def test_one_wild_value_gives_a_pipeline_or_errors(
     document: dict[str, Any], value: Any, data: st.DataObject
