@@ -87,9 +87,24 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
         ("SCRIPT", "LOAD", "return 1"),
         ("RPUSH", "rq:queue:tea-job", "x"),
         ("DEL", keys.job("x")),
+        ("SET", keys.plan_lock("lab/mine\nmain"), "mine"),
+        ("DEL", keys.plan_lock("lab/mine\nmain")),
+        ("HSET", keys.planned("lab/mine"), "main", "0" * 40),
+        ("HDEL", keys.planned("lab/mine"), "main"),
+        ("SET", "tea:plan:other", "x"),
+        ("HSET", "tea:hooks", "x", "y"),
+        ("HSET", "rq:job:0123456789abcdef", "data", "x"),
+        ("DEL", "rq:job:job-0123456789abcdef"),
     ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             connection.execute_command(*command)
+
+
+def test_the_receiver_counts_deliveries(forge: HostileForge) -> None:
+    """Its own counts are the only other thing that it writes."""
+    counts = site(forge, "tea-receiver").delivery_counts
+    counts.count("refused")
+    assert {"refused": 1} == counts.counts()
 
 
 def test_the_server_starts_with_the_shipped_configuration(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import belongs_to_annex, is_processed
 from tea_runner.dataset.mirror import Mirror
+from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Reconciler:
         self._site = site
         self._consistency = site.consistency
         self._mirrors: dict[str, Mirror] = {}
+        redact_logs(site.redactor.redact_text)
 
     def round(self) -> list[str]:
         """Repair once; returns a line for each repair."""

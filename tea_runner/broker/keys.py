@@ -145,7 +145,8 @@ def any_missing(repository: str) -> str:
 def plan_requests() -> str:
     """Branches (:func:`branch_id`) with a plan request in the queue, to the reason.
 
-    The only key that the receiver's user of Redis may write: see deploy/redis/users.acl.
+    Beside its counts and its queue, the only key that the receiver's user of Redis may write: see
+    deploy/redis/users.acl.
     """
     return "plan:requests"
 

@@ -93,7 +93,8 @@ class Queues:
         queue.enqueue_call(
             kind,
             args=(argument,),
-            job_id=uuid.uuid4().hex,
+            # The receiver's user of Redis may write plans only: deploy/redis/users.acl.
+            job_id=f"{kind}-{uuid.uuid4().hex}",
             timeout=_WEEK,
             result_ttl=0,
             failure_ttl=60,

@@ -28,6 +28,8 @@ def application() -> Flask:
     settings = load_settings(file=config, env=variables, flags=handed["flags"])
     # The forge waits for the response, so a Redis that hangs counts as unreachable.
     site = Site(settings, variables, redis_timeout=0.8)
+    # gunicorn quotes requests that it cannot read in its own log.
+    site.redact_receiver_logs()
     return create_app(
         WebDependencies(
             settings=settings,

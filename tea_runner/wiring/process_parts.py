@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tea_runner.core.errors import Refused, SettingsError
+from tea_runner.core.errors import Refused, SettingsError, TeaError
 from tea_runner.core.redact import Redactor
+from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring.datasets import DatasetSite
 from tea_runner.wiring.sandboxes import SandboxSite
 
@@ -43,6 +44,27 @@ class Site(DatasetSite, SandboxSite):
         for secret in self.pipeline_secrets:
             secrets += secret.values().values()
         return Redactor([*secrets, self.secret])
+
+    def redact_receiver_logs(self) -> None:
+        """Remove from this process's log what a receiver knows of secrets, also of webhooks added later.
+
+        The files of pipelines' secrets and the keys of workers need not be readable for a receiver.
+        """
+        own = [self.settings.forge.token.reveal(), urlsplit(self.redis_url).password or ""]
+        known: tuple[float, Redactor] | None = None
+
+        def redact(text: str) -> str:
+            nonlocal known
+            try:
+                stamp = self.webhooks.folder.stat().st_mtime
+                if known is None or known[0] != stamp:
+                    hooks = [each for hook in self.webhooks.all() for each in hook.secrets]
+                    known = (stamp, Redactor(secret.encode() for secret in (*own, *hooks)))
+            except (OSError, TeaError):
+                known = known or (0.0, Redactor(secret.encode() for secret in own))
+            return known[1].redact_text(text)
+
+        redact_logs(redact)
 
     @property
     def redis_url(self) -> str:

@@ -124,6 +124,22 @@ def test_refusals_can_be_watched(whole: Whole) -> None:
     assert before + 4 == whole.counts()["refused"]
 
 
+def test_gunicorns_own_lines_are_redacted(whole: Whole) -> None:
+    """gunicorn quotes what it cannot read of a request; a secret in there is masked."""
+    lines = [
+        f"POST /hooks/gitea/{HOOK} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"X Secret {SECRET}: {OTHER}",
+    ]
+    for sent in (lines, [*lines[:2], f"{SECRET}\x01: x"], [f"{SECRET} / HTTP/1.1"]):
+        answer = whole.server.send("\r\n".join([*sent, "", ""]).encode())
+        assert answer.split(b" ")[1].startswith(b"4")
+    assert "Invalid request" in whole.server.log
+    assert "***" in whole.server.log
+    assert SECRET not in whole.server.log
+    assert OTHER not in whole.server.log
+
+
 def test_nothing_of_it_is_in_the_log(whole: Whole) -> None:
     """All of the above made no traceback, told no secret, and wrote nothing of the senders' texts."""
     for text in ("Traceback", SECRET, OTHER, "evil.example", "<script>", "\x1b"):
