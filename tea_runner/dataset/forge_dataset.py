@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tea_runner.core.git.annex_paths import lower_directory
+from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import lookup
 from tea_runner.dataset.annex import Annex
@@ -17,6 +18,7 @@ from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_br
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.own_keys import OwnKeys
+from tea_runner.dataset.pull_approvals import PullApprovals
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.host.fault_point import step
@@ -77,6 +79,7 @@ class ForgeDataset(GitDataset):
             bad_directory=mirror.git_dir / "annex" / "bad",
         )
         self.mirror = mirror
+        self.approvals = PullApprovals(name, mirror, secret)
         self.remotes = SpecialRemotes(program, storages, storage_conflict)
         self._list_refs = list_refs
         #: Of branches that are not trusted.
@@ -164,8 +167,22 @@ class ForgeDataset(GitDataset):
         self.remotes.enable(self.remote_log())
         return self.annex
 
+    def tip(self, branch: str) -> str | None:
+        """See :meth:`GitDataset.tip`.
+
+        :raises Refused: when the branch is that of a pull request, and its commit was not approved.
+        """
+        commit = super().tip(branch)
+        if commit is not None and is_pull_request_branch(branch):
+            self.approvals.require(branch, commit)
+        return commit
+
     def publish(self, updates: Sequence[RefUpdate]) -> bool:
-        """See :meth:`GitDataset.publish` and :meth:`Mirror.push`."""
+        """See :meth:`GitDataset.publish` and :meth:`Mirror.push`.
+
+        A results commit on an approved commit of a pull request is approved with it.
+        """
+        updates = [*updates, *self.approvals.following(updates)]
         with step(_step_name(updates)):
             done = self.mirror.push(updates)
         if done:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules, repository_of
 from tea_runner.core.webhook import matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
@@ -124,11 +125,15 @@ class ForgeSubdatasets:
         return repository
 
     def tip(self, submodule: Submodule, branch: str) -> str | None:
-        """The tip of its branch: that in ``.gitmodules``, *branch*, main or master."""
+        """The tip of its branch: that in ``.gitmodules``, *branch*, main or master.
+
+        A branch of a pull request is never followed.
+        """
         repository = self._repository(submodule)
         repository.refresh()
         for name in dict.fromkeys((submodule.branch, branch, "main", "master")):
-            found = repository.tip(name) if name else None
+            followed = name and not is_pull_request_branch(name)
+            found = repository.tip(name) if followed else None
             if found:
                 return found
         return None

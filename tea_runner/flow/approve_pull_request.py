@@ -1,7 +1,8 @@
 """Approval of a pull request's commit, which becomes a branch of its own.
 
 Anybody may open a pull request, so none is processed by itself.  A maintainer approves one commit: it
-becomes the tip of the branch ``pull/NUMBER`` of the target repository.  No setting makes that branch
+becomes the tip of the branch ``pull/NUMBER`` of the target repository, and a sealed approval names it:
+whoever may push can move the branch, and what it then has is not processed.  No setting makes that branch
 trusted: it has its own scope, no secrets and no network, and its results are committed to it alone.
 Each later commit of the request needs an approval of its own.
 """
@@ -18,11 +19,12 @@ from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, matches_any
 from tea_runner.ports import RefUpdate
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_APPROVALS = "refs/tea/approvals/*"
 
 
 class PullRefs(Protocol):
-    """Access to the refs of a repository on the forge."""
+    """Access to the refs of a repository on the forge, and to approvals."""
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
         """Refs that match the patterns, with their ids.
@@ -42,6 +44,15 @@ class PullRefs(Protocol):
         """Move refs on the forge by compare-and-swap; False when one had another id.
 
         :raises OutsideError: when the forge does not answer or declines.
+        """
+        ...
+
+    def approval(self, number: int, commit: str) -> tuple[str, str]:
+        """The ref of a pull request's approval, and a new object that approves this commit.
+
+        The object of the same commit is always the same.
+
+        :raises OutsideError: when git ends with an error.
         """
         ...
 
@@ -66,7 +77,14 @@ def pull_requests(refs: PullRefs) -> list[PullRequest]:
 
     :raises OutsideError: when the forge does not answer.
     """
-    found = refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULL_REQUEST_PREFIX}*")
+    return _pull_requests(_listed(refs))
+
+
+def _listed(refs: PullRefs) -> Mapping[str, str]:
+    return refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULL_REQUEST_PREFIX}*", _APPROVALS)
+
+
+def _pull_requests(found: Mapping[str, str]) -> list[PullRequest]:
     made = [
         PullRequest(
             number=int(match[1]),
@@ -84,7 +102,7 @@ def approve_pull(
 ) -> PullRequest:
     """Move the branch of a pull request to its newest commit, which a maintainer has reviewed.
 
-    :param commit: at least 7 digits of that commit, so that nothing newer is approved by mistake.
+    :param commit: the whole id of that commit: an author can make two commits with the same first digits.
     :param branches: patterns of the branches that are processed.
     :raises UsageError: when *commit* is not a commit id.
     :raises NotFound: when there is no such pull request.
@@ -92,22 +110,30 @@ def approve_pull(
     :raises OutsideError: when the forge does not answer.
     """
     if not _COMMIT.fullmatch(commit):
-        raise UsageError(f"{commit!r} is not a commit id", hint="give 7 or more digits of it")
-    pull = next((pull for pull in pull_requests(refs) if pull.number == number), None)
+        raise UsageError(
+            f"{commit!r} is not a whole commit id",
+            hint="tea-runner pull list shows all digits of it",
+        )
+    listed = _listed(refs)
+    pull = next((pull for pull in _pull_requests(listed) if pull.number == number), None)
     if pull is None:
         raise NotFound(f"the forge has no pull request {number} of this repository")
-    if not pull.head.startswith(commit):
+    if pull.head != commit:
         raise Refused(
-            f"the newest commit of pull request {number} is {pull.head[:12]}, not {commit[:12]}",
+            f"the newest commit of pull request {number} is {pull.head}, not {commit}",
             hint="review that one and approve it",
         )
     if not matches_any(pull.branch, branches):
         raise Refused(
             f"the setting branches excludes {pull.branch}", hint="add a pattern for pull/*"
         )
-    if pull.branch_tip == pull.head:
+    ref, made = refs.approval(number, pull.head)
+    branch = f"refs/heads/{pull.branch}"
+    moves = [(branch, pull.head, pull.branch_tip or None), (ref, made, listed.get(ref))]
+    moves = [move for move in moves if move[1] != move[2]]
+    if not moves:
         return pull
     refs.fetch(f"+refs/pull/{number}/head:refs/pull/{number}/head")
-    if not refs.push([(f"refs/heads/{pull.branch}", pull.head, pull.branch_tip or None)]):
+    if not refs.push(moves):
         raise Refused(f"branch {pull.branch} has moved meanwhile", hint="try again")
     return PullRequest(number=number, head=pull.head, branch_tip=pull.head)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.parse_delivery import reason_to_ignore
 from tea_runner.core.webhook import ListedWebhook, is_repository_name, matches_repository
 from tea_runner.forge import post_receive
@@ -90,6 +91,14 @@ class FolderForge:
         """
         self._path(repository)
         return Audience(visibility="public")
+
+    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+        """None: a folder has no pull requests.
+
+        :raises ForgeError: when the repository does not exist.
+        """
+        self._path(repository)
+        return []
 
     def set_commit_status(
         self,

@@ -5,11 +5,12 @@ API: ``/api/v1`` as in Gitea's ``routers/api/v1``; the same in Forgejo.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -18,6 +19,7 @@ from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.forge import gitea_access
 from tea_runner.forge.link_header import next_page
@@ -29,6 +31,7 @@ _BUSY = (429, 502, 503, 504)
 #: Rows of a page; Gitea's MAX_RESPONSE_ITEMS.
 _PAGE = 50
 _LONGEST_PAGES = 2000
+_MOST_PULL_REQUESTS = 200
 #: Characters of a status description, which is shown in one line.
 _DESCRIPTION = 255
 #: Limits of the list of one repository's refs, in bytes and seconds.
@@ -179,6 +182,15 @@ class GiteaForge:
             about, lambda: self._pages(f"{path}/collaborators"), teams, self.whoami()
         )
 
+    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+        """Open pull requests; the embedded forge has none."""
+        path = f"/repos/{_path(repository)}/pulls"
+        if self._ask("GET", f"{path}?limit=1", allowed=(404,)).status_code == 404:
+            self.repository_id(repository)  # raises where there is no repository
+            return []
+        rows = itertools.islice(self._pages(path, state="open"), _MOST_PULL_REQUESTS)
+        return [gitea_access.parse_pull_request(row) for row in rows]
+
     def set_commit_status(
         self,
         repository: str,
@@ -250,9 +262,9 @@ class GiteaForge:
             return [f"{error.message}{look}"]
         return []
 
-    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, **fields: str) -> Iterator[dict[str, Any]]:
         """Yield all rows of a list, page by page (``Link: …; rel="next"``)."""
-        query = f"?limit={_PAGE}"
+        query = f"?{urlencode({'limit': _PAGE, **fields})}"
         for _ in range(_LONGEST_PAGES):
             answer = self._ask("GET", f"{path}{query}")
             rows = answer.json()

@@ -203,6 +203,7 @@ class Dataset(Protocol):
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's tip, as of the last refresh; None when there is no such branch.
 
+        :raises Refused: when the branch is that of a pull request, and its commit was not approved.
         :raises OutsideError: when git ends with an error.
         """
         ...

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from tea_runner.core.audience import Audience
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.webhook import ListedWebhook
 
 #: Gitea's states of a commit status.
@@ -67,6 +68,13 @@ class Forge(Protocol):
         """Who may read a repository, without the bot.
 
         :raises ForgeError: when the forge declines, does not answer or does not say it.
+        """
+        ...
+
+    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+        """Open pull requests, the newest first, some hundreds at most; none where there are no such things.
+
+        :raises ForgeError: when the forge declines or does not answer.
         """
         ...
 

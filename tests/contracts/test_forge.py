@@ -163,6 +163,11 @@ def test_a_repository_is_read_by_the_same_people_as_itself(side: Side) -> None:
     assert audience.lacks(side.forge.audience(side.repository)) == ""
 
 
+def test_a_new_repository_has_no_pull_requests(side: Side) -> None:
+    """An empty list, where there are no such things as well."""
+    assert list(side.forge.pull_requests(side.repository)) == []
+
+
 def test_refs_come_in_one_request_or_not_at_all(side: Side) -> None:
     """Those below the prefixes; None where git has to be asked."""
     tip = side.push("refs/heads/main", "refs/tea/x")
@@ -242,6 +247,7 @@ CALLS: dict[str, Callable[[Forge, str], object]] = {
     "repository_id": lambda forge, name: forge.repository_id(name),
     "branches": lambda forge, name: forge.branches(name),
     "branch_protection": lambda forge, name: forge.branch_protection(name),
+    "pull_requests": lambda forge, name: forge.pull_requests(name),
     "audience": lambda forge, name: forge.audience(name),
     "set_commit_status": lambda forge, name: forge.set_commit_status(
         name, "1" * 40, "error", description="", context="tea"

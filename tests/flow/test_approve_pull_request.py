@@ -23,19 +23,22 @@ class Refs:
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
         """All refs: the patterns only narrow them."""
-        assert patterns == ("refs/pull/*/head", "refs/heads/pull/*")
+        assert patterns == ("refs/pull/*/head", "refs/heads/pull/*", "refs/tea/approvals/*")
         return self.there
 
     def fetch(self, *refspecs: str) -> None:
         """Keep what was fetched."""
         self.fetched += refspecs
 
+    def approval(self, number: int, commit: str) -> tuple[str, str]:
+        """An object that is named by what it approves."""
+        return f"refs/tea/approvals/{number}", f"{number} {commit}"
+
     def push(self, updates: Sequence[tuple[str, str, str | None]]) -> bool:
-        """Compare and swap one ref."""
-        ((ref, new, old),) = updates
-        if self.moved or self.there.get(ref) != old:
+        """Compare and swap all refs or none."""
+        if self.moved or any(self.there.get(ref) != old for ref, _, old in updates):
             return False
-        self.there[ref] = new
+        self.there.update({ref: new for ref, new, _ in updates})
         return True
 
 
@@ -64,11 +67,12 @@ def test_pull_requests_are_listed_the_newest_first(refs: Refs) -> None:
 
 def test_an_approved_commit_becomes_the_branch(refs: Refs) -> None:
     """For the first time, and again for a later commit."""
-    assert approve_pull(refs, 10, OTHER[:7], branches=["*"]).branch == "pull/10"
+    assert approve_pull(refs, 10, OTHER, branches=["*"]).branch == "pull/10"
     approve_pull(refs, 2, HEAD, branches=["pull/*"])
 
     assert refs.there["refs/heads/pull/10"] == OTHER
     assert refs.there["refs/heads/pull/2"] == HEAD
+    assert refs.there["refs/tea/approvals/2"] == f"2 {HEAD}"
     assert refs.fetched == [
         "+refs/pull/10/head:refs/pull/10/head",
         "+refs/pull/2/head:refs/pull/2/head",
@@ -87,10 +91,12 @@ def test_approving_twice_is_approving_once(refs: Refs) -> None:
 @pytest.mark.parametrize(
     ("number", "commit", "branches", "error", "sentence"),
     [
-        (2, "main", ["*"], UsageError, "'main' is not a commit id"),
-        (2, HEAD[:6], ["*"], UsageError, "give 7 or more digits of it"),
+        (2, "main", ["*"], UsageError, "'main' is not a whole commit id"),
+        (2, HEAD[:12], ["*"], UsageError, "is not a whole commit id; tea-runner pull list shows"),
+        (2, HEAD[:39], ["*"], UsageError, "is not a whole commit id"),
+        (2, HEAD + "a", ["*"], UsageError, "is not a whole commit id"),
         (3, HEAD, ["*"], NotFound, "no pull request 3"),
-        (2, OTHER, ["*"], Refused, "the newest commit of pull request 2 is aaaaaaaaaaaa"),
+        (2, OTHER, ["*"], Refused, f"the newest commit of pull request 2 is {HEAD}"),
         (2, HEAD, ["main"], Refused, "the setting branches excludes pull/2"),
     ],
 )
@@ -115,3 +121,11 @@ def test_a_branch_that_moved_meanwhile_is_refused(refs: Refs) -> None:
     refs.moved = True
     with pytest.raises(Refused, match="has moved meanwhile; try again"):
         approve_pull(refs, 2, HEAD, branches=["*"])
+
+
+def test_a_branch_that_somebody_pushed_is_no_approval(refs: Refs) -> None:
+    """The approval is made although the branch is at the commit already."""
+    refs.there["refs/heads/pull/2"] = HEAD
+    approve_pull(refs, 2, HEAD, branches=["*"])
+
+    assert refs.there["refs/tea/approvals/2"] == f"2 {HEAD}"

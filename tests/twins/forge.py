@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.webhook import ListedWebhook, matches_repository
 from tea_runner.ports import CommitStatusState
 
@@ -20,6 +21,7 @@ class _Repository:
     number: int
     refs: dict[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
+    pulls: list[ListedPullRequest] = field(default_factory=list)
     audience: Audience = Audience(visibility="public")  # noqa: RUF009 - frozen
     statuses: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     hooks: dict[str, ListedWebhook] = field(default_factory=dict)
@@ -109,6 +111,10 @@ class MemoryForge:
     def audience(self, repository: str) -> Audience:
         """Everybody, unless a test said otherwise."""
         return self._repository(repository).audience
+
+    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+        """Those that a test proposed."""
+        return self._repository(repository).pulls[::-1]
 
     def set_commit_status(
         self,

@@ -1,0 +1,98 @@
+"""Approved commits of pull requests, sealed in a ref of each request on the forge.
+
+Whoever may push can move a branch ``pull/NUMBER``, and anybody's commit is in the repository as soon as a
+pull request is open.  So the branch is no approval: the ref ``refs/tea/approvals/NUMBER`` names the one
+commit that counts, sealed with the key of planners and workers.  A results commit on it takes its place
+in the push that publishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
+from tea_runner.core.git.results_scope import sign_result, verify_result_signature
+from tea_runner.core.results.run_record import parse_trailers
+from tea_runner.dataset.mirror import Mirror
+from tea_runner.ports.dataset import RefUpdate
+
+_APPROVALS = "refs/tea/approvals/"
+_COMMIT, _SEAL = "Tea-Approved", "Tea-Seal"
+_WHO = "tea-runner <tea-runner@localhost>"
+_BRANCHES = "refs/heads/"
+
+
+class PullApprovals:
+    """Approvals in one repository, and the refs of its pull requests.
+
+    :param name: ``owner/name`` of the repository; an approval is for it alone.
+    :param secret: key of the seal.
+    """
+
+    def __init__(self, name: str, mirror: Mirror, secret: bytes) -> None:
+        self._name = name
+        self._mirror = mirror
+        self._secret = secret
+
+    def ls_remote(self, *patterns: str) -> Mapping[str, str]:
+        """See :meth:`Mirror.ls_remote`."""
+        return self._mirror.ls_remote(*patterns)
+
+    def fetch(self, *refspecs: str) -> None:
+        """See :meth:`Mirror.fetch`."""
+        self._mirror.fetch(*refspecs)
+
+    def push(self, updates: Sequence[RefUpdate]) -> bool:
+        """See :meth:`Mirror.push`."""
+        return self._mirror.push(updates)
+
+    def approval(self, number: int | str, commit: str) -> tuple[str, str]:
+        """The ref of a pull request's approval, and a new object that approves this commit."""
+        ref = f"{_APPROVALS}{number}"
+        self._mirror.ensure()
+        writer = self._mirror.writer()
+        seal = sign_result(self._secret, self._name, ref, commit.encode())
+        message = f"tea-runner: approval\n\n{_COMMIT}: {commit}\n{_SEAL}: {seal}\n"
+        made = writer.commit(writer.tree({}), [], message, who=_WHO, seconds=0)
+        writer.flush()
+        return ref, made
+
+    def require(self, branch: str, commit: str) -> None:
+        """Check that a commit at a pull request's branch was approved, as of the last fetch.
+
+        :raises Refused: when it was not.
+        """
+        if commit != self._approved(branch):
+            number = branch.removeprefix(PULL_REQUEST_PREFIX)
+            raise Refused(
+                f"commit {commit} of branch {branch} was not approved",
+                hint=f"review it, then: tea-runner pull approve {self._name} {number} {commit}",
+            )
+
+    def _approved(self, branch: str) -> str:
+        ref = f"{_APPROVALS}{branch.removeprefix(PULL_REQUEST_PREFIX)}"
+        oid = self._mirror.refs(ref).get(ref)
+        if oid is None:
+            return ""
+        try:
+            trailers = parse_trailers(self._mirror.objects.commit(oid).message)
+        except OutsideError:
+            return ""
+        commit, seal = trailers.get(_COMMIT, ""), trailers.get(_SEAL, "")
+        sealed = verify_result_signature(self._secret, self._name, ref, commit.encode(), seal)
+        return commit if sealed else ""
+
+    def following(self, updates: Sequence[RefUpdate]) -> list[RefUpdate]:
+        """The approvals that go with these updates: of results commits on branches of pull requests."""
+        found: list[RefUpdate] = []
+        for ref, new, expected in updates:
+            branch = ref.removeprefix(_BRANCHES)
+            if not ref.startswith(_BRANCHES) or not is_pull_request_branch(branch) or not new:
+                continue
+            # Results on a commit that is not approved are approved by nobody.
+            self.require(branch, expected or "")
+            number = branch.removeprefix(PULL_REQUEST_PREFIX)
+            approval, made = self.approval(number, new)
+            found.append((approval, made, self._mirror.refs(approval).get(approval)))
+        return found
