@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tea_runner.core.errors import Cancelled, ContentMissing, OutsideError, Superseded
+from tea_runner.core.errors import (
+    Cancelled,
+    ContentMissing,
+    OutputRefused,
+    OutsideError,
+    Superseded,
+)
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
@@ -78,7 +84,14 @@ class JobRunner:
         tip, inputs = self._derive(job)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
-        saver = OutputSaver(annex, self._attributes, self.repository.writer(), backend)
+        saver = OutputSaver(
+            annex,
+            self._attributes,
+            self.repository.repository,
+            self.repository.writer(),
+            backend,
+            self._dependencies.limits.git_file_size,
+        )
         report = JobReport()
         stream = self._dependencies.redactor.stream(write)
         with self._scratch_folder() as folder, contextlib.ExitStack() as stack:
@@ -106,8 +119,13 @@ class JobRunner:
                         f"may read the repository can read its results"
                     )
                     continue
-                with step("save"):
-                    outputs = saver.save(computed.files, tip.tree.root, computed.directory)
+                try:
+                    with step("save"):
+                        outputs = saver.save(computed.files, tip.tree.root, computed.directory)
+                except OutputRefused as error:
+                    stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
+                    report.failures[key] = str(error)
+                    continue
                 recovered = command.how == "recovered"
                 result = Result(key, outputs, command.code, recovered, saver.rule, job.salt)
                 report.results.append(result)
@@ -125,7 +143,8 @@ class JobRunner:
             return self._get(self._dataset(tip, path), keys)
 
         def write_blob(path: str, oid: str, target: Path) -> None:
-            self._dataset(tip, path).repository.write_blob(oid, target)
+            most = self._dependencies.limits.git_file_size
+            self._dataset(tip, path).repository.write_blob(oid, target, most)
 
         return DatumRunner(
             environment=self._dependencies.environment(inputs.pipeline),

@@ -98,7 +98,7 @@ def datum_runner(session: OpenDataset, tip: CommitView, environment: Environment
             _dataset(session, tip, dataset).prepared_annex().get(keys)
         ),
         write_blob=lambda dataset, oid, path: _dataset(session, tip, dataset).repository.write_blob(
-            oid, path
+            oid, path, site.limits.git_file_size
         ),
     )
 

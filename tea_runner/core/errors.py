@@ -15,6 +15,7 @@ TeaError
 └── JobError                 a datum failed: recorded and shown; datum_tries limits its tries
     ├── CommandFailed
     ├── TimedOut
+    ├── InputRefused
     ├── OutputRefused
     └── Cancelled
 
@@ -196,6 +197,12 @@ class CommandFailed(JobError):
 
 class TimedOut(JobError):
     """The command exceeded its time limit."""
+
+
+class InputRefused(JobError):
+    """The command would read a file that may not be an input."""
+
+    failure_class = "refused"
 
 
 class OutputRefused(JobError):

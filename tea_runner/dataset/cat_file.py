@@ -27,7 +27,17 @@ _DEFAULT_PIPE_SIZE = 1 << 16
 _MAX_CHUNK = 4000
 #: Bytes of the largest tree that is read: about four million entries in one folder.
 _MAX_TREE = 256 << 20
+#: Bytes of the largest other object that is read: a piece of a manifest, or the record of a results commit.
+MAX_OBJECT = 64 << 20
+#: Bytes up to which an object that is too large is skipped; for a larger one git is started again.
+_MAX_SKIPPED = 4 << 20
+#: Objects whose sizes are remembered because they are too large.
+_MAX_OVERSIZED = 10_000
 _KINDS = {kind.encode(): kind for kind in ("commit", "tree", "blob", "tag")}
+
+
+class _TooLargeError(Exception):
+    """An answer is too large to be skipped."""
 
 
 class CatFile:
@@ -46,11 +56,17 @@ class CatFile:
         #: Objects that are being prefetched, and those that were prefetched.
         self._requested: Sequence[str] = ()
         self._prefetched: dict[str, GitObject | None] = {}
+        self._prefetch_most = MAX_OBJECT
+        #: Size of objects that were too large to be read.
+        self.oversized: dict[str, int] = {}
         #: Number of objects that were requested from git; tests limit it.
         self.reads = 0
 
-    def read_many(self, oids: Iterable[str]) -> dict[str, GitObject | None]:
+    def read_many(self, oids: Iterable[str], most: int = MAX_OBJECT) -> dict[str, GitObject | None]:
         """Type and content by object id; None for objects that the repository does not have.
+
+        Also None for objects that are no trees and have more bytes than *most*: a few bytes of a pack can
+        become any number.
 
         :raises Refused: for a tree of more than 256 MiB.
         """
@@ -59,20 +75,37 @@ class CatFile:
             self._collect()
             cache = self._prefetched
             ready = {oid: cache.pop(oid) for oid in wanted if oid in cache} if cache else {}
-            chunks = list(_chunks([oid for oid in wanted if oid not in ready], self._chunk_size()))
-            for number, chunk in enumerate(chunks):
-                if number == 0:
-                    self._request(chunk)
-                if number + 1 < len(chunks):
-                    self._request(chunks[number + 1])
-                ready.update(zip(chunk, self._answers(len(chunk)), strict=True))
+            rest = [oid for oid in wanted if oid not in ready]
+            while rest:
+                try:
+                    self._read(rest, ready, most)
+                except _TooLargeError:
+                    self._restart()
+                    ready[next(oid for oid in rest if oid not in ready)] = None
+                rest = [oid for oid in rest if oid not in ready]
             return ready
 
-    def prefetch(self, oids: Iterable[str]) -> None:
-        """Request objects that are needed soon; what an earlier call prefetched is discarded."""
+    def _read(self, oids: Sequence[str], ready: dict[str, GitObject | None], most: int) -> None:
+        """Read objects into *ready*, in their order.
+
+        :raises _TooLargeError: at the first one that is too large to be skipped.
+        """
+        chunks = list(_chunks(oids, self._chunk_size()))
+        for number, chunk in enumerate(chunks):
+            if number == 0:
+                self._request(chunk)
+            if number + 1 < len(chunks):
+                self._request(chunks[number + 1])
+            ready.update(zip(chunk, self._answers(len(chunk), most), strict=True))
+
+    def prefetch(self, oids: Iterable[str], most: int = MAX_OBJECT) -> None:
+        """Request objects that are needed soon; what an earlier call prefetched is discarded.
+
+        :param most: bytes of objects that are of interest.
+        """
         with self._lock, self._kill_on_error():
             self._collect()
-            self._prefetched = {}
+            self._prefetched, self._prefetch_most = {}, most
             self._requested = list(dict.fromkeys(oids))[: self._chunk_size()]
             if self._requested:
                 self._request(self._requested)
@@ -91,9 +124,7 @@ class CatFile:
         except BaseException:
             # In the middle of an answer the process can take no request, and it blocks until the
             # answer is read.
-            if self._pipe is not None:
-                process.kill(self._pipe.process)
-            self._reset()
+            self._restart()
             raise
 
     def _reset(self) -> None:
@@ -108,10 +139,23 @@ class CatFile:
     def _collect(self) -> None:
         """Read the answers to a prefetch."""
         if self._requested and self._pipe is not None and self._pipe.alive:
-            self._prefetched = dict(
-                zip(self._requested, self._answers(len(self._requested)), strict=True)
-            )
+            answers: dict[str, GitObject | None] = {}
+            try:
+                count, most = len(self._requested), self._prefetch_most
+                answers.update(zip(self._requested, self._answers(count, most), strict=True))
+            except _TooLargeError:
+                self._restart()
+            # Whoever reads an object next may want larger ones.
+            self._prefetched = {
+                oid: answer for oid, answer in answers.items() if oid not in self.oversized
+            }
         self._requested = ()
+
+    def _restart(self) -> None:
+        """End the process in the middle of an answer; the next request starts another."""
+        if self._pipe is not None:
+            process.kill(self._pipe.process)
+        self._reset()
 
     def _chunk_size(self) -> int:
         """Start the process if necessary; returns how many requests a chunk may have."""
@@ -134,8 +178,11 @@ class CatFile:
         self._pipe.send("".join([*(f"contents {oid}\n" for oid in oids), "flush\n"]).encode())
         self.reads += len(oids)
 
-    def _answers(self, count: int) -> Iterator[GitObject | None]:
-        """The next answers, parsed from large reads: a plan reads hundreds of thousands."""
+    def _answers(self, count: int, most: int) -> Iterator[GitObject | None]:
+        """The next answers, parsed from large reads: a plan reads hundreds of thousands.
+
+        :raises _TooLargeError: at an object of more than *most* bytes that is too large to be skipped.
+        """
         pipe = self._pipe
         assert pipe is not None
         text, at = self._buffer, self._position
@@ -153,12 +200,22 @@ class CatFile:
                     f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes in "
                     f"git, more than {_MAX_TREE >> 20} MiB; spread its files over several folders"
                 )
+            large = size > most and header[1] != b"tree"
+            if large:
+                self._note_oversized(header[0].decode(), size)
+                if size > _MAX_SKIPPED:
+                    raise _TooLargeError
             start, at = end + 1, end + 2 + size
             if at > len(text):
                 text = text[start:] + pipe.read(at - len(text))
                 start, at = 0, size + 1
-            yield _KINDS[header[1]], text[start : start + size]
+            yield None if large else (_KINDS[header[1]], text[start : start + size])
         self._buffer, self._position = (text, at) if at < len(text) else (b"", 0)
+
+    def _note_oversized(self, oid: str, size: int) -> None:
+        if len(self.oversized) >= _MAX_OVERSIZED:
+            self.oversized.clear()
+        self.oversized[oid] = size
 
 
 def _chunks(oids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tea_runner.core.datums.content_identity import SMALL_BLOB
+from tea_runner.core.errors import InputRefused, Refused
+from tea_runner.dataset.cat_file import MAX_OBJECT
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
@@ -20,6 +22,9 @@ PARTIAL_CLONE = (
     "-c",
     f"remote.origin.partialclonefilter=blob:limit={SMALL_BLOB}",
 )
+#: Options of commands that read or write large blobs without holding them in memory (git-config(1),
+#: ``core.bigFileThreshold``).
+_STREAM = ("-c", "core.bigFileThreshold=1m", "-c", "core.compression=1")
 
 
 class GitRepository:
@@ -82,17 +87,76 @@ class GitRepository:
             sign=sign,
         )
 
-    def write_blob(self, oid: str, path: Path) -> None:
+    def write_blob(self, oid: str, path: Path, most: int | None = None) -> None:
         """Write a blob to a file; one that the partial clone left out is fetched first.
+
+        :param most: bytes of the largest blob that is written; None for no limit.
+        :raises InputRefused: when it is larger.
+        :raises OutsideError: when it cannot be fetched.
+        """
+        data = self.objects.small_blobs([oid])[oid]
+        if data is not None:
+            path.write_bytes(data)
+            return
+        size = self.blob_size(oid)
+        if most is not None and size > most:
+            raise InputRefused(
+                f"input {path.name} has {size} bytes and is kept in git, more than the {most} that "
+                f"sandbox.git_file_size allows",
+                hint="annex it",
+            )
+        with path.open("wb") as file:
+            process.run(
+                [
+                    "git",
+                    f"--git-dir={self.git_dir}",
+                    *PARTIAL_CLONE,
+                    *_STREAM,
+                    "cat-file",
+                    "blob",
+                    oid,
+                ],
+                env=self.environment.variables,
+                cwd=self.git_dir,
+                stdout=file,
+                why="reading a file kept in git",
+            )
+
+    def read_blob(self, oid: str, why: str) -> bytes:
+        """A blob of at most 64 MiB; one that the partial clone left out is fetched first.
+
+        :raises Refused: when it is larger.
+        :raises OutsideError: when it cannot be fetched.
+        """
+        size = self.blob_size(oid)
+        if size > MAX_OBJECT:
+            raise Refused(f"blob {oid} takes {size} bytes, more than {MAX_OBJECT >> 20} MiB")
+        return self.git(*PARTIAL_CLONE, "cat-file", "blob", oid, why=why)
+
+    def blob_size(self, oid: str) -> int:
+        """Bytes of a blob; one that the partial clone left out is fetched first.
 
         :raises OutsideError: when it cannot be fetched.
         """
-        data = self.objects.blob(oid)
-        if data is None:
-            data = self.git(
-                *PARTIAL_CLONE, "cat-file", "blob", oid, why="fetching a file kept in git"
+        return int(
+            self.git(*PARTIAL_CLONE, "cat-file", "-s", oid, why="fetching a file kept in git")
+        )
+
+    def add_file(self, path: Path) -> str:
+        """Write a file's content as a blob, without reading it whole, and return its id.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        argv = ["git", f"--git-dir={self.git_dir}", *_STREAM, "hash-object", "-w", "--no-filters"]
+        with path.open("rb") as file:
+            done = process.run(
+                [*argv, "--stdin"],
+                env=self.environment.variables,
+                cwd=self.git_dir,
+                stdin=file,
+                why="saving a result",
             )
-        path.write_bytes(data)
+        return done.stdout.decode().strip()
 
     def close(self) -> None:
         """End the processes behind it."""

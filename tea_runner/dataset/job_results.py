@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.results_scope import results_prefix, sign_result, verify_result_signature
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
@@ -64,7 +64,7 @@ class JobResults:
         if (ref, oid) not in self._read:
             try:
                 self._read[ref, oid] = self._parse(ref, oid)
-            except OutsideError as error:
+            except (OutsideError, Refused) as error:
                 # Everyone who may push can push anything to these refs.
                 log.warning(
                     "%s holds no result: %s", ref, error.message, extra={"repository": self._name}
@@ -79,7 +79,7 @@ class JobResults:
         data = objects.blob(entry.oid) if entry else None
         if data is None and entry is not None:
             # Larger than the blobs that the mirror holds; git fetches this one.
-            data = self._repository.git("cat-file", "blob", entry.oid, why="reading results")
+            data = self._repository.read_blob(entry.oid, why="reading results")
         seal = parse_trailers(commit.message).get(_SEAL_TRAILER, "")
         if self._secret and not verify_result_signature(
             self._secret, self._name, ref, data or b"", seal

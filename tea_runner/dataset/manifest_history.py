@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from tea_runner.core.errors import Refused
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import (
     DIRECTORY,
     NAME,
     Head,
+    ManifestError,
     parse_head,
     parse_piece,
     piece_number,
@@ -120,7 +122,10 @@ class ManifestReader:
             head = parse_head(data)
             return head, head.rows
         path = "/".join(filter(None, (file.home, NAME)))
-        entry = lookup(objects.tree, objects.commit(file.commit).tree, path)
+        try:
+            entry = lookup(objects.tree, objects.commit(file.commit).tree, path)
+        except Refused as error:
+            raise ManifestError(error.problem) from error
         oid = entry.oid if entry else ""
         head = self._heads.get(oid) or parse_head((objects.blob(oid) if entry else None) or b"")
         self._heads[oid] = head

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.datums.content_identity import SMALL_BLOB
+from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.tree import Entries
-from tea_runner.dataset.cat_file import CatFile, GitObject
+from tea_runner.dataset.cat_file import MAX_OBJECT, CatFile, GitObject
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.dataset.tree_cache import TreeCache
@@ -40,16 +41,16 @@ class ObjectReader:
         """Type and content of an object, or None when the repository does not have it."""
         return self.read_many([oid])[oid]
 
-    def read_many(self, oids: Iterable[str]) -> dict[str, GitObject | None]:
-        """Type and content of several objects, in one batch.
+    def read_many(self, oids: Iterable[str], most: int = MAX_OBJECT) -> dict[str, GitObject | None]:
+        """Type and content of several objects, in one batch; see :meth:`CatFile.read_many`.
 
-        :raises Refused: for a tree that is too large, see :meth:`CatFile.read_many`.
+        :raises Refused: for a tree that is too large.
         """
-        return self._cat.read_many(oids)
+        return self._cat.read_many(oids, most)
 
     def prefetch_blobs(self, oids: Iterable[str]) -> None:
-        """Let git read objects in the background; the next :meth:`read_many` uses them."""
-        self._cat.prefetch(oids)
+        """Let git read small blobs in the background; the next :meth:`small_blobs` uses them."""
+        self._cat.prefetch(oids, SMALL_BLOB)
 
     def tree(self, oid: str) -> Entries:
         """The entries of a tree.
@@ -94,12 +95,21 @@ class ObjectReader:
             for oid, found in self.read_many(oids).items()
         }
 
+    def small_blobs(self, oids: Iterable[str]) -> dict[str, bytes | None]:
+        """As :meth:`blobs`; larger ones count as absent, as in a partial clone."""
+        found = self.read_many(oids, SMALL_BLOB)
+        return {oid: each[1] if each and each[0] == "blob" else None for oid, each in found.items()}
+
     def fetch_blobs(self, oids: Iterable[str]) -> None:
         """Fetch absent blobs, such as large manifests, in one request.
 
         :raises OutsideError: when the forge does not send them.
         """
-        missing = [oid for oid, data in self.blobs(oids).items() if data is None]
+        missing = [
+            oid
+            for oid, data in self.blobs(oids).items()
+            if data is None and self._cat.oversized.get(oid, 0) <= MAX_OBJECT
+        ]
         if not missing:
             return
         process.run(
@@ -130,10 +140,17 @@ class ObjectReader:
         """A parsed commit.
 
         :raises OutsideError: when the repository does not have it.
+        :raises Refused: when it is too large.
         """
         commit = self._commits.get(oid)
         if commit is None:
             found = self.read(oid)
+            if found is None and oid in self._cat.oversized:
+                raise Refused(
+                    f"commit {oid[:12]} takes {self._cat.oversized[oid]} bytes in git, more than "
+                    f"{MAX_OBJECT >> 20} MiB: its message is too long",
+                    hint="take that commit out of the branch",
+                )
             if found is None or found[0] != "commit":
                 raise OutsideError(f"commit {oid} is not in {self.git_dir}")
             if len(self._commits) >= _MAX_COMMITS:

@@ -12,8 +12,10 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.commit_signature import join_signature
 from tea_runner.core.git.tree import TreeEntry, format_tree
+from tea_runner.dataset.cat_file import MAX_OBJECT
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.host import process
 
@@ -54,6 +56,8 @@ class ObjectWriter:
         self._environment = environment
         self._hash = "sha1" if oid_hex == 40 else "sha256"
         self._objects: dict[str, bytes] = {}
+        #: Bytes of the objects that :meth:`flush` will write.
+        self.pending = 0
         self._sign = sign
         self.trees: dict[str, Mapping[str, TreeEntry]] = {}
         self._texts: dict[str, bytes] = {}
@@ -63,7 +67,8 @@ class ObjectWriter:
         header = b"%s %d\0" % (kind.encode(), len(data))
         oid = hashlib.new(self._hash, header + data, usedforsecurity=False).hexdigest()
         if oid not in self._objects:
-            self._objects[oid] = _packed(_TYPES[kind], data)
+            self._objects[oid] = packed = _packed(_TYPES[kind], data)
+            self.pending += len(packed)
         return oid
 
     def tree(self, entries: Mapping[str, TreeEntry]) -> str:
@@ -89,11 +94,18 @@ class ObjectWriter:
 
         :param who: author and committer, ``Name <address>``.
         :param seconds: author and committer time since 1970, in UTC.
+        :raises OutputRefused: when the message is too long to be read again.
         """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {who} {seconds} +0000", f"committer {who} {seconds} +0000"]
         text = "\n".join(lines) + "\n\n" + message
         data = text.encode("utf-8", "surrogateescape")
+        if len(data) > MAX_OBJECT:
+            raise OutputRefused(
+                f"the record of these results takes {len(data)} bytes, more than "
+                f"{MAX_OBJECT >> 20} MiB",
+                hint="let each datum write fewer files",
+            )
         if signed and self._sign is not None:
             data = join_signature(data, self._sign(data), sha256=self._hash == "sha256")
         return self.add("commit", data)
@@ -118,6 +130,7 @@ class ObjectWriter:
             why="writing objects",
         )
         self._objects.clear()
+        self.pending = 0
         if len(self._texts) <= _MAX_CACHED_TREES:
             self._written(self._texts)
         return count

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results import largefiles
+from tea_runner.core.results.output_policy import printable
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.storage_attributes_digest import OutputAttributes, attributes_digest
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.compare_content import has_content
+from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.object_writer import ObjectWriter
 
 #: Bytes from the start of a file by which its encoding is determined.
 _HEAD = 65536
+#: Bytes of a file up to which it is read whole; git reads larger ones.
+_STREAMED = 1 << 20
+#: Bytes of new objects in memory after which they are written.
+_MAX_PENDING = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,22 @@ class OutputSaver:
     """Saves the outputs of one job.
 
     :param backend: git-annex's backend where the attributes state none.
+    :param most: bytes of the largest file that is kept in git; None for no limit.
     """
 
     def __init__(
-        self, annex: Annex, attributes: Attributes, writer: ObjectWriter, backend: str
+        self,
+        annex: Annex,
+        attributes: Attributes,
+        repository: GitRepository,
+        writer: ObjectWriter,
+        backend: str,
+        most: int | None = None,
     ) -> None:
         self._annex = annex
         self._attributes = attributes
+        self._repository = repository
+        self._most = most
         self.writer = writer
         self._backend = backend
         self._keys: list[str] = []
@@ -63,6 +79,7 @@ class OutputSaver:
 
         :param root: tree of the commit whose attributes apply.
         :param directory: the datum's output directory in the dataset.
+        :raises OutputRefused: for a file that is too large to be kept in git.
         """
         prefix = directory + "/" if directory else ""
         attributes = self._attributes.of(root, [prefix + item.path for item in files])
@@ -77,25 +94,50 @@ class OutputSaver:
             for item in files
             if not item.link
         )
+        large = {
+            item.path: not item.link
+            and self._is_large(attributes[prefix + item.path][0], prefix + item.path, item)
+            for item in files
+        }
+        for item in files:
+            if not item.link and not large[item.path]:
+                self._check_size(item, prefix + item.path)
         for item in files:
             if item.link:
                 target = item.link.encode("utf-8", "surrogateescape")
                 outputs.append(ResultFile(item.path, "link", self._blob(target), len(target)))
-                continue
-            expression, backend = attributes[prefix + item.path]
-            if self._is_large(expression, prefix + item.path, item):
+            elif large[item.path]:
+                backend = attributes[prefix + item.path][1]
                 key = self._annex.key_of(item.file, largefiles.backend(backend, self._backend))
                 self._annex.insert(item.file, key)
                 self._keys.append(key)
                 outputs.append(ResultFile(item.path, "annex", key, item.size))
             else:
-                blob = self._blob(item.file.read_bytes())
+                blob = self._file(item)
                 outputs.append(ResultFile(item.path, "git", blob, item.size, item.executable))
         return tuple(sorted(outputs, key=lambda output: output.path))
+
+    def _check_size(self, item: FileToSave, path: str) -> None:
+        """Refuse a file for git that is too large for every clone of the dataset."""
+        if self._most is not None and item.size > self._most:
+            raise OutputRefused(
+                f"output {printable(item.path)} has {item.size} bytes and would be kept in git, more "
+                f"than the {self._most} that sandbox.git_file_size allows",
+                hint=f"annex it: write {printable(path)} annex.largefiles=anything into .gitattributes",
+            )
+
+    def _file(self, item: FileToSave) -> str:
+        if item.size > _STREAMED:
+            oid = self._repository.add_file(item.file)
+            self.blobs[oid] = item.size
+            return oid
+        return self._blob(item.file.read_bytes())
 
     def _blob(self, data: bytes) -> str:
         oid = self.writer.add("blob", data)
         self.blobs[oid] = len(data)
+        if self.writer.pending > _MAX_PENDING:
+            self.writer.flush()
         return oid
 
     def _is_large(self, expression: str, path: str, item: FileToSave) -> bool:

@@ -69,7 +69,7 @@ class FileFacts:
         """
         self._cache.evict(_MAX_FACTS)
         algorithm, put = self.algorithm, self._cache.put
-        blobs = self._tree.objects.blobs(oid for _, oid in entries)
+        blobs = self._tree.objects.small_blobs(oid for _, oid in entries)
         strict = self._tree.cache.strict_hashes
         for mode, oid in entries:
             found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
@@ -82,7 +82,7 @@ class FileFacts:
 
     def _unusable(self, path: str, entry: TreeEntry) -> str:
         """Why a file cannot be an input, and what to do about it."""
-        data = self._tree.objects.blob(entry.oid) or b""
+        data = self._tree.objects.small_blobs([entry.oid])[entry.oid] or b""
         if entry.mode == LINK:
             target = data.decode("utf-8", "replace")
             key = content_identity.pointer_key(LINK, target.encode())

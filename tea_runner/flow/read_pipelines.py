@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
-from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
+from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, check_depth
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.reserved_names import reserved_part
 from tea_runner.core.spec.file_names import SPEC_NAMES
@@ -83,8 +83,13 @@ def _refused_resources(tree: CommitTree, pipeline: Pipeline) -> tuple[Problem, .
     return tuple(problems)
 
 
-def _spec_files(tree: CommitTree, oid: str) -> SpecFiles:
-    """The pipeline files below one directory of the tree."""
+def _spec_files(tree: CommitTree, oid: str, place: str = "", depth: int = 0) -> SpecFiles:
+    """The pipeline files below one directory of the tree.
+
+    :param place: path of the directory, for an error.
+    :raises Refused: when it is too deep.
+    """
+    check_depth(depth, place)
     cache = tree.cache.spec_files
     known = cache.get(oid)
     if known is None:
@@ -94,7 +99,8 @@ def _spec_files(tree: CommitTree, oid: str) -> SpecFiles:
         tree.objects.read_trees(child for child in children if child not in cache)
         for name, entry in entries.items():
             if entry.mode == TREE and not name.startswith(".git"):
-                found += ((f"{name}/{path}", each) for path, each in _spec_files(tree, entry.oid))
+                below = _spec_files(tree, entry.oid, f"{place}{name}/", depth + 1)
+                found += ((f"{name}/{path}", each) for path, each in below)
             elif name in SPEC_NAMES and entry.mode != TREE:
                 found.append((name, entry))
         known = cache[oid] = tuple(found)

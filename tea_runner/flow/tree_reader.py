@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
-from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.errors import OutsideError, Refused, UserError
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results.run_record import parse_trailers
@@ -112,7 +112,7 @@ class CommitTree:
         facts = self.objects.commit(self.commit)
         claimed = parse_trailers(facts.message).get("Tea-Input", "")
         origins = self.cache.origins
-        with contextlib.suppress(OutsideError):
+        with contextlib.suppress(OutsideError, Refused):
             for _ in range(_MAX_RESULTS_COMMITS if _COMMIT.fullmatch(claimed) else 0):
                 if not facts.parents or parse_trailers(facts.message).get("Tea-Input") != claimed:
                     break

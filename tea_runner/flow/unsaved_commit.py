@@ -71,6 +71,13 @@ class OverlayObjects:
         below = self.below.blobs(asked) if self.below is not None and asked else {}
         return {oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in oids}
 
+    def small_blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """Several small blobs' content."""
+        oids = list(oids)
+        asked = [oid for oid in oids if oid not in self.contents]
+        below = self.below.small_blobs(asked) if self.below is not None and asked else {}
+        return {oid: self.contents[oid] if oid in self.contents else below.get(oid) for oid in oids}
+
     def prefetch_blobs(self, oids: Iterable[str]) -> None:
         """Begin to read blobs in the background."""
         if self.below is not None:

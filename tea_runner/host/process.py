@@ -61,7 +61,8 @@ def run(
     *,
     env: Mapping[str, str],
     cwd: str | Path | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
     timeout: float | None = 600,
     check: bool = True,
     why: str = "",
@@ -69,6 +70,8 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end and return its exit code and output.
 
+    :param stdin: what it reads: bytes, or an open file.
+    :param stdout: an open file for its output, which is returned otherwise.
     :param timeout: seconds; the process group is killed after it.
     :param why: what the command is for; error messages begin with it.
     :param prefix: a command that executes *argv*, such as prlimit(1) with options; error messages leave
@@ -76,23 +79,29 @@ def run(
     :raises CommandError: when the exit code is not 0 and *check* is true.
     :raises OutsideError: when the program does not exist or does not end in time.
     """
-    piped = subprocess.PIPE if stdin is not None else None
-    process = start_process([*prefix, *argv], env=env, cwd=cwd, stdin=piped)
+    data, source = (stdin, PIPE) if isinstance(stdin, bytes) else (None, stdin)
+    process = start_process(
+        [*prefix, *argv],
+        env=env,
+        cwd=cwd,
+        stdin=source,
+        stdout=PIPE if stdout is None else stdout,
+    )
     try:
-        out, err = process.communicate(stdin, timeout=timeout)
+        out, err = process.communicate(data, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise OutsideError(
             f"{why + ': ' if why else ''}{argv[0]} did not end within {timeout:g} s"
         ) from error
     finally:
         kill(process)
-    done = subprocess.CompletedProcess(argv, process.returncode, out, err)
+    done = subprocess.CompletedProcess(argv, process.returncode, out or b"", err)
     if check and done.returncode:
         raise CommandError(
             tuple(argv),
             done.returncode,
             err.decode("utf-8", "replace"),
-            stdout=out.decode("utf-8", "replace"),
+            stdout=done.stdout.decode("utf-8", "replace"),
             cwd=str(cwd or ""),
             why=why,
         )
@@ -104,14 +113,14 @@ def start_process(
     *,
     env: Mapping[str, str],
     cwd: str | Path | None = None,
-    stdin: int | None = None,
+    stdin: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = subprocess.PIPE,
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
 ) -> Process:
     """Start a process in a group of its own; the caller ends it with :func:`kill`.
 
-    :param stdin: a descriptor or :data:`PIPE`; without it the process reads ``/dev/null``.
+    :param stdin: a descriptor, an open file or :data:`PIPE`; without it the process reads ``/dev/null``.
     :raises OutsideError: when the program or the working directory does not exist.
     """
     try:

@@ -47,8 +47,15 @@ class Objects(Protocol):
         """
         ...
 
+    def small_blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """As :meth:`blobs`, but larger ones than pointers and pipeline files count as absent.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
     def prefetch_blobs(self, oids: Iterable[str]) -> None:
-        """Begin to read blobs in the background, before :meth:`blobs` returns them.
+        """Begin to read blobs in the background, before :meth:`small_blobs` returns them.
 
         :raises OutsideError: when git ends with an error.
         """
@@ -65,6 +72,7 @@ class Objects(Protocol):
         """A commit's parts.
 
         :raises OutsideError: when the repository does not have it.
+        :raises Refused: when it is too large.
         """
         ...
 

@@ -40,6 +40,8 @@ class Limits:
     scratch: int | None = None
     #: Seconds of a datum, for all commands that are run for it.
     wall_clock: float | None = None
+    #: One file that is kept in git, as an input or a result.
+    git_file_size: int | None = None
     #: Checked while the command runs and again at its end.
     output_bytes: int | None = None
     output_files: int | None = None

@@ -197,6 +197,13 @@ class SandboxOptions:
     file_size: int = option(
         16384 * MEBI, "Maximum size of a file that a command writes.", unit="bytes", least=1
     )
+    git_file_size: int = option(
+        1024 * MEBI,
+        "Maximum size of a file that is kept in git, as an input or a result of a command. A larger "
+        "one has to be annexed.",
+        unit="bytes",
+        least=1,
+    )
     output_files: int = option(100_000, "Maximum number of result files of a command.", least=1)
     output_bytes: int = option(
         65536 * MEBI, "Maximum total size of result files of a command.", unit="bytes", least=1

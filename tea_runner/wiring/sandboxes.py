@@ -96,6 +96,7 @@ class SandboxSite(ProcessSettings):
             processes=sandbox.processes,
             wall_clock=sandbox.wall_clock or None,
             file_size=sandbox.file_size,
+            git_file_size=sandbox.git_file_size,
             output_bytes=sandbox.output_bytes,
             output_files=sandbox.output_files,
         )

@@ -55,6 +55,22 @@ def test_any_contents_come_as_they_are(
     assert len(contents) + 1 == cat.reads
 
 
+def test_objects_that_are_too_large_count_as_absent(tmp_path: Path, cat: CatFile) -> None:
+    """Those that can be skipped, and those for which git is started again; the others come as they are."""
+    small, skipped, large = b"s" * 99, b"k" * 4_000_000, b"l" * 9_000_000
+    oids = blobs(tmp_path, b"one", skipped, b"two", large, small, large + b"x", b"three")
+    cat.prefetch(oids, most=100)
+    for _ in range(2):
+        found = cat.read_many([*oids, ABSENT], most=100)
+        contents = [(found[oid] or ("", None))[1] for oid in [*oids, ABSENT]]
+        assert [b"one", None, b"two", None, small, None, b"three", None] == contents
+    assert {oids[1]: 4_000_000, oids[3]: 9_000_000, oids[5]: 9_000_001} == cat.oversized
+
+    assert [len(skipped), len(large)] == [
+        len((each or ("", b""))[1]) for each in cat.read_many([oids[1], oids[3]]).values()
+    ]
+
+
 def test_what_was_asked_ahead_of_time_is_not_asked_again(tmp_path: Path, cat: CatFile) -> None:
     """Prefetched objects stay available when other objects are read first."""
     one, two, three = blobs(tmp_path, b"one", b"two", b"three")

@@ -93,6 +93,11 @@ class MemoryObjects:
         """The content of several blobs."""
         return {oid: self.blob(oid) for oid in oids}
 
+    def small_blobs(self, oids: Iterable[str]) -> Mapping[str, bytes | None]:
+        """The content of several small blobs."""
+        found = self.blobs(oids)
+        return {o: data if len(data or b"") < SMALL_BLOB else None for o, data in found.items()}
+
     def prefetch_blobs(self, oids: Iterable[str]) -> None:
         """Do nothing: small blobs are in memory."""
         list(oids)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from tea_runner.core.errors import Refused
 from tea_runner.core.fast_tuple import fast_new
 
 LINK = 0o120000
@@ -32,6 +33,9 @@ _entry = functools.partial(fast_new, TreeEntry)
 _ROWS = {
     size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL).findall for size in (20, 32)
 }
+
+#: Folders in one another.
+_MAX_DEPTH = 256
 
 Entries = Mapping[str, TreeEntry]
 TreeReader = Callable[[str], Entries]
@@ -81,12 +85,16 @@ def lookup(read: TreeReader, root: str, path: str) -> TreeEntry | None:
 
 
 def walk_tree(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[str, TreeEntry]]:
-    """All entries below the tree *root* except trees, in byte order of their paths."""
+    """All entries below the tree *root* except trees, in byte order of their paths.
+
+    :raises Refused: as :func:`check_depth`.
+    """
     stack: list[tuple[str, Iterator[tuple[str, TreeEntry]]]] = [(prefix, _ordered(read(root)))]
     while stack:
         base, entries = stack[-1]
         for name, entry in entries:
             if entry.mode == TREE:
+                check_depth(len(stack), f"{base}{name}")
                 stack.append((f"{base}{name}/", _ordered(read(entry.oid))))
                 break
             yield base + name, entry
@@ -94,10 +102,27 @@ def walk_tree(read: TreeReader, root: str, prefix: str = "") -> Iterator[tuple[s
             stack.pop()
 
 
+def check_depth(depth: int, path: str) -> None:
+    """Check that a folder is not too deep.
+
+    :param depth: number of folders above it.
+    :raises Refused: when there are more than 256: recursion and paths grow with them.
+    """
+    if depth > _MAX_DEPTH:
+        raise Refused(
+            f"the dataset has more than {_MAX_DEPTH} folders in one another, at {path[:60]}…",
+            hint="move those files up",
+        )
+
+
 def differences(
-    read: TreeReader, before: str, after: str, prefix: str = ""
+    read: TreeReader, before: str, after: str, prefix: str = "", depth: int = 0
 ) -> Iterator[tuple[str, TreeEntry | None, TreeEntry | None]]:
-    """Path, old and new entry of each file that differs; equal subtrees are not read."""
+    """Path, old and new entry of each file that differs; equal subtrees are not read.
+
+    :raises Refused: as :func:`check_depth`.
+    """
+    check_depth(depth, prefix)
     old = read(before) if before else {}
     new = read(after) if after else {}
     for name in {**old, **new}:
@@ -107,7 +132,7 @@ def differences(
         was = one.oid if one and one.mode == TREE else ""
         now = other.oid if other and other.mode == TREE else ""
         if was or now:
-            yield from differences(read, was, now, f"{prefix}{name}/")
+            yield from differences(read, was, now, f"{prefix}{name}/", depth + 1)
         file, new_file = (None if was else one), (None if now else other)
         if file or new_file:
             yield prefix + name, file, new_file
@@ -135,6 +160,8 @@ def edit_tree(
 
     Directories that become empty are removed.  Only directories above a change are read and written.
     Returns None when nothing remains.
+
+    :raises Refused: as :func:`check_depth`.
     """
     top = _Node()
     for path, entry in changes.items():
@@ -146,7 +173,15 @@ def edit_tree(
     return _write(read, write, root, top)
 
 
-def _write(read: TreeReader, write: TreeWriter, oid: str | None, node: _Node) -> str | None:
+def _write(
+    read: TreeReader,
+    write: TreeWriter,
+    oid: str | None,
+    node: _Node,
+    path: str = "",
+    depth: int = 0,
+) -> str | None:
+    check_depth(depth, path)
     before = read(oid) if oid else {}
     after = dict(before)
     for name, leaf in node.leaves.items():
@@ -156,7 +191,8 @@ def _write(read: TreeReader, write: TreeWriter, oid: str | None, node: _Node) ->
             after[name] = leaf
     for name, child in node.children.items():
         old = after.get(name)
-        subtree = _write(read, write, old.oid if old and old.mode == TREE else None, child)
+        was = old.oid if old is not None and old.mode == TREE else None
+        subtree = _write(read, write, was, child, f"{path}{name}/", depth + 1)
         if subtree is not None:
             after[name] = TreeEntry(TREE, subtree)
         elif old is not None and old.mode == TREE:
