@@ -36,7 +36,7 @@ def list_(context: Context, repository: str) -> None:
     Changed files are those of the commit, compared with the default branch; the first 20 are named. The
     20 newest requests are shown.
     """
-    rows = [_Row(each) for each in _pull_requests(context, repository)]
+    rows = [_PullRequestRow(each) for each in _pull_requests(context, repository)]
     if context.as_json:
         click.echo(json.dumps([row.document() for row in rows], indent=1))
         return
@@ -88,7 +88,7 @@ class _Found:
     files: Sequence[tuple[str, str]] | None
 
 
-class _Row:
+class _PullRequestRow:
     """A pull request as text and as a document."""
 
     def __init__(self, found: _Found) -> None:

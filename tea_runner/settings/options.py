@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tea_runner.settings.tables import SecretFile, StorageOptions
+
 MEBI = 1 << 20
 
 
@@ -300,37 +302,6 @@ class BotOptions:
         "List of signers that tea-runner verify-commit accepts, as in ssh-keygen(1), ALLOWED "
         "SIGNERS.",
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StorageOptions:
-    """One git-annex special remote that workers may use; ``origin`` is the forge itself.
-
-    Without a uuid, any remote with this name, type and options is used.
-
-    :param env: (variable, file) pairs: git-annex gets the content of the file in the variable.
-    :param repositories: patterns of the repositories that it is open to; empty for all that have the same
-        readers.
-    """
-
-    name: str
-    uuid: str = ""
-    type: str = ""
-    options: tuple[tuple[str, str], ...] = ()
-    env: tuple[tuple[str, Path], ...] = ()
-    repositories: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretFile:
-    """One secret that pipelines of the listed repositories may request.
-
-    :param file: the file with the secret, or a folder with one file per key.
-    """
-
-    name: str
-    file: Path
-    repositories: tuple[str, ...]
 
 
 EnvironmentKind = Literal["host", "docker", "podman", "apptainer"]
