@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Literal
 
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
-from tea_runner.sandbox.kinds import KINDS, EnvironmentChoice
+from tea_runner.sandbox.kinds import (
+    KINDS,
+    WATCHED,
+    EnvironmentChoice,
+    memory_control,
+    memory_refusal,
+)
 from tea_runner.sandbox.network import NetworkAccess
 
 if TYPE_CHECKING:
@@ -98,7 +104,7 @@ def check_sandbox(
         name = "sandbox" if kind in ("host", "off") else kind
         if kind == "off":
             text = 'commands run with all your rights; use sandbox.kind = "bwrap"'
-            found.append(_weak(name, text))
+            found += [_weak(name, text), _memory(kind, choice)]
             continue
         environment = KINDS[kind](choice)
         try:
@@ -107,9 +113,22 @@ def check_sandbox(
         except TeaError as error:
             wrong, apart = error.message, None
         found.append(_bad(name, wrong) if wrong else _ok(name, "a trial command ran"))
+        if not wrong:
+            found.append(_memory(kind, choice))
         if network and not wrong:
             found.append(_network(f"{name} network", choice.network, apart))
     return found
+
+
+def _memory(kind: str, choice: EnvironmentChoice) -> Finding:
+    """How the memory of commands is limited."""
+    name = "memory of commands" if kind in ("host", "off") else f"memory of commands in {kind}"
+    refusal = memory_refusal(kind, choice)
+    if refusal:
+        return _bad(name, refusal)
+    if memory_control(kind, choice) == "held":
+        return _ok(name, "a control group enforces the limit")
+    return _weak(name, f"{WATCHED}, or refuse commands here: sandbox.require_cgroup = true")
 
 
 def _network(name: str, access: NetworkAccess, problem: str | None) -> Finding:

@@ -5,26 +5,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
+from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
+
+log = logging.getLogger(__name__)
 
 _LAST_PORT = 65535
 
 
 def require_sandbox(context: Context) -> None:
-    """Check the sandbox, if commands run on this host.
+    """Check the sandbox, if commands run on this host, and log how it limits their memory.
 
-    :raises Refused: when it is not available.
+    :raises Refused: when it is not available, or its limits are not what the settings require.
     """
     if "host" not in context.settings.environments:
         return
     refusal = context.site.host.check()
     if refusal:
         raise Refused(f'{refusal}; or run commands without a sandbox: sandbox.kind = "off"')
+    choice = context.site.environment_choice
+    refusal = memory_refusal(choice.sandbox, choice)
+    if refusal:
+        raise Refused(refusal)
+    if choice.sandbox == "host" and memory_control("host", choice) == "watched":
+        log.warning("%s", WATCHED)
 
 
 def require_queue(context: Context) -> None:

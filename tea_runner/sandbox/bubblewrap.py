@@ -28,7 +28,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.attach_network import attached_network, missing_programs
-from tea_runner.sandbox.cgroup import Cgroups
+from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
 from tea_runner.sandbox.mounts import writable
@@ -60,6 +60,7 @@ class BubblewrapSandbox:
     :param path: ``PATH`` of commands that have none.
     :param etc_root: where the copies of ``/etc`` are kept; see :class:`EtcFolder`.
     :param network: what commands with a network may reach.
+    :param cgroups: where the cgroup file system is mounted.
     """
 
     name = "host"
@@ -71,11 +72,12 @@ class BubblewrapSandbox:
         path: str = "",
         etc_root: Path | None = None,
         network: NetworkAccess = OWN_NETWORK,
+        cgroups: Path = MOUNT,
     ) -> None:
         self._etc = EtcFolder(etc_root)
         self._binds = (*system_mounts.interpreters(), *binds)
         self._path = path or system_mounts.default_path()
-        self._groups = Cgroups()
+        self._groups = Cgroups(cgroups)
         self._network = network
         self._checked = False
         self._network_checked = False

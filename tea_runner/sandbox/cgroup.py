@@ -27,6 +27,8 @@ from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
+#: Bytes of memory of a cgroup that is made for a trial.
+_TRIAL_MEMORY = 1 << 26
 _NAME = re.compile(r"tea-(\d+)-\d+")
 #: Numbers of this process's cgroups, for unique names.
 _numbers = itertools.count()
@@ -116,6 +118,11 @@ class Cgroups:
         finally:
             with self._lock:
                 self._idle.append((limits, group))
+
+    def can_be_made(self) -> bool:
+        """Whether a cgroup with a limit on memory can be made here."""
+        with self.hold(Limits(memory=_TRIAL_MEMORY)) as held:
+            return held is not None
 
     def _take(self, limits: Limits) -> Cgroup | None:
         with self._lock:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
+from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import Environment
@@ -31,6 +33,10 @@ class EnvironmentChoice:
     etc_root: Path | None = None
     #: What commands with a network may reach.
     network: NetworkAccess = OWN_NETWORK
+    #: Whether commands are refused where no cgroup limits their memory.
+    require_cgroup: bool = False
+    #: Where the cgroup file system is mounted.
+    cgroups: Path = MOUNT
     #: The worker's own variables, of which engines read some.
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -41,6 +47,7 @@ KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
         path=choice.path,
         etc_root=choice.etc_root,
         network=choice.network,
+        cgroups=choice.cgroups,
     ),
     "off": lambda choice: Unsandboxed(path=choice.path),
     "docker": lambda choice: ContainerEngine(
@@ -76,4 +83,36 @@ def choose_environment(image: str, choice: EnvironmentChoice) -> Environment:
     if missing:
         decide = "" if image else '; or decide to run without a sandbox: sandbox.kind = "off"'
         raise Refused(f"{missing}{decide}")
+    refusal = memory_refusal(kind, choice)
+    if refusal:
+        raise Refused(refusal)
     return environment
+
+
+#: held: a cgroup of the system enforces the limit.  watched: the sum over all processes is checked.
+MemoryControl = Literal["held", "watched"]
+WATCHED = (
+    "no control group limits the memory of commands: that of their processes is checked 20 times a "
+    "second, without shared memory that no process has mapped and buffers of sockets; let systemd "
+    "delegate one (Delegate=yes, DelegateSubgroup=worker)"
+)
+
+
+def memory_control(kind: str, choice: EnvironmentChoice) -> MemoryControl:
+    """How an environment of this kind limits the memory of commands on this machine."""
+    if kind in ("docker", "podman"):
+        return "held"
+    if kind != "host":
+        return "watched"
+    groups = Cgroups(choice.cgroups)
+    try:
+        return "held" if groups.can_be_made() else "watched"
+    finally:
+        groups.close()
+
+
+def memory_refusal(kind: str, choice: EnvironmentChoice) -> str:
+    """Why the operator's settings refuse this kind of environment here, or an empty text."""
+    if not choice.require_cgroup or memory_control(kind, choice) == "held":
+        return ""
+    return f"{WATCHED}, or set sandbox.require_cgroup = false"

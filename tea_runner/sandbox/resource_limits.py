@@ -10,7 +10,9 @@ import contextlib
 import os
 import re
 import resource
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from tea_runner.sandbox.protocol import Limits
@@ -53,7 +55,8 @@ def memory_watcher(root: int, limits: Limits) -> Callable[[], bool] | None:
     limit = limits.memory
     if limit is None:
         return None
-    return lambda: memory_used(root) > limit
+    files = _MemoryFiles()
+    return lambda: memory_used(root, files) > limit
 
 
 _ANON = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)
@@ -61,11 +64,15 @@ _SHARED = re.compile(rb"^RssShmem:\s+(\d+) kB", re.MULTILINE)
 _SHARE = re.compile(rb"^Pss_Shmem:\s+(\d+) kB", re.MULTILINE)
 
 
-def memory_used(root: int) -> int:
-    """Bytes of memory used by a process and its descendants; shared memory counts once (proc(5))."""
+def memory_used(root: int, files: _MemoryFiles | None = None) -> int:
+    """Bytes of memory used by a process and its descendants; shared memory counts once (proc(5)).
+
+    :param files: the files in memory that they have open; their pages belong to no process.
+    """
     private = shared = 0
     sharing: list[int] = []
-    for pid in _tree(root):
+    pids = _tree(root)
+    for pid in pids:
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_bytes()
             private += _number(_ANON, status)
@@ -79,7 +86,42 @@ def memory_used(root: int) -> int:
             with contextlib.suppress(OSError):
                 exact += _number(_SHARE, Path(f"/proc/{pid}/smaps_rollup").read_bytes())
         shared = exact or shared
-    return (private + shared) * 1024
+    # What is mapped of a file in memory is in both numbers.
+    return private * 1024 + max(shared * 1024, files.size(pids) if files is not None else 0)
+
+
+class _MemoryFiles:
+    """Size of the files in memory (memfd_create(2)) that processes have open.
+
+    Looking for them takes at most a tenth of the time.
+    """
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._due = 0.0
+
+    def size(self, pids: Iterable[int]) -> int:
+        """Bytes of the files that some of the processes have open, as of a moment ago."""
+        began = time.monotonic()
+        if began >= self._due:
+            found = dict(chain.from_iterable(map(_memory_files, pids)))
+            self._size = sum(found.values())
+            now = time.monotonic()
+            self._due = now + 10 * (now - began)
+        return self._size
+
+
+def _memory_files(pid: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """Identity and bytes in memory of each file in memory that a process has open."""
+    folder = f"/proc/{pid}/fd"
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = os.listdir(folder)
+    for name in names:
+        with contextlib.suppress(OSError):
+            if os.readlink(f"{folder}/{name}").startswith("/memfd:"):
+                facts = os.stat(f"{folder}/{name}")
+                yield (facts.st_dev, facts.st_ino), 512 * facts.st_blocks
 
 
 def _number(pattern: re.Pattern[bytes], text: bytes) -> int:

@@ -188,6 +188,11 @@ class SandboxOptions:
     memory: int = option(
         4096 * MEBI, "Maximum memory of a command; 0 is no limit.", unit="bytes", least=0
     )
+    require_cgroup: bool = option(
+        False,
+        "Whether commands are refused on hosts where no control group limits their memory. Without one "
+        "the memory of their processes is checked, which a hostile command can evade.",
+    )
     wall_clock: float = option(
         259_200.0,
         "Maximum time of a datum, with all its tries and err_cmd, whatever the pipeline asks for; 0 is no "

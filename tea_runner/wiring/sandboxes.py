@@ -43,6 +43,7 @@ class SandboxSite(ProcessSettings):
                 allowed=sandbox.allowed_addresses,
                 engine_network=sandbox.engine_network,
             ),
+            require_cgroup=sandbox.require_cgroup,
             variables=self.variables,
         )
 
