@@ -265,7 +265,9 @@ class JobStore(JobReader):
         """
         facts = self.facts([job_id]).get(job_id)
         if facts is None or facts.job is None:
-            raise NotFound(f"there is no job {job_id}; tea-runner show RUN lists those of a run")
+            raise NotFound(
+                f"there is no job {job_id}", hint="tea-runner show RUN lists those of a run"
+            )
         outcome = self._cancel(facts.job, "")
         return {"ended": "cancelled", "over": "ended"}.get(outcome, outcome)
 

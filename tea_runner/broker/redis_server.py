@@ -100,7 +100,7 @@ class RedisServer:
                     client.close()
                     return
             time.sleep(0.05)
-        raise QueueError(f"{program} did not start; see {self._state / 'redis.log'}")
+        raise QueueError(f"{program} did not start", hint=f"see {self._state / 'redis.log'}")
 
     @property
     def alive(self) -> bool:

@@ -101,7 +101,9 @@ class RunStore:
                 whole = self.get(summary.id)
                 if whole is not None:
                     return whole
-        raise NotFound(f"there is no run {name}; tea-runner runs lists those that are remembered")
+        raise NotFound(
+            f"there is no run {name}", hint="tea-runner runs lists those that are remembered"
+        )
 
     def commit_statuses(self, repository: str, commit: str) -> dict[str, str]:
         """Contexts of the statuses that the forge accepted for a commit, to state and description."""

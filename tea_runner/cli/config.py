@@ -38,7 +38,7 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
         if name not in known and not any(each.startswith(name + ".") for each in known):
             near = difflib.get_close_matches(name, known, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else "tea-runner config show lists them"
-            raise NotFound(f"there is no setting {name}; {hint}")
+            raise NotFound(f"there is no setting {name}", hint=hint)
     if names:
         rows = [
             row for row in rows if any(row[0] == n or row[0].startswith(n + ".") for n in names)
@@ -65,12 +65,16 @@ def init(context: Context) -> None:
     """Write a commented settings file; an existing file is not overwritten."""
     path = _file_path(context)
     if path.exists():
-        raise UserError(f"{path} exists; edit it, or compare it with: tea-runner config generate")
+        raise UserError(
+            f"{path} exists", hint="edit it, or compare it with: tea-runner config generate"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(settings_text.settings_file(), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; use --config FILE") from error
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}", hint="use --config FILE"
+        ) from error
     click.echo(f"write(ok): {path}")
     click.echo("Every setting in it is commented out; uncomment those you want to change.")
 

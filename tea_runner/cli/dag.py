@@ -42,7 +42,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     if not pipelines.written:
         if broken:
             return 1
-        raise NotFound("this dataset has no pipeline yet; tea-runner init writes one")
+        raise NotFound("this dataset has no pipeline yet", hint="tea-runner init writes one")
     names = dict.fromkeys([*(each for reads in upstream.values() for each in reads), *upstream])
     boxes = [Box(name=name, note=notes.get(name, "")) for name in names]
     if context.as_json:

@@ -64,7 +64,8 @@ def _example() -> Path:
     """
     if importlib.util.find_spec("cv2") is None:
         raise UserError(
-            "the demo's pipelines need OpenCV and numpy; install them: pip install 'tea-runner[demo]'"
+            "the demo's pipelines need OpenCV and numpy",
+            hint="install them: pip install 'tea-runner[demo]'",
         )
     package = Path(tea_runner.__file__).parent
     installed = package / "examples" / "edges"
@@ -185,13 +186,15 @@ class Demo:
                     if run.state in ("failed", "blocked"):
                         detail = "; ".join(p.detail for p in run.pipelines if p.detail)
                         raise OutsideError(
-                            f"the run {run.state}: {detail or run.problems}; "
-                            f"logs: {self.stack.state / 'logs'} (use --keep)"
+                            f"the run {run.state}: {detail or run.problems}",
+                            hint=f"logs: {self.stack.state / 'logs'} (use --keep)",
                         )
                     if run.state == "settled":
                         return run
                 time.sleep(0.1)
-        raise OutsideError(f"no results within {_WAIT:g} s; logs: {self.stack.state / 'logs'}")
+        raise OutsideError(
+            f"no results within {_WAIT:g} s", hint=f"logs: {self.stack.state / 'logs'}"
+        )
 
     def _show(self, run: Run) -> None:
         self._run("git", "pull", "-q", "--ff-only", "origin", "main")

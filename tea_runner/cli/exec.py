@@ -129,7 +129,9 @@ def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipe
         raise UsageError(f"--spec {spec}: expected BLOB:N as a run record writes it")
     data = session.clone.objects.blob(blob)
     if data is None:
-        raise NotFound(f"pipeline file {blob[:12]} is not in this clone; fetch its whole history")
+        raise NotFound(
+            f"pipeline file {blob[:12]} is not in this clone", hint="fetch its whole history"
+        )
     current = tip.pipelines.find(name)
     path = current.spec_path if current else f"{name}/spec.yml"
     for pipeline in parse_specs(path, data, blob).pipelines:

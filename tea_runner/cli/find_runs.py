@@ -46,7 +46,7 @@ def find_job(context: Context, name: str) -> JobFacts | None:
         return None
     ids = [name] if len(name) == 32 else context.site.jobs.ids_starting_with(name)
     if len(ids) > 1:
-        raise UsageError(f"{len(ids)} jobs begin with {name}; give more digits")
+        raise UsageError(f"{len(ids)} jobs begin with {name}", hint="give more digits")
     facts: dict[str, JobFacts] = context.site.jobs.facts(ids)
     return next(iter(facts.values()), None)
 
@@ -58,7 +58,9 @@ def need_job(context: Context, name: str) -> JobFacts:
     """
     facts = find_job(context, name)
     if facts is None:
-        raise NotFound(f"there is no job {name}; tea-runner show RUN lists the jobs of a run")
+        raise NotFound(
+            f"there is no job {name}", hint="tea-runner show RUN lists the jobs of a run"
+        )
     return facts
 
 
@@ -73,7 +75,7 @@ def find_run(context: Context, name: str) -> RunStatus | JobFacts:
         facts = find_job(context, name)
         if facts is None:
             raise NotFound(
-                f"there is no run or job {name}; tea-runner runs lists the runs"
+                f"there is no run or job {name}", hint="tea-runner runs lists the runs"
             ) from error
         return facts
     return status_of(context, run)

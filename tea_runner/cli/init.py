@@ -69,8 +69,8 @@ def command(
         name = name or template
         if not _NAME.fullmatch(name):
             raise UsageError(
-                f"{name} is not a valid pipeline name; use 1 to 63 of A-Z a-z 0-9 _ -, beginning and "
-                f"ending with a letter or digit"
+                f"{name} is not a valid pipeline name",
+                hint="use 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
             )
         written, notes = _from_template(top, template, name, input_folder)
     _write(session, top, written)
@@ -132,8 +132,8 @@ def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str
     record = parse_record(session.clone.objects.commit(tip.tree.commit).message)
     if record is None:
         raise NotFound(
-            f"commit {tip.tree.commit[:12]} has no run record; "
-            f"git log --oneline --grep='DATALAD RUNCMD' lists commits that have one"
+            f"commit {tip.tree.commit[:12]} has no run record",
+            hint="git log --oneline --grep='DATALAD RUNCMD' lists commits that have one",
         )
 
     def look(path: str) -> Sequence[str] | None:
@@ -149,7 +149,7 @@ def _write(session: OpenDataset, top: Path, written: dict[str, str]) -> None:
     """Write all files or none, with .gitattributes rules where they would be annexed."""
     there = [path for path in written if (top / path).exists() or (top / path).is_symlink()]
     if there:
-        raise UserError(f"{there[0]} exists and is not overwritten; choose another NAME")
+        raise UserError(f"{there[0]} exists and is not overwritten", hint="choose another NAME")
     annexable = annexed(session.clone.repository, top, list(written))
     for path in sorted({path.rpartition("/")[0] for path in annexable}):
         rules = f"{path}/.gitattributes"

@@ -44,8 +44,10 @@ class OpenDataset:
         commit = raw.decode().strip()
         if not commit:
             if at == "HEAD":
-                raise NotFound("this dataset has no commit yet; save something: datalad save")
-            raise NotFound(f"there is no commit {at}; git log --oneline lists them")
+                raise NotFound(
+                    "this dataset has no commit yet", hint="save something: datalad save"
+                )
+            raise NotFound(f"there is no commit {at}", hint="git log --oneline lists them")
         return open_commit(
             self.clone.objects, commit, self.planner.cache, subdatasets=self.clone.subdatasets
         )
@@ -90,7 +92,7 @@ def open_dataset(context: Context) -> OpenDataset:
     if not context.directory.is_dir():
         raise UsageError(f"-C {context.directory}: there is no such directory")
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
-        raise NotFound("git is not on PATH; install git 2.36 or newer (apt install git)")
+        raise NotFound("git is not on PATH", hint="install git 2.36 or newer (apt install git)")
     planner = IncrementalPlanner(PlanningCache(allowed=context.site.allowed_resources))
     return OpenDataset(context, context.site.clone(context.directory), LocalQueue(), planner)
 

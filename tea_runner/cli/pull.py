@@ -62,8 +62,8 @@ def approve(context: Context, repository: str, number: int, commit: str) -> None
     settings = context.settings
     if not settings.pull_requests:
         raise Refused(
-            "pull requests are not processed here; to approve single commits of them, set "
-            "pull_requests = true in the settings"
+            "pull requests are not processed here",
+            hint="to approve single commits of them, set pull_requests = true in the settings",
         )
     done = approve_pull_request.approve_pull(
         _repository(context, repository).approvals, number, commit, branches=settings.branches
@@ -160,6 +160,6 @@ def _files(
 
 def _repository(context: Context, repository: str) -> ForgeDataset:
     if not is_repository_name(repository):
-        raise UsageError(f"{repository!r} is not a repository; expected OWNER/REPO")
+        raise UsageError(f"{repository!r} is not a repository", hint="expected OWNER/REPO")
     site: Site = context.site
     return site.repository(repository)

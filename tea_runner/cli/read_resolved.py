@@ -77,7 +77,9 @@ class PinnedDatums:
                 )
         named = dict.fromkeys(row.pipeline for row in rows)
         for name in sorted(wanted - set(named)):
-            raise NotFound(f"{path} has no datum of {name}; it has {', '.join(named) or 'none'}")
+            raise NotFound(
+                f"{path} has no datum of {name}", hint=f"it has {', '.join(named) or 'none'}"
+            )
         self.pipelines = tuple(name for name in named if not wanted or name in wanted)
         self._keys = {
             name: {row.datum: row.key for row in rows if row.pipeline == name}

@@ -35,7 +35,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     found = find_run(context, name)
     if isinstance(found, JobFacts):
         if found.job is None:
-            raise NotFound(f"the datums of job {found.id} have expired; name its run")
+            raise NotFound(f"the datums of job {found.id} have expired", hint="name its run")
         repository, branch = found.job.repository, found.job.branch
         wanted = {key: key for _, key in found.job.datums}
         datums = set(wanted)
@@ -77,7 +77,8 @@ def _requested(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[st
         }
         if not matching:
             raise NotFound(
-                f"run {run.id} has no pipeline or datum {word}; tea-runner show {run.id} lists them"
+                f"run {run.id} has no pipeline or datum {word}",
+                hint=f"tea-runner show {run.id} lists them",
             )
         wanted.update(matching)
         keys |= matching.keys()

@@ -26,7 +26,7 @@ def command(context: Context, name: str) -> None:
     keys = _keys(context, found)
     if isinstance(found, JobFacts):
         if found.job is None:
-            raise NotFound(f"the datums of job {found.id} have expired; push again")
+            raise NotFound(f"the datums of job {found.id} have expired", hint="push again")
         repository, branch = found.job.repository, found.job.branch
     else:
         repository, branch = found.run.repository, found.run.branch

@@ -149,7 +149,7 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
         }
         if not found:
             raise NotFound(
-                f"there is no pipeline or datum {name}; tea-runner datums lists the datums"
+                f"there is no pipeline or datum {name}", hint="tea-runner datums lists the datums"
             )
         words += found
         concerned += found.values()

@@ -54,7 +54,7 @@ def require_port(context: Context) -> None:
     web = context.settings.web
     if not 0 < web.port <= _LAST_PORT:
         raise SettingsError(
-            f"web.port: {web.port} is not a port; choose one from 1 to {_LAST_PORT}"
+            f"web.port: {web.port} is not a port", hint=f"choose one from 1 to {_LAST_PORT}"
         )
     try:
         family, kind, number, _, address = socket.getaddrinfo(
@@ -70,7 +70,7 @@ def require_port(context: Context) -> None:
         taken = error.errno == errno.EADDRINUSE
         what = "the port is in use" if taken else str(error.strerror)
         step = "choose another one: -c web.port=PORT" if taken else "check web.host"
-        raise OutsideError(f"{web.host}:{web.port}: {what}; {step}") from error
+        raise OutsideError(f"{web.host}:{web.port}: {what}", hint=step) from error
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def state_lock(state: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutsideError(
-                f"{state}: another tea-runner uses this folder; stop it with "
-                "Ctrl-C, or choose another folder: -c state=DIR"
+                f"{state}: another tea-runner uses this folder",
+                hint="stop it with Ctrl-C, or choose another folder: -c state=DIR",
             ) from error
         yield

@@ -81,15 +81,15 @@ def _signer(context: Context, raw: bytes, signers: Path | None, worktree: Path) 
     signers = signers or context.settings.bot.allowed_signers
     if signers is None:
         raise UsageError(
-            "no list of signers is set; name one with --signers or bot.allowed_signers, "
-            "or use --unsigned"
+            "no list of signers is set",
+            hint="name one with --signers or bot.allowed_signers, or use --unsigned",
         )
     if not signers.is_file():
         raise UsageError(f"--signers {signers}: there is no such file")
     if signers.resolve().is_relative_to(worktree.resolve()):
         raise UsageError(
-            f"--signers {signers} is in the dataset, where everybody who can push can change it; "
-            f"keep it elsewhere"
+            f"--signers {signers} is in the dataset, where everybody who can push can change it",
+            hint="keep it elsewhere",
         )
     payload, signature = split_signature(raw)
     if signature is None:

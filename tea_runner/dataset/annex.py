@@ -124,8 +124,8 @@ class Annex:
         if code in (0, 1):
             return code == 0
         raise UserError(
-            f"annex.largefiles={expression} cannot be evaluated for {path}: {message}; "
-            f"correct it in .gitattributes"
+            f"annex.largefiles={expression} cannot be evaluated for {path}: {message}",
+            hint="correct it in .gitattributes",
         )
 
     def close(self) -> None:

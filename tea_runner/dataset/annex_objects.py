@@ -47,7 +47,9 @@ class AnnexObjects:
                 if self._verifier.is_whole(path, key):
                     return path
                 if self._bad_directory is None:
-                    raise OutsideError(f"the content of {key} is damaged; see git annex fsck")
+                    raise OutsideError(
+                        f"the content of {key} is damaged", hint="see git annex fsck"
+                    )
                 quarantine(path, self._bad_directory)
         return None
 

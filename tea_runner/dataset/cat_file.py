@@ -197,8 +197,9 @@ class CatFile:
             size = int(header[2])
             if header[1] == b"tree" and size > _MAX_TREE:
                 raise Refused(
-                    f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes in "
-                    f"git, more than {_MAX_TREE >> 20} MiB; spread its files over several folders"
+                    f"a folder of the repository (tree {header[0].decode()}) takes {size} bytes "
+                    f"in git, more than {_MAX_TREE >> 20} MiB",
+                    hint="spread its files over several folders",
                 )
             large = size > most and header[1] != b"tree"
             if large:

@@ -23,8 +23,8 @@ def has_content(file: Path, content: Content) -> bool:
     name = HASHLIB.get(content.algorithm, content.algorithm.lower())
     if name not in hashlib.algorithms_available:
         raise UserError(
-            f"its outputs have {content.algorithm} keys, which cannot be computed here; "
-            f"use a backend such as SHA256E for what is to be verified"
+            f"its outputs have {content.algorithm} keys, which cannot be computed here",
+            hint="use a backend such as SHA256E for what is to be verified",
         )
     return content.size == size and _digest(file, name) == content.digest
 

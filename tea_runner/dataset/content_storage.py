@@ -131,12 +131,14 @@ class SpecialRemotes:
             if storage.type and kind != storage.type:
                 raise Refused(
                     f"storage {storage.name} is of type {kind} in the dataset, but the settings "
-                    f"say {storage.type}; correct the one or the other"
+                    f"say {storage.type}",
+                    hint="correct the one or the other",
                 )
             if kind not in BY_NAME and not storage.uuid:
                 raise Refused(
                     f"storage {storage.name} is of type {kind}, which starts programs or goes "
-                    f"where the dataset says; allow it by its uuid: {uuid}"
+                    "where the dataset says",
+                    hint=f"allow it by its uuid: {uuid}",
                 )
             if difference := storage.difference(config):
                 raise Refused(difference)
@@ -181,8 +183,9 @@ class SpecialRemotes:
             return name, uuid
         listed = ", ".join(storage.name for storage in self._storages) or "none"
         raise OutsideError(
-            f"no storage for annexed results: the dataset has none of the storages in the settings "
-            f"({listed}); add one with git annex initremote and list it under [[storage]]"
+            "no storage for annexed results: the dataset has none of the storages in the "
+            f"settings ({listed})",
+            hint="add one with git annex initremote and list it under [[storage]]",
         )
 
     @property

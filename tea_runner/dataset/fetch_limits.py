@@ -35,7 +35,8 @@ class FetchLimits:
         if count > self.refs:
             raise Refused(
                 f"the repository has {count} refs, more than the {self.refs} that "
-                f"forge.max_refs allows; delete branches that are not needed, or raise it"
+                "forge.max_refs allows",
+                hint="delete branches that are not needed, or raise it",
             )
 
     def prlimit_prefix(self) -> tuple[str, ...]:
@@ -58,11 +59,11 @@ class FetchLimits:
                 if path.stat().st_size >= self.size:
                     path.unlink(missing_ok=True)
             raise Refused(
-                f"the repository sends more than the {self.size} bytes that "
-                f"forge.max_fetch allows; take large files out of its history, or raise it"
+                f"the repository sends more than the {self.size} bytes that forge.max_fetch allows",
+                hint="take large files out of its history, or raise it",
             ) from error
         if _MEMORY_LIMIT.search(error.stderr):
             raise Refused(
-                f"git needs more than {_MEMORY >> 30} GiB of memory for what the repository sends; "
-                f"find the large objects with git fsck and git rev-list --objects"
+                f"git needs more than {_MEMORY >> 30} GiB of memory for what the repository sends",
+                hint="find the large objects with git fsck and git rev-list --objects",
             ) from error

@@ -67,25 +67,28 @@ class ForgeSubdatasets:
         found = repository_of(submodule.url, self._base, self._own)
         if found is None:
             raise UserError(
-                f"subdataset {submodule.path} is at {submodule.url}, which is not a repository of "
-                f"{self._base}; push it there and set its url in .gitmodules to ../NAME.git"
+                f"subdataset {submodule.path} is at {submodule.url}, which is not a "
+                f"repository of {self._base}",
+                hint="push it there and set its url in .gitmodules to ../NAME.git",
             )
         same = found.partition("/")[0] == self._own.partition("/")[0]
         if not same and not any(matches_repository(pattern, found) for pattern in self._allowed):
             raise UserError(
-                f"subdataset {submodule.path} is {found}, of another owner; the operator can allow it "
-                f"under repositories in the settings"
+                f"subdataset {submodule.path} is {found}, of another owner",
+                hint="the operator can allow it under repositories in the settings",
             )
         if self._trusted_gitmodules is not None and found not in self._trusted_names():
             raise UserError(
-                f"subdataset {submodule.path} is {found}, which no trusted branch of {self._own} has as "
-                f"a subdataset; add it on a trusted branch first"
+                f"subdataset {submodule.path} is {found}, which no trusted branch of "
+                f"{self._own} has as a subdataset",
+                hint="add it on a trusted branch first",
             )
         lacking = self._lacking(found)
         if lacking:
             raise UserError(
-                f"subdataset {submodule.path} is {found}, which not everybody who may read {self._own} "
-                f"may read ({lacking}); give them access on the forge, or keep {self._own} from them"
+                f"subdataset {submodule.path} is {found}, which not everybody who may read "
+                f"{self._own} may read ({lacking})",
+                hint=f"give them access on the forge, or keep {self._own} from them",
             )
         return found
 
@@ -120,7 +123,8 @@ class ForgeSubdatasets:
             if repository.objects.read(commit) is None:
                 raise OutsideError(
                     f"subdataset {submodule.path} is pinned at {commit[:12]}, which "
-                    f"{self.name(submodule)} does not have; push it there"
+                    f"{self.name(submodule)} does not have",
+                    hint="push it there",
                 )
         return repository
 

@@ -42,7 +42,9 @@ def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
     done = process.run(argv, env=variables, check=False)
     lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
     if done.returncode or len(lines) < 2:
-        raise NotFound(f"{start} is in no git repository; go into your dataset, or use -C DIR")
+        raise NotFound(
+            f"{start} is in no git repository", hint="go into your dataset, or use -C DIR"
+        )
     return Path(lines[0]), Path(lines[1])
 
 
@@ -68,7 +70,7 @@ class CloneRepository(GitRepository):
         """
         out = self.git("symbolic-ref", "-q", "--short", "HEAD", check=False).decode().strip()
         if not out:
-            raise UserError("no branch is checked out; git switch to the branch to work on")
+            raise UserError("no branch is checked out", hint="git switch to the branch to work on")
         return out
 
     def move_refs(self, updates: Sequence[RefUpdate]) -> bool:
@@ -107,8 +109,8 @@ class CloneRepository(GitRepository):
         except CommandError as error:
             message = error.stderr.strip() or error.message
             raise UserError(
-                f"the results are computed, but cannot be put into your working tree: {message}; "
-                f"commit or stash what is in the way and run again, nothing is computed twice"
+                f"the results are computed, but cannot be put into your working tree: {message}",
+                hint="commit or stash what is in the way and run again, nothing is computed twice",
             ) from error
 
     def _has_new_pointers(self, before: str, commit: str) -> bool:
@@ -189,15 +191,15 @@ class CloneSubdatasets:
         if submodule.path not in self._opened:
             if not (path / ".git").exists():
                 raise UserError(
-                    f"subdataset {submodule.path} is not installed here; "
-                    f"get it: datalad get -n {submodule.path}"
+                    f"subdataset {submodule.path} is not installed here",
+                    hint=f"get it: datalad get -n {submodule.path}",
                 )
             self._opened[submodule.path] = open_clone(path, self._variables)
         clone = self._opened[submodule.path]
         if clone.objects.read(commit) is None:
             raise NotFound(
-                f"subdataset {submodule.path} does not have commit {commit[:12]} here; "
-                f"bring it: git -C {submodule.path} fetch"
+                f"subdataset {submodule.path} does not have commit {commit[:12]} here",
+                hint=f"bring it: git -C {submodule.path} fetch",
             )
         return clone
 

@@ -235,8 +235,8 @@ def refuse_damaged(error: CommandError) -> None:
     match = _FSCK_ERROR.search(error.stderr)
     if match:
         raise Refused(
-            f"the repository fails git's integrity check: {match[0].strip()}; "
-            f"see it with git fsck, and take that commit out of the history"
+            f"the repository fails git's integrity check: {match[0].strip()}",
+            hint="see it with git fsck, and take that commit out of the history",
         ) from error
 
 

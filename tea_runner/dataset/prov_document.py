@@ -28,7 +28,8 @@ def write_prov(lineage: Lineage, file: Path) -> None:
         model: Any = importlib.import_module("prov.model")
     except ImportError as error:
         raise NotFound(
-            "W3C PROV needs the prov library; install it: pip install 'tea-runner[provenance]'"
+            "W3C PROV needs the prov library",
+            hint="install it: pip install 'tea-runner[provenance]'",
         ) from error
     document = _document(model, lineage)
     options: dict[str, object] = {"rdf_format": "ttl"} if kind == "rdf" else {}
@@ -36,7 +37,7 @@ def write_prov(lineage: Lineage, file: Path) -> None:
         document.serialize(str(file), format=kind, **options)
     except (ImportError, model.ProvException) as error:
         raise UsageError(
-            f"--prov {file}: {error}; .json and .provn need no other library"
+            f"--prov {file}: {error}", hint=".json and .provn need no other library"
         ) from error
 
 

@@ -128,8 +128,8 @@ class FolderForge:
         hook = folder / "post-receive"
         if hook.exists() and _MARK not in hook.read_text("utf-8", "replace"):
             raise ForgeError(
-                f"{hook} exists and is not a hook of tea-runner; call {post_receive.__name__} from it, "
-                "or remove it and add the hook again"
+                f"{hook} exists and is not a hook of tea-runner",
+                hint=f"call {post_receive.__name__} from it, or remove it and add the hook again",
             )
         script = Path(post_receive.__file__).read_text(encoding="utf-8")
         config = json.dumps({"url": url, "secret": secret, "repository": repository}, indent=1)
@@ -163,7 +163,7 @@ class FolderForge:
         tips = sorted(self.branches(repository).items())
         branches = [tip for tip in tips if not reason_to_ignore(f"refs/heads/{tip[0]}")]
         if not branches:
-            raise ForgeError(f"{repository} has no branch yet; push something first")
+            raise ForgeError(f"{repository} has no branch yet", hint="push something first")
         name, commit = branches[0]
         problem = post_receive.send(folder / _CONFIG, commit, commit, f"refs/heads/{name}")
         if problem:
@@ -190,9 +190,9 @@ class FolderForge:
         path = self.root / f"{repository}.git"
         if not is_repository_name(repository) or not (path / "HEAD").is_file():
             raise ForgeError(
-                f"repository {repository} not found below {self.root}; "
-                f"create it with `git init --bare {path}`",
+                f"repository {repository} not found below {self.root}",
                 404,
+                hint=f"create it with `git init --bare {path}`",
             )
         return path
 

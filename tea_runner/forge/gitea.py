@@ -305,7 +305,9 @@ class GiteaForge:
                 )
             except requests.RequestException as error:
                 if last:
-                    raise ForgeError(f"{self.url}: {_why(error)}; check forge.url") from error
+                    raise ForgeError(
+                        f"{self.url}: {_why(error)}", hint="check forge.url"
+                    ) from error
             else:
                 if (answer.ok and answer.status_code < 300) or answer.status_code in allowed:
                     return answer

@@ -59,7 +59,8 @@ class WebhookStore:
                 raise
         except OSError as error:
             raise OutsideError(
-                f"cannot write a hook to {self.folder}: {error.strerror}; check the owner of the folder"
+                f"cannot write a hook to {self.folder}: {error.strerror}",
+                hint="check the owner of the folder",
             ) from error
 
     def get(self, webhook_id: str) -> Webhook | None:
@@ -116,7 +117,9 @@ class WebhookStore:
         """
         hook = self.get(webhook_id)
         if hook is None:
-            raise NotFound(f"hook {webhook_id} not found; `tea-runner hook list` shows the hooks")
+            raise NotFound(
+                f"hook {webhook_id} not found", hint="`tea-runner hook list` shows the hooks"
+            )
         rotated = replace(hook, secrets=(secrets.token_hex(32), *hook.secrets))
         self.keep(rotated)
         return rotated
@@ -136,6 +139,6 @@ def _load(path: Path) -> Webhook | None:
         return None
     except (OSError, ValueError) as error:
         raise OutsideError(
-            f"{path}: cannot be read: {error}; remove it and add the hook again"
+            f"{path}: cannot be read: {error}", hint="remove it and add the hook again"
         ) from error
     return Webhook(**{**fields, "secrets": tuple(fields["secrets"])})

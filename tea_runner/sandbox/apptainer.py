@@ -78,7 +78,9 @@ class Apptainer:
         :raises Refused: for a path.
         """
         if not image or image.startswith(("/", ".")):
-            raise Refused(f"image {image!r} is a path, not a content; save it in the dataset")
+            raise Refused(
+                f"image {image!r} is a path, not a content", hint="save it in the dataset"
+            )
         return ("image", image)
 
     def paths(self, *_: Path | None) -> SandboxPaths:

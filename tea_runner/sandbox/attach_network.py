@@ -125,8 +125,8 @@ def _carried(network: int, owner: int) -> Iterator[None]:
         if not select.select([ready], [], [], _SECONDS)[0] or not os.read(ready, 1):
             errors.seek(0)
             raise OutsideError(
-                f"the network of a command could not be made: {_words(errors.read())}; "
-                f"slirp4netns must be able to open /dev/net/tun"
+                f"the network of a command could not be made: {_words(errors.read())}",
+                hint="slirp4netns must be able to open /dev/net/tun",
             )
         yield
 

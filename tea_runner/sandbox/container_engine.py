@@ -98,8 +98,8 @@ class ContainerEngine:
         match = _DIGEST.fullmatch(image)
         if match is None:
             raise Refused(
-                f"image {image!r} has no digest, so it may be another one tomorrow; "
-                f"write it as name@sha256:…"
+                f"image {image!r} has no digest, so it may be another one tomorrow",
+                hint="write it as name@sha256:…",
             )
         return ("image", match[1] or match[2])
 
@@ -255,8 +255,8 @@ class ContainerEngine:
         except CommandError as error:
             if "no such image" in error.stderr.lower() or "image not known" in error.stderr.lower():
                 raise Refused(
-                    f"{why}: the image is not on this machine; pull it there: "
-                    f"{self.name} pull IMAGE"
+                    f"{why}: the image is not on this machine",
+                    hint=f"pull it there: {self.name} pull IMAGE",
                 ) from error
             raise
 

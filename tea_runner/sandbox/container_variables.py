@@ -55,8 +55,9 @@ def container_variables(env: Mapping[str, str], secret: Collection[str]) -> Cont
             options += ["--env", f"{key}={value}"]
         elif _OBEYED.fullmatch(key) or is_loader_variable(key):
             raise Refused(
-                f"the secret in variable {key} has several lines, and the container engine obeys this "
-                f"variable itself; use another env_var, or mount_path for a file"
+                f"the secret in variable {key} has several lines, and the container engine "
+                "obeys this variable itself",
+                hint="use another env_var, or mount_path for a file",
             )
         else:
             options += ["--env", key]

@@ -138,8 +138,8 @@ class EtcFolder:
             made = self._make([name for name, *_ in stamp])
         except OSError as error:
             raise OutsideError(
-                f"{self._etc} cannot be copied for sandboxes to {self._root}: "
-                f"{error.strerror}; check the free space and the owner of the folder"
+                f"{self._etc} cannot be copied for sandboxes to {self._root}: {error.strerror}",
+                hint="check the free space and the owner of the folder",
             ) from error
         self._folders[network], self._checked[network] = (stamp, made), now
         return made

@@ -72,12 +72,14 @@ def choose_environment(image: str, choice: EnvironmentChoice) -> Environment:
     setting, kind = ("container", choice.container) if image else ("sandbox", choice.sandbox)
     if image and not kind:
         raise Refused(
-            f"image {image} needs a container, and none is allowed here; "
-            f'add one on the worker, such as environments = ["host", "podman"]'
+            f"image {image} needs a container, and none is allowed here",
+            hint='add one on the worker, such as environments = ["host", "podman"]',
         )
     if kind not in KINDS or (kind in _WITHOUT_IMAGE) == bool(image):
         known = [name for name in KINDS if (name in _WITHOUT_IMAGE) != bool(image)]
-        raise SettingsError(f"{setting}: {kind!r} is unknown; choose one of {', '.join(known)}")
+        raise SettingsError(
+            f"{setting}: {kind!r} is unknown", hint=f"choose one of {', '.join(known)}"
+        )
     environment = KINDS[kind](choice)
     missing = environment.check()
     if missing:

@@ -39,7 +39,7 @@ def mounts(execution: Execution) -> tuple[Mount, ...]:
         absolute = path.is_absolute() and ".." not in path.parts
         if not absolute or str(path) in _RESERVED or path.parts[1] in ("proc", "sys", "dev"):
             raise Refused(
-                f"nothing can be mounted at {mount.target!r}; choose another absolute path"
+                f"nothing can be mounted at {mount.target!r}", hint="choose another absolute path"
             )
     return tuple(result)
 

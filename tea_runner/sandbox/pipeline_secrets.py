@@ -42,8 +42,9 @@ class PipelineSecret:
         for key, value in values.items():
             if len(value.strip()) < MIN_LENGTH:
                 raise SettingsError(
-                    f"secret {self.name}: {key} has fewer than {MIN_LENGTH} bytes, so it cannot be "
-                    f"kept out of logs; use a longer one"
+                    f"secret {self.name}: {key} has fewer than {MIN_LENGTH} bytes, so it cannot "
+                    "be kept out of logs",
+                    hint="use a longer one",
                 )
         return values
 
@@ -82,21 +83,24 @@ def give_secrets(
         ):
             # The same message for both: a pipeline must not find out which secrets exist.
             raise Refused(
-                f"secret {asked.name} is not available to {repository}; the operator lists it, with "
-                f"this repository, under [[secrets]] in the settings of the workers"
+                f"secret {asked.name} is not available to {repository}",
+                hint="the operator lists it, with this repository, under [[secrets]] in the "
+                "settings of the workers",
             )
         if not trusted:
             raise Refused(
-                f"secret {asked.name} is available on trusted branches only (trusted_branches in the "
-                f"settings); push to one of those"
+                f"secret {asked.name} is available on trusted branches only (trusted_branches "
+                "in the settings)",
+                hint="push to one of those",
             )
         values_by_key = secret.values()
         values += values_by_key.values()
         if is_loader_variable(asked.env_var):
             # It would stand on the command line that sets it after the change of the user.
             raise Refused(
-                f"secret {asked.name} cannot be in variable {asked.env_var}, which changes how programs "
-                f"are loaded; use another env_var"
+                f"secret {asked.name} cannot be in variable {asked.env_var}, which changes "
+                "how programs are loaded",
+                hint="use another env_var",
             )
         if asked.env_var:
             key = (
@@ -104,10 +108,10 @@ def give_secrets(
             )
             if key not in values_by_key:
                 there = ", ".join(sorted(values_by_key)) or "none"
-                raise Refused(f"secret {asked.name} has no key {key!r}; it has {there}")
+                raise Refused(f"secret {asked.name} has no key {key!r}", hint=f"it has {there}")
             text = values_by_key[key].removesuffix(b"\n")
             if b"\0" in text:
-                raise Refused(f"secret {asked.name} is not text; use mount_path for it")
+                raise Refused(f"secret {asked.name} is not text", hint="use mount_path for it")
             env[asked.env_var] = text.decode("utf-8", "surrogateescape")
         if asked.mount_path:
             mounted = folder / str(number)

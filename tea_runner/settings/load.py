@@ -107,14 +107,15 @@ def load_settings(
         for name, value in _from_file(path, names):
             if name == "forge.token":
                 raise SettingsError(
-                    f"forge.token (from {source}): secrets are not allowed in the settings file; "
-                    "write it to a file of its own and set forge.token_file"
+                    f"forge.token (from {source}): secrets are not allowed in the settings file",
+                    hint="write it to a file of its own and set forge.token_file",
                 )
             given[name] = (value, source, path.parent)
     for name, value, origin in _from_variables(env, names):
         if name in ONE_OF and names[ONE_OF[name]].variable in env:
             raise SettingsError(
-                f"{name}: both {origin} and {names[ONE_OF[name]].variable} are set; unset one"
+                f"{name}: both {origin} and {names[ONE_OF[name]].variable} are set",
+                hint="unset one",
             )
         given.pop(ONE_OF.get(name, ""), None)
         given[name] = (value, origin, None)
@@ -203,7 +204,7 @@ def _from_variables(
             name = twins[variable]
             if names[name].variable in env:
                 raise SettingsError(
-                    f"{name}: both {names[name].variable} and {variable} are set; unset one"
+                    f"{name}: both {names[name].variable} and {variable} are set", hint="unset one"
                 )
             path = Path(env[variable])
             yield name, read_secret(path, name, variable).reveal(), variable
@@ -231,8 +232,8 @@ def _build(values: dict[str, object], sources: dict[str, str], home: str) -> Set
     if "state" not in values:
         if not home:
             raise SettingsError(
-                "state (default): HOME is not set, so there is no default folder; "
-                f"set {PREFIX}STATE or state in the settings file"
+                "state (default): HOME is not set, so there is no default folder",
+                hint=f"set {PREFIX}STATE or state in the settings file",
             )
         values["state"] = Path(home) / ".local" / "state" / "tea-runner"
     if "scratch" not in values:
@@ -283,8 +284,8 @@ def _check(settings: Settings) -> None:
     for storage in settings.storage:
         if storage.name in seen:
             raise SettingsError(
-                f"storage (from {settings.source('storage')}): {storage.name} is defined twice; "
-                "the name of each [[storage]] must be unique"
+                f"storage (from {settings.source('storage')}): {storage.name} is defined twice",
+                hint="the name of each [[storage]] must be unique",
             )
         seen.add(storage.name)
 
@@ -304,8 +305,8 @@ def _address(settings: Settings, name: str, schemes: tuple[str, ...], example: s
         )
     if name != "redis.url" and (parts.username or parts.password):
         raise SettingsError(
-            f"{name} (from {source}): user and password are not allowed in the URL; "
-            "set forge.user and forge.token_file"
+            f"{name} (from {source}): user and password are not allowed in the URL",
+            hint="set forge.user and forge.token_file",
         )
     if name != "redis.url" and (parts.query or parts.fragment):
         raise SettingsError(f"{name} = {value} (from {source}): expected a URL without ? and #")

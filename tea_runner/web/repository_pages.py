@@ -125,7 +125,7 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     if full not in known:
         full, as_json = split_json_suffix(full)
     if not is_repository_name(full) or full not in known:
-        raise NotFound("repository not found; tea-runner hook add connects one")
+        raise NotFound("repository not found", hint="tea-runner hook add connects one")
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)
     # To filter by state, all runs are read; otherwise one page is enough.

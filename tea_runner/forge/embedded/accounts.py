@@ -79,7 +79,7 @@ class Accounts:
         """
         token = secrets.token_hex(20)
         if self.get(name) is None:
-            raise UserError(f"user {name} does not exist; create it first")
+            raise UserError(f"user {name} does not exist", hint="create it first")
         self._change(lambda users: users[name]["tokens"].append(_fast(token)))
         return token
 

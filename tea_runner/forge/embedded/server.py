@@ -89,7 +89,7 @@ class EmbeddedForge:
             self._server = _Server((host, port), served)
         except OSError as error:
             raise OutsideError(
-                f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
+                f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another port"
             ) from error
         self.host = host
         self.port = int(self._server.server_address[1])
