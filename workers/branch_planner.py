@@ -88,7 +88,7 @@ class BranchPlanner:
             # The branch is done: now there is time for what the next plan would read before its fetch.
             with contextlib.suppress(TeaError, OSError):
                 dataset = self._repositories[repository]
-                dataset.repository.index.learn()
+                dataset.repository.index.update()
                 dataset.evict_unused()
         return result
 
@@ -149,7 +149,7 @@ class BranchPlanner:
         dataset = self._repositories[name]
         repository = dataset.repository
         # Before the fetch, which may remove refs: their results stay in the index.
-        repository.index.learn()
+        repository.index.update()
         with step("refresh"):
             # After jobs of this host, all that they pushed is here already.
             repository.refresh(expected=pushed)
@@ -164,6 +164,7 @@ class BranchPlanner:
                 counts=self._site.publication_counts(name, branch),
                 most=self._site.settings.max_publications,
             ),
+            reuse_branches=self._site.settings.trust.reuse == "branch",
         )
         with step("advance"), gc_paused():
             result = advancer.advance(branch)

@@ -20,9 +20,11 @@ from tea_runner.core.errors import (
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
+from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
+from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
@@ -32,6 +34,7 @@ from tea_runner.flow.incremental import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
+from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from workers.run_datums import DatumRunner
 from workers.worker_dependencies import WorkerDependencies
 
@@ -126,8 +129,15 @@ class JobRunner:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
                     report.failures[key] = str(error)
                     continue
-                recovered = command.how == "recovered"
-                result = Result(key, outputs, command.code, recovered, saver.rule, job.salt)
+                result = Result(
+                    key,
+                    outputs,
+                    command.code,
+                    recovered=command.how == "recovered",
+                    rule=saver.rule,
+                    salt=job.salt,
+                    ran=self._conditions(job, inputs.pipeline, secrets),
+                )
                 report.results.append(result)
         if report.results:
             with step("store"):
@@ -137,6 +147,23 @@ class JobRunner:
             report.commit = self._publish(job, saver, report.results)
         report.seconds = time.monotonic() - began
         return report
+
+    def _conditions(self, job: Job, pipeline: Pipeline, secrets: GivenSecrets) -> RunConditions:
+        """What is stated of the datums of a job that is not for a trusted branch."""
+        scope = run_scope(job.branch, job.scope)
+        if scope == "trusted":
+            return TRUSTED
+        return RunConditions(
+            scope=scope,
+            network=self._has_network(job) and pipeline.transform.network,
+            secrets=bool(secrets.values),
+            memory=pipeline.limits.memory,
+            timeout=pipeline.datum_timeout,
+        )
+
+    def _has_network(self, job: Job) -> bool:
+        # A pull request may come from anybody, and its command reads the dataset.
+        return self._dependencies.network and not is_pull_request_branch(job.branch)
 
     def _datum_runner(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> DatumRunner:
         def get_content(path: str, keys: Iterable[str]) -> dict[str, Path]:
@@ -150,8 +177,7 @@ class JobRunner:
             environment=self._dependencies.environment(inputs.pipeline),
             limits=self._dependencies.limits,
             output_limits=self._dependencies.output_limits,
-            # A pull request may come from anybody, and its command reads the dataset.
-            network=self._dependencies.network and not is_pull_request_branch(job.branch),
+            network=self._has_network(job),
             get_content=get_content,
             write_blob=write_blob,
         )
@@ -179,7 +205,8 @@ class JobRunner:
         if job.salt:
             return all(key in unsettled and unsettled[key][1].salt == job.salt for key in keys)
         rest = [key for key in keys if key not in unsettled]
-        return not rest or len(self.repository.known_commits(rest, job.scope)) == len(set(rest))
+        signed = self.repository.signed_results(rest, job.scope) if rest else {}
+        return all(any(each.own for each in signed.get(key, ())) for key in rest)
 
     def _dataset(self, tip: CommitView, path: str) -> GitDataset:
         """The subdataset at a path; the dataset itself for the empty path."""

@@ -187,6 +187,12 @@ def announced(branch: str) -> str:
     return f"announced:{branch}"
 
 
+@_family("set", "planner_keys", _DAY)
+def planner_keys() -> str:
+    """Fingerprints of the keys with which the planners of this server sign results."""
+    return "planner-keys"
+
+
 @_family("hash", "publication_counts", _SHOWN)
 def publications(branch: str) -> str:
     """Pipelines of a branch (:func:`branch_id`) to their results commits since the last push."""

@@ -34,7 +34,7 @@ def show(context: Context, repositories: tuple[str, ...], server: bool) -> None:
     """Count the known results of this dataset, or of these repositories."""
     rows = []
     for repository in _opened(context, repositories, server=server):
-        repository.index.learn()
+        repository.index.update()
         rows.append(_row(repository))
     _tell(context, rows)
 

@@ -66,6 +66,7 @@ class OpenDataset:
                 failures=lambda keys: self.queue.failures("", keys),
                 only=only,
                 forced=forced,
+                reuse_branches=self._reuse_branches,
                 planner=self.planner,
             )
 
@@ -80,7 +81,12 @@ class OpenDataset:
             planner=self.planner,
             only=only,
             recompute_requests=requests,
+            reuse_branches=self._reuse_branches,
         )
+
+    @property
+    def _reuse_branches(self) -> bool:
+        return self.context.settings.trust.reuse == "branch"
 
 
 def open_dataset(context: Context) -> OpenDataset:

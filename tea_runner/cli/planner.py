@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.core.errors import Refused
+from tea_runner.wiring import Site
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import worker_name
 
@@ -18,8 +20,28 @@ def command(context: Context, burst: bool) -> None:
     It plans pushed branches and publishes results commits.
     """
     site = context.site
+    if not site.settings.trust.unsigned:
+        _register_key(site)
     planner = BranchPlanner(site)
     try:
         site.consumer("plan", planner, name=worker_name("planner")).run(burst=burst)
     finally:
         planner.close()
+
+
+def _register_key(site: Site) -> None:
+    """Make the key that signs results, and compare it with those of the other planners.
+
+    :raises Refused: when another planner's signatures do not count here.
+    """
+    keys = site.results_keys
+    own = keys.own.fingerprint
+    strangers = site.planner_keys.register(own) - keys.trusted.keys()
+    if strangers:
+        site.planner_keys.forget(own)
+        raise Refused(
+            f"another planner of this server signs results with {min(strangers)}, which is not the key "
+            f"of this host and not in trusted_signers: each would compute the other's results again",
+            hint="copy the file trust.key (<state>/results_key) from its host; if that planner is no "
+            f"more, run: tea-runner trust forget {min(strangers)}",
+        )

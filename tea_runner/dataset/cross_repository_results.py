@@ -15,6 +15,8 @@ from tea_runner.core.errors import OutsideError, TeaError
 from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.core.results.run_conditions import TRUSTED
+from tea_runner.core.results.signed_result import SignedResult
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
@@ -137,7 +139,7 @@ class SharedResults:
             self._opened[name] = self._open(name)
         other = self._opened[name]
         if name not in self._refreshed:
-            other.index.learn()
+            other.index.update()
             other.refresh()
             self._refreshed.add(name)
         return other
@@ -148,17 +150,16 @@ class SharedResults:
         found: dict[str, SharedResult] = {}
         unsettled = other.unsettled_results()
         other.index.update()
-        known = other.index.known(keys)
         for key in keys:
             if key in unsettled:
                 ref, unlogged = unsettled[key]
                 # Its job has stored the content, which no location log states yet.
                 found[key] = SharedResult(other, f"{other.name}@{ref}", unlogged)
                 continue
-            location = other.index.location(key) if key in known else None
-            result = other.index.result(key) if location else None
-            if location is None or result is None:
+            stored = other.index.find(key, accepts=_is_trusted)
+            if stored is None:
                 continue
+            result, location = stored[0].result, stored[1]
             if not all(storages & _logged_locations(other, o) for o in _annexed(result)):
                 continue
             root = other.objects.commit(location.commit).tree
@@ -190,6 +191,10 @@ def _logged_locations(other: SharedRepository, output: ResultFile) -> set[str]:
             continue
         newest[uuid] = max(newest.get(uuid, (0.0, False)), status)
     return {uuid for uuid, (_, is_present) in newest.items() if is_present}
+
+
+def _is_trusted(signed: SignedResult) -> bool:
+    return signed.ran == TRUSTED
 
 
 def _annexed(result: Result) -> list[ResultFile]:

@@ -16,6 +16,7 @@ from tea_runner.dataset.content_storage import SpecialRemotes
 from tea_runner.dataset.cross_repository_results import SharedResults
 from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.pull_approvals import PullApprovals
@@ -55,6 +56,7 @@ class ForgeDataset(GitDataset):
         subdatasets: ForgeLinks | None = None,
         shared_results: SharedResults | None = None,
         storage_conflict: Callable[[str], str] = lambda _: "",
+        proofs: ManifestProofs | None = None,
     ) -> None:
         """Make a dataset.
 
@@ -66,6 +68,7 @@ class ForgeDataset(GitDataset):
         :param sign: signs results commits; without it they are unsigned.
         :param list_refs: returns the forge's refs that a fetch would bring, with their ids, in one
             request; None where the forge's API has no such request.
+        :param proofs: decides which manifests count; without it signatures are not required.
         """
         program = AnnexProgram(
             mirror.git_dir,
@@ -94,13 +97,14 @@ class ForgeDataset(GitDataset):
             name,
             mirror,
             Annex(program, objects, remotes, own_keys.among),
-            open_index=lambda trusted: _open_index(mirror, trusted),
+            open_index=lambda trusted: _open_index(mirror, trusted, proofs),
             job_results=job_results,
             own_keys=own_keys,
             trusted=trusted,
             sign=sign,
             subdatasets=subdatasets,
             shared_results=shared_results,
+            proofs=proofs,
         )
 
     def subdatasets_of(self, scope: str) -> Subdatasets | None:
@@ -201,9 +205,13 @@ class ForgeDataset(GitDataset):
             self.mirror.update(lines)
 
 
-def _open_index(mirror: Mirror, trusted: Sequence[str]) -> ResultIndex:
+def _open_index(
+    mirror: Mirror, trusted: Sequence[str], proofs: ManifestProofs | None
+) -> ResultIndex:
     mirror.ensure()
-    return ResultIndex(mirror, ForgeDataset.branches, trusted=trusted, update_refs=mirror.update)
+    return ResultIndex(
+        mirror, ForgeDataset.branches, trusted=trusted, update_refs=mirror.update, proofs=proofs
+    )
 
 
 def _step_name(updates: Sequence[RefUpdate]) -> str:

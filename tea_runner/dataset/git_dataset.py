@@ -12,11 +12,13 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.cross_repository_results import SharedResults, copy_result
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.own_keys import OwnKeys
@@ -65,6 +67,7 @@ class GitDataset(ABC):
         sign: Callable[[bytes], bytes] | None = None,
         subdatasets: Subdatasets | None = None,
         shared_results: SharedResults | None = None,
+        proofs: ManifestProofs | None = None,
     ) -> None:
         """Make a dataset.
 
@@ -73,7 +76,9 @@ class GitDataset(ABC):
         :param trusted: see :data:`TrustedBranches`.
         :param sign: signs results commits; without it they are unsigned.
         :param shared_results: results of other repositories that may be used, too.
+        :param proofs: decides which manifests count; without it signatures are not required.
         """
+        self._proofs = proofs or ManifestProofs(None)
         self.name = name
         self.repository = repository
         self.annex = annex
@@ -155,15 +160,32 @@ class GitDataset(ABC):
         self.own_keys.scopes.add(scope)
         return self.job_results.by_key(scope)
 
-    def known_commits(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
-        """Those of the keys that are in a manifest which the scope may use, with its commit."""
-        self.index.update(scope)
-        return self.index.known(keys, scope)
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether only rows that a trusted signature covers are known results."""
+        return self._proofs.required
 
-    def known_result(self, key: str, scope: str = "") -> Result | None:
+    def sign_results(self, statement: bytes) -> bytes:
+        """The signature of a statement about a manifest; empty where signatures are not required."""
+        return self._proofs.keys.sign(statement) if self._proofs.keys is not None else b""
+
+    def signer_of(self, statement: bytes, signature: bytes) -> str:
+        """Name of the trusted signer of a statement; empty when the signature does not hold."""
+        return self._proofs.signer_of(statement, signature)
+
+    def signed_results(self, keys: Sequence[str], scope: str = "") -> dict[str, list[SignedResult]]:
+        """Results of the keys in manifests, the preferred one first."""
+        self.index.update()
+        return self.index.signed_results(keys, scope)
+
+    def known_result(
+        self, key: str, scope: str = "", accepts: Accepts = accept_all
+    ) -> Result | None:
         """The known result of a key, here or in another repository; None when it is incomplete."""
-        location, result = self.index.location(key, scope), self.index.result(key, scope)
-        if location is not None and result is not None:
+        found = self.index.find(key, scope, accepts)
+        if found is not None:
+            signed, location = found
+            result = signed.result
             paths = [output.path for output in result.outputs if output.kind != "link"]
             root = self.objects.commit(location.commit).tree
             return replace(

@@ -24,6 +24,7 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.host import process
@@ -130,7 +131,13 @@ class CloneDataset(GitDataset):
     branches = "refs/heads/"
     is_clone = True
 
-    def __init__(self, name: str, repository: CloneRepository, subdatasets: Subdatasets) -> None:
+    def __init__(
+        self,
+        name: str,
+        repository: CloneRepository,
+        subdatasets: Subdatasets,
+        proofs: ManifestProofs | None = None,
+    ) -> None:
         git_dir = repository.git_dir
         program = AnnexProgram(git_dir, git_dir.parent, repository.environment)
         # In a user's clone nothing is moved away, not even a damaged file.
@@ -141,10 +148,13 @@ class CloneDataset(GitDataset):
             name,
             repository,
             Annex(program, objects, CloneStorage(program, objects)),
-            open_index=lambda trusted: ResultIndex(repository, self.branches, trusted=trusted),
+            open_index=lambda trusted: ResultIndex(
+                repository, self.branches, trusted=trusted, proofs=proofs
+            ),
             job_results=job_results,
             own_keys=OwnKeys(repository, f"{self.branches}git-annex", job_results, lambda: ()),
             subdatasets=subdatasets,
+            proofs=proofs,
         )
 
     def refresh(self) -> None:
@@ -159,14 +169,18 @@ class CloneDataset(GitDataset):
         return self.annex
 
 
-def open_clone(start: Path, variables: Mapping[str, str]) -> CloneDataset:
+def open_clone(
+    start: Path, variables: Mapping[str, str], proofs: ManifestProofs | None = None
+) -> CloneDataset:
     """The dataset that contains *start*.
 
+    :param proofs: decides which manifests count; without it signatures are not required.
     :raises NotFound: when there is none.
     """
     worktree, git_dir = find_clone(start, variables)
     repository = CloneRepository(worktree, git_dir, clone_environment(variables, worktree))
-    return CloneDataset(worktree.name, repository, CloneSubdatasets(worktree, variables))
+    subdatasets = CloneSubdatasets(worktree, variables)
+    return CloneDataset(worktree.name, repository, subdatasets, proofs)
 
 
 class CloneSubdatasets:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.tree import lookup
+from tea_runner.core.results import manifest_statement
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import (
     DIRECTORY,
@@ -15,12 +16,13 @@ from tea_runner.core.results.manifest_text import (
     ManifestError,
     parse_head,
     parse_piece,
+    piece_names,
     piece_number,
 )
 from tea_runner.dataset.git_repository import GitRepository
 
 #: Glob patterns, below any folder, of the files of a manifest.
-_PATTERNS = (NAME, f"{DIRECTORY}/**/*.tsv")
+_PATTERNS = (NAME, f"{DIRECTORY}/**/*.tsv", f"{manifest_statement.DIRECTORY}/*.sig")
 
 
 class ManifestFile(NamedTuple):
@@ -48,7 +50,15 @@ class ManifestFile(NamedTuple):
         return self.name == NAME
 
     @property
+    def is_signature(self) -> bool:
+        """Whether it is a signature of the manifest."""
+        return self.name.endswith(".sig")
+
+    @property
     def _split(self) -> tuple[str, str]:
+        if self.path.endswith(".sig"):
+            directory, _, name = f"/{self.path}".rpartition("/")
+            return directory[1:].removesuffix(manifest_statement.DIRECTORY).rstrip("/"), name
         home, slash, name = f"/{self.path}".rpartition(f"/{DIRECTORY}/")
         if slash and not self.path.endswith(f"/{NAME}"):
             return home[1:], name
@@ -109,6 +119,32 @@ class ManifestReader:
         self._repository = repository
         #: By object id of the blob.
         self._heads: dict[str, Head] = {}
+
+    def signed_later(self, file: ManifestFile) -> list[ManifestFile]:
+        """The files of a manifest that a commit has signed without changing it.
+
+        :param file: the signature.
+        :raises ManifestError: when the manifest cannot be parsed.
+        :raises OutsideError: when the repository is incomplete.
+        """
+        objects = self._repository.objects
+        root = objects.commit(file.commit).tree
+        prefix = file.home + "/" if file.home else ""
+        head = lookup(objects.tree, root, prefix + NAME)
+        if head is None:
+            return []
+        objects.fetch_blobs([head.oid])
+        parsed = parse_head(objects.blob(head.oid) or b"")
+        paths = [NAME]
+        if parsed.pieces > 1:
+            paths += [f"{DIRECTORY}/{name}" for name in piece_names(parsed.pieces)]
+        entries = {prefix + path: lookup(objects.tree, root, prefix + path) for path in paths}
+        objects.fetch_blobs(entry.oid for entry in entries.values() if entry)
+        return [
+            ManifestFile(file.commit, file.seconds, entry.oid, path)
+            for path, entry in entries.items()
+            if entry is not None
+        ]
 
     def read(self, file: ManifestFile) -> tuple[Head, Sequence[Row]]:
         """The head of the manifest, and the rows of one of its files.

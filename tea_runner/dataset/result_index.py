@@ -1,34 +1,48 @@
-"""Index of the results that the manifests of all branches and their history know, by key.
+"""Index of the results that the signed manifests of all branches and their history know, by key.
 
-The index is a file in the repository.  It can be deleted at any time and is rebuilt from git with the same
-answers: which of several commits with a key counts does not depend on the order of reading.
+Only manifests that a trusted signature covers are read, unless signatures are not required.  The index
+is a file in the repository.  It can be deleted at any time and is rebuilt from git with the same answers:
+which of several commits with a key counts does not depend on the order of reading.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
-from tea_runner.core.results.manifest import RECOMPUTED
+from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import ManifestError
-from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.core.results.result import ResultFile
+from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.manifest_history import ManifestFile, ManifestReader, manifest_files
-from tea_runner.dataset.result_index_tables import RankedResult, ResultLocation, ResultTable
+from tea_runner.dataset.manifest_proofs import ManifestProofs, Proof
+from tea_runner.dataset.result_index_tables import (
+    RankedResult,
+    ResultLocation,
+    ResultTable,
+    StoredResult,
+)
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
 KEPT = "refs/kept/"
+#: Scope of rows of untrusted branches that were merged into a trusted one.
+MERGED = "merged"
+_MODES = {"git": PLAIN, "exec": EXECUTABLE, "link": LINK}
 
 
 class ResultIndex:
     """Known results of one repository, by scope and key.
 
-    The trusted scope learns results from the branches that the operator trusts only; each other scope
-    from its own branch.
+    Rows that were computed for trusted branches belong to the trusted scope, wherever they are found; all
+    others to the scope of the branch that has them.  Without signatures, a row belongs to the scope of
+    the branch that has it.
     """
 
     def __init__(
@@ -38,6 +52,7 @@ class ResultIndex:
         *,
         trusted: Sequence[str] = ("*",),
         update_refs: Callable[[Sequence[str]], None] | None = None,
+        proofs: ManifestProofs | None = None,
     ) -> None:
         """Open or make the index of a repository.
 
@@ -45,13 +60,17 @@ class ResultIndex:
         :param trusted: patterns of trusted branches.
         :param update_refs: runs git-update-ref(1) with these lines, to keep former tips of branches
             below :data:`KEPT`; without it, as in a user's clone, they are forgotten.
+        :param proofs: decides which manifests count; without it signatures are not required.
         """
+        self._proofs = proofs or ManifestProofs(None)
         self._repository = repository
         self._branches = branches
         self._trusted = tuple(trusted)
         self._update_refs = update_refs
         names = (ref[len(branches) :] for ref in repository.refs(branches))
-        self._table = ResultTable(repository.git_dir / "tea-index.db", trusted, names)
+        self._table = ResultTable(
+            repository.git_dir / "tea-index.db", trusted, names, self._proofs.settings
+        )
         self.path = self._table.path
         if self._table.lost_trust and update_refs is not None:
             # It is not known from which branch a former tip is.
@@ -60,22 +79,17 @@ class ResultIndex:
 
     # -- learning ----------------------------------------------------------------------------
 
-    def update(self, scope: str = "") -> int:
-        """Read the manifests of new commits, for a scope and the trusted one; returns their number."""
+    def update(self) -> int:
+        """Read the manifests of new commits of all branches; returns their number."""
         tips = self._tips()
         return sum(
-            self._update_scope(one, tips.get(one, set())) for one in dict.fromkeys(("", scope))
+            self._update_scope(scope, tips.get(scope, set())) for scope in sorted({"", *tips})
         )
-
-    def learn(self) -> int:
-        """As :meth:`update`, for the scopes of all branches."""
-        tips = self._tips()
-        return sum(self._update_scope(scope, tips.get(scope, set())) for scope in self.scopes)
 
     def rebuild(self) -> int:
         """Delete the index and read all manifests again; returns their number."""
         self._table.recreate()
-        return self.learn()
+        return self.update()
 
     @property
     def scopes(self) -> list[str]:
@@ -109,7 +123,7 @@ class ResultIndex:
             if not self._table.is_current():
                 # Another process knows of other trusted branches; this one will at its next look.
                 return 0
-            count = sum(self._learn(scope, file, reader) for file in files)
+            count = sum(self._learn(scope, file, reader) for file in _unchanged(files, reader))
             self._table.set_tips(scope, tips | kept)
         return count
 
@@ -135,28 +149,85 @@ class ResultIndex:
     def _learn(self, scope: str, file: ManifestFile, reader: ManifestReader) -> int:
         """Add the results in a file of a manifest; returns 1 for the manifest's first file, else 0."""
         try:
+            root = self._repository.objects.commit(file.commit).tree
+            proof = self._proofs.find(self._repository, root, file.home)
+            if proof is None and self._proofs.required:
+                return 0
             head, rows = reader.read(file)
         except (ManifestError, OutsideError):
             return 0
-        home, recomputed = file.home, set(head.parts.get(RECOMPUTED, "").split(" "))
-        ranks = self._table.ranks(scope, [row.key for row in rows])
-        results = []
+        first, again = self._ranks(file, head.recomputed, proof)
+        signer = proof[1] if proof is not None else ""
+        by_scope: dict[str, list[Row]] = {}
         for row in rows:
-            rank = file.seconds if row.key in recomputed else -file.seconds
-            if row.key not in ranks or rank >= ranks[row.key]:
-                location = ResultLocation(file.commit, home, row.place, row.outputs)
-                if self._is_complete(location):
-                    results.append(RankedResult(row.key, rank, location))
-        self._table.insert(scope, results)
+            by_scope.setdefault(self._scope_of(row, scope), []).append(row)
+        for each, group in by_scope.items():
+            known = self._table.ranks(each, [row.key for row in group])
+            results = []
+            for row in group:
+                rank = again.get(row.key, first)
+                if row.key not in known or rank >= known[row.key]:
+                    result = self._stored(file, row, rank, signer)
+                    if result is not None:
+                        results.append(result)
+            self._table.insert(each, results)
         return int(file.is_head)
 
-    def _is_complete(self, location: ResultLocation) -> bool:
-        """Whether the commit has all files that its manifest names."""
+    def _scope_of(self, row: Row, scope: str) -> str:
+        """The scope of a row that was found on a branch of *scope*."""
+        if not self._proofs.required:
+            return scope
+        return "" if row.ran == "trusted" else scope or MERGED
+
+    def _ranks(
+        self, file: ManifestFile, recomputed: Sequence[str], proof: Proof | None
+    ) -> tuple[int, dict[str, int]]:
+        """The rank of a manifest's rows, and those of recomputed keys.
+
+        The time is that of the commit whose inputs the rows describe, which is part of what is signed:
+        a copy of an old manifest in a new commit replaces nothing.
+        """
+        seconds: int | None = None
+        if proof is not None:
+            recomputed = proof[0].recomputed
+            try:
+                seconds = self._repository.objects.commit(proof[0].inputs_at).committed
+            except OutsideError:
+                recomputed = ()
+        if seconds is None:
+            seconds = file.seconds
+        return -seconds, dict.fromkeys(recomputed, seconds)
+
+    def _stored(self, file: ManifestFile, row: Row, rank: int, signer: str) -> RankedResult | None:
+        """The result of a row, as it is stored; None where it does not count or is incomplete."""
+        if self._proofs.required and not row.ran:
+            return None
+        location = ResultLocation(file.commit, file.home, row.place, row.outputs)
+        if not self._is_complete(location, row.contents):
+            return None
+        return RankedResult(
+            row.key, rank, location, row.contents, row.sizes, row.state, row.ran, signer
+        )
+
+    def _is_complete(self, location: ResultLocation, contents: Sequence[str]) -> bool:
+        """Whether the commit has the files that a row of its manifest names, with that content."""
         try:
             root = self._repository.objects.commit(location.commit).tree
-            return all(self._file_entry(root, path) is not None for path in location.paths)
+            if not contents:
+                return all(self._file_entry(root, path) is not None for path in location.paths)
+            return all(
+                self._has_content(root, path, content)
+                for path, content in zip(location.paths, contents, strict=True)
+            )
         except OutsideError:
             return False
+
+    def _has_content(self, root: str, path: str, content: str) -> bool:
+        """Whether a file in git is as a row states; annexed content is looked for when it is used."""
+        kind, colon, oid = content.partition(":")
+        if not colon or kind not in _MODES:
+            return True
+        return self._file_entry(root, path) == TreeEntry(_MODES[kind], oid)
 
     def _file_entry(self, root: str, path: str) -> TreeEntry | None:
         entry = lookup(self._repository.objects.tree, root, path)
@@ -164,23 +235,59 @@ class ResultIndex:
 
     # -- queries -----------------------------------------------------------------------------
 
+    def signed_results(self, keys: Sequence[str], scope: str = "") -> dict[str, list[SignedResult]]:
+        """Results of the keys: trusted ones first, then those of a scope, then those of others."""
+        found = {}
+        for key, stored in self._table.results(keys).items():
+            results = [self._signed(each, scope) for each in self._ordered(stored, scope)]
+            if results:
+                found[key] = results
+        return found
+
     def known(self, keys: Sequence[str], scope: str = "") -> dict[str, str]:
-        """Those of the keys that a scope may use, with the commit; trusted results come first."""
-        return self._table.commits(keys, scope)
+        """Those of the keys that a scope has itself or that are trusted, with the commit."""
+        signed = self.signed_results(keys, scope)
+        return {key: found[0].commit for key, found in signed.items() if found[0].own}
 
     def counts(self) -> dict[str, Counter[str]]:
         """See :meth:`ResultTable.counts`."""
         return self._table.counts()
 
-    def location(self, key: str, scope: str = "") -> ResultLocation | None:
-        """Where the result of a key is."""
-        return self._table.location(key, scope)
+    def find(
+        self, key: str, scope: str = "", accepts: Accepts = accept_all
+    ) -> tuple[SignedResult, ResultLocation] | None:
+        """The first result of a key that counts, and where it is."""
+        for each in self._ordered(self._table.results([key]).get(key, ()), scope):
+            signed = self._complete(self._signed(each, scope), each.result.location)
+            if signed is not None and accepts(signed):
+                return signed, each.result.location
+        return None
 
-    def result(self, key: str, scope: str = "") -> Result | None:
-        """The result of a key, read from its commit; None when it is incomplete."""
-        location = self.location(key, scope)
-        if location is None:
-            return None
+    def _ordered(self, stored: Iterable[StoredResult], scope: str) -> list[StoredResult]:
+        if not self._proofs.required:
+            return [each for each in stored if each.scope in ("", scope)]
+        order = {"": 0, scope: 1}
+        return sorted(stored, key=lambda each: (order.get(each.scope, 2), -each.result.rank))
+
+    def _signed(self, stored: StoredResult, scope: str) -> SignedResult:
+        result = stored.result
+        ran = parse_conditions(result.ran) if result.ran else None
+        return SignedResult(
+            result.key,
+            result.location.outputs,
+            result.contents,
+            result.sizes,
+            result.state,
+            ran or (RunConditions(scope="branch") if stored.scope else TRUSTED),
+            result.location.commit,
+            stored.scope in ("", scope),
+            result.signer,
+        )
+
+    def _complete(self, signed: SignedResult, location: ResultLocation) -> SignedResult | None:
+        """A result of an old manifest, with the contents of its outputs read from their commit."""
+        if len(signed.contents) == len(signed.outputs):
+            return signed
         outputs = []
         try:
             root = self._repository.objects.commit(location.commit).tree
@@ -191,7 +298,10 @@ class ResultIndex:
                 outputs.append(output)
         except OutsideError:
             return None
-        return Result(key=key, outputs=tuple(outputs))
+        return signed._replace(
+            contents=tuple(output.content for output in outputs),
+            sizes=tuple(output.size for output in outputs),
+        )
 
     def _output(self, root: str, full: str, path: str) -> ResultFile | None:
         entry = self._file_entry(root, full)
@@ -212,3 +322,14 @@ class ResultIndex:
 
 def _kept_prefix(scope: str) -> str:
     return f"{KEPT}{scope or 'trusted'}/"
+
+
+def _unchanged(files: Sequence[ManifestFile], reader: ManifestReader) -> Iterator[ManifestFile]:
+    """The files of manifests, with those of manifests that a commit has signed without changing them."""
+    changed = {(file.commit, file.home) for file in files if not file.is_signature}
+    for file in files:
+        if not file.is_signature:
+            yield file
+        elif (file.commit, file.home) not in changed:
+            with contextlib.suppress(ManifestError, OutsideError):
+                yield from reader.signed_later(file)

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tea_runner.core.git.branch_kinds import matches_any
+from tea_runner.core.results.run_conditions import RowState
 
 #: Part of the stored settings: a change makes all manifests be read again.
-_FORMAT = 3
+_FORMAT = 4
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (
-    scope TEXT, key TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
-    PRIMARY KEY (scope, key)
+    key TEXT, scope TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
+    contents TEXT, sizes TEXT, state TEXT, ran TEXT, signer TEXT,
+    PRIMARY KEY (key, scope)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS learnt (scope TEXT, tip TEXT, PRIMARY KEY (scope, tip)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rules (trusted TEXT);
@@ -26,9 +28,10 @@ _TABLES = ("known", "learnt", "rules")
 #: The first commit with a result counts, because nobody can have edited it; a recomputed result replaces
 #: all before it.  Equal ranks are ordered by content, so that the order of reading does not matter.
 _INSERT = """
-INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, key) DO UPDATE SET
+INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, scope) DO UPDATE SET
     rank = excluded.rank, commit_id = excluded.commit_id, home = excluded.home,
-    place = excluded.place, outputs = excluded.outputs
+    place = excluded.place, outputs = excluded.outputs, contents = excluded.contents,
+    sizes = excluded.sizes, state = excluded.state, ran = excluded.ran, signer = excluded.signer
 WHERE (excluded.rank, excluded.commit_id, excluded.home, excluded.place)
     > (known.rank, known.commit_id, known.home, known.place)
 """
@@ -62,23 +65,45 @@ class RankedResult(NamedTuple):
     key: str
     rank: int
     location: ResultLocation
+    contents: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    state: RowState = "done"
+    #: Text of the conditions of the run; empty in manifests of old formats.
+    ran: str = ""
+    #: Name of the manifest's signer.
+    signer: str = ""
+
+
+class StoredResult(NamedTuple):
+    """A result in the tables, and the scope that it was stored for."""
+
+    scope: str
+    result: RankedResult
 
 
 class ResultTable:
     """The tables of one repository, in a file that can be deleted and rebuilt at any time.
 
-    The tables are emptied when a branch is not trusted any more.  One more trusted branch leaves them as
-    they are, and so does the end of a branch.
+    The tables are emptied when a branch is not trusted any more, and when other signers count.  One more
+    trusted branch leaves them as they are, and so does the end of a branch.
 
     :param trusted: patterns of trusted branches.
     :param branches: names of all branches.
+    :param proofs: a text that differs when other signers count.
     """
 
-    def __init__(self, path: Path, trusted: Sequence[str], branches: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        trusted: Sequence[str],
+        branches: Iterable[str] = (),
+        proofs: str = "",
+    ) -> None:
         self.path = path
         self._trusted = tuple(trusted)
         self._branches = tuple(branches)
-        self._settings = json.dumps([_FORMAT, *trusted])
+        self._format = [_FORMAT, proofs]
+        self._settings = json.dumps([self._format, *trusted])
         #: Whether the tables were emptied because a branch is not trusted any more.
         self.lost_trust = False
         try:
@@ -120,7 +145,7 @@ class ResultTable:
             number, *patterns = json.loads(stored)
         except (sqlite3.OperationalError, ValueError):
             return None
-        return patterns if number == _FORMAT else None
+        return patterns if number == self._format else None
 
     def _any_lost(self, before: Sequence[str]) -> bool:
         """Whether a branch that exists was trusted and is not any more."""
@@ -159,8 +184,21 @@ class ResultTable:
         self._database.executemany(
             _INSERT,
             [
-                (scope, key, rank, at.commit, at.home, at.place, json.dumps(at.outputs))
-                for key, rank, at in results
+                (
+                    key,
+                    scope,
+                    rank,
+                    at.commit,
+                    at.home,
+                    at.place,
+                    json.dumps(at.outputs),
+                    json.dumps(contents),
+                    json.dumps(sizes),
+                    state,
+                    ran,
+                    signer,
+                )
+                for key, rank, at, contents, sizes, state, ran, signer in results
             ],
         )
 
@@ -175,26 +213,20 @@ class ResultTable:
             ranks.update(rows.fetchall())
         return ranks
 
-    def commits(self, keys: Sequence[str], scope: str) -> dict[str, str]:
-        """Those of the keys that a scope may use, with the commit; trusted results come first."""
-        commits: dict[str, str] = {}
+    def results(self, keys: Sequence[str]) -> dict[str, list[StoredResult]]:
+        """All results of the keys: trusted ones first, then by scope."""
+        found: dict[str, list[StoredResult]] = {}
         for chunk, marks in _chunks(keys):
             rows = self._database.execute(
-                f"SELECT key, commit_id FROM known WHERE key IN ({marks})"  # noqa: S608
-                " AND scope IN ('', ?) ORDER BY scope DESC",
-                (*chunk, scope),
+                f"SELECT * FROM known WHERE key IN ({marks}) ORDER BY key, scope",  # noqa: S608
+                chunk,
             )
-            commits.update(rows.fetchall())
-        return commits
-
-    def location(self, key: str, scope: str) -> ResultLocation | None:
-        """Where the result of a key is; a trusted one comes first."""
-        row = self._database.execute(
-            "SELECT commit_id, home, place, outputs FROM known"
-            " WHERE key = ? AND scope IN ('', ?) ORDER BY scope",
-            (key, scope),
-        ).fetchone()
-        return ResultLocation(row[0], row[1], row[2], tuple(json.loads(row[3]))) if row else None
+            for key, scope, rank, commit, home, place, outputs, contents, sizes, *more in rows:
+                location = ResultLocation(commit, home, place, tuple(json.loads(outputs)))
+                lists = tuple(json.loads(contents)), tuple(json.loads(sizes))
+                result = RankedResult(key, rank, location, *lists, *more)
+                found.setdefault(key, []).append(StoredResult(scope, result))
+        return found
 
     def counts(self) -> dict[str, Counter[str]]:
         """For each scope the numbers of ``results``, ``commits`` that hold them, and ``tips``."""

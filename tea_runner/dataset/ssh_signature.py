@@ -20,11 +20,15 @@ _NAMESPACE = "git"
 class Signer:
     """Signs with one key.
 
+    :param namespace: what the signatures are for (ssh-keygen(1), ``-n``).
     :raises SettingsError: when the file is not an Ed25519 key, or has a passphrase.
     """
 
-    def __init__(self, key: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, key: Path, variables: Mapping[str, str], namespace: str = _NAMESPACE
+    ) -> None:
         self._key = key
+        self._namespace = namespace
         self._env = {"PATH": variables.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent"}
         done = process.run(["ssh-keygen", "-l", "-f", str(key)], env=self._env, check=False)
         if done.returncode or not done.stdout.strip().endswith(b"(ED25519)"):
@@ -38,7 +42,7 @@ class Signer:
 
         :raises SettingsError: when the key cannot be used.
         """
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", _NAMESPACE, "-f", str(self._key)]
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", self._namespace, "-f", str(self._key)]
         try:
             # The environment has no SSH_AUTH_SOCK and no terminal: neither agent nor prompt can block.
             return bytes(process.run(argv, env=self._env, stdin=data, why="signing").stdout)

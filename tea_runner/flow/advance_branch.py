@@ -15,6 +15,7 @@ from tea_runner.core.git.results_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
 from tea_runner.flow.commit_view import open_commit
@@ -54,6 +55,8 @@ class BranchAdvancer:
     publication_limit: PublicationLimit = field(
         default_factory=lambda: PublicationLimit(counts=LocalPublicationCounts())
     )
+    #: Setting ``trust.reuse``: whether results of untrusted branches may count on others.
+    reuse_branches: bool = True
 
     def advance(self, branch: str) -> BranchProgress | None:
         """Bring a branch as near to "everything settled" as is possible now.
@@ -151,6 +154,8 @@ class _Advance:
             unreadable=self._unreadable,
             compared=self._compared,
             scope=self._scope,
+            reader=run_scope(self._branch, self._scope),
+            reuse_branches=self._advancer.reuse_branches,
             planner=self._advancer.planner,
         )
 

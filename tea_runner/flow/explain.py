@@ -15,6 +15,7 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.prove_results import inputs_commit
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_pipeline import seen_files
 
@@ -107,6 +108,7 @@ def explain(
     tip = planned.tip
     before = read_manifest(tip.tree, pipeline.home)
     row = before.row(label)
+    inputs_at = inputs_commit(tip.tree, pipeline.home) if row else ""
     outputs = _outputs(pipeline, row) if row else ()
     there = [path for path in outputs if tip.tree.entry(path) is not None]
     decision = _decision(planned, pipeline, label)
@@ -114,9 +116,9 @@ def explain(
     unknown = ""
     inputs = planned.works.get(pipeline.name)
     if row is not None and inputs is not None and decision.key and decision.key != row.key:
-        old = open_tip(before.inputs_at) if before.inputs_at else None
+        old = open_tip(inputs_at) if inputs_at else None
         if old is None:
-            at = before.inputs_at[:12] or "unknown"
+            at = inputs_at[:12] or "unknown"
             unknown = f"the results were made from commit {at}, which this clone does not have"
         else:
             changes = tuple(_changes(old, tip, inputs, label))
@@ -127,7 +129,7 @@ def explain(
         action=decision.action,
         reason=decision.reason,
         detail=decision.detail,
-        inputs_at=before.inputs_at if row else "",
+        inputs_at=inputs_at,
         key_before=row.key if row else "",
         changes=changes,
         unknown=unknown,

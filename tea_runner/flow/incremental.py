@@ -198,14 +198,14 @@ class IncrementalPlanner(PipelinePlanner):
         missing_outputs = examined.missing_outputs
         memory = self._memory[inputs.pipeline.name]
         plan = None
-        if not missing_outputs and not recompute:
+        if examined.all_current and not recompute:
             plan = memory.decide_edited(
                 before,
                 lambda keyed: lookup.decide(inputs, keyed, before, missing_outputs, recompute),
             )
         if plan is None:
             plan = super().decide(lookup, examined, recompute)
-        if plan.state == "settled" and not missing_outputs:
+        if plan.state == "settled" and examined.all_current:
             memory.keep_settled(before, plan)
         return plan
 

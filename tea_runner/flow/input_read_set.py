@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tea_runner.core.git.tree import SUBMODULE
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.core.results import manifest_text
+from tea_runner.core.results import manifest_statement, manifest_text
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import InputLocation
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -29,7 +29,11 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
         for other in tip.pipelines:
             if beside.startswith(other.home):
                 prefix = other.home + "/" if other.home else ""
-                yield from (prefix + manifest_text.NAME, prefix + manifest_text.DIRECTORY)
+                yield from (
+                    prefix + manifest_text.NAME,
+                    prefix + manifest_text.DIRECTORY,
+                    prefix + manifest_statement.DIRECTORY,
+                )
     for location, leaf in zip(inputs.locations, pfs_leaves(pipeline.input), strict=True):
         yield _path_in_dataset(tip, location)
         # A path that appears takes precedence over a subdataset of that name.

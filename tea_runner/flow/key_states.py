@@ -10,7 +10,9 @@ from tea_runner.core.git.results_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.signed_result import Accepts
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.prove_results import Acceptance
 from tea_runner.ports import Dataset
 
 #: Of these keys, those that failed for good or lack content, with the sentence for people.
@@ -39,6 +41,8 @@ class KeyLookup:
     dataset: Dataset
     #: Of the branch; only results that it may use are known.
     scope: str
+    #: Decides which signed results count for a pipeline.
+    acceptance: Callable[[PipelineInputs], Acceptance]
     #: Key to the job's ref and the result, of results that no results commit has yet.
     unsettled: Mapping[str, tuple[str, Result]]
     failures: Sentences
@@ -81,15 +85,17 @@ class KeyLookup:
         before: Manifest,
         missing_outputs: Collection[str],
         recompute: Recompute,
+        unproven: Collection[str] = (),
     ) -> PipelinePlan:
         """Decide datums of one pipeline.
 
         :param keyed: the datums to decide: all of *inputs*, or those that changed.
         :param before: the manifest at the commit.
         :param missing_outputs: labels in the manifest with outputs that are not in the tree.
+        :param unproven: labels in the manifest whose rows are no known results.
         """
-        open_keys = _open_keys(keyed, before, missing_outputs)
-        known = self._known_results(open_keys)
+        open_keys = _open_keys(keyed, before, {*missing_outputs, *unproven})
+        known = self._known_results(open_keys, self.acceptance(inputs))
         unknown = [key for key in open_keys if key not in known]
         return decide(
             inputs.pipeline,
@@ -98,22 +104,24 @@ class KeyLookup:
             before,
             known=known,
             missing_outputs=missing_outputs,
+            unproven=unproven,
             failures=self.failures(unknown) if unknown else {},
             missing=self.missing(unknown) if unknown else {},
             forced=recompute.due,
             recomputed=recompute.done,
         )
 
-    def _known_results(self, keys: Sequence[str]) -> dict[str, KnownResult]:
+    def _known_results(self, keys: Sequence[str], accepts: Accepts) -> dict[str, KnownResult]:
         """Those of the keys that have a result, with its location."""
         known = {
             key: KnownResult("job", self.unsettled[key][0]) for key in keys if key in self.unsettled
         }
         rest = [key for key in keys if key not in known]
-        commits = self.dataset.known_commits(rest, self.scope) if rest else {}
-        for key, commit in commits.items():
-            if key not in self.unreadable:
-                known[key] = KnownResult("manifest", commit)
+        signed = self.dataset.signed_results(rest, self.scope) if rest else {}
+        for key, results in signed.items():
+            accepted = next(filter(accepts, results), None)
+            if accepted is not None and key not in self.unreadable:
+                known[key] = KnownResult("manifest", accepted.commit)
         rest = [key for key in rest if key not in known]
         elsewhere = self.dataset.known_in_other_repositories(rest) if rest else {}
         for key, location in elsewhere.items():

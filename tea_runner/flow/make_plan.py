@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import TeaError, UserError
 from tea_runner.core.git.tree import TREE, lookup
@@ -11,9 +12,13 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.run_conditions import RunScope
+from tea_runner.core.results.signed_result import Accepts, accept_all
+from tea_runner.flow.acceptance import acceptance_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.prove_results import unproven_datums
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import Dataset
 
@@ -28,6 +33,8 @@ class PlannedCommit:
     works: dict[str, PipelineInputs] = field(default_factory=dict)
     #: Key to the job's ref and the result, of results that no results commit has yet.
     unsettled: Mapping[str, tuple[str, Result]] = field(default_factory=dict)
+    #: Decides which signed results count for a pipeline.
+    acceptance: Callable[[PipelineInputs], Accepts] = lambda _: accept_all
     #: Keys to compute although they are known, to the id of the recompute request.
     forced: dict[str, str] = field(default_factory=dict)
     #: Such keys that failed: the id of the request, the sentence.
@@ -43,6 +50,13 @@ class ExaminedPipeline:
     inputs: PipelineInputs
     #: Datums of the manifest with outputs that are not in the tree.
     missing_outputs: tuple[str, ...]
+    #: Datums of the manifest whose rows are no known results.
+    unproven: frozenset[str] = frozenset()
+
+    @property
+    def all_current(self) -> bool:
+        """Whether each row of the manifest is a known result whose outputs are in the tree."""
+        return not self.missing_outputs and not self.unproven
 
 
 class PipelinePlanner:
@@ -85,7 +99,12 @@ class PipelinePlanner:
         """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
         inputs = examined.inputs
         return lookup.decide(
-            inputs, inputs.keyed, examined.before, examined.missing_outputs, recompute
+            inputs,
+            inputs.keyed,
+            examined.before,
+            examined.missing_outputs,
+            recompute,
+            examined.unproven,
         )
 
 
@@ -100,6 +119,8 @@ def make_plan(
     unreadable: Collection[str] = (),
     compared: Collection[str] = (),
     scope: str = "",
+    reader: RunScope = "trusted",
+    reuse_branches: bool = True,
     planner: PipelinePlanner | None = None,
 ) -> PlannedCommit:
     """Plan a commit, pipeline by pipeline, in the order of what they read.
@@ -114,6 +135,8 @@ def make_plan(
     :param unreadable: keys that a manifest has, but whose files cannot be read any more.
     :param compared: keys whose recomputed result was compared and published.
     :param scope: of the branch; only results that it may use are known to the plan.
+    :param reader: kind of the branch.
+    :param reuse_branches: whether results of untrusted branches may count elsewhere.
     :param planner: does the steps; without it each is done from nothing.
     :raises OutsideError: when git or the queue does not answer.
     """
@@ -126,6 +149,9 @@ def make_plan(
     lookup = KeyLookup(
         dataset=dataset,
         scope=scope,
+        acceptance=functools.partial(
+            acceptance_of, tip=tip, reader=reader, reuse_branches=reuse_branches
+        ),
         unsettled={
             key: found
             for key, found in dataset.unsettled_results(scope).items()
@@ -137,7 +163,7 @@ def make_plan(
         unreadable=unreadable,
     )
     empty = Plan(commit=tip.tree.commit, pipelines=())
-    planned = PlannedCommit(empty, tip, unsettled=lookup.unsettled)
+    planned = PlannedCommit(empty, tip, unsettled=lookup.unsettled, acceptance=lookup.acceptance)
     plans: dict[str, PipelinePlan] = {}
     for pipeline in pipelines:
         if only and pipeline.name not in only:
@@ -190,11 +216,21 @@ def _plan_one(
         )
     inputs, before = examined.inputs, examined.before
     planned.works[pipeline.name] = inputs
+    unproven = unproven_datums(
+        lookup.dataset,
+        tip.tree,
+        pipeline.home,
+        before,
+        lookup.scope,
+        lookup.acceptance(inputs),
+    )
+    if unproven:
+        examined = replace(examined, unproven=unproven)
     recompute = lookup.recompute(inputs)
     planned.forced.update(recompute.due)
     planned.tried.update(recompute.failed)
     same_trigger = inputs.trigger and before.parts.get("trigger") == inputs.trigger
-    if same_trigger and not examined.missing_outputs and not recompute:
+    if same_trigger and examined.all_current and not recompute:
         # Only inputs with propagation_spec.never have changed: the results stay.
         rows = [Decision(r.datum, r.key, r.place, "current", "current") for r in before.rows]
         return PipelinePlan(

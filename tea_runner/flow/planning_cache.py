@@ -10,6 +10,7 @@ from tea_runner.core.datums.view import FileFact
 from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
+from tea_runner.core.results.manifest_statement import SignatureFile
 from tea_runner.core.spec.parse import ParsedSpecs
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow.pipeline_set import PipelineSet
@@ -49,6 +50,8 @@ class PlanningCache:
     manifests: GenerationalCache[tuple[str, str], Manifest] = field(
         default_factory=lambda: GenerationalCache(lambda manifest: manifest.count + 1)
     )
+    #: Signature of a manifest to the name of its trusted signer, or the empty text.
+    signers: GenerationalCache[SignatureFile, str] = field(default_factory=GenerationalCache)
     #: Blob id, number and count to the piece of a manifest, as long as a manifest uses it.
     pieces: WeakValueDictionary[tuple[str, int, int], ManifestPiece] = field(
         default_factory=WeakValueDictionary
@@ -69,5 +72,6 @@ class PlanningCache:
         """Evict what the last plan did not use, so that memory does not grow with the history."""
         self.manifests.evict(_ROWS)
         self.origins.evict(_COMMITS)
+        self.signers.evict(_COMMITS)
         for each in self.subdatasets.values():
             each.evict_unused()

@@ -115,7 +115,11 @@ def _known_result(
 ) -> Result | None:
     """A known result, converted to the attributes of the directory where this datum's outputs go."""
     unsettled = planned.unsettled.get(decision.key)
-    result = unsettled[1] if unsettled else dataset.known_result(decision.key, scope)
+    result = (
+        unsettled[1]
+        if unsettled
+        else dataset.known_result(decision.key, scope, planned.acceptance(inputs))
+    )
     if result is None:
         return None
     directory = "/".join(part for part in (inputs.pipeline.home, decision.place) if part)

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.datums.content_identity import pointer_key
+from tea_runner.core.datums.datum import Datum
 from tea_runner.core.errors import ContentMissing
 from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.results import manifest_text
 from tea_runner.core.results.compose import (
     Changes,
     Composition,
@@ -22,11 +24,13 @@ from tea_runner.core.results.compose import (
     PipelineChange,
     compose,
 )
+from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.ports import Dataset, Objects, TreeStore
 
@@ -50,9 +54,15 @@ def finish(
                 place=decision.place,
                 result=result,
                 inputs=work.input_paths(datum),
+                captures=captures(datum),
             )
         )
     return finished
+
+
+def captures(datum: Datum) -> tuple[str, ...]:
+    """The captures ``$1``, ``$2``, … of a datum's first entry that has some."""
+    return next((entry.captures[1:] for entry in datum if len(entry.captures) > 1), ())
 
 
 def settle(
@@ -81,7 +91,17 @@ def settle(
     """
     store = dataset.writer()
     composition, commit = draft(
-        dataset.objects, store, tip, work, finished, gone, who=who, command=command
+        dataset.objects,
+        store,
+        tip,
+        work,
+        finished,
+        gone,
+        who=who,
+        command=command,
+        signer=ManifestSigner(
+            repository="" if dataset.is_clone else dataset.name, sign=dataset.sign_results
+        ),
     )
     if composition.empty:
         return composition, tip.tree.commit
@@ -108,11 +128,13 @@ def draft(
     *,
     who: str,
     command: Callable[[Sequence[FinishedDatum]], str] | None,
+    signer: ManifestSigner,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
     A function of its arguments and of nothing else, so that anybody can make it again.
 
+    :param signer: signs the manifest.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -125,7 +147,6 @@ def draft(
         before=read_manifest(tip.tree, work.pipeline.home),
         removed=gone,
         parts=work.parts,
-        tip=tip.tree.commit,
         dataset_id=tip.tree.dataset_id,
         code=annexed_code,
         entry=tip.tree.reader(),
@@ -139,7 +160,17 @@ def draft(
     if any(item.recomputed for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
     seconds = _seconds(objects, tip, finished)
-    commit = _write(objects, store, tip, work, composition, who=who, seconds=seconds, more=trailers)
+    commit = _write(
+        objects,
+        store,
+        tip,
+        work,
+        composition,
+        who=who,
+        seconds=seconds,
+        more=trailers,
+        signer=signer,
+    )
     return composition, commit
 
 
@@ -174,6 +205,7 @@ def _write(
     who: str,
     seconds: int,
     more: tuple[tuple[str, str], ...] = (),
+    signer: ManifestSigner,
 ) -> str:
     def read(oid: str) -> Mapping[str, TreeEntry]:
         return store.trees.get(oid) or objects.tree(oid)
@@ -187,6 +219,24 @@ def _write(
         }
         return edit_tree(read, store.tree, root, leaves) or store.tree({})
 
+    def last(root: str, changes: Changes) -> str:
+        root = edited(root, changes)
+        home = work.pipeline.home
+        if join(home, manifest_text.NAME) not in composition.rest:
+            return root
+        files = signer.signature(
+            read,
+            root,
+            home,
+            inputs_at=tip.tree.commit,
+            recomputed=composition.recomputed,
+        )
+        signature: Changes = {
+            path: None if data is None else NewEntry(PLAIN, data=data)
+            for path, data in files.items()
+        }
+        return edited(root, signature)
+
     origin = tip.tree.origin
     trailers = (("Tea-Pipeline", work.pipeline.name), ("Tea-Input", origin), *more)
     steps = composition.steps
@@ -196,14 +246,14 @@ def _write(
         message = format_record(record)
         said = dict(record.trailers)
         message += "".join(f"{name}: {value}\n" for name, value in trailers if name not in said)
-        root = edited(tip.tree.root, {**step.changes, **composition.rest})
+        root = last(tip.tree.root, {**step.changes, **composition.rest})
         return store.commit(root, [tip.tree.commit], message, who=who, seconds=seconds, signed=True)
     root, parent = tip.tree.root, tip.tree.commit
     for step in steps:
         root = edited(root, step.changes)
         message = format_record(step.record)
         parent = store.commit(root, [parent], message, who=who, seconds=seconds)
-    root = edited(root, composition.rest)
+    root = last(root, composition.rest)
     title = (
         f"{work.pipeline.name}: {composition.changed} of {composition.manifest.count} "
         f"datums changed"

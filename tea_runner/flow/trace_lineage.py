@@ -15,6 +15,7 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.prove_results import inputs_commit
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_pipeline import seen_files
 from tea_runner.flow.shared_inputs import environment_of
@@ -152,7 +153,7 @@ class LineageTracer:
         self, tip: CommitView, pipeline: Pipeline, row: Row, made: Made | None
     ) -> tuple[CommitView, PipelineInputs] | None:
         """The commit at which the datum has this key: this one, its record, or the planned one."""
-        planned = read_manifest(tip.tree, pipeline.home).inputs_at
+        planned = inputs_commit(tip.tree, pipeline.home)
         commits = [tip.tree.commit, made.commit if made else "", planned]
         for commit in dict.fromkeys(filter(None, commits)):
             at = tip if commit == tip.tree.commit else self._open(tip, commit)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tea_runner.core.datums.content_identity import pointer_key
+from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk_tree
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
+from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, ResultFile
+from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.prove_results import read_statement
 from tea_runner.flow.publish_pipeline import command_of
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.settle import draft, finish
+from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.ports import Dataset, Subdatasets
 
 
@@ -92,12 +95,20 @@ def _compare(
     plan = PipelinePlan(pipeline=pipeline, state="ready", decisions=decisions)
 
     def result_of(decision: Decision) -> Result:
-        exit_code = exits.get(decision.key, 0)
-        return Result(decision.key, results[decision.label], exit_code)
+        row = rows[decision.label]
+        return Result(
+            decision.key,
+            results[decision.label],
+            exits.get(decision.key, 0),
+            recovered=row.state == "recovered",
+            # What is in no tree is stated by the manifest alone, whose signature is checked apart.
+            ran=parse_conditions(row.ran) or TRUSTED,
+        )
 
     finished = finish(inputs, plan, result_of)
     assert not isinstance(finished, Decision)
-    again = manifest.parts.get(RECOMPUTED, "").split(" ")
+    signed = read_statement(after.tree, pipeline.home)
+    again = signed.statement.recomputed if signed is not None else ()
     finished = [replace(item, recomputed=item.key in again) for item in finished]
     payload, _ = split_signature(raw)
     store = dataset.writer()
@@ -111,6 +122,11 @@ def _compare(
         plan.gone(read_manifest(tip.tree, pipeline.home)),
         who=who,
         command=command_of(inputs),
+        signer=ManifestSigner(
+            repository=signed.statement.repository if signed is not None else "",
+            # Who signed the manifest is checked apart: here its signature is one more file.
+            sign=lambda _: signed.signature if signed is not None else b"",
+        ),
     )
     if composition.empty:
         check.problems.append("its inputs make no results commit")
@@ -182,13 +198,16 @@ def _output(
     entry = lookup(dataset.objects.tree, after.tree.root, full)
     if entry is None or entry.mode not in (LINK, PLAIN, EXECUTABLE):
         return None
-    data = dataset.objects.blob(entry.oid) if entry.mode == LINK else None
-    key = pointer_key(LINK, data) if data is not None else None
+    stated = dict(zip(row.outputs, row.sizes, strict=False)).get(path, 0)
+    data = dataset.objects.blob(entry.oid)
+    key = pointer_key(LINK, data) if entry.mode == LINK and data is not None else None
     if key is not None:
-        return ResultFile(path, "annex", key, 0)
+        size = key_size(key)
+        return ResultFile(path, "annex", key, stated if size is None else size)
+    size = stated if data is None else len(data)
     if entry.mode == LINK:
-        return ResultFile(path, "link", entry.oid, 0)
-    return ResultFile(path, "git", entry.oid, 0, entry.mode == EXECUTABLE)
+        return ResultFile(path, "link", entry.oid, size)
+    return ResultFile(path, "git", entry.oid, size, entry.mode == EXECUTABLE)
 
 
 def _exit_codes(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 
 #: (ref, new id or "" to delete, expected id or None for "must not exist").
 RefUpdate = tuple[str, str, str | None]
@@ -243,15 +244,40 @@ class Dataset(Protocol):
         """
         ...
 
-    def known_commits(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
-        """Those of the keys that a manifest has, with the commit that holds the result.
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether only rows that a trusted signature covers are known results."""
+        ...
+
+    def sign_results(self, statement: bytes) -> bytes:
+        """The signature of a statement about a manifest; empty where nothing is signed.
+
+        :raises SettingsError: when the key cannot be used.
+        """
+        ...
+
+    def signer_of(self, statement: bytes, signature: bytes) -> str:
+        """Name of the trusted signer of a statement; empty when the signature does not hold.
+
+        :raises OutsideError: when the signature cannot be checked here.
+        """
+        ...
+
+    def signed_results(
+        self, keys: Sequence[str], scope: str = ""
+    ) -> Mapping[str, Sequence[SignedResult]]:
+        """Results of the keys in signed manifests of all branches, the preferred one first.
+
+        Trusted ones come first, then those of the scope, then those of other branches.
 
         :raises OutsideError: when git ends with an error.
         """
         ...
 
-    def known_result(self, key: str, scope: str = "") -> Result | None:
-        """The known result of a key; None when it is not complete any more.
+    def known_result(
+        self, key: str, scope: str = "", accepts: Accepts = accept_all
+    ) -> Result | None:
+        """The first known result of a key that counts; None when it is not complete any more.
 
         :raises OutsideError: when git, a storage or another repository does not answer.
         """

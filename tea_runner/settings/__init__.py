@@ -1,7 +1,7 @@
 """Settings from defaults, one file, environment variables and flags."""
 
 from tea_runner.settings.load import Settings, load_settings, read_secret
-from tea_runner.settings.options import SecretValue
+from tea_runner.settings.option import SecretValue
 from tea_runner.settings.tables import StorageOptions
 
 __all__ = ["SecretValue", "Settings", "StorageOptions", "load_settings", "read_secret"]

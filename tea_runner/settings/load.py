@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from tea_runner.core.errors import SettingsError
 from tea_runner.core.open_address import parse_open_address
-from tea_runner.settings.options import Options, SecretValue
+from tea_runner.settings.option import SecretValue
+from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"

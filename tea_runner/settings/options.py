@@ -10,49 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from tea_runner.settings.option import MEBI, SecretValue, option
+from tea_runner.settings.results_options import BotOptions, TrustOptions
 from tea_runner.settings.tables import SecretFile, StorageOptions
-
-MEBI = 1 << 20
-
-
-class SecretValue(str):
-    """A secret text: ``repr`` and ``str`` are masked; :meth:`reveal` returns the text."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'" if self.reveal() else "''"
-
-    def __str__(self) -> str:
-        return "***" if self.reveal() else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return "".join(self)
-
-
-def option(
-    default: Any,
-    help: str,  # noqa: A002 - the usual name
-    *,
-    unit: str = "",
-    least: float | None = None,
-    shown: str = "",
-) -> Any:
-    """A field of a group.
-
-    :param unit: ``bytes`` (accepts ``64 MiB``) or ``seconds``.
-    :param least: smallest allowed number.
-    :param shown: the default in documents, where it depends on the machine.
-    """
-    return field(
-        default=default, metadata={"help": help, "unit": unit, "least": least, "shown": shown}
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,23 +254,6 @@ class CommitStatusOptions:
     context: str = option("tea-runner", "Context (name) of commit statuses.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BotOptions:
-    """Author of results commits."""
-
-    name: str = option("tea-runner", "Author name of results commits.")
-    email: str = option("tea-runner@localhost", "Author email of results commits.")
-    signing_key: Path | None = option(
-        None,
-        "Ed25519 SSH key (without a passphrase) that signs results commits; used by planners only.",
-    )
-    allowed_signers: Path | None = option(
-        None,
-        "List of signers that tea-runner verify-commit accepts, as in ssh-keygen(1), ALLOWED "
-        "SIGNERS.",
-    )
-
-
 EnvironmentKind = Literal["host", "docker", "podman", "apptainer"]
 
 
@@ -356,6 +301,11 @@ class Options:
         "settle within them is stopped until the next push, or `tea-runner retry`.",
         least=2,
     )
+    trusted_signers: tuple[str, ...] = option(
+        (),
+        "Public keys (lines as in id_ed25519.pub) whose signed results count here, beside the key of this "
+        "installation; `tea-runner trust key` prints one.",
+    )
     environments: tuple[EnvironmentKind, ...] = option(
         ("host",),
         "Environments of the workers on this host: host, docker, podman, apptainer.",
@@ -385,3 +335,4 @@ class Options:
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)
     bot: BotOptions = field(default_factory=BotOptions)
+    trust: TrustOptions = field(default_factory=TrustOptions)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tea_runner.settings.options import SecretValue
+from tea_runner.settings.option import SecretValue
 from tea_runner.settings.tables import SecretFile, StorageOptions
 
 _BYTES: Mapping[str, float] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
-from tea_runner.settings.options import SecretValue
+from tea_runner.settings.option import SecretValue
 from tea_runner.settings.tables import SecretFile, StorageOptions
 
 _HEAD = """\

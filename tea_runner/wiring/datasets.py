@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tea_runner.dataset.forge_dataset import ForgeDataset
     from tea_runner.dataset.git_environment import GitEnvironment
     from tea_runner.dataset.local_clone import CloneDataset
+    from tea_runner.dataset.manifest_proofs import ManifestProofs
+    from tea_runner.dataset.results_keys import ResultsKeys
     from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
     from tea_runner.forge.cached_facts import CachedFacts
@@ -171,13 +173,37 @@ class DatasetSite(ProcessSettings):
             ),
             shared_results=shared if settings.trusted_repositories else None,
             storage_conflict=functools.partial(self.storage_conflict, name),
+            proofs=self.proofs(lambda named: named in ("", name)),
         )
 
     def clone(self, start: Path) -> CloneDataset:
         """The dataset that contains a folder."""
         from tea_runner.dataset.local_clone import open_clone
 
-        return open_clone(start, {**self.variables, "PATH": tool_path(self.variables)})
+        return open_clone(
+            start, {**self.variables, "PATH": tool_path(self.variables)}, self.proofs()
+        )
+
+    @cached_property
+    def results_keys(self) -> ResultsKeys:
+        """The key that signs results, and those whose signatures count.
+
+        :raises SettingsError: when a listed key is malformed.
+        """
+        from tea_runner.dataset.results_keys import ResultsKeys
+
+        settings = self.settings
+        key = settings.trust.key or settings.state / "results_key"
+        return ResultsKeys(key.expanduser(), self.variables, settings.trusted_signers)
+
+    def proofs(self, is_here: Callable[[str], bool] = lambda _: True) -> ManifestProofs:
+        """Decides which manifests of a dataset count.
+
+        :param is_here: whether a repository that a signature names is this dataset.
+        """
+        from tea_runner.dataset.manifest_proofs import ManifestProofs
+
+        return ManifestProofs(None if self.settings.trust.unsigned else self.results_keys, is_here)
 
     def storages_of(self, repository: str) -> Sequence[Storage]:
         """Special remotes that the operator opened to a repository."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.plan_requests import PlanRequestStore
+    from tea_runner.broker.planner_keys import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -128,6 +129,13 @@ class Site(DatasetSite, SandboxSite):
             grace=self.settings.worker.grace,
             **more,
         )
+
+    @cached_property
+    def planner_keys(self) -> PlannerKeys:
+        """Keys of all planners of this server."""
+        from tea_runner.broker.planner_keys import PlannerKeys
+
+        return PlannerKeys(self.redis)
 
     @cached_property
     def queues(self) -> Queues:

@@ -154,6 +154,7 @@ class Lab:
             path.write_text(
                 f'state = "{path.parent}"\n{self.settings}repositories = ["{self.watched}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
+                f'[trust]\nkey = "{self.root}/results_key"\n'
                 f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n{self.tables}'

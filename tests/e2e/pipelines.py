@@ -79,6 +79,6 @@ def tree(lab: Lab, *homes: str) -> dict[str, str]:
             if line:
                 words, path = line.split("\t", 1)
                 name = path.rsplit("/", 1)[-1]
-                if name not in ("spec.yml", "manifest.tsv"):
+                if name not in ("spec.yml", "manifest.tsv") and "/manifest.sig/" not in path:
                     found[path] = lab.git("cat-file", "blob", words.split()[2])
     return found

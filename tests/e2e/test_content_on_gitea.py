@@ -127,7 +127,7 @@ def test_a_second_repository_with_the_same_inputs_computes_nothing(
     on_gitea.announce(name)
     assert 0 == count()
     lab.git("pull", "-q", "--ff-only", "origin", "main", cwd=clone)
-    assert ["a.txt", "b.txt", "manifest.tsv", "spec.yml"] == sorted(
+    assert ["a.txt", "b.txt", "manifest.sig", "manifest.tsv", "spec.yml"] == sorted(
         path.name for path in (clone / "up").iterdir()
     )
     assert "a\n" == (clone / "up" / "a.txt").read_text()

@@ -92,13 +92,13 @@ def target(lab: Lab, counted: Counted) -> Iterator[Target]:
 
 
 def test_a_manifest_of_another_branch_is_no_result(target: Target) -> None:
-    """A forged manifest on a branch that is not trusted is that branch's own business."""
+    """A forged manifest counts nowhere, not even on the branch that has it."""
     target.lab.git("switch", "-q", "-c", "feature")
     target.forge_manifest()
     target.branch(name="forged")
     target.lab.settle(branch="forged")
     target.settle()
-    assert 1 == target.count()
+    assert 2 == target.count(), "once for each branch"
 
 
 def test_an_untrusted_branch_computes_for_itself_alone(target: Target) -> None:

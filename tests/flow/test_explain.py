@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tea_runner.core.results.manifest_statement import format_statement, join_signature
+from tea_runner.flow.prove_results import read_statement
 from tests.twins.files import Content
 from tests.twins.lab import MemoryLab, failing
 from tests.twins.plans import CHAIN, TWO, plan_of
@@ -133,11 +137,11 @@ def test_without_the_former_commit_the_changes_are_unknown(settled: MemoryLab) -
 def test_a_former_commit_that_cannot_be_planned_tells_nothing(settled: MemoryLab) -> None:
     """Its pipelines were at odds: no changes are named."""
     bad = settled.push({"copy2/spec.yml": spec("copy")})
-    text = settled.text("copy/manifest.tsv")
-    at = text.split("inputs-at ")[1].split("\n")[0]
-    settled.push(
-        {"copy2/spec.yml": None, "copy/manifest.tsv": text.replace(at, bad), "raw/a": "other"}
-    )
+    found = read_statement(settled.view().tree, "copy")
+    assert found is not None
+    text = format_statement(replace(found.statement, inputs_at=bad))
+    signed = join_signature(text, settled.dataset.sign_results(text)).decode()
+    settled.push({"copy2/spec.yml": None, f"copy/{found.statement.path}": signed, "raw/a": "other"})
     why = explain(settled, "copy", "in:a")
 
     assert (why.changes, why.unknown) == ((), "")

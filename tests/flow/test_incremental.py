@@ -219,7 +219,7 @@ def steps_of_a_whole_run(
         counted(incremental, "shared_inputs")
         counted(incremental, "list_datums")
         counted(pipeline_inputs, "list_files")
-        counted(lab.dataset, "known_commits")
+        counted(lab.dataset, "signed_results")
         lab.push(many(count, chain=chain))
         while True:
             done = lab.advance()

@@ -204,9 +204,9 @@ def test_other_repositories_results_are_reused(lab: MemoryLab) -> None:
     assert other.files("copy") == lab.files("copy")
 
 
-def test_a_result_of_another_scope_is_not_used() -> None:
-    """An untrusted branch reads trusted results; a trusted one reads no others."""
-    lab = MemoryLab(MemoryDataset(trusted=["main"]))
+def test_a_result_of_another_scope_is_not_used_where_the_operator_says_so() -> None:
+    """With trust.reuse = trusted each branch reads trusted results and its own only."""
+    lab = MemoryLab(MemoryDataset(trusted=["main"]), reuse_branches=False)
     lab.push(TWO)
     lab.settle()
     lab.push({"raw/c": "three"}, branch="feature", parent=lab.tip())
@@ -215,6 +215,19 @@ def test_a_result_of_another_scope_is_not_used() -> None:
 
     assert reasons(lab)["in:c"] == ("run", "new")
     assert reasons(lab)["in:a"] == ("current", "current")
-    lab.push({"raw/d": "4"}, branch="second", parent=lab.tip("feature"))
-    assert lab.settle("second")[1] == ["in:d"]
     assert lab.settle()[1] == ["in:c"]
+
+
+def test_a_result_of_another_branch_is_used() -> None:
+    """What a branch has computed is known by key everywhere."""
+    lab = MemoryLab(MemoryDataset(trusted=["main"]))
+    lab.push(TWO)
+    lab.settle()
+    lab.push({"raw/c": "three"}, branch="feature", parent=lab.tip())
+    assert lab.settle("feature")[1] == ["in:c"]
+    lab.push({"raw/c": "three"})
+
+    assert reasons(lab)["in:c"] == ("reuse", "known")
+    assert lab.settle()[1] == []
+    lab.push({"raw/c": "three", "raw/d": "4"}, branch="second", parent=lab.tip())
+    assert lab.settle("second")[1] == ["in:d"]

@@ -240,7 +240,7 @@ class HostileForge:
         return {
             os.fsdecode(path): self.git(name, "cat-file", "blob", words.split()[2].decode())
             for words, path in rows
-            if not path.endswith((b"spec.yml", b"manifest.tsv"))
+            if not path.endswith((b"spec.yml", b"manifest.tsv")) and b"/manifest.sig/" not in path
         }
 
     def tips(self, name: str) -> dict[str, str]:

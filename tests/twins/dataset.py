@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tea_runner.core.datums.content_identity import pointer_key
+from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
 from tea_runner.core.git.branch_kinds import belongs_to_annex
 from tea_runner.core.git.results_scope import results_prefix, scope_of
 from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results import manifest_text
-from tea_runner.core.results.manifest import RECOMPUTED, Row
+from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.manifest_statement import Statement, read_signature, signature_file
 from tea_runner.core.results.result import Result, ResultError, ResultFile, parse_results
+from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
 
 #: The file of a job's commit that holds its results.
 RESULTS = "results.json"
 _Known = tuple[int, str, str, Row]
+#: Scope of rows of untrusted branches that were merged into a trusted one.
+_MERGED = "merged"
 
 
 class MemoryDataset:
@@ -35,8 +41,13 @@ class MemoryDataset:
         is_clone: bool = False,
         others: Sequence[MemoryDataset] = (),
         sign: Callable[[bytes], bytes] | None = None,
+        requires_signatures: bool = True,
     ) -> None:
         self.name = name
+        self.requires_signatures = requires_signatures
+        #: Name of this installation, as signer, and the signers whose signatures count.
+        self.signer = "lab"
+        self.trusted_signers = {"lab"}
         self.is_clone = is_clone
         self.objects = MemoryObjects()
         self.subdatasets: Subdatasets | None = None
@@ -105,38 +116,72 @@ class MemoryDataset:
         except (OutsideError, ResultError):
             return ()
 
-    def known_commits(self, keys: Sequence[str], scope: str = "") -> Mapping[str, str]:
-        """Commits that hold results, by key."""
-        known = self._known(scope)
-        return {key: known[key][1] for key in keys if key in known}
+    def sign_results(self, statement: bytes) -> bytes:
+        """A signature that names the signer and the statement's hash."""
+        if not self.requires_signatures:
+            return b""
+        digest = hashlib.sha256(statement).hexdigest()
+        return f"-----BEGIN SSH SIGNATURE-----\n{self.signer} {digest}\n".encode()
 
-    def known_result(self, key: str, scope: str = "") -> Result | None:
+    def signer_of(self, statement: bytes, signature: bytes) -> str:
+        """The signer, if the signature is that of the statement."""
+        digest = hashlib.sha256(statement).hexdigest()
+        text = signature.decode().removeprefix("-----BEGIN SSH SIGNATURE-----\n").strip()
+        signer, _, signed = text.partition(" ")
+        return signer if signed == digest and signer in self.trusted_signers else ""
+
+    def signed_results(
+        self, keys: Sequence[str], scope: str = ""
+    ) -> Mapping[str, Sequence[SignedResult]]:
+        """Results in manifests: trusted ones, the scope's own, then those of other branches."""
+        known = self._known()
+        order = dict.fromkeys(("", scope))
+        if self.requires_signatures:
+            order.update(dict.fromkeys(sorted(known)))
+        found: dict[str, list[SignedResult]] = {}
+        for one in order:
+            for key in keys:
+                if key in known.get(one, {}):
+                    signed = self._signed(known[one][key], own=one in ("", scope), scope=one)
+                    if signed is not None:
+                        found.setdefault(key, []).append(signed)
+        return found
+
+    def known_result(
+        self, key: str, scope: str = "", accepts: Accepts = accept_all
+    ) -> Result | None:
         """The result that a manifest of this or of another repository lists."""
-        known = self._known(scope).get(key)
-        if known is not None:
-            return self._read(known)
+        signed = next(filter(accepts, self.signed_results([key], scope).get(key, ())), None)
+        if signed is not None:
+            return signed.result
         for other in self._others:
-            result = other.known_result(key)
+            result = other.known_result(key, accepts=_is_trusted)
             if result is not None:
                 return self._copied(other, result)
         return None
 
-    def _known(self, scope: str) -> dict[str, _Known]:
-        """The commit that counts for each key: the first, or the last that was recomputed."""
+    def _known(self) -> dict[str, dict[str, _Known]]:
+        """By scope the commit that counts for each key: the first, or the last that was recomputed."""
         for ref, oid in self._fetched.items():
             branch = ref.removeprefix("refs/heads/")
             if branch != ref and not belongs_to_annex(branch):
                 # Tips stay known after they were pushed away.
                 self._tips.setdefault(self.scope(branch), set()).add(oid)
-        found: dict[str, _Known] = {}
-        for one in dict.fromkeys((scope, "")):
-            here: dict[str, _Known] = {}
-            for commit in self._history(self._tips.get(one, set())):
+        found: dict[str, dict[str, _Known]] = {}
+        trusted = set(self._history(self._tips.get("", set())))
+        for one in sorted({"", *self._tips}):
+            history = set(self._history(self._tips.get(one, set())))
+            for commit in history if not one else history - trusted:
                 for key, known in self._rows_at(commit).items():
+                    here = found.setdefault(self._scope_of(known[3], one), {})
                     if key not in here or known[:3] > here[key][:3]:
                         here[key] = known
-            found.update(here)
         return found
+
+    def _scope_of(self, row: Row, scope: str) -> str:
+        if not self.requires_signatures:
+            return scope
+        return "" if row.ran == "trusted" else scope or _MERGED
 
     def _history(self, tips: set[str]) -> Iterator[str]:
         todo, seen = list(tips), set[str]()
@@ -161,6 +206,9 @@ class MemoryDataset:
 
     def _rows_of(self, commit: str, seconds: int, home: str, oid: str) -> dict[str, _Known]:
         root = self.objects.commit(commit).tree
+        statement = self._statement(root, home)
+        if statement is None and self.requires_signatures:
+            return {}
         try:
             head = manifest_text.parse_head(self.objects.raw(oid, "blob") or b"")
             rows = list(head.rows)
@@ -172,13 +220,32 @@ class MemoryDataset:
                     rows += manifest_text.parse_piece(data, number, head.pieces).rows
         except TeaError:
             return {}
-        again = head.parts.get(RECOMPUTED, "").split(" ")
+        again: Sequence[str] = head.recomputed
+        if statement is not None:
+            here = self.objects.has(statement.inputs_at)
+            again = statement.recomputed if here else ()
+            seconds = self.objects.commit(statement.inputs_at).committed if here else seconds
         known = {
             row.key: (seconds if row.key in again else -seconds, commit, home, row) for row in rows
         }
-        return {key: each for key, each in known.items() if self._read(each) is not None}
+        return {
+            key: each
+            for key, each in known.items()
+            if (each[3].ran or not self.requires_signatures)
+            and self._signed(each, own=True, scope="") is not None
+        }
 
-    def _read(self, known: _Known) -> Result | None:
+    def _statement(self, root: str, home: str) -> Statement | None:
+        file = signature_file(lambda path: lookup(self.objects.tree, root, path), home)
+        data = self.objects.raw(file.signature, "blob") if file is not None else None
+        found = read_signature(file, data or b"") if file is not None else None
+        if found is None or not self.requires_signatures:
+            return found and found.statement
+        here = self.is_clone or found.statement.repository in ("", self.name)
+        return found.statement if here and self.signer_of(found.text, found.signature) else None
+
+    def _signed(self, known: _Known, *, own: bool, scope: str) -> SignedResult | None:
+        """The result of a row; None where the tree does not hold what it states."""
         _, commit, home, row = known
         root, outputs = self.objects.commit(commit).tree, []
         for path, full in zip(row.outputs, row.paths, strict=True):
@@ -186,7 +253,14 @@ class MemoryDataset:
             if entry is None or entry.mode == TREE:
                 return None
             outputs.append(result_file(self.objects, path, entry))
-        return Result(row.key, tuple(outputs))
+        contents = tuple(output.content for output in outputs)
+        if row.contents and row.contents != contents:
+            return None
+        ran = parse_conditions(row.ran) or (RunConditions("branch") if scope else TRUSTED)
+        sizes = row.sizes or tuple(output.size for output in outputs)
+        return SignedResult(
+            row.key, row.outputs, contents, sizes, row.state, ran, commit, own, self.signer
+        )
 
     def _copied(self, other: MemoryDataset, result: Result) -> Result | None:
         for output in result.outputs:
@@ -207,7 +281,8 @@ class MemoryDataset:
         return {
             key: f"{other.name}@{commit}"
             for other in reversed(self._others)
-            for key, commit in other.known_commits(keys).items()
+            for key, signed in other.signed_results(keys).items()
+            for commit in [each.commit for each in signed if _is_trusted(each)][:1]
         }
 
     def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
@@ -256,12 +331,16 @@ class MemoryDataset:
         return True
 
 
+def _is_trusted(signed: SignedResult) -> bool:
+    return signed.ran == TRUSTED
+
+
 def result_file(objects: MemoryObjects, path: str, entry: TreeEntry) -> ResultFile:
     """The output that a tree entry stands for."""
     data = objects.raw(entry.oid, "blob") or b""
     key = pointer_key(entry.mode, data)
     if key is not None:
-        return ResultFile(path, "annex", key, 0)
+        return ResultFile(path, "annex", key, key_size(key) or 0)
     kind = "link" if entry.mode == LINK else "git"
     return ResultFile(path, kind, entry.oid, len(data), entry.mode == 0o100755)  # type: ignore[arg-type]
 

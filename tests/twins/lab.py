@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tea_runner.core.git.tree import TREE, TreeEntry, edit_tree, lookup, walk_tree
 from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
+from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.branch_progress import BranchProgress
@@ -87,8 +89,11 @@ def store_tree(
 class MemoryLab:
     """A dataset, its queue, and what a person, the planner and workers do with them."""
 
-    def __init__(self, dataset: MemoryDataset | None = None) -> None:
+    def __init__(
+        self, dataset: MemoryDataset | None = None, *, reuse_branches: bool = True
+    ) -> None:
         self.dataset = dataset or MemoryDataset()
+        self.reuse_branches = reuse_branches
         self.broker = MemoryBroker()
         self.queue = MemoryJobQueue(self.broker)
         self.recompute = MemoryRecomputeRequests(self.queue, self.dataset.name)
@@ -139,6 +144,7 @@ class MemoryLab:
             throughput=lambda _: pace,
             recompute_requests=self.recompute if recompute else None,
             publication_limit=PublicationLimit(counts=self.publications, most=5),
+            reuse_branches=self.reuse_branches,
         )
 
     def advance(
@@ -191,7 +197,8 @@ class MemoryLab:
             except InputMissing as error:
                 self.queue.record_missing(job, self.dataset.annex_tip() or "", str(error))
                 continue
-            results.append(self.result(key, outputs, salt=job.salt))
+            ran = RunConditions(scope=run_scope(job.branch, job.scope))
+            results.append(replace(self.result(key, outputs, salt=job.salt), ran=ran))
             files.update(outputs)
         if results:
             assert self.put_results(job.ref, results)
@@ -249,6 +256,7 @@ class MemoryLab:
             path: (self.dataset.objects.raw(entry.oid, "blob") or b"").decode()
             for path, entry in self.entries(home, commit=commit or self.tip(branch)).items()
             if path.rpartition("/")[2] not in ("manifest.tsv", "spec.yml")
+            and not path.endswith(".sig")
         }
 
     def log(self, branch: str = "main") -> list[str]:

@@ -129,6 +129,7 @@ def decide(
     *,
     known: Mapping[str, KnownResult],
     missing_outputs: Collection[str] = (),
+    unproven: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
     forced: Collection[str] = (),
@@ -139,11 +140,13 @@ def decide(
     :param before: the manifest at the commit.
     :param known: key to the location of its known result.
     :param missing_outputs: labels whose outputs, in spite of the manifest, are not in the tree.
+    :param unproven: labels whose rows in the manifest are no known results.
     :param failures: key to the sentence with which its last attempt failed for good.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
     :param recomputed: such keys that were computed, to the job's ref.
     """
+    open_labels = {*missing_outputs, *unproven}
     failures, missing, recomputed = failures or {}, missing or {}, recomputed or {}
     find = before.finder(len(keyed))
     decisions = []
@@ -158,7 +161,7 @@ def decide(
         elif item.key in recomputed:
             action, reason, detail = "reuse", "forced", recomputed[item.key]
             source = "job"
-        elif _is_current(row, item) and item.label not in missing_outputs:
+        elif _is_current(row, item) and item.label not in open_labels:
             action, reason, detail = "current", "current", ""
         elif item.key in known:
             action, reason = "reuse", "known"
@@ -172,6 +175,8 @@ def decide(
         else:
             action = "run"
             reason, detail = _why(row, item, shared, before)
+            if reason == "result-missing" and item.label in unproven:
+                reason = "result-unproven"
             first[item.key] = item.label
         decisions.append(fast_new(Decision, (*item, action, reason, detail, source)))
     counted: Counter[str] = Counter(decision.action for decision in decisions)

@@ -12,6 +12,7 @@ Reason = Literal[
     "environment-changed",
     "parameters-changed",
     "result-missing",
+    "result-unproven",
     "previous-failed",
     "forced",
     "in-flight",
@@ -36,6 +37,8 @@ SENTENCES: dict[Reason, str] = {
     "environment-changed": "the environment has changed",
     "parameters-changed": "a parameter (env, user, salt, the push under every_job) has changed",
     "result-missing": "its outputs are missing from the tree",
+    "result-unproven": "its result in the manifest does not count here: no trusted signature covers it, "
+    "or it was computed under other conditions",
     "previous-failed": "it failed last time and is tried again",
     "forced": "a recompute was requested",
     "in-flight": "a job for it is waiting or running",

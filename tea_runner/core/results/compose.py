@@ -13,7 +13,7 @@ from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.git.tree import LINK, PLAIN, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
-from tea_runner.core.results.manifest import RECOMPUTED, Manifest, Row
+from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import CollisionCheck, directory_owners, join, owners
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import Record, exec_command, group_size
@@ -45,6 +45,9 @@ class FinishedDatum:
     inputs: tuple[str, ...]
     #: Whether a known result was recomputed on request and its bytes differ.
     recomputed: bool = False
+    #: Whether its outputs are in the tree already and only its row is new.
+    adopted: bool = False
+    captures: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -55,8 +58,18 @@ class FinishedDatum:
     @property
     def row(self) -> Row:
         """The datum's row of the manifest."""
-        outputs = tuple(sorted(output.path for output in self.result.outputs))
-        return Row(self.label, self.key, self.place, outputs)
+        outputs = sorted(self.result.outputs, key=lambda output: output.path)
+        return Row(
+            self.label,
+            self.key,
+            self.place,
+            tuple(output.path for output in outputs),
+            tuple(output.content for output in outputs),
+            tuple(output.size for output in outputs),
+            "recovered" if self.result.recovered else "done",
+            str(self.result.ran),
+            self.captures,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +85,6 @@ class PipelineChange:
     removed: Sequence[str] = ()
     #: Digests that all keys share, for the manifest.
     parts: Mapping[str, str]
-    #: The commit whose inputs were used.
-    tip: str
     dataset_id: str
     #: Annexed files that the command sees besides its inputs, for the records.
     code: Sequence[str]
@@ -101,6 +112,8 @@ class Composition:
     #: Changes without a record: removed outputs and the manifest.
     rest: Changes
     manifest: Manifest
+    #: Keys of recomputed datums, whose results replace all earlier ones.
+    recomputed: tuple[str, ...]
     #: Number of datums whose outputs change, and of removed datums.
     changed: int
     removed: int
@@ -141,10 +154,13 @@ def compose(change: PipelineChange) -> Composition:
     changed = [
         datum
         for datum in change.finished
-        if datum.recomputed
-        or rows[datum.label] != datum.row
-        # Outputs that a person deleted from the tree are restored.
-        or any(change.entry(join(home, path)) is None for path in datum.paths)
+        if not datum.adopted
+        and (
+            datum.recomputed
+            or rows[datum.label] != datum.row
+            # Outputs that a person deleted from the tree are restored.
+            or any(change.entry(join(home, path)) is None for path in datum.paths)
+        )
     ]
     size = group_size(len(changed))
     ordered = sorted(changed, key=lambda datum: datum.label)
@@ -159,6 +175,7 @@ def compose(change: PipelineChange) -> Composition:
         steps=tuple(steps),
         rest=rest,
         manifest=manifest,
+        recomputed=tuple(sorted({datum.key for datum in change.finished if datum.recomputed})),
         changed=len(changed),
         removed=sum(rows[label] is not None for label in change.removed),
     )
@@ -167,12 +184,8 @@ def compose(change: PipelineChange) -> Composition:
 def _new_manifest(change: PipelineChange) -> Manifest:
     """The manifest after the change; the same object if nothing in it changes."""
     before, parts = change.before, change.parts
-    recomputed = sorted({datum.key for datum in change.finished if datum.recomputed})
-    if recomputed:
-        # The index of known results reads here that these replace all earlier ones of their keys.
-        parts = {**parts, RECOMPUTED: " ".join(recomputed)}
     rows = [datum.row for datum in change.finished]
-    after = before.edited(rows, change.removed, parts=parts, inputs_at=change.tip)
+    after = before.edited(rows, change.removed, parts=parts)
     same = after.pieces == before.pieces and dict(parts) == dict(before.parts)
     return before if same else after
 

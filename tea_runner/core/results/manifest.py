@@ -13,24 +13,36 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from tea_runner.core.results.run_conditions import RowState
+
 #: Most rows of a manifest in a single file.
 MAX_SINGLE_ROWS = 1024
 #: Average number of rows of a piece, at most: a piece is then a small blob, which is part of each
 #: fetch (:data:`~tea_runner.core.datums.content_identity.SMALL_BLOB`).
 PIECE = 128
-#: Name of the header that lists keys whose results were recomputed with other bytes.
-RECOMPUTED = "recomputed"
 #: Most rows that are looked up one by one; for more, one mapping of all rows is made.
 _FEW = 1000
 
 
 class Row(NamedTuple):
-    """One datum's outputs: paths below *place*, a directory below the pipeline's home."""
+    """One datum's outputs: paths below *place*, a directory below the pipeline's home.
+
+    Rows of manifests of formats 1 and 2 have only the first four values.
+    """
 
     datum: str
     key: str
     place: str
     outputs: tuple[str, ...]
+    #: Identity of each output: an annex key, or ``git:``, ``exec:`` or ``link:`` and a blob's id.
+    contents: tuple[str, ...] = ()
+    #: Size of each output in bytes.
+    sizes: tuple[int, ...] = ()
+    state: RowState = "done"
+    #: Text of the :class:`~tea_runner.core.results.run_conditions.RunConditions`.
+    ran: str = ""
+    #: Captures ``$1``, ``$2``, … of the datum's glob, if the pipeline uses them.
+    captures: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -54,6 +66,11 @@ class ManifestPiece:
         """Paths of the outputs relative to the pipeline's home."""
         return frozenset(path for row in self.rows for path in row.paths)
 
+    @cached_property
+    def conditional(self) -> tuple[Row, ...]:
+        """The rows that were not computed for a trusted branch, so that they may not count."""
+        return tuple(row for row in self.rows if row.ran != "trusted")
+
 
 EMPTY = ManifestPiece()
 
@@ -73,18 +90,14 @@ def piece_of(datum: str, count: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """All rows of a pipeline, and the inputs that they were computed from."""
+    """All rows of a pipeline."""
 
     pieces: tuple[ManifestPiece, ...] = (EMPTY,)
     #: Shortened digests that all keys share: command, parameters, environment, code.
     parts: Mapping[str, str] = field(default_factory=dict)
-    #: The commit whose inputs the rows describe.
-    inputs_at: str = ""
 
     @classmethod
-    def of(
-        cls, rows: Iterable[Row], *, parts: Mapping[str, str] | None = None, inputs_at: str = ""
-    ) -> Manifest:
+    def of(cls, rows: Iterable[Row], *, parts: Mapping[str, str] | None = None) -> Manifest:
         """Make a manifest of rows in any order."""
         ordered = sorted(rows, key=_label)
         count = pieces_for(len(ordered))
@@ -92,7 +105,7 @@ class Manifest:
         for row in ordered:
             cut[piece_of(row.datum, count)].append(row)
         pieces = tuple(ManifestPiece(tuple(each)) if each else EMPTY for each in cut)
-        return cls(pieces=pieces, parts=parts or {}, inputs_at=inputs_at)
+        return cls(pieces=pieces, parts=parts or {})
 
     @cached_property
     def count(self) -> int:
@@ -116,6 +129,11 @@ class Manifest:
         """Paths of all outputs relative to the pipeline's home."""
         return frozenset().union(*(piece.paths for piece in self.pieces))
 
+    @cached_property
+    def conditional(self) -> tuple[Row, ...]:
+        """The rows that were not computed for a trusted branch, so that they may not count."""
+        return tuple(row for piece in self.pieces for row in piece.conditional)
+
     def owned(self, paths: Iterable[str]) -> set[str]:
         """The given paths, relative to the home, that are outputs."""
         wanted = set(paths)
@@ -132,12 +150,7 @@ class Manifest:
         return self.by_datum.get if lookups > _FEW else self.row
 
     def edited(
-        self,
-        added: Iterable[Row],
-        removed: Iterable[str],
-        *,
-        parts: Mapping[str, str],
-        inputs_at: str,
+        self, added: Iterable[Row], removed: Iterable[str], *, parts: Mapping[str, str]
     ) -> Manifest:
         """The manifest with some rows added or replaced and the rows of some datums removed.
 
@@ -155,9 +168,9 @@ class Manifest:
             left = tuple(sorted((row for row in merged.values() if row), key=_label))
             if left != pieces[number].rows:
                 pieces[number] = ManifestPiece(left) if left else EMPTY
-        after = Manifest(pieces=tuple(pieces), parts=parts, inputs_at=inputs_at)
+        after = Manifest(pieces=tuple(pieces), parts=parts)
         if pieces_for(after.count) != count:
-            return Manifest.of(after.rows, parts=parts, inputs_at=inputs_at)
+            return Manifest.of(after.rows, parts=parts)
         return after
 
     def differing(self, other: Manifest) -> set[str] | None:

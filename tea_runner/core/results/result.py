@@ -13,6 +13,7 @@ from typing import Literal
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
+from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
 
 FORMAT = 1
 
@@ -43,6 +44,13 @@ class ResultFile:
             return LINK
         return EXECUTABLE if self.executable else PLAIN
 
+    @property
+    def content(self) -> str:
+        """Its identity in a manifest: the annex key, or kind and id of the blob."""
+        if self.kind == "annex":
+            return self.name
+        return f"{'exec' if self.executable else self.kind}:{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -57,6 +65,17 @@ class Result:
     rule: str = ""
     #: Id of the recompute request that it answers, if any.
     salt: str = ""
+    ran: RunConditions = TRUSTED
+
+
+def manifest_output(path: str, content: str, size: int) -> ResultFile:
+    """The output that a row of a manifest describes; the inverse of :attr:`ResultFile.content`."""
+    kind, colon, oid = content.partition(":")
+    if not colon or kind not in ("git", "exec", "link"):
+        return ResultFile(path, "annex", content, size)
+    if kind == "link":
+        return ResultFile(path, "link", oid, size)
+    return ResultFile(path, "git", oid, size, kind == "exec")
 
 
 def format_results(results: Iterable[Result]) -> bytes:
@@ -72,6 +91,7 @@ def format_results(results: Iterable[Result]) -> bytes:
             ],
             **({"rule": result.rule} if result.rule else {}),
             **({"salt": result.salt} if result.salt else {}),
+            **({"ran": str(result.ran)} if result.ran != TRUSTED else {}),
         }
         for result in sorted(results, key=lambda result: result.key)
     ]
@@ -95,6 +115,7 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
                 recovered=bool(row["recovered"]),
                 rule=str(row.get("rule", "")),
                 salt=str(row.get("salt", "")),
+                ran=_conditions(row.get("ran", "trusted")),
                 outputs=tuple(
                     ResultFile(str(path), kind, str(name), int(size), bool(executable))
                     for path, kind, name, size, executable in row["outputs"]
@@ -105,3 +126,10 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultError(f"result cannot be read: {error}") from error
+
+
+def _conditions(text: str) -> RunConditions:
+    found = parse_conditions(text)
+    if found is None:
+        raise ResultError(f"conditions of a run cannot be read: {text[:40]!r}")
+    return found

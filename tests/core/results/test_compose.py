@@ -32,6 +32,11 @@ def datum(label: str, *paths: str, key: str = "k", place: str = "") -> FinishedD
     )
 
 
+def datum_row(label: str, key: str, paths: tuple[str, ...]) -> Row:
+    """The row of such a datum."""
+    return datum(label, *paths, key=key).row
+
+
 def put_together(
     *finished: FinishedDatum,
     before: tuple[Row, ...] = (),
@@ -55,7 +60,6 @@ def put_together(
             before=Manifest.of(before),
             removed=gone,
             parts={},
-            tip="t" * 40,
             dataset_id="id",
             code=(),
             entry=exists,
@@ -85,14 +89,14 @@ def test_new_datums_are_steps_of_their_own_with_exact_records() -> None:
 
 def test_what_stands_already_is_left_alone() -> None:
     """The same rows over a tree that has the files: nothing to publish."""
-    made = put_together(datum("a", "x"), before=(Row("a", "k", "", ("x",)),), tree=("up/x",))
+    made = put_together(datum("a", "x"), before=(datum_row("a", "k", ("x",)),), tree=("up/x",))
 
     assert made.empty
 
 
 def test_a_datum_that_is_gone_takes_its_outputs_along() -> None:
     """Removed, unless another datum owns the path now."""
-    before = (Row("a", "k", "", ("x", "y")), Row("b", "k", "", ("z",)))
+    before = (datum_row("a", "k", ("x", "y")), datum_row("b", "k", ("z",)))
     made = put_together(datum("b", "z", "y", key="n"), before=before, tree=("up/x", "up/y", "up/z"))
 
     assert {"up/x": False, "up/y": True, "up/z": True} == changes(made)
@@ -102,7 +106,7 @@ def test_a_datum_that_is_gone_takes_its_outputs_along() -> None:
 def test_a_removed_output_is_put_back() -> None:
     """The manifest knows the datum, the tree lacks one file: the datum is written again."""
     made = put_together(
-        datum("a", "x", "y"), before=(Row("a", "k", "", ("x", "y")),), tree=("up/x",)
+        datum("a", "x", "y"), before=(datum_row("a", "k", ("x", "y")),), tree=("up/x",)
     )
 
     assert {"up/x": True, "up/y": True} == changes(made)
@@ -123,10 +127,10 @@ def test_annexed_outputs_are_links_as_deep_as_their_place() -> None:
 def test_outputs_may_change_their_shape() -> None:
     """A former file that is a directory now, and the other way round, belongs to the datum all along."""
     to_directory = put_together(
-        datum("a", "x/y", key="n"), before=(Row("a", "k", "", ("x",)),), tree=("up/x",)
+        datum("a", "x/y", key="n"), before=(datum_row("a", "k", ("x",)),), tree=("up/x",)
     )
     to_file = put_together(
-        datum("a", "x", key="n"), before=(Row("a", "k", "", ("x/y",)),), tree=("up/x/y",)
+        datum("a", "x", key="n"), before=(datum_row("a", "k", ("x/y",)),), tree=("up/x/y",)
     )
 
     assert {"up/x/y": True} == changes(to_directory)
@@ -161,19 +165,19 @@ def test_a_path_with_two_owners_is_refused_with_both_names(
 
 def test_what_stays_is_not_touched_and_not_overwritten() -> None:
     """A datum that stays keeps its row; whoever writes where it stands is told both names."""
-    before = (Row("a", "k", "", ("x",)), Row("b", "k", "", ("y",)))
+    before = (datum_row("a", "k", ("x",)), datum_row("b", "k", ("y",)))
     tree = ("up/x", "up/y")
     made = put_together(datum("b", "y", "z", key="n"), before=before, stays=("a",), tree=tree)
 
     assert {"up/y": True, "up/z": True} == changes(made)
-    assert (before[0], Row("b", "n", "", ("y", "z"))) == made.manifest.rows
+    assert (before[0], datum_row("b", "n", ("y", "z"))) == made.manifest.rows
     for path, said in (
         ("x", "two datums wrote x: a and b"),
         ("x/z", "x is a file of datum a and a directory of datum b"),
     ):
         with pytest.raises(OutputRefused, match=said):
             put_together(datum("b", path), before=before, stays=("a",), tree=tree)
-    inside = (Row("a", "k", "", ("d/x",)),)
+    inside = (datum_row("a", "k", ("d/x",)),)
     with pytest.raises(OutputRefused, match="d is a file of datum b and a directory of datum a"):
         put_together(datum("b", "d"), before=inside, stays=("a",), tree=("up/d/x",))
 

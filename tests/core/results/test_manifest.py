@@ -32,18 +32,41 @@ part = st.text(
     ),
     min_size=1,
     max_size=3,
-)
+).filter(lambda text: text not in (".", ".."))
 path = st.lists(part, min_size=1, max_size=2).map("/".join)
 label = st.lists(
     st.builds(Entry, st.just(0), st.sampled_from(["in", "t1"]), path, st.booleans()), max_size=2
 ).map(lambda entries: Datum(tuple(entries)).label)
+content = st.builds("{}:{}".format, st.sampled_from(["git", "exec", "link", "SHA256E-s1--%"]), part)
+#: Outputs of a datum with their contents and sizes.
+outputs = st.lists(
+    st.tuples(path, content, st.integers(0, 1 << 60)), max_size=2, unique_by=lambda each: each[0]
+)
+
+
+def _row(
+    datum: str,
+    key: bytes,
+    place: str,
+    written: list[Any],
+    state: Any,
+    ran: str,
+    captures: list[str],
+) -> Row:
+    columns = tuple(zip(*written, strict=True)) or ((), (), ())
+    return Row(datum, key.hex(), place, *columns, state, ran, tuple(captures))
+
+
 row = st.builds(
-    Row,
+    _row,
     label,
     # One draw, where text of 64 characters is 64.
-    st.binary(min_size=32, max_size=32).map(bytes.hex),
+    st.binary(min_size=32, max_size=32),
     st.one_of(st.just(""), path),
-    st.lists(path, max_size=2).map(tuple),
+    outputs,
+    st.sampled_from(["done", "recovered"]),
+    st.sampled_from(["", "trusted", "pull", "branch memory=1 timeout=2.5 network secrets"]),
+    st.lists(st.one_of(st.just(""), part), max_size=2),
 )
 rows = st.lists(row, max_size=9, unique_by=lambda row: row.datum)
 
@@ -73,7 +96,7 @@ def test_a_manifest_survives_its_files(pieces: bool, found: list[Row]) -> None:
     """Rows with any bytes in their paths come back, sorted, and all text is plain ASCII."""
     with small() if pieces else contextlib.nullcontext():
         parts = {"code": "1", "command": "2"}
-        manifest = Manifest.of(found, parts=parts, inputs_at="3" * 40)
+        manifest = Manifest.of(found, parts=parts)
         files = edited_files(Manifest(), manifest, lambda: ())
         back = read(files)
 
@@ -105,9 +128,9 @@ def test_a_manifest_led_on_is_the_one_made_of_all_rows(
         gone = data.draw(st.sets(st.sampled_from(before))) if before else set()
         names = [row.datum for row in gone if row.datum not in there]
         after = {row.datum: row for row in [*before, *come] if row.datum not in names}
-        old = Manifest.of(before, parts={"a": "1"}, inputs_at="3" * 40)
-        new = old.edited(come, names, parts={"a": "2"}, inputs_at="4" * 40)
-        made = Manifest.of(after.values(), parts={"a": "2"}, inputs_at="4" * 40)
+        old = Manifest.of(before, parts={"a": "1"})
+        new = old.edited(come, names, parts={"a": "2"})
+        made = Manifest.of(after.values(), parts={"a": "2"})
         files = edited_files(Manifest(), old, lambda: ())
         inside = [path for path in files if path != NAME]
         files.update(edited_files(old, new, lambda: inside))
@@ -134,7 +157,7 @@ def test_differing_names_the_datums_whose_rows_differ(one: list[Row], two: list[
 def test_few_changed_rows_are_few_pieces() -> None:
     """Of 100,000 rows, one that is another touches one of a thousand pieces, of a hundred rows."""
     old = Manifest.of(Row(f"in/{n}", "0" * 64, "", ()) for n in range(100_000))
-    new = old.edited([Row("in/77", "1" * 64, "", ())], (), parts={}, inputs_at="")
+    new = old.edited([Row("in/77", "1" * 64, "", ())], (), parts={})
     changed = [two for one, two in zip(old.pieces, new.pieces, strict=True) if one is not two]
 
     assert [1024, 1] == [len(new.pieces), len(changed)]
@@ -188,7 +211,7 @@ def test_outputs_stand_below_their_place() -> None:
     [
         b"",
         b"x",
-        b"# tea-runner manifest 3\n",
+        b"# tea-runner manifest 4\n",
         b"# tea-runner manifest 1\na\tb\n",
         "# tea-runner manifest 1\nä\t\t\t\n".encode(),
         b"\xff",

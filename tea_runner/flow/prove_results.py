@@ -1,0 +1,111 @@
+"""Which rows of a manifest are known results: those that a trusted signature covers.
+
+If the signature beside a manifest holds, it covers all of its rows at once.  A manifest without one,
+such as one that was merged or edited, is compared row by row with the signed manifests of the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.manifest_statement import (
+    FoundStatement,
+    SignatureFile,
+    read_signature,
+    signature_file,
+)
+from tea_runner.core.results.run_conditions import ReuseRule, parse_conditions
+from tea_runner.core.results.signed_result import Accepts, SignedResult
+from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.ports import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """What counts as a known result of one pipeline on one branch."""
+
+    rule: ReuseRule
+    #: Whether an input or code file of the datum with this key is identified by an unsafe hash only,
+    #: although the operator requires safe ones.
+    weak: Callable[[str], bool] = lambda _: False
+
+    def __call__(self, found: SignedResult) -> bool:
+        """Whether a signed result counts."""
+        return self.rule.accepts(
+            found.ran, found.state, own=found.own, weak=self._weak(found.ran.scope, found.key)
+        )
+
+    def accepts_row(self, row: Row) -> bool:
+        """Whether a row of the signed manifest at the planned commit counts."""
+        ran = parse_conditions(row.ran)
+        return ran is not None and self.rule.accepts(
+            ran, row.state, own=True, weak=self._weak(ran.scope, row.key)
+        )
+
+    def _weak(self, scope: str, key: str) -> bool:
+        return scope == "branch" and self.weak(key)
+
+
+def read_statement(tree: CommitTree, home: str) -> FoundStatement | None:
+    """The statement about the manifest at a home of a commit; nothing is verified."""
+    file = signature_file(tree.entry, home)
+    return _read(tree, file) if file is not None else None
+
+
+def _read(tree: CommitTree, file: SignatureFile) -> FoundStatement | None:
+    tree.objects.fetch_blobs([file.signature])
+    return read_signature(file, tree.objects.blob(file.signature) or b"")
+
+
+def inputs_commit(tree: CommitTree, home: str) -> str:
+    """The commit that the rows of the manifest at a home were computed from; empty if unknown."""
+    found = read_statement(tree, home)
+    return found.statement.inputs_at if found is not None else ""
+
+
+def manifest_signer(dataset: Dataset, tree: CommitTree, home: str) -> str:
+    """Name of the trusted signer of the manifest at a home; empty without one."""
+    file = signature_file(tree.entry, home)
+    if file is None:
+        return ""
+    signer = tree.cache.signers.get(file)
+    if signer is None:
+        found = _read(tree, file)
+        is_here = found is not None and (
+            dataset.is_clone or found.statement.repository in ("", dataset.name)
+        )
+        signer = ""
+        if found is not None and is_here and found.signature:
+            signer = dataset.signer_of(found.text, found.signature)
+        tree.cache.signers.put(file, signer)
+    return signer
+
+
+def unproven_datums(
+    dataset: Dataset,
+    tree: CommitTree,
+    home: str,
+    manifest: Manifest,
+    scope: str,
+    accepts: Acceptance,
+) -> frozenset[str]:
+    """Datums of a manifest whose rows are no known results.
+
+    :param scope: of the branch.
+    :raises OutsideError: when git ends with an error.
+    """
+    if not dataset.requires_signatures or not manifest.count:
+        return frozenset()
+    if manifest_signer(dataset, tree, home):
+        return frozenset(row.datum for row in manifest.conditional if not accepts.accepts_row(row))
+    rows = [row for piece in manifest.pieces for row in piece.rows]
+    signed = dataset.signed_results([row.key for row in rows if row.ran], scope)
+    return frozenset(
+        row.datum for row in rows if not _is_proven(row, signed.get(row.key, ()), accepts)
+    )
+
+
+def _is_proven(row: Row, signed: Iterable[SignedResult], accepts: Accepts) -> bool:
+    return any(each.proves(row) and accepts(each) for each in signed)

@@ -1,0 +1,50 @@
+"""Settings of results: who makes their commits, and which count."""
+
+# ruff: noqa: RUF009 - option() only creates the field of a dataclass
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tea_runner.settings.option import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotOptions:
+    """Author of results commits."""
+
+    name: str = option("tea-runner", "Author name of results commits.")
+    email: str = option("tea-runner@localhost", "Author email of results commits.")
+    signing_key: Path | None = option(
+        None,
+        "Ed25519 SSH key (without a passphrase) that signs results commits; used by planners only.",
+    )
+    allowed_signers: Path | None = option(
+        None,
+        "List of signers that tea-runner verify-commit accepts, as in ssh-keygen(1), ALLOWED "
+        "SIGNERS.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustOptions:
+    """Which results count."""
+
+    key: Path | None = option(
+        None,
+        "Ed25519 SSH key (without a passphrase) that signs results. It is made at the first start. Back "
+        "it up, and give it to all planners of one server.",
+        shown="<state>/results_key",
+    )
+    reuse: Literal["trusted", "branch"] = option(
+        "branch",
+        "Whose results count on another branch, after a merge for example: trusted, of trusted branches "
+        "only; branch, also those of other branches of the repository that were computed without network "
+        "and secrets and with no lower limits.",
+    )
+    unsigned: bool = option(
+        False,
+        "Whether results count without a signature, as everybody who may push has written them.",
+    )
