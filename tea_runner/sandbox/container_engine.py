@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -141,6 +141,7 @@ class ContainerEngine:
                 logged,
                 lambda stdin, output: self._start(name, stdin, output, cwd=directory),
                 began=began,
+                command=self._first_process(name),
             )
             # The client may have ended while the container still runs.
             self._client("kill" if end != "exited" else "wait", name, check=False)
@@ -224,6 +225,25 @@ class ContainerEngine:
         if self._network.shared:
             return "host"
         return self._network.engine_network or ("private" if self.name == "podman" else "bridge")
+
+    def _first_process(self, name: str) -> Callable[[], int]:
+        """A function that returns the id of a container's first process; 0 where it is not seen here.
+
+        The engine may run in a virtual machine, in which the id belongs to another process.
+        """
+        found = 0
+
+        def look() -> int:
+            nonlocal found
+            if not found:
+                with contextlib.suppress(CommandError, OSError):
+                    answer = json.loads(self._client("inspect", "--type=container", name))[0]
+                    pid = int(answer["State"]["Pid"])
+                    if answer["Id"] in Path(f"/proc/{pid}/cgroup").read_text("ascii", "replace"):
+                        found = pid
+            return found
+
+        return look
 
     def _state(self, name: str) -> dict[str, Any]:
         answer = json.loads(self._client("inspect", "--type=container", name))

@@ -44,7 +44,7 @@ def overflow(execution: Execution, root: Callable[[], int]) -> Callable[[], str]
     None when there is no limit, or nothing to write to.  To be called before the command begins: what is
     there then is not counted.
 
-    :param root: the process id of the command's first process, once it has begun.
+    :param root: the process id of the command's first process, once it has begun; 0 while unknown.
     """
     limits, folders = execution.limits, writable(execution)
     if not folders or (limits.output_bytes is None and limits.output_files is None):
@@ -62,7 +62,8 @@ def overflow(execution: Execution, root: Callable[[], int]) -> Callable[[], str]
             return f"the outputs are more than the limit of {limits.output_files} files"
         size = now.size - before.size
         if limits.output_bytes is not None and size <= limits.output_bytes:
-            size += _unnamed([root(), *descendants(root())], devices)
+            first = root()
+            size += _unnamed([first, *descendants(first)] if first else (), devices)
         if limits.output_bytes is not None and size > limits.output_bytes:
             return f"the outputs are larger than the limit of {limits.output_bytes} bytes"
         incomplete = 0 if now.complete else incomplete + 1

@@ -40,6 +40,7 @@ def run_process(
     began: float,
     watch_memory: Callable[[int], Callable[[], bool] | None] = lambda _: None,
     guard: Callable[[int], AbstractContextManager[object]] = lambda _: contextlib.nullcontext(),
+    command: Callable[[], int] | None = None,
 ) -> FollowedProcess:
     """Start a process that leads a process group, follow it, and kill the whole group at the end.
 
@@ -48,9 +49,10 @@ def run_process(
     :param watch_memory: from the process id, a function that tells whether the memory limit is exceeded;
         it is called 20 times a second.
     :param guard: from the process id, a context that holds until just before the process is reaped.
+    :param command: the process id of the command where the process is only its client; 0 while unknown.
     """
     with contextlib.ExitStack() as stack:
-        exceeded_limit = overflow(execution, lambda: process.pid)
+        exceeded_limit = overflow(execution, command or (lambda: process.pid))
         output, written = os.pipe()
         stack.callback(os.close, output)
         try:
