@@ -133,7 +133,8 @@ def test_every_step_and_every_fault(tmp_path: Path, lineages: list[Lineage]) -> 
         for person in people:
             person.join()
         recovered = time.monotonic() - calm
-    wrong = [text for one in [*(p.seen for p in people), *drivers] for text in one.wrong]
+    wrong = [text for seen in (p.seen for p in people) for text in seen.wrong]
+    wrong += [text for driver in drivers for text in driver.wrong]
     record(
         "each step, fault and moment",
         faults=sum(len(driver.done) for driver in drivers),

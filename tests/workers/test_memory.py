@@ -7,6 +7,7 @@ import shutil
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_closed_repository_leaves_nothing_in_memory(lab: Lab) -> None:
     hands.plan()
     hands.work()
     hands.plan()
-    held = [hands.planner._repositories[lab.name], hands.worker._runners[lab.name]]
+    held: list[Any] = [hands.planner._repositories[lab.name], hands.worker._runners[lab.name]]
     watched = [weakref.ref(each.repository) for each in held]
     watched += [weakref.ref(each.repository.mirror) for each in held]
     watched.append(weakref.ref(held[0].planner))

@@ -218,7 +218,7 @@ def _vector(row: dict[str, Any]) -> str:
     if isinstance(pipeline.outputs, list):
         pipeline = replace(pipeline, outputs=tuple(pipeline.outputs))
     shared = key_base(pipeline, row["environment"], files(row["code"]))
-    seen = [VisibleInput(*one[:5], files(one[5])) for one in row["inputs"]]
+    seen = [VisibleInput(*(*one[:5], files(one[5]))) for one in row["inputs"]]
     return datum_key(shared, seen)
 
 

@@ -54,7 +54,8 @@ def _row(
     captures: list[str],
 ) -> Row:
     columns = tuple(zip(*written, strict=True)) or ((), (), ())
-    return Row(datum, key.hex(), place, *columns, state, ran, tuple(captures))
+    how = (state, ran, tuple(captures))
+    return Row(*(datum, key.hex(), place, *columns, *how))
 
 
 row = st.builds(
