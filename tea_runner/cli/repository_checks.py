@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from tea_runner.cli.installation_checks import Finding
 from tea_runner.core.errors import TeaError
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX
+from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.wiring import Site
 
 #: Repositories that are looked at.
@@ -23,6 +25,7 @@ def check_repositories(site: Site) -> Iterator[Finding]:
         return
     for repository in watched[:_MOST]:
         yield check_trust(site, repository)
+        yield from check_refs(site, repository)
     yield from check_storages(site)
     if len(watched) > _MOST:
         text = f"{len(watched)} are watched; the first {_MOST} were looked at"
@@ -49,6 +52,29 @@ def check_trust(site: Site, repository: str) -> Finding:
         text = f"everybody who may push decides what {found.default} reuses; protect it where the forge can"
         return Finding(name, "warning", f"{names}; {text}")
     return Finding(name, "ok", f"{names}, as the forge says")
+
+
+def check_refs(site: Site, repository: str) -> Iterator[Finding]:
+    """Name refs that are in the way of results, other than those that are removed by themselves."""
+    try:
+        refs = site.forge.refs(repository, "refs/")
+        if refs is None:
+            refs = site.repository(repository).mirror.ls_remote()
+    except TeaError as error:
+        yield Finding(f"refs {repository}", "warning", error.message)
+        return
+    wanted = [ref for ref in refs if ref.startswith("refs/heads/")]
+    wanted += [f"refs/heads/{PULL_REQUEST_PREFIX}1"] if site.settings.pull_requests else []
+    wanted += [
+        "refs/heads/git-annex",
+        "refs/tea/jobs/1",
+        "refs/tea/scopes/1",
+        "refs/tea/approvals/1",
+    ]
+    obstacles = {each.ref: each for each in ref_obstacles(wanted, refs.keys())}
+    for each in list(obstacles.values())[:_NAMES]:
+        if each.kind == "name" or not each.is_ours:
+            yield Finding(f"refs {repository}", "warning", f"{each}; {each.hint}")
 
 
 def check_storages(site: Site) -> Iterator[Finding]:

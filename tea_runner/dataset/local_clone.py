@@ -69,7 +69,9 @@ class CloneRepository(GitRepository):
 
         :raises UserError: when HEAD is detached.
         """
-        out = self.git("symbolic-ref", "-q", "--short", "HEAD", check=False).decode().strip()
+        # Not --short: with a tag of the same name it would be heads/NAME.
+        ref = self.git("symbolic-ref", "-q", "HEAD", check=False).decode().strip()
+        out = ref.removeprefix("refs/heads/")
         if not out:
             raise UserError("no branch is checked out", hint="git switch to the branch to work on")
         return out

@@ -17,10 +17,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tea_runner.core.datums.content_identity import SMALL_BLOB
-from tea_runner.core.errors import CommandError, OutsideError, Refused
+from tea_runner.core.errors import CommandError, Refused
 from tea_runner.dataset.fetch_limits import FetchLimits
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import PARTIAL_CLONE, GitRepository
+from tea_runner.dataset.ref_push import push_refs
 from tea_runner.host import process
 
 #: Errors of git-index-pack(1) for objects that fail fsck.
@@ -131,7 +132,7 @@ class Mirror(GitRepository):
                 self._without_stale_locks(
                     lambda: self.git("remote", "prune", "origin", why="pruning")
                 )
-                self._moving_refs(fetch)
+                self.moving_refs(fetch)
         self._limits.check(self.refs("refs/"))
 
     def update(self, lines: Sequence[str]) -> None:
@@ -148,7 +149,7 @@ class Mirror(GitRepository):
         git removes its lock files at its end unless it is killed; under our lock no other git runs.
         """
         try:
-            self._moving_refs(act)
+            self.moving_refs(act)
         except CommandError as error:
             stale = re.findall(r"'([^'\n]+\.lock)': File exists", error.stderr)
             inside = [Path(path) for path in stale if Path(path).is_relative_to(self.git_dir)]
@@ -156,9 +157,10 @@ class Mirror(GitRepository):
                 raise
             for path in inside:
                 path.unlink(missing_ok=True)
-            self._moving_refs(act)
+            self.moving_refs(act)
 
-    def _moving_refs(self, act: Callable[[], object]) -> None:
+    def moving_refs(self, act: Callable[[], object]) -> None:
+        """Do something that updates refs of the mirror; they are read again afterwards."""
         try:
             act()
         finally:
@@ -184,47 +186,8 @@ class Mirror(GitRepository):
         return self.refs(ref).get(ref)
 
     def push(self, updates: Sequence[RefUpdate]) -> bool:
-        """Update refs on the forge, all or none, each only from its expected value.
-
-        :returns: False when a ref had another value, so that nothing was updated.
-        :raises CommandError: when the forge declined or could not be reached.
-        """
-        leases = [f"--force-with-lease={ref}:{expected or ''}" for ref, _, expected in updates]
-        specs = [f"{new}:{ref}" for ref, new, _ in updates]
-        try:
-            # git updates the remote-tracking refs of what it pushed.
-            self._moving_refs(
-                lambda: self.git(
-                    *PARTIAL_CLONE,
-                    "push",
-                    "-q",
-                    "--atomic",
-                    "--porcelain",
-                    "--no-follow-tags",
-                    "--no-verify",
-                    *leases,
-                    "origin",
-                    *specs,
-                    why=f"pushing to {self.url}",
-                )
-            )
-        except CommandError as error:
-            return self._check_push(updates, error)
-        return True
-
-    def _check_push(self, updates: Sequence[RefUpdate], error: CommandError) -> bool:
-        """After a failed push, ask the forge for its refs: its answer may have been lost."""
-        try:
-            refs = self.ls_remote(*(ref for ref, _, _ in updates))
-        except OutsideError as unanswered:
-            raise error from unanswered
-        if all(refs.get(ref, "") == new for ref, new, _ in updates):
-            return True
-        if any(refs.get(ref, "") != (expected or "") for ref, _, expected in updates):
-            return False
-        if "cannot lock ref" in error.stderr or "stale info" in error.stderr:
-            return False
-        raise error
+        """See :func:`~tea_runner.dataset.ref_push.push_refs`."""
+        return push_refs(self, updates)
 
 
 def refuse_damaged(error: CommandError) -> None:

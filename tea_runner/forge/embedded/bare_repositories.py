@@ -151,7 +151,9 @@ class BareRepositories:
 
     def default_branch(self, repository: BareRepository) -> str:
         """The branch that clones check out; it may not exist yet."""
-        return self.git("symbolic-ref", "--short", "HEAD", at=repository).decode().strip()
+        # Not --short: with a tag of the same name it would be heads/NAME.
+        ref = self.git("symbolic-ref", "HEAD", at=repository).decode().strip()
+        return ref.removeprefix("refs/heads/")
 
     def point_head(self, repository: BareRepository, made: list[str]) -> None:
         """Make a new branch the default one if that does not exist, as Gitea does."""
