@@ -13,6 +13,7 @@ from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_set import PipelineSet
@@ -38,7 +39,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
     pipelines = unchecked_pipelines(tip.tree)
     upstream = _upstream(pipelines, files=files)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
-        notes = _notes(tip) if counts else {}
+        notes = _notes(session.clone, tip) if counts else {}
     if not pipelines.written:
         if broken:
             return 1
@@ -77,9 +78,9 @@ def _upstream(pipelines: PipelineSet, *, files: bool) -> dict[str, list[str]]:
     return found
 
 
-def _notes(tip: CommitView) -> dict[str, str]:
+def _notes(dataset: CloneDataset, tip: CommitView) -> dict[str, str]:
     notes = {}
-    for each in check_freshness(tip):
+    for each in check_freshness(dataset, tip):
         current = sum(datum.state == "current" for datum in each.datums)
         total = sum(datum.state != "orphaned" for datum in each.datums)
         notes[each.name] = each.problem or f"{current} current / {total}"

@@ -66,7 +66,7 @@ class OpenDataset:
                 failures=lambda keys: self.queue.failures("", keys),
                 only=only,
                 forced=forced,
-                reuse_branches=self._reuse_branches,
+                reuse_branches=self.reuse_branches,
                 planner=self.planner,
             )
 
@@ -81,11 +81,12 @@ class OpenDataset:
             planner=self.planner,
             only=only,
             recompute_requests=requests,
-            reuse_branches=self._reuse_branches,
+            reuse_branches=self.reuse_branches,
         )
 
     @property
-    def _reuse_branches(self) -> bool:
+    def reuse_branches(self) -> bool:
+        """Whether results of untrusted branches may count on others."""
         return self.context.settings.trust.reuse == "branch"
 
 

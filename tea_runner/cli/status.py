@@ -33,7 +33,13 @@ def command(
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
     with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
-        results = check_freshness(tip, pipelines, begin=show)
+        results = check_freshness(
+            session.clone,
+            tip,
+            pipelines,
+            reuse_branches=session.reuse_branches,
+            begin=show,
+        )
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)

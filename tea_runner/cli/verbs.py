@@ -37,6 +37,7 @@ GROUPS = {
         "forge": "Start the embedded forge, or add its users.",
         "check": "Check settings, programs and servers.",
         "config": "Show settings, or write a commented settings file.",
+        "trust": "Show and rotate keys; sign results that have no signature.",
         "index": "Show or rebuild the index of known results.",
         "completion": "Print the completion script of a shell.",
     },

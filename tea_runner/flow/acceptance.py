@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tea_runner.core.datums.content_identity import GIT, Content
+from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.run_conditions import ReuseRule, RunScope
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -23,14 +24,18 @@ def acceptance_of(
     :param reader: kind of the branch that is planned.
     :param reuse_branches: whether results of untrusted branches may count elsewhere.
     """
-    pipeline = inputs.pipeline
-    rule = ReuseRule(
+    rule = reuse_rule(inputs.pipeline, reader=reader, reuse_branches=reuse_branches)
+    return Acceptance(rule=rule, weak=_weak_datums(inputs, tip))
+
+
+def reuse_rule(pipeline: Pipeline, *, reader: RunScope, reuse_branches: bool) -> ReuseRule:
+    """The rule of a pipeline; see :func:`acceptance_of`."""
+    return ReuseRule(
         reader=reader,
         branches=reuse_branches,
         memory=pipeline.limits.memory,
         timeout=pipeline.datum_timeout,
     )
-    return Acceptance(rule=rule, weak=_weak_datums(inputs, tip))
 
 
 def _weak_datums(inputs: PipelineInputs, tip: CommitView) -> Callable[[str], bool]:

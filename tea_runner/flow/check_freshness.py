@@ -14,18 +14,27 @@ from tea_runner.core.planning.result_freshness import (
 )
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
+from tea_runner.flow.acceptance import acceptance_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import missing_outputs
 from tea_runner.flow.pipeline_inputs import derive_inputs
+from tea_runner.flow.prove_results import unproven_datums
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.ports import Dataset
 
 
 def check_freshness(
-    tip: CommitView, only: Sequence[str] = (), *, begin: Callable[[str], None] = lambda _: None
+    dataset: Dataset,
+    tip: CommitView,
+    only: Sequence[str] = (),
+    *,
+    reuse_branches: bool = True,
+    begin: Callable[[str], None] = lambda _: None,
 ) -> list[PipelineFreshness]:
     """The freshness of all results of the tree.
 
     :param only: names of the pipelines to check; all, and results without a pipeline, when empty.
+    :param reuse_branches: whether results of untrusted branches may count elsewhere.
     :param begin: called with the name of each pipeline before it is checked.
     :raises UserError: for two pipelines of one name, or a cycle.
     """
@@ -37,12 +46,18 @@ def check_freshness(
             for other in tip.pipelines.upstream(pipeline)
             if not found[other.name].current
         )
-        found[pipeline.name] = _freshness(tip, pipeline, behind)
+        found[pipeline.name] = _freshness(dataset, tip, pipeline, behind, reuse_branches)
     results = [each for each in found.values() if not only or each.name in only]
     return results if only else [*results, *_orphans(tip)]
 
 
-def _freshness(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> PipelineFreshness:
+def _freshness(
+    dataset: Dataset,
+    tip: CommitView,
+    pipeline: Pipeline,
+    behind: tuple[str, ...],
+    reuse_branches: bool,
+) -> PipelineFreshness:
     try:
         inputs = derive_inputs(tip, pipeline)
     except UserError as error:
@@ -50,8 +65,13 @@ def _freshness(tip: CommitView, pipeline: Pipeline, behind: tuple[str, ...]) -> 
             name=pipeline.name, home=pipeline.home, behind=behind, problem=error.message
         )
     before = read_manifest(tip.tree, pipeline.home)
+    accepts = acceptance_of(inputs, tip=tip, reader="trusted", reuse_branches=reuse_branches)
     datums = datum_freshness(
-        inputs.keyed, inputs.shared, before, missing_outputs(tip, pipeline, before)
+        inputs.keyed,
+        inputs.shared,
+        before,
+        missing_outputs(tip, pipeline, before),
+        unproven_datums(dataset, tip.tree, pipeline.home, before, "", accepts),
     )
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 

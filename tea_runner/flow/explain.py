@@ -135,6 +135,7 @@ def explain(
         unknown=unknown,
         outputs=tuple(there),
         made=last_commit(there[0]) if there else None,
+        signer=planned.signers.get(pipeline.name, "") if row else "",
         readers=tuple(
             other.name for other in tip.pipelines if pipeline in tip.pipelines.upstream(other)
         ),

@@ -18,7 +18,7 @@ from tea_runner.flow.acceptance import acceptance_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
-from tea_runner.flow.prove_results import unproven_datums
+from tea_runner.flow.prove_results import manifest_signer, unproven_datums
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import Dataset
 
@@ -35,6 +35,8 @@ class PlannedCommit:
     unsettled: Mapping[str, tuple[str, Result]] = field(default_factory=dict)
     #: Decides which signed results count for a pipeline.
     acceptance: Callable[[PipelineInputs], Accepts] = lambda _: accept_all
+    #: Names of pipelines to the trusted signer of their manifest; without those that have none.
+    signers: dict[str, str] = field(default_factory=dict)
     #: Keys to compute although they are known, to the id of the recompute request.
     forced: dict[str, str] = field(default_factory=dict)
     #: Such keys that failed: the id of the request, the sentence.
@@ -224,6 +226,9 @@ def _plan_one(
         lookup.scope,
         lookup.acceptance(inputs),
     )
+    signer = manifest_signer(lookup.dataset, tip.tree, pipeline.home) if before.count else ""
+    if signer:
+        planned.signers[pipeline.name] = signer
     if unproven:
         examined = replace(examined, unproven=unproven)
     recompute = lookup.recompute(inputs)

@@ -29,6 +29,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.prove_results import manifest_signer
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
@@ -102,6 +103,8 @@ def settle(
         signer=ManifestSigner(
             repository="" if dataset.is_clone else dataset.name, sign=dataset.sign_results
         ),
+        resign=dataset.requires_signatures
+        and not manifest_signer(dataset, tip.tree, work.pipeline.home),
     )
     if composition.empty:
         return composition, tip.tree.commit
@@ -129,12 +132,14 @@ def draft(
     who: str,
     command: Callable[[Sequence[FinishedDatum]], str] | None,
     signer: ManifestSigner,
+    resign: bool,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
     A function of its arguments and of nothing else, so that anybody can make it again.
 
     :param signer: signs the manifest.
+    :param resign: whether the manifest at the tip has no valid signature.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -152,6 +157,7 @@ def draft(
         entry=tip.tree.reader(),
         files_below=tip.tree.files_below,
         command=command,
+        resign=resign,
     )
     composition = compose(change)
     if composition.empty:

@@ -127,6 +127,8 @@ def _compare(
             # Who signed the manifest is checked apart: here its signature is one more file.
             sign=lambda _: signed.signature if signed is not None else b"",
         ),
+        # Its author did so if only the signature is new.
+        resign=read_statement(tip.tree, pipeline.home) != signed,
     )
     if composition.empty:
         check.problems.append("its inputs make no results commit")

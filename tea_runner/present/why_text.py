@@ -55,6 +55,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     if explanation.made is not None:
         yield f"  made by {explanation.made.commit[:12]} {explanation.made.subject}"
         yield f"  repeat it with: datalad rerun {explanation.made.commit[:12]}"
+    if explanation.signer:
+        yield f"  signed by {explanation.signer}"
     if explanation.readers:
         yield f"  read by {', '.join(explanation.readers)}"
 
@@ -87,5 +89,6 @@ def why_row(explanation: Explanation) -> dict[str, object]:
         "outputs": list(explanation.outputs),
         "commit": explanation.made.commit if explanation.made else "",
         "subject": explanation.made.subject if explanation.made else "",
+        "signer": explanation.signer,
         "readers": list(explanation.readers),
     }

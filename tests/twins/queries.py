@@ -116,7 +116,7 @@ def last_commits(objects: Objects, commit: str, home: str) -> dict[str, Made]:
 
 def freshness(lab: MemoryLab, *only: str) -> list[PipelineFreshness]:
     """How the results at the tip of ``main`` relate to their inputs."""
-    return check_freshness(lab.view(), only)
+    return check_freshness(lab.dataset, lab.view(), only)
 
 
 def check(lab: MemoryLab, commit: str = "") -> CommitCheck:

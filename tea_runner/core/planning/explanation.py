@@ -45,5 +45,7 @@ class Explanation:
     #: Paths in the dataset of its results in the tree.
     outputs: tuple[str, ...] = ()
     made: Made | None = None
+    #: Name of the trusted signer of the manifest with its result; empty without one.
+    signer: str = ""
     #: Pipelines that read this one's results.
     readers: tuple[str, ...] = ()

@@ -17,7 +17,9 @@ from tea_runner.core.results.manifest import Manifest
 #: are none; orphaned: there is no such datum any more.
 FreshnessState = Literal["current", "stale", "missing", "orphaned"]
 #: Why a result is stale.
-Cause = Literal["", "input", "command", "code", "environment", "parameters", "spec", "output"]
+Cause = Literal[
+    "", "input", "command", "code", "environment", "parameters", "spec", "output", "unproven"
+]
 
 CAUSES: dict[Cause, str] = {
     "": "",
@@ -28,6 +30,7 @@ CAUSES: dict[Cause, str] = {
     "parameters": "a parameter (env, user, salt) has changed",
     "spec": "the pipeline file puts its outputs into another directory",
     "output": "its outputs are missing from the tree",
+    "unproven": "no trusted signature covers it, or it was computed under other conditions",
 }
 
 
@@ -69,11 +72,16 @@ class PipelineFreshness:
 
 
 def datum_freshness(
-    keyed: Sequence[KeyedDatum], shared: KeyBase, before: Manifest, lost: Collection[str] = ()
+    keyed: Sequence[KeyedDatum],
+    shared: KeyBase,
+    before: Manifest,
+    lost: Collection[str] = (),
+    unproven: Collection[str] = (),
 ) -> tuple[DatumFreshness, ...]:
     """Every datum, in order, then results without a datum.
 
     :param lost: datums some of whose outputs are not in the tree.
+    :param unproven: datums whose rows are no known results.
     """
     rows = before.by_datum
     changed = _changed_part(shared, before)
@@ -88,6 +96,8 @@ def datum_freshness(
             found.append(DatumFreshness(item.label, "stale", "spec", row.paths))
         elif item.label in lost:
             found.append(DatumFreshness(item.label, "stale", "output", row.paths))
+        elif item.label in unproven:
+            found.append(DatumFreshness(item.label, "stale", "unproven", row.paths))
         else:
             found.append(DatumFreshness(item.label, "current", "", row.paths))
     labels = {item.label for item in keyed}

@@ -88,6 +88,9 @@ class PipelineChange:
     dataset_id: str
     #: Annexed files that the command sees besides its inputs, for the records.
     code: Sequence[str]
+    #: Whether the manifest at the tip has no valid signature, so that it is signed even if its rows
+    #: stay the same.
+    resign: bool = False
     #: Returns the entry at a path of the dataset at the tip.
     entry: Callable[[str], TreeEntry | None]
     #: Returns the paths of all files in a directory of the dataset at the tip.
@@ -169,7 +172,7 @@ def compose(change: PipelineChange) -> Composition:
     deleted = sorted(replaced - owned.keys() - directory_owners(owned).keys())
     rest: Changes = {join(home, path): None for path in deleted}
     manifest = _new_manifest(change)
-    if manifest is not before:
+    if manifest is not before or (change.resign and change.finished):
         rest |= _manifest_changes(change, manifest)
     return Composition(
         steps=tuple(steps),
