@@ -192,7 +192,7 @@ class FolderForge:
             raise ForgeError(
                 f"repository {repository} not found below {self.root}",
                 404,
-                hint=f"create it with `git init --bare {path}`",
+                hint=f"create it with `git init --bare -b main {path}`",
             )
         return path
 
