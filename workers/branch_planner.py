@@ -17,6 +17,8 @@ from tea_runner.core.git.branch_kinds import (
     is_processed,
     is_pull_request_branch,
 )
+from tea_runner.core.parse_delivery import is_ref_name
+from tea_runner.core.webhook import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.branch_progress import BranchProgress
@@ -59,6 +61,20 @@ class _PlannedRepository:
         self.planner.clear()
 
 
+def _read_request(argument: str) -> tuple[str, str] | None:
+    """Repository and branch of a queue item; None for anything else, which others may have written."""
+    try:
+        match json.loads(argument):
+            case [str(repository), str(branch)]:
+                valid = is_repository_name(repository) and not branch.startswith("-")
+                return (
+                    (repository, branch) if valid and is_ref_name(f"refs/heads/{branch}") else None
+                )
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
 class BranchPlanner:
     """Plans branches and settles finished results; an instance is the handler of a QueueConsumer."""
 
@@ -74,8 +90,11 @@ class BranchPlanner:
         :param argument: ``["owner/name", "branch"]`` as JSON.
         :raises QueueError: when Redis does not answer; the reconciler requests the plan again.
         """
-        repository, branch = json.loads(argument)
-        self.plan(str(repository), str(branch))
+        request = _read_request(argument)
+        if request is None:
+            log.warning("dropped a malformed plan request: %.80r", argument)
+            return
+        self.plan(*request)
 
     def plan(self, repository: str, branch: str) -> BranchProgress | None:
         """Plan a branch; outside errors are retried, then left to the reconciler.

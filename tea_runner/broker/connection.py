@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, TypeVar
@@ -83,5 +84,11 @@ def _translating(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(*args, **kwargs)
         except redis.RedisError as error:
             raise as_queue_error(error) from error
+        except (json.JSONDecodeError, UnicodeError, RecursionError) as error:
+            # Somebody else wrote it; the key may be deleted at any time.
+            raise QueueError(
+                f"Redis has a malformed value, met by {method.__qualname__}: {error}; "
+                f"see who writes to it, and redis.url"
+            ) from error
 
     return call

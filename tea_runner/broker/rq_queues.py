@@ -8,6 +8,7 @@ are ignored.  RQ's registries and retries decide nothing; the claims and leases 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import uuid
@@ -16,6 +17,7 @@ from typing import Any
 
 import redis
 from rq import Queue
+from rq.exceptions import DeserializationError
 from rq.job import Job as RqJob
 
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
@@ -37,14 +39,18 @@ class ListedJob(RqJob):
 
     def perform(self) -> Any:
         """Call the handler; an item of another kind or form is dropped and logged."""
-        kind = self.func_name or ""
-        arguments = self.args
-        handler = self.handlers.get(kind)
-        if handler is None or len(arguments) != 1 or not isinstance(arguments[0], str):
+        kind: object = None
+        argument: object = None
+        with contextlib.suppress(DeserializationError, TypeError, ValueError):
+            kind, arguments = self.func_name, self.args
+            if isinstance(arguments, (list, tuple)) and len(arguments) == 1:
+                argument = arguments[0]
+        handler = self.handlers.get(kind) if isinstance(kind, str) else None
+        if handler is None or not isinstance(argument, str):
             log.warning("dropped a foreign item from the queue: %.80r", kind)
             return None
         try:
-            return handler(arguments[0])
+            return handler(argument)
         except (redis.RedisError, QueueError) as error:
             # Finished results are on the forge; leases and the reconciler find the rest.
             log.warning(

@@ -243,6 +243,15 @@ def _repository(payload: Mapping[str, Any]) -> tuple[str, int | None]:
     return name, number
 
 
+def is_ref_name(ref: str) -> bool:
+    """Whether git accepts a full name of a ref (git-check-ref-format(1)), and it can be stored."""
+    try:
+        ref.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return ref.startswith("refs/") and not _INVALID_REF.search(ref)
+
+
 def _check_ref(ref: str) -> None:
     if not ref.startswith("refs/") or _INVALID_REF.search(ref):
         raise DeliveryError(400, "ref: not a full ref name")
