@@ -84,14 +84,16 @@ def show(context: Context, at: str) -> None:
         click.echo(json.dumps({"pipelines": rows, "trusted": trusted}, indent=1))
         return
     for row in rows:
-        signer = row["signer"] or (row["key"] and f"{row['key']}, which is not trusted") or "nobody"
+        signer = row["signer"] or (row["key"] and f"{row['key']}, which is not trusted") or "no key"
         counted = f"{row['proven']} of {row['results']} results count"
         click.echo(visible(f"{row['pipeline']}: {counted}; signed by {signer}"))
     if any(row["proven"] != row["results"] for row in rows):
         click.echo(
-            "Results that do not count are computed again. List their signer's key in trusted_signers, or "
-            "sign them: tea-runner trust adopt"
+            "Results that do not count are computed again. If you know that a signer's fingerprint is right, "
+            "list the key in trusted_signers; or sign the results yourself: tea-runner trust adopt"
         )
+    for line in sorted({str(row["line"]) for row in rows if row["line"] and not row["signer"]}):
+        click.echo(f"  trusted_signers = [{json.dumps(line)}]")
 
 
 @command.command("adopt")
@@ -195,11 +197,13 @@ def _row(dataset: GitDataset, tip: CommitView, name: str) -> dict[str, object]:
     accepts = Acceptance(rule=ReuseRule())
     unproven = unproven_datums(dataset, tip.tree, home, manifest, "", accepts)
     found = read_statement(tip.tree, home)
+    signed = signing_key(found.signature) if found is not None else None
     return {
         "pipeline": name,
         "results": manifest.count,
         "proven": manifest.count - len(unproven),
         "signer": manifest_signer(dataset, tip.tree, home),
-        "key": signing_key(found.signature) if found is not None else "",
+        "key": signed.fingerprint if signed is not None else "",
+        "line": signed.line if signed is not None else "",
         "repository": found.statement.repository if found is not None else "",
     }

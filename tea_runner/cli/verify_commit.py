@@ -12,6 +12,8 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.prove_results import manifest_signer
 from tea_runner.flow.verify_results_commit import check_commit
 
 
@@ -54,11 +56,15 @@ def _check(
             problems.append(error.message)
     verdict = check_commit(session.clone, tip.tree.commit, raw, links=session.clone.subdatasets)
     problems += verdict.problems
+    manifest_by = _manifest_signer(session, tip, verdict.pipeline)
+    if not unsigned and session.clone.requires_signatures and not manifest_by:
+        problems.append("no trusted signature covers its manifest; see tea-runner trust show")
     if context.as_json:
         document = {
             "commit": tip.tree.commit,
             "pipeline": verdict.pipeline,
             "signer": who,
+            "manifest_signer": manifest_by,
             "datums": verdict.datums,
             "outputs": verdict.outputs,
             "problems": problems,
@@ -70,11 +76,18 @@ def _check(
     if problems:
         return 1
     signed = f", signed by {who}" if who else ""
+    signed += f"; its manifest is signed by {manifest_by}" if manifest_by else ""
     click.echo(
         f"ok: {tip.tree.commit[:12]} is the result of pipeline {verdict.pipeline}: {verdict.datums} datums, "
         f"{verdict.outputs} outputs{signed}"
     )
     return 0
+
+
+def _manifest_signer(session: OpenDataset, tip: CommitView, name: str) -> str:
+    """The trusted signer of the manifest of a commit's pipeline; empty without one."""
+    pipeline = next((each for each in tip.pipelines if each.name == name), None)
+    return manifest_signer(session.clone, tip.tree, pipeline.home) if pipeline is not None else ""
 
 
 def _signer(context: Context, raw: bytes, signers: Path | None, worktree: Path) -> str:

@@ -48,7 +48,7 @@ def parse_public_key(line: str) -> PublicKey:
     words = line.split(None, 2)
     try:
         blob = base64.b64decode(words[1], validate=True)
-        if len(words) < 2 or _text(blob)[0] != words[0].encode():
+        if _text(blob)[0] != words[0].encode():
             raise ValueError(line)
     except (IndexError, ValueError, binascii.Error, struct.error) as error:
         raise SettingsError(
@@ -59,20 +59,22 @@ def parse_public_key(line: str) -> PublicKey:
     return PublicKey(fingerprint, words[2] if len(words) > 2 else fingerprint, " ".join(words))
 
 
-def signing_key(signature: bytes) -> str:
-    """Fingerprint of the key that a signature names; empty where it is malformed.
+def signing_key(signature: bytes) -> PublicKey | None:
+    """The key that a signature names; None where it is malformed.
 
     It proves nothing: anybody can write a key's name.
     """
     text = signature.strip()
     if not (len(text) <= _LARGEST and text.startswith(_ARMOUR[0]) and text.endswith(_ARMOUR[1])):
-        return ""
+        return None
     body = text[len(_ARMOUR[0]) : -len(_ARMOUR[1])]
     with contextlib.suppress(ValueError, binascii.Error, struct.error):
         data = base64.b64decode(b"".join(body.split()), validate=True)
         if data.startswith(_MAGIC):
-            return _fingerprint(_text(data[len(_MAGIC) + 4 :])[0])
-    return ""
+            blob = _text(data[len(_MAGIC) + 4 :])[0]
+            kind = _text(blob)[0].decode("ascii")
+            return parse_public_key(f"{kind} {base64.b64encode(blob).decode('ascii')}")
+    return None
 
 
 def _text(data: bytes) -> tuple[bytes, bytes]:
@@ -152,7 +154,8 @@ class ResultsKeys:
 
         :raises OutsideError: when ssh-keygen(1) cannot be started.
         """
-        key = self.trusted.get(signing_key(signature))
+        named = signing_key(signature)
+        key = self.trusted.get(named.fingerprint) if named is not None else None
         if key is None:
             return ""
         with tempfile.NamedTemporaryFile(suffix=".sig") as file:

@@ -76,6 +76,8 @@ def summary(plan: Plan) -> str:
     text += f"; {known} known."
     if reasons:
         text += " Reasons: " + ", ".join(f"{name} {n}" for name, n in sorted(reasons.items())) + "."
+    if reasons["result-unproven"]:
+        text += " Who signed them: tea-runner trust show."
     return text + " Nothing was written."
 
 
