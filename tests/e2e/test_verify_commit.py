@@ -33,9 +33,11 @@ class Signed:
         self.key, self.other = make_key(root, "bot"), make_key(root, "mallory")
         self.signers = root / "signers"
         self.signers.write_text("bot@lab " + self.key.with_suffix(".pub").read_text())
-        settings = f'[bot]\nsigning_key = "{self.key}"'
+        settings = f'[bot]\nsigning_key = "{self.key}"\n[trust]\nkey = "{root}/results_key"'
         self.forge = HostileForge(root / "all", settings=settings)
         self.clone = root / "clone"
+        #: The key that verify-commit has; the server signs with the first one.
+        self.results_key = "results_key"
         self.env = {**self.forge.env, "HOME": str(root)}
 
     def begin(self, files: dict[str, object] | None = None) -> str:
@@ -54,7 +56,12 @@ class Signed:
 
     def check(self, commit: str, *options: str) -> tuple[int, str]:
         """Exit code and words of ``tea-runner verify-commit``."""
-        variables = {**self.env, "TEA_RUNNER_STATE": str(self.clone.parent / "state")}
+        root = self.clone.parent
+        variables = {
+            **self.env,
+            "TEA_RUNNER_STATE": str(root / "state"),
+            "TEA_RUNNER_TRUST__KEY": str(root / self.results_key),
+        }
         context = Context(self.clone, None, {}, variables)
         arguments = [commit, *(options or ("--signers", str(self.signers)))]
         done = CliRunner().invoke(command, arguments, obj=context, standalone_mode=False)
@@ -83,13 +90,16 @@ def test_a_results_commit_is_signed_and_is_what_its_inputs_make(signed: Signed) 
     signed.git(*config, "verify-commit", commit)
 
     code, said = signed.check(commit)
-    assert (
-        0,
-        f"ok: {commit[:12]} is the result of pipeline up: 3 datums, 3 outputs, signed by bot@lab\n",
-    ) == (
+    ok = f"ok: {commit[:12]} is the result of pipeline up: 3 datums, 3 outputs, signed by bot@lab"
+    assert 0 == code, said
+    assert said.startswith(f"{ok}; its manifest is signed by tea-runner@"), said
+    signed.results_key = "other"
+    code, said = signed.check(commit)
+    assert (1, "no trusted signature covers its manifest") == (
         code,
-        said,
+        said.split(": ")[1].split(";")[0],
     )
+    signed.results_key = "results_key"
     signed.signers.write_text("m@lab " + signed.other.with_suffix(".pub").read_text())
     assert 1 == signed.check(commit)[0]
     assert 0 == signed.check(commit, "--unsigned")[0]
