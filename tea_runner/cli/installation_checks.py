@@ -5,6 +5,8 @@ No function raises an error: a check that cannot be made is a finding.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import importlib.metadata
 import importlib.util
 import os
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tea_runner.cli.git_vulnerabilities import unfixed
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
 from tea_runner.sandbox.kinds import (
@@ -33,6 +36,15 @@ if TYPE_CHECKING:
 
 #: git 2.36 has ``safe.bareRepository`` and all used forms of ``--filter``.
 GIT = (2, 36)
+#: Where Debian and its relatives have the changelog of git's package.
+_CHANGELOGS = (
+    "/usr/share/doc/git/changelog.Debian.gz",
+    "/usr/share/doc/git/changelog.gz",
+)
+#: The git of such a package.
+_PACKAGED = ("/usr/bin/git", "/bin/git")
+#: Characters of a changelog that are read.
+_MAX_CHANGELOG = 1 << 20
 ANNEX = (10, 20230626)
 #: Seconds by which two clocks may differ before leases and dates become wrong.
 _APART = 10
@@ -56,6 +68,16 @@ def check_git(variables: Mapping[str, str]) -> list[Finding]:
     text = version.removeprefix("git version ")
     if _number(text)[: len(GIT)] < GIT:
         return [_bad("git", f"{text} is too old; install git 2.36 or newer")]
+    packaged = shutil.which("git", path=variables.get("PATH", os.defpath)) in _PACKAGED
+    holes = unfixed(_number(text), _package_changelog() if packaged else "")
+    if holes:
+        return [
+            _bad(
+                "git",
+                f"{text} has known vulnerabilities ({', '.join(holes)}), and it reads repositories of "
+                f"strangers; install git 2.50.1 or newer, or the security updates of your distribution",
+            )
+        ]
     found = [_ok("git", text)]
     missing = [
         n for n in ("user.name", "user.email") if not _output(["git", "config", n], variables)
@@ -64,6 +86,17 @@ def check_git(variables: Mapping[str, str]) -> list[Finding]:
         hint = f"git config --global {missing[0]} …"
         found.append(_weak("git user", f"{' and '.join(missing)} is not set; {hint}"))
     return found
+
+
+def _package_changelog() -> str:
+    """The changelog of the distribution's package of git, which names the vulnerabilities fixed there."""
+    for path in _CHANGELOGS:
+        with (
+            contextlib.suppress(OSError, EOFError),
+            gzip.open(path, "rt", encoding="utf-8", errors="replace") as file,
+        ):
+            return file.read(_MAX_CHANGELOG)
+    return ""
 
 
 def check_annex(variables: Mapping[str, str]) -> list[Finding]:
