@@ -11,6 +11,11 @@
 # Behind a proxy with certificates of its own:
 #   podman build -v /etc/ssl/certs:/etc/ssl/certs:ro -t tea-runner .
 #   docker build --build-arg BASE=a-debian-that-trusts-them -t tea-runner .
+#
+# Python packages are those of deploy/requirements*.lock, each with its hashes.  For a base image that
+# is the same tomorrow, name it by its digest:
+#   docker build --build-arg BASE=debian@sha256:… -t tea-runner .
+# /opt/tea-runner/sbom.json lists all Python packages of the image (CycloneDX).
 
 ARG BASE=debian:bookworm-slim
 
@@ -24,15 +29,16 @@ ARG PIP_INDEX_URL
 ARG EXTRA=demo
 WORKDIR /src
 RUN python3 -m venv /opt/tea-runner
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Dependencies in a layer of their own: they change less often than the source.
-COPY pyproject.toml .
-RUN python3 -c "import os, tomllib; \
-p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-e = os.environ.get('EXTRA'); \
-print(*p['dependencies'], *(p['optional-dependencies'][e] if e else ()), sep='\n')" >/tmp/needed \
-    && /opt/tea-runner/bin/pip install --no-cache-dir --disable-pip-version-check -q -r /tmp/needed
+COPY deploy/*.lock deploy/
+RUN /opt/tea-runner/bin/pip install -q --require-hashes -r "deploy/requirements${EXTRA:+-$EXTRA}.lock" \
+    && python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install -q --require-hashes -r deploy/requirements-sbom.lock
 COPY . .
-RUN /opt/tea-runner/bin/pip install --no-cache-dir --disable-pip-version-check -q --no-deps .
+RUN /opt/tea-runner/bin/pip install -q --no-deps --no-build-isolation . \
+    && /opt/sbom/bin/cyclonedx-py environment --output-reproducible --output-file /opt/tea-runner/sbom.json \
+       /opt/tea-runner/bin/python
 
 FROM ${BASE}
 RUN apt-get update \

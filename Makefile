@@ -97,6 +97,20 @@ lint: .venv/made-dev
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 
+## make lock      pin the dependencies of the image anew, with hashes (needs pip-tools on PATH)
+LOCK = pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+.PHONY: lock
+lock:
+	@$(LOCK) --build-deps-for wheel -o deploy/requirements.lock pyproject.toml
+	@$(LOCK) --build-deps-for wheel --extra demo -o deploy/requirements-demo.lock pyproject.toml
+	@$(LOCK) -o deploy/requirements-sbom.lock deploy/requirements-sbom.in
+
+## make audit     known vulnerabilities of the pinned dependencies (needs pip-audit on PATH and a network)
+.PHONY: audit
+audit:
+	@pip-audit --require-hashes --disable-pip -r deploy/requirements-demo.lock
+
 ## make bench     how fast, beside the peers; the table is written into docs/explanation/performance.md
 .PHONY: bench
 bench: .venv/made-dev

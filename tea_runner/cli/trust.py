@@ -29,7 +29,7 @@ from tea_runner.present.visible_text import visible
 
 @click.group("trust")
 def command() -> None:
-    """Show the keys that sign results, and sign results that have no trusted signature.
+    """Show and rotate keys; sign results that have no signature.
 
     A result counts only if a key signed it that is trusted: the one of this installation, or one in the
     setting trusted_signers.

@@ -21,6 +21,7 @@ from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.plan_requests import PlanRequestStore
+from tea_runner.broker.planner_keys import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -101,6 +102,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
+    PlannerKeys: (PlannerKeys, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
     BranchPublicationCounts: (
         lambda connection: BranchPublicationCounts(connection, REPOSITORY, "main"),
         {"of": ("inputs",), "add": ("inputs", "edges"), "reset": ()},
