@@ -3,17 +3,23 @@
 No variables are inherited.  The configuration is in git's protected scopes (a global file of ours and the
 command line), where a repository cannot override ``safe.*`` (git-config(1), "SCOPES").  Its other values
 are not overridden either: mirrors have a configuration of ours.
+
+Processes that share a state folder may have different settings, such as a server with a token and a verb in
+another shell without one.  Each content of the configuration has a folder of its own.
 """
 
 from __future__ import annotations
 
 import os
+import weakref
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
+
+from tea_runner.dataset.git_config_folders import open_folder, starting
 
 _CONFIG = """\
 # Written by tea-runner at start; changes are lost.
@@ -98,7 +104,7 @@ _CONFIG = """\
 
 @dataclass(frozen=True, kw_only=True)
 class GitEnvironment:
-    """All variables for git, and the folder of its configuration."""
+    """All variables for git, and its home; the configuration may be removed when this value is gone."""
 
     variables: Mapping[str, str]
     home: Path
@@ -139,25 +145,17 @@ def make_environment(
     text = _CONFIG.format(name=name, email=email, templates=templates)
     for protocol in protocols:
         text += f'[protocol "{protocol}"]\n\tallow = always\n'
-    if token and url:
-        parts = urlsplit(url)
-        store = home / "credentials"
-        _write_private(store, f"{parts.scheme}://{_escape(user)}:{_escape(token)}@{parts.netloc}\n")
-        text += f'[credential "{parts.scheme}://{parts.netloc}"]\n'
-        text += f'\thelper = "store --file={store}"\n\tusername = "{user}"\n'
-        # Sent with the first request: otherwise each command is refused first (401) and starts two helpers.
-        basic = b64encode(f"{user}:{token}".encode()).decode()
-        header = f'\textraHeader = "Authorization: Basic {basic}"\n'
-        authorization = home / "authorization"
-        _write_private(authorization, f'[http "{parts.scheme}://{parts.netloc}/"]\n{header}')
-        text += f'[include]\n\tpath = "{authorization}"\n'
     if addresses:
         text += f'[annex "security"]\n\tallowed-ip-addresses = {" ".join(addresses)}\n'
     if strict_hashes:
         text += "[annex]\n\tsecurehashesonly = true\n"
-    config = home / "config"
-    _write_private(config, text)
-    return GitEnvironment(
+    with starting(home):
+        folder, descriptor = open_folder(home, "\0".join((text, url, user, token)))
+        if token and url:
+            text += _write_credentials(folder, url, user, token)
+        config = folder / "config"
+        _write_private(config, text)
+    environment = GitEnvironment(
         variables={
             "HOME": str(home),
             "PATH": path,
@@ -177,6 +175,25 @@ def make_environment(
             # promisor instead (CatFile: never; GitRepository.write_blob: for one blob).
         },
         home=home,
+    )
+    weakref.finalize(environment, os.close, descriptor)
+    return environment
+
+
+def _write_credentials(folder: Path, url: str, user: str, token: str) -> str:
+    """Write the token's two files, and return the configuration that uses them."""
+    parts = urlsplit(url)
+    site = f"{parts.scheme}://{parts.netloc}"
+    store = folder / "credentials"
+    _write_private(store, f"{parts.scheme}://{_escape(user)}:{_escape(token)}@{parts.netloc}\n")
+    # Sent with the first request: otherwise each command is refused first (401) and starts two helpers.
+    basic = b64encode(f"{user}:{token}".encode()).decode()
+    authorization = folder / "authorization"
+    header = f'\textraHeader = "Authorization: Basic {basic}"\n'
+    _write_private(authorization, f'[http "{site}/"]\n{header}')
+    return (
+        f'[credential "{site}"]\n\thelper = "store --file={store}"\n\tusername = "{user}"\n'
+        f'[include]\n\tpath = "{authorization}"\n'
     )
 
 

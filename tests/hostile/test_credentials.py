@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,8 @@ class Planted:
         name = place.removeprefix(f"{self.lab.root}/")
         if name in ("queue.key", "hosts/host/tea-runner.toml") or name.startswith("canaries/"):
             return True
-        files = ("hosts/host/git/credentials", "hosts/host/git/authorization")
-        ours = name in files or name.startswith("hosts/host/hooks/")
+        files = ("hosts/host/git/*/credentials", "hosts/host/git/*/authorization")
+        ours = any(fnmatch(name, each) for each in files) or name.startswith("hosts/host/hooks/")
         return ours and not Path(place).stat().st_mode & 0o77
 
 
