@@ -12,7 +12,7 @@ import redis
 
 from tea_runner.core.planning.plan import decide
 from tea_runner.flow.commit_view import open_commit
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
 from tea_runner.host import process
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox

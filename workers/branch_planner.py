@@ -18,24 +18,24 @@ from tea_runner.core.git.branch_kinds import (
     is_pull_request_branch,
 )
 from tea_runner.core.parse_delivery import is_ref_name
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.advance_branch import BranchAdvancer
-from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.publication_limit import PublicationLimit
+from tea_runner.flow.publication_loop_limit import PublicationLimit
 from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
+from workers.build_run import summarize_run
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
-from workers.summarize_run import summarize_run
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
-from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line
 from tea_runner.wiring import Site

@@ -20,9 +20,7 @@ from tea_runner.host.fault_point import step
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
-from workers.run_command import CommandRun, run_datum
-from workers.stage_inputs import GetContent, WriteBlob, wanted_keys
-from workers.view_layouts import (
+from workers.datum_folders import (
     DatasetFolders,
     DatumBatch,
     DatumFolders,
@@ -30,6 +28,8 @@ from workers.view_layouts import (
     SelectedDatum,
     output_directory,
 )
+from workers.run_command import CommandRun, run_datum
+from workers.stage_inputs import GetContent, WriteBlob, wanted_keys
 
 _NO_SECRETS = GivenSecrets()
 

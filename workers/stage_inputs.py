@@ -17,7 +17,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 #: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their
-#: content; see :meth:`tea_runner.dataset.annex.Annex.get`.
+#: content; see :meth:`tea_runner.dataset.annex_content.Annex.get`.
 GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
 #: Path of a subdataset, the id of a blob, and the file to write it to.
 WriteBlob = Callable[[str, str, Path], None]

@@ -11,7 +11,7 @@ from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
 from tea_runner.flow.commit_view import open_commit
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from workers.stage_inputs import wanted_keys
 
 SEEN = "10 of 10,000 files, dataset seen before"

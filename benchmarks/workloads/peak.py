@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.workloads.plan import make
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site

@@ -75,7 +75,7 @@ def split_branch_id(raw: bytes) -> tuple[str, str]:
 
 
 # -- jobs ------------------------------------------------------------------------------------
-# A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.results_scope.
+# A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.trust_scope.
 
 
 @_family("hash", "job_store", _SHOWN)
@@ -187,7 +187,7 @@ def announced(branch: str) -> str:
     return f"announced:{branch}"
 
 
-@_family("set", "planner_keys", _DAY)
+@_family("set", "planner_fingerprints", _DAY)
 def planner_keys() -> str:
     """Fingerprints of the keys with which the planners of this server sign results."""
     return "planner-keys"

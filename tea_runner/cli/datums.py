@@ -12,7 +12,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.cli.read_resolved import read_resolved
+from tea_runner.cli.read_resolved_file import read_resolved
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.errors import UserError
 from tea_runner.core.planning.plan import KeyedDatum

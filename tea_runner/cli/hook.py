@@ -10,7 +10,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.webhook import ListedWebhook, Webhook, is_repository_name
+from tea_runner.core.webhook_registration import ListedWebhook, Webhook, is_repository_name
 
 #: Format of the deliveries of all kinds of forges.
 _DIALECT = "gitea"

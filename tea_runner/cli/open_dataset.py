@@ -13,11 +13,11 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import CloneDataset
-from tea_runner.flow.advance_branch import BranchAdvancer
 from tea_runner.flow.commit_view import CommitView, open_commit
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible

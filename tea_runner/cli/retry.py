@@ -9,7 +9,7 @@ import click
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
-from tea_runner.core.git.results_scope import queue_namespace, scope_of
+from tea_runner.core.git.trust_scope import queue_namespace, scope_of
 from tea_runner.core.planning.run_status import JobFacts, RunStatus
 
 

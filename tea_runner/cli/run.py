@@ -9,12 +9,12 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset
-from tea_runner.cli.read_resolved import PinnedDatums
+from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
-from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present import summary_line

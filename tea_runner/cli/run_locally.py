@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.planning.job import Job
-from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
+from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies

@@ -12,18 +12,13 @@ from tea_runner.cli.options import at_option, json_option
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.results.run_conditions import ReuseRule
 from tea_runner.dataset.git_dataset import GitDataset
-from tea_runner.dataset.results_keys import signing_key
-from tea_runner.flow.acceptance import reuse_rule
+from tea_runner.dataset.signing_keys import signing_key
 from tea_runner.flow.adopt_results import AdoptablePipeline, adopt_results, adoptable_results
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.prove_results import (
-    Acceptance,
-    manifest_signer,
-    read_statement,
-    unproven_datums,
-)
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.reuse_rule import Acceptance, reuse_rule
+from tea_runner.flow.trusted_rows import manifest_signer, read_statement, unproven_datums
 from tea_runner.present.visible_text import visible
 
 

@@ -17,7 +17,7 @@ from tea_runner.cli.options import at_option, json_option
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.verify_datums import verify_datums
+from tea_runner.flow.reproduce_datums import verify_datums
 from tea_runner.host.openat import remove_tree
 from tea_runner.present.visible_text import visible
 from workers.run_datums import ComputedDatum

@@ -13,7 +13,7 @@ from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.prove_results import manifest_signer
+from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.flow.verify_results_commit import check_commit
 
 

@@ -22,7 +22,7 @@ from tea_runner.core.results.storage_attributes_digest import (
     attributes_digest,
     needs_content,
 )
-from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_repository import GitRepository
 

@@ -7,21 +7,21 @@ from typing import Protocol
 
 from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
-from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import lookup
-from tea_runner.dataset.annex import Annex
+from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.content_storage import SpecialRemotes
-from tea_runner.dataset.cross_repository_results import SharedResults
 from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
-from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.own_keys import OwnKeys
 from tea_runner.dataset.pull_approvals import PullApprovals
+from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remote_policy import Storage
+from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.host.fault_point import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules, repository_of
-from tea_runner.core.webhook import matches_repository
+from tea_runner.core.webhook_registration import matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 

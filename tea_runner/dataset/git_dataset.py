@@ -9,21 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.results_scope import scope_of
 from tea_runner.core.git.tree import lookup
+from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
-from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
-from tea_runner.dataset.cross_repository_results import SharedResults, copy_result
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
-from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
-from tea_runner.dataset.own_keys import OwnKeys
+from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.shared_results import SharedResults, copy_result
 from tea_runner.dataset.special_remote_policy import parse_remote_log
+from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from tea_runner.core.errors import CommandError, NotFound, UserError
 from tea_runner.core.git.annex_paths import mixed_directory
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import EXECUTABLE, PLAIN, differences
-from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.content_storage import CloneStorage
@@ -24,9 +24,9 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
-from tea_runner.dataset.manifest_proofs import ManifestProofs
-from tea_runner.dataset.own_keys import OwnKeys
+from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.host import process
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 

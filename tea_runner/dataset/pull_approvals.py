@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
-from tea_runner.core.git.results_scope import sign_result, verify_result_signature
+from tea_runner.core.git.trust_scope import sign_result, verify_result_signature
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.ports.dataset import RefUpdate

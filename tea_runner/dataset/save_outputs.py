@@ -13,10 +13,10 @@ from tea_runner.core.results import largefiles
 from tea_runner.core.results.output_policy import printable
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.storage_attributes_digest import OutputAttributes, attributes_digest
-from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
-from tea_runner.dataset.compare_content import has_content
 from tea_runner.dataset.git_repository import GitRepository
+from tea_runner.dataset.match_content import has_content
 from tea_runner.dataset.object_writer import ObjectWriter
 
 #: Bytes from the start of a file by which its encoding is determined.
@@ -40,7 +40,7 @@ class FileToSave:
     link: str = ""
 
     def has_content(self, content: Content) -> bool:
-        """Whether it has these bytes; see :func:`tea_runner.dataset.compare_content.has_content`."""
+        """Whether it has these bytes; see :func:`tea_runner.dataset.match_content.has_content`."""
         return has_content(self.file, content)
 
 

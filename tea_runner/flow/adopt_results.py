@@ -20,8 +20,8 @@ from tea_runner.core.results.run_conditions import TRUSTED
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.settle import captures
 from tea_runner.flow.sign_manifest import ManifestSigner
+from tea_runner.flow.write_results_commit import captures
 from tea_runner.ports import Dataset, Objects
 
 

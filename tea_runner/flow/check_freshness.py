@@ -14,12 +14,12 @@ from tea_runner.core.planning.result_freshness import (
 )
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.acceptance import acceptance_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import missing_outputs
 from tea_runner.flow.pipeline_inputs import derive_inputs
-from tea_runner.flow.prove_results import unproven_datums
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.reuse_rule import acceptance_of
+from tea_runner.flow.trusted_rows import unproven_datums
 from tea_runner.ports import Dataset
 
 

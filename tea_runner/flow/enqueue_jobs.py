@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from tea_runner.core.git.results_scope import queue_namespace
+from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.flow.make_plan import PlannedCommit

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.core.git.results_scope import results_prefix
+from tea_runner.core.git.trust_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.prove_results import Acceptance
+from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.ports import Dataset
 
 #: Of these keys, those that failed for good or lack content, with the sentence for people.

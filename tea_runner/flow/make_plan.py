@@ -14,12 +14,12 @@ from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
 from tea_runner.core.results.signed_result import Accepts, accept_all
-from tea_runner.flow.acceptance import acceptance_of
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
-from tea_runner.flow.prove_results import manifest_signer, unproven_datums
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.reuse_rule import acceptance_of
+from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
 from tea_runner.ports import Dataset
 
 
@@ -64,8 +64,8 @@ class ExaminedPipeline:
 class PipelinePlanner:
     """The steps of planning one pipeline, each from nothing.
 
-    :class:`~tea_runner.flow.incremental.IncrementalPlanner` does the same steps from those of the commit
-    before.
+    :class:`~tea_runner.flow.incremental_planner.IncrementalPlanner` does the same steps from those of
+    the commit before.
     """
 
     def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:

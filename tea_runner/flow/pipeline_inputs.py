@@ -28,8 +28,8 @@ from tea_runner.flow.input_location import (
     locate_input,
     make_source,
 )
+from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
-from tea_runner.flow.shared_inputs import SharedInputs, shared_inputs
 
 _NOTHING = Manifest()
 

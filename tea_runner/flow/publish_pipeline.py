@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
-from tea_runner.core.git.results_scope import results_prefix
+from tea_runner.core.git.trust_scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.compose import FinishedDatum
@@ -21,7 +21,7 @@ from tea_runner.flow.compare_recomputed import judge_recomputed
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.settle import finish, settle
+from tea_runner.flow.write_results_commit import finish, settle
 from tea_runner.ports import Dataset
 
 

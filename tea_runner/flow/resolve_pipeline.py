@@ -15,8 +15,8 @@ from tea_runner.core.planning.resolved_pipeline import (
 )
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.prefetch_facts import prefetch_facts
-from tea_runner.flow.shared_inputs import environment_of
 
 
 def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:

@@ -20,7 +20,7 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.webhook import ListedWebhook, matches_repository
+from tea_runner.core.webhook_registration import ListedWebhook, matches_repository
 from tea_runner.forge import gitea_access
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import CommitStatusState

@@ -35,7 +35,7 @@ class MissingContent(NamedTuple):
 class JobQueue(Protocol):
     """Jobs by the keys of their datums.
 
-    *repository* is a queue namespace, see :func:`tea_runner.core.git.results_scope.queue_namespace`.
+    *repository* is a queue namespace, see :func:`tea_runner.core.git.trust_scope.queue_namespace`.
     """
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:

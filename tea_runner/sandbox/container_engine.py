@@ -29,7 +29,7 @@ from tea_runner.sandbox.container_variables import container_variables
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
-from tea_runner.sandbox.process_label import has_died, process_label
+from tea_runner.sandbox.process_identity import has_died, process_label
 from tea_runner.sandbox.protocol import (
     DEFAULT_SCRATCH,
     STANDARD_PATHS,

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tea_runner.core.allowed_address import parse_open_address
 from tea_runner.core.errors import SettingsError
-from tea_runner.core.open_address import parse_open_address
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value

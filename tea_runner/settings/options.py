@@ -14,7 +14,7 @@ from typing import Literal
 
 from tea_runner.settings.option import MEBI, SecretValue, option
 from tea_runner.settings.results_options import BotOptions, TrustOptions
-from tea_runner.settings.tables import SecretFile, StorageOptions
+from tea_runner.settings.table_options import SecretFile, StorageOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.settings.option import SecretValue
-from tea_runner.settings.tables import SecretFile, StorageOptions
+from tea_runner.settings.table_options import SecretFile, StorageOptions
 
 _BYTES: Mapping[str, float] = {
     "": 1,

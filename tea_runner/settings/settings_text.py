@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
 from tea_runner.settings.option import SecretValue
-from tea_runner.settings.tables import SecretFile, StorageOptions
+from tea_runner.settings.table_options import SecretFile, StorageOptions
 
 _HEAD = """\
 # Settings of tea-runner. Each commented line shows the default.

@@ -16,7 +16,7 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
 from tea_runner.core.planning.states import ENDED_STATES
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.present.links_and_commands import forge_page
 from tea_runner.wiring import Site
 

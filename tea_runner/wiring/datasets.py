@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from tea_runner.core.errors import ForgeError, OutsideError
-from tea_runner.core.webhook import is_repository_name, matches_repository
+from tea_runner.core.webhook_registration import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tea_runner.dataset.forge_dataset import ForgeDataset
     from tea_runner.dataset.git_environment import GitEnvironment
     from tea_runner.dataset.local_clone import CloneDataset
-    from tea_runner.dataset.manifest_proofs import ManifestProofs
-    from tea_runner.dataset.results_keys import ResultsKeys
+    from tea_runner.dataset.signing_keys import ResultsKeys
     from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
+    from tea_runner.dataset.verify_manifests import ManifestProofs
     from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
@@ -146,11 +146,11 @@ class DatasetSite(ProcessSettings):
 
     def repository(self, name: str) -> ForgeDataset:
         """A dataset on the forge, with this host's mirror of it."""
-        from tea_runner.dataset.cross_repository_results import SharedResults
         from tea_runner.dataset.fetch_limits import FetchLimits
         from tea_runner.dataset.forge_dataset import ForgeDataset
         from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
         from tea_runner.dataset.mirror import FETCHED, Mirror, mirror_path
+        from tea_runner.dataset.shared_results import SharedResults
 
         settings = self.settings
         path = mirror_path(self.state_folder / "mirrors", name)
@@ -190,7 +190,7 @@ class DatasetSite(ProcessSettings):
 
         :raises SettingsError: when a listed key is malformed.
         """
-        from tea_runner.dataset.results_keys import ResultsKeys
+        from tea_runner.dataset.signing_keys import ResultsKeys
 
         settings = self.settings
         key = settings.trust.key or settings.state / "results_key"
@@ -201,7 +201,7 @@ class DatasetSite(ProcessSettings):
 
         :param is_here: whether a repository that a signature names is this dataset.
         """
-        from tea_runner.dataset.manifest_proofs import ManifestProofs
+        from tea_runner.dataset.verify_manifests import ManifestProofs
 
         return ManifestProofs(None if self.settings.trust.unsigned else self.results_keys, is_here)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.plan_requests import PlanRequestStore
-    from tea_runner.broker.planner_keys import PlannerKeys
+    from tea_runner.broker.planner_fingerprints import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -133,7 +133,7 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def planner_keys(self) -> PlannerKeys:
         """Keys of all planners of this server."""
-        from tea_runner.broker.planner_keys import PlannerKeys
+        from tea_runner.broker.planner_fingerprints import PlannerKeys
 
         return PlannerKeys(self.redis)
 

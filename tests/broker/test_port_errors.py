@@ -21,7 +21,7 @@ from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.plan_requests import PlanRequestStore
-from tea_runner.broker.planner_keys import PlannerKeys
+from tea_runner.broker.planner_fingerprints import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests

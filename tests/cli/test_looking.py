@@ -17,7 +17,7 @@ from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
-from tea_runner.core.git.results_scope import scope_of
+from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save
 

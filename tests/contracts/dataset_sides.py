@@ -24,9 +24,9 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.local_clone import open_clone
-from tea_runner.dataset.manifest_proofs import ManifestProofs
 from tea_runner.dataset.mirror import Mirror
-from tea_runner.dataset.results_keys import ResultsKeys
+from tea_runner.dataset.signing_keys import ResultsKeys
+from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.host import process
 from tea_runner.ports import Dataset
 from tests.contracts.test_objects import WHO, bare

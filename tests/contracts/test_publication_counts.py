@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.flow.publication_limit import LocalPublicationCounts
+from tea_runner.flow.publication_loop_limit import LocalPublicationCounts
 from tea_runner.ports import PublicationCounts
 from tea_runner.wiring import Site
 from tests.looking import broker, site

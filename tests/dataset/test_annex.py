@@ -10,7 +10,7 @@ import pytest
 
 from tea_runner.core.datums.content_identity import key_content
 from tea_runner.core.errors import ContentMissing, OutsideError, Refused
-from tea_runner.dataset.annex import Annex
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.special_remote_policy import Storage, parse_remote_log
 from tests.e2e.conftest import folder_lab

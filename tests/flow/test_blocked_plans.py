@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.planning_cache import PlanningCache
 from tests.twins.files import Annexed, Gitlink, Symlink
 from tests.twins.lab import MemoryLab

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.flow import incremental, incremental_outputs, pipeline_inputs
+from tea_runner.flow import incremental_planner, missing_outputs, pipeline_inputs
 from tea_runner.flow.commit_view import open_commit
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
@@ -216,8 +216,8 @@ def steps_of_a_whole_run(
     with monkeypatch.context() as patch:
         monkeypatch = patch
         lab = MemoryLab()
-        counted(incremental, "shared_inputs")
-        counted(incremental, "list_datums")
+        counted(incremental_planner, "shared_inputs")
+        counted(incremental_planner, "list_datums")
         counted(pipeline_inputs, "list_files")
         counted(lab.dataset, "signed_results")
         lab.push(many(count, chain=chain))
@@ -247,7 +247,7 @@ def test_the_cost_of_a_run_is_linear_in_the_number_of_pipelines(
 
 def test_missing_outputs_of_former_homes_are_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of them does not grow with the history of a branch."""
-    monkeypatch.setattr(incremental_outputs, "_MAX_ROWS", 4)
+    monkeypatch.setattr(missing_outputs, "_MAX_ROWS", 4)
     lab = MemoryLab()
     for number in range(10):
         lab.push({"raw/a": str(number), "copy/spec.yml": spec("copy")})

@@ -13,7 +13,7 @@ from tea_runner.core.errors import CommandFailed, JobError, NotFound, UserError
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.verify_datums import ScratchFile, verify_datums
+from tea_runner.flow.reproduce_datums import ScratchFile, verify_datums
 from tests.twins.files import Symlink
 from tests.twins.lab import MemoryLab, output_of
 from tests.twins.plans import TWO

@@ -6,7 +6,7 @@ import subprocess  # noqa: TID251 - a process that dies, outside of the one plac
 
 import pytest
 
-from tea_runner.sandbox.process_label import has_died, process_label
+from tea_runner.sandbox.process_identity import has_died, process_label
 
 
 def test_a_living_process_has_not_died() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
 from tea_runner.core.git.branch_kinds import belongs_to_annex
-from tea_runner.core.git.results_scope import results_prefix, scope_of
 from tea_runner.core.git.submodules import Submodule, repository_of
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
+from tea_runner.core.git.trust_scope import results_prefix, scope_of
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_statement import Statement, read_signature, signature_file

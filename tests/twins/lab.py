@@ -10,13 +10,13 @@ from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers
-from tea_runner.flow.advance_branch import BranchAdvancer
-from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_view import CommitView, open_commit
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.publication_limit import LocalPublicationCounts, PublicationLimit
+from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tests.twins.dataset import RESULTS, MemoryDataset, result_file
 from tests.twins.files import Annexed, Content, mode_and_data
 from tests.twins.queue import MemoryBroker, MemoryJobQueue, MemoryRecomputeRequests

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.sandbox.process_label import process_label
+from tea_runner.sandbox.process_identity import process_label
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from workers import job_worker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.flow.branch_progress import BranchProgress
+from tea_runner.flow.branch_outcome import BranchProgress
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting

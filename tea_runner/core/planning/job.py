@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.results_scope import queue_namespace, results_prefix
+from tea_runner.core.git.trust_scope import queue_namespace, results_prefix
 from tea_runner.core.planning.plan import Decision
 
 #: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
@@ -53,7 +53,7 @@ class Job:
     pins: tuple[tuple[str, str], ...] = ()
     #: Id of the recompute request, if one asked for it.
     salt: str = ""
-    #: Scope of its results; see :mod:`tea_runner.core.git.results_scope`.
+    #: Scope of its results; see :mod:`tea_runner.core.git.trust_scope`.
     scope: str = ""
 
     @property

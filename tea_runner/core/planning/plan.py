@@ -1,6 +1,6 @@
 """Plans: for each datum a decision with its reason, for each pipeline a state.
 
-A plan is a value; :mod:`~tea_runner.flow.advance_branch` acts on it.
+A plan is a value; :mod:`~tea_runner.flow.plan_and_publish` acts on it.
 """
 
 from __future__ import annotations

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tea_runner.core.datums.content_identity import GIT, Content
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.results.run_conditions import ReuseRule, RunScope
+from tea_runner.core.results.manifest import Row
+from tea_runner.core.results.run_conditions import ReuseRule, RunScope, parse_conditions
+from tea_runner.core.results.signed_result import SignedResult
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.prove_results import Acceptance
 
 #: Hexadecimal digits of a SHA-1 object id.
 _SHA1 = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """What counts as a known result of one pipeline on one branch."""
+
+    rule: ReuseRule
+    #: Whether an input or code file of the datum with this key is identified by an unsafe hash only,
+    #: although the operator requires safe ones.
+    weak: Callable[[str], bool] = lambda _: False
+
+    def __call__(self, found: SignedResult) -> bool:
+        """Whether a signed result counts."""
+        return self.rule.accepts(
+            found.ran, found.state, own=found.own, weak=self._weak(found.ran.scope, found.key)
+        )
+
+    def accepts_row(self, row: Row) -> bool:
+        """Whether a row of the signed manifest at the planned commit counts."""
+        ran = parse_conditions(row.ran)
+        return ran is not None and self.rule.accepts(
+            ran, row.state, own=True, weak=self._weak(ran.scope, row.key)
+        )
+
+    def _weak(self, scope: str, key: str) -> bool:
+        return scope == "branch" and self.weak(key)
 
 
 def acceptance_of(

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
-from tea_runner.core.git.results_scope import queue_namespace
+from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.flow import compare_recomputed
-from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
+from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
-from tea_runner.flow.incremental import IncrementalPlanner
+from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.publication_limit import LocalPublicationCounts, PublicationLimit
+from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
     Published,

@@ -6,8 +6,7 @@ such as one that was merged or edited, is compared row by row with the signed ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_statement import (
@@ -16,36 +15,10 @@ from tea_runner.core.results.manifest_statement import (
     read_signature,
     signature_file,
 )
-from tea_runner.core.results.run_conditions import ReuseRule, parse_conditions
 from tea_runner.core.results.signed_result import Accepts, SignedResult
+from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Dataset
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acceptance:
-    """What counts as a known result of one pipeline on one branch."""
-
-    rule: ReuseRule
-    #: Whether an input or code file of the datum with this key is identified by an unsafe hash only,
-    #: although the operator requires safe ones.
-    weak: Callable[[str], bool] = lambda _: False
-
-    def __call__(self, found: SignedResult) -> bool:
-        """Whether a signed result counts."""
-        return self.rule.accepts(
-            found.ran, found.state, own=found.own, weak=self._weak(found.ran.scope, found.key)
-        )
-
-    def accepts_row(self, row: Row) -> bool:
-        """Whether a row of the signed manifest at the planned commit counts."""
-        ran = parse_conditions(row.ran)
-        return ran is not None and self.rule.accepts(
-            ran, row.state, own=True, weak=self._weak(ran.scope, row.key)
-        )
-
-    def _weak(self, scope: str, key: str) -> bool:
-        return scope == "branch" and self.weak(key)
 
 
 def read_statement(tree: CommitTree, home: str) -> FoundStatement | None:

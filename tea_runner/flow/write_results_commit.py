@@ -29,10 +29,10 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.prove_results import manifest_signer
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
+from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.ports import Dataset, Objects, TreeStore
 
 

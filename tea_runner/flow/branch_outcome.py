@@ -1,4 +1,4 @@
-"""What one call of :mod:`tea_runner.flow.advance_branch` found and did."""
+"""What one call of :mod:`tea_runner.flow.plan_and_publish` found and did."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
 from tea_runner.dataset.parse_commit import Commit
-from tea_runner.flow.branch_progress import BranchProgress, PipelineProgress
+from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 
 #: Datums of one pipeline that a run lists; its counts are of all.
 _LISTED = 500

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result
-from tea_runner.dataset.cross_repository_results import SharedResult
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.shared_results import SharedResult
 
 
 class OwnKeys:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.manifest_statement import Statement, read_signature, signature_file
 from tea_runner.dataset.git_repository import GitRepository
-from tea_runner.dataset.results_keys import ResultsKeys
+from tea_runner.dataset.signing_keys import ResultsKeys
 
 #: Statements that are kept while new commits are read: a large manifest has many files.
 _MAX_KEPT = 1000

@@ -7,7 +7,7 @@ and takes the first of these ways that applies:
 - Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_read_set`): the
   inputs are kept.
 - Some files of the only input have changed: the datums of those files are edited
-  (:mod:`~tea_runner.core.datums.incremental_datums`), and only they are decided.
+  (:mod:`~tea_runner.core.datums.datum_edits`), and only they are decided.
 - Everything else is derived and decided from nothing.
 
 Nothing here is keyed by time: a result is reused only where object ids prove that it is the same, so it
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from tea_runner.core.datums.incremental_datums import (
+from tea_runner.core.datums.datum_edits import (
     apply_edits,
     can_edit_datums,
     edit_datums,
@@ -29,7 +29,6 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.incremental_outputs import MissingOutputs
 from tea_runner.flow.input_changes import file_changes
 from tea_runner.flow.input_location import InputLocation, make_source
 from tea_runner.flow.input_read_set import input_dependencies
@@ -38,15 +37,16 @@ from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
 )
+from tea_runner.flow.missing_outputs import MissingOutputs
 from tea_runner.flow.pipeline_inputs import (
     PipelineInputs,
     key_datums,
     list_datums,
     locate_inputs,
 )
+from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.pipeline_memory import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.shared_inputs import SharedInputs, shared_inputs
 
 _NO_MANIFEST = Manifest()
 
