@@ -108,7 +108,7 @@ class JobWorker:
         try:
             claim = self._site.jobs.claim(job_id, self.name, new_token())
         except Refused as error:
-            log.error("job is dropped: %s", error.message)
+            log.error("job is left to other workers: %s", error.message)
             return
         if claim is None:
             return

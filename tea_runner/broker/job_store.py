@@ -19,7 +19,7 @@ import redis
 from tea_runner.broker import job_scripts, keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_reader import JobReader
-from tea_runner.core.errors import NotFound
+from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.ports import MissingContent
 
@@ -153,7 +153,8 @@ class JobStore(JobReader):
     def claim(self, job_id: str, worker: str, token: str) -> Claim | None:
         """Claim a job; None when it cannot be claimed (now).
 
-        :raises Refused: when the job in Redis was not written by a planner.
+        :raises Refused: when the job in Redis cannot be verified with the key of this process.  It
+            waits again, for the time of a lease, and the attempt does not count.
         """
         answer: Any = self._claim_script(
             keys=[keys.job(job_id), keys.lease(job_id)],
@@ -167,7 +168,13 @@ class JobStore(JobReader):
             with contextlib.suppress(NotFound):
                 self.cancel(job_id)
             return None
-        job = unseal_job(body.decode("utf-8", "replace"), self._secret)
+        try:
+            job = unseal_job(body.decode("utf-8", "replace"), self._secret)
+        except Refused:
+            self._release_script(
+                keys=[keys.job(job_id), keys.lease(job_id)], args=[token, -1, self._lease, ""]
+            )
+            raise
         if attempt < 0:
             error = (
                 f"its worker died {self._crashes} times in a row; "

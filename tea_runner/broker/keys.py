@@ -193,6 +193,12 @@ def planner_keys() -> str:
     return "planner-keys"
 
 
+@_family("string", "queue_key")
+def queue_key() -> str:
+    """Fingerprint of the key with which the planners of this server sign jobs."""
+    return "queue-key"
+
+
 @_family("hash", "publication_counts", _SHOWN)
 def publications(branch: str) -> str:
     """Pipelines of a branch (:func:`branch_id`) to their results commits since the last push."""

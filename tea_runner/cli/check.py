@@ -13,6 +13,7 @@ from tea_runner.cli.installation_checks import (
     check_datalad,
     check_fleet,
     check_git,
+    check_queue_key,
     check_redis,
     check_sandbox,
     check_state,
@@ -69,6 +70,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     queue = check_redis(context.site.redis_facts, wanted=bool(settings.redis.url))
     yield from queue
     if queue[0].state == "ok":
+        yield check_queue_key(lambda: context.site.queue_key.state())
         yield from check_fleet(context.site.fleet)
     yield from _forge(context)
 

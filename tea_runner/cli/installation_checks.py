@@ -194,6 +194,25 @@ def check_redis(facts: Callable[[], ServerFacts], *, wanted: bool) -> list[Findi
     return [*found, *_clock("redis", server.seconds - began)]
 
 
+def check_queue_key(state: Callable[[], Literal["same", "other", "unknown"]]) -> Finding:
+    """Check that jobs of the planners can be verified on this host."""
+    name = "queue key"
+    try:
+        match state():
+            case "same":
+                return _ok(name, "that of the planners")
+            case "other":
+                from tea_runner.broker.queue_key import OTHER_KEY
+
+                return _bad(name, OTHER_KEY)
+            case "unknown":
+                return _weak(
+                    name, "no planner has used this Redis; start one with: tea-runner planner"
+                )
+    except (TeaError, OSError) as error:
+        return _weak(name, str(error))
+
+
 def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
     """Check that planners and workers run."""
     try:

@@ -20,13 +20,20 @@ def command(context: Context, burst: bool) -> None:
     It plans pushed branches and publishes results commits.
     """
     site = context.site
+    site.queue_key.register(replace=not _other_planners(site))
     if not site.settings.trust.unsigned:
         _register_key(site)
     planner = BranchPlanner(site)
     try:
-        site.consumer("plan", planner, name=worker_name("planner")).run(burst=burst)
+        name, ready = worker_name("planner"), site.queue_key.keep
+        site.consumer("plan", planner, name=name, ready=ready).run(burst=burst)
     finally:
         planner.close()
+
+
+def _other_planners(site: Site) -> bool:
+    """Whether planners run, which need the same key of the queue."""
+    return any(each.kind == "plan" and each.state != "silent" for each in site.fleet().workers)
 
 
 def _register_key(site: Site) -> None:

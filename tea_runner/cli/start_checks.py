@@ -45,6 +45,18 @@ def require_queue(context: Context) -> None:
     _ = context.site.redis_url
 
 
+def require_queue_key(context: Context) -> None:
+    """Check that this host has the key with which the planners sign jobs.
+
+    :raises Refused: when it has another one.
+    :raises QueueError: when Redis does not answer.
+    """
+    from tea_runner.broker.queue_key import OTHER_KEY
+
+    if context.site.queue_key.state() == "other":
+        raise Refused(OTHER_KEY)
+
+
 def require_port(context: Context) -> None:
     """Check that the port of the pages is valid and free.
 

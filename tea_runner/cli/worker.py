@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.start_checks import require_sandbox
+from tea_runner.cli.start_checks import require_queue_key, require_sandbox
 from workers.job_worker import JobWorker, worker_name
 
 
@@ -19,6 +19,7 @@ def command(context: Context, burst: bool) -> None:
     """
     site = context.site
     require_sandbox(context)
+    require_queue_key(context)
     name = worker_name("worker")
     worker = JobWorker(site, name)
     try:
@@ -28,7 +29,7 @@ def command(context: Context, burst: bool) -> None:
             name=name,
             on_stop=worker.stop,
             at_last=worker.release_claim,
-            ready=worker.scratch.problem,
+            ready=lambda: site.queue_key.problem() or worker.scratch.problem(),
         ).run(burst=burst)
     finally:
         worker.close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.planner_fingerprints import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
+    from tea_runner.broker.queue_key import QueueKey
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.rq_consumer import QueueConsumer
@@ -136,6 +137,13 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.planner_fingerprints import PlannerKeys
 
         return PlannerKeys(self.redis)
+
+    @cached_property
+    def queue_key(self) -> QueueKey:
+        """The key that signs jobs, compared with that of the planners."""
+        from tea_runner.broker.queue_key import QueueKey
+
+        return QueueKey(self.redis, self.secret)
 
     @cached_property
     def queues(self) -> Queues:

@@ -142,13 +142,13 @@ def unseal_job(text: str, secret: bytes) -> Job:
         document = json.loads(text)
         body, mac = document["body"], document["mac"]
         if not hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode()):
-            raise Refused("a job in the queue has no valid seal of the planner; it was dropped")
+            raise Refused("a job in the queue has no valid seal of the planner")
         fields = json.loads(body)
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
         return Job(datums=datums, pins=pins, **{name: str(value) for name, value in fields.items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("a job in the queue cannot be read; it was dropped") from error
+        raise Refused("a job in the queue cannot be read") from error
 
 
 def _mac(body: str, secret: bytes) -> str:
