@@ -97,7 +97,7 @@ lint: .venv/made-dev
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 
-## make lock      pin the dependencies of the image anew, with hashes (needs pip-tools on PATH)
+## make lock      pin the dependencies of the image anew, with hashes (needs pip-tools of the image's Python on PATH)
 LOCK = pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 .PHONY: lock

@@ -20,7 +20,7 @@ from tea_runner.core.results.run_conditions import TRUSTED
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.sign_manifest import ManifestSigner
+from tea_runner.flow.sign_manifest import dataset_signer
 from tea_runner.flow.write_results_commit import captures
 from tea_runner.ports import Dataset, Objects
 
@@ -130,10 +130,9 @@ def adopt_results(
 
     files = edited_files(Manifest(), after, lambda: ())
     root = edited(tip.tree.root, {join(home, path): data for path, data in files.items()})
-    signer = ManifestSigner(
-        repository="" if dataset.is_clone else dataset.name, sign=dataset.sign_results
+    signature = dataset_signer(dataset).signature(
+        read, root, home, inputs_at=tip.tree.commit, recomputed=()
     )
-    signature = signer.signature(read, root, home, inputs_at=tip.tree.commit, recomputed=())
     title = f"Adopt {len(found.adopted)} results of {found.pipeline.name}\n"
     seconds = objects.commit(tip.tree.commit).committed + 1
     commit = store.commit(

@@ -14,6 +14,16 @@ from tea_runner.core.results.manifest_statement import (
     join_signature,
 )
 from tea_runner.core.results.output_owners import join
+from tea_runner.ports import Dataset
+
+
+def dataset_signer(dataset: Dataset) -> ManifestSigner:
+    """The signer of a dataset's manifests.
+
+    Where signatures are not required, the statement is the same for all repositories.
+    """
+    named = dataset.requires_signatures and not dataset.is_clone
+    return ManifestSigner(repository=dataset.name if named else "", sign=dataset.sign_results)
 
 
 @dataclass(frozen=True, kw_only=True)

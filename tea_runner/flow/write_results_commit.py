@@ -30,7 +30,7 @@ from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.sign_manifest import ManifestSigner
+from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.ports import Dataset, Objects, TreeStore
@@ -100,9 +100,7 @@ def settle(
         gone,
         who=who,
         command=command,
-        signer=ManifestSigner(
-            repository="" if dataset.is_clone else dataset.name, sign=dataset.sign_results
-        ),
+        signer=dataset_signer(dataset),
         resign=dataset.requires_signatures
         and not manifest_signer(dataset, tip.tree, work.pipeline.home),
     )

@@ -56,6 +56,8 @@ class Lab:
         self.watched = name
         #: More lines of the settings file, for the top of it.
         self.settings = ""
+        #: Lines of the table ``[trust]``.
+        self.trust = ""
         #: And for the end of it.
         self.tables = ""
         self._planner: BranchPlanner | None = None
@@ -154,7 +156,7 @@ class Lab:
             path.write_text(
                 f'state = "{path.parent}"\n{self.settings}repositories = ["{self.watched}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
-                f'[trust]\nkey = "{self.root}/results_key"\n'
+                f'[trust]\nkey = "{self.root}/results_key"\n{self.trust}'
                 f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n[forge]\n{forge}'
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n{self.tables}'
