@@ -82,6 +82,7 @@ def _settle_all(lab: Lab, name: str) -> Lineage:
     lab.create(
         files={".gitattributes": _ATTRIBUTES, **specs, **{k: v or "" for k, v in first.items()}}
     )
+    _store_inputs(lab, others)
     for files in [{}, *others]:
         if files:
             lab.write(files)
@@ -97,6 +98,19 @@ def _settle_all(lab: Lab, name: str) -> Lineage:
     # One commit for each pipeline, and none where nothing changed that they read.
     assert [2, 2, 0, 2, 2, 2] == [len(step.tips) - 1 for step in made.steps]
     return made
+
+
+def _store_inputs(lab: Lab, pushes: list[dict[str, str | None]]) -> None:
+    """Put the inputs of all pushes into storage, so that the first ``git-annex`` branch has their logs.
+
+    Persons push that branch once only, and content of a key without a log is not fetched.
+    """
+    first = lab.git("rev-parse", "HEAD").strip()
+    for files in pushes:
+        lab.write(files)
+        lab.save()
+        lab.do("git", "annex", "copy", "--quiet", "--to", "store")
+    lab.git("reset", "-q", "--hard", first)
 
 
 def stored(store: Path) -> set[str]:
