@@ -24,6 +24,7 @@ from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.planner_fingerprints import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.queue_consistency import QueueConsistency
+from tea_runner.broker.queue_key import QueueKey
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.rq_queues import Queues
@@ -102,6 +103,10 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
+    QueueKey: (
+        lambda connection: QueueKey(connection, b"secret"),
+        {"state": (), "register": ()},
+    ),
     PlannerKeys: (PlannerKeys, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
     BranchPublicationCounts: (
         lambda connection: BranchPublicationCounts(connection, REPOSITORY, "main"),
@@ -165,10 +170,12 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
     ),
     DeliveryCounts: (DeliveryCounts, {"count": ("accepted",), "send": (), "counts": ()}),
     EvictionPolicy: (EvictionPolicy, {"problem": ()}),
+    QueueKey: (lambda connection: QueueKey(connection, b"secret"), {"problem": (), "keep": ()}),
 }
 KEYWORDS: dict[str, dict[str, Any]] = {
     "request_plan": {"why": "push"},
     "record": {"datums": 1, "seconds": 1.0},
+    "register": {"replace": True},
 }
 #: Methods that need no answer for the arguments that they have here.
 NOTHING_TO_ASK = {(JobStore, "set_fields")}
@@ -204,7 +211,8 @@ def broken(
 
 def call(part: Any, name: str, arguments: tuple[Any, ...]) -> None:
     """Call a method; read the generator or enter the context that it returns."""
-    answer = getattr(part, name)(*arguments, **KEYWORDS.get(name, {}))
+    words = {} if name == "register" and not isinstance(part, QueueKey) else KEYWORDS.get(name, {})
+    answer = getattr(part, name)(*arguments, **words)
     if inspect.isgenerator(answer):
         list(answer)
     elif isinstance(answer, contextlib.AbstractContextManager):
