@@ -13,6 +13,9 @@ ENDED = "its jobs have ended"
 #: again until somebody retries them.
 CANCELLED = "somebody cancelled it; tea-runner retry {job} runs it after all"
 
+#: Error of a job that was signed with a former key of the planners.
+FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
+
 # KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
 # ARGV: id, body, branch, now, time to live
 # Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
@@ -87,16 +90,18 @@ if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'error', ARGV[4]) end
 return 1
 """
 
-# Ends a job for one of four reasons (ARGV: how):
+# Ends a job for one of five reasons (ARGV: how):
 #   finish       by the worker with this token
 #   park         without a token, after too many workers died
 #   cancel       for all branches; a running job is only marked, until its worker's token comes along
 #   unsubscribe  for one branch; the job is cancelled when no other is subscribed and it waits still
+#   discard      without a token, because nobody can verify it; all its branches are planned again
 # KEYS: job, lease, subscribers, live jobs, plan requests, in-flight keys…, failure keys…
 # ARGV: how, id, token, state, now, error, prefix of pending, branch, reason of plan requests, time to
 #   live of failures, number of in-flight keys, an error for each failure key…
-# Returns {outcome, branches…}: ``ended`` with the branches whose last job this was and that had no plan
-# request, which must be queued; or ``stopping``, ``lost``, ``over``, ``kept`` when nothing ended.
+# Returns {outcome, branches…}: ``ended`` with the branches whose last job this was (or, of a discarded job,
+# all branches) and that had no plan request, which must be queued; or ``stopping``, ``lost``, ``over``,
+# ``kept`` when nothing ended.
 END = """
 local how, id, token = ARGV[1], ARGV[2], ARGV[3]
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -131,7 +136,7 @@ end
 local answer = {'ended'}
 for _, branch in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   redis.call('SREM', ARGV[7] .. branch, id)
-  if redis.call('SCARD', ARGV[7] .. branch) == 0
+  if (how == 'discard' or redis.call('SCARD', ARGV[7] .. branch) == 0)
   and redis.call('HSETNX', KEYS[5], branch, ARGV[9]) == 1 then
     table.insert(answer, branch)
   end

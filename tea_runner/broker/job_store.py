@@ -47,6 +47,7 @@ class JobStore(JobReader):
     :param lease: seconds until a claim that is not extended ends.
     :param crashes: how many workers in a row may die of a job before it is parked.
     :param redact: takes secrets out of errors before they are kept.
+    :param has_planners_key: whether *secret* is the key with which the planners sign now.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class JobStore(JobReader):
         lease: int = 45,
         crashes: int = 3,
         redact: Callable[[str], str] = str,
+        has_planners_key: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(connection, secret=secret)
         self._redact = redact
+        self._has_planners_key = has_planners_key
         self._enqueue = enqueue
         self._lease = lease
         self._crashes = crashes
@@ -153,6 +156,9 @@ class JobStore(JobReader):
     def claim(self, job_id: str, worker: str, token: str) -> Claim | None:
         """Claim a job; None when it cannot be claimed (now).
 
+        A job that cannot be verified with the planners' own key was signed with a former one: it is
+        ended, and its branches are planned again.
+
         :raises Refused: when the job in Redis cannot be verified with the key of this process.  It
             waits again, for the time of a lease, and the attempt does not count.
         """
@@ -171,6 +177,9 @@ class JobStore(JobReader):
         try:
             job = unseal_job(body.decode("utf-8", "replace"), self._secret)
         except Refused:
+            if self._has_planners_key():
+                self._discard(job_id)
+                return None
             self._release_script(
                 keys=[keys.job(job_id), keys.lease(job_id)], args=[token, -1, self._lease, ""]
             )
@@ -185,6 +194,25 @@ class JobStore(JobReader):
             return None
         doubtful = attempt > 1 or age > self._lease
         return Claim(job=job, token=token, attempt=attempt, doubtful=doubtful)
+
+    def _discard(self, job_id: str) -> None:
+        """End a job that nobody can verify; its keys stay in flight for nobody, because it has ended."""
+        names = [keys.job(job_id), keys.lease(job_id), keys.subscribers(job_id), keys.live_jobs()]
+        args = [
+            "discard",
+            job_id,
+            "",
+            "cancelled",
+            _now(),
+            job_scripts.FORMER_KEY,
+            keys.pending(""),
+        ]
+        self._request_plans(
+            self._end_script(
+                keys=[*names, keys.plan_requests()],
+                args=[*args, "", job_scripts.ENDED, keys.failure.ttl, 0],
+            )
+        )
 
     def extend(self, claim: Claim) -> bool:
         """Renew the lease of a claim; False when the claim is lost."""
@@ -308,31 +336,37 @@ class JobStore(JobReader):
     ) -> str:
         """Run the script END; returns its outcome."""
         failures = failures or {}
-        outcome, *branches = self._end_script(
-            keys=[
-                keys.job(job.id),
-                keys.lease(job.id),
-                keys.subscribers(job.id),
-                keys.live_jobs(),
-                keys.plan_requests(),
-                *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
-                *(keys.failure(job.queue_namespace, key) for key in failures),
-            ],
-            args=[
-                how,
-                job.id,
-                token,
-                state,
-                _now(),
-                self._redact(error),
-                keys.pending(""),
-                subscriber,
-                job_scripts.ENDED,
-                keys.failure.ttl,
-                len(job.datums),
-                *map(self._redact, failures.values()),
-            ],
+        return self._request_plans(
+            self._end_script(
+                keys=[
+                    keys.job(job.id),
+                    keys.lease(job.id),
+                    keys.subscribers(job.id),
+                    keys.live_jobs(),
+                    keys.plan_requests(),
+                    *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
+                    *(keys.failure(job.queue_namespace, key) for key in failures),
+                ],
+                args=[
+                    how,
+                    job.id,
+                    token,
+                    state,
+                    _now(),
+                    self._redact(error),
+                    keys.pending(""),
+                    subscriber,
+                    job_scripts.ENDED,
+                    keys.failure.ttl,
+                    len(job.datums),
+                    *map(self._redact, failures.values()),
+                ],
+            )
         )
+
+    def _request_plans(self, answer: Any) -> str:
+        """Queue the plan requests that the script END made; returns its outcome."""
+        outcome, *branches = answer
         for branch in branches:
             self._enqueue("plan", json.dumps(keys.split_branch_id(branch)))
         return str(outcome.decode())

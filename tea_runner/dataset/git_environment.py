@@ -11,6 +11,7 @@ another shell without one.  Each content of the configuration has a folder of it
 from __future__ import annotations
 
 import os
+import shlex
 import weakref
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def make_environment(
     """Write the configuration below *directory* and return the environment that uses it.
 
     The token is in two files that only their owner can read: one with a header that git sends to the
-    forge alone, and the file of ``git credential-store`` for git-annex.  No URL, argument or log has it.
+    forge alone, and one that a credential helper prints for git-annex.  No URL, argument or log has it.
 
     :param protocols: protocols that git may use.
     :param url: the forge, for *user* and *token*.
@@ -185,20 +186,24 @@ def _write_credentials(folder: Path, url: str, user: str, token: str) -> str:
     parts = urlsplit(url)
     site = f"{parts.scheme}://{parts.netloc}"
     store = folder / "credentials"
-    _write_private(store, f"{parts.scheme}://{_escape(user)}:{_escape(token)}@{parts.netloc}\n")
+    _write_private(store, f"username={user}\npassword={token}\n")
+    # Not git-credential-store(1), which removes the token from its file after one answer of 401.
+    helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(store))}; }}; f'
     # Sent with the first request: otherwise each command is refused first (401) and starts two helpers.
     basic = b64encode(f"{user}:{token}".encode()).decode()
     authorization = folder / "authorization"
     header = f'\textraHeader = "Authorization: Basic {basic}"\n'
     _write_private(authorization, f'[http "{site}/"]\n{header}')
     return (
-        f'[credential "{site}"]\n\thelper = "store --file={store}"\n\tusername = "{user}"\n'
-        f'[include]\n\tpath = "{authorization}"\n'
+        f'[credential "{site}"]\n\thelper = {_quote(helper)}\n\tusername = {_quote(user)}\n'
+        f"[include]\n\tpath = {_quote(str(authorization))}\n"
     )
 
 
-def _escape(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02X}" for c in text)
+def _quote(text: str) -> str:
+    """A value as git-config(1) reads it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -164,6 +164,7 @@ class Site(DatasetSite, SandboxSite):
             lease=int(self.settings.worker.lease),
             crashes=self.settings.worker.crashes,
             redact=self.redactor.redact_text,
+            has_planners_key=lambda: self.queue_key.state() == "same",
         )
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,3 +121,23 @@ def test_a_process_with_another_key_does_not_start(
     assert "redis.key_file" in done.exception.message
     assert "waiting" == site.jobs.facts([job.id])[job.id].state
     assert {job.id} == site.queues.queued("job")
+
+
+def test_jobs_that_wait_while_the_key_is_replaced_are_planned_again(
+    site: Site, other: Site
+) -> None:
+    """A worker with the new key ends each at its first look, and the next plan enqueues it anew."""
+    jobs = [make_job(1), make_job(2)]
+    for job in jobs:
+        site.jobs.enqueue(job)
+    other.queue_key.register(replace=True)
+
+    assert other.jobs.claim(jobs[0].id, "worker", "token") is None
+
+    assert "cancelled" == site.jobs.facts([jobs[0].id])[jobs[0].id].state
+    assert {json.dumps([jobs[0].repository, "main"])} == site.queues.queued("plan")
+    assert {} == other.jobs.failures(jobs[0].repository, [jobs[0].datums[0][1]])
+    assert other.jobs.enqueue(jobs[0])
+    claim = other.jobs.claim(jobs[0].id, "worker", "token")
+    assert claim is not None
+    assert (jobs[0], 1) == (claim.job, claim.attempt)

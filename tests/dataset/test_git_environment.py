@@ -101,3 +101,16 @@ def test_only_the_owner_can_read_the_configuration(make: Make, tmp_path: Path) -
     files = [p for p in kept.home.rglob("*") if p.is_file()]
     assert {0} == {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files}
     assert 0o700 == stat.S_IMODE(kept.home.stat().st_mode)
+
+
+def test_a_refused_credential_stays_in_its_file(make: Make) -> None:
+    """After a 401, git tells its helper to erase the credential; the forge's next answer may be another."""
+    environment = make(url=URL, user='a "b"', token="t %20\\")
+
+    for action in ("reject", "approve"):
+        text = 'protocol=https\nhost=forge.example.org\nusername=a "b"\npassword=t %20\\\n\n'
+        process.run(
+            ["git", "credential", action], env=dict(environment.variables), stdin=text.encode()
+        )
+
+        assert "t %20\\" == credential(environment), action
