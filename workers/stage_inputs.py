@@ -63,12 +63,12 @@ def make_view(
     content: Mapping[str, Path],
     write_blob: WriteBlob,
 ) -> None:
-    """Write the inputs of one datum into a folder."""
+    """Write the inputs of one datum into a folder.
+
+    An input of the pipeline that the datum has not leaves no trace: its name is not in the key.
+    """
     leaves = pfs_leaves(inputs.pipeline.input)
     folder.mkdir(mode=0o755, exist_ok=True)
-    for leaf in leaves:
-        if inputs.pipeline.view == "pfs":
-            (folder / leaf.name).mkdir(mode=0o755, exist_ok=True)
     for seen in view.inputs:
         if seen.is_dir and inputs.pipeline.view == "pfs":
             (folder / seen.path).mkdir(mode=0o755, parents=True, exist_ok=True)
