@@ -22,7 +22,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.repository_checks import check_repositories
 from tea_runner.core.errors import TeaError
-from tea_runner.host.tool_search_path import tool_path
+from tea_runner.host.tool_search_path import tool_variables
 
 
 @click.command("check")
@@ -46,7 +46,7 @@ def command(context: Context) -> int:
 
 
 def _findings(context: Context) -> Iterator[Finding]:
-    variables = {**context.variables, "PATH": tool_path(context.variables)}
+    variables = {**context.variables, **tool_variables(context.variables)}
     yield from check_git(variables)
     yield from check_annex(variables)
     yield from check_datalad(context.variables)

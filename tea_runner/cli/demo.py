@@ -24,7 +24,7 @@ from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import Run
 from tea_runner.host import process
 from tea_runner.host.openat import remove_tree
-from tea_runner.host.tool_search_path import tool_path
+from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.present import summary_line
 
 _WAIT = 180.0
@@ -93,7 +93,7 @@ class Demo:
         self.dataset = dataset
         self.env = {
             **stack.context.variables,
-            "PATH": tool_path(stack.context.variables),
+            **tool_variables(stack.context.variables),
             "GIT_TERMINAL_PROMPT": "0",
             # DataLad keeps a cache in the home directory, where the demo writes nothing.
             "XDG_CACHE_HOME": str(stack.state / "cache"),

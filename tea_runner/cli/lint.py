@@ -19,7 +19,7 @@ from tea_runner.dataset.unsaved_files import annexed, everything, unsaved
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
-from tea_runner.host.tool_search_path import tool_path
+from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.present.problem_text import problem_lines, problem_rows
 
 
@@ -60,7 +60,7 @@ def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
 
 def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
     """Top folder, problems, and names of the checked pipeline files."""
-    variables = {**context.variables, "PATH": tool_path(context.variables)}
+    variables = {**context.variables, **tool_variables(context.variables)}
     try:
         top, git_dir = find_clone(context.directory, variables)
     except (NotFound, OutsideError):

@@ -119,6 +119,7 @@ def make_environment(
     directory: Path,
     *,
     path: str,
+    magic: str = "",
     protocols: Sequence[str] = ("https",),
     url: str = "",
     user: str = "",
@@ -133,6 +134,7 @@ def make_environment(
     The token is in two files that only their owner can read: one with a header that git sends to the
     forge alone, and one that a credential helper prints for git-annex.  No URL, argument or log has it.
 
+    :param magic: file with libmagic's database for git-annex; empty where the system has one.
     :param protocols: protocols that git may use.
     :param url: the forge, for *user* and *token*.
     :param name: committer, with *email*.
@@ -160,6 +162,7 @@ def make_environment(
         variables={
             "HOME": str(home),
             "PATH": path,
+            **({"MAGIC": magic} if magic else {}),
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),

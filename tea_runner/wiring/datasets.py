@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from tea_runner.core.errors import ForgeError, OutsideError
 from tea_runner.core.webhook_registration import is_repository_name, matches_repository
-from tea_runner.host.tool_search_path import tool_path
+from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ class DatasetSite(ProcessSettings):
         from tea_runner.dataset.git_environment import make_environment
 
         forge, bot = self.settings.forge, self.settings.bot
-        folder = forge.kind == "folder"
+        folder, tools = forge.kind == "folder", tool_variables(self.variables)
         return make_environment(
             self.state_folder,
-            path=tool_path(self.variables),
+            path=tools["PATH"],
+            magic=tools.get("MAGIC", ""),
             protocols=["file" if folder else urlsplit(forge.url).scheme],
             url="" if folder else forge.url,
             user=forge.user,
@@ -181,7 +182,7 @@ class DatasetSite(ProcessSettings):
         from tea_runner.dataset.local_clone import open_clone
 
         return open_clone(
-            start, {**self.variables, "PATH": tool_path(self.variables)}, self.proofs()
+            start, {**self.variables, **tool_variables(self.variables)}, self.proofs()
         )
 
     @cached_property
