@@ -14,7 +14,12 @@ from tea_runner.core.errors import NotFound, OutsideError, SettingsError, UsageE
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
-from tea_runner.dataset.local_clone import CloneRepository, clone_environment, find_clone
+from tea_runner.dataset.local_clone import (
+    CloneRepository,
+    CloneSubdatasets,
+    clone_environment,
+    find_clone,
+)
 from tea_runner.dataset.unsaved_files import annexed, everything, unsaved
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.lint_pipelines import lint_pipelines
@@ -69,16 +74,19 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
         return top, list(lint_pipelines(draft)), _specs(draft)
     environment = clone_environment(variables, top)
     mirror = CloneRepository(top, git_dir, environment)
+    subdatasets = CloneSubdatasets(top, variables)
     try:
         with progress_line(context, lambda: mirror.objects.reads):
             head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)
             root = head.decode().strip() or None
             changed = unsaved(top, environment.variables)
-            draft = unsaved_commit(mirror.objects, root, _files(changed), _allowed(context))
+            files, allowed = _files(changed), _allowed(context)
+            draft = unsaved_commit(mirror.objects, root, files, allowed, subdatasets)
             problems = list(lint_pipelines(draft))
             unsaved_specs = [path for path in _specs(draft) if changed.get(path) is not None]
             problems += [_would_be_annexed(path) for path in annexed(mirror, top, unsaved_specs)]
     finally:
+        subdatasets.close()
         mirror.close()
     return top, problems, _specs(draft)
 

@@ -7,12 +7,18 @@ be read by them.  A branch that is not trusted reads only repositories that a tr
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Sequence
 
-from tea_runner.core.errors import OutsideError, UserError
+from tea_runner.core.errors import ForgeError, OutsideError, UserError
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
-from tea_runner.core.git.submodules import Submodule, parse_gitmodules, repository_of
-from tea_runner.core.webhook_registration import matches_repository
+from tea_runner.core.git.submodules import (
+    Submodule,
+    likely_repositories,
+    parse_gitmodules,
+    repository_of,
+)
+from tea_runner.core.webhook_registration import is_repository_name, matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 
@@ -46,6 +52,8 @@ class ForgeSubdatasets:
         self._lacking = lacking
         self._trusted_gitmodules = trusted_gitmodules
         self._opened: dict[str, ForgeDataset] = {}
+        #: Repositories that were found to have the pinned commits.
+        self._chosen: dict[Submodule, str] = {}
 
     def restricted(self, trusted_gitmodules: Callable[[], Iterable[bytes]]) -> ForgeSubdatasets:
         """The same for branches that are not trusted, at any depth."""
@@ -64,13 +72,47 @@ class ForgeSubdatasets:
         :raises UserError: when it is not a repository of this forge, or may not be read.
         :raises OutsideError: when the forge does not say who may read it.
         """
-        found = repository_of(submodule.url, self._base, self._own)
-        if found is None:
-            raise UserError(
-                f"subdataset {submodule.path} is at {submodule.url}, which is not a "
-                f"repository of {self._base}",
-                hint="push it there and set its url in .gitmodules to ../NAME.git",
-            )
+        if submodule in self._chosen:
+            self._check(submodule, self._chosen[submodule])
+            return self._chosen[submodule]
+        return self._names(submodule)[0]
+
+    def _names(self, submodule: Submodule) -> list[str]:
+        """Names of the repositories where it may be: the one that its URL names, else likely ones.
+
+        :raises UserError: when there is none, or none of them may be read.
+        :raises OutsideError: when the forge does not say who may read it.
+        """
+        named = repository_of(submodule.url, self._base, self._own)
+        likely = filter(is_repository_name, likely_repositories(submodule, self._own))
+        found, refusal = [], None
+        for name in (named,) if named else likely:
+            try:
+                self._check(submodule, name)
+            except UserError as error:
+                refusal = refusal or error
+            except ForgeError as error:
+                if named or error.response_status != 404:
+                    raise
+            else:
+                found.append(name)
+        if found:
+            return found
+        if refusal is not None:
+            raise refusal
+        last = posixpath.basename(submodule.path)
+        raise UserError(
+            f"subdataset {submodule.path} is at {submodule.shown_url}, which is not a "
+            f"repository of {self._base}",
+            hint=f"push it there, and write into .gitmodules: url = ../{last}.git",
+        )
+
+    def _check(self, submodule: Submodule, found: str) -> None:
+        """Check that a repository may be read.
+
+        :raises UserError: when it may not.
+        :raises OutsideError: when the forge does not say who may read it.
+        """
         same = found.partition("/")[0] == self._own.partition("/")[0]
         if not same and not any(matches_repository(pattern, found) for pattern in self._allowed):
             raise UserError(
@@ -90,19 +132,22 @@ class ForgeSubdatasets:
                 f"{self._own} may read ({lacking})",
                 hint=f"give them access on the forge, or keep {self._own} from them",
             )
-        return found
 
-    def _trusted_names(self) -> set[str | None]:
+    def _trusted_names(self) -> set[str]:
         """Repositories that the trusted branches have as subdatasets."""
         files = self._trusted_gitmodules() if self._trusted_gitmodules is not None else ()
-        return {
-            repository_of(each.url, self._base, self._own)
-            for data in files
-            for each in parse_gitmodules(data).values()
-        }
+        names: set[str] = set()
+        for data in files:
+            for each in parse_gitmodules(data).values():
+                named = repository_of(each.url, self._base, self._own)
+                names.update((named,) if named else likely_repositories(each, self._own))
+        return names
 
-    def _repository(self, submodule: Submodule) -> ForgeDataset:
-        name = self.name(submodule)
+    def _repository(self, name: str) -> ForgeDataset:
+        """A repository that may be read.
+
+        :raises OutsideError: when it does not answer.
+        """
         if name not in self._opened:
             opened = self._open(name)
             opened.mirror.ensure()
@@ -117,23 +162,33 @@ class ForgeSubdatasets:
         :raises UserError: see :meth:`name`.
         :raises OutsideError: when its repository does not have the commit.
         """
-        repository = self._repository(submodule)
-        if repository.objects.read(commit) is None:
-            repository.refresh()
-            if repository.objects.read(commit) is None:
-                raise OutsideError(
-                    f"subdataset {submodule.path} is pinned at {commit[:12]}, which "
-                    f"{self.name(submodule)} does not have",
-                    hint="push it there",
-                )
-        return repository
+        names = [self.name(submodule)] if submodule in self._chosen else self._names(submodule)
+        unanswered = None
+        for name in names:
+            try:
+                repository = self._repository(name)
+                if repository.objects.read(commit) is None:
+                    repository.refresh()
+            except OutsideError as error:
+                unanswered = unanswered or error
+                continue
+            if repository.objects.read(commit) is not None:
+                self._chosen[submodule] = name
+                return repository
+        if unanswered is not None:
+            raise unanswered
+        raise OutsideError(
+            f"subdataset {submodule.path} is pinned at {commit[:12]}, which "
+            f"{' and '.join(names)} {'do' if names[1:] else 'does'} not have",
+            hint="push it there",
+        )
 
     def tip(self, submodule: Submodule, branch: str) -> str | None:
         """The tip of its branch: that in ``.gitmodules``, *branch*, main or master.
 
         A branch of a pull request is never followed.
         """
-        repository = self._repository(submodule)
+        repository = self._repository(self.name(submodule))
         repository.refresh()
         for name in dict.fromkeys((submodule.branch, branch, "main", "master")):
             followed = name and not is_pull_request_branch(name)

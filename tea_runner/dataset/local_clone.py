@@ -7,6 +7,7 @@ remotes and its credentials are theirs.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -172,24 +173,32 @@ class CloneDataset(GitDataset):
 
 
 def open_clone(
-    start: Path, variables: Mapping[str, str], proofs: ManifestProofs | None = None
+    start: Path,
+    variables: Mapping[str, str],
+    proofs: ManifestProofs | None = None,
+    path: str = "",
 ) -> CloneDataset:
     """The dataset that contains *start*.
 
+    :param path: of a subdataset in the dataset that the user works in.
     :param proofs: decides which manifests count; without it signatures are not required.
     :raises NotFound: when there is none.
     """
     worktree, git_dir = find_clone(start, variables)
     repository = CloneRepository(worktree, git_dir, clone_environment(variables, worktree))
-    subdatasets = CloneSubdatasets(worktree, variables)
+    subdatasets = CloneSubdatasets(worktree, variables, path)
     return CloneDataset(worktree.name, repository, subdatasets, proofs)
 
 
 class CloneSubdatasets:
-    """Subdatasets that are installed below a user's clone."""
+    """Subdatasets that are installed below a user's clone.
 
-    def __init__(self, worktree: Path, variables: Mapping[str, str]) -> None:
+    :param path: of this clone in the dataset that the user works in; empty for that one.
+    """
+
+    def __init__(self, worktree: Path, variables: Mapping[str, str], path: str = "") -> None:
         self._worktree = worktree
+        self._prefix = f"{path}/" if path else ""
         self._variables = variables
         self._opened: dict[str, CloneDataset] = {}
 
@@ -203,19 +212,19 @@ class CloneSubdatasets:
         :raises UserError: when it is not installed.
         :raises NotFound: when it does not have the commit.
         """
-        path = self._worktree / submodule.path
+        path, shown = self._worktree / submodule.path, self._prefix + submodule.path
         if submodule.path not in self._opened:
             if not (path / ".git").exists():
                 raise UserError(
-                    f"subdataset {submodule.path} is not installed here",
-                    hint=f"get it: datalad get -n {submodule.path}",
+                    f"subdataset {shown} is not installed here",
+                    hint=f"get it: datalad get -n {shlex.quote(shown)}",
                 )
-            self._opened[submodule.path] = open_clone(path, self._variables)
+            self._opened[submodule.path] = open_clone(path, self._variables, path=shown)
         clone = self._opened[submodule.path]
         if clone.objects.read(commit) is None:
             raise NotFound(
-                f"subdataset {submodule.path} does not have commit {commit[:12]} here",
-                hint=f"bring it: git -C {submodule.path} fetch",
+                f"subdataset {shown} does not have commit {commit[:12]} here",
+                hint=f"bring it: git -C {shlex.quote(shown)} fetch",
             )
         return clone
 

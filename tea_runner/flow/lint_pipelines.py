@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tea_runner.core.errors import SpecError, TeaError
-from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
+from tea_runner.core.git.tree import SUBMODULE, walk_tree
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.source_position import input_keys, locate
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 
 #: A word of a command that looks like a script of the dataset.
@@ -100,13 +101,13 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     leaves = pfs_leaves(pipeline.input)
     missing = False
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
-        directory = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-        found = tip.tree.entry(directory)
-        if tip.pipelines.source_of(leaf) is None and (found is None or found.mode != TREE):
-            error = _planning_error(tip, replace(pipeline, input=leaf))
-            if error is not None:
-                missing = True
-                yield _problem(tip, pipeline, f"{key}.repo", error.problem, error.hint)
+        if tip.pipelines.source_of(leaf) is not None:
+            continue
+        try:
+            locate_input(tip, pipeline, leaf)
+        except TeaError as error:
+            missing = True
+            yield _problem(tip, pipeline, f"{key}.repo", error.problem, error.hint)
     if missing:
         return
     try:
@@ -118,15 +119,6 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     yield from _scripts(tip, inputs)
     if not inputs.datums:
         yield from _empty(tip, pipeline)
-
-
-def _planning_error(tip: CommitView, pipeline: Pipeline) -> TeaError | None:
-    """The error with which planning would refuse the pipeline."""
-    try:
-        derive_inputs(tip, pipeline)
-    except TeaError as error:
-        return error
-    return None
 
 
 def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:

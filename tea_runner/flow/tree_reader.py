@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from tea_runner.core.errors import OutsideError, Refused, UserError
+from tea_runner.core.git.config_text import parse_config
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.results.run_record import parse_trailers
@@ -96,11 +97,13 @@ class CommitTree:
     @cached_property
     def dataset_id(self) -> str:
         """``datalad.dataset.id`` of ``.datalad/config``; empty where it is not set."""
-        for line in (self.blob_at(".datalad/config") or b"").decode("utf-8", "replace").split("\n"):
-            name, equals, value = line.partition("=")
-            if equals and name.strip() == "id":
-                return value.strip()
-        return ""
+        found = ""
+        for section, subsection, name, value in parse_config(
+            self.blob_at(".datalad/config") or b""
+        ):
+            if (section, subsection, name) == ("datalad", "dataset", "id"):
+                found = value
+        return found
 
     @cached_property
     def origin(self) -> str:

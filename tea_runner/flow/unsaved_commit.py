@@ -14,7 +14,7 @@ from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
 from tea_runner.flow.tree_reader import CommitTree
-from tea_runner.ports import CommitFacts, Objects
+from tea_runner.ports import CommitFacts, Objects, Subdatasets
 
 #: The id of a commit that does not exist, as in git's hooks.
 NULL_COMMIT = "0" * 40
@@ -128,6 +128,7 @@ def unsaved_commit(
     root: str | None,
     files: Mapping[str, UnsavedFiles | None],
     allowed: ResourceAllowance = ANY_RESOURCES,
+    subdatasets: Subdatasets | None = None,
 ) -> CommitView:
     """The commit of these files on top of the tree *root*.
 
@@ -141,6 +142,7 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
+    cache = PlanningCache(allowed=allowed)
     return CommitView(
-        CommitTree(overlay, NULL_COMMIT, PlanningCache(allowed=allowed)), unchecked_pipelines
+        CommitTree(overlay, NULL_COMMIT, cache, subdatasets=subdatasets), unchecked_pipelines
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.cli.dataset import FILES, SHOUT, TABLE, Dataset, tea
@@ -117,3 +118,29 @@ def test_a_named_file_is_looked_at_alone(dataset: Dataset) -> None:
     said = dataset.tea("-C", "table", "lint", "--json", "spec.yml")
 
     assert {"table/spec.yml"} == {row["file"] for row in said.json}
+
+
+def test_inputs_in_subdatasets_are_looked_at(dataset: Dataset) -> None:
+    """At any depth, at their pins; one that is not installed is named with the words of the plan."""
+    inner = Dataset(dataset.path / "inputs/raw", {"deep/a.txt": "a\n"})
+    deepest = Dataset(inner.path / "more", {"b/b.txt": "b\n"})
+    for outer, path in ((inner, "more"), (dataset, "inputs/raw")):
+        text = f'[submodule "x"]\n\tpath = {path}\n\turl = ./{path}\n'
+        outer.save({".gitmodules": text})
+    inputs = ("inputs/raw", "inputs/raw/deep", "inputs/raw/more/b")
+    spec = FILES["table/spec.yml"]
+    dataset.save(
+        {
+            f"t{number}/spec.yml": spec.replace("table", f"t{number}").replace(
+                ": shout", f": {path}"
+            )
+            for number, path in enumerate(inputs)
+        }
+    )
+    assert (0, "") == (dataset.tea("lint").code, dataset.tea("lint", "--json").json or "")
+
+    shutil.rmtree(deepest.path)
+    said = dataset.tea("lint")
+    assert (1, True) == (said.code, said.out.startswith("t2/spec.yml:6:5: error: input.pfs.repo: "))
+    assert "subdataset inputs/raw/more is not installed here" in said.out
+    assert "datalad get -n inputs/raw/more" in said.out

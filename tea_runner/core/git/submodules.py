@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-_SECTION = re.compile(r'^\s*\[submodule "(?P<name>.*)"\]\s*$')
+from tea_runner.core.git.config_text import parse_config
+
+#: An address as scp has it, ``user@host:path`` (git-clone(1), "GIT URLS").
+_SCP = re.compile(r"(?:[^/:@]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?!//)(?P<path>.*)")
+_PORTS = {"https": 443, "http": 80, "ssh": 22, "git+ssh": 22, "ssh+git": 22, "git": 9418}
+#: Schemes of addresses whose paths have no folder before the owner, and whose port is the forge's choice.
+_SHELL = frozenset({"ssh", "git+ssh", "ssh+git", "git"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,46 +25,92 @@ class Submodule:
     url: str
     branch: str = ""
 
+    @property
+    def shown_url(self) -> str:
+        """The URL without a user or password that may be in it."""
+        return re.sub(r"(?<=://)[^/]*@", "", self.url)
+
 
 def parse_gitmodules(data: bytes) -> dict[str, Submodule]:
-    """The subdatasets by path (gitmodules(5)); unknown lines are ignored."""
+    """The subdatasets by path (gitmodules(5)); what else is in the file is ignored."""
     found: dict[str, dict[str, str]] = {}
-    current: dict[str, str] | None = None
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
-        section = _SECTION.match(line)
-        if section:
-            current = found.setdefault(section["name"], {})
-        elif line.lstrip().startswith("["):
-            current = None
-        elif current is not None:
-            name, equals, value = line.partition("=")
-            if equals:
-                current[name.strip().lower()] = value.strip().strip('"')
+    for section, name, key, value in parse_config(data):
+        if section == "submodule" and name:
+            found.setdefault(name, {})[key] = value
+    rows = ({**row, "path": row.get("path", "").rstrip("/")} for row in found.values())
     return {
         row["path"]: Submodule(path=row["path"], url=row["url"], branch=row.get("branch", ""))
-        for row in found.values()
-        if row.get("path") and row.get("url")
+        for row in rows
+        if row["path"] and row.get("url")
     }
 
 
 def repository_of(url: str, base: str, own: str) -> str | None:
     """The full name (``owner/name``) of the forge's repository that a URL names, or None.
 
-    :param base: the forge's URL, without a trailing slash; only repositories below it are accepted.
+    Every address under which a forge gives its repositories counts: another scheme, the port of that
+    scheme, the form of scp.  The forge is reached by its own address only, whatever the URL says.
+
+    :param base: the forge's URL, without a trailing slash.
     :param own: ``owner/name`` of the dataset with the ``.gitmodules``, for relative URLs.
     """
     if url.startswith(("./", "../")):
-        joined = posixpath.normpath(posixpath.join(own, url))
-        return _full_name(joined)
-    parts, root = urlsplit(url), urlsplit(base)
-    if parts.scheme != root.scheme or parts.hostname != root.hostname or parts.port != root.port:
+        return _full_name(posixpath.normpath(posixpath.join(own, url)))
+    root = urlsplit(base)
+    try:
+        scheme, host, port, path = _split(url)
+        own_port = root.port
+    except ValueError:
         return None
-    folder = root.path.rstrip("/") + "/"
-    return _full_name(parts.path[len(folder) :]) if parts.path.startswith(folder) else None
+    if scheme == "file" or root.scheme == "file":
+        same = scheme == root.scheme
+    else:
+        same = scheme in _PORTS and host == (root.hostname or "").rstrip(".")
+        same = same and (scheme in _SHELL or port in (None, _PORTS[scheme], own_port))
+    if not same:
+        return None
+    folder = unquote(root.path).rstrip("/") + "/"
+    if path.startswith(folder):
+        return _full_name(path[len(folder) :])
+    return _full_name(path) if scheme in _SHELL else None
+
+
+def _split(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path of an address.
+
+    :raises ValueError: when it is malformed.
+    """
+    if "://" in url:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        return parts.scheme, host, parts.port, unquote(parts.path)
+    scp = _SCP.fullmatch(url)
+    if scp is None:
+        return "file", "", None, url
+    return "ssh", scp["host"].strip("[]").lower().rstrip("."), None, "/" + scp["path"].lstrip("/")
+
+
+def likely_repositories(submodule: Submodule, own: str) -> Sequence[str]:
+    """Where a subdataset with a relative URL may be on the forge if not where git would look.
+
+    ``datalad create -d . inputs/raw`` writes ``./inputs/raw``, and ``datalad create-sibling-gitea -r``
+    publishes it as ``NAME-inputs-raw``.  ``datalad clone -d . ../raw inputs/raw`` can write a path that is
+    right on the disk where it was written.  The pinned commit shows which one it is.
+
+    :param own: ``owner/name`` of the dataset.
+    """
+    if not submodule.url.startswith(("./", "../")):
+        return ()
+    owner = own.partition("/")[0]
+    flat = [re.sub(r"\s+", "_", submodule.path.replace("/", mark)) for mark in "-_"]
+    last = posixpath.basename(posixpath.normpath(submodule.url.rstrip("/").removesuffix("/.git")))
+    names = (*(f"{own}-{each}" for each in flat), f"{owner}/{last.removesuffix('.git')}")
+    return [name for name in dict.fromkeys(names) if name != own and _full_name(name) == name]
 
 
 def _full_name(path: str) -> str | None:
-    name = path.strip("/").removesuffix(".git")
+    name = posixpath.normpath(path).strip("/") if path else ""
+    name = name.removesuffix("/.git").removesuffix(".git")
     parts = name.split("/")
     valid = len(parts) == 2 and all(part not in ("", ".", "..") for part in parts)
     return name if valid else None

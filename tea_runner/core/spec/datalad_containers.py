@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_SECTION = re.compile(r'^\s*\[datalad "containers\.(?P<name>[^"]+)"\]\s*$')
+from tea_runner.core.git.config_text import parse_config
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -19,15 +20,8 @@ def image_digest(image: str) -> str:
 
 def container_image(config: bytes, name: str) -> str:
     """Path in the dataset of a container's image, or the empty string."""
-    inside = False
-    for line in config.decode("utf-8", "replace").splitlines():
-        section = _SECTION.match(line)
-        if section:
-            inside = section["name"] == name
-        elif line.lstrip().startswith("["):
-            inside = False
-        elif inside:
-            key, equals, value = line.partition("=")
-            if equals and key.strip() == "image":
-                return value.strip().strip('"')
-    return ""
+    found = ""
+    for section, subsection, key, value in parse_config(config):
+        if (section, subsection, key) == ("datalad", f"containers.{name}", "image"):
+            found = value
+    return found

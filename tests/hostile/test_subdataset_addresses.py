@@ -1,0 +1,93 @@
+"""Subdatasets whose addresses leave open which repository of the forge they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.pipelines import COPY, pfs, spec
+from tests.hostile.neighbours import ADA, PUBLIC, Neighbours
+
+RAW = {"raw/a.txt": "data\n"}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Neighbours]:
+    """A server with nothing to do yet."""
+    made = Neighbours(tmp_path)
+    yield made
+    made.forge.close()
+
+
+def reads(pin: str, url: str, path: str = "inputs/one") -> dict[str, Any]:
+    """Files of a dataset whose pipeline copies a file out of a subdataset with this URL."""
+    return {
+        ".gitattributes": "* annex.largefiles=nothing\n",
+        ".gitmodules": f'[submodule "x"]\n\tpath = {path}\n\turl = {url}\n',
+        "up/spec.yml": spec("up", COPY, pfs(f"{path}/raw")),
+        path: {"submodule": pin},
+    }
+
+
+@pytest.mark.parametrize(
+    ("published", "url"),
+    [
+        ("open-inputs-one", "./inputs/one"),
+        ("open-inputs_one", "./inputs/one"),
+        ("one", "../../one"),
+    ],
+)
+def test_a_relative_url_leads_to_what_was_published(
+    lab: Neighbours, published: str, url: str
+) -> None:
+    """``create -d .`` with ``create-sibling-gitea -r``, and a clone from the folder beside."""
+    pin = lab.make(published, PUBLIC, RAW)
+    lab.make("open", PUBLIC, reads(pin, url))
+
+    assert {"up/a.txt": b"data\n"} == lab.meet("open").outputs
+
+
+def test_a_repository_of_that_name_with_other_commits_is_not_taken(lab: Neighbours) -> None:
+    """The pinned commit decides: the next likely repository has it."""
+    lab.make("open-inputs-one", PUBLIC, {"raw/a.txt": "other\n"})
+    pin = lab.make("one", PUBLIC, RAW)
+    lab.make("open", PUBLIC, reads(pin, "./inputs/one"))
+
+    assert {"up/a.txt": b"data\n"} == lab.meet("open").outputs
+
+
+def test_a_likely_repository_obeys_the_rules_for_readers(lab: Neighbours) -> None:
+    """A relative URL is no way to a repository that not everybody may read."""
+    pin = lab.make("open-inputs-one", ADA, RAW)
+    lab.make("open", PUBLIC, reads(pin, "./inputs/one"))
+
+    met = lab.meet("open")
+
+    assert {} == met.outputs
+    assert "not everybody who may read lab/open may read (everybody)" in met.said
+
+
+def test_an_untrusted_branch_gets_no_likely_repository_of_its_own(lab: Neighbours) -> None:
+    """What no trusted branch leads to stays out of its reach."""
+    pin = lab.make("one", PUBLIC, RAW)
+    lab.make("open", PUBLIC)
+    lab.branch("open", "feature", reads(pin, "../../one"))
+
+    met = lab.meet("open", "feature")
+
+    assert {} == met.outputs
+    assert "no trusted branch of lab/open has as a subdataset" in met.said
+
+
+def test_a_url_of_another_host_gives_the_line_to_write(lab: Neighbours) -> None:
+    """The address is told without the password in it."""
+    pin = lab.make("one", PUBLIC, RAW)
+    lab.make("open", PUBLIC, reads(pin, "https://ada:word@elsewhere.org/lab/one"))
+
+    met = lab.meet("open")
+
+    assert "is at https://elsewhere.org/lab/one, which is not a repository of" in met.said
+    assert "word" not in met.said
