@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.environment_variables import variables
+from tea_runner.core.datums.environment_variables import env_file, variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import KeyedDatum
@@ -124,6 +124,11 @@ class PfsFolders:
             # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
             (self._pfs / "out").symlink_to(self._out)
         execution = _execution(batch, self._selected, self._paths, code=self._code)
+        shown = {
+            name: execution.env[name] for name in execution.env if name not in batch.secrets.env
+        }
+        (self._pfs / ".env").write_bytes(env_file(shown))
+        (self._pfs / ".env").chmod(0o644)
         return replace(execution, view=self._pfs, out=self._out)
 
     def clear(self) -> None:

@@ -66,7 +66,7 @@ class Execution:
     env: Mapping[str, str]
     #: Names of those whose values are secret.
     secret_variables: frozenset[str] = frozenset()
-    #: Host directory that holds one directory per input, each shown read-only below ``/pfs``.
+    #: Host directory of inputs and of ``.env``, each shown read-only below ``/pfs``.
     #: Its contents are readable by all users, because the command may run as another one; the
     #: directory above it is not.
     view: Path | None

@@ -31,7 +31,10 @@ def _dataset(path: Path, spec: dict[str, Any]) -> Dataset:
 @pytest.mark.parametrize(("kind", "template"), [("join", "join_on"), ("group", "group_by")])
 def test_the_command_has_pachyderms_variables(tmp_path: Path, kind: str, template: str) -> None:
     """Places, commits, ids, keys of join and group, and the pipeline's own, with its stdin."""
-    text = 'env >"$PFS/out/env"; cat >"$PFS/out/stdin"; cat "$t1" "$t2" >"$PFS/out/both"; exit 7'
+    text = (
+        'env >"$PFS/out/env"; cat >"$PFS/out/stdin"; cat "$t1" "$t2" >"$PFS/out/both"; '
+        'cp "$PFS/.env" "$PFS/out/dotenv"; exit 7'
+    )
     sides = [_side("t1", template), _side("t2", template)]
     for side in sides:
         side["pfs"]["glob"] = "/sub-(02).txt"
@@ -62,10 +65,21 @@ def test_the_command_has_pachyderms_variables(tmp_path: Path, kind: str, templat
         f"PACH_DATUM_t1_{variable}": "02",
         f"PACH_DATUM_t2_{variable}": "02",
         "PPS_PIPELINE_NAME": "up",
+        "PPS_SPEC_COMMIT": dataset.do("git", "rev-parse", "HEAD:up/spec.yml"),
+        "PPS_NAMESPACE": "default",
+        "PACH_NAMESPACE": "default",
+        "PPS_POD_NAME": "sandbox",
         "MINE": "b c",
     }
     assert expected == {name: found.get(name) for name in expected}
-    assert (32, 64) == (len(found["PACH_JOB_ID"]), len(found["PACH_DATUM_ID"]))
+    assert (32, 64, 32) == tuple(
+        len(found[name]) for name in ("PACH_JOB_ID", "PACH_DATUM_ID", "FILESET_ID")
+    )
+    written = dict(
+        line.split("=", 1) for line in (dataset.path / "up/dotenv").read_text().splitlines()
+    )
+    assert {name: found[name] for name in written} == written
+    assert {*expected, "t1", "PACH_JOB_ID"} <= set(written)
     assert "one\ntwo\n" == (dataset.path / "up/stdin").read_text()
     assert "a2\nb2\n" == (dataset.path / "up/both").read_text()
 

@@ -1,7 +1,8 @@
 """Environment variables of a datum's command.
 
 Names are Pachyderm's (``src/server/worker/driver``, ``UserCodeEnv``).  The ids of commits and jobs
-are meant for logs; they are not in the key, so a result must not depend on them.
+are meant for logs; they are not in the key, so a result must not depend on them.  ``FILESET_ID``
+follows from the key, and may be used.
 """
 
 from __future__ import annotations
@@ -38,10 +39,16 @@ def variables(
         "PFS": pfs,
         "TEA_DATASET": dataset,
         "PPS_PIPELINE_NAME": pipeline.name,
+        "PPS_SPEC_COMMIT": pipeline.spec_blob,
+        # What Pachyderm takes from Kubernetes.
+        "PPS_NAMESPACE": "default",
+        "PACH_NAMESPACE": "default",
+        "PPS_POD_NAME": "sandbox",
         "PACH_JOB_ID": job,
         "PACH_OUTPUT_COMMIT_ID": commit,
         # When names are hidden, the id must not reveal them.
         "PACH_DATUM_ID": key if hidden else datum.id,
+        "FILESET_ID": key[:32],
     }
     for name, path in view.paths.items():
         # Paths in the dataset are relative to its root, so that a record can contain them.
@@ -54,6 +61,12 @@ def variables(
     found.update(view.variables)
     found.update(_declared(pipeline.transform.env))
     return found
+
+
+def env_file(env: Mapping[str, str]) -> bytes:
+    """The file ``/pfs/.env``: a line for each variable, as in Pachyderm."""
+    text = "".join(f"{name}={value}\n" for name, value in env.items())
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _declared(env: Sequence[tuple[str, str]]) -> Mapping[str, str]:

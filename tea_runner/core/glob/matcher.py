@@ -100,17 +100,38 @@ class Glob:
 
 
 def clean(pattern: str) -> str:
-    """Normalize a glob: a leading ``/``, no trailing one, no ``.`` and no empty parts.
+    """Normalize a glob: a leading ``/``, no trailing one, no ``.``, ``..`` and no empty parts.
 
     :raises GlobError: when it leaves the dataset or names git's own files.
     """
-    parts = [part for part in pattern.split("/") if part not in ("", ".")]
-    if any(part in ("..", ".git") for part in parts) or parts[:1] == ["~"]:
-        raise GlobError(
-            f"glob {pattern!r} must stay inside the dataset; "
-            f"write it relative to the input's directory, such as '/*'"
-        )
+    written = [part for part in pattern.split("/") if part not in ("", ".")]
+    parts: list[str] = []
+    for part in written:
+        if part != "..":
+            parts.append(part)
+        elif parts and not _OPEN.isdisjoint(parts[-1]):
+            # A slash within a group does not end a part of the path.
+            raise GlobError(
+                f"glob {pattern!r}: '..' cannot follow a group; write the path without it"
+            )
+        elif parts:
+            parts.pop()
+        else:
+            raise _outside(pattern)
+    if ".git" in written or parts[:1] == ["~"]:
+        raise _outside(pattern)
     return "/" + "/".join(parts)
+
+
+#: Characters with which a part may belong to something larger than a part.
+_OPEN = frozenset("(){}[]|,\\")
+
+
+def _outside(pattern: str) -> GlobError:
+    return GlobError(
+        f"glob {pattern!r} must stay inside the dataset; "
+        f"write it relative to the input's directory, such as '/*'"
+    )
 
 
 def expand(template: str, captures: tuple[str, ...]) -> str:

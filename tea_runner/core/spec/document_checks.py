@@ -253,7 +253,8 @@ def _check_placeholders(reader: SpecReader, transform: ParsedMapping) -> None:
 
 def _check_numbers(reader: SpecReader, mapping: ParsedMapping) -> None:
     tries = mapping.integer("datum_tries")
-    if tries is not None and not 1 <= tries <= MAX_TRIES:
+    # 0 is the default, as if the field were absent.
+    if tries is not None and tries > MAX_TRIES:
         reader.report(
             "error",
             mapping.place("datum_tries"),

@@ -121,6 +121,7 @@ class SpecReader:
             self.report("error", node.mark, path, _expected("a mapping of fields", node))
             return filled
         table = _table(tuple(fields))
+        is_refused = False
         for written, value in node.values.items():
             mark = node.marks[written]
             known = table.get(written)
@@ -148,6 +149,7 @@ class SpecReader:
                 )
                 continue
             filled.marks[known.name] = mark
+            is_refused |= known.support == "refused" and not _is_off(known, value)
             if not _is_null(value):
                 self._read_field(filled, known, value, mark)
             elif known.required:
@@ -158,8 +160,9 @@ class SpecReader:
                     f"{known.name} is empty",
                     f"set it: {known.about}",
                 )
-        for known in fields:
-            if known.required and known.name not in filled.marks and known.support != "refused":
+        # A field that is refused, such as spout, may be the reason for one that is missing.
+        for known in fields if not is_refused else ():
+            if known.required and known.name not in filled.marks:
                 self.report(
                     "error",
                     node.mark,
@@ -194,7 +197,7 @@ class SpecReader:
 
     def _read_field(self, filled: ParsedMapping, known: Field, node: Node, mark: Mark) -> None:
         key = filled.key(known.name)
-        if known.support in ("refused", "ignored") and _is_off(node):
+        if known.support in ("refused", "ignored") and _is_off(known, node):
             return
         if known.support == "refused":
             self.report("error", mark, key, f"{known.name} is not available", known.note)
@@ -293,11 +296,16 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.is_null
 
 
-def _is_off(node: Node) -> bool:
-    """Whether the value disables the field."""
+def _is_off(known: Field, node: Node) -> bool:
+    """Whether the value disables the field.
+
+    An empty mapping disables nothing that is refused: ``spout: {}`` is the usual form.
+    """
     if isinstance(node, ScalarNode):
-        return node.text in ("", "0", "false")
-    return not (node.items if isinstance(node, SequenceNode) else node.values)
+        return node.is_null or node.text in ("", "0") or scalars.is_false(node.text)
+    if isinstance(node, SequenceNode):
+        return not node.items
+    return not node.values and known.support == "ignored"
 
 
 def _where(path: str) -> str:

@@ -124,6 +124,7 @@ TRANSFORM = make(
 )
 
 TOP = (
+    make("$schema", "text", "address of a JSON Schema, for editors"),
     make(
         "pipeline",
         "mapping",
@@ -201,6 +202,12 @@ TOP = (
             "most jobs of this pipeline at once",
             support="differs",
             note="a limit for each branch; workers are started by their operator",
+        ),
+        ignored(
+            "strategy",
+            "text",
+            "an older field",
+            "as many jobs run as constant and the workers allow",
         ),
         ignored(
             "coefficient",
@@ -303,5 +310,6 @@ OLD = frozenset(
         "max_queue_size",
         "scale_down_threshold",
         "parallelism_spec.coefficient",
+        "parallelism_spec.strategy",
     }
 )

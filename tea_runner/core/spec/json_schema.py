@@ -33,12 +33,14 @@ _SHAPES: dict[str, dict[str, Any]] = {
 
 
 def json_schema() -> str:
-    """The JSON Schema of one document of a pipeline file."""
+    """The JSON Schema of one document of a pipeline file: a pipeline, or a list of them."""
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of tea-runner",
         "$comment": "Made from tea_runner/core/spec/fields.py; do not edit.",
         **_object(TOP, input_by_reference=True),
+        "type": ["object", "array"],
+        "items": {"$ref": "#"},
         "$defs": {"input": {**_object(INPUT), "minProperties": 1, "maxProperties": 1}},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -124,6 +126,8 @@ def spec_reference() -> str:
         "Made from `tea_runner/core/spec/fields.py` by a test; do not edit.",
         "",
         "A pipeline file is called `spec.yml`, `spec.yaml` or `spec.json`.",
+        "It contains a pipeline, several in documents of their own, or a list of pipelines; each of several",
+        "has the folder of its name beside the file.",
         "Field names may be written as here or as in Pachyderm's JSON (`datumTries`).",
         "Editors complete and check it with [pipeline.schema.json](pipeline.schema.json).",
         "",
@@ -145,9 +149,9 @@ def spec_reference() -> str:
         "| --- | --- |",
         "| text | anything; unquoted `no`, `017` and `12:30:45` are text here, but quote them |",
         "| number | a whole number without leading zeros |",
-        "| boolean | `true` or `false` |",
+        "| boolean | `true` or `false`, also in the other spellings of YAML 1.1 (`True`, `no`) |",
         "| duration | numbers with units: `90s`, `1h30m`, `500ms` |",
-        "| bytes | a number with a suffix: `512M` (1000s), `2Gi` (1024s) |",
+        "| bytes | a number with a suffix: `512M` or `512MB` (1000s), `2Gi` or `2GiB` (1024s) |",
         "| cpu | `2`, `0.5`, or `500m` for thousandths |",
         "",
         "Anchors, aliases, tags, duplicate keys and files over 64 KiB are refused.",
@@ -156,6 +160,7 @@ def spec_reference() -> str:
         "",
         "A glob is matched against each file and each directory below the input's `repo`.",
         "It must match the whole path; a matching directory is a datum with all files below it.",
+        "`..` removes the part before it, and must not lead out of the input.",
         "",
         "| Written | Matches |",
         "| --- | --- |",

@@ -144,9 +144,9 @@ def _transform(filled: ParsedMapping) -> Transform:
 def _resources(filled: ParsedMapping) -> Resources:
     gpu = filled.mapping("gpu")
     return Resources(
-        cpu=filled.number("cpu"),
-        memory=filled.integer("memory"),
-        disk=filled.integer("disk"),
+        cpu=filled.number("cpu") or None,
+        memory=filled.integer("memory") or None,
+        disk=filled.integer("disk") or None,
         gpu_type=gpu.text("type"),
         gpu_number=gpu.integer("number") or 0,
     )

@@ -22,13 +22,20 @@ _SECONDS = {
     "m": Decimal(60),
     "h": Decimal(3600),
 }
-_AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([A-Za-z]*)")
+_AMOUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?(?:[eE][0-9]{1,2})?)([A-Za-z]*)")
 _BYTES = {"": 1} | {
     letter + suffix: base**power
     for power, letter in enumerate("KMGTPE", 1)
     for suffix, base in (("", 1000), ("i", 1024))
 }
 _BYTES["k"] = 1000
+_BYTES |= {unit + "B": size for unit, size in _BYTES.items()}
+_BOOLEANS = {
+    spelling: value
+    for words, value in (("y yes on true", True), ("n no off false", False))
+    for word in words.split()
+    for spelling in (word, word.capitalize(), word.upper())
+}
 #: Plain scalars that YAML 1.1 does not read as text: booleans, octal, base 60, dates.
 _PITFALL = re.compile(
     r"(?i:y|n|yes|no|on|off|true|false)|[-+]?0[0-9_]+|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
@@ -51,10 +58,15 @@ def number(text: str) -> int:
 
 
 def boolean(text: str) -> bool:
-    """``true`` or ``false``."""
-    if text not in ("true", "false"):
+    """``true`` or ``false``, in each spelling of YAML 1.1 and 1.2."""
+    if text not in _BOOLEANS:
         raise ScalarError(f"expected true or false, got {text!r}")
-    return text == "true"
+    return _BOOLEANS[text]
+
+
+def is_false(text: str) -> bool:
+    """Whether the text is a spelling of ``false``."""
+    return not _BOOLEANS.get(text, True)
 
 
 def duration(text: str) -> float:
@@ -78,21 +90,21 @@ def duration(text: str) -> float:
 
 
 def amount(text: str) -> int:
-    """Bytes of an amount such as ``500``, ``64M`` or ``1.5Gi``."""
+    """Bytes of an amount such as ``500``, ``64M``, ``256MB`` or ``1.5Gi``; 0 for no amount."""
     found = _AMOUNT.fullmatch(text)
     if not found or found[2] not in _BYTES:
         raise ScalarError(f"expected an amount of bytes such as 512M or 2Gi, got {text[:20]!r}")
     total = int(Decimal(found[1]) * _BYTES[found[2]])
-    if not 0 < total < 2**63:
-        raise ScalarError(f"expected an amount between 1 byte and 8Ei, got {text[:20]!r}")
+    if not 0 <= total < 2**63:
+        raise ScalarError(f"expected an amount of less than 8Ei, got {text[:20]!r}")
     return total
 
 
 def processors(text: str) -> float:
-    """Processors, such as ``2``, ``0.5`` or ``500m`` (thousandths)."""
-    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(m?)", text)
+    """Processors, such as ``2``, ``0.5``, ``.5`` or ``500m`` (thousandths); 0 for no number."""
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})(m?)", text)
     value = Decimal(found[1]) / (1000 if found[2] else 1) if found else Decimal(0)
-    if not found or not 0 < value <= 100_000:
+    if not found or value > 100_000:
         raise ScalarError(
             f"expected a number of processors such as 2, 0.5 or 500m, got {text[:20]!r}"
         )

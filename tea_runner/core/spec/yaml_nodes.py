@@ -4,7 +4,7 @@ Scalars stay text: nothing becomes a number, a date or a boolean here, so that `
 ``12:30:45`` are unchanged until the field's own type parses them.  Refused are anchors, aliases and
 tags (they can grow without bound, or name code), duplicate keys, keys that are not text, and files
 that are too large, too deep or have too many values.
-JSON is parsed in the same way; a file may contain several documents.
+JSON is parsed in the same way; a file may contain several documents, also as the items of a list.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def _mark_at(before: str) -> Mark:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text with the number of lines before it; split if it is a sequence of JSON objects."""
-    if not text.lstrip().startswith("{"):
+    """The text with the number of lines before it; split if it is a sequence of JSON values."""
+    if not text.lstrip().startswith(("{", "[")):
         yield 0, text
         return
     decoder = json.JSONDecoder(parse_int=str)
@@ -232,12 +232,13 @@ class _NodeReader:
             self.root: Node | None = None
         elif isinstance(event, yaml.DocumentEndEvent):
             root = self.root
-            if len(self.documents) >= MAX_DOCUMENTS:
-                raise _Stop(
-                    self.start, f"the file has more than {MAX_DOCUMENTS} documents", "split it"
-                )
-            if root is not None and not (isinstance(root, ScalarNode) and root.is_null):
-                self.documents.append(Document(root.mark, root))
+            for item in root.items if isinstance(root, SequenceNode) else (root,):
+                if len(self.documents) >= MAX_DOCUMENTS:
+                    raise _Stop(
+                        self.start, f"the file has more than {MAX_DOCUMENTS} documents", "split it"
+                    )
+                if item is not None and not (isinstance(item, ScalarNode) and item.is_null):
+                    self.documents.append(Document(item.mark, item))
         elif isinstance(event, yaml.AliasEvent):
             mark = self._mark(event.start_mark)
             self._report(mark, f"an alias (*{event.anchor})", "write the value out")

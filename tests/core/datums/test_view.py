@@ -20,6 +20,7 @@ PIPELINE = Pipeline(
     name="up",
     home="up",
     spec_path="up/spec.yml",
+    spec_blob="b10b",
     transform=Transform(cmd=("x",), env=(("A", "1"),)),
     input=LEAF,
 )
@@ -123,6 +124,11 @@ def test_variables_have_pachyderms_names() -> None:
         found["A"],
     )
     assert Datum((entry("one.nii.gz"),)).id == found["PACH_DATUM_ID"]
+    assert ("k" * 32, "b10b", "default") == (
+        found["FILESET_ID"],
+        found["PPS_SPEC_COMMIT"],
+        found["PPS_NAMESPACE"],
+    )
     home = replace(PIPELINE, transform=Transform(cmd=("x",), env=(("HOME", "/x"),)))
     assert "/x" == environment(home, "one.nii.gz")["HOME"]
 

@@ -155,7 +155,9 @@ def test_a_match_has_captures(glob: str, path: str, expected: tuple[str, ...] | 
         ("/a\\", "glob '/a\\\\', character 3: a backslash at the end"),
         ("/^(a)", "glob '/^(a)', character 2: '^(' has no meaning"),
         ("../**", "glob '../**' must stay inside the dataset"),
-        ("a/../b", "glob 'a/../b' must stay inside the dataset"),
+        ("a/../../b", "glob 'a/../../b' must stay inside the dataset"),
+        ("{a,b/c}/../d", "glob '{a,b/c}/../d': '..' cannot follow a group"),
+        ("a/.git/../b", "glob 'a/.git/../b' must stay inside the dataset"),
         (".git/**", "glob '.git/**' must stay inside the dataset"),
         ("~/*", "glob '~/*' must stay inside the dataset"),
         ("a" * 513, "glob 'aaaaaaaaaaaaaaaaaaaa'… has 513 characters"),
@@ -198,10 +200,21 @@ def test_references_of_a_template() -> None:
 
 @pytest.mark.parametrize(
     ("glob", "expected"),
-    [("", "/"), ("/", "/"), (".", "/"), ("foo*", "/foo*"), ("/foo/", "/foo"), ("a//b", "/a/b")],
+    [
+        ("", "/"),
+        ("/", "/"),
+        (".", "/"),
+        ("foo*", "/foo*"),
+        ("/foo/", "/foo"),
+        ("a//b", "/a/b"),
+        ("/a/b/../x.txt", "/a/x.txt"),
+        ("a/./../*", "/*"),
+        ("/*/../x", "/x"),
+        ("a/..", "/"),
+    ],
 )
 def test_cleaning(glob: str, expected: str) -> None:
-    """A leading slash is added, a trailing one removed."""
+    """A leading slash is added, a trailing one removed; ``..`` removes what precedes it."""
     assert expected == clean(glob)
 
 

@@ -269,7 +269,7 @@ def test_all_problems_are_said_at_once() -> None:
         ("salt: [a]", ("error", "salt", "expected text, got a list")),
         ('salt: "\\0"', ("error", "salt", "the text contains a NUL character")),
         ("datum_tries: 017", ("error", "datum_tries", "expected a whole number without a leading")),
-        ("datum_tries: 0", ("error", "datum_tries", "expected 1 to 100 tries, got 0")),
+        ("datum_tries: 101", ("error", "datum_tries", "expected 1 to 100 tries, got 101")),
         ("datum_timeout: 90", ("error", "datum_timeout", "expected a duration with its unit")),
         ("job_timeout: 0s", ("error", "job_timeout", "a duration must be between 1ms and 8784h")),
         ("autoscaling: true", ("ignored", "autoscaling", "autoscaling has no effect; workers are")),
@@ -341,7 +341,8 @@ def test_names_of_pipelines(name: str, fine: bool) -> None:
     [
         ("", ("", "the file contains no pipeline")),
         ("# nothing", ("", "the file contains no pipeline")),
-        ("- a", ("", "expected a mapping of fields, got a list")),
+        ("- a", ("", "expected a mapping of fields, got 'a'")),
+        ("- [a]", ("", "expected a mapping of fields, got a list")),
         ("a", ("", "expected a mapping of fields, got 'a'")),
         ("pipeline: x", ("pipeline", "expected a mapping of fields, got 'x'")),
         (

@@ -50,7 +50,10 @@ def said(text: str) -> list[tuple[str, str, str]]:
             "{cmd: [a], accept_return_code: [256]}",
             ("transform.accept_return_code", "expected an exit code"),
         ),
-        ("{cmd: [a], network: yes}", ("transform.network", "expected true or false, got 'yes'")),
+        (
+            "{cmd: [a], network: maybe}",
+            ("transform.network", "expected true or false, got 'maybe'"),
+        ),
         ("{cmd: [a], code: ['../x']}", ("transform.code", "glob '../x' must stay inside")),
         ("{cmd: [a], secrets: [{name: x}]}", ("transform.secrets[0]", "the secret is not used")),
         (
