@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, raise_refusals
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.sandbox.scan_outputs import OutputLimits, is_below, scan_outputs
+
+#: Path below ``/pfs`` of an input file that a link leads to, and path of the output, to the file to
+#: save; None when the file in the view has the content.
+FromInput = Callable[[str, str], FileToSave | None]
 
 
 def collect(
@@ -20,6 +24,7 @@ def collect(
     reserved: frozenset[str] = frozenset(),
     pfs: str = "/pfs",
     out_at: str = "/pfs/out",
+    from_input: FromInput = lambda _seen, _path: None,
 ) -> list[FileToSave]:
     """All files below the folder of outputs, after the command has ended.
 
@@ -29,12 +34,13 @@ def collect(
     :param reserved: paths of the dataset that are not results: the pipeline's file and its code.
     :param pfs: path of *view* for the command.
     :param out_at: path of *out* for the command.
+    :param from_input: finds what placeholders of inputs stand for.
     :raises OutputRefused: naming what may not become a result.
     """
     rules = OutputNameRules(reserved=reserved)
     scan = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
     raise_refusals(scan.refused)
-    return [_to_save(output, out, view) for output in scan.outputs]
+    return [_to_save(output, out, view, from_input) for output in scan.outputs]
 
 
 def collect_declared(
@@ -67,7 +73,9 @@ def collect_declared(
     return [_to_save(output, place, tree) for output in scan.outputs]
 
 
-def _to_save(output: WrittenFile, out: Path, view: Path) -> FileToSave:
+def _to_save(
+    output: WrittenFile, out: Path, view: Path, from_input: FromInput = lambda _seen, _path: None
+) -> FileToSave:
     if output.kind == "symlink":
         return FileToSave(output.path, out / output.path, 0, False, link=output.target)
     if output.kind == "input link":
@@ -77,5 +85,6 @@ def _to_save(output: WrittenFile, out: Path, view: Path) -> FileToSave:
                 f"output {output.path} is a link to input {output.target}, which is no file; "
                 f"write a copy instead"
             )
-        return FileToSave(output.path, file, file.stat().st_size, False)
+        absent = from_input(output.target, output.path)
+        return absent or FileToSave(output.path, file, file.stat().st_size, False)
     return FileToSave(output.path, out / output.path, output.size, output.executable)

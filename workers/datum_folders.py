@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import env_file, variables
-from tea_runner.core.datums.view import View
-from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.datums.view import View, ViewFile
+from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.run_record_command import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
@@ -25,7 +26,7 @@ from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxP
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.collect_outputs import collect, collect_declared
 from workers.run_command import lines
-from workers.stage_inputs import WriteBlob, make_code, make_view
+from workers.stage_inputs import GetContent, WriteBlob, make_code, make_view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class DatumBatch:
     inputs: PipelineInputs
     #: Annex keys to files with their content.
     content: Mapping[str, Path]
+    get_content: GetContent
     write_blob: WriteBlob
     #: Below it, each datum's folders are made anew.
     folder: Path
@@ -147,7 +149,34 @@ class PfsFolders:
             reserved=self._batch.reserved_paths,
             pfs=self._paths.pfs,
             out_at=self._paths.out,
+            from_input=self._stands_for,
         )
+
+    def _stands_for(self, seen: str, path: str) -> FileToSave | None:
+        """The output that a link to the placeholder of an input file is; None for other files."""
+        shown = self._placeholders.get(seen)
+        if shown is None:
+            return None
+        batch, at = self._batch, self._pfs / seen
+        source = batch.inputs.sources[shown.input]
+        fact = source.fact(shown.path)
+        if not source.dataset:
+            return FileToSave(path, at, fact.content.size, False, same_as=fact)
+        # This dataset knows no storage of a subdataset's keys: the content becomes its own.
+        if fact.key is not None:
+            file = batch.get_content(source.dataset, [fact.key])[fact.key]
+        else:
+            file = batch.folder / "linked" / fact.oid
+            file.parent.mkdir(exist_ok=True)
+            batch.write_blob(source.dataset, fact.oid, file)
+        return FileToSave(path, file, file.stat().st_size, False)
+
+    @cached_property
+    def _placeholders(self) -> Mapping[str, ViewFile]:
+        """The files of ``empty_files`` inputs, by their path below ``/pfs``."""
+        leaves = pfs_leaves(self._batch.pipeline.input)
+        files = self._selected.view.files
+        return {shown.visible: shown for shown in files if leaves[shown.input].empty_files}
 
 
 class DatasetFolders:

@@ -137,6 +137,7 @@ class JobRunner:
                     rule=saver.rule,
                     salt=job.salt,
                     ran=self._conditions(job, inputs.pipeline, secrets),
+                    linked=saver.linked,
                 )
                 report.results.append(result)
         if report.results:

@@ -90,6 +90,7 @@ class DatumRunner:
             tip=tip,
             inputs=inputs,
             content=content,
+            get_content=self.get_content,
             write_blob=self.write_blob,
             folder=folder,
             job_id=job_id,

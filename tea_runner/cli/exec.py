@@ -12,6 +12,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.dataset.git_dataset import GitDataset
@@ -81,7 +82,7 @@ def _run_all(
             if computed.error is not None:
                 raise computed.error
             for item in computed.files:
-                _put(session.clone.clone.worktree / computed.directory / item.path, item)
+                _put(session, "/".join(filter(None, (computed.directory, item.path))), item)
     finally:
         remove_tree(base)
 
@@ -113,11 +114,16 @@ def _to_stderr(data: bytes) -> None:
     sys.stderr.flush()
 
 
-def _put(target: Path, item: FileToSave) -> None:
+def _put(session: OpenDataset, path: str, item: FileToSave) -> None:
+    target = session.clone.clone.worktree / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     if item.link:
         target.symlink_to(item.link)
+    elif item.same_as is not None and item.same_as.key is not None:
+        target.symlink_to(link_target(item.same_as.key, path))
+    elif item.same_as is not None:
+        session.clone.repository.write_blob(item.same_as.oid, target)
     else:
         shutil.copyfile(item.file, target)
         target.chmod(0o755 if item.executable else 0o644)

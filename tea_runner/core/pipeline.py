@@ -26,7 +26,7 @@ class Pfs:
     join_on: str = ""
     outer_join: bool = False
     group_by: str = ""
-    #: Zero-byte placeholders: nothing is fetched, and no content is in the key.
+    #: Zero-byte placeholders: nothing is fetched; a link to one is an output with its content.
     empty_files: bool = False
     #: A push to the subdataset's own repository updates its pin.
     track: bool = False

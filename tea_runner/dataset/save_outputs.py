@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.datums.view import FileFact
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results import largefiles
 from tea_runner.core.results.output_policy import printable
@@ -38,9 +39,13 @@ class FileToSave:
     executable: bool
     #: Target of a relative symlink; empty for a plain file.
     link: str = ""
+    #: The input file that it is, whose content need not be here: its own key or blob is saved.
+    same_as: FileFact | None = None
 
     def has_content(self, content: Content) -> bool:
         """Whether it has these bytes; see :func:`tea_runner.dataset.match_content.has_content`."""
+        if self.same_as is not None:
+            return self.same_as.content == content
         return has_content(self.file, content)
 
 
@@ -69,6 +74,8 @@ class OutputSaver:
         self._keys: list[str] = []
         #: Digest of the attributes of the outputs that were saved last.
         self.rule = ""
+        #: Annex keys of inputs that are outputs of the files that were saved last.
+        self.linked: tuple[str, ...] = ()
         #: Object id to size of the blobs that a job's commit must keep reachable.
         self.blobs: dict[str, int] = {}
 
@@ -94,16 +101,18 @@ class OutputSaver:
             for item in files
             if not item.link
         )
+        written = [item for item in files if not item.link and item.same_as is None]
         large = {
-            item.path: not item.link
-            and self._is_large(attributes[prefix + item.path][0], prefix + item.path, item)
-            for item in files
+            item.path: self._is_large(attributes[prefix + item.path][0], prefix + item.path, item)
+            for item in written
         }
-        for item in files:
-            if not item.link and not large[item.path]:
+        for item in written:
+            if not large[item.path]:
                 self._check_size(item, prefix + item.path)
         for item in files:
-            if item.link:
+            if item.same_as is not None:
+                outputs.append(self._input_file(item, item.same_as))
+            elif item.link:
                 target = item.link.encode("utf-8", "surrogateescape")
                 outputs.append(ResultFile(item.path, "link", self._blob(target), len(target)))
             elif large[item.path]:
@@ -115,7 +124,17 @@ class OutputSaver:
             else:
                 blob = self._file(item)
                 outputs.append(ResultFile(item.path, "git", blob, item.size, item.executable))
+        keys = {item.same_as.key for item in files if item.same_as is not None}
+        self.linked = tuple(sorted(key for key in keys.difference(self._keys) if key is not None))
         return tuple(sorted(outputs, key=lambda output: output.path))
+
+    def _input_file(self, item: FileToSave, fact: FileFact) -> ResultFile:
+        """An output that is a file of the dataset already, in whatever form it is kept."""
+        if fact.key is not None:
+            return ResultFile(item.path, "annex", fact.key, item.size)
+        size = item.size if item.size >= 0 else self._repository.blob_size(fact.oid)
+        self.blobs[fact.oid] = size
+        return ResultFile(item.path, "git", fact.oid, size, item.executable)
 
     def _check_size(self, item: FileToSave, path: str) -> None:
         """Refuse a file for git that is too large for every clone of the dataset."""

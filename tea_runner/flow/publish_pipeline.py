@@ -134,7 +134,7 @@ def _stored_keys(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:
         for found in results
         if found is not None
         for output in found[1].outputs
-        if output.kind == "annex"
+        if output.kind == "annex" and output.name not in found[1].linked
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from tea_runner.core.datums.content_identity import pointer_key
+from tea_runner.core.datums.content_identity import Content, key_content, pointer_key
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.errors import ContentMissing
 from tea_runner.core.git import annex_paths
@@ -29,6 +29,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.placeholder_contents import placeholder_contents
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
@@ -108,10 +109,19 @@ def settle(
         return composition, tip.tree.commit
     seconds = _seconds(dataset.objects, tip, finished)
     updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.tree.commit)]
-    keys = _annex_keys(composition)
+    linked = {key for item in finished for key in item.result.linked}.difference(stored)
+    keys = [key for key in _annex_keys(composition) if key not in linked]
     if keys:
         annex_tip = dataset.annex_tip()
-        places = _places(dataset, annex_tip, keys, stored, storage_uuid)
+        labels = [item.label for item in finished]
+        places = _places(
+            dataset,
+            annex_tip,
+            keys,
+            stored,
+            storage_uuid,
+            lambda: placeholder_contents(tip, work, labels),
+        )
         logged = _log_presence(dataset, store, annex_tip, places, who, seconds)
         if logged is not None:
             updates.append(("refs/heads/git-annex", logged, annex_tip))
@@ -287,11 +297,12 @@ def _places(
     keys: Sequence[str],
     stored: Collection[str],
     storage_uuid: Callable[[], str],
+    placeholders: Callable[[], Collection[Content]],
 ) -> dict[str, str]:
     """Storage of each key whose location has to be logged.
 
     What a job has just stored was verified by it; a result that is known from former times is
-    looked for, because no pointer is published whose content nobody has.
+    looked for, because no pointer is published whose content nobody has, but for that of an input.
     """
     places = {key: storage_uuid() for key in keys if key in stored}
     former = [key for key in keys if key not in stored]
@@ -302,6 +313,9 @@ def _places(
     if gone and dataset.is_clone:
         # A clone does not have all content itself; its location log says who has.
         gone = [key for key in gone if not _logged(dataset, annex_tip, key)]
+    if gone:
+        absent = placeholders()
+        gone = [key for key in gone if key_content(key) not in absent]
     if gone:
         raise ContentMissing(f"the content of key {gone[0]} is in no storage any more", tuple(gone))
     return {**places, **found}

@@ -138,7 +138,7 @@ def test_err_cmd_decides_which_failures_count(tmp_path: Path) -> None:
 
 
 def test_empty_files_have_names_and_no_bytes(tmp_path: Path) -> None:
-    """The command sees a file of zero bytes, and other bytes of the same name run nothing."""
+    """The command sees a file of zero bytes; other bytes of the same name are another datum."""
     text = 'wc -c <"$in" >"$PFS/out/$(basename "$in")"'
     node = {"pfs": {**ONE["pfs"], "empty_files": True}}
     dataset = _dataset(tmp_path, {"input": node, "transform": {"cmd": ["sh", "-c", text]}})
@@ -146,7 +146,7 @@ def test_empty_files_have_names_and_no_bytes(tmp_path: Path) -> None:
     assert "0" == (dataset.path / "up/sub-01.txt").read_text().strip()
 
     dataset.save({"raw/t1/sub-01.txt": "other bytes\n"})
-    assert 0 == dataset.tea("plan", "--exit-code").code
+    assert 4 == dataset.tea("plan", "--exit-code").code
 
 
 def test_every_job_computes_again_with_each_push(tmp_path: Path) -> None:

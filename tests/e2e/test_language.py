@@ -83,7 +83,7 @@ def test_lines_for_stdin_and_the_place_where_it_begins(lab: Lab, counted: Counte
 
 
 def test_empty_files_are_names_only(lab: Lab, counted: Counted) -> None:
-    """The command sees files of no bytes, none is fetched, and another content is no change."""
+    """The command sees files of no bytes and none is fetched; another content is a change."""
     echo, count = counted
     command = f'{echo}; wc -c "$PFS"/in/* | sed "s#$PFS#PFS#" > "$PFS/out/sizes"'
     up = spec("up", command, pfs(glob="/", empty_files=True))
@@ -91,7 +91,7 @@ def test_empty_files_are_names_only(lab: Lab, counted: Counted) -> None:
     assert Step(1, True, "settled") == push_without_content(lab, count)
     assert "0 PFS/in/a.txt" in tree(lab, "up")["up/sizes"]
     assert "0 total" in tree(lab, "up")["up/sizes"]
-    assert Step(0, False, "settled") == push(lab, count, {"raw/a.txt": "other\n"})
+    assert Step(1, True, "settled") == push(lab, count, {"raw/a.txt": "other text\n"})
 
 
 def push_without_content(lab: Lab, count: Callable[[], int]) -> Step:

@@ -60,9 +60,19 @@ def test_git_files_and_other_homes_are_no_data(lab: MemoryLab) -> None:
     assert files == {"in:sub/a"}
 
 
-def test_an_input_of_names_only_ignores_content(lab: MemoryLab) -> None:
-    """``empty_files``: other content is the same key, another name is another."""
+def test_an_input_of_names_only_counts_with_its_content(lab: MemoryLab) -> None:
+    """``empty_files``: a link to the file is an output with its content, so that is in the key."""
     lab.push({**TWO, "copy/spec.yml": spec("copy", pfs(empty_files=True))})
+    lab.settle()
+    lab.push({"raw/a": "changed", "raw/c": "new"})
+
+    assert [d.label for d in plan_of(lab).to_run] == ["in:a", "in:c"]
+
+
+def test_names_alone_count_at_the_paths_of_the_dataset(lab: MemoryLab) -> None:
+    """``view: dataset`` has no links to inputs, so other content is the same key there."""
+    names = spec("copy", pfs(empty_files=True), view="dataset", outputs=["$1"])
+    lab.push({**TWO, "copy/spec.yml": names})
     lab.settle()
     lab.push({"raw/a": "changed", "raw/c": "new"})
 

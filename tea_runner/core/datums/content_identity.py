@@ -95,6 +95,11 @@ class Content(NamedTuple):
         return f"{self.algorithm.lower()}:{self.digest}"
 
 
+def placeholder(content: Content) -> Content:
+    """The identity of an empty file that stands for this content: a link to it becomes the content."""
+    return fast_new(Content, (f"EMPTY-{content.algorithm}", content.size, content.digest))
+
+
 def pointer_key(mode: int, blob: bytes) -> str | None:
     """The annex key in a symlink or pointer file, or None for plain content.
 

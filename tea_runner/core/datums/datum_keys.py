@@ -24,7 +24,7 @@ FORMAT = 1
 class VisibleFile(NamedTuple):
     """A file as the command sees it: its path within the view and its content.
 
-    *content* is None for the placeholders of ``empty_files``.
+    *content* is None for the placeholders of ``empty_files`` that no output can stand for.
     """
 
     path: str

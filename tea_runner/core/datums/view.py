@@ -4,6 +4,9 @@
 With ``output.path`` the names are hidden: an entry is ``datum`` (with its extension) or ``datum/…``;
 several entries of one input are ``datum-1``, ``datum-2``, … in the order of their content.
 ``view: dataset``: files have their own paths of the dataset.
+
+With ``empty_files`` a command sees no content, but below ``/pfs`` a link to such a file is an output
+with its content, so the content is in the key.  In ``view: dataset`` there are no such links.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.datums.content_identity import Content, placeholder
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
 from tea_runner.core.datums.input_listing import Listing
@@ -118,7 +121,8 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
             number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
-            file = fast_new(VisibleFile, (at, executable, None if empty[number] else identity))
+            content = placeholder(identity) if empty[number] else identity
+            file = fast_new(VisibleFile, (at, executable, content))
             return (fast_new(VisibleInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
         for entry, path in _entry_paths(datum, sources, in_dataset=in_dataset, hidden=hidden):
@@ -130,7 +134,10 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
                 rest = source_path[len(root) :].lstrip("/") if is_dir else ""
                 visible = posixpath.join(at, rest) if rest else at
                 executable, identity, _, _ = source.fact(source_path)
-                seen.append(VisibleFile(visible, executable, None if empty[number] else identity))
+                shown: Content | None = identity
+                if empty[number]:
+                    shown = None if in_dataset else placeholder(identity)
+                seen.append(VisibleFile(visible, executable, shown))
                 if files is not None:
                     files.append(ViewFile(visible, number, source_path))
             if len(seen) > 1:

@@ -66,6 +66,8 @@ class Result:
     #: Id of the recompute request that it answers, if any.
     salt: str = ""
     ran: RunConditions = TRUSTED
+    #: Annex keys of inputs that outputs have by links to placeholders: they were not looked for.
+    linked: tuple[str, ...] = ()
 
 
 def manifest_output(path: str, content: str, size: int) -> ResultFile:
@@ -92,6 +94,7 @@ def format_results(results: Iterable[Result]) -> bytes:
             **({"rule": result.rule} if result.rule else {}),
             **({"salt": result.salt} if result.salt else {}),
             **({"ran": str(result.ran)} if result.ran != TRUSTED else {}),
+            **({"linked": sorted(result.linked)} if result.linked else {}),
         }
         for result in sorted(results, key=lambda result: result.key)
     ]
@@ -116,6 +119,7 @@ def parse_results(data: bytes) -> tuple[Result, ...]:
                 rule=str(row.get("rule", "")),
                 salt=str(row.get("salt", "")),
                 ran=_conditions(row.get("ran", "trusted")),
+                linked=tuple(map(str, row.get("linked", ()))),
                 outputs=tuple(
                     ResultFile(str(path), kind, str(name), int(size), bool(executable))
                     for path, kind, name, size, executable in row["outputs"]

@@ -40,7 +40,12 @@ PFS = make(
     make(
         "group_by", "text", "template of the glob's captures; entries with equal values are grouped"
     ),
-    make("empty_files", "boolean", "zero-byte files: nothing is fetched", default="false"),
+    make(
+        "empty_files",
+        "boolean",
+        "zero-byte files: nothing is fetched; an output that links to one is the file itself",
+        default="false",
+    ),
     make(
         "track",
         "boolean",

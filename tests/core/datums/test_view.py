@@ -89,11 +89,18 @@ def test_view_dataset_keeps_the_datasets_paths() -> None:
     assert ["raw/s1/log", "raw/s1/t1.nii.gz"] == [shown.visible for shown in seen.files]
 
 
-def test_empty_files_have_no_content() -> None:
-    """Names only: the content is not in the view, so it is not in the key."""
+def test_empty_files_have_identities_of_their_own() -> None:
+    """Neither that of an empty file nor that of the content that they stand for."""
     seen = view(replace(PIPELINE, input=replace(LEAF, empty_files=True)), entry("s1/log"))
 
-    assert [None] == [file.content for file in seen.inputs[0].files]
+    assert [Content("EMPTY-MD5", 1, "2" * 32)] == [file.content for file in seen.inputs[0].files]
+
+
+def test_empty_files_of_view_dataset_have_no_content() -> None:
+    """No output can be a link to them, so the content is not in the key."""
+    names = replace(PIPELINE, input=replace(LEAF, empty_files=True), view="dataset")
+
+    assert [None] == [file.content for file in view(names, entry("s1/log")).inputs[0].files]
 
 
 def environment(pipeline: Pipeline, path: str) -> dict[str, str]:

@@ -1,0 +1,32 @@
+"""Contents of input files that a command sees as empty placeholders (``empty_files``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.prefetch_facts import prefetch_facts
+
+
+def placeholder_contents(
+    tip: CommitView, work: PipelineInputs, labels: Iterable[str]
+) -> set[Content]:
+    """Contents of the dataset that outputs of these datums may have by links to placeholders.
+
+    Nobody looked at the files: they are as available as they were.  The cost is proportional to the
+    files of these datums, and nothing without ``empty_files``.
+    """
+    leaves = enumerate(pfs_leaves(work.pipeline.input))
+    empty = {number for number, leaf in leaves if leaf.empty_files}
+    if not empty:
+        return set()
+    contents = set()
+    for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
+        for shown in work.view(datum).files:
+            source = work.sources[shown.input]
+            if shown.input in empty and not source.dataset:
+                contents.add(source.fact(shown.path).content)
+    return contents
