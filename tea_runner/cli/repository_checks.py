@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.cli.installation_checks import Finding
-from tea_runner.core.errors import TeaError
+from tea_runner.core.errors import Refused, TeaError
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX
 from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.wiring import Site
@@ -26,6 +26,7 @@ def check_repositories(site: Site) -> Iterator[Finding]:
     for repository in watched[:_MOST]:
         yield check_trust(site, repository)
         yield from check_refs(site, repository)
+        yield from check_results_storage(site, repository)
     yield from check_storages(site)
     if len(watched) > _MOST:
         text = f"{len(watched)} are watched; the first {_MOST} were looked at"
@@ -75,6 +76,24 @@ def check_refs(site: Site, repository: str) -> Iterator[Finding]:
     for each in list(obstacles.values())[:_NAMES]:
         if each.kind == "name" or not each.is_ours:
             yield Finding(f"refs {repository}", "warning", f"{each}; {each.hint}")
+
+
+def check_results_storage(site: Site, repository: str) -> Iterator[Finding]:
+    """Name the storages of a repository that take no results; nothing if this host has no mirror of it."""
+    name = f"results of {repository}"
+    dataset = site.repository(repository)
+    try:
+        if not dataset.mirror.git_dir.exists():
+            return
+        uuid = dataset.storage_uuid()
+        for each in dataset.remotes.refusals:
+            yield Finding(name, "ok", f"{each}; they go to {uuid}")
+    except Refused as error:
+        yield Finding(name, "error", str(error))
+    except TeaError as error:
+        yield Finding(name, "warning", str(error))
+    finally:
+        dataset.close()
 
 
 def check_storages(site: Site) -> Iterator[Finding]:

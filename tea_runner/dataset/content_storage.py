@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
-from tea_runner.dataset.special_remote_policy import BUILT_IN, BY_NAME, Storage, parse_remote_log
+from tea_runner.dataset.described_remotes import DescribedRemote, described_remotes
+from tea_runner.dataset.special_remote_policy import BUILT_IN, BY_NAME, Storage
 
 
 class ContentStorage(Protocol):
@@ -68,7 +69,9 @@ class CloneStorage:
 
 
 class SpecialRemotes:
-    """The special remotes that the operator listed, enabled in a mirror; the first is for new content.
+    """The special remotes that the operator listed, enabled in a mirror.
+
+    The first one that takes content is for results.
 
     The mirror's annex is private (``annex.private``): no location log of ours ever leaves it.
     """
@@ -88,6 +91,8 @@ class SpecialRemotes:
         self._conflict = conflict
         self._storages = tuple(storages)
         self._uuids: dict[str, str] = {}
+        #: By name: why a storage that is enabled takes no results.
+        self._refusals: dict[str, str] = {}
         self._enabled_for: bytes | None = None
 
     def enable(self, remote_log: bytes) -> None:
@@ -109,42 +114,39 @@ class SpecialRemotes:
                 program.set_config("remote.origin.annex-ignore", "true")
                 program.run("init", "--quiet", "--no-autoenable", "tea-runner worker")
             program.close()
-            described = parse_remote_log(remote_log)
-            self._uuids = {}
+            described = list(described_remotes(remote_log))
+            self._uuids, self._refusals = {}, {}
             for storage in self._storages:
                 self._enable(storage, described)
         self._enabled_for = remote_log
 
-    def _enable(self, storage: Storage, described: Mapping[str, Mapping[str, str]]) -> None:
+    def _enable(self, storage: Storage, described: Sequence[DescribedRemote]) -> None:
         if storage.name == "origin":
             self._enable_forge()
             return
         if storage.name in BUILT_IN:
             self._program.set_config(f"remote.{storage.name}.annex-ignore", "false")
             return
-        for uuid, config in described.items():
-            if storage.uuid and storage.uuid != uuid:
-                continue
-            if not storage.uuid and config.get("name") != storage.name:
-                continue
-            kind = config.get("type", "")
-            if storage.type and kind != storage.type:
+        found = [remote for remote in described if storage.describes(remote)]
+        named = [remote for remote in found if remote.name == storage.name]
+        for remote in named or found:
+            if storage.type and remote.type != storage.type:
                 raise Refused(
-                    f"storage {storage.name} is of type {kind} in the dataset, but the settings "
-                    f"say {storage.type}",
+                    f"storage {storage.name} is of type {remote.type} in the dataset, but the "
+                    f"settings say {storage.type}",
                     hint="correct the one or the other",
                 )
-            if kind not in BY_NAME and not storage.uuid:
+            if remote.type not in BY_NAME and not storage.uuid:
                 raise Refused(
-                    f"storage {storage.name} is of type {kind}, which starts programs or goes "
-                    "where the dataset says",
-                    hint=f"allow it by its uuid: {uuid}",
+                    f"storage {storage.name} is of type {remote.type}, which starts programs or "
+                    "goes where the dataset says",
+                    hint=f"allow it by its uuid: {remote.config_uuid}",
                 )
-            if difference := storage.difference(config):
+            if difference := storage.difference(remote.config):
                 raise Refused(difference)
             if not storage.listed and (conflict := self._conflict(storage.name)):
                 raise Refused(conflict)
-            self._enable_special(config.get("name", storage.name), uuid, storage, config)
+            self._enable_special(remote.name or storage.name, storage, remote)
 
     def _enable_forge(self) -> None:
         """Use the forge's own git-annex, when it has one: git-annex finds its uuid on first use."""
@@ -156,11 +158,10 @@ class SpecialRemotes:
             # Location logs may not be here yet: try the storage for every key.
             self._program.set_config("remote.origin.annex-speculate-present", "true")
 
-    def _enable_special(
-        self, name: str, uuid: str, storage: Storage, config: Mapping[str, str]
-    ) -> None:
-        if self._program.config(f"remote.{name}.annex-uuid") != uuid:
-            self._program.run("enableremote", name, *storage.enabling(config))
+    def _enable_special(self, name: str, storage: Storage, remote: DescribedRemote) -> None:
+        kept = "annex-uuid" if remote.uuid == remote.config_uuid else "annex-config-uuid"
+        if self._program.config(f"remote.{name}.{kept}") != remote.config_uuid:
+            self._program.run("enableremote", name, *storage.enabling(remote.config))
         # git-annex refuses a changed configuration until it is accepted (git-annex-verifyremote(1)).
         # This one differs in nothing from what the operator listed.
         text = self._program.run("verifyremote", name, check=False).decode("utf-8", "replace")
@@ -170,7 +171,9 @@ class SpecialRemotes:
             if number.isdigit():
                 self._program.run("verifyremote", name, "--safe", number)
         self._program.set_config(f"remote.{name}.annex-speculate-present", "true")
-        self._uuids[name] = uuid
+        self._uuids[name] = remote.uuid
+        if refusal := storage.takes_no_results(remote.config):
+            self._refusals[name] = refusal
 
     @property
     def names(self) -> Sequence[str]:
@@ -178,9 +181,25 @@ class SpecialRemotes:
         return tuple(self._uuids)
 
     @property
-    def _first(self) -> tuple[str, str]:
+    def refusals(self) -> Sequence[str]:
+        """Why storages that are enabled take no results, a sentence for each such storage."""
+        return tuple(self._refusals.values())
+
+    @property
+    def _target(self) -> tuple[str, str]:
+        """Name and uuid of the first storage that takes results.
+
+        :raises Refused: when none of the dataset's storages does.
+        :raises OutsideError: when the dataset has none that the settings list.
+        """
         for name, uuid in self._uuids.items():
-            return name, uuid
+            if name not in self._refusals:
+                return name, uuid
+        if self._refusals:
+            raise Refused(
+                "; ".join(self._refusals.values()),
+                hint="add one that does with git annex initremote, and list it under [[storage]]",
+            )
         listed = ", ".join(storage.name for storage in self._storages) or "none"
         raise OutsideError(
             "no storage for annexed results: the dataset has none of the storages in the "
@@ -191,11 +210,11 @@ class SpecialRemotes:
     @property
     def uuid(self) -> str:
         """See :class:`ContentStorage`."""
-        return self._first[1]
+        return self._target[1]
 
     def send(self, keys: Sequence[str]) -> None:
         """See :class:`ContentStorage`."""
-        name, _ = self._first
+        name, _ = self._target
         for answer in self._program.ask_json(keys, "copy", f"--to={name}"):
             if not answer.get("success"):
                 raise OutsideError(

@@ -15,6 +15,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
+from tea_runner.dataset.described_remotes import parse_remote_log
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.object_reader import ObjectReader
@@ -22,7 +23,6 @@ from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResults, copy_result
-from tea_runner.dataset.special_remote_policy import parse_remote_log
 from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 

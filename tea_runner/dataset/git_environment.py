@@ -128,6 +128,7 @@ def make_environment(
     email: str = "tea-runner@localhost",
     addresses: Sequence[str] = (),
     strict_hashes: bool = False,
+    gnupg_home: Path | None = None,
 ) -> GitEnvironment:
     """Write the configuration below *directory* and return the environment that uses it.
 
@@ -140,6 +141,7 @@ def make_environment(
     :param name: committer, with *email*.
     :param addresses: private addresses that git-annex may contact, such as a storage on the LAN.
     :param strict_hashes: whether git-annex accepts keys with cryptographic hashes only.
+    :param gnupg_home: keys of GnuPG for encrypted storages.
     """
     home = directory / "git"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -163,6 +165,7 @@ def make_environment(
             "HOME": str(home),
             "PATH": path,
             **({"MAGIC": magic} if magic else {}),
+            **({"GNUPGHOME": str(gnupg_home)} if gnupg_home else {}),
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+
+from tea_runner.dataset.described_remotes import DescribedRemote
 
 #: Types of special remotes that the operator may list by name.  All others start programs or use an
 #: address that only the dataset states, and must be listed by uuid.
 BY_NAME = frozenset({"directory", "S3", "webdav"})
 #: Special remotes of every annex, which our configuration disables.
 BUILT_IN = frozenset({"web", "bittorrent"})
-_STAMP = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)s")
 #: Fields that a dataset may set freely: they do not change where content and credentials go, or what
 #: programs are started.  All other fields depend on the type and may do so.
 _HARMLESS = frozenset(
     {
         "name",
+        "sameas-name",
+        "sameas-uuid",
         "type",
         "timestamp",
         "encryption",
+        # Keys of the encryption: with others, content cannot be read, or is not what its hash says.
+        "cipher",
+        "cipherkeys",
+        "pubkeys",
+        "mac",
         "chunk",
         "chunksize",
         "autoenable",
@@ -29,11 +37,38 @@ _HARMLESS = frozenset(
         "storageclass",
         "exporttree",
         "importtree",
+        "annexobjects",
         "partsize",
+        "readonly",
         "signature",
         "requeststyle",
+        "versioning",
     }
 )
+#: Fields whose values are shown: addresses.  Any other one may hold a password.
+_SHOWN = frozenset(
+    {
+        "bucket",
+        "directory",
+        "externaltype",
+        "fileprefix",
+        "host",
+        "port",
+        "protocol",
+        "public",
+        "publicurl",
+        "region",
+        "rsyncurl",
+        "type",
+        "url",
+        "uuid",
+    }
+)
+_HIDDEN = "(not shown)"
+_TRUE = frozenset({"yes", "true", "1"})
+#: Types that content is only fetched from.
+_FETCHED_ONLY = frozenset({"web", "bittorrent", "httpalso"})
+_S3_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +86,66 @@ class Storage:
     #: Whether the operator listed the repositories that may use it.
     listed: bool = False
 
-    def difference(self, described: Mapping[str, str]) -> str:
-        """The first field of the dataset's description that the operator did not list, as a sentence.
+    def describes(self, remote: DescribedRemote) -> bool:
+        """Whether this is the remote that the operator means: by uuid, if one is listed, else by name.
 
-        Empty when there is none.  Everyone who may push can change the description: a storage of the
+        A remote with ``--sameas`` may be listed with the uuid that ``git annex info`` shows.
+        """
+        named = self.name == remote.name
+        if not self.uuid:
+            return named
+        return self.uuid == remote.config_uuid or (named and self.uuid == remote.uuid)
+
+    def difference(self, described: Mapping[str, str]) -> str:
+        """All fields of the dataset's description that the operator did not list, as a sentence.
+
+        Empty when there are none.  Everyone who may push can change the description: a storage of the
         right uuid and type could send the operator's credentials to another address.
         """
-        for name, value in sorted(described.items()):
-            if name not in _HARMLESS and self.options.get(name) != value:
-                listed = self.options.get(name)
-                settings = "do not list it" if listed is None else f"say {name} = {listed!r}"
-                return (
-                    f"storage {self.name} has {name} = {value!r} in the dataset, and the settings "
-                    f"{settings}; if it is right, write it into options of this [[storage]]"
-                )
-        return ""
+        different = {
+            name: value
+            for name, value in sorted(described.items())
+            if name not in _HARMLESS and self.options.get(name) != value
+        }
+        if not different:
+            return ""
+        facts = ", ".join(f"{name} = {_shown(name, value)}" for name, value in different.items())
+        listed = ", ".join(
+            f"{name} = {_shown(name, self.options[name])}"
+            for name in different
+            if name in self.options
+        )
+        options = dict(self.options) | different
+        line = ", ".join(
+            f"{name} = {_shown(name, value) if _shown(name, value) != _HIDDEN else '…'}"
+            for name, value in options.items()
+        )
+        settings = f"the settings say {listed}" if listed else "the settings do not say so"
+        return (
+            f"storage {self.name} has {facts} in the dataset, and {settings}; if that is right, "
+            f"write it into options of this [[storage]]: options = {{ {line} }}"
+        )
+
+    def takes_no_results(self, described: Mapping[str, str]) -> str:
+        """Why no content of results can be sent to it, as a sentence; empty when it can."""
+        kind = described.get("type", self.type)
+        reason = ""
+        if _is(described, "exporttree") and not _is(described, "annexobjects"):
+            reason = "is an export (exporttree=yes)"
+        elif _is(described, "importtree") and not _is(described, "exporttree"):
+            reason = "is an import (importtree=yes)"
+        elif _is(described, "readonly"):
+            reason = "is read-only (readonly=true)"
+        elif kind in _FETCHED_ONLY:
+            reason = f"is of type {kind}, from which content is only fetched"
+        elif kind == "S3" and not self._has_s3_credentials():
+            reason = (
+                f"has no credentials ({' and '.join(_S3_CREDENTIALS)} in env of this [[storage]])"
+            )
+        return f"storage {self.name} {reason} and takes no results" if reason else ""
+
+    def _has_s3_credentials(self) -> bool:
+        return "s3creds" in self.options or all(self.env.get(name) for name in _S3_CREDENTIALS)
 
     def enabling(self, described: Mapping[str, str]) -> list[str]:
         """Options for git-annex-enableremote(1): those that the dataset does not state itself."""
@@ -76,32 +156,13 @@ class Storage:
         ]
 
 
-def parse_remote_log(data: bytes) -> dict[str, dict[str, str]]:
-    """Configuration of each special remote by uuid (git-annex, "internals", ``remote.log``).
-
-    It is not specified which of two lines with the same timestamp git-annex uses: a field in which they
-    differ gets both values.
-    """
-    remotes: dict[str, dict[str, str]] = {}
-    stamps: dict[str, Decimal] = {}
-    for line in filter(None, data.decode("utf-8", "replace").split("\n")):
-        uuid, *fields = line.split(" ")
-        config = {_unescape(name): _unescape(value) for name, _, value in map(_partition, fields)}
-        match = _STAMP.fullmatch(config.get("timestamp", ""))
-        stamp = Decimal(match[1]) if match else Decimal(0)
-        if stamp == stamps.get(uuid):
-            old = remotes[uuid]
-            config |= {n: f"{v} or {config[n]}" for n, v in old.items() if config.get(n, v) != v}
-            config = {**old, **config}
-        if stamp >= stamps.get(uuid, -1):
-            remotes[uuid], stamps[uuid] = config, stamp
-    return remotes
+def _is(described: Mapping[str, str], name: str) -> bool:
+    return described.get(name, "").lower() in _TRUE
 
 
-def _partition(field: str) -> tuple[str, str, str]:
-    return field.partition("=")
-
-
-def _unescape(text: str) -> str:
-    """Decode characters that are written as ``&32;``."""
-    return re.sub(r"&([0-9]{1,6});", lambda match: chr(int(match[1])), text)
+def _shown(name: str, value: str) -> str:
+    """A value for people, without a password that may be in it."""
+    if name not in _SHOWN:
+        return _HIDDEN
+    # A password of a URL is before its last @, whatever is in it.
+    return json.dumps(re.sub(r"(?<=://)[^/]*@", "…@", value)[:200], ensure_ascii=False)

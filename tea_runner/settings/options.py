@@ -112,6 +112,11 @@ class AnnexOptions:
     strict_hashes: bool = option(
         False, "Accept only annex keys with a cryptographically secure hash (not MD5 or SHA1)."
     )
+    gnupg_home: Path | None = option(
+        None,
+        "Folder with the keys of GnuPG (GNUPGHOME) for storages with encryption=hybrid, pubkey or "
+        "sharedpubkey; the key has no passphrase. encryption=shared needs none.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,7 @@ class DatasetSite(ProcessSettings):
             email=bot.email,
             addresses=self.settings.annex.allowed_addresses,
             strict_hashes=self.settings.annex.strict_hashes,
+            gnupg_home=self.settings.annex.gnupg_home,
         )
 
     @cached_property

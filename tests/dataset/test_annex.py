@@ -11,8 +11,9 @@ import pytest
 from tea_runner.core.datums.content_identity import key_content
 from tea_runner.core.errors import ContentMissing, OutsideError, Refused
 from tea_runner.dataset.annex_content import Annex
+from tea_runner.dataset.described_remotes import parse_remote_log
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.dataset.special_remote_policy import Storage, parse_remote_log
+from tea_runner.dataset.special_remote_policy import Storage
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES
@@ -134,11 +135,11 @@ def test_a_description_is_read_as_git_annex_reads_it(lines: str, config: dict[st
     ("described", "options", "wrong"),
     [
         ({"type": "S3", "bucket": "b", "host": "h"}, {"bucket": "b", "host": "h"}, ""),
-        ({"type": "S3", "bucket": "b", "host": "h"}, {"bucket": "b"}, "host = 'h'"),
-        ({"type": "S3", "bucket": "mine"}, {"bucket": "b"}, "the settings say bucket = 'b'"),
-        ({"type": "webdav", "url": "https://x/"}, {}, "url = 'https://x/'"),
-        ({"type": "S3", "bucket": "b", "s3creds": "x"}, {"bucket": "b"}, "s3creds = 'x'"),
-        ({"type": "rsync", "rsyncurl": "-e"}, {"rsyncurl": "h:/x"}, "say rsyncurl = 'h:/x'"),
+        ({"type": "S3", "bucket": "b", "host": "h"}, {"bucket": "b"}, 'host = "h"'),
+        ({"type": "S3", "bucket": "mine"}, {"bucket": "b"}, 'the settings say bucket = "b"'),
+        ({"type": "webdav", "url": "https://x/"}, {}, 'url = "https://x/"'),
+        ({"type": "S3", "bucket": "b", "s3creds": "x"}, {"bucket": "b"}, "s3creds = (not shown)"),
+        ({"type": "rsync", "rsyncurl": "-e"}, {"rsyncurl": "h:/x"}, 'say rsyncurl = "h:/x"'),
         ({"type": "external", "externaltype": "x"}, {}, "write it into options"),
         ({"type": "directory", "encryption": "none", "chunk": "1MiB"}, {"directory": "/x"}, ""),
     ],

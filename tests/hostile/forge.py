@@ -263,6 +263,8 @@ class HostileForge:
         self.planner.close()
         self.worker.close()
         self.sink.close()
+        if "redis" in vars(self.site):
+            self.site.redis.close()
         self.broker.stop()
 
 
