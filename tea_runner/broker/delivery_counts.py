@@ -63,4 +63,9 @@ class DeliveryCounts:
             raw: Any = self._redis.hgetall(keys.delivery_counts())
         except redis.RedisError:
             return {}
-        return {outcome.decode(): int(number) for outcome, number in raw.items()}
+        return {
+            outcome.decode("utf-8", "replace"): int(number)
+            for outcome, number in raw.items()
+            # Anything but a number is of somebody else.
+            if number.isdigit() and len(number) < 20
+        }

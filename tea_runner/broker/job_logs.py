@@ -157,7 +157,8 @@ class LogReader:
         pipe.get(self._dropped)
         pipe.strlen(self._tail)
         head, cut, tail = pipe.execute()
-        return int(head), int(cut or 0), int(tail)
+        # Anything but a number is of somebody else.
+        return head, int(cut) if cut and cut.isdigit() and len(cut) < 20 else 0, tail
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         while start < stop:

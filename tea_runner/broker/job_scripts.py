@@ -61,13 +61,13 @@ local idle = redis.call('EXISTS', KEYS[2]) == 0
 if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0, ''} end
 if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0, ''} end
 local now = tonumber(redis.call('TIME')[1])
-if tonumber(redis.call('HGET', KEYS[1], 'after') or 0) > now then return {0, 0, ''} end
+if (tonumber(redis.call('HGET', KEYS[1], 'after') or 0) or 0) > now then return {0, 0, ''} end
 local body = redis.call('HGET', KEYS[1], 'body') or ''
 if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0, body} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
-return {attempt, now - tonumber(redis.call('HGET', KEYS[1], 'born') or 0), body}
+return {attempt, now - (tonumber(redis.call('HGET', KEYS[1], 'born') or 0) or 0), body}
 """
 
 # KEYS: lease   ARGV: token, lease in seconds

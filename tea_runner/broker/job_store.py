@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tea_runner.broker.job_reader import JobReader
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.ports import MissingContent
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +99,11 @@ class JobStore(JobReader):
         found = self._values([keys.missing(repository, key) for key in datum_keys], datum_keys)
         missing = {}
         for key, text in found.items():
-            (commit, annex_tip), error = json.loads(text)
-            missing[key] = MissingContent(commit, annex_tip, error)
+            content = _missing_content(text)
+            if content is None:
+                log.warning("ignored a malformed record of missing inputs in Redis: %.80r", text)
+            else:
+                missing[key] = content
         return missing
 
     def _values(self, names: Sequence[str], datum_keys: Sequence[str]) -> dict[str, str]:
@@ -382,3 +388,14 @@ class JobStore(JobReader):
 
 def _now() -> str:
     return f"{time.time():.3f}"
+
+
+def _missing_content(text: str) -> MissingContent | None:
+    """What :meth:`JobStore.record_missing` wrote; None for anything else."""
+    try:
+        (commit, annex_tip), error = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(each, str) for each in (commit, annex_tip, error)):
+        return None
+    return MissingContent(commit, annex_tip, error)

@@ -28,7 +28,11 @@ class BranchPublicationCounts:
         found: Any = self._redis.hgetall(self._name)
         if found.pop(_INPUTS, None) != _digest(inputs):
             return {}
-        return {name.decode(): int(count) for name, count in found.items() if count.isdigit()}
+        return {
+            name.decode(): int(count)
+            for name, count in found.items()
+            if count.isdigit() and len(count) < 20
+        }
 
     def add(self, inputs: str, pipeline: str) -> None:
         """Count one publication; the caller holds the lock on the branch."""

@@ -52,7 +52,7 @@ class QueueConsistency:
             for job, (state, after), lease in zip(chunk, answers[::2], answers[1::2], strict=True):
                 if state == b"running" and not lease:
                     due[job] = "its worker is silent"
-                elif state == b"waiting" and int(after or 0) <= int(now[0]):
+                elif state == b"waiting" and _seconds(after) <= int(now[0]):
                     due[job] = "it was in no queue"
                 elif state not in (b"running", b"waiting"):
                     ended.append(job)
@@ -120,7 +120,7 @@ class QueueConsistency:
         if planned != tip.encode():
             return f"{tip[:12]} was not planned"
         if missing_at is not None:
-            if annex not in json.loads(missing_at):
+            if annex not in _annex_tips(missing_at):
                 return "its git-annex branch moved, so content may have come"
             if not self._redis.exists(keys.any_missing(repository)):
                 return "content that was missing may have come by now"
@@ -152,3 +152,17 @@ class QueueConsistency:
             pipe.delete(keys.pending(name))
             pipe.hdel(keys.missing_content(), name)
             pipe.execute()
+
+
+def _seconds(after: bytes | None) -> int:
+    """The time before which a job is not due; 0, so that it is due, for anything but a number."""
+    return int(after) if after and after.isdigit() and len(after) < 20 else 0
+
+
+def _annex_tips(text: bytes) -> list[object]:
+    """Tips at which content was missing; none, so that the branch is planned, for anything else."""
+    try:
+        tips = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return tips if isinstance(tips, list) else []

@@ -15,7 +15,7 @@ tests/broker/test_rq_private_parts.py, in this order, that fails when a release 
 - ``BaseWorker.death_penalty_class``: set, so no alarm interrupts a job.
 - ``BaseWorker.log_result_lifespan``: set.
 - ``BaseWorker.job_class``, ``Job.perform``, ``Job.func`` and the three callbacks: overridden, so Redis
-  names no code.
+  names no code; ``Job.restore``, so that a malformed item does not end the loop.
 - the four values that a serializer reads: function name, instance, arguments, keywords.
 - names of keys, and fields of a worker's hash: read by :mod:`tea_runner.broker.workers_and_queues`.
 """

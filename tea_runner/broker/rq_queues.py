@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 from rq import Queue
-from rq.exceptions import DeserializationError
+from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job as RqJob
 
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
@@ -37,16 +37,22 @@ class ListedJob(RqJob):
 
     handlers: Mapping[str, Handler] = {}
 
+    def restore(self, raw_data: Any) -> None:
+        """Read the item; a malformed field ends neither the loop nor the list of items."""
+        self.data = b""
+        try:
+            super().restore(raw_data)
+        except (NoSuchJobError, AssertionError, LookupError, TypeError, ValueError) as error:
+            log.warning("malformed item %.80r in the queue: %.80s", self.id, error)
+
     def perform(self) -> Any:
         """Call the handler; an item of another kind or form is dropped and logged."""
         kind: object = None
-        argument: object = None
         with contextlib.suppress(DeserializationError, TypeError, ValueError):
-            kind, arguments = self.func_name, self.args
-            if isinstance(arguments, (list, tuple)) and len(arguments) == 1:
-                argument = arguments[0]
+            kind = self.func_name
+        argument = self.argument()
         handler = self.handlers.get(kind) if isinstance(kind, str) else None
-        if handler is None or not isinstance(argument, str):
+        if handler is None or argument is None:
             log.warning("dropped a foreign item from the queue: %.80r", kind)
             return None
         try:
@@ -57,6 +63,14 @@ class ListedJob(RqJob):
                 "%s", as_queue_error(error) if isinstance(error, redis.RedisError) else error
             )
             return None
+
+    def argument(self) -> str | None:
+        """The one text that an item has; None for a foreign one."""
+        with contextlib.suppress(DeserializationError, TypeError, ValueError):
+            arguments = self.args
+            if isinstance(arguments, (list, tuple)) and len(arguments) == 1:
+                return arguments[0] if isinstance(arguments[0], str) else None
+        return None
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -115,4 +129,5 @@ class Queues:
         queue = self._queues[kind]
         ids = queue.get_job_ids()
         found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)
-        return {job.args[0] for job in found if job is not None and job.args}
+        arguments = {job.argument() for job in found if job is not None}
+        return {argument for argument in arguments if argument is not None}

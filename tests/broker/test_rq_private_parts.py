@@ -57,6 +57,7 @@ def consume(site: Site, broker: RedisServer) -> Iterator[Callable[..., QueueCons
         (BaseWorker, "unsubscribe", ["self"]),
         (BaseWorker, "handle_exception", ["self", "job", "exc_info"]),
         (Job, "perform", ["self"]),
+        (Job, "restore", ["self", "raw_data"]),
     ],
 )
 def test_overridden_methods_are_where_they_were(
@@ -70,7 +71,7 @@ def test_everything_that_is_overridden_exists_in_rq() -> None:
     """A name that RQ drops or renames would be overridden in vain."""
     for ours, base in ((RqWorker, SimpleWorker), (ListedJob, Job)):
         names = {name for name in vars(ours) if not name.startswith("__")}
-        own = {"handlers", "_abc_impl"}
+        own = {"handlers", "argument", "_abc_impl"}
         assert set() == {name for name in names - own if not hasattr(base, name)}
 
 
