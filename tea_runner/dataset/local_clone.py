@@ -16,7 +16,7 @@ from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import CommandError, NotFound, UserError
 from tea_runner.core.git.annex_paths import mixed_directory
 from tea_runner.core.git.submodules import Submodule
-from tea_runner.core.git.tree import EXECUTABLE, PLAIN, differences
+from tea_runner.core.git.tree import FILES, PLAIN, differences
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -122,7 +122,7 @@ class CloneRepository(GitRepository):
         read = self.objects
         steps = differences(read.tree, read.commit(before).tree, read.commit(commit).tree)
         changed = list(islice(steps, _MAX_CHANGES + 1))
-        plain = [new.oid for _, _, new in changed if new and new.mode in (PLAIN, EXECUTABLE)]
+        plain = [new.oid for _, _, new in changed if new and new.mode in FILES]
         return len(changed) > _MAX_CHANGES or any(
             data is not None and pointer_key(PLAIN, data) for data in read.blobs(plain).values()
         )

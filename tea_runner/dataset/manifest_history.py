@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.tree import lookup
+from tea_runner.core.git.tree import FILES, lookup
 from tea_runner.core.results import manifest_statement
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import (
@@ -71,7 +71,8 @@ def manifest_files(
 ) -> list[ManifestFile]:
     """Files of manifests that were added or changed by commits reachable from *new* but not from *old*.
 
-    In topological order, oldest first, by comparison with the first parent.  Blobs that the mirror does
+    In topological order, oldest first, by comparison with the first parent.  Links and subdatasets of
+    such names are left out, as they are when the manifest at a tip is read.  Blobs that the mirror does
     not have are fetched.
     """
     revisions = [*sorted(new), *(f"^{tip}" for tip in sorted(old))]
@@ -86,7 +87,7 @@ def manifest_files(
         "-z",
         "--diff-merges=first-parent",
         "--root",
-        "--diff-filter=AM",
+        "--diff-filter=AMT",
         stdin="\n".join([*revisions, "--", *(f":(glob)**/{each}" for each in _PATTERNS)]).encode(),
         # Our environment makes pathspecs literal; these two are patterns.
         env=repository.environment.with_(GIT_LITERAL_PATHSPECS="0"),
@@ -108,7 +109,9 @@ def _parse_log(out: bytes) -> list[ManifestFile]:
             commit, _, seconds = text[1:].decode().partition(" ")
         elif text.startswith(b":"):
             path = next(fields, b"").decode("utf-8", "surrogateescape")
-            files.append(ManifestFile(commit, int(seconds), text.split(b" ")[3].decode(), path))
+            _, mode, _, blob, _ = text.split(b" ")
+            if int(mode, 8) in FILES:
+                files.append(ManifestFile(commit, int(seconds), blob.decode(), path))
     return files
 
 
@@ -139,12 +142,9 @@ class ManifestReader:
         if parsed.pieces > 1:
             paths += [f"{DIRECTORY}/{name}" for name in piece_names(parsed.pieces)]
         entries = {prefix + path: lookup(objects.tree, root, prefix + path) for path in paths}
-        objects.fetch_blobs(entry.oid for entry in entries.values() if entry)
-        return [
-            ManifestFile(file.commit, file.seconds, entry.oid, path)
-            for path, entry in entries.items()
-            if entry is not None
-        ]
+        found = {path: each.oid for path, each in entries.items() if each and each.mode in FILES}
+        objects.fetch_blobs(found.values())
+        return [ManifestFile(file.commit, file.seconds, oid, path) for path, oid in found.items()]
 
     def read(self, file: ManifestFile) -> tuple[Head, Sequence[Row]]:
         """The head of the manifest, and the rows of one of its files.

@@ -10,6 +10,7 @@ from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
+from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.datalad_containers import container_image, image_digest
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
@@ -87,11 +88,11 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
 def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
     """Files below ``code/``, and files beside the pipeline file that are not results."""
     paths = []
-    code = tip.tree.entry("code")
+    code = tip.tree.entry(CODE_FOLDER)
     if code is not None and code.mode == TREE:
         paths += [
             path
-            for path, entry in walk_tree(tip.tree.objects.tree, code.oid, "code/")
+            for path, entry in walk_tree(tip.tree.objects.tree, code.oid, f"{CODE_FOLDER}/")
             if entry.mode != SUBMODULE
         ]
     beside = pipeline.spec_path.rpartition("/")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.git.tree import EXECUTABLE, PLAIN, TREE, lookup
+from tea_runner.core.git.tree import FILES, TREE, lookup
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import EMPTY, Manifest, ManifestPiece
 from tea_runner.core.results.manifest_text import (
@@ -15,8 +15,6 @@ from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Objects
 
-_FILES = (PLAIN, EXECUTABLE)
-
 
 def read_manifest(tree: CommitTree, home: str) -> Manifest:
     """The manifest of a pipeline's home; an empty one where there is none, or it cannot be parsed.
@@ -25,7 +23,7 @@ def read_manifest(tree: CommitTree, home: str) -> Manifest:
     """
     prefix = home + "/" if home else ""
     head = tree.entry(prefix + manifest_text.NAME)
-    if head is None or head.mode not in _FILES:
+    if head is None or head.mode not in FILES:
         return Manifest()
     directory = tree.entry(prefix + manifest_text.DIRECTORY)
     pieces = directory.oid if directory is not None and directory.mode == TREE else ""
@@ -46,13 +44,18 @@ def _pieces(objects: Objects, cache: PlanningCache, tree: str, count: int) -> li
     if count == 1:
         return []
     entries = [lookup(objects.tree, tree, name) for name in piece_names(count)] if tree else []
-    oids = [entry.oid if entry and entry.mode in _FILES else "" for entry in entries]
+    oids = [entry.oid if entry and entry.mode in FILES else "" for entry in entries]
     names = [(oid, number, count) for number, oid in enumerate(oids) if oid]
     wanted = [name for name in names if name not in cache.pieces]
     objects.fetch_blobs(oid for oid, _, _ in wanted)
     texts = objects.blobs(oid for oid, _, _ in wanted)
     # The cache holds them weakly: they stay as long as a cached manifest uses them.
-    fresh = {name: parse_piece(texts[name[0]] or b"", name[1], count) for name in wanted}
+    fresh = {}
+    for oid, number, of in wanted:
+        data = texts[oid]
+        if data is None:
+            raise ManifestError(f"piece {number} of {of} is too large")
+        fresh[oid, number, of] = parse_piece(data, number, of)
     cache.pieces.update(fresh)
     found = [cache.pieces[oid, number, count] if oid else EMPTY for number, oid in enumerate(oids)]
     return found or [EMPTY] * count

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, check_depth
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.results.reserved_names import reserved_part
+from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.core.spec.resource_allowance import refused_resources
@@ -51,7 +51,7 @@ def _refused_homes(written: Iterable[Pipeline]) -> dict[str, ParsedSpecs]:
             names = " and ".join(f"{each.name} ({each.spec_path})" for each in pipelines)
             text = f"pipelines {names} would publish into one folder, {home or 'the top'}"
             hint = "keep one pipeline file in a folder"
-        elif part := reserved_part(home):
+        elif part := CODE_FOLDER if is_code(home) else reserved_part(home):
             text = f"pipeline {pipelines[0].name} would publish into {home}"
             hint = f"{part} has a special meaning for tea-runner, git or a forge; choose another folder"
         else:

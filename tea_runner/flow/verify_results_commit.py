@@ -107,7 +107,7 @@ def _compare(
 
     finished = finish(inputs, plan, result_of)
     assert not isinstance(finished, Decision)
-    signed = read_statement(after.tree, pipeline.home)
+    former, signed = (read_statement(at.tree, pipeline.home) for at in (tip, after))
     again = signed.statement.recomputed if signed is not None else ()
     finished = [replace(item, recomputed=item.key in again) for item in finished]
     payload, _ = split_signature(raw)
@@ -127,8 +127,9 @@ def _compare(
             # Who signed the manifest is checked apart: here its signature is one more file.
             sign=lambda _: signed.signature if signed is not None else b"",
         ),
+        is_signed=former is not None,
         # Its author did so if only the signature is new.
-        resign=read_statement(tip.tree, pipeline.home) != signed,
+        resign=former != signed,
     )
     if composition.empty:
         check.problems.append("its inputs make no results commit")

@@ -28,6 +28,7 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.foreign_paths import foreign_paths
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.placeholder_contents import placeholder_contents
 from tea_runner.flow.read_manifest import read_manifest
@@ -102,8 +103,8 @@ def settle(
         who=who,
         command=command,
         signer=dataset_signer(dataset),
-        resign=dataset.requires_signatures
-        and not manifest_signer(dataset, tip.tree, work.pipeline.home),
+        is_signed=not dataset.requires_signatures
+        or bool(manifest_signer(dataset, tip.tree, work.pipeline.home)),
     )
     if composition.empty:
         return composition, tip.tree.commit
@@ -140,14 +141,16 @@ def draft(
     who: str,
     command: Callable[[Sequence[FinishedDatum]], str] | None,
     signer: ManifestSigner,
-    resign: bool,
+    is_signed: bool,
+    resign: bool | None = None,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
     A function of its arguments and of nothing else, so that anybody can make it again.
 
     :param signer: signs the manifest.
-    :param resign: whether the manifest at the tip has no valid signature.
+    :param is_signed: whether the manifest at the tip has a valid signature.
+    :param resign: whether it is signed even if no row changes; by default if it is not signed.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -165,7 +168,8 @@ def draft(
         entry=tip.tree.reader(),
         files_below=tip.tree.files_below,
         command=command,
-        resign=resign,
+        resign=not is_signed if resign is None else resign,
+        foreign=foreign_paths(tip, work.pipeline, is_signed=is_signed),
     )
     composition = compose(change)
     if composition.empty:

@@ -9,7 +9,7 @@ from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
 from tea_runner.core.git.branch_kinds import belongs_to_annex
 from tea_runner.core.git.submodules import Submodule, repository_of
-from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup, walk_tree
+from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.git.trust_scope import results_prefix, scope_of
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Row
@@ -199,7 +199,7 @@ class MemoryDataset:
             rows: dict[str, _Known] = {}
             for path, entry in walk_tree(self.objects.tree, facts.tree):
                 home, _, name = path.rpartition("/")
-                if name == manifest_text.NAME and entry.mode not in (LINK, TREE):
+                if name == manifest_text.NAME and entry.mode in FILES:
                     rows.update(self._rows_of(commit, facts.committed, home, entry.oid))
             self._rows[commit] = rows
         return self._rows[commit]
@@ -215,7 +215,8 @@ class MemoryDataset:
             for number, name in enumerate(manifest_text.piece_names(head.pieces)):
                 path = "/".join(filter(None, (home, manifest_text.DIRECTORY, name)))
                 entry = lookup(self.objects.tree, root, path) if head.pieces > 1 else None
-                data = self.objects.raw(entry.oid, "blob") if entry else None
+                is_file = entry is not None and entry.mode in FILES
+                data = self.objects.raw(entry.oid, "blob") if entry and is_file else None
                 if data is not None:
                     rows += manifest_text.parse_piece(data, number, head.pieces).rows
         except TeaError:

@@ -19,6 +19,8 @@ TREE = 0o040000
 SUBMODULE = 0o160000
 PLAIN = 0o100644
 EXECUTABLE = 0o100755
+#: Modes of regular files.
+FILES = frozenset({PLAIN, EXECUTABLE})
 
 
 class TreeEntry(NamedTuple):

@@ -6,7 +6,7 @@ datum's former outputs as a whole, and outputs of removed datums are deleted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tea_runner.core.git.annex_paths import link_target
@@ -95,6 +95,8 @@ class PipelineChange:
     entry: Callable[[str], TreeEntry | None]
     #: Returns the paths of all files in a directory of the dataset at the tip.
     files_below: Callable[[str], Iterable[str]]
+    #: Returns those of some paths below the home that are no outputs, whatever rows claim.
+    foreign: Callable[[Collection[str]], Set[str]] = lambda _: frozenset()
     #: Returns the command that repeats a group of datums; ``tea-runner exec`` by default.
     command: Callable[[Sequence[FinishedDatum]], str] | None = None
 
@@ -145,6 +147,7 @@ def compose(change: PipelineChange) -> Composition:
     find = before.finder(len(change.finished) + len(change.removed))
     rows = {label: find(label) for label in (*change.removed, *(d.label for d in change.finished))}
     replaced = {path for row in rows.values() if row is not None for path in row.paths}
+    replaced -= change.foreign(replaced)
     owned = owners((path, datum.label) for datum in change.finished for path in datum.paths)
     CollisionCheck(
         home=home,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from tea_runner.core.git.tree import EXECUTABLE, PLAIN, TREE, TreeEntry
+from tea_runner.core.git.tree import FILES, TREE, TreeEntry
 from tea_runner.core.results import manifest_text
 
 #: Directory of the signatures, below the home.
@@ -136,12 +136,12 @@ def signature_file(entry: Callable[[str], TreeEntry | None], home: str) -> Signa
     """
     prefix = home + "/" if home else ""
     head = entry(prefix + manifest_text.NAME)
-    if head is None or head.mode not in (PLAIN, EXECUTABLE):
+    if head is None or head.mode not in FILES:
         return None
     pieces = entry(prefix + manifest_text.DIRECTORY)
     names = (head.oid, pieces.oid if pieces is not None and pieces.mode == TREE else "")
     file = entry(prefix + signature_path(*names))
-    if file is None or file.mode not in (PLAIN, EXECUTABLE):
+    if file is None or file.mode not in FILES:
         return None
     return SignatureFile(home, *names, file.oid)
 

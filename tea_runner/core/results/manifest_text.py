@@ -189,7 +189,9 @@ def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
             raise ManifestError(f"{name}:{number}: a path leaves the directory of the outputs")
         more = _more(f"{name}:{number}", cells, len(paths)) if len(cells) == 9 else _NOTHING
         rows.append(fast_new(Row, (datum, key, place, paths, *more)))
-    return tuple(rows)
+    # Of several rows of a datum, as a merge of lines makes them, the last counts.
+    labels = {row.datum: row for row in rows}
+    return tuple(rows if len(labels) == len(rows) else labels.values())
 
 
 #: What a row of an old format has beside its first four columns.

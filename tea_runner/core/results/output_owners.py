@@ -12,7 +12,7 @@ from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import TREE, TreeEntry
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.output_policy import repository_shaped
-from tea_runner.core.results.reserved_names import is_reserved, reserved_part
+from tea_runner.core.results.reserved_names import is_code, is_reserved, reserved_part
 
 
 def join(home: str, path: str) -> str:
@@ -34,10 +34,7 @@ def owners(outputs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if directory not in reserved:
             reserved[directory] = bool(reserved_part(directory))
         if reserved[directory] or is_reserved(name):
-            raise OutputRefused(
-                f"datum {label} wrote {path}, which has a special meaning for tea-runner, git or a forge",
-                hint="let the command write another name",
-            )
+            raise _special(label, path)
         other = found.setdefault(path, label)
         if other != label:
             raise _two_owners(path, other, label)
@@ -96,6 +93,9 @@ class CollisionCheck:
                 f"would use",
                 hint="let the command write other names",
             )
+        code = next(filter(is_code, owners), None) if not self.home else None
+        if code is not None:
+            raise _special(owners[code], code)
         start = len(self.home) + 1 if self.home else 0
         for path, label in owners.items():
             entry = self.entry(join(self.home, path))
@@ -128,6 +128,13 @@ class CollisionCheck:
             f"datum {label} wrote {join(self.home, path)}, {own}",
             hint="move your file, or let the command write another name",
         )
+
+
+def _special(label: str, path: str) -> OutputRefused:
+    return OutputRefused(
+        f"datum {label} wrote {path}, which has a special meaning for tea-runner, git or a forge",
+        hint="let the command write another name",
+    )
 
 
 def _two_owners(path: str, one: str, other: str) -> OutputRefused:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.reserved_names import fold_name, is_reserved, reserved_part
+from tea_runner.core.results.reserved_names import fold_name, is_code, is_reserved, reserved_part
 
 Kind = Literal["file", "symlink", "input link"]
 
@@ -135,6 +135,8 @@ def _path_refusal(path: str, home: str, rules: OutputNameRules, checked: dict[st
             checked[part] = reason_to_refuse_name(part, rules)
         if checked[part]:
             return checked[part]
+    if is_code(full):
+        return f"is not allowed: {_special(full)}"
     if rules.reserved:
         place = ""
         for part in full.split("/"):

@@ -97,6 +97,8 @@ GROUPS = (
         prefixes=(".devcontainer",),
     ),
 )
+#: Folder at the top of a dataset whose files are the code of each pipeline that does not list its own.
+CODE_FOLDER = "code"
 _NAMES = frozenset(name for group in GROUPS for name in group.names)
 _PREFIXES = tuple(prefix for group in GROUPS for prefix in group.prefixes)
 #: Prefixes of the short names that NTFS falls back to for git's files (git's path.c).
@@ -164,6 +166,11 @@ def reserved_part(path: str) -> str:
     return next((part for part in path.split("/") if is_reserved(part)), "")
 
 
+def is_code(path: str) -> bool:
+    """Whether a path of the dataset is in the folder that pipelines execute files of."""
+    return fold_name(path.partition("/")[0]) == CODE_FOLDER
+
+
 def reserved_names_reference() -> str:
     """The page of the reference that lists the names."""
     lines = [
@@ -176,6 +183,8 @@ def reserved_names_reference() -> str:
         "folder, for both values of `view`.",
         "They are refused when the outputs are collected, and once more before a results commit is made.",
         "A pipeline cannot lie in a folder of such a name either.",
+        f"The same holds for the folder `{CODE_FOLDER}/` at the top of the dataset, whose files are code of "
+        "all pipelines that do not list their own (`transform.code`).",
         "",
         "Names are compared without case, in the Unicode form NFKC, without invisible characters, without "
         "dots and spaces at the end, without what follows a colon, and by the short names of NTFS "
