@@ -14,7 +14,8 @@ from tea_runner.core.git.branch_kinds import matches_any
 from tea_runner.core.results.run_conditions import RowState
 
 #: Part of the stored settings: a change makes all manifests be read again.
-_FORMAT = 4
+_FORMAT = 5
+#: Paths are JSON, because their bytes need not be UTF-8.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS known (
     key TEXT, scope TEXT, rank INTEGER, commit_id TEXT, home TEXT, place TEXT, outputs TEXT,
@@ -189,8 +190,8 @@ class ResultTable:
                     scope,
                     rank,
                     at.commit,
-                    at.home,
-                    at.place,
+                    json.dumps(at.home),
+                    json.dumps(at.place),
                     json.dumps(at.outputs),
                     json.dumps(contents),
                     json.dumps(sizes),
@@ -222,7 +223,8 @@ class ResultTable:
                 chunk,
             )
             for key, scope, rank, commit, home, place, outputs, contents, sizes, *more in rows:
-                location = ResultLocation(commit, home, place, tuple(json.loads(outputs)))
+                paths = json.loads(home), json.loads(place), tuple(json.loads(outputs))
+                location = ResultLocation(commit, *paths)
                 lists = tuple(json.loads(contents)), tuple(json.loads(sizes))
                 result = RankedResult(key, rank, location, *lists, *more)
                 found.setdefault(key, []).append(StoredResult(scope, result))

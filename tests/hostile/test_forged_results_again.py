@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tea_runner.core.git.tree import LINK, PLAIN, TreeEntry, edit_tree
 from tea_runner.core.results import manifest_text
-from tea_runner.core.results.manifest import Row, piece_of
+from tea_runner.core.results.manifest import Manifest, Row, piece_of
 from tea_runner.core.results.manifest_statement import (
     Statement,
     format_statement,
@@ -37,20 +37,21 @@ def commit(side: Side, files: Files, upon: str) -> str:
     return made
 
 
-def sign(side: Side, upon: str) -> str:
-    """A commit with a signature of whatever is at ``home``, as the next results commit makes it."""
+def sign(side: Side, upon: str, home: str = "home") -> str:
+    """A commit with a signature of whatever is at a home, as the next results commit makes it."""
     objects = side.dataset.objects
-    home = objects.tree(objects.tree(objects.commit(upon).tree)["home"].oid)
+    files = objects.tree(objects.tree(objects.commit(upon).tree)[home].oid)
+    pieces = files.get("manifest.d")
     statement = Statement(
         repository="" if side.dataset.is_clone else side.dataset.name,
-        home="home",
-        manifest=home["manifest.tsv"].oid,
-        pieces=home["manifest.d"].oid,
+        home=home,
+        manifest=files["manifest.tsv"].oid,
+        pieces=pieces.oid if pieces else "",
         inputs_at=upon,
     )
     text = format_statement(statement)
     signed = join_signature(text, side.dataset.sign_results(text))
-    return commit(side, {f"home/{statement.path}": (PLAIN, signed)}, upon)
+    return commit(side, {f"{home}/{statement.path}": (PLAIN, signed)}, upon)
 
 
 def label_in(number: int, count: int) -> str:
@@ -77,3 +78,15 @@ def test_a_link_in_place_of_a_piece_states_nothing(side: Side) -> None:
         side.push("refs/heads/mallory", tip)
         side.dataset.refresh()
         assert side.known() == {}
+
+
+def test_folders_whose_names_are_not_utf_8_stop_nothing(side: Side) -> None:
+    """Neither those of pipelines nor those of outputs."""
+    row = Row("in:a", KEYS[0], "place\udcff", (), (), (), ran="trusted")
+    head = manifest_text.format_head(Manifest.of([row]))
+    first = commit(side, {"\udcfe/manifest.tsv": (PLAIN, head)}, side.dataset.tip("main") or "")
+    signed = sign(side, first, home="\udcfe")
+    side.push("refs/heads/mallory", signed)
+    side.dataset.refresh()
+
+    assert side.known() == {KEYS[0]: signed}
