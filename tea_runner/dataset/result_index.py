@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.manifest import Row
@@ -34,6 +34,8 @@ from tea_runner.dataset.verify_manifests import ManifestProofs, Proof
 KEPT = "refs/kept/"
 #: Scope of rows of untrusted branches that were merged into a trusted one.
 MERGED = "merged"
+#: Errors of commits that cannot be read: anybody can push one, which must not stop other branches.
+_UNREADABLE = (ManifestError, OutsideError, Refused)
 _MODES = {"git": PLAIN, "exec": EXECUTABLE, "link": LINK}
 
 
@@ -154,7 +156,7 @@ class ResultIndex:
             if proof is None and self._proofs.required:
                 return 0
             head, rows = reader.read(file)
-        except (ManifestError, OutsideError):
+        except _UNREADABLE:
             return 0
         first, again = self._ranks(file, head.recomputed, proof)
         signer = proof[1] if proof is not None else ""
@@ -192,7 +194,7 @@ class ResultIndex:
             recomputed = proof[0].recomputed
             try:
                 seconds = self._repository.objects.commit(proof[0].inputs_at).committed
-            except OutsideError:
+            except _UNREADABLE:
                 recomputed = ()
         if seconds is None:
             seconds = file.seconds
@@ -219,7 +221,7 @@ class ResultIndex:
                 self._has_content(root, path, content)
                 for path, content in zip(location.paths, contents, strict=True)
             )
-        except OutsideError:
+        except _UNREADABLE:
             return False
 
     def _has_content(self, root: str, path: str, content: str) -> bool:
@@ -296,7 +298,7 @@ class ResultIndex:
                 if output is None:
                     return None
                 outputs.append(output)
-        except OutsideError:
+        except _UNREADABLE:
             return None
         return signed._replace(
             contents=tuple(output.content for output in outputs),
@@ -331,5 +333,5 @@ def _unchanged(files: Sequence[ManifestFile], reader: ManifestReader) -> Iterato
         if not file.is_signature:
             yield file
         elif (file.commit, file.home) not in changed:
-            with contextlib.suppress(ManifestError, OutsideError):
+            with contextlib.suppress(*_UNREADABLE):
                 yield from reader.signed_later(file)

@@ -45,8 +45,10 @@ def parse_public_key(line: str) -> PublicKey:
 
     :raises SettingsError: when it is malformed.
     """
-    words = line.split(None, 2)
+    words = line.strip().split(None, 2)
     try:
+        if "\n" in line.strip():
+            raise ValueError(line)
         blob = base64.b64decode(words[1], validate=True)
         if _text(blob)[0] != words[0].encode():
             raise ValueError(line)
@@ -90,6 +92,15 @@ def _fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
+def _version(path: Path) -> object:
+    """A value that differs after the file was replaced or written."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class ResultsKeys:
     """Signs with the key of this installation; knows the keys whose signatures count.
 
@@ -106,7 +117,9 @@ class ResultsKeys:
         self._listed = tuple(map(parse_public_key, trusted))
         self._env = {"PATH": variables.get("PATH", os.defpath), "HOME": "/nonexistent"}
         self._signer: Signer | None = None
-        self._trusted: dict[str, PublicKey] | None = None
+        self._trusted: dict[str, PublicKey] = {}
+        #: What the files of keys were like when they were read last.
+        self._read: object = None
 
     @property
     def own(self) -> PublicKey:
@@ -131,11 +144,16 @@ class ResultsKeys:
 
     @property
     def trusted(self) -> Mapping[str, PublicKey]:
-        """The keys whose signatures count, by fingerprint: own, former and listed ones."""
-        if self._trusted is None:
+        """The keys whose signatures count, by fingerprint: own, former and listed ones.
+
+        Files are read again when another process has rotated the key.
+        """
+        now = (_version(self._path), _version(self._former_path))
+        if self._read != now:
             own = (self.own,) if self._path.exists() else ()
             keys = (*self._listed, *self.former, *own)
             self._trusted = {key.fingerprint: key for key in keys}
+            self._read = now
         return self._trusted
 
     def sign(self, statement: bytes) -> bytes:
@@ -145,8 +163,7 @@ class ResultsKeys:
         """
         if self._signer is None:
             self._make()
-            self._trusted = None
-            self._signer = Signer(self._path, self._variables, namespace=NAMESPACE)
+            self._signer = Signer(self._path, self._variables, NAMESPACE, "trust.key")
         return self._signer(statement)
 
     def signer_of(self, statement: bytes, signature: bytes) -> str:
@@ -174,7 +191,7 @@ class ResultsKeys:
         with self._former_path.open("a") as file:
             file.write(former.line + "\n")
         self._generate(replace=True)
-        self._signer = self._trusted = None
+        self._signer = None
         return self.own
 
     @property

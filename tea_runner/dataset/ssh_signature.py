@@ -21,19 +21,25 @@ class Signer:
     """Signs with one key.
 
     :param namespace: what the signatures are for (ssh-keygen(1), ``-n``).
+    :param setting: the setting that names the key, for messages.
     :raises SettingsError: when the file is not an Ed25519 key, or has a passphrase.
     """
 
     def __init__(
-        self, key: Path, variables: Mapping[str, str], namespace: str = _NAMESPACE
+        self,
+        key: Path,
+        variables: Mapping[str, str],
+        namespace: str = _NAMESPACE,
+        setting: str = "bot.signing_key",
     ) -> None:
         self._key = key
         self._namespace = namespace
+        self._name = f"{setting} = {key}"
         self._env = {"PATH": variables.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent"}
         done = process.run(["ssh-keygen", "-l", "-f", str(key)], env=self._env, check=False)
         if done.returncode or not done.stdout.strip().endswith(b"(ED25519)"):
             raise SettingsError(
-                f"bot.signing_key = {key}: expected an Ed25519 key without a passphrase; make one "
+                f"{self._name}: expected an Ed25519 key without a passphrase; make one "
                 f"with: ssh-keygen -t ed25519 -N '' -f {key}"
             )
 
@@ -47,7 +53,7 @@ class Signer:
             # The environment has no SSH_AUTH_SOCK and no terminal: neither agent nor prompt can block.
             return bytes(process.run(argv, env=self._env, stdin=data, why="signing").stdout)
         except CommandError as error:
-            raise SettingsError(f"bot.signing_key = {self._key}: {error.message}") from error
+            raise SettingsError(f"{self._name}: {error.message}") from error
 
 
 def check_signature(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from tea_runner.core.git.tree import LINK, PLAIN, TreeEntry, edit_tree
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest, Row, piece_of
@@ -12,6 +14,8 @@ from tea_runner.core.results.manifest_statement import (
     format_statement,
     join_signature,
 )
+from tea_runner.dataset.cat_file import MAX_OBJECT
+from tea_runner.dataset.git_dataset import GitDataset
 from tests.contracts.dataset_sides import KEYS, Side
 from tests.contracts.dataset_sides import side as side
 from tests.contracts.test_objects import WHO
@@ -90,3 +94,21 @@ def test_folders_whose_names_are_not_utf_8_stop_nothing(side: Side) -> None:
     side.dataset.refresh()
 
     assert side.known() == {KEYS[0]: signed}
+
+
+@pytest.mark.parametrize("side", ["forge", "clone"], indirect=True)
+def test_a_commit_that_is_too_large_to_read_stops_nothing(side: Side) -> None:
+    """It has a manifest, and is on a branch of somebody."""
+    dataset = side.dataset
+    known = side.settled(dataset.tip("main") or "", KEYS[0])
+    tree = dataset.objects.commit(known).tree
+    who = "Mallory <mallory@example.org> 5 +0000"
+    header = f"tree {tree}\nauthor {who}\ncommitter {who}\n\n"
+    raw = header.encode() + b"x" * (MAX_OBJECT + 1)
+    assert isinstance(dataset, GitDataset)
+    oid = dataset.repository.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw).decode()
+    side.push("refs/heads/main", known)
+    side.push("refs/heads/mallory", oid.strip())
+    dataset.refresh()
+
+    assert side.known() == {KEYS[0]: known}

@@ -77,15 +77,18 @@ def format_statement(statement: Statement) -> bytes:
 
 def parse_statement(data: bytes) -> Statement | None:
     """The statement in a signed text; None where it is malformed or of a newer format."""
-    try:
-        lines = data.decode("ascii").removesuffix("\n").split("\n")
-    except UnicodeDecodeError:
+    if not data.startswith(_FIRST.encode() + b"\n"):
         return None
     names = ("repository", "home", "manifest", "pieces", "inputs-at", "recomputed")
-    if lines[0] != _FIRST or tuple(line.partition(" ")[0] for line in lines[1:]) != names:
+    try:
+        # Anybody can write such a file, also one of many lines.
+        _, *lines = data.decode("ascii").removesuffix("\n").split("\n", len(names) + 1)
+    except UnicodeDecodeError:
+        return None
+    if tuple(line.partition(" ")[0] for line in lines) != names:
         return None
     repository, home, manifest, pieces, inputs_at, recomputed = (
-        line.partition(" ")[2] for line in lines[1:]
+        line.partition(" ")[2] for line in lines
     )
     if not _OID.fullmatch(manifest) or (pieces and not _OID.fullmatch(pieces)):
         return None
