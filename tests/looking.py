@@ -91,6 +91,7 @@ def save(
         jobs=[job.id for job in jobs],
         datums=rows,
         home="edges",
+        signer="tea-runner@lab" if state == "settled" else "",
     )
     montage = PipelineRun(
         name="montage",

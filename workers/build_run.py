@@ -37,6 +37,7 @@ def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchPr
                 name=progress.pipeline,
                 upstream=upstream.get(progress.pipeline, []),
                 home=homes.get(progress.pipeline, ""),
+                signer=result.planned.signers.get(progress.pipeline, ""),
                 state=progress.state,
                 counts=dict(progress.counts),
                 reason=progress.reason or "",

@@ -21,6 +21,7 @@ from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
@@ -39,8 +40,9 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 def command(context: Context, path: str, at: str, downstream: bool, prov: Path | None) -> int:
     """Trace a result to its inputs, or an input to results.
 
-    Each step shows its datum, command, environment, inputs with content and commit, and the commit
-    with its run record. Steps are followed through pipelines and subdatasets.
+    Each step shows its datum, command, environment, inputs with content and commit, the commit with
+    its run record, and the signer that proves its result. Steps are followed through pipelines and
+    subdatasets.
     """
     session = open_dataset(context)
     tip = session.tip(at)
@@ -49,6 +51,7 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
     tracer = LineageTracer(
         lambda where, home: _records(session, where, home),
         lambda where, commit: _open(where, commit),
+        lambda where, home, row: row_signer(session.clone, where.tree, home, row),
     )
     with progress_line(context, lambda: session.clone.repository.objects.reads):
         paths = _files(tip, start)

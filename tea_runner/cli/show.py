@@ -62,6 +62,8 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
         if each.commit:
             page = forge_page(forge.kind, forge.url, run.repository, each.commit)
             echo_visible(f"results({each.name}): {page or each.commit}")
+        if each.signer:
+            echo_visible(f"proven({each.name}): by {each.signer}")
         if state_words.pipeline_remark(each):
             echo_visible(f"{each.state}({each.name}): {state_words.pipeline_remark(each)}")
     _show_datums(row, everything)

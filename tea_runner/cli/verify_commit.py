@@ -76,7 +76,7 @@ def _check(
     if problems:
         return 1
     signed = f", signed by {who}" if who else ""
-    signed += f"; its manifest is signed by {manifest_by}" if manifest_by else ""
+    signed += f"; its manifest is proven by {manifest_by}" if manifest_by else ""
     click.echo(
         f"ok: {tip.tree.commit[:12]} is the result of pipeline {verdict.pipeline}: {verdict.datums} datums, "
         f"{verdict.outputs} outputs{signed}"

@@ -65,6 +65,7 @@ def _document(model: Any, lineage: Lineage) -> Any:
             tea["environment"]: " ".join(step.environment),
             tea["record"]: step.record,
             tea["inputsAt"]: step.at,
+            tea["provenBy"]: step.signer,
         }
         facts = {name: value for name, value in facts.items() if value}
         activity = document.activity(tea[f"step-{step.id}"], None, None, facts)

@@ -6,6 +6,7 @@ Only git objects are read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.pipeline import Pipeline
@@ -24,6 +25,8 @@ from tea_runner.flow.trusted_rows import inputs_commit
 Records = Callable[[CommitView, str], Mapping[str, Made]]
 #: Opens another commit of the same dataset; None when the clone does not have it.
 OpenTip = Callable[[CommitView, str], CommitView | None]
+#: The trusted signer of a row of the manifest at a home; empty where nothing proves the row.
+SignerOf = Callable[[CommitView, str, Row], str]
 
 
 class LineageTracer:
@@ -31,11 +34,13 @@ class LineageTracer:
 
     :param records: reads the history of a directory.
     :param open_tip: opens another commit.
+    :param signer: finds the signer of a row.
     """
 
-    def __init__(self, records: Records, open_tip: OpenTip) -> None:
+    def __init__(self, records: Records, open_tip: OpenTip, signer: SignerOf) -> None:
         self._records = records
         self._open = open_tip
+        self._signer = signer
         self._found = Lineage()
         self._homes: dict[tuple[str, str, str], Mapping[str, Made]] = {}
         self._inputs: dict[tuple[str, str, str], PipelineInputs | None] = {}
@@ -111,6 +116,7 @@ class LineageTracer:
             spec=pipeline.spec_path,
             record=made.commit if made else "",
             subject=made.subject if made else "",
+            signer=self._signer(tip, pipeline.home, row),
             outputs=tuple(outputs),
             note=""
             if source
@@ -122,20 +128,14 @@ class LineageTracer:
         at, derived = source
         inputs = [(path, self._file(at, path)) for path in _input_paths(at, derived, row.datum)]
         code = [self._file(at, path) for path in (*derived.code, *filter(None, [derived.image]))]
-        step = LineageStep(
-            pipeline=step.pipeline,
-            datum=step.datum,
-            key=step.key,
-            dataset=step.dataset,
+        step = replace(
+            step,
             command=derived.pipeline.transform.cmd,
             environment=environment_of(at, derived.pipeline)[1],
             spec=derived.pipeline.spec_path,
-            record=step.record,
-            subject=step.subject,
             at=at.tree.commit,
             inputs=tuple(file.id for _, file in inputs),
             code=tuple(file.id for file in code),
-            outputs=step.outputs,
         )
         if step.id in self._found.steps:
             return

@@ -56,6 +56,22 @@ def manifest_signer(dataset: Dataset, tree: CommitTree, home: str) -> str:
     return signer
 
 
+def row_signer(dataset: Dataset, tree: CommitTree, home: str, row: Row) -> str:
+    """Name of the trusted signer of a row of the manifest at a home; empty where nothing proves it.
+
+    The manifest's own signature covers each of its rows; otherwise a signed manifest of the history
+    may have an equal row.
+
+    :raises OutsideError: when git ends with an error.
+    """
+    if not dataset.requires_signatures:
+        return ""
+    if signer := manifest_signer(dataset, tree, home):
+        return signer
+    found = dataset.signed_results([row.key]).get(row.key, ()) if row.ran else ()
+    return next((each.signer for each in found if each.proves(row)), "")
+
+
 def unproven_datums(
     dataset: Dataset,
     tree: CommitTree,

@@ -49,6 +49,7 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "reason": pipeline.reason,
         "detail": pipeline.detail,
         "results_commit": pipeline.commit,
+        "signer": pipeline.signer,
         "upstream": list(pipeline.upstream),
         "jobs": list(pipeline.jobs),
         "datums": [datum_document(datum) for datum in pipeline.datums],

@@ -63,6 +63,7 @@ def _step(step: LineageStep) -> Iterator[str]:
     yield f"key {step.key}"
     if step.record:
         yield f"record {step.record[:12]} {step.subject}"
+    yield f"proven by {step.signer}" if step.signer else "not proven by a trusted signature"
     if step.note:
         yield step.note
 

@@ -56,7 +56,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"  made by {explanation.made.commit[:12]} {explanation.made.subject}"
         yield f"  repeat it with: datalad rerun {explanation.made.commit[:12]}"
     if explanation.signer:
-        yield f"  signed by {explanation.signer}"
+        yield f"  proven by {explanation.signer}"
     if explanation.readers:
         yield f"  read by {', '.join(explanation.readers)}"
 

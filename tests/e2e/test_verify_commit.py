@@ -92,7 +92,7 @@ def test_a_results_commit_is_signed_and_is_what_its_inputs_make(signed: Signed) 
     code, said = signed.check(commit)
     ok = f"ok: {commit[:12]} is the result of pipeline up: 3 datums, 3 outputs, signed by bot@lab"
     assert 0 == code, said
-    assert said.startswith(f"{ok}; its manifest is signed by tea-runner@"), said
+    assert said.startswith(f"{ok}; its manifest is proven by tea-runner@"), said
     signed.results_key = "other"
     code, said = signed.check(commit)
     assert (1, "no trusted signature covers its manifest") == (

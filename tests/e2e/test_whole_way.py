@@ -190,6 +190,8 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
                 assert picture.std() > 1, f"{path} is blank"
         # The deliveries of the results commits themselves led to nothing.
         runs = json.loads(server.cli("--json", "runs"))
+        shown = json.loads(server.cli("--json", "show", runs[0]["id"]))
+        assert all(each["signer"].startswith("tea-runner@") for each in shown["pipelines"])
         jobs = [sum(p["run"] for p in step["pipelines"].values()) for step in steps]
         assert jobs == [run["counts"].get("done", 0) for run in reversed(runs)]
         assert [] == [ref for ref in lab.git("ls-remote", "origin").split() if "refs/tea" in ref]

@@ -62,6 +62,19 @@ def test_a_step_names_its_record_command_and_commit(settled: MemoryLab) -> None:
     assert step.note == ""
 
 
+def test_a_step_names_the_signer_that_proves_its_row(settled: MemoryLab) -> None:
+    """Of the manifest, or of an equal row of the history; none for a row that a person edited."""
+    manifest = settled.text("copy/manifest.tsv")
+    first = next(line for line in manifest.splitlines() if line.startswith("in:a"))
+    edited = first.replace("done", "recovered")
+    settled.push({"copy/manifest.tsv": manifest.replace(first, edited)})
+    found = lineage(settled, [RESULT])
+    signers = {(step.pipeline, step.datum): step.signer for step in found.steps.values()}
+
+    assert edited != first
+    assert signers == {("sum", "in:/"): "lab", ("copy", "in:a"): "", ("copy", "in:b"): "lab"}
+
+
 def test_an_input_of_a_person_has_no_step(settled: MemoryLab) -> None:
     """It is where lineage ends."""
     found = lineage(settled, ["raw/a"])

@@ -9,6 +9,7 @@ from tea_runner.core.planning.explanation import Explanation, Made
 from tea_runner.core.planning.resolved_pipeline import Document
 from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
+from tea_runner.core.results.manifest import Row
 from tea_runner.core.spec.problem import Problem
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow import explain as explaining
@@ -17,6 +18,7 @@ from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.resolve_pipeline import resolve_spec
 from tea_runner.flow.trace_lineage import LineageTracer
+from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
 from tea_runner.flow.verify_results_commit import CommitCheck, check_commit
 from tea_runner.ports import Objects
@@ -90,7 +92,10 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
             else None
         )
 
-    return LineageTracer(records, open_tip)
+    def signer(tip: CommitView, home: str, row: Row) -> str:
+        return row_signer(lab.dataset, tip.tree, home, row)
+
+    return LineageTracer(records, open_tip, signer)
 
 
 def last_commits(objects: Objects, commit: str, home: str) -> dict[str, Made]:

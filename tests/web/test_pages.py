@@ -155,9 +155,12 @@ def test_a_running_page_loads_itself_again_and_an_ended_one_does_not(
 
 
 def test_a_settled_run_leads_to_its_results(site: Site, pages: FlaskClient) -> None:
-    """The results commit's page on the forge."""
+    """The results commit's page on the forge, and the signer that proves them."""
     save(site, [], state="settled")
     page = see(pages, f"/runs/{RUN}")
+    assert page.text.count("proven by tea-runner@lab") == 1
+    pipelines = data(pages, f"/runs/{RUN}.json")["pipelines"]
+    assert ["tea-runner@lab", ""] == [each["signer"] for each in pipelines]
     assert f"http://forge.example:3000/lab/edges/commit/{RESULTS}" in page.links()
 
 

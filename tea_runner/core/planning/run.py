@@ -51,6 +51,8 @@ class PipelineRun:
     upstream: list[str] = field(default_factory=list)
     #: The directory of its results.
     home: str = ""
+    #: Name of the trusted signer of its manifest; empty where none proves it.
+    signer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ def _updated(row: PipelineRun, old: PipelineRun) -> PipelineRun:
         commit=row.commit or old.commit,
         upstream=row.upstream or old.upstream,
         home=row.home or old.home,
+        signer=row.signer or old.signer,
     )
     if row.state != "settled":
         return replace(row, datums=_reasons_kept(row.datums, old.datums))

@@ -89,6 +89,8 @@ class PipelineStatus:
     commit: str = ""
     upstream: tuple[str, ...] = ()
     home: str = ""
+    #: Name of the trusted signer of its manifest; empty where none proves it.
+    signer: str = ""
     jobs: tuple[str, ...] = ()
     datums: tuple[DatumStatus, ...] = ()
 
@@ -193,6 +195,7 @@ def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
         commit=row.commit,
         upstream=tuple(row.upstream),
         home=row.home,
+        signer=row.signer,
         jobs=tuple(row.jobs),
         datums=datums,
     )

@@ -38,6 +38,8 @@ class LineageStep:
     #: The commit with the run record, and its subject.
     record: str = ""
     subject: str = ""
+    #: Name of the trusted signer of the row of the manifest; empty where nothing proves it.
+    signer: str = ""
     #: The commit whose inputs were used.
     at: str = ""
     dataset: str = ""
