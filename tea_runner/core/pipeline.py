@@ -33,6 +33,14 @@ class Pfs:
     #: A change of only this input starts nothing.
     propagation_never: bool = False
 
+    #: Whether *repo* is written as a path, with ``./``, so that it is no pipeline's name.
+    is_path: bool = False
+
+    @property
+    def place(self) -> str:
+        """*repo* as a path in the dataset, empty for the root."""
+        return "" if self.repo in (".", "/") else self.repo.strip("/")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:

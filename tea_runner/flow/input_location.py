@@ -107,19 +107,9 @@ def make_source(location: InputLocation, listing: Listing) -> Source:
 
 def place_of(tip: CommitView, leaf: Pfs) -> str:
     """The path that an input names: of a directory, or of a subdataset by its repository's name."""
-    prefix = "" if leaf.repo in (".", "/") else leaf.repo.strip("/")
-    if (
-        tip.tree.subdatasets is not None
-        and prefix
-        and tip.tree.entry(prefix.split("/", 1)[0]) is None
-    ):
-        for path, submodule in tip.tree.submodules.items():
-            try:
-                name = tip.tree.subdatasets.name(submodule)
-            except UserError:
-                continue
-            if prefix in (name, name.rpartition("/")[2]):
-                return path
+    prefix = leaf.place
+    if prefix and tip.tree.entry(prefix.split("/", 1)[0]) is None:
+        return tip.tree.subdataset_called(prefix) or prefix
     return prefix
 
 

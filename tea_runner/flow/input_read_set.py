@@ -37,9 +37,12 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
     for location, leaf in zip(inputs.locations, pfs_leaves(pipeline.input), strict=True):
         yield _path_in_dataset(tip, location)
         # A path that appears takes precedence over a subdataset of that name.
-        first = leaf.repo.strip("/").partition("/")[0]
+        first = leaf.place.partition("/")[0]
         if tip.tree.entry(first) is None:
             yield first
+        # Data that appears in a folder with the name of a pipeline makes the name ambiguous.
+        if location.pipeline:
+            yield leaf.place
 
 
 def _path_in_dataset(tip: CommitView, location: InputLocation) -> str:

@@ -17,6 +17,7 @@ from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.source_position import input_keys, locate
+from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -100,10 +101,17 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     """Inputs that are missing, have no hash or make no datums; scripts that the command cannot see."""
     leaves = pfs_leaves(pipeline.input)
     missing = False
+    try:
+        refuse_foreign_home(tip, pipeline)
+    except SpecError as error:
+        yield _problem(tip, pipeline, "pipeline.name", error.problem, error.hint)
+        return
     for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
-        if tip.pipelines.source_of(leaf) is not None:
-            continue
+        other = tip.pipelines.source_of(leaf)
         try:
+            if other is not None:
+                refuse_ambiguous(tip, pipeline, leaf, other)
+                continue
             locate_input(tip, pipeline, leaf)
         except TeaError as error:
             missing = True

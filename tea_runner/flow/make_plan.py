@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tea_runner.core.errors import TeaError, UserError
+from tea_runner.core.errors import SpecError, TeaError, UserError
 from tea_runner.core.git.tree import TREE, lookup
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
@@ -14,6 +14,7 @@ from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
 from tea_runner.core.results.signed_result import Accepts, accept_all
+from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -170,12 +171,23 @@ def make_plan(
     for pipeline in pipelines:
         if only and pipeline.name not in only:
             continue
-        waiting = _wait_for_upstream(tip, pipeline, plans)
+        waiting = _refuse_ambiguous(tip, pipeline) or _wait_for_upstream(tip, pipeline, plans)
         plans[pipeline.name] = waiting or _plan_one(
             planned, pipeline, lookup, planner or PipelinePlanner()
         )
     planned.plan = Plan(commit=tip.tree.commit, pipelines=tuple(plans.values()), problems=problems)
     return planned
+
+
+def _refuse_ambiguous(tip: CommitView, pipeline: Pipeline) -> PipelinePlan | None:
+    """The plan of a pipeline with an input that means two things; None for others."""
+    try:
+        refuse_ambiguous_inputs(tip, pipeline)
+    except SpecError as error:
+        return PipelinePlan(
+            pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message
+        )
+    return None
 
 
 def _wait_for_upstream(

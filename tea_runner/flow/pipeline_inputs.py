@@ -21,6 +21,7 @@ from tea_runner.core.glob.matcher import expand
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
+from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import (
     InputLocation,
@@ -128,6 +129,7 @@ def locate_inputs(tip: CommitView, pipeline: Pipeline) -> tuple[InputLocation, .
 
     :raises UserError: when an input names nothing.
     """
+    refuse_ambiguous_inputs(tip, pipeline)
     return tuple(locate_input(tip, pipeline, leaf) for leaf in pfs_leaves(pipeline.input))
 
 

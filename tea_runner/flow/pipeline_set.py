@@ -53,11 +53,17 @@ class PipelineSet:
             if pipeline.name in self._upstream_names[pipeline.name]:
                 raise SpecError(
                     f"pipeline {pipeline.name} would read its own results",
+                    hint=f"write ./{pipeline.name} to read a folder of that name",
                     file=pipeline.spec_path,
                     line=pipeline.spec_line,
                     key="input",
                 )
         return tuple(self.by_name[n] for n in order(sorted(self.by_name), self._upstream_names))
+
+    @cached_property
+    def places_read(self) -> frozenset[str]:
+        """What the inputs of all pipelines name, as paths."""
+        return frozenset(leaf.place for each in self.written for leaf in pfs_leaves(each.input))
 
     @cached_property
     def _upstream_names(self) -> dict[str, tuple[str, ...]]:
@@ -69,8 +75,8 @@ class PipelineSet:
 
     def source_of(self, leaf: Pfs) -> Pipeline | None:
         """The pipeline whose results an input reads; None for an input that reads files."""
-        repo = leaf.repo.strip("/")
-        return self._by_home.get(repo) or self.by_name.get(repo)
+        at_home = self._by_home.get(leaf.place)
+        return at_home or (None if leaf.is_path else self.by_name.get(leaf.place))
 
     def upstream(self, pipeline: Pipeline) -> tuple[Pipeline, ...]:
         """The pipelines whose results a pipeline reads."""

@@ -133,6 +133,18 @@ class CommitTree:
         """The subdatasets listed in ``.gitmodules``, by path."""
         return parse_gitmodules(self.blob_at(".gitmodules") or b"")
 
+    def subdataset_called(self, name: str) -> str:
+        """Path of the first subdataset whose repository has a name; empty where there is none."""
+        if self.subdatasets is not None:
+            for path, submodule in self.submodules.items():
+                try:
+                    repository = self.subdatasets.name(submodule)
+                except UserError:
+                    continue
+                if name in (repository, repository.rpartition("/")[2]):
+                    return path
+        return ""
+
     def subdataset(self, path: str) -> CommitTree:
         """The tree of the subdataset at *path*, at the commit that is pinned.
 

@@ -50,6 +50,58 @@ def test_an_unusable_input_blocks_its_pipeline_alone(
     assert plan_of(lab, "fine").state == "running"
 
 
+IMAGES = {"images/1.png": "1", "edges/spec.yml": spec("edges", pfs("images"))}
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (
+            {"steps/images/spec.yml": spec("images", pfs("raw"))},
+            "images is the pipeline images (steps/images/spec.yml) and the folder images",
+        ),
+        (
+            {"spec.yml": spec("images", pfs("raw")) + "---\n" + spec("other", pfs("raw"))},
+            "pipeline images (spec.yml) would publish into images, which holds images/1.png",
+        ),
+        (
+            {"a/spec.yml": spec("images", pfs("raw")), "images/spec.yml": spec("c", pfs("raw"))},
+            "images is the pipeline images (a/spec.yml) and the folder of the pipeline c",
+        ),
+    ],
+)
+def test_a_pipeline_named_like_a_folder_does_not_take_its_readers(
+    lab: MemoryLab, files: dict[str, str], sentence: str
+) -> None:
+    """The readers are blocked, both meanings are named, and the results stay as they were."""
+    lab.push({**TWO, **IMAGES})
+    lab.settle()
+    lab.push(files)
+
+    plan = plan_of(lab, "edges")
+    assert "blocked" == plan.state
+    assert sentence in plan.detail
+    before = lab.files("edges")
+    lab.settle()
+    assert before == lab.files("edges")
+
+
+def test_an_empty_folder_of_a_pipelines_name_is_no_data(lab: MemoryLab) -> None:
+    """A folder in which there are pipelines only is none that could be meant."""
+    lab.push({**TWO, "up/copy/spec.yml": spec("up", pfs("copy", "/")), "copy/spec.yml": None})
+    lab.push({"x/y/spec.yml": spec("copy"), "copy/inner/spec.yml": spec("inner")})
+
+    assert "blocked" != plan_of(lab, "up").state
+
+
+def test_a_path_that_begins_with_a_dot_is_the_folder(lab: MemoryLab) -> None:
+    """``./images`` never is a pipeline's name, so a reader can say which it means."""
+    lab.push({**TWO, **IMAGES, "edges/spec.yml": spec("edges", pfs("./images"))})
+    lab.push({"steps/images/spec.yml": spec("images", pfs("raw"))})
+
+    assert {"in:1.png"} == {d.label for d in plan_of(lab, "edges").decisions}
+
+
 def test_weak_hashes_are_refused_where_the_settings_say_so(lab: MemoryLab) -> None:
     """``annex.strict_hashes``: MD5 is no longer enough."""
     lab.push({**TWO, "raw/a": Annexed("one", backend="MD5E")})

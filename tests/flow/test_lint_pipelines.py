@@ -47,6 +47,20 @@ def test_two_pipelines_of_one_name_are_reported_at_the_second() -> None:
     ]
 
 
+def test_a_name_that_is_a_pipeline_and_a_folder_is_reported_at_its_reader() -> None:
+    """Both are named, and how each is written."""
+    files = {
+        **TWO,
+        "images/1.png": "1",
+        "edges/spec.yml": spec("edges", pfs("images")),
+        "steps/images/spec.yml": spec("images", pfs("raw")),
+    }
+    (row,) = rows(dict(files))
+    assert ("error", "edges/spec.yml", "input.pfs.repo") == row[:3]
+    assert "images is the pipeline images (steps/images/spec.yml) and the folder images" == row[3]
+    assert "write steps/images for the pipeline's results, or ./images for the folder" == row[4]
+
+
 @pytest.mark.parametrize(
     ("field", "asked", "key", "sentence"),
     [

@@ -16,7 +16,8 @@ PFS = make(
         "where the files are",
         required=True,
         support="differs",
-        note="a pipeline's name, or a path in this dataset (. for the whole dataset)",
+        note="a pipeline's name, or a path in this dataset (. for the whole dataset); ./NAME is "
+        "always the path, and a name that is both is refused",
     ),
     make(
         "name",

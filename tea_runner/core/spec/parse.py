@@ -176,6 +176,7 @@ def _pfs(filled: ParsedMapping) -> Pfs:
     return Pfs(
         name=filled.text("name") or default_name(repo),
         repo="/".join(part for part in repo.split("/") if part not in ("", ".")) or ".",
+        is_path=repo.startswith("./"),
         branch=filled.text("branch") or "master",
         glob=filled.text("glob"),
         join_on=filled.text("join_on"),
