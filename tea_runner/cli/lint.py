@@ -77,11 +77,11 @@ def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
     subdatasets = CloneSubdatasets(top, variables)
     try:
         with progress_line(context, lambda: mirror.objects.reads):
-            head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{tree}", check=False)
-            root = head.decode().strip() or None
+            head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{commit}", check=False)
+            parent = head.decode().strip() or None
             changed = unsaved(top, environment.variables)
             files, allowed = _files(changed), _allowed(context)
-            draft = unsaved_commit(mirror.objects, root, files, allowed, subdatasets)
+            draft = unsaved_commit(mirror.objects, parent, files, allowed, subdatasets)
             problems = list(lint_pipelines(draft))
             unsaved_specs = [path for path in _specs(draft) if changed.get(path) is not None]
             problems += [_would_be_annexed(path) for path in annexed(mirror, top, unsaved_specs)]

@@ -91,6 +91,8 @@ class IncrementalPlanner(PipelinePlanner):
             or memory.pipelines is not tip.pipelines
             or memory.pins != tip.tree.pins
             or pipeline.reprocess == "every_job"
+            # Whether a folder was there before depends on the history, not on the tree.
+            or any(location.is_gone for location in memory.inputs.locations)
         ):
             return None
         if memory.root != tip.tree.root:

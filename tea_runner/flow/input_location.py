@@ -11,8 +11,10 @@ from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.former_folders import was_folder
 from tea_runner.flow.read_manifest import read_manifest
 
+_KEEP = ".gitkeep"
 _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 
 
@@ -25,6 +27,8 @@ class InputLocation:
     dataset: str
     #: Id of the tree there; empty where there is none.
     tree: str
+    #: Whether the directory is no longer there, so that the input is empty.
+    is_gone: bool = False
     #: Prefixes of paths that are left out: homes of pipelines, which hold results.
     skip: tuple[str, ...] = ()
     #: The pipeline whose results these are; empty for plain files.
@@ -52,7 +56,8 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
         )
     tip, prefix = tip.resolve(place_of(tip, leaf))
     found = tip.tree.entry(prefix)
-    if found is None or found.mode != TREE:
+    is_gone = found is None and was_folder(tip.tree, prefix)
+    if not is_gone and (found is None or found.mode != TREE):
         raise _no_such_place(tip, pipeline, leaf, found)
     base = prefix + "/" if prefix else ""
     homes = [p.home for p in tip.pipelines if p.home not in ("", prefix)]
@@ -62,7 +67,8 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
     return InputLocation(
         prefix=prefix,
         dataset=tip.tree.path,
-        tree=found.oid,
+        tree=found.oid if found else "",
+        is_gone=is_gone,
         skip=tuple(skip),
         algorithm=tip.files.algorithm,
         tip=tip,
@@ -75,14 +81,16 @@ def list_files(location: InputLocation) -> list[str]:
     if location.pipeline:
         names = sorted(read_manifest(location.tip.tree, location.prefix).paths, key=_byte_order)
         return [name for name in names if location.tree and lookup(read, location.tree, name)]
-    return [
-        path for path, entry in walk_tree(read, location.tree) if is_data(location, path, entry)
-    ]
+    entries = walk_tree(read, location.tree) if location.tree else ()
+    return [path for path, entry in entries if is_data(location, path, entry)]
 
 
 def is_data(location: InputLocation, path: str, entry: TreeEntry | None) -> bool:
-    """Whether a file is an input: not a file of git itself, nor a result of another pipeline."""
-    if entry is None or entry.mode == SUBMODULE:
+    """Whether a file is an input: not a file of git itself, nor a result of another pipeline.
+
+    ``.gitkeep`` directly in the directory of the input is there to keep it, and no data.
+    """
+    if entry is None or entry.mode == SUBMODULE or path == _KEEP:
         return False
     return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(location.skip)
 
@@ -122,11 +130,13 @@ def _no_such_place(
     ]
     near = difflib.get_close_matches(leaf.repo, names, 1)
     text = f"there is no pipeline or directory {leaf.repo} in this dataset"
+    empty = f"an empty input is a folder with the file {leaf.place}/{_KEEP}"
     if found is not None:
+        empty = ""
         text = f"{leaf.repo} is not a directory of this dataset"
     return SpecError(
         text,
-        hint=f"did you mean {near[0]}?" if near else "",
+        hint=f"did you mean {near[0]}?" if near else empty,
         file=pipeline.spec_path,
         line=pipeline.spec_line,
         key="input.pfs.repo",

@@ -112,7 +112,10 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
             if other is not None:
                 refuse_ambiguous(tip, pipeline, leaf, other)
                 continue
-            locate_input(tip, pipeline, leaf)
+            if locate_input(tip, pipeline, leaf).is_gone:
+                text = f"{leaf.repo} is no longer in this dataset: the input is empty"
+                hint = f"if it is to be so, keep the folder with a file {leaf.place}/.gitkeep"
+                yield _problem(tip, pipeline, f"{key}.repo", text, hint, "warning")
         except TeaError as error:
             missing = True
             yield _problem(tip, pipeline, f"{key}.repo", error.problem, error.hint)
@@ -136,9 +139,11 @@ def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         if tip.pipelines.source_of(leaf) is not None:
             explained = True  # Its files are made later.
             continue
-        alone = replace(pipeline, input=leaf, output_path=None)
-        if not derive_inputs(tip, alone).datums:
-            explained = True
+        alone = derive_inputs(tip, replace(pipeline, input=leaf, output_path=None))
+        if alone.datums:
+            continue
+        explained = True
+        if not alone.locations[0].is_gone:
             text = f"{leaf.glob} matches nothing in {leaf.repo}"
             hint = "the pipeline has no datums; tea-runner datums lists them"
             yield _problem(tip, pipeline, f"{key}.glob", text, hint, "warning")

@@ -40,6 +40,8 @@ class PlanningCache:
     pipelines: tuple[SpecFiles, PipelineSet] | None = None
     #: Results commit to the pushed commit that it follows from.
     origins: GenerationalCache[str, str] = field(default_factory=GenerationalCache)
+    #: Commit and path to whether the path was a folder in a commit before.
+    former_folders: dict[tuple[str, str], bool] = field(default_factory=dict)
     #: (algorithm, mode, blob id) to the facts about such a file; False where it cannot be an input.
     facts: GenerationalCache[tuple[str, int, str], FileFact | Literal[False]] = field(
         default_factory=GenerationalCache

@@ -43,6 +43,7 @@ class OverlayObjects:
 
     below: Objects | None
     root: str = ""
+    parent: str = ""
     trees: dict[str, Mapping[str, TreeEntry]] = field(default_factory=dict)
     contents: dict[str, bytes | None] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class OverlayObjects:
         """A commit; the null id is that of the unsaved files."""
         if oid != NULL_COMMIT and self.below is not None:
             return self.below.commit(oid)
-        return _Facts(NULL_COMMIT, "", self.root)
+        return _Facts(NULL_COMMIT, "", self.root, (self.parent,) if self.parent else ())
 
     def add(self, entry: UnsavedFiles, path: str) -> TreeEntry:
         """Add a file and return its tree entry."""
@@ -125,18 +126,19 @@ def unchecked_pipelines(tree: CommitTree) -> PipelineSet:
 
 def unsaved_commit(
     objects: Objects | None,
-    root: str | None,
+    parent: str | None,
     files: Mapping[str, UnsavedFiles | None],
     allowed: ResourceAllowance = ANY_RESOURCES,
     subdatasets: Subdatasets | None = None,
 ) -> CommitView:
-    """The commit of these files on top of the tree *root*.
+    """The commit of these files on top of another.
 
-    :param root: id of a tree; None for an empty one.
+    :param parent: id of a commit; None for no commit.
     :param allowed: the most that pipelines may ask for.
     :param files: path to file; None for a file that was deleted.
     """
-    overlay = OverlayObjects(objects)
+    overlay = OverlayObjects(objects, parent=parent or "")
+    root = objects.commit(parent).tree if objects is not None and parent else None
     changes = {
         path: None if entry is None else overlay.add(entry, path) for path, entry in files.items()
     }

@@ -31,7 +31,7 @@ def test_files_upon_a_commit_are_read_together(lab: MemoryLab) -> None:
 
     assert lint({"more/spec.yml": spec("more", pfs("copy"))}, lab) == ()
     (problem,) = lint({"raw/a": None, "raw/b": None}, lab)
-    assert problem.message == "there is no pipeline or directory raw in this dataset"
+    assert problem.message == "raw is no longer in this dataset: the input is empty"
 
 
 def test_two_pipelines_of_one_name_are_reported_at_the_second() -> None:

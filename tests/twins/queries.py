@@ -41,8 +41,7 @@ def unsaved(
         changes[path] = UnsavedFiles(mode, data.encode() if isinstance(data, str) else data)
     if lab is None:
         return unsaved_commit(None, None, changes, allowed)
-    root = lab.dataset.objects.commit(lab.tip()).tree
-    return unsaved_commit(lab.dataset.objects, root, changes, allowed)
+    return unsaved_commit(lab.dataset.objects, lab.tip(), changes, allowed)
 
 
 def lint(files: Mapping[str, Content | None], lab: MemoryLab | None = None) -> tuple[Problem, ...]:

@@ -60,7 +60,7 @@ def edit_datums(
     for order, datum in sorted(touched.items()):
         entry = datum.entries[0]
         below = files.files_below(entry.path) if entry.is_dir else files.has(entry.path)
-        exists = bool(below) or not entry.path
+        exists = bool(below)
         index = bisect_left(now, order, key=datum_order)
         known = index < len(now) and datum_order(now[index]) == order
         if exists and known:

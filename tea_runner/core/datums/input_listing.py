@@ -12,7 +12,8 @@ class Listing:
     """The files of one input and their directories, which are the candidates of its glob.
 
     Paths are relative to the input's directory, without slashes at their ends; that directory is
-    the empty path, and a candidate like any other.
+    the empty path, and a candidate like any other.  As in Pachyderm, a directory without files is no
+    candidate.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -41,8 +42,8 @@ class Listing:
 
     @cached_property
     def directories(self) -> Sequence[str]:
-        """All directories, including the empty path, sorted."""
-        found = {""}
+        """All directories, sorted; with the empty path, if there is any file."""
+        found = {""} if self.files else set()
         last = ""
         for path in self.files:
             directory = path.rpartition("/")[0]

@@ -52,7 +52,7 @@ RUNS = pfs("runs", "/(*)_run-*.txt", group_by="$1")
     [
         pytest.param(pfs("raw"), ["raw:sub-01/", "raw:sub-02/", "raw:top.txt"], id="pfs"),
         pytest.param(pfs("raw", "/"), ["raw:/"], id="whole"),
-        pytest.param(pfs("empty", "/"), ["empty:/"], id="whole of nothing"),
+        pytest.param(pfs("empty", "/"), [], id="whole of nothing"),
         pytest.param(pfs("raw", "/none"), [], id="no match is no datum"),
         pytest.param(
             both("union", pfs("t1", "/a*"), pfs("t2", "/d*")),

@@ -42,9 +42,9 @@ def test_the_place_itself_has_depth_0() -> None:
     assert [("", True), ("a", False)] == list(Listing(["a", "b/c"]).candidates("", 1))[:2]
 
 
-def test_an_empty_place_is_a_candidate() -> None:
-    """Without any files there is still the place."""
-    assert [("", True)] == list(Listing([]).candidates())
+def test_an_empty_place_is_no_candidate() -> None:
+    """Directories follow from files, the place itself as well."""
+    assert [] == list(Listing([]).candidates())
 
 
 @given(st.lists(names.map("/".join), max_size=12), names.map("/".join))
