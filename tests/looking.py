@@ -13,8 +13,9 @@ import pytest
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.broker.redis_server import RedisServer
+from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
+from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 
@@ -71,22 +72,30 @@ def make_job(number: int = 1, *labels: str, pipeline: str = "edges") -> Job:
 
 
 def save(
-    site: Site, jobs: list[Job], *, state: str = "running", commit: str = COMMIT, **words: object
+    site: Site,
+    jobs: list[Job],
+    *,
+    state: str = "running",
+    commit: str = COMMIT,
+    branch: str = "main",
+    **words: object,
 ) -> Run:
     """A run of ``edges`` with a datum for each of the jobs' and three reused ones, and ``montage``."""
     rows = [
-        DatumRow(label, key, "run", "new", "it had not been computed before")
+        DatumRow(
+            label,
+            key,
+            "done" if state == "settled" else "run",
+            "new",
+            "it had not been computed before",
+        )
         for job in jobs
         for label, key in job.datums
     ]
     rows += [DatumRow(f"images:old{n}.jpg", f"{n:064d}", "current", "current") for n in range(3)]
-    counts = {"run": len(rows) - 3, "current": 3}
-    if state == "settled":
-        counts = {"done": len(rows) - 3, "reused": 3}
     edges = PipelineRun(
         name="edges",
         state=state,
-        counts=counts,
         commit=RESULTS if state == "settled" else "",
         jobs=[job.id for job in jobs],
         datums=rows,
@@ -96,7 +105,7 @@ def save(
     montage = PipelineRun(
         name="montage",
         state={"settled": "settled", "running": "waiting"}.get(state, "blocked"),
-        counts={"reused": 1} if state == "settled" else {},
+        unlisted=1 if state == "settled" else 0,
         reason={"settled": "", "running": "upstream"}.get(state, "blocked-by-failure"),
         detail="" if state == "settled" else "edges",
         upstream=["edges"],
@@ -104,15 +113,14 @@ def save(
     )
     given: dict[str, object] = {"title": "Add photographs", "author": "Ada", **words}
     run = Run(
-        id=run_id(REPOSITORY, "main", commit),
+        id=run_id(REPOSITORY, branch, commit),
         repository=REPOSITORY,
-        branch="main",
+        branch=branch,
         commit=commit,
         pipelines=[edges, montage],
         **given,  # type: ignore[arg-type]
     )
-    site.runs.save(run)
-    return run
+    return site.runs.save(run)[0]
 
 
 def begin(site: Site, job: Job, printed: bytes = b"") -> Claim:

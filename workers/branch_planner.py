@@ -17,7 +17,9 @@ from tea_runner.core.git.branch_kinds import (
     is_processed,
     is_pull_request_branch,
 )
+from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.parse_delivery import is_ref_name
+from tea_runner.core.planning.run import Run
 from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
@@ -36,6 +38,7 @@ from workers.build_run import summarize_run
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +85,7 @@ class BranchPlanner:
         self._site = site
         self._repositories = ResourcePool(self._open, _OPEN_REPOSITORIES)
         self._statuses = CommitStatuses(site)
+        self._ends = SupersededRuns(site, self._statuses)
         redact_logs(site.redactor.redact_text)
 
     def __call__(self, argument: str) -> None:
@@ -123,10 +127,11 @@ class BranchPlanner:
             if excluded:
                 # Requested before the settings changed, or by another writer to Redis.
                 log.warning("not planned: %s", excluded)
+                self._ends.end_run_of_branch(repository, branch, excluded)
                 return None
             for attempt in count(1):
                 try:
-                    return self._advance(repository, branch, token, pushed=why != ENDED)
+                    return self._advance(repository, branch, token, why)
                 except TeaError as error:
                     log.warning("not planned: %s", error.message)
                     pause = retry_plan(error, attempt)
@@ -157,21 +162,20 @@ class BranchPlanner:
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)
         )
 
-    def _advance(
-        self, name: str, branch: str, token: str, *, pushed: bool
-    ) -> BranchProgress | None:
+    def _advance(self, name: str, branch: str, token: str, why: str) -> BranchProgress | None:
         """Plan the branch once.
 
         :param token: of the lock on the branch.
-        :param pushed: whether the plan was requested for another reason than the end of jobs.
+        :param why: reason of the plan request.
         """
         dataset = self._repositories[name]
         repository = dataset.repository
+        since = self._site.runs.current(name, branch)
         # Before the fetch, which may remove refs: their results stay in the index.
         repository.index.update()
         with step("refresh"):
             # After jobs of this host, all that they pushed is here already.
-            repository.refresh(expected=pushed)
+            repository.refresh(expected=why != ENDED)
         advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,
@@ -189,16 +193,25 @@ class BranchPlanner:
             result = advancer.advance(branch)
         dataset.evict_unused()
         if result is None:
+            self._ends.end_run_of_branch(name, branch, f"the branch {branch} was deleted")
             return None
         self._register(name, branch, result.planned.tip)
         self._site.superdatasets.announce(name, branch, result.commit)
         accepted = True
         if result.pipelines or result.problems:
             with step("remember"):
-                pushed_commit = repository.objects.commit(result.origin)
-                run = self._site.runs.save(summarize_run(name, branch, pushed_commit, result))
+                run, replaced = self._site.runs.save(
+                    self._summarize(name, branch, result, why),
+                    active=bool(result.results or any(p.jobs for p in result.pipelines.values())),
+                    since=since or None,
+                )
             with step("status"):
                 accepted = self._statuses.post(run, result)
+                if replaced is not None:
+                    self._ends.post(replaced)
+        else:
+            why = f"replaced by the push of {result.origin[:12]}, which has no pipelines"
+            self._ends.end_run_of_branch(name, branch, why)
         # Last: a planner that dies before this leaves the branch to the reconciler.
         plans = self._site.plan_requests
         if not plans.complete(
@@ -213,6 +226,21 @@ class BranchPlanner:
             plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")
         reached("plan.end")
         return result
+
+    def _summarize(self, name: str, branch: str, result: BranchProgress, why: str) -> Run:
+        objects = self._repositories[name].repository.objects
+        failed = [
+            d.key for p in result.pipelines.values() for d in p.moving if d.action == "failed"
+        ]
+        namespace = queue_namespace(name, self._repositories[name].repository.scope(branch))
+        return summarize_run(
+            name,
+            branch,
+            objects.commit(result.origin),
+            result,
+            cause=why,
+            cancelled=self._site.jobs.cancelled(namespace, failed),
+        )
 
     def _register(self, name: str, branch: str, tip: CommitView) -> None:
         """Have this branch planned again when a subdataset that it tracks moves."""

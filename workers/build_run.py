@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import islice
 
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, run_id
+from tea_runner.core.planning.datum_states import DatumRow, states_of_words
+from tea_runner.core.planning.plan import Decision
+from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 
-#: Datums of one pipeline that a run lists; its counts are of all.
-_LISTED = 500
+#: Unchanged datums of one pipeline that a run lists; all others are listed, and all are counted.
+_UNCHANGED = 500
 #: Actions in the order in which datums are listed.
 _ORDER = {"run": 0, "failed": 1, "wait": 2, "reuse": 3, "current": 4}
 
 
-def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchProgress) -> Run:
+def summarize_run(
+    repository: str,
+    branch: str,
+    pushed: Commit,
+    result: BranchProgress,
+    *,
+    cause: str = "push",
+    cancelled: Container[str] = (),
+) -> Run:
     """The run of one push.
 
     :param pushed: the commit at the branch's tip when it was planned.
+    :param cause: why it was planned.
+    :param cancelled: keys of failed datums that somebody cancelled.
     """
     upstream: dict[str, list[str]] = {}
     homes: dict[str, str] = {}
@@ -32,6 +45,7 @@ def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchPr
         commit=result.origin,
         title=pushed.subject,
         author=pushed.author,
+        cause=cause,
         pipelines=[
             PipelineRun(
                 name=progress.pipeline,
@@ -39,12 +53,13 @@ def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchPr
                 home=homes.get(progress.pipeline, ""),
                 signer=result.planned.signers.get(progress.pipeline, ""),
                 state=progress.state,
-                counts=dict(progress.counts),
+                counts=dict(states_of_words(progress.counts)),
                 reason=progress.reason or "",
                 detail=progress.detail,
                 commit=progress.commit,
                 jobs=progress.jobs,
-                datums=_rows(progress),
+                datums=(rows := _rows(progress, cancelled)),
+                unlisted=max(0, len(progress.decisions) - len(rows)),
             )
             for progress in result.pipelines.values()
         ],
@@ -52,9 +67,16 @@ def summarize_run(repository: str, branch: str, pushed: Commit, result: BranchPr
     )
 
 
-def _rows(progress: PipelineProgress) -> list[DatumRow]:
-    """The datums to list: first those with something to do."""
-    datums = sorted(progress.moving, key=lambda datum: _ORDER.get(datum.action, 5))[:_LISTED]
+def _rows(progress: PipelineProgress, cancelled: Container[str]) -> list[DatumRow]:
+    """All datums with something to do, in the order of :data:`_ORDER`, and some unchanged ones."""
+    datums = sorted(progress.moving, key=lambda datum: _ORDER.get(datum.action, 5))
     current = (datum for datum in progress.decisions if datum.action == "current")
-    datums += islice(current, _LISTED - len(datums))
-    return [DatumRow(d.label, d.key, d.action, d.reason, d.detail, d.source) for d in datums]
+    datums += islice(current, _UNCHANGED)
+    return [
+        DatumRow(d.label, d.key, d.action, _reason(d, cancelled), d.detail, d.source)
+        for d in datums
+    ]
+
+
+def _reason(datum: Decision, cancelled: Container[str]) -> str:
+    return "cancelled" if datum.action == "failed" and datum.key in cancelled else datum.reason

@@ -7,7 +7,7 @@ statuses: they may have been posted before Redis was lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.run import Run
@@ -39,7 +39,7 @@ class CommitStatuses:
         """
         repository = run.repository
         target = f"{self._site.settings.web_url}/runs/{run.id}"
-        rows = self._rows(result, run)
+        rows = self._rows(run, result.problems)
         accepted = True
         for commit in dict.fromkeys((result.origin, *result.results, result.commit)):
             posted = self._posted(repository, commit)
@@ -56,23 +56,36 @@ class CommitStatuses:
                 accepted &= self._post(repository, commit, context, row, target, posted)
         return accepted
 
-    def _rows(self, result: BranchProgress, run: Run) -> dict[str, Row]:
+    def _rows(self, run: Run, problems: Sequence[str]) -> dict[str, Row]:
         """Contexts of the pipelines and of the spec, to state and description."""
-        counts = {p.name: p.counts for p in run.pipelines}
-        details = {p.name: p.detail for p in run.pipelines if p.state == "settled"}
-        rows: dict[str, Row] = {}
-        for progress in result.pipelines.values():
-            numbers = counts.get(progress.pipeline, progress.counts)
-            detail = progress.detail or details.get(progress.pipeline, "")
-            text = summary_line.description(progress.state, numbers, detail)
-            rows[f"{self._context}/{progress.pipeline}"] = (
-                summary_line.FORGE_STATES[progress.state],
-                text,
+        rows: dict[str, Row] = {
+            f"{self._context}/{row.name}": (
+                summary_line.FORGE_STATES[row.state],
+                summary_line.description(row.state, row.counts, row.detail),
             )
-        if result.problems:
-            text = summary_line.description("blocked", {}, result.problems[0])
+            for row in run.pipelines
+        }
+        if problems:
+            text = summary_line.description("blocked", {}, problems[0])
             rows[f"{self._context}/spec"] = ("error", text)
         return rows
+
+    def post_superseded(self, run: Run) -> bool:
+        """Take back statuses of a superseded run that say that something is under way.
+
+        :returns: whether none is left.
+        :raises QueueError: when Redis does not answer.
+        """
+        posted = self._posted(run.repository, run.commit)
+        if posted is None:
+            return False
+        target = f"{self._site.settings.web_url}/runs/{run.id}"
+        row: Row = ("warning", summary_line.shortened(f"superseded: {run.superseded}"))
+        contexts = [name for name, text in posted.items() if text.split(" ")[0] == "pending"]
+        done = True
+        for context in contexts:
+            done &= self._post(run.repository, run.commit, context, row, target, posted)
+        return done
 
     def post_error(self, repository: str, commit: str, error: str) -> None:
         """Post why the branch of a commit could not be planned."""

@@ -16,6 +16,8 @@ from tea_runner.core.git.branch_kinds import belongs_to_annex, is_processed
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
+from workers.commit_statuses import CommitStatuses
+from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +29,15 @@ class Reconciler:
         self._site = site
         self._consistency = site.consistency
         self._mirrors: dict[str, Mirror] = {}
+        self._tips: dict[str, Mapping[str, str]] = {}
+        self._ends = SupersededRuns(site, CommitStatuses(site))
+        self._is_indexed = False
         redact_logs(site.redactor.redact_text)
 
     def round(self) -> list[str]:
         """Repair once; returns a line for each repair."""
         repairs = []
-        for step in (self._jobs, self._statuses, self._branches):
+        for step in (self._jobs, self._statuses, self._branches, self._runs):
             try:
                 repairs += step()
             except TeaError as error:
@@ -41,6 +46,7 @@ class Reconciler:
 
     def _branches(self) -> list[str]:
         repairs = []
+        self._tips.clear()
         watched = self._site.watched()
         for repository in self._mirrors.keys() - set(watched):
             del self._mirrors[repository]
@@ -51,6 +57,7 @@ class Reconciler:
                 log.warning("%s", error.message, extra={"repository": repository})
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
+            self._tips[repository] = tips
             self._consistency.forget(repository, tips)
             processed = filter(self._is_processed, tips)
             for branch, why in self._consistency.unplanned(repository, tips, processed).items():
@@ -66,6 +73,13 @@ class Reconciler:
             f"planned {repository} {branch}: the forge did not accept a status"
             for repository, branch in self._consistency.replan_failed_commit_statuses(20)
         ]
+
+    def _runs(self) -> list[str]:
+        """Runs that something replaced, and that have not ended; reads the open runs."""
+        if not self._is_indexed:
+            self._site.runs.index()
+            self._is_indexed = True
+        return self._ends.repair(self._tips.get)
 
     def _is_processed(self, branch: str) -> bool:
         if belongs_to_annex(branch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -12,7 +13,7 @@ from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.core.errors import Refused
 from tea_runner.core.planning.job import Job, unseal_job
-from tea_runner.core.planning.run_status import JobFacts, job_facts
+from tea_runner.core.planning.job_facts import JobFacts, job_facts
 
 
 @raises_queue_error
@@ -31,6 +32,16 @@ class JobReader:
         """All fields of a job; empty for an unknown one."""
         raw: Any = self._redis.hgetall(keys.job(job_id))
         return _texts(raw)
+
+    def next_attempt(self, job: Job) -> Job:
+        """The job with a number that no job with the same datums has that failed, which stays to be read."""
+        number = 0
+        while True:
+            started, failures = self._redis.hmget(keys.job(job.id), "started", "failures")
+            if not started or failures in (None, b"{}"):
+                return job
+            number += 1
+            job = replace(job, retry=str(number))
 
     def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
         """What is known of these jobs, by id; unknown ones are left out."""

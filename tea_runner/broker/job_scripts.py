@@ -12,6 +12,8 @@ ENDED = "its jobs have ended"
 #: Error of the datums of a cancelled job.  They count as failed, so the next plan does not start them
 #: again until somebody retries them.
 CANCELLED = "somebody cancelled it; tea-runner retry {job} runs it after all"
+#: Before the error of a datum that was cancelled, in its failure key.
+CANCELLED_MARK = "cancelled\n"
 
 #: Error of a job that was signed with a former key of the planners.
 FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
@@ -98,7 +100,7 @@ return 1
 #   discard      without a token, because nobody can verify it; all its branches are planned again
 # KEYS: job, lease, subscribers, live jobs, plan requests, in-flight keys…, failure keys…
 # ARGV: how, id, token, state, now, error, prefix of pending, branch, reason of plan requests, time to
-#   live of failures, number of in-flight keys, an error for each failure key…
+#   live of failures, number of in-flight keys, errors of datums as JSON, a text for each failure key…
 # Returns {outcome, branches…}: ``ended`` with the branches whose last job this was (or, of a discarded job,
 # all branches) and that had no plan request, which must be queued; or ``stopping``, ``lost``, ``over``,
 # ``kept`` when nothing ended.
@@ -122,7 +124,7 @@ elseif how == 'unsubscribe' then
   redis.call('SREM', ARGV[7] .. ARGV[8], id)
   if state ~= 'waiting' or redis.call('SCARD', KEYS[3]) > 0 then return {'kept'} end
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[4], 'ended', ARGV[5], 'error', ARGV[6])
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'ended', ARGV[5], 'error', ARGV[6], 'failures', ARGV[12])
 redis.call('HDEL', KEYS[1], 'cancel')
 redis.call('DEL', KEYS[2])
 redis.call('SREM', KEYS[4], id)
@@ -131,7 +133,7 @@ for i = 6, last do
   if redis.call('GET', KEYS[i]) == id then redis.call('DEL', KEYS[i]) end
 end
 for i = last + 1, #KEYS do
-  redis.call('SET', KEYS[i], ARGV[11 + i - last], 'EX', ARGV[10])
+  redis.call('SET', KEYS[i], ARGV[12 + i - last], 'EX', ARGV[10])
 end
 local answer = {'ended'}
 for _, branch in ipairs(redis.call('SMEMBERS', KEYS[3])) do

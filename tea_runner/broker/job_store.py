@@ -20,6 +20,7 @@ import redis
 from tea_runner.broker import job_scripts, keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_reader import JobReader
+from tea_runner.broker.job_scripts import CANCELLED_MARK
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 from tea_runner.ports import MissingContent
@@ -91,8 +92,14 @@ class JobStore(JobReader):
         return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
 
     def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
-        """Those of the keys that failed for good, with the error."""
-        return self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        """Those of the keys that failed for good, or were cancelled, with the error."""
+        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        return {key: text.removeprefix(CANCELLED_MARK) for key, text in found.items()}
+
+    def cancelled(self, repository: str, datum_keys: Sequence[str]) -> set[str]:
+        """Those of the keys that somebody cancelled; they are among :meth:`failures`."""
+        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        return {key for key, text in found.items() if text.startswith(CANCELLED_MARK)}
 
     def missing(self, repository: str, datum_keys: Sequence[str]) -> dict[str, MissingContent]:
         """Those of the keys whose inputs had no content."""
@@ -216,7 +223,7 @@ class JobStore(JobReader):
         self._request_plans(
             self._end_script(
                 keys=[*names, keys.plan_requests()],
-                args=[*args, "", job_scripts.ENDED, keys.failure.ttl, 0],
+                args=[*args, "", job_scripts.ENDED, keys.failure.ttl, 0, "{}"],
             )
         )
 
@@ -341,7 +348,8 @@ class JobStore(JobReader):
         failures: Mapping[str, str] | None = None,
     ) -> str:
         """Run the script END; returns its outcome."""
-        failures = failures or {}
+        failures = {key: self._redact(error) for key, error in (failures or {}).items()}
+        mark = CANCELLED_MARK if how == "cancel" else ""
         return self._request_plans(
             self._end_script(
                 keys=[
@@ -365,7 +373,8 @@ class JobStore(JobReader):
                     job_scripts.ENDED,
                     keys.failure.ttl,
                     len(job.datums),
-                    *map(self._redact, failures.values()),
+                    json.dumps(failures),
+                    *(mark + error for error in failures.values()),
                 ],
             )
         )

@@ -241,6 +241,30 @@ def run(run_id: str) -> str:
     return f"run:{run_id}"
 
 
+@_family("hash", "run_store", _SHOWN)
+def run_datums(run_id: str) -> str:
+    """Numbers of a run's pipelines to their datums, as compressed JSON."""
+    return f"run-datums:{run_id}"
+
+
+@_family("string", "run_store", _SHOWN)
+def next_run(run_id: str) -> str:
+    """Id of the run of the same branch after this one."""
+    return f"next-run:{run_id}"
+
+
+@_family("string", "run_store", _SHOWN)
+def branch_run(branch: str) -> str:
+    """Id of the latest run of a branch (:func:`branch_id`)."""
+    return f"branch-run:{branch}"
+
+
+@_family("set", "run_store")
+def open_runs() -> str:
+    """Ids of the runs that have not ended, and of superseded ones whose statuses are not posted."""
+    return "open-runs"
+
+
 @_family("string", "run_store", _SHOWN)
 def run_summary(run_id: str) -> str:
     """A run without its datums and jobs, as JSON."""

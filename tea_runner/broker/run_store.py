@@ -14,8 +14,18 @@ import redis
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.run_datums import pack_datums, with_datums
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.run import Run, format_run, parse_run, updated_run
+from tea_runner.core.planning.datum_states import DatumRow
+from tea_runner.core.planning.run import (
+    Run,
+    format_run,
+    parse_run,
+    requested_run,
+    run_id,
+    superseded_run,
+    updated_run,
+)
 
 #: Runs that lists can show.
 _MOST = 2000
@@ -33,34 +43,152 @@ class RunStore:
     def __init__(self, connection: redis.Redis) -> None:
         self._redis = connection
 
-    def save(self, run: Run) -> Run:
-        """Save the state of a run; facts of an earlier state that this one lacks are kept.
+    def current(self, repository: str, branch: str) -> str:
+        """Id of the latest run of a branch; empty when none is remembered."""
+        raw: Any = self._redis.get(keys.branch_run(keys.branch_id(repository, branch)))
+        return (raw or b"").decode("ascii", "replace")
 
-        :returns: the run as it was saved.
+    def save(
+        self, run: Run, *, active: bool = False, since: str | None = None
+    ) -> tuple[Run, Run | None]:
+        """Save what a plan found: as a state of the branch's latest run, or as a new run.
+
+        A plan belongs to the latest run while that is of the same commit and has not ended.  Afterwards it
+        is one more attempt, if it does something.  A run that is replaced before it ended is superseded.
+
+        :param run: its id is that of the first run of this push.
+        :param active: whether the plan enqueued jobs or published results.
+        :param since: id of the branch's latest run when the plan began.  If somebody requested another run
+            of the commit meanwhile, it is left to the next plan.
+        :returns: the run as it was saved, and the run that it superseded.
         """
-        before = self.get(run.id)
-        run = updated_run(run, before, time.time())
+        # Former versions did not note which run is the latest of a branch.
+        latest = self.get(self.current(run.repository, run.branch)) or self.get(run.id)
+        if latest is not None and latest.commit == run.commit and since not in (None, latest.id):
+            return latest, None
+        if latest is None or latest.commit != run.commit or (active and latest.has_ended):
+            return self._begin(run, latest)
+        run = updated_run(replace(run, id=latest.id), latest, time.time())
+        self._write(run, latest)
+        return run, None
+
+    def request(self, repository: str, branch: str, cause: str) -> Run | None:
+        """A new run for the latest commit of a branch, which the next plan fills in.
+
+        :param cause: :data:`~tea_runner.core.planning.run.RETRY` or
+            :data:`~tea_runner.core.planning.run.RECOMPUTE`.
+        :returns: None when no run of the branch with pipelines is remembered.
+        """
+        latest = self.get(self.current(repository, branch))
+        if latest is None or not latest.pipelines:
+            return None
+        return self._begin(requested_run(latest, cause, time.time()), latest)[0]
+
+    def _begin(self, run: Run, latest: Run | None) -> tuple[Run, Run | None]:
+        """Save a run as the latest of its branch, after *latest*."""
+        attempt = 1
+        while self._redis.exists(keys.run(name := _attempt_id(run, attempt))):
+            attempt += 1
+        if latest is not None:
+            run = replace(run, previous=latest.id)
+        run = updated_run(replace(run, id=name, attempt=attempt), None, time.time())
+        self._write(run, None)
+        if latest is None:
+            return run, None
+        self._redis.set(keys.next_run(latest.id), run.id, ex=keys.next_run.ttl)
+        return run, self.supersede(latest.id, _replaced_by(run, latest), by=run.id)
+
+    def supersede(self, run_id: str, why: str, *, by: str = "") -> Run | None:
+        """End a run that something replaced; returns it, or None when it had ended or is unknown.
+
+        It stays among :meth:`open` until it is closed, when its commit statuses have been posted.
+
+        :param why: what replaced it, as a sentence.
+        :param by: id of the run that did.
+        """
+        run = self.get(run_id)
+        if run is None or run.has_ended:
+            return None
+        run = superseded_run(run, why, by, time.time())
+        self._write(run, run, keep_open=True)
+        return run
+
+    def open(self) -> list[Run]:
+        """Runs that have not ended, and superseded ones that are not closed, without their datums."""
+        ids: Any = sorted(self._redis.smembers(keys.open_runs()))
+        names = [raw.decode("ascii", "replace") for raw in ids]
+        rows: Any = self._redis.mget([keys.run_summary(name) for name in names]) if names else []
+        runs = dict(zip(names, map(_read, rows), strict=True))
+        gone = [
+            name
+            for name, run in runs.items()
+            if run is None or (run.has_ended and not run.superseded)
+        ]
+        self.close(*gone)
+        return [run for name, run in runs.items() if run is not None and name not in gone]
+
+    def close(self, *ids: str) -> None:
+        """Take runs out of :meth:`open`."""
+        if ids:
+            self._redis.srem(keys.open_runs(), *ids)
+
+    def index(self) -> None:
+        """Note the latest run of each branch, and which runs are open, where that is not known yet.
+
+        Costs one read of the summaries of all runs; due once after an upgrade, or a lost key.
+        """
+        runs = self.recent(_MOST)
+        for run in runs:
+            if not run.has_ended:
+                self._redis.sadd(keys.open_runs(), run.id)
+            name = keys.branch_run(keys.branch_id(run.repository, run.branch))
+            self._redis.set(name, run.id, nx=True, ex=keys.branch_run.ttl)
+
+    def next(self, run_id: str) -> str:
+        """Id of the run of the branch after this one; empty for the latest."""
+        raw: Any = self._redis.get(keys.next_run(run_id))
+        return (raw or b"").decode("ascii", "replace")
+
+    def _write(self, run: Run, before: Run | None, *, keep_open: bool = False) -> None:
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.set(keys.run(run.id), format_run(run), ex=keys.run.ttl)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.set(keys.run(run.id), format_run(_without_datums(run)), ex=keys.run.ttl)
+        if before is None or _rows(run) != _rows(before):
+            datums = keys.run_datums(run.id)
+            pipe.delete(datums)
+            if run.pipelines:
+                pipe.hset(datums, mapping=pack_datums(run))  # type: ignore[arg-type]
+        pipe.expire(keys.run_datums(run.id), keys.run_datums.ttl)
         summary = format_run(_summary(run))
         pipe.set(keys.run_summary(run.id), summary, ex=keys.run_summary.ttl)
         for pipeline in run.pipelines:
             for job in pipeline.jobs:
                 if job not in old:
                     pipe.set(keys.run_of_job(job), run.id, ex=keys.run_of_job.ttl)
+        if run.has_ended and not keep_open:
+            pipe.srem(keys.open_runs(), run.id)
+        else:
+            pipe.sadd(keys.open_runs(), run.id)
+        if before is None:
+            name = keys.branch_run(keys.branch_id(run.repository, run.branch))
+            pipe.set(name, run.id, ex=keys.branch_run.ttl)
         for name in (keys.runs(), keys.runs_of(run.repository)):
             pipe.zadd(name, {run.id: run.started})
             pipe.zremrangebyrank(name, 0, -_MOST - 1)
         pipe.expire(keys.runs_of(run.repository), keys.runs_of.ttl)
         pipe.zadd(keys.repositories(), {run.repository: run.started})
         pipe.execute()
-        return run
 
     def get(self, run: str) -> Run | None:
         """One run by its id; None for an unknown one."""
-        raw: Any = self._redis.get(keys.run(run))
-        return _read(raw)
+        if not run:
+            return None
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.get(keys.run(run))
+        pipe.hgetall(keys.run_datums(run))
+        raw, datums = pipe.execute()
+        found = _read(raw)
+        return with_datums(found, datums) if found is not None else None
 
     def latest(self, number: int = 50, repository: str = "") -> list[Run]:
         """The newest runs in full, of one repository or of all."""
@@ -121,9 +249,27 @@ class RunStore:
         pipe.execute()
 
 
+def _attempt_id(run: Run, attempt: int) -> str:
+    return run_id(run.repository, run.branch, run.commit, attempt)
+
+
+def _replaced_by(run: Run, latest: Run) -> str:
+    if run.commit == latest.commit:
+        return f"replaced by run {run.id} of the same commit ({run.cause or 'planned again'})"
+    return f"replaced by the push of {run.commit[:12]}"
+
+
+def _without_datums(run: Run) -> Run:
+    return replace(run, pipelines=[replace(pipeline, datums=[]) for pipeline in run.pipelines])
+
+
 def _summary(run: Run) -> Run:
     pipelines = [replace(pipeline, jobs=[], datums=[]) for pipeline in run.pipelines]
     return replace(run, pipelines=pipelines)
+
+
+def _rows(run: Run) -> list[list[DatumRow]]:
+    return [pipeline.datums for pipeline in run.pipelines]
 
 
 def _read(raw: bytes | None) -> Run | None:

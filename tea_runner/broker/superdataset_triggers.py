@@ -39,7 +39,7 @@ class SuperdatasetStore:
         branches: Any = self._redis.smembers(keys.superdatasets(repository))
         for superdataset, its_branch in map(keys.split_branch_id, branches):
             if superdataset != repository:
-                ref, why = f"refs/heads/{its_branch}", f"{repository} has moved"
+                ref, why = f"refs/heads/{its_branch}", f"{repository}@{commit[:10]} has moved"
                 self._requests.request_plan(superdataset, ref, why=why)
         # Last, so that a planner that dies before this announces the tip once more.
         self._redis.set(announced, commit)

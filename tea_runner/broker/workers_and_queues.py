@@ -15,7 +15,7 @@ import redis
 from tea_runner.broker import keys
 from tea_runner.broker.connection import redis_errors_translated
 from tea_runner.broker.rq_queues import QUEUES
-from tea_runner.core.planning.run_status import JobFacts
+from tea_runner.core.planning.job_facts import JobFacts
 
 
 @dataclass(frozen=True, kw_only=True)

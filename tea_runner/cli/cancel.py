@@ -8,7 +8,7 @@ import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
-from tea_runner.core.planning.run_status import JobFacts
+from tea_runner.core.planning.job_facts import JobFacts
 
 
 @click.command("cancel")

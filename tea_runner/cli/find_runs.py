@@ -8,9 +8,10 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
-from tea_runner.core.planning.states import ENDED_STATES, State
+from tea_runner.core.planning.run_status import RunStatus, run_status
+from tea_runner.core.planning.states import State
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 
@@ -33,7 +34,7 @@ def status_of(context: Context, run: Run) -> RunStatus:
 
 def listed_status(context: Context, head: Run) -> RunStatus:
     """The status of a run for a list; jobs are read only while the run has not ended."""
-    run = context.site.runs.get(head.id) if head.state not in ENDED_STATES else None
+    run = context.site.runs.get(head.id) if not head.has_ended else None
     return status_of(context, run) if run is not None else run_status(head)
 
 

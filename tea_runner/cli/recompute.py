@@ -12,8 +12,8 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.trust_scope import queue_namespace, scope_of
-from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import JobFacts
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.run import RECOMPUTE, Run
 
 
 def new_request_id() -> str:
@@ -46,14 +46,21 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     scope = scope_of(branch, site.trusted_branches(repository, branch))
     site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
     site.recompute_requests(repository, branch).add(wanted, new_request_id())
-    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="recompute requested")
+    run = site.runs.request(repository, branch, RECOMPUTE)
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why=RECOMPUTE)
     if context.as_json:
-        document = {"repository": repository, "branch": branch, "recompute": sorted(wanted)}
+        document = {
+            "repository": repository,
+            "branch": branch,
+            "recompute": sorted(wanted),
+            "run": run.id if run is not None else "",
+        }
         click.echo(json.dumps(document, indent=1))
     else:
         what = ", ".join(sorted(set(wanted.values()))[:5])
         more = "" if len(wanted) <= 5 else f" and {len(wanted) - 5} more"
-        click.echo(f"{what}{more} of {repository} {branch} will be computed again")
+        in_run = f" in run {run.id}" if run is not None else ""
+        click.echo(f"{what}{more} of {repository} {branch} will be computed again{in_run}")
 
 
 def _requested(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:

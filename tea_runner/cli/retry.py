@@ -10,7 +10,9 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.trust_scope import queue_namespace, scope_of
-from tea_runner.core.planning.run_status import JobFacts, RunStatus
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.run import RETRY
+from tea_runner.core.planning.run_status import RunStatus
 
 
 @click.command("retry")
@@ -34,13 +36,20 @@ def command(context: Context, name: str) -> None:
     scope = scope_of(branch, context.site.trusted_branches(repository, branch))
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
     site.publication_counts(repository, branch).reset()
-    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why="retry requested")
+    run = site.runs.request(repository, branch, RETRY) if forgotten else None
+    site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why=RETRY)
     if context.as_json:
-        document = {"repository": repository, "branch": branch, "retried": forgotten}
+        document = {
+            "repository": repository,
+            "branch": branch,
+            "retried": forgotten,
+            "run": run.id if run is not None else "",
+        }
         click.echo(json.dumps(document, indent=1))
     elif forgotten:
         what = "1 datum" if forgotten == 1 else f"{forgotten} datums"
-        click.echo(f"{what} will run again; {repository} {branch} is planned now")
+        in_run = f" in run {run.id}" if run is not None else ""
+        click.echo(f"{what} will run again{in_run}; {repository} {branch} is planned now")
     else:
         click.echo(f"No datum has failed; {repository} {branch} is planned again")
 

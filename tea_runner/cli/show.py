@@ -9,7 +9,8 @@ import click
 
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state
 from tea_runner.cli.main import Context
-from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import job_document, run_document
@@ -47,6 +48,8 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
         f"started {human_units.moment(run.started)}"
         + (f", pushed by {run.author}" if run.author else "")
     )
+    if state_words.run_origin(run):
+        echo_visible(state_words.run_origin(run))
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
         echo_visible(f"problem: {problem}")
@@ -88,6 +91,9 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
         )
     if len(rows) > _SHOWN and not everything:
         click.echo(f"… and {len(rows) - _SHOWN} more; --all shows them")
+    unlisted = sum(each.unlisted for each in row.pipelines)
+    if unlisted and everything:
+        click.echo(f"… and {unlisted} unchanged datums")
 
 
 def _show_job(context: Context, facts: JobFacts) -> None:
@@ -118,5 +124,7 @@ def _show_job(context: Context, facts: JobFacts) -> None:
             click.echo(f"{name + ':':11}{visible(value)}")
     click.echo(f"{'page:':11}{context.settings.web_url}/jobs/{facts.id}")
     for datum in document["datums"]:
-        echo_visible(f"{facts.state}({datum['reason'] or '?'}): {datum['datum']}  {datum['why']}")
+        error = f"; {datum['error']}" if datum["error"] else ""
+        reason = f"({datum['reason']})" if datum["reason"] else ""
+        echo_visible(f"{datum['state']}{reason}: {datum['datum']}  {datum['why']}{error}")
     click.echo(f"log: tea-runner logs {facts.id[:10]}")

@@ -11,6 +11,7 @@ import click
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.run import RECOMPUTE, RETRY, Run
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_head
@@ -28,8 +29,9 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def command(context: Context, run: str, timeout: float | None) -> int:
     """Wait for the end of a run.
 
-    RUN is an id, a commit or a repository. The exit code is 0 when all datums are done or reused,
-    1 when one failed, was cancelled or is blocked, and 4 at the timeout. A full commit id may be
+    RUN is an id, a commit or a repository. Of a run that was retried or recomputed, the later run is
+    waited for. The exit code is 0 when all datums are done or reused, 1 when one failed, was
+    cancelled or is blocked, or when the run was superseded, and 4 at the timeout. A full commit id may be
     given before the run exists: tea-runner wait $(git rev-parse HEAD)
     """
     until = None if timeout is None else time.monotonic() + timeout
@@ -56,11 +58,22 @@ def command(context: Context, run: str, timeout: float | None) -> int:
 
 def _look(context: Context, name: str) -> RunStatus | None:
     try:
-        return status_of(context, context.site.runs.find(name))
+        run = context.site.runs.find(name)
+        while (later := _requested_after(context, run)) is not None:
+            run = later
+        return status_of(context, run)
     except NotFound:
         if _WHOLE_COMMIT.fullmatch(name):
             return None
         raise
+
+
+def _requested_after(context: Context, run: Run) -> Run | None:
+    """The run of the same commit that a retry or recompute made after this one."""
+    later: Run | None = context.site.runs.get(context.site.runs.next(run.id))
+    if later is None or later.commit != run.commit or later.cause not in (RETRY, RECOMPUTE):
+        return None
+    return later
 
 
 def _tell(context: Context, row: RunStatus | None) -> None:

@@ -62,7 +62,7 @@ def enqueue_jobs(
         )
     ]
     for request, group in sets:
-        job = Job(
+        new = Job(
             repository=dataset.name,
             branch=branch,
             commit=planned.tip.tree.commit,
@@ -72,6 +72,7 @@ def enqueue_jobs(
             scope=scope,
             pins=pins,
         )
+        job = queue.next_attempt(new)
         queue.enqueue(job)
         ids.append(job.id)
     return ids

@@ -31,6 +31,10 @@ class LocalQueue:
         """Nothing: missing content is a failure of this run."""
         return {}
 
+    def next_attempt(self, job: Job) -> Job:
+        """The job itself: nothing is kept of jobs that have ended."""
+        return job
+
     def enqueue(self, job: Job) -> bool:
         """Hold a job for :meth:`take`."""
         new = job.id not in self._jobs

@@ -59,6 +59,13 @@ class JobQueue(Protocol):
         """
         ...
 
+    def next_attempt(self, job: Job) -> Job:
+        """The job with a number that no job with the same datums has that failed.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
     def enqueue(self, job: Job) -> bool:
         """Enqueue a job and subscribe its branch to its end.
 

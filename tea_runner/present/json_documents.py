@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tea_runner.core.planning.run_status import (
-    DatumStatus,
-    JobFacts,
-    PipelineStatus,
-    RunStatus,
-)
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.run_status import DatumStatus, PipelineStatus, RunStatus
 from tea_runner.present.human_units import instant
 
 
@@ -23,7 +19,12 @@ def run_head(status: RunStatus) -> dict[str, Any]:
         "commit": run.commit,
         "title": run.title,
         "author": run.author,
+        "cause": run.cause,
+        "attempt": run.attempt,
+        "previous": run.previous,
         "state": status.state,
+        "superseded": run.superseded,
+        "superseded_by": run.superseded_by,
         "ended": status.ended,
         "counts": dict(status.numbers),
         "started_at": instant(run.started),
@@ -53,6 +54,7 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "upstream": list(pipeline.upstream),
         "jobs": list(pipeline.jobs),
         "datums": [datum_document(datum) for datum in pipeline.datums],
+        "unlisted_datums": pipeline.unlisted,
     }
 
 
@@ -99,6 +101,8 @@ def job_document(facts: JobFacts, run: RunStatus | None) -> dict[str, Any]:
             {
                 "datum": label,
                 "key": key,
+                "state": facts.state_of(key),
+                "error": facts.error_of(key) if facts.state_of(key) == "failed" else "",
                 "reason": reasons.get(key, ("", ""))[0],
                 "why": reasons.get(key, ("", ""))[1],
             }

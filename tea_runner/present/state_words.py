@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
 from tea_runner.core.planning.states import STATES, State
 from tea_runner.present.human_units import duration
@@ -17,6 +18,7 @@ SHAPES: Mapping[State, str] = {
     "waiting": "○",
     "done": "✓",
     "reused": "↻",
+    "superseded": "»",
 }
 
 #: Order of states in a list of counts: successes first.
@@ -28,6 +30,7 @@ _ORDER: tuple[State, ...] = (
     "failed",
     "cancelled",
     "blocked",
+    "superseded",
 )
 
 
@@ -58,7 +61,15 @@ def run_sentence(status: RunStatus) -> str:
     took = f", in {duration(status.seconds)}" if status.seconds is not None else ""
     if status.run.problems and not counted:
         return status.run.problems[0]
-    return (counted or "no datums") + took
+    replaced = f"; {status.run.superseded}" if status.run.superseded else ""
+    return (counted or "no datums") + took + replaced
+
+
+def run_origin(run: Run) -> str:
+    """Why a run was made, and after which one; empty for the first run of a push."""
+    if not run.previous or run.attempt == 1:
+        return ""
+    return f"attempt {run.attempt} of this commit, after run {run.previous}: {run.cause}"
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-#: Words of a plan's actions, in the order of the text.
+#: Words of states of datums and of a plan's actions, in the order of the text.
 _WORDS = (
     ("done", "done"),
     ("reused", "reused"),
     ("reuse", "to reuse"),
     ("current", "reused"),
     ("run", "to run"),
+    ("waiting", "to run"),
     ("wait", "waiting for content"),
     ("failed", "failed"),
+    ("cancelled", "cancelled"),
+    ("superseded", "superseded"),
 )
 
 #: A pipeline's state to that of a commit status.
@@ -27,7 +30,7 @@ FORGE_STATES: dict[str, Literal["pending", "success", "failure", "error"]] = {
 }
 
 
-def counts(numbers: Mapping[str, int]) -> str:
+def counts(numbers: Mapping[Any, int]) -> str:
     """``1 done, 5 reused``: each count once, and they add up to the number of datums."""
     merged: dict[str, int] = {}
     for name, word in _WORDS:
@@ -36,7 +39,7 @@ def counts(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in merged.items()) or "no datums"
 
 
-def description(state: str, numbers: Mapping[str, int], detail: str = "") -> str:
+def description(state: str, numbers: Mapping[Any, int], detail: str = "") -> str:
     """Description of a commit status, at most 140 characters."""
     if state == "waiting":
         text = f"waits for {detail}"
@@ -44,10 +47,17 @@ def description(state: str, numbers: Mapping[str, int], detail: str = "") -> str
         text = detail or "cannot be planned"
     elif state == "failed":
         total = sum(numbers.values())
-        text = f"{numbers.get('failed', 0)} of {total} failed: {detail}"
+        bad = [(numbers.get(word, 0), word) for word in ("failed", "cancelled")]
+        text = " and ".join(f"{number} of {total} {word}" for number, word in bad if number)
+        text = f"{text}: {detail}" if text else detail
     else:
         text = counts(numbers)
         if state == "settled" and detail:
             text += f"; {detail}"
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """One line of at most 140 characters, which forges show of a description."""
     text = " ".join(text.split())
     return text if len(text) <= 140 else text[:139] + "…"

@@ -7,8 +7,9 @@ import time
 from flask import Blueprint, Response, request
 
 from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import JobFacts, PipelineStatus, RunStatus, run_status
+from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.core.results.run_record import group_size
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.links_and_commands import repeat

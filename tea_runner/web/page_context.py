@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from flask import Response, jsonify, make_response, render_template
 
 from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import JobFacts, RunStatus, run_status
-from tea_runner.core.planning.states import ENDED_STATES
+from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.present.links_and_commands import forge_page
 from tea_runner.wiring import Site
@@ -77,7 +77,7 @@ class PageContext:
         found = []
         looked = 0
         for head in heads:
-            if head.state not in ENDED_STATES and looked < 5:
+            if not head.has_ended and looked < 5:
                 looked += 1
                 found.append(self.run(head.id)[0])
             else:

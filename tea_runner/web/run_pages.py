@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, url_for
 from markupsafe import Markup
 
-from tea_runner.core.planning.run_status import DatumStatus, JobFacts, RunStatus
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.run_status import DatumStatus, RunStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
@@ -40,6 +41,8 @@ def _run(desk: PageContext, name: str) -> Response:
         live=not standing.ended,
         standing=standing,
         run=standing.run,
+        next_run=desk.lately(("next", name), lambda: desk.site.runs.next(name)),
+        unlisted=sum(row.unlisted for row in standing.pipelines),
         picture=_picture(standing),
         jobs=_jobs(facts),
         jobs_in_all=sum(len(row.jobs) for row in standing.pipelines),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tea_runner.broker import keys
 from tea_runner.core.planning.job import Job
 from tea_runner.wiring import Site
-from tests.looking import begin, make_job
+from tests.looking import begin, fail, make_job
 
 
 def plans(site: Site) -> int:
@@ -105,3 +105,18 @@ def test_failures_are_forgotten_when_somebody_asks(site: Site) -> None:
     assert {key: "why"} == dict(site.jobs.failures(job.queue_namespace, [key]))
     assert 1 == site.jobs.forget_failures(job.queue_namespace, [key])
     assert not site.jobs.failures(job.queue_namespace, [key])
+
+
+def test_a_retry_leaves_the_failed_job_as_it_was(site: Site) -> None:
+    """It is another job with the same datums, and a branch that waits for neither is planned once."""
+    job = make_job()
+    assert job == site.jobs.next_attempt(job)
+    fail(site, job, "no such colour")
+
+    again = site.jobs.next_attempt(job)
+    assert (job.datums, "1") == (again.datums, again.retry)
+    site.jobs.enqueue(again)
+    assert again == site.jobs.next_attempt(job)
+    facts = site.jobs.facts([job.id, again.id])
+    assert ["failed", "waiting"] == [facts[name].state for name in (job.id, again.id)]
+    assert {job.datums[0][1]: "no such colour"} == facts[job.id].failures

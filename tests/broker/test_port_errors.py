@@ -59,6 +59,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "in_flight": (REPOSITORY, ["key"]),
             "failures": (REPOSITORY, ["key"]),
+            "cancelled": (REPOSITORY, ["key"]),
             "missing": (REPOSITORY, ["key"]),
             "enqueue": (JOB,),
             "subscribe": (REPOSITORY, "main", JOB.id),
@@ -79,6 +80,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "get": (JOB.id,),
             "facts": ([JOB.id],),
+            "next_attempt": (JOB,),
             "ids_starting_with": ("12",),
             "live": (),
             "waiting": (),
@@ -141,6 +143,13 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         RunStore,
         {
             "save": (RUN,),
+            "current": (REPOSITORY, "main"),
+            "request": (REPOSITORY, "main", "retry requested"),
+            "supersede": (RUN.id, "why"),
+            "open": (),
+            "close": (RUN.id,),
+            "index": (),
+            "next": (RUN.id,),
             "get": (RUN.id,),
             "latest": (),
             "recent": (),

@@ -8,7 +8,7 @@ import pytest
 
 from tea_runner.broker import keys
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.run import DatumRow
+from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, make_job, save
 
@@ -88,3 +88,84 @@ def test_what_another_version_wrote_counts_as_nothing(site: Site) -> None:
     site.redis.zadd(keys.runs(), {RUN: 1.0})
     assert site.runs.get(RUN) is None
     assert [] == site.runs.recent()
+
+
+# -- the runs of a branch ----------------------------------------------------------------------
+
+
+def test_a_run_that_a_push_replaces_is_superseded(site: Site) -> None:
+    """It names the run that did, which names it; it has an end, and is open until its statuses are posted."""
+    first = save(site, [make_job()])
+    second, replaced = site.runs.save(replace(first, commit="a" * 40))
+
+    assert replaced is not None
+    assert (RUN, second.id) == (replaced.id, replaced.superseded_by)
+    assert ("superseded", replaced) == (replaced.state, site.runs.get(RUN))
+    assert (RUN, second.id) == (second.previous, site.runs.next(RUN))
+    assert {RUN, second.id} == {run.id for run in site.runs.open()}
+    site.runs.close(RUN)
+    assert [second.id] == [run.id for run in site.runs.open()]
+
+
+def test_a_plan_that_does_something_after_the_end_is_a_run_of_its_own(site: Site) -> None:
+    """One that does nothing changes nothing; nothing of the ended run is overwritten."""
+    first = save(site, [make_job()], state="settled")
+    same, _ = site.runs.save(replace(first, cause="reconciler"))
+    assert RUN == same.id
+    kept = site.runs.get(RUN)
+
+    second, replaced = site.runs.save(
+        replace(first, id=RUN, cause="lab/raw@d0750cb has moved"), active=True
+    )
+
+    assert replaced is None
+    assert (2, RUN, "lab/raw@d0750cb has moved") == (second.attempt, second.previous, second.cause)
+    assert kept == site.runs.get(RUN)
+    assert [second.id, RUN] == [run.id for run in site.runs.recent()]
+
+
+def test_a_plan_from_before_a_request_does_not_end_the_requested_run(site: Site) -> None:
+    """The plan that follows the request does."""
+    first = save(site, [make_job()])
+    asked = site.runs.request(REPOSITORY, "main", "retry requested")
+    assert asked is not None
+
+    failed = replace(first.pipelines[0], state="failed")
+    site.runs.save(replace(first, pipelines=[failed]), active=True, since=RUN)
+    waiting = site.runs.get(asked.id)
+    assert waiting is not None
+    assert not waiting.has_ended
+
+    site.runs.save(replace(first, pipelines=[failed]), since=asked.id)
+    ended = site.runs.get(asked.id)
+    assert ended is not None
+    assert ended.has_ended
+
+
+def test_a_branch_that_goes_back_gets_a_new_run(site: Site) -> None:
+    """A commit that was pushed before is another push."""
+    first = save(site, [make_job()], state="settled")
+    site.runs.save(replace(first, commit="a" * 40))
+    again, _ = site.runs.save(first)
+
+    assert (2, COMMIT) == (again.attempt, again.commit)
+    assert again.id != RUN
+
+
+def test_all_datums_with_something_to_do_are_kept(site: Site) -> None:
+    """However many there are, and the counts of lists are those of the run."""
+    run = save(site, [make_job(number) for number in range(3000)])
+    kept = site.runs.get(RUN)
+    assert kept == run
+    assert 3003 == len(kept.pipelines[0].datums)
+    assert {"waiting": 3000, "reused": 3} == site.runs.recent()[0].pipelines[0].counts
+
+
+def test_runs_of_former_versions_are_indexed(site: Site) -> None:
+    """The latest of each branch, and those that have not ended."""
+    save(site, [make_job()])
+    site.redis.delete(keys.open_runs(), keys.branch_run(keys.branch_id(REPOSITORY, "main")))
+    site.runs.index()
+
+    assert RUN == site.runs.current(REPOSITORY, "main")
+    assert [RUN] == [run.id for run in site.runs.open()]

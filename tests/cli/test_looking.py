@@ -72,7 +72,7 @@ def test_no_colour_is_printed_with_no_color(site: Site, broker: RedisServer) -> 
 def test_runs_lists_what_is_remembered(site: Site, tea: Terminal) -> None:
     """One line each with state, id, repository, branch, commit and counts."""
     save(site, [make_job()])
-    save(site, [], state="settled", commit="a" * 40, title="Older")
+    save(site, [], state="settled", commit="a" * 40, branch="other", title="Older")
     lines = tea("runs").stdout.splitlines()
     assert lines[0].startswith("↻ reused")
     assert "aaaaaaaaaa  4 reused" in lines[0]
@@ -83,7 +83,7 @@ def test_runs_lists_what_is_remembered(site: Site, tea: Terminal) -> None:
 def test_runs_can_be_chosen(site: Site, tea: Terminal) -> None:
     """By repository, state and number; nothing found is said beside the results."""
     save(site, [make_job()])
-    save(site, [], state="settled", commit="a" * 40)
+    save(site, [], state="settled", commit="a" * 40, branch="other")
     assert [RUN] == [row["id"] for row in tea.data("runs", "--state", "waiting")]
     assert 1 == len(tea.data("runs", "-n", "1"))
     assert [] == tea.data("runs", "lab/other")
@@ -236,6 +236,24 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     assert "No datum has failed" in tea("retry", RUN).stdout
 
 
+def test_wait_follows_a_retry(site: Site, tea: Terminal) -> None:
+    """``retry X; wait X`` waits for the new run, which names the one before and its cause."""
+    job = make_job()
+    save(site, [job], state="failed")
+    fail(site, job)
+    new = tea.data("retry", RUN)["run"]
+
+    assert 4 == tea.code("wait", "--timeout", "0", RUN)
+    shown = tea.data("show", new)
+    assert ("waiting", "retry requested", RUN, 2) == tuple(
+        shown[name] for name in ("state", "cause", "previous", "attempt")
+    )
+    assert "failed" == tea.data("show", RUN)["state"]
+    site.runs.supersede(new, "the branch main was deleted")
+    assert 1 == tea.code("wait", RUN)
+    assert "superseded" in tea("runs").stdout
+
+
 def test_retry_knows_the_branch(site: Site, tea: Terminal) -> None:
     """What failed on a branch that is not trusted failed in that branch's own ledger."""
     job = replace(make_job(), branch="feature", scope=scope_of("feature", ["main"]))
@@ -243,7 +261,7 @@ def test_retry_knows_the_branch(site: Site, tea: Terminal) -> None:
     keys = [key for _, key in job.datums]
     assert 1 == len(site.jobs.failures(job.queue_namespace, keys))
     answer = tea.data("retry", job.id)
-    assert answer == {"repository": REPOSITORY, "branch": "feature", "retried": 1}
+    assert answer == {"repository": REPOSITORY, "branch": "feature", "retried": 1, "run": ""}
     assert {} == site.jobs.failures(job.queue_namespace, keys)
 
 
@@ -253,7 +271,7 @@ def test_retry_takes_a_single_job(site: Site, tea: Terminal) -> None:
     for job in jobs:
         fail(site, job)
     answer = tea.data("retry", jobs[0].id)
-    assert answer == {"repository": REPOSITORY, "branch": "main", "retried": 1}
+    assert answer == {"repository": REPOSITORY, "branch": "main", "retried": 1, "run": ""}
     keys = [key for job in jobs for _, key in job.datums]
     assert [keys[1]] == list(site.jobs.failures(REPOSITORY, keys))
 

@@ -302,6 +302,7 @@ CALLS: dict[str, Callable[[Side], object]] = {
     "in_flight": lambda side: side.jobs.in_flight(REPOSITORY, KEYS),
     "failures": lambda side: side.jobs.failures(REPOSITORY, KEYS),
     "missing": lambda side: side.jobs.missing(REPOSITORY, KEYS),
+    "next_attempt": lambda side: side.jobs.next_attempt(make_job(KEYS[0])),
     "enqueue": lambda side: side.jobs.enqueue(make_job(KEYS[0])),
     "subscribe": lambda side: side.jobs.subscribe(REPOSITORY, "main", "f" * 32),
     "pending": lambda side: side.recompute.pending(),

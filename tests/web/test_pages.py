@@ -78,7 +78,7 @@ def test_home_can_be_filtered_without_scripts(site: Site, pages: FlaskClient) ->
 def test_a_repository_lists_its_runs_by_state(site: Site, pages: FlaskClient) -> None:
     """Commit, author, branch and counts; one state's runs alone when asked."""
     save(site, [make_job()])
-    save(site, [], state="settled", commit="a" * 40, title="Older", author="Grace")
+    save(site, [], state="settled", commit="a" * 40, branch="other", title="Older", author="Grace")
     page = see(pages, f"/repos/{REPOSITORY}")
     assert "Add photographs" in page.text
     assert "by Grace" in page.text
@@ -148,8 +148,8 @@ def test_a_running_page_loads_itself_again_and_an_ended_one_does_not(
 ) -> None:
     """Every five seconds, by the page itself."""
     save(site, [make_job()])
-    save(site, [], state="settled", commit="a" * 40)
-    ended = run_id(REPOSITORY, "main", "a" * 40)
+    save(site, [], state="settled", commit="a" * 40, branch="other")
+    ended = run_id(REPOSITORY, "other", "a" * 40)
     assert ("meta", "http-equiv", "refresh") in see(pages, f"/runs/{RUN}").attributes
     assert ("meta", "http-equiv", "refresh") not in see(pages, f"/runs/{ended}").attributes
 

@@ -9,8 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.broker import keys
+from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
+from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
 from tests.web.browser import data, see
@@ -70,16 +71,16 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
     run = Run(
         id=RUN,
         repository=REPOSITORY,
-        branch=text,
+        branch=text.replace("\ud800", ""),
         commit=COMMIT,
         title=text,
         author=text,
         pipelines=pipelines,
         problems=[text],
     )
-    site.runs.save(run)
+    run = site.runs.save(run)[0]
     site.redis.sadd("rq:workers", error)
-    for path in ("/", f"/repos/{REPOSITORY}", f"/runs/{RUN}", f"/jobs/{job.id}", "/workers"):
+    for path in ("/", f"/repos/{REPOSITORY}", f"/runs/{run.id}", f"/jobs/{job.id}", "/workers"):
         see(pages, path)
         json.dumps(data(pages, "/index.json" if path == "/" else path + ".json"))
     site.jobs.finish(claim, "failed", error)

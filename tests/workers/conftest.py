@@ -19,6 +19,7 @@ class Counting(Faults):
     def __init__(self) -> None:
         #: Whether git is refused what it wants to fetch, and answers to statuses are cut off.
         self.refuses = self.cuts = False
+        self.refuses_statuses = False
         self.asked: list[str] = []
 
     def response(self, method: str, path: str) -> Fault | None:
@@ -26,6 +27,8 @@ class Counting(Faults):
         self.asked.append(f"{method} {path}")
         if self.cuts and method == "POST" and "/statuses/" in path:
             return Fault(keep=9)
+        if self.refuses_statuses and method == "POST" and "/statuses/" in path:
+            return Fault(status=503)
         return Fault(status=503) if self.refuses and "/git-upload-pack" in path else None
 
     def count(self, method: str, part: str) -> int:

@@ -55,12 +55,16 @@ class Job:
     salt: str = ""
     #: Scope of its results; see :mod:`tea_runner.core.git.trust_scope`.
     scope: str = ""
+    #: Number of the jobs with the same datums that have failed before; empty for none.
+    retry: str = ""
 
     @property
     def id(self) -> str:
-        """32 hex digits from the keys: the same datums are the same job."""
+        """32 hex digits from the keys: the same datums are the same job, until it has failed."""
         keys = (key for _, key in self.datums)
-        text = "\n".join([self.repository, self.salt, *([self.scope] if self.scope else []), *keys])
+        more = [self.scope] if self.scope else []
+        more += [f"retry {self.retry}"] if self.retry else []
+        text = "\n".join([self.repository, self.salt, *more, *keys])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     @property

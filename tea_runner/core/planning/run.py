@@ -1,33 +1,21 @@
-"""Runs: one push each, with the state of its pipelines and datums, and their JSON text."""
+"""Runs: a push, retry or request each, with the state of its pipelines and datums, and their JSON text."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from tea_runner.core.planning.plan import Source
-from tea_runner.core.planning.states import ENDED_STATES, PlanState
+from tea_runner.core.planning.datum_states import DatumRow, count_datums, states_of_words
+from tea_runner.core.planning.states import ENDED_STATES, PlanState, RunState, State
 
-#: Datums that a run remembers of one pipeline.
-MOST_DATUMS = 2000
+#: Causes of runs that somebody requested for a commit that had a run before.
+RETRY, RECOMPUTE = "retry requested", "recompute requested"
 
-#: What is kept of a datum's decision; "done" instead of "reuse" when a job of this run computed it.
-RunAction = Literal["current", "reuse", "run", "wait", "failed", "blocked", "done"]
-
-
-class DatumRow(NamedTuple):
-    """One datum of a run; in JSON a list in this order."""
-
-    label: str
-    key: str
-    action: RunAction
-    #: One of :data:`~tea_runner.core.planning.reasons.REASONS`, or a word of another version.
-    reason: str
-    detail: str = ""
-    source: Source | None = None
+#: Of a datum whose result another datum of the run has computed.
+_SAME: Mapping[str, Any] = {"reason": "same-content", "source": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +24,8 @@ class PipelineRun:
 
     name: str
     state: PlanState
-    counts: dict[str, int] = field(default_factory=dict)
+    #: How many datums are in each state, as of the last plan; from :func:`count_datums`.
+    counts: Mapping[State, int] = field(default_factory=dict)
     #: Why the pipeline as a whole waits or is blocked, one of
     #: :data:`~tea_runner.core.planning.reasons.REASONS`.
     reason: str = ""
@@ -45,8 +34,10 @@ class PipelineRun:
     #: The results commit, once there is one.
     commit: str = ""
     jobs: list[str] = field(default_factory=list)
-    #: At most 2,000 datums, those that run first.
+    #: All datums with something to do, those that run first, and some of the unchanged ones.
     datums: list[DatumRow] = field(default_factory=list)
+    #: How many unchanged datums are not among them.
+    unlisted: int = 0
     #: Names of the pipelines whose results it reads.
     upstream: list[str] = field(default_factory=list)
     #: The directory of its results.
@@ -57,7 +48,7 @@ class PipelineRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One push, and what was planned, computed and published for it."""
+    """What was planned, computed and published for one push, or for a later request at its commit."""
 
     id: str
     repository: str
@@ -66,16 +57,27 @@ class Run:
     commit: str
     title: str = ""
     author: str = ""
+    #: Why it was made, such as ``push`` or :data:`RETRY`.
+    cause: str = ""
+    #: Id of the run of this branch before it.
+    previous: str = ""
+    #: Counts the runs of this commit on this branch.
+    attempt: int = 1
     started: float = 0.0
     updated: float = 0.0
     #: When nothing was left to do; 0 before.
     ended: float = 0.0
+    #: What replaced it before it ended, as a sentence, and the id of the run that did.
+    superseded: str = ""
+    superseded_by: str = ""
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
-    def state(self) -> PlanState:
+    def state(self) -> RunState:
         """The verdict over all pipelines."""
+        if self.superseded:
+            return "superseded"
         states = {pipeline.state for pipeline in self.pipelines}
         if states & {"running", "ready", "waiting"}:
             return "running"
@@ -85,33 +87,83 @@ class Run:
             return "blocked"
         return "failed" if self.problems else "settled"
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is under way any more."""
+        return self.state in ENDED_STATES
 
-def run_id(repository: str, branch: str, commit: str) -> str:
-    """12 hex digits; equal for the same push."""
-    text = f"{repository}\n{branch}\n{commit}"
+
+def run_id(repository: str, branch: str, commit: str, attempt: int = 1) -> str:
+    """12 hex digits; equal for the same attempt at the same push."""
+    text = f"{repository}\n{branch}\n{commit}" + (f"\n{attempt}" if attempt > 1 else "")
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def updated_run(run: Run, before: Run | None, now: float) -> Run:
-    """The run after a further plan: what earlier plans of the same push did is kept."""
+    """The run after a further plan: what earlier plans of the same run did is kept."""
     old = {pipeline.name: pipeline for pipeline in before.pipelines} if before else {}
-    pipelines = [
-        _updated(pipeline, old[pipeline.name]) if pipeline.name in old else pipeline
-        for pipeline in run.pipelines
-    ]
+    pipelines = [_updated(pipeline, old.get(pipeline.name), run) for pipeline in run.pipelines]
+    run = replace(run, pipelines=pipelines, started=now, updated=now)
+    if before is not None:
+        run = replace(
+            run,
+            cause=before.cause,
+            previous=before.previous,
+            attempt=before.attempt,
+            started=before.started,
+            superseded=before.superseded,
+            superseded_by=before.superseded_by,
+        )
     ended = 0.0
-    if run.state in ENDED_STATES:
+    if run.has_ended:
         ended = before.ended if before and before.ended else now
+    return replace(run, ended=ended)
+
+
+def superseded_run(run: Run, why: str, by: str, now: float) -> Run:
+    """The run after something replaced it; one that had ended stays as it is.
+
+    :param why: what replaced it, as a sentence.
+    :param by: id of the run that did; empty when no run did.
+    """
+    if run.has_ended:
+        return run
+    pipelines = [
+        replace(row, counts=dict(count_datums(row.datums, row.unlisted, superseded=True)))
+        if row.state not in ENDED_STATES
+        else row
+        for row in run.pipelines
+    ]
     return replace(
-        run,
-        pipelines=pipelines,
-        started=before.started if before else now,
-        updated=now,
-        ended=ended,
+        run, pipelines=pipelines, superseded=why, superseded_by=by, updated=now, ended=now
     )
 
 
-def _updated(row: PipelineRun, old: PipelineRun) -> PipelineRun:
+def requested_run(latest: Run, cause: str, now: float) -> Run:
+    """The next run of a commit, before it is planned: all of its pipelines wait."""
+    attempt = latest.attempt + 1
+    pipelines = [
+        PipelineRun(name=row.name, state="waiting", upstream=row.upstream, home=row.home)
+        for row in latest.pipelines
+    ]
+    return Run(
+        id=run_id(latest.repository, latest.branch, latest.commit, attempt),
+        repository=latest.repository,
+        branch=latest.branch,
+        commit=latest.commit,
+        title=latest.title,
+        author=latest.author,
+        cause=cause,
+        previous=latest.id,
+        attempt=attempt,
+        started=now,
+        updated=now,
+        pipelines=pipelines,
+    )
+
+
+def _updated(row: PipelineRun, old: PipelineRun | None, run: Run) -> PipelineRun:
+    old = old or PipelineRun(name=row.name, state="waiting")
     row = replace(
         row,
         jobs=list(dict.fromkeys([*old.jobs, *row.jobs])),
@@ -120,23 +172,43 @@ def _updated(row: PipelineRun, old: PipelineRun) -> PipelineRun:
         home=row.home or old.home,
         signer=row.signer or old.signer,
     )
-    if row.state != "settled":
-        return replace(row, datums=_reasons_kept(row.datums, old.datums))
-    if old.state == "settled" and old.commit:
-        # A later plan finds all results current: the counts say what the run did.
+    if row.state == old.state == "settled" and old.commit:
+        # A later plan finds all results current: the run stays what it did.
         detail = row.detail or old.detail
-        return replace(row, counts=old.counts, datums=old.datums, detail=detail)
-    return replace(row, datums=_reasons_kept(row.datums, old.datums) or old.datums)
+        return replace(
+            row, counts=old.counts, datums=old.datums, unlisted=old.unlisted, detail=detail
+        )
+    # Jobs of earlier runs are not of this one; a run without a predecessor knows of all.
+    own = None if not run.previous else set(row.jobs)
+    rows = _reasons_kept(row.datums, old.datums, own)
+    if row.state == "settled" and not rows and not row.unlisted:
+        rows, row = old.datums, replace(row, unlisted=old.unlisted)
+    if not rows and not row.unlisted:
+        return row
+    return replace(row, datums=rows, counts=dict(count_datums(rows, row.unlisted)))
 
 
-def _reasons_kept(rows: Sequence[DatumRow], before: Sequence[DatumRow]) -> list[DatumRow]:
-    """A datum that ran in this run keeps the reason why it ran, although its result is known now."""
+def _reasons_kept(
+    rows: Sequence[DatumRow], before: Sequence[DatumRow], own: Container[str] | None
+) -> list[DatumRow]:
+    """A datum that ran in this run keeps the reason why it ran, although its result is known now.
+
+    :param own: ids of the jobs of this run; None when all jobs are.
+    """
     ran = {(row.label, row.key): row for row in before if row.action in ("run", "done")}
     kept = []
-    for row in rows[:MOST_DATUMS]:
-        old = ran.get((row.label, row.key))
-        if old is not None and row.action in ("reuse", "current"):
-            row = old._replace(action="done", source="job")
+    done: set[str] = set()
+    for row in rows:
+        if row.action in ("reuse", "current"):
+            old = ran.get((row.label, row.key))
+            job = row.detail.rpartition("/")[2]
+            if old is not None:
+                row = old._replace(action="done", source="job")
+            elif row.source == "job" and (own is None or job in own):
+                # Of datums with the same content, one is computed.
+                row = row._replace(**(_SAME if row.key in done else {"action": "done"}))
+            if row.action == "done":
+                done.add(row.key)
         kept.append(row)
     return kept
 
@@ -159,9 +231,21 @@ def parse_run(text: str | bytes) -> Run:
         raise ValueError(f"this is no run: {error}") from error
 
 
+def parse_rows(text: str | bytes) -> list[DatumRow]:
+    """Rows of datums in JSON text.
+
+    :raises ValueError: when the text is no list of rows.
+    """
+    try:
+        return [row for row in map(_parse_row, json.loads(text)) if row is not None]
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"these are no datums: {error}") from error
+
+
 def _parse_pipeline(document: dict[str, Any]) -> PipelineRun:
     rows = map(_parse_row, document.pop("datums"))
-    return PipelineRun(**document, datums=[row for row in rows if row is not None])
+    counts = dict(states_of_words(document.pop("counts")))
+    return PipelineRun(**document, counts=counts, datums=[row for row in rows if row is not None])
 
 
 def _parse_row(row: Sequence[Any]) -> DatumRow | None:

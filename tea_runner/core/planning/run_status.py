@@ -1,7 +1,7 @@
 """The status of a run: state and reason of each datum, from the run's plan and its jobs.
 
-A plan has actions, a job has a set of datums, and people need the state of each datum: one of the
-seven states of the glossary, the same on pages, in the terminal and in JSON.  Counts add up.
+A plan has actions, a job has a set of datums, and people need the state of each datum, the same on
+pages, in the terminal and in JSON.  Counts add up.
 """
 
 from __future__ import annotations
@@ -9,52 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
-from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.datum_states import DatumRow, count_datums, datum_state
+from tea_runner.core.planning.job_facts import JobFacts, jobs_by_key
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.reasons import SENTENCES
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run
-from tea_runner.core.planning.states import ENDED_STATES, STATES, JobState, State
-
-#: Action of a plan, or word of its counts, to the state of a datum.
-_OF_ACTION: Mapping[str, State] = {
-    "done": "done",
-    "reused": "reused",
-    "reuse": "reused",
-    "current": "reused",
-    "run": "waiting",
-    "wait": "waiting",
-    "failed": "failed",
-    "cancelled": "cancelled",
-    "blocked": "blocked",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobFacts:
-    """One job in the queue; times are seconds since 1970, 0 for what has not happened yet."""
-
-    id: str
-    state: JobState
-    #: None when it carries no valid seal of the planner.
-    job: Job | None = None
-    attempt: int = 0
-    worker: str = ""
-    created: float = 0.0
-    started: float = 0.0
-    ended: float = 0.0
-    error: str = ""
-    #: Duration, and bytes of inputs that were fetched, once they are known.
-    seconds: float | None = None
-    fetched: int | None = None
-    #: Whether its cancellation was requested.
-    stopping: bool = False
-
-    @property
-    def datums(self) -> tuple[tuple[str, str], ...]:
-        """(label, key) of each datum."""
-        return self.job.datums if self.job else ()
+from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.states import ENDED_STATES, STATES, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +53,10 @@ class PipelineStatus:
     #: Name of the trusted signer of its manifest; empty where none proves it.
     signer: str = ""
     jobs: tuple[str, ...] = ()
+    #: All that have something to do, and some of the unchanged ones.
     datums: tuple[DatumStatus, ...] = ()
+    #: How many unchanged datums are not among them.
+    unlisted: int = 0
 
     @property
     def total(self) -> int:
@@ -119,7 +83,7 @@ class RunStatus:
     @property
     def ended(self) -> bool:
         """Whether nothing is under way any more."""
-        return self.run.state in ENDED_STATES
+        return self.run.has_ended
 
     @property
     def seconds(self) -> float | None:
@@ -127,51 +91,21 @@ class RunStatus:
         return self.run.ended - self.run.started if self.run.ended else None
 
 
-def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFacts:
-    """Parse a job's fields in the queue; invalid text counts as unknown.
-
-    :param known: the fields.
-    :param job: the job; None when its seal is not valid.
-    """
-    state = known.get("state", "")
-    seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
-    return JobFacts(
-        id=job_id,
-        state=next((each for each in get_args(JobState) if each == state), "waiting"),
-        job=job,
-        attempt=max(0, int(_number(known.get("attempt")) or 0)),
-        worker=known.get("worker", ""),
-        created=_number(known.get("created")) or 0.0,
-        started=_number(known.get("started")) or 0.0,
-        ended=_number(known.get("ended")) or 0.0,
-        error=known.get("error", ""),
-        seconds=seconds,
-        fetched=None if fetched is None else int(fetched),
-        stopping=state == "running" and bool(known.get("cancel")),
-    )
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text else None
-    except ValueError:
-        return None
-    # Neither NaN nor a time beyond the calendar.
-    return value if value is not None and -1.0 <= value < 1e12 else None
-
-
 def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatus:
     """The status of a run.
 
-    :param jobs: its jobs by id; missing ones count as waiting.
+    :param jobs: its jobs by id; missing ones count as waiting.  They say nothing of a run that has ended:
+        a later run may have enqueued them again.
     """
-    pipelines = tuple(_pipeline(pipeline, jobs or {}) for pipeline in run.pipelines)
+    pipelines = tuple(_pipeline(run, pipeline, jobs or {}) for pipeline in run.pipelines)
     return RunStatus(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
 
 
 def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
     states = {pipeline.state for pipeline in pipelines}
-    if run.state not in ENDED_STATES:
+    if run.superseded:
+        return "superseded"
+    if not run.has_ended:
         return "running" if states - {"waiting", "reused"} else "waiting"
     for state in ("failed", "cancelled", "blocked"):
         if state in states:
@@ -181,14 +115,18 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
     return "reused" if states == {"reused"} else "done"
 
 
-def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
-    known = [jobs[job_id] for job_id in row.jobs if job_id in jobs]
-    by_key = {key: facts for facts in known for _, key in facts.datums}
-    datums = tuple(_datum(datum, by_key) for datum in row.datums)
-    numbers = _numbers(row, datums, known)
+def _pipeline(run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
+    by_key = jobs_by_key(jobs[job_id] for job_id in row.jobs if job_id in jobs)
+    live = {} if run.has_ended else by_key
+    if live and row.datums:
+        numbers = count_datums(row.datums, row.unlisted, live)
+    else:
+        numbers = Counter({state: row.counts.get(state, 0) for state in STATES})
+    superseded = bool(run.superseded) and row.state not in ENDED_STATES
+    datums = tuple(_datum(datum, by_key, live, superseded) for datum in row.datums)
     return PipelineStatus(
         name=row.name,
-        state=_state(row, numbers),
+        state="superseded" if superseded else _state(row, numbers),
         numbers={state: numbers[state] for state in STATES if numbers[state]},
         reason=row.reason,
         detail=row.detail,
@@ -198,61 +136,41 @@ def _pipeline(row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
         signer=row.signer,
         jobs=tuple(row.jobs),
         datums=datums,
+        unlisted=row.unlisted,
     )
 
 
-def _datum(row: DatumRow, by_key: Mapping[str, JobFacts]) -> DatumStatus:
+def _datum(
+    row: DatumRow,
+    by_key: Mapping[str, JobFacts],
+    live: Mapping[str, JobFacts],
+    superseded: bool,
+) -> DatumStatus:
     label, key, action, reason, detail, source = row
-    facts = by_key.get(key)
-    state = _OF_ACTION.get(action, "waiting")
-    if action == "run" and facts is not None:
-        state = facts.state
-    elif action == "failed" and facts is not None and facts.state == "cancelled":
-        state = "cancelled"
-    elif action == "reuse" and source == "job":
-        state = "done"
+    state = datum_state(row, live.get(key))
+    if superseded and state in ("waiting", "running"):
+        state = "superseded"
     why = detail or SENTENCES.get(reason, reason)  # type: ignore[call-overload]
     if state == "done" and reason in ("known", "current"):
         why = "a job of this run computed it"
     elif action == "reuse":
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
+    elif action == "failed":
+        why = SENTENCES.get(reason, SENTENCES["failed"])  # type: ignore[call-overload]
     error = ""
     if state in ("failed", "cancelled"):
-        # A job keeps one error for all its datums; the plan has each datum's own.
-        error = detail if action == "failed" else facts.error if facts else ""
+        error = detail if action == "failed" else live[key].error_of(key) if key in live else ""
+    facts = by_key.get(key)
     return DatumStatus(
         label=label,
         key=key,
         state=state,
         reason=reason,
         source=source,
-        why=SENTENCES["failed"] if action == "failed" else why,
+        why=why,
         job=facts.id if facts else "",
         error=error,
     )
-
-
-def _numbers(
-    row: PipelineRun, datums: Sequence[DatumStatus], jobs: Sequence[JobFacts]
-) -> Counter[State]:
-    total = sum(row.counts.values())
-    if row.state != "settled" and len(datums) == total:
-        return Counter(datum.state for datum in datums)
-    numbers: Counter[State] = Counter()
-    for word, number in row.counts.items():
-        numbers[_OF_ACTION.get(word, "waiting")] += number
-    # A run keeps a part of its datums: the states of the others follow from the sizes of the jobs.
-    left = row.counts.get("run", 0)
-    of_jobs: tuple[JobState, ...] = ("done", "failed", "cancelled", "running")
-    for state in of_jobs:
-        here = min(left, sum(len(job.datums) for job in jobs if job.state == state))
-        left -= here
-        numbers["waiting"] -= here
-        numbers[state] += here
-    stopped = min(numbers["failed"], sum(datum.state == "cancelled" for datum in datums))
-    numbers["failed"] -= stopped
-    numbers["cancelled"] += stopped
-    return numbers
 
 
 def _state(row: PipelineRun, numbers: Mapping[State, int]) -> State:

@@ -10,14 +10,19 @@ from typing import Literal, get_args
 #: blocked: it cannot be planned.
 PlanState = Literal["settled", "ready", "running", "waiting", "failed", "blocked"]
 
-#: States of a plan that only a push, a retry or a recompute request changes.
-ENDED_STATES: tuple[PlanState, ...] = ("settled", "failed", "blocked")
+#: Of a run.  superseded: it was replaced before it ended.
+RunState = Literal["settled", "running", "failed", "blocked", "superseded"]
+
+#: States of a plan that only a push, a retry or a recompute request changes, and of ended runs.
+ENDED_STATES: tuple[PlanState | RunState, ...] = ("settled", "failed", "blocked", "superseded")
 
 #: Of a job in the queue.
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
-#: Of a datum, and of pipelines and runs in pages, terminal and JSON: the seven states of the glossary.
-State = Literal["failed", "cancelled", "blocked", "running", "waiting", "done", "reused"]
+#: Of a datum, and of pipelines and runs in pages, terminal and JSON: the states of the glossary.
+State = Literal[
+    "failed", "cancelled", "blocked", "running", "waiting", "done", "reused", "superseded"
+]
 
 #: In the order in which people want to see them: what needs a person first.
 STATES: tuple[State, ...] = get_args(State)

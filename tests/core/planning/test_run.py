@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.run import (
-    DatumRow,
     PipelineRun,
     Run,
     format_run,
@@ -22,7 +22,11 @@ from tea_runner.core.planning.run import (
 RAN = DatumRow("in:a", "ka", "run", "new")
 KNOWN = DatumRow("in:b", "kb", "reuse", "known", "c0ffee", "manifest")
 EDGES = PipelineRun(
-    name="edges", state="running", counts={"run": 1, "reuse": 1}, jobs=["j1"], datums=[RAN, KNOWN]
+    name="edges",
+    state="running",
+    counts={"waiting": 1, "reused": 1},
+    jobs=["j1"],
+    datums=[RAN, KNOWN],
 )
 RUN = Run(
     id=run_id("lab/edges", "main", "c"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from tea_runner.core.planning.datum_states import DatumRow, RunAction
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.job_facts import JobFacts, job_facts
 from tea_runner.core.planning.plan import Source
-from tea_runner.core.planning.run import DatumRow, PipelineRun, Run, RunAction
-from tea_runner.core.planning.run_status import JobFacts, job_facts, run_status
+from tea_runner.core.planning.run import PipelineRun, Run, superseded_run, updated_run
+from tea_runner.core.planning.run_status import run_status
 from tea_runner.core.planning.states import JobState, PlanState, State
 
 
@@ -40,7 +45,7 @@ def datum(key: str, action: RunAction, detail: str = "", source: Source | None =
     return DatumRow(key, key, action, "new", detail, source)
 
 
-def row(state: PlanState, counts: dict[str, int], *datums: DatumRow, jobs: int = 0) -> PipelineRun:
+def row(state: PlanState, counts: dict[Any, int], *datums: DatumRow, jobs: int = 0) -> PipelineRun:
     """A pipeline with these datums."""
     return PipelineRun(
         name="edges",
@@ -75,29 +80,31 @@ def test_datums_that_are_to_run_stand_as_their_jobs_do() -> None:
     assert found.state == "running"
 
 
-def test_counts_add_up_when_not_all_datums_are_remembered() -> None:
-    """The sizes of the jobs tell what is under way, and never more than there is."""
-    jobs = {
-        "job0": facts("done", 0, *map(str, range(500))),
-        "job1": facts("running", 1, *map(str, range(500, 900))),
-    }
-    found = run_status(run(row("running", {"run": 800, "current": 200}, jobs=2)), jobs).pipelines[0]
-    assert {"done": 500, "running": 300, "reused": 200} == found.numbers
-    assert found.total == 1000
+def test_unchanged_datums_without_a_row_are_counted() -> None:
+    """The counts add up to all datums, and say how many have no row."""
+    jobs = {"job0": facts("running", 0, "a")}
+    pipeline = replace(row("running", {}, datum("a", "run"), jobs=1), unlisted=1999)
+    found = run_status(run(pipeline), jobs).pipelines[0]
+    assert {"running": 1, "reused": 1999} == found.numbers
+    assert (2000, 1999) == (found.total, found.unlisted)
+
+
+def test_one_bad_datum_of_a_set_is_one_failure() -> None:
+    """The job failed; its other datums are done, and each has its own error."""
+    job = replace(facts("failed", 0, *"abc"), error="no b", failures={"b": "no b"})
+    pipeline = row("running", {}, *(datum(key, "run") for key in "abcd"), jobs=1)
+    found = run_status(run(pipeline), {"job0": job}).pipelines[0]
+    assert {"done": 2, "failed": 1, "waiting": 1} == found.numbers
+    assert ["", "no b", "", ""] == [each.error for each in found.datums]
 
 
 def test_what_somebody_cancelled_has_not_failed() -> None:
-    """The planner knows only that it must not run; its job says why."""
-    jobs = {"job0": facts("cancelled", 0, "a")}
-    pipeline = row(
-        "failed",
-        {"failed": 1, "current": 1},
-        datum("a", "failed", "x"),
-        datum("b", "current"),
-        jobs=1,
-    )
-    found = run_status(run(pipeline), jobs)
-    assert {"cancelled": 1, "reused": 1} == found.numbers
+    """The reason says so, in lists of runs without their jobs as well."""
+    cancelled = DatumRow("a", "a", "failed", "cancelled", "somebody cancelled it")
+    pipeline = row("failed", {}, cancelled, datum("b", "current"))
+    planned = updated_run(run(pipeline), None, 1.0)
+    found = run_status(planned)
+    assert {"cancelled": 1, "reused": 1} == found.numbers == planned.pipelines[0].counts
     assert found.state == found.pipelines[0].state == "cancelled"
 
 
@@ -105,12 +112,37 @@ def test_results_of_jobs_that_are_not_published_yet_are_done() -> None:
     """A result under a private ref was computed for this branch, not reused from another run."""
     pipeline = row(
         "running",
-        {"reuse": 2},
+        {},
         datum("a", "reuse", "refs/tea/jobs/1", "job"),
         datum("b", "reuse", "c0ffee", "manifest"),
     )
-    found = run_status(run(pipeline)).pipelines[0]
+    found = run_status(updated_run(run(pipeline), None, 1.0)).pipelines[0]
     assert ["done", "reused"] == [each.state for each in found.datums]
+
+
+def test_a_later_attempt_reuses_what_the_earlier_one_computed() -> None:
+    """Only results of its own jobs are done; the others are there already."""
+    pipeline = row(
+        "ready",
+        {},
+        datum("a", "reuse", "refs/tea/jobs/job0", "job"),
+        datum("b", "reuse", "refs/tea/jobs/other", "job"),
+        jobs=1,
+    )
+    found = run_status(updated_run(run(pipeline, previous="1" * 12), None, 1.0)).pipelines[0]
+    assert ["done", "reused"] == [each.state for each in found.datums]
+
+
+def test_a_superseded_run_has_an_end() -> None:
+    """What it had done stays; the rest is superseded, whatever becomes of its jobs."""
+    settled = row("settled", {"done": 2})
+    under_way = row("running", {}, datum("a", "run"), datum("b", "current"), jobs=1)
+    replaced = superseded_run(run(settled, under_way), "replaced by the push of c1", "1" * 12, 9.0)
+    found = run_status(replaced, {"job0": facts("running", 0, "a")})
+    assert ("superseded", True, 9.0) == (found.state, found.ended, replaced.ended)
+    assert ["done", "superseded"] == [each.state for each in found.pipelines]
+    assert {"done": 2, "reused": 1, "superseded": 1} == found.numbers
+    assert replaced == superseded_run(replaced, "again", "", 10.0)
 
 
 @pytest.mark.parametrize(
