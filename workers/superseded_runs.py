@@ -18,7 +18,6 @@ class SupersededRuns:
     """Ends runs as superseded, on the pages and on the forge."""
 
     def __init__(self, site: Site, statuses: CommitStatuses) -> None:
-        self._site = site
         self._runs = site.runs
         self._statuses = statuses
 
@@ -70,8 +69,6 @@ class SupersededRuns:
         return repairs
 
     def _why(self, run: Run, latest: str, tips: Mapping[str, str] | None) -> str:
-        if not self._site.is_watched(run.repository):
-            return "the settings exclude this repository"
         if latest not in ("", run.id):
             return f"replaced by run {latest}"
         gone = tips is not None and run.branch not in tips

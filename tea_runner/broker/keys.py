@@ -126,13 +126,13 @@ def failure(namespace: str, key: str) -> str:
     return f"failure:{namespace}\n{key}"
 
 
-@_family("string", "job_store", 10 * _MINUTE)
+@_family("string", "key_states", 10 * _MINUTE)
 def missing(namespace: str, key: str) -> str:
     """Commit, ``git-annex`` tip and error of a datum whose inputs had no content, as JSON."""
     return f"missing:{namespace}\n{key}"
 
 
-@_family("string", "job_store", 10 * _MINUTE)
+@_family("string", "key_states", 10 * _MINUTE)
 def any_missing(repository: str) -> str:
     """Exists while some :func:`missing` of the repository does, in any namespace."""
     return f"missing:{repository}"

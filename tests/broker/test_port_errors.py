@@ -19,6 +19,7 @@ from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
+from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.planner_fingerprints import PlannerKeys
@@ -57,22 +58,27 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
     JobStore: (
         job_store,
         {
-            "in_flight": (REPOSITORY, ["key"]),
-            "failures": (REPOSITORY, ["key"]),
-            "cancelled": (REPOSITORY, ["key"]),
-            "missing": (REPOSITORY, ["key"]),
             "enqueue": (JOB,),
             "subscribe": (REPOSITORY, "main", JOB.id),
-            "forget_failures": (REPOSITORY, ["key"]),
             "claim": (JOB.id, "worker", "token"),
             "extend": (CLAIM,),
             "release": (CLAIM,),
             "retry_later": (CLAIM, "why"),
             "count": (JOB.id, "bugs"),
             "finish": (CLAIM, "done"),
-            "record_missing": (JOB, "tip", "why"),
             "cancel": (JOB.id,),
             "unsubscribe": (JOB, REPOSITORY, "main", "why"),
+        },
+    ),
+    KeyStates: (
+        lambda connection: KeyStates(connection, secret=b"secret"),
+        {
+            "in_flight": (REPOSITORY, ["key"]),
+            "failures": (REPOSITORY, ["key"]),
+            "cancelled": (REPOSITORY, ["key"]),
+            "missing": (REPOSITORY, ["key"]),
+            "forget_failures": (REPOSITORY, ["key"]),
+            "record_missing": (JOB, "tip", "why"),
         },
     ),
     JobReader: (

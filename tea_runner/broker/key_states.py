@@ -1,0 +1,104 @@
+"""States of datum keys in Redis: in flight, failed, cancelled, or without content of their inputs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import redis
+
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.job_reader import JobReader
+from tea_runner.broker.job_scripts import CANCELLED_MARK
+from tea_runner.core.planning.job import Job
+from tea_runner.ports import MissingContent
+
+log = logging.getLogger(__name__)
+
+
+@raises_queue_error
+class KeyStates(JobReader):
+    """What Redis has of datum keys.  Every method raises QueueError when Redis does not answer.
+
+    :param secret: key of the seal on jobs.
+    :param redact: takes secrets out of errors before they are kept.
+    """
+
+    def __init__(
+        self, connection: redis.Redis, *, secret: bytes, redact: Callable[[str], str] = str
+    ) -> None:
+        super().__init__(connection, secret=secret)
+        self._redact = redact
+
+    def in_flight(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that a waiting or running job computes, with the job's id."""
+        ids = self._values([keys.in_flight(repository, key) for key in datum_keys], datum_keys)
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in dict.fromkeys(ids.values()):
+            pipe.hget(keys.job(job_id), "state")
+        states = dict(zip(dict.fromkeys(ids.values()), pipe.execute(), strict=True))
+        live = (b"waiting", b"running")
+        return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
+
+    def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that failed for good, or were cancelled, with the error."""
+        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        return {key: text.removeprefix(CANCELLED_MARK) for key, text in found.items()}
+
+    def cancelled(self, repository: str, datum_keys: Sequence[str]) -> set[str]:
+        """Those of the keys that somebody cancelled; they are among :meth:`failures`."""
+        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        return {key for key, text in found.items() if text.startswith(CANCELLED_MARK)}
+
+    def missing(self, repository: str, datum_keys: Sequence[str]) -> dict[str, MissingContent]:
+        """Those of the keys whose inputs had no content."""
+        found = self._values([keys.missing(repository, key) for key in datum_keys], datum_keys)
+        missing = {}
+        for key, text in found.items():
+            content = _missing_content(text)
+            if content is None:
+                log.warning("ignored a malformed record of missing inputs in Redis: %.80r", text)
+            else:
+                missing[key] = content
+        return missing
+
+    def _values(self, names: Sequence[str], datum_keys: Sequence[str]) -> dict[str, str]:
+        """Each datum's key with the text that Redis has under the name beside it."""
+        found: dict[str, str] = {}
+        for start in range(0, len(names), 1000):
+            values: Any = self._redis.mget(names[start : start + 1000])
+            for key, value in zip(datum_keys[start : start + 1000], values, strict=True):
+                if value is not None:
+                    found[key] = value.decode("utf-8", "replace")
+        return found
+
+    def forget_failures(self, repository: str, datum_keys: Iterable[str]) -> int:
+        """Let keys that failed be tried again; returns how many there were."""
+        names = [keys.failure(repository, key) for key in datum_keys]
+        return int(self._redis.delete(*names)) if names else 0
+
+    def record_missing(self, job: Job, annex_tip: str, error: str) -> None:
+        """Remember that inputs of a job have no content, as of this tip of ``git-annex``.
+
+        For ten minutes, because content may come without a change in git.
+        """
+        value = json.dumps([[job.commit, annex_tip], self._redact(error)])
+        pipe = self._redis.pipeline(transaction=True)
+        for _, key in job.datums:
+            pipe.set(keys.missing(job.queue_namespace, key), value, ex=keys.missing.ttl)
+        pipe.set(keys.any_missing(job.repository), "1", ex=keys.any_missing.ttl)
+        pipe.execute()
+
+
+def _missing_content(text: str) -> MissingContent | None:
+    """What :meth:`KeyStates.record_missing` wrote; None for anything else."""
+    try:
+        (commit, annex_tip), error = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(each, str) for each in (commit, annex_tip, error)):
+        return None
+    return MissingContent(commit, annex_tip, error)
