@@ -64,12 +64,13 @@ class DatumBatch:
         """The image of the environment: a name, or the path of a file."""
         if not self.inputs.image:
             return self.pipeline.transform.image
-        fact = self.tip.files.fact(self.inputs.image)
+        fact = self.tip.fact(self.inputs.image)
         if fact.key is not None:
             return str(self.content[fact.key])
         file = self.folder / "image"
         if not file.exists():
-            self.write_blob("", fact.oid, file)
+            dataset = self.tip.resolve(self.inputs.image)[0].tree.path
+            self.write_blob(dataset, fact.oid, file)
         return str(file)
 
 
@@ -159,16 +160,16 @@ class PfsFolders:
             return None
         batch, at = self._batch, self._pfs / seen
         source = batch.inputs.sources[shown.input]
-        fact = source.fact(shown.path)
-        if not source.dataset:
+        fact, dataset = source.fact(shown.path), source.dataset_of(shown.path)
+        if not dataset:
             return FileToSave(path, at, fact.content.size, False, same_as=fact)
         # This dataset knows no storage of a subdataset's keys: the content becomes its own.
         if fact.key is not None:
-            file = batch.get_content(source.dataset, [fact.key])[fact.key]
+            file = batch.get_content(dataset, [fact.key])[fact.key]
         else:
             file = batch.folder / "linked" / fact.oid
             file.parent.mkdir(exist_ok=True)
-            batch.write_blob(source.dataset, fact.oid, file)
+            batch.write_blob(dataset, fact.oid, file)
         return FileToSave(path, file, file.stat().st_size, False)
 
     @cached_property

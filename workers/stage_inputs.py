@@ -35,11 +35,11 @@ def wanted_keys(
                 source = inputs.sources[shown.input]
                 key = source.fact(shown.path).key
                 if key is not None:
-                    keys.setdefault(source.dataset, {})[key] = None
+                    keys.setdefault(source.dataset_of(shown.path), {})[key] = None
     for path in (*inputs.code, inputs.image):
-        key = tip.files.fact(path).key if path else None
+        key = tip.fact(path).key if path else None
         if key is not None:
-            keys.setdefault("", {})[key] = None
+            keys.setdefault(tip.resolve(path)[0].tree.path, {})[key] = None
     return {dataset: list(found) for dataset, found in keys.items()}
 
 
@@ -53,7 +53,8 @@ def make_code(
     """Write the declared code files into a folder, at their paths in the dataset."""
     folder.mkdir(mode=0o755, exist_ok=True)
     for path in inputs.code:
-        _write_file(folder / path, "", tip.files.fact(path), content, write_blob)
+        dataset = tip.resolve(path)[0].tree.path
+        _write_file(folder / path, dataset, tip.fact(path), content, write_blob)
 
 
 def make_view(
@@ -79,7 +80,8 @@ def make_view(
             target.touch(mode=0o444)
         else:
             source = inputs.sources[shown.input]
-            _write_file(target, source.dataset, source.fact(shown.path), content, write_blob)
+            dataset = source.dataset_of(shown.path)
+            _write_file(target, dataset, source.fact(shown.path), content, write_blob)
 
 
 def _write_file(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tea_runner.core.datums.view import FileFact
 from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
@@ -31,6 +32,14 @@ class CommitView:
     def files(self) -> FileFacts:
         """Facts about its files."""
         return FileFacts(self.tree)
+
+    def fact(self, path: str) -> FileFact:
+        """The facts about a file of the dataset, or of a subdataset below it.
+
+        :raises UserError: when there is none, or it cannot be an input; the message says why.
+        """
+        at, rest = self.resolve(path)
+        return at.files.fact(rest)
 
     def resolve(self, path: str) -> tuple[CommitView, str]:
         """The innermost dataset that holds *path*, and the path in that dataset."""

@@ -160,13 +160,15 @@ class IncrementalPlanner(PipelinePlanner):
         pipeline = known.pipeline
         if known.trigger or not can_edit_datums(pipeline):
             return None
-        changes = file_changes(known.locations[0], locations[0])
-        if changes is None:
+        found = file_changes(known.locations[0], locations[0], known.sources[0])
+        if found is None:
             return None
+        changes, inner = found
         if not any(changes.values()):
-            return _at_commit(replace(known, locations=locations), tip)
+            sources = (make_source(locations[0], known.sources[0].listing, inner),)
+            return _at_commit(replace(known, locations=locations, sources=sources), tip)
         edited = edit_datums(pipeline, known.sources[0].listing, known.datums, **changes)
-        sources = (make_source(locations[0], edited.listing),)
+        sources = (make_source(locations[0], edited.listing, inner),)
         datums = [edit.datum for edit in edited.edits if edit.kind != "delete"]
         keyed = key_datums(tip, pipeline, known.shared, datums, sources)
         memory.record_edits(edited.edits, datums, keyed)
@@ -215,5 +217,8 @@ class IncrementalPlanner(PipelinePlanner):
 def _at_commit(inputs: PipelineInputs, tip: CommitView) -> PipelineInputs:
     """The same datums and keys, read from another commit from now on."""
     here = tuple(replace(each, tip=tip.resolve(each.dataset)[0]) for each in inputs.locations)
-    listings = [source.listing for source in inputs.sources]
-    return replace(inputs, locations=here, sources=tuple(map(make_source, here, listings)))
+    sources = tuple(
+        make_source(location, source.listing, source.inner)
+        for location, source in zip(here, inputs.sources, strict=True)
+    )
+    return replace(inputs, locations=here, sources=sources)

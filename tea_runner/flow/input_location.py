@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import FileFact, Source
 from tea_runner.core.errors import SpecError, UserError
-from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry, lookup, walk_tree
+from tea_runner.core.git.tree import TREE, TreeEntry, lookup
+from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.former_folders import was_folder
+from tea_runner.flow.nested_datasets import FoundFiles, NestedDatasets, left_out
 from tea_runner.flow.read_manifest import read_manifest
-
-_KEEP = ".gitkeep"
-_HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,10 @@ class InputLocation:
     pipeline: str = ""
     #: Hash algorithm of the dataset's annex backend.
     algorithm: str
+    #: The input's glob: it decides which subdatasets below are read.
+    glob: str
+    #: Commits that replace pins of subdatasets below, by path in the dataset.
+    pins: tuple[tuple[str, str], ...] = ()
     tip: CommitView = field(compare=False, repr=False)
 
 
@@ -52,6 +56,7 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
             pipeline=other.name,
             tree=home.oid if home and home.mode == TREE else "",
             algorithm=tip.files.algorithm,
+            glob=leaf.glob,
             tip=tip,
         )
     tip, prefix = tip.resolve(place_of(tip, leaf))
@@ -60,57 +65,78 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
     if not is_gone and (found is None or found.mode != TREE):
         raise _no_such_place(tip, pipeline, leaf, found)
     base = prefix + "/" if prefix else ""
-    homes = [p.home for p in tip.pipelines if p.home not in ("", prefix)]
-    skip = [f"{home[len(base) :]}/" for home in homes if home.startswith(base)]
-    if not prefix:
-        skip.append(".datalad/")
     return InputLocation(
         prefix=prefix,
         dataset=tip.tree.path,
         tree=found.oid if found else "",
         is_gone=is_gone,
-        skip=tuple(skip),
+        skip=left_out(tip, prefix),
         algorithm=tip.files.algorithm,
+        glob=leaf.glob,
+        pins=tuple(sorted(pin for pin in tip.tree.pins.items() if pin[0].startswith(base))),
         tip=tip,
     )
 
 
-def list_files(location: InputLocation) -> list[str]:
-    """Paths of all data files at the location, in byte order."""
+def list_files(location: InputLocation) -> FoundFiles:
+    """Paths of all data files at the location, in byte order, and the subdatasets that some are in.
+
+    :raises UserError: when a subdataset that the glob reaches may not or cannot be read.
+    """
     read = location.tip.tree.objects.tree
     if location.pipeline:
         names = sorted(read_manifest(location.tip.tree, location.prefix).paths, key=_byte_order)
-        return [name for name in names if location.tree and lookup(read, location.tree, name)]
-    entries = walk_tree(read, location.tree) if location.tree else ()
-    return [path for path, entry in entries if is_data(location, path, entry)]
+        return FoundFiles(
+            [name for name in names if location.tree and lookup(read, location.tree, name)]
+        )
+    nested = nested_datasets(location)
+    if location.tree:
+        nested.collect(location.tip, location.tree, location.prefix, location.skip)
+    nested.require_all(join(location.dataset, location.prefix))
+    return nested.found
 
 
-def is_data(location: InputLocation, path: str, entry: TreeEntry | None) -> bool:
-    """Whether a file is an input: not a file of git itself, nor a result of another pipeline.
+def nested_datasets(location: InputLocation) -> NestedDatasets:
+    """Collects the subdatasets below a location that its glob reaches."""
+    glob = Glob(location.glob)
+    return NestedDatasets(lambda path: glob.reaches("/" + path))
 
-    ``.gitkeep`` directly in the directory of the input is there to keep it, and no data.
+
+def join(*parts: str) -> str:
+    """A path of these parts, of which each may be empty."""
+    return "/".join(filter(None, parts))
+
+
+def make_source(location: InputLocation, listing: Listing, inner: Iterable[str] = ()) -> Source:
+    """The location as an input of a pipeline.
+
+    :param inner: paths below it of the subdatasets that some of its files are in.
     """
-    if entry is None or entry.mode == SUBMODULE or path == _KEEP:
-        return False
-    return path.rpartition("/")[2] not in _HOUSEKEEPING and not path.startswith(location.skip)
-
-
-def make_source(location: InputLocation, listing: Listing) -> Source:
-    """The location as an input of a pipeline."""
-    tip, inner = location.tip, location.prefix + "/" if location.prefix else ""
-    entry_of = tip.tree.reader()
+    tip, base = location.tip, location.prefix
+    own = tip.tree.reader()
+    readers: dict[str, tuple[CommitView, Callable[[str], TreeEntry | None]]] = {}
 
     def fact(path: str) -> FileFact:
-        full = inner + path
-        return tip.files.fact_of(full, entry_of(full))
+        full = f"{base}/{path}" if base else path
+        inside = source.subdataset_of(path)
+        if inside is None:
+            return tip.files.fact_of(full, own(full))
+        if inside not in readers:
+            view = tip.resolve(join(base, inside))[0]
+            readers[inside] = (view, view.tree.reader())
+        view, entry_of = readers[inside]
+        rest = path[len(inside) + 1 :]
+        return view.files.fact_of(rest, entry_of(rest))
 
-    return Source(
-        prefix=location.prefix,
+    source = Source(
+        prefix=base,
         listing=listing,
         fact=fact,
         commit=tip.tree.commit,
         dataset=tip.tree.path,
+        inner=frozenset(inner),
     )
+    return source
 
 
 def place_of(tip: CommitView, leaf: Pfs) -> str:

@@ -8,7 +8,7 @@ from tea_runner.core.git.tree import SUBMODULE
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.results import manifest_statement, manifest_text
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.input_location import InputLocation
+from tea_runner.flow.input_location import join
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 
@@ -20,7 +20,7 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
     pipeline = inputs.pipeline
     yield from (pipeline.home, ".gitattributes", ".gitmodules", ".datalad/config")
     if inputs.image:
-        yield inputs.image
+        yield _pinned(tip, inputs.image)
     beside = pipeline.spec_path.rpartition("/")[0]
     yield "code" if pipeline.transform.code is None else ""
     if beside and pipeline.transform.code is None:
@@ -35,7 +35,7 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
                     prefix + manifest_statement.DIRECTORY,
                 )
     for location, leaf in zip(inputs.locations, pfs_leaves(pipeline.input), strict=True):
-        yield _path_in_dataset(tip, location)
+        yield _pinned(tip, join(location.dataset, location.prefix))
         # A path that appears takes precedence over a subdataset of that name.
         first = leaf.place.partition("/")[0]
         if tip.tree.entry(first) is None:
@@ -45,11 +45,9 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
             yield leaf.place
 
 
-def _path_in_dataset(tip: CommitView, location: InputLocation) -> str:
-    """The path of a location in the dataset that is planned: for a subdataset, that of its pin."""
-    if not location.dataset:
-        return location.prefix
-    parts = location.dataset.split("/")
-    fronts = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+def _pinned(tip: CommitView, path: str) -> str:
+    """A path in the dataset that is planned; for one in a subdataset, that of the pin."""
+    parts = path.split("/")
+    fronts = ("/".join(parts[:count]) for count in range(1, len(parts)))
     entries = ((front, tip.tree.entry(front)) for front in fronts)
-    return next(front for front, entry in entries if entry and entry.mode == SUBMODULE)
+    return next((front for front, entry in entries if entry and entry.mode == SUBMODULE), path)

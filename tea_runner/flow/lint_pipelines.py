@@ -153,6 +153,15 @@ def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         yield _problem(tip, pipeline, "input", text, hint, "warning")
 
 
+def _exists(tip: CommitView, path: str) -> bool:
+    """Whether the dataset, or a subdataset that can be read, has a file at a path."""
+    try:
+        at, rest = tip.resolve(path)
+    except TeaError:
+        return False
+    return at.tree.entry(rest) is not None
+
+
 def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
     """Words of the command that look like scripts but name no file that it can see."""
     pipeline = inputs.pipeline
@@ -168,7 +177,7 @@ def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
         if not _SCRIPT.fullmatch(word) or path in inputs.code or path in shown:
             continue
         key = f"transform.cmd[{number}]"
-        if tip.tree.entry(path) is not None:
+        if _exists(tip, path):
             yield _problem(
                 tip,
                 pipeline,

@@ -141,7 +141,11 @@ def list_datums(
     before: Manifest,
 ) -> PipelineInputs:
     """All datums of located inputs, with their keys."""
-    sources = tuple(make_source(each, Listing(list_files(each))) for each in locations)
+    found = [list_files(each) for each in locations]
+    sources = tuple(
+        make_source(each, Listing(files.files), files.inner)
+        for each, files in zip(locations, found, strict=True)
+    )
     listings = {number: source.listing for number, source in enumerate(sources)}
     datums = enumerate_datums(pipeline, listings)
     return PipelineInputs(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tea_runner.core.datums.datum_keys import KeyBase, VisibleFile, key_base
 from tea_runner.core.errors import SpecError
-from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
+from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
@@ -14,6 +14,7 @@ from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.datalad_containers import container_image, image_digest
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.nested_datasets import NestedDatasets
 from tea_runner.flow.read_manifest import read_manifest
 
 
@@ -54,7 +55,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     digest = image_digest(image)
     if digest:
         return "", ("image", digest)
-    path = container_image(tip.tree.blob_at(".datalad/config") or b"", image)
+    path = _container(tip, image)
     if not path:
         raise SpecError(
             f"this dataset has no container {image}",
@@ -64,7 +65,22 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
             line=pipeline.spec_line,
             key="transform.image",
         )
-    return path, ("image", str(tip.files.fact(path).content))
+    return path, ("image", str(tip.fact(path).content))
+
+
+def _container(tip: CommitView, name: str) -> str:
+    """Path of a container's image in the dataset or in a subdataset; empty when there is no such one.
+
+    Containers of a subdataset are called ``PATH/NAME``, as ``datalad containers-list --recursive`` does.
+
+    :raises UserError: when the subdataset may not or cannot be read.
+    """
+    path = container_image(tip.tree.blob_at(".datalad/config") or b"", name)
+    for folder in sorted(tip.tree.submodules, key=len, reverse=True):
+        if not path and name.startswith(f"{folder}/"):
+            inner = _container(tip.resolve(folder)[0], name[len(folder) + 1 :])
+            path = f"{folder}/{inner}" if inner else ""
+    return path
 
 
 def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
@@ -73,14 +89,16 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
         paths = _default_code(tip, pipeline)
     else:
         globs = [Glob(pattern) for pattern in pipeline.transform.code]
-        paths = [
-            path
-            for path, entry in walk_tree(tip.tree.objects.tree, tip.tree.root)
-            if entry.mode != SUBMODULE and any(g.match("/" + path) for g in globs)
-        ]
+        nested = NestedDatasets(
+            lambda path: any(glob.reaches("/" + path) for glob in globs),
+            lambda path: any(glob.match("/" + path) for glob in globs),
+        )
+        nested.collect(tip, tip.tree.root, "", ())
+        nested.require_all("")
+        paths = nested.found.files
     seen = []
     for path in paths:
-        fact = tip.files.fact(path)
+        fact = tip.fact(path)
         seen.append((path, VisibleFile(path, fact.executable, fact.content)))
     return seen
 
@@ -89,12 +107,14 @@ def _default_code(tip: CommitView, pipeline: Pipeline) -> list[str]:
     """Files below ``code/``, and files beside the pipeline file that are not results."""
     paths = []
     code = tip.tree.entry(CODE_FOLDER)
-    if code is not None and code.mode == TREE:
-        paths += [
-            path
-            for path, entry in walk_tree(tip.tree.objects.tree, code.oid, f"{CODE_FOLDER}/")
-            if entry.mode != SUBMODULE
-        ]
+    if code is not None and code.mode in (TREE, SUBMODULE):
+        nested = NestedDatasets(lambda _: True, lambda _: True)
+        if code.mode == SUBMODULE:
+            nested.add(tip, CODE_FOLDER, "")
+        else:
+            nested.collect(tip, code.oid, CODE_FOLDER, ())
+        nested.require_all(CODE_FOLDER)
+        paths += [f"{CODE_FOLDER}/{path}" for path in nested.found.files]
     beside = pipeline.spec_path.rpartition("/")[0]
     home = tip.tree.entry(beside)
     if home is not None and home.mode == TREE and beside:

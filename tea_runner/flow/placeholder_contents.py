@@ -27,6 +27,6 @@ def placeholder_contents(
     for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
         for shown in work.view(datum).files:
             source = work.sources[shown.input]
-            if shown.input in empty and not source.dataset:
+            if shown.input in empty and not source.dataset_of(shown.path):
                 contents.add(source.fact(shown.path).content)
     return contents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -30,7 +30,7 @@ def prefetch_facts(
 
     While the caller uses one batch, git reads the files of the next.
     """
-    views = {source.dataset: tip.resolve(source.dataset)[0] for source in sources}
+    views = _Datasets(tip)
     ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()
     for batch in chain(_batches(views, datums, sources), [_FactBatch()]):
         for name, files in unknown.items():
@@ -44,19 +44,35 @@ def prefetch_facts(
         ready = batch
 
 
+class _Datasets(dict[str, CommitView]):
+    """The dataset and its subdatasets by path, each opened when it is first used."""
+
+    def __init__(self, tip: CommitView) -> None:
+        super().__init__()
+        self._tip = tip
+
+    def __missing__(self, path: str) -> CommitView:
+        view = self[path] = self._tip.resolve(path)[0]
+        return view
+
+
 def _batches(
-    views: Mapping[str, CommitView], datums: Iterable[Datum], sources: Sequence[Source]
+    views: _Datasets, datums: Iterable[Datum], sources: Sequence[Source]
 ) -> Iterator[_FactBatch]:
     reads = [views[source.dataset].tree.reader() for source in sources]
-    inner = [source.inner_path("x")[:-1] for source in sources]
+    bases = [source.inner_path("x")[:-1] for source in sources]
+    nested = [_NestedReader(views, source) if source.inner else None for source in sources]
     batch, count = _FactBatch(), 0
     lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     for datum in datums:
         batch.datums.append(datum)
         for number, _, path, is_dir, *_ in datum:
             below = sources[number].listing.files_below(path) if is_dir else (path,)
+            inside = nested[number]
             for each in below:
-                entry = reads[number](inner[number] + each)
+                if inside is not None and inside.read(each, batch):
+                    continue
+                entry = reads[number](bases[number] + each)
                 if entry is not None:
                     lists[number].append(entry)
             count += len(below)
@@ -65,3 +81,25 @@ def _batches(
             batch, count = _FactBatch(), 0
             lists = [batch.files.setdefault(source.dataset, []) for source in sources]
     yield batch
+
+
+class _NestedReader:
+    """Reads entries of files in the subdatasets inside of an input."""
+
+    def __init__(self, views: _Datasets, source: Source) -> None:
+        self._views = views
+        self._source = source
+        self._reads: dict[str, Callable[[str], TreeEntry | None]] = {}
+
+    def read(self, path: str, batch: _FactBatch) -> bool:
+        """Add the entry of a file to its dataset's in the batch; False if it is in no subdataset."""
+        inside = self._source.subdataset_of(path)
+        if inside is None:
+            return False
+        dataset = self._source.path(inside)
+        if dataset not in self._reads:
+            self._reads[dataset] = self._views[dataset].tree.reader()
+        entry = self._reads[dataset](path[len(inside) + 1 :])
+        if entry is not None:
+            batch.files.setdefault(dataset, []).append(entry)
+        return True

@@ -27,7 +27,7 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
     inputs = derive_inputs(tip, pipeline)
     code = []
     for path in inputs.code:
-        fact = tip.files.fact(path)
+        fact = tip.fact(path)
         code.append(_located(VisibleFile(path, fact.executable, fact.content), path, fact.key))
     datums = [
         datum_row(item.label, item.key, item.place, list(seen_files(inputs, datum)))

@@ -73,7 +73,7 @@ def _weak_datums(inputs: PipelineInputs, tip: CommitView) -> Callable[[str], boo
 
     def is_weak(key: str) -> bool:
         shared = (*inputs.code, inputs.image)
-        if any(path and _is_unsafe(tip.files.fact(path).content) for path in shared):
+        if any(path and _is_unsafe(tip.fact(path).content) for path in shared):
             return True
         label = next((item.label for item in inputs.keyed if item.key == key), None)
         if label is None:

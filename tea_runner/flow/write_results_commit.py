@@ -155,7 +155,7 @@ def draft(
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
     annexed_code = tuple(
-        path for path in (*work.code, work.image) if path and tip.files.fact(path).key is not None
+        path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
     )
     change = PipelineChange(
         pipeline=work.pipeline,

@@ -49,8 +49,25 @@ class Source:
     fact: Callable[[str], FileFact]
     #: The commit that the content is read from.
     commit: str = ""
-    #: Path of the subdataset that the files belong to; empty for the dataset itself.
+    #: Path of the subdataset that the directory is in; empty for the dataset itself.
     dataset: str = ""
+    #: Paths in the listing of subdatasets that some of the files belong to.
+    inner: frozenset[str] = frozenset()
+
+    def subdataset_of(self, relative: str) -> str | None:
+        """The innermost of :attr:`inner` that a file of the listing belongs to; None for no one."""
+        if self.inner:
+            above = relative.rpartition("/")[0]
+            while above:
+                if above in self.inner:
+                    return above
+                above = above.rpartition("/")[0]
+        return None
+
+    def dataset_of(self, relative: str) -> str:
+        """Path of the subdataset that a file of the listing belongs to; empty for the dataset itself."""
+        inside = self.subdataset_of(relative)
+        return self.dataset if inside is None else self.path(inside)
 
     def path(self, relative: str) -> str:
         """Path of a file of the listing in the dataset that is planned."""

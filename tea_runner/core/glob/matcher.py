@@ -12,7 +12,7 @@ import regex
 
 from tea_runner.core.glob.analysis import is_cheap, literal_prefix, max_depth, split_pattern
 from tea_runner.core.glob.syntax import GlobError, parse_glob, quote
-from tea_runner.core.glob.translate import translate
+from tea_runner.core.glob.translate import segment_patterns, translate
 
 __all__ = ["MAX_LENGTH", "SLOW_MATCHES", "Glob", "GlobError", "clean", "expand", "quote"]
 
@@ -34,7 +34,7 @@ class Glob:
     :raises GlobError: when the text is not a glob.
     """
 
-    __slots__ = ("_limited", "_match", "_parsed", "_slow", "pattern")
+    __slots__ = ("_limited", "_match", "_parsed", "_segments", "_slow", "pattern")
 
     def __init__(self, pattern: str) -> None:
         if len(pattern) > MAX_LENGTH:
@@ -46,6 +46,7 @@ class Glob:
         self.pattern = clean(pattern)
         self._parsed = parse_glob(self.pattern)
         segments = split_pattern(self._parsed.pattern) or [self._parsed.pattern]
+        self._segments: list[regex.Pattern[str] | None] | None = None
         #: Whether matches have a time limit; to check the time takes as long as a cheap match.
         self._limited = not all(map(is_cheap, segments))
         self._slow = 0
@@ -82,6 +83,32 @@ class Glob:
                 f"glob {self.pattern!r} takes too long to match {path[:80]!r}; use fewer stars and "
                 f"alternatives, and no repeated groups inside repeated groups"
             ) from error
+
+    def reaches(self, path: str) -> bool:
+        """Whether it may match a directory, one above it, or something below it.
+
+        False only where it is certain that nothing of that kind matches.
+
+        :param path: of the directory, with a leading ``/``.
+        :raises GlobError: as :meth:`match` does.
+        """
+        above = path
+        while above:
+            if self.match(above) is not None:
+                return True
+            above = above.rpartition("/")[0]
+        if self.match("/") is not None:
+            return True
+        if self._segments is None:
+            self._segments = segment_patterns(self._parsed)
+        parts = path.split("/")
+        if not self._segments:
+            prefix = self.literal_prefix
+            return f"{path}/".startswith(prefix) or prefix.startswith(f"{path}/")
+        return len(parts) < len(self._segments) and all(
+            segment is None or segment.fullmatch(part) is not None
+            for part, segment in zip(parts, self._segments, strict=False)
+        )
 
     @property
     def captures(self) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tea_runner.core.glob.analysis import split_pattern
+import regex
+
+from tea_runner.core.glob.analysis import is_cheap, split_pattern
 from tea_runner.core.glob.syntax import Braces, Class, One, ParsedGlob, Part, Pattern, Star, Text
 
 
@@ -20,6 +22,18 @@ def translate(parsed: ParsedGlob) -> str:
         return rf"\A{_pattern(parsed.pattern, parsed)}\Z"
     atomic = (rf"(?>{_pattern(segment, parsed)}(?=/|\Z))" for segment in segments)
     return rf"\A{'/'.join(atomic)}\Z"
+
+
+def segment_patterns(parsed: ParsedGlob) -> list[regex.Pattern[str] | None]:
+    """The regular expression of each part of a path; None for a part that is not cheap to match.
+
+    Empty when some part of the glob can match across a slash.
+    """
+    segments = split_pattern(parsed.pattern) or ()
+    return [
+        regex.compile(_pattern(segment, parsed), regex.DOTALL) if is_cheap(segment) else None
+        for segment in segments
+    ]
 
 
 def _pattern(pattern: Pattern, parsed: ParsedGlob) -> str:

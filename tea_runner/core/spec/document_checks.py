@@ -20,7 +20,8 @@ _DIGEST = re.compile(
     r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?@sha256:[0-9a-f]{64}"
 )
-_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+#: The name of a container of datalad-container; before it, the path of the subdataset that has it.
+_CONTAINER = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,62}/){0,8}[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@][A-Za-z0-9._/+=@-]{0,199}")
 #: Names that git, DataLad and forges reserve.
 _RESERVED = frozenset(

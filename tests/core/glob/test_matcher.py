@@ -309,3 +309,26 @@ def test_a_repeated_group_is_fast() -> None:
 def test_the_last_round_of_a_repeated_group_is_captured() -> None:
     """An inner capture is that of the last round, which may be empty, as in Pachyderm's engine."""
     assert ("/ab", "ab", "") == Glob("/*(!(x))").match("/ab")
+
+
+@pytest.mark.parametrize(
+    ("glob", "reached", "other"),
+    [
+        ("/*", ["/sub", "/sub/deep"], []),
+        ("/", ["/sub", "/a/b"], []),
+        ("/sub-*/anat/*.nii", ["/sub-1", "/sub-1/anat", "/sub-1/anat/x.nii"], ["/ses", "/sub-1/func"]),
+        ("/*.tsv", ["/x.tsv"], ["/sub", "/sub/deep"]),
+        ("/**.nii", ["/sub", "/a/b"], []),
+        ("/a/**.nii", ["/a", "/a/b"], ["/b", "/ab"]),
+        ("/a/b/**", ["/a", "/a/b", "/a/b/c"], ["/b", "/a/c"]),
+        ("/{a,b}/(*)", ["/a", "/b", "/a/x", "/a/x/y"], ["/c"]),
+        ("/!(a)/x", ["/b", "/a"], ["/b/y"]),
+    ],
+)
+def test_directories_that_a_glob_reaches(glob: str, reached: list[str], other: list[str]) -> None:
+    """It matches them, or one above, or may match something below."""
+    made = Glob(glob)
+    assert (reached, []) == (
+        [path for path in reached + other if made.reaches(path)],
+        [path for path in other if made.reaches(path)],
+    )

@@ -148,3 +148,16 @@ def test_quoted_names_match_themselves_only(name: str) -> None:
     compiled = Glob("/" + quote(name))
     assert ("/" + name,) == compiled.match("/" + name)
     assert compiled.match("/" + name + "x") is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(glob=globs, path=paths)
+def test_what_a_glob_cannot_reach_holds_no_match(glob: list[Any], path: str) -> None:
+    """A directory that it does not reach is no match, and neither is anything above or below it."""
+    made = Glob(render(glob))
+    path = "/" + "/".join(filter(None, path.split("/")))
+    parts = path.split("/")
+    directories = ["/".join(parts[:count]) for count in range(2, len(parts) + 1)]
+
+    if made.match(path) is not None:
+        assert all(made.reaches(directory) for directory in directories)
