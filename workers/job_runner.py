@@ -168,7 +168,13 @@ class JobRunner:
 
     def _datum_runner(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> DatumRunner:
         def get_content(path: str, keys: Iterable[str]) -> dict[str, Path]:
-            return self._get(self._dataset(tip, path), keys)
+            repository = self._dataset(tip, path)
+            try:
+                return self._get(repository, keys)
+            finally:
+                # A superdataset can have thousands of subdatasets, each with a git-annex of its own.
+                if repository is not self.repository:
+                    repository.annex.close()
 
         def write_blob(path: str, oid: str, target: Path) -> None:
             most = self._dependencies.limits.git_file_size

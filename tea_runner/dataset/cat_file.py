@@ -11,6 +11,8 @@ import fcntl
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from tea_runner.core.errors import Refused
 from tea_runner.dataset.git_environment import GitEnvironment
@@ -33,6 +35,8 @@ MAX_OBJECT = 64 << 20
 _MAX_SKIPPED = 4 << 20
 #: Objects whose sizes are remembered because they are too large.
 _MAX_OVERSIZED = 10_000
+#: Processes of this class that run at once: a superdataset can have thousands of repositories.
+_MAX_PROCESSES = 48
 _KINDS = {kind.encode(): kind for kind in ("commit", "tree", "blob", "tag")}
 
 
@@ -41,7 +45,14 @@ class _TooLargeError(Exception):
 
 
 class CatFile:
-    """The objects of one repository; threads may share it."""
+    """The objects of one repository; threads may share it.
+
+    With many repositories, the processes that were started first end; the next request starts another.
+    """
+
+    #: Those with a process, in the order of their starts.
+    _running: ClassVar[WeakKeyDictionary[CatFile, None]] = WeakKeyDictionary()
+    _registry: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
         self._git_dir = git_dir
@@ -117,6 +128,24 @@ class CatFile:
                 self._pipe.close()
                 self._reset()
 
+    def _limit_processes(self) -> None:
+        """Note that this one has a process now, and end others that are too many and idle."""
+        with self._registry:
+            running = self._running
+            running.pop(self, None)
+            running[self] = None
+            oldest = list(running)[: max(0, len(running) - _MAX_PROCESSES)]
+        for other in oldest:
+            if other._lock.acquire(blocking=False):
+                try:
+                    # With requests that are not answered, the process may be blocked.
+                    if other._requested:
+                        other._restart()
+                    else:
+                        other.close()
+                finally:
+                    other._lock.release()
+
     @contextlib.contextmanager
     def _kill_on_error(self) -> Iterator[None]:
         try:
@@ -128,6 +157,8 @@ class CatFile:
             raise
 
     def _reset(self) -> None:
+        with self._registry:
+            self._running.pop(self, None)
         self._pipe, self._buffer, self._position, self._requested, self._prefetched = (
             None,
             b"",
@@ -168,6 +199,7 @@ class CatFile:
                 [*argv, "cat-file", "--batch-command", "--buffer"],
                 env=self._environment.variables,
             )
+            self._limit_processes()
             _widen(self._pipe.stdout.fileno())
             longest = len(f"contents {'0' * 64}\n")
             self._chunk = min(_widen(self._pipe.stdin.fileno()) // 2 // longest - 1, _MAX_CHUNK)

@@ -14,7 +14,7 @@ from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.former_folders import was_folder
-from tea_runner.flow.nested_datasets import FoundFiles, NestedDatasets, left_out
+from tea_runner.flow.nested_datasets import KEEP, FoundFiles, NestedDatasets, left_out
 from tea_runner.flow.read_manifest import read_manifest
 
 
@@ -156,7 +156,7 @@ def _no_such_place(
     ]
     near = difflib.get_close_matches(leaf.repo, names, 1)
     text = f"there is no pipeline or directory {leaf.repo} in this dataset"
-    empty = f"an empty input is a folder with the file {leaf.place}/{_KEEP}"
+    empty = f"an empty input is a folder with the file {leaf.place}/{KEEP}"
     if found is not None:
         empty = ""
         text = f"{leaf.repo} is not a directory of this dataset"

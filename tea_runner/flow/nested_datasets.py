@@ -13,7 +13,8 @@ from tea_runner.core.errors import Refused, TeaError, UserError
 from tea_runner.core.git.tree import SUBMODULE, walk_tree
 from tea_runner.flow.commit_view import CommitView
 
-_KEEP = ".gitkeep"
+#: A file with which git keeps an empty folder.
+KEEP = ".gitkeep"
 _HOUSEKEEPING = frozenset({".gitattributes", ".gitignore", ".gitmodules"})
 #: Subdatasets that an error names.
 _NAMES = 10
@@ -38,7 +39,7 @@ def is_housekeeping(path: str) -> bool:
 
     :param path: below the directory of the input.
     """
-    return path.rpartition("/")[2] in _HOUSEKEEPING or path == _KEEP
+    return path.rpartition("/")[2] in _HOUSEKEEPING or path == KEEP
 
 
 def left_out(view: CommitView, prefix: str) -> tuple[str, ...]:
@@ -79,7 +80,9 @@ class NestedDatasets:
             if path.startswith(skip):
                 continue
             if entry.mode != SUBMODULE:
-                wanted = self._wants(base + path) if self._wants else not is_housekeeping(base + path)
+                wanted = (
+                    self._wants(base + path) if self._wants else not is_housekeeping(base + path)
+                )
                 if wanted:
                     self.found.files.append(base + path)
             elif self.reaches(base + path):

@@ -110,3 +110,27 @@ def test_after_a_failure_it_begins_anew(
             cat.read_many([two])
 
     assert {one: ("blob", b"one"), two: ("blob", b"two")} == cat.read_many([one, two])
+
+
+def test_many_repositories_have_few_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A superdataset with thousands of subdatasets; each is read whenever it is wanted."""
+    monkeypatch.setattr(cat_file, "_MAX_PROCESSES", 3)
+    cats, ids = [], []
+    for number in range(6):
+        folder = tmp_path / str(number)
+        process.run(["git", "init", "-q", "--bare", str(folder)], env=ENV)
+        ids.append(blobs(folder, b"%d" % number, b"x" * 2_000_000))
+        cats.append(CatFile(folder, GitEnvironment(variables=ENV, home=tmp_path)))
+
+    for _ in range(2):
+        for number, cat in enumerate(cats):
+            small, large = ids[number]
+            assert ("blob", b"%d" % number) == cat.read_many([small])[small]
+            cat.prefetch([large])
+            assert len(CatFile._running) <= 3
+    for number, cat in enumerate(cats):
+        assert 2_000_000 == len((cat.read_many([ids[number][1]])[ids[number][1]] or ("", b""))[1])
+        cat.close()
+    assert not CatFile._running

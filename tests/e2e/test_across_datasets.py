@@ -168,6 +168,46 @@ def test_a_subdataset_of_a_subdataset_is_an_input_and_the_rest_is_left_alone(
     assert {"lab%2Fdata.git", "lab%2Fmiddle.git", "lab%2Finner.git"} == mirrors
 
 
+def test_subdatasets_of_a_superdataset_are_datums(lab: Lab, counted: Count) -> None:
+    """Annexed content comes by each one's own mirror; code is a subdataset too; one more is left alone."""
+    counter, count = counted
+    lab.create(files={})
+    group = Group(lab)
+    add = ("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add")
+    places = {"one": "raw/sub-1", "two": "raw/sub-2", "tool": "code/tool", "aside": "aside"}
+    for name, path in places.items():
+        group.make(name)
+        group.write(name, {"t1.txt": f"{name}\n", "run.sh": "tr a-z A-Z\n"})
+        group.push(name)
+        lab.do(*add, (group.forge / f"lab/{name}.git").as_uri(), path)
+    command = f"{counter}; sh code/tool/run.sh < $data/t1.txt > $PFS/out/$(basename $data).txt"
+    lab.write(
+        {
+            ".gitattributes": IN_GIT,
+            "shout/spec.yml": spec("shout", "raw", command, glob="/sub-*"),
+        }
+    )
+    lab.save("subjects")
+    lab.push()
+    group.announce("data")
+
+    assert 2 == count()
+    assert "ONE\n" == group.show("data", "shout/sub-1.txt")
+    mirrors = {path.name for path in (lab.root / "hosts").rglob("*.git") if path.is_dir()}
+    assert {f"lab%2F{name}.git" for name in ("data", "one", "two", "tool")} == mirrors
+
+    group.write("one", {"t1.txt": "changed\n"})
+    pin = group.push("one")
+    lab.pull()
+    lab.git("fetch", "-q", "origin", cwd=lab.dataset / "raw/sub-1")
+    lab.git("checkout", "-q", pin, cwd=lab.dataset / "raw/sub-1")
+    lab.git("add", "raw/sub-1")
+    lab.save("a new pin")
+    lab.push()
+    group.announce("data")
+    assert (1, "CHANGED\n") == (count(), group.show("data", "shout/sub-1.txt"))
+
+
 def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Count) -> None:
     """Only upstream is announced; one datum runs, and the results commit carries the moved pin."""
     counter, count = counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,31 @@ def test_a_url_of_another_host_gives_the_line_to_write(lab: Neighbours) -> None:
 
     assert "is at https://elsewhere.org/lab/one, which is not a repository of" in met.said
     assert "word" not in met.said
+
+
+def test_subdatasets_inside_of_an_input_obey_the_rules_for_readers(lab: Neighbours) -> None:
+    """They are not left out either: nothing of the input is computed."""
+    pin = lab.make("one", ADA, RAW)
+    files = reads(pin, "../one") | {"up/spec.yml": spec("up", COPY, pfs("inputs"))}
+    lab.make("open", PUBLIC, files | {"inputs/b.txt": "b\n"})
+
+    met = lab.meet("open")
+
+    assert {} == met.outputs
+    assert "not everybody who may read lab/open may read (everybody)" in met.said
+
+
+def test_code_and_images_in_subdatasets_obey_them_too(lab: Neighbours) -> None:
+    """A command or a container of few is not run for all."""
+    config = '[datalad "containers.x"]\n\timage = x.sif\n'
+    pin = lab.make("one", ADA, {"run.sh": "echo", "x.sif": "sif", ".datalad/config": config})
+    for name, extra in (("code", {}), ("containers", {"transform": {"image": "containers/x"}})):
+        files = reads(pin, "../one", name)
+        cmd = {"transform": {"cmd": ["sh", "-c", COPY], **extra.get("transform", {})}}
+        text = json.dumps({"pipeline": {"name": "up"}, "input": pfs("raw"), **cmd})
+        lab.make(f"open-{name}", PUBLIC, files | {"up/spec.yml": text, "raw/a.txt": "a"})
+
+        met = lab.meet(f"open-{name}")
+
+        assert {} == met.outputs
+        assert f"may read lab/open-{name} may read (everybody)" in met.said

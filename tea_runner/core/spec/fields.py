@@ -78,7 +78,8 @@ TRANSFORM = make(
         "the container",
         default="none: the host's sandbox",
         support="differs",
-        note="name@sha256:… or the name of a datalad-container; the image of a tag could change",
+        note="name@sha256:… or the name of a datalad-container (PATH/NAME in a subdataset); "
+        "the image of a tag could change",
     ),
     make(
         "code",

@@ -316,7 +316,11 @@ def test_the_last_round_of_a_repeated_group_is_captured() -> None:
     [
         ("/*", ["/sub", "/sub/deep"], []),
         ("/", ["/sub", "/a/b"], []),
-        ("/sub-*/anat/*.nii", ["/sub-1", "/sub-1/anat", "/sub-1/anat/x.nii"], ["/ses", "/sub-1/func"]),
+        (
+            "/sub-*/anat/*.nii",
+            ["/sub-1", "/sub-1/anat", "/sub-1/anat/x.nii"],
+            ["/ses", "/sub-1/func"],
+        ),
         ("/*.tsv", ["/x.tsv"], ["/sub", "/sub/deep"]),
         ("/**.nii", ["/sub", "/a/b"], []),
         ("/a/**.nii", ["/a", "/a/b"], ["/b", "/ab"]),
