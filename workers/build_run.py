@@ -10,6 +10,7 @@ from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.pipeline_remarks import pipeline_remarks
 
 #: Unchanged datums of one pipeline that a run lists; all others are listed, and all are counted.
 _UNCHANGED = 500
@@ -38,6 +39,7 @@ def summarize_run(
         pipelines = result.planned.tip.pipelines
         upstream = {p.name: [other.name for other in pipelines.upstream(p)] for p in pipelines}
         homes = {p.name: p.home for p in pipelines}
+    remarks = pipeline_remarks(result.planned.tip).by_pipeline
     return Run(
         id=run_id(repository, branch, result.origin),
         repository=repository,
@@ -52,6 +54,7 @@ def summarize_run(
                 upstream=upstream.get(progress.pipeline, []),
                 home=homes.get(progress.pipeline, ""),
                 signer=result.planned.signers.get(progress.pipeline, ""),
+                remark=remarks.get(progress.pipeline, ""),
                 state=progress.state,
                 counts=dict(states_of_words(progress.counts)),
                 reason=progress.reason or "",

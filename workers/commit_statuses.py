@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, TeaError
-from tea_runner.core.planning.run import Run
+from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line
@@ -61,7 +61,7 @@ class CommitStatuses:
         rows: dict[str, Row] = {
             f"{self._context}/{row.name}": (
                 summary_line.FORGE_STATES[row.state],
-                summary_line.description(row.state, row.counts, row.detail),
+                summary_line.description(row.state, row.counts, _detail(row)),
             )
             for row in run.pipelines
         }
@@ -152,3 +152,8 @@ class CommitStatuses:
             return False
         self._runs.note_commit_status(repository, commit, context, wanted)
         return True
+
+
+def _detail(row: PipelineRun) -> str:
+    """The detail of a pipeline and, where nothing is wrong, what its file asks for in vain."""
+    return "; ".join(filter(None, (row.detail, row.remark if row.state == "settled" else "")))

@@ -17,6 +17,7 @@ from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
@@ -131,6 +132,12 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
         raise NotFound(
             f"there is no pipeline {name}; " + (f"did you mean {near[0]}?" if near else rest)
         )
+
+
+def report_remarks(tip: CommitView, names: tuple[str, ...], *, quiet: bool = False) -> None:
+    """Print what pipeline files ask for and does not happen, once for each pipeline."""
+    for line in () if quiet else pipeline_remarks(tip, names).lines:
+        click.echo(f"remark: {visible(line)}")
 
 
 def report_problems(tip: CommitView) -> bool:

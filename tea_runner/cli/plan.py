@@ -7,9 +7,10 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_dataset
+from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
+from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 
 
@@ -32,12 +33,14 @@ def command(
         planned = session.plan(at, pipelines)
     check_names(planned, pipelines)
     if context.as_json:
-        click.echo(json.dumps(plan_json(planned.plan), indent=1))
+        remarks = pipeline_remarks(planned.tip, pipelines).lines
+        click.echo(json.dumps({**plan_json(planned.plan), "remarks": remarks}, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     else:
         for line in plan_lines(planned.plan, everything=everything):
             click.echo(line)
+        report_remarks(planned.tip, pipelines)
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0

@@ -8,7 +8,7 @@ import sys
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_dataset
+from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
@@ -17,6 +17,7 @@ from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present import summary_line
 from tea_runner.present.plan_text import plan_lines
 from tea_runner.present.visible_text import visible
@@ -94,6 +95,7 @@ def command(
     if dry_run:
         for line in plan_lines(planned.plan):
             click.echo(line)
+        report_remarks(planned.tip, pipelines)
         return 0
     if not planned.plan.pipelines:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
@@ -102,6 +104,7 @@ def command(
         for line in plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
+    report_remarks(planned.tip, pipelines, quiet=context.quiet or context.as_json)
     advance = run_locally(
         session,
         pipelines,
@@ -169,7 +172,10 @@ def _report(context: Context, advance: BranchProgress) -> int:
             }
             for p in advance.pipelines.values()
         ]
-        click.echo(json.dumps({"commit": advance.commit, "pipelines": rows}, indent=1))
+        names = tuple(advance.pipelines)
+        remarks = pipeline_remarks(advance.planned.tip, names).lines if names else ()
+        document = {"commit": advance.commit, "pipelines": rows, "remarks": remarks}
+        click.echo(json.dumps(document, indent=1))
         return 1 if failed else 0
     for progress in advance.pipelines.values():
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")

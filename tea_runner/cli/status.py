@@ -7,10 +7,16 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
+from tea_runner.cli.open_dataset import (
+    check_pipelines,
+    open_dataset,
+    report_problems,
+    report_remarks,
+)
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.flow.check_freshness import check_freshness
+from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.freshness_text import results_lines, results_rows
 
 
@@ -43,9 +49,12 @@ def command(
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
-        click.echo(json.dumps({"commit": tip.tree.commit, "pipelines": rows}, indent=1))
+        remarks = pipeline_remarks(tip, pipelines).lines
+        document = {"commit": tip.tree.commit, "pipelines": rows, "remarks": remarks}
+        click.echo(json.dumps(document, indent=1))
     elif results:
         click.echo("\n".join(results_lines(results, everything=everything)))
+        report_remarks(tip, pipelines)
     elif not broken:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     if broken:

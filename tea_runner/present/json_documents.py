@@ -51,6 +51,7 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "detail": pipeline.detail,
         "results_commit": pipeline.commit,
         "signer": pipeline.signer,
+        "remark": pipeline.remark,
         "upstream": list(pipeline.upstream),
         "jobs": list(pipeline.jobs),
         "datums": [datum_document(datum) for datum in pipeline.datums],

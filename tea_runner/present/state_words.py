@@ -73,7 +73,11 @@ def run_origin(run: Run) -> str:
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:
-    """Explanation of a pipeline's state, besides its counts; may be empty."""
+    """Explanation of a pipeline's state, besides its counts, and its remark; may be empty."""
+    return "; ".join(filter(None, (_explanation(pipeline), pipeline.remark)))
+
+
+def _explanation(pipeline: PipelineStatus) -> str:
     if pipeline.reason == "upstream":
         return f"waits for {pipeline.detail}"
     if pipeline.reason == "blocked-by-failure":

@@ -166,6 +166,19 @@ def test_every_push_runs_all_again_where_that_is_asked_for(lab: Lab, counted: Co
     assert 2 == push(lab, count, {"README.md": "read me\n"}).ran
 
 
+def test_a_run_says_what_has_no_effect(lab: Lab, counted: Counted) -> None:
+    """Once for its pipeline, beside the counts; fields of a cluster are no remark."""
+    echo, count = counted
+    more = {"egress": {"URL": "s3://a"}, "autoscaling": True, "podPatch": "x"}
+    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": spec("up", f"{echo}; {COPY}", **more)})
+    assert Step(2, True, "settled") == push(lab, count)
+
+    assert (
+        "egress has no effect (results are pushed only to the dataset's own siblings)"
+        == RunStore(lab.site().redis).latest(1)[0].pipelines[0].remark
+    )
+
+
 def test_a_silent_input_starts_nothing_by_itself(lab: Lab, counted: Counted) -> None:
     """``propagation_spec.never``: its change waits for a change of another input, and is seen then."""
     echo, count = counted

@@ -44,6 +44,8 @@ class PipelineRun:
     home: str = ""
     #: Name of the trusted signer of its manifest; empty where none proves it.
     signer: str = ""
+    #: What its file asks for and does not happen; empty for nothing.
+    remark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

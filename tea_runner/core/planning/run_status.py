@@ -52,6 +52,8 @@ class PipelineStatus:
     home: str = ""
     #: Name of the trusted signer of its manifest; empty where none proves it.
     signer: str = ""
+    #: What its file asks for and does not happen; empty for nothing.
+    remark: str = ""
     jobs: tuple[str, ...] = ()
     #: All that have something to do, and some of the unchanged ones.
     datums: tuple[DatumStatus, ...] = ()
@@ -134,6 +136,7 @@ def _pipeline(run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts]) -> Pipel
         upstream=tuple(row.upstream),
         home=row.home,
         signer=row.signer,
+        remark=row.remark,
         jobs=tuple(row.jobs),
         datums=datums,
         unlisted=row.unlisted,

@@ -48,6 +48,10 @@ class Field:
     ours: bool = False
     #: Whether the value of an ignored field is read, for comparisons with what is allowed.
     compared: bool = False
+    #: Whether an ignored field is for a cluster only: nothing that a command does depends on it.
+    cluster: bool = False
+    #: Values of an ignored field that ask for what happens anyway.
+    harmless: tuple[str, ...] = ()
 
     @property
     def camel(self) -> str:
@@ -60,11 +64,14 @@ def make(name: str, shape: Shape, about: str, *fields: Field, **more: object) ->
     return Field(name=name, shape=shape, about=about, fields=fields, **more)  # type: ignore[arg-type]
 
 
-def ignored(name: str, shape: Shape, about: str, note: str, *, compared: bool = False) -> Field:
+def ignored(name: str, shape: Shape, about: str, note: str, **more: object) -> Field:
     """Shorthand for a field that is accepted with a warning."""
-    return Field(
-        name=name, shape=shape, about=about, support="ignored", note=note, compared=compared
-    )
+    return make(name, shape, about, support="ignored", note=note, **more)
+
+
+def cluster(name: str, shape: Shape, about: str, note: str, **more: object) -> Field:
+    """Shorthand for an ignored field that is for a cluster only."""
+    return ignored(name, shape, about, note, cluster=True, **more)
 
 
 def refused(name: str, shape: Shape, about: str, note: str) -> Field:

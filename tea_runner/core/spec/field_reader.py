@@ -22,6 +22,8 @@ from tea_runner.core.spec.scalars import ScalarError
 from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, Node, ScalarNode, SequenceNode
 
 MAX_SUGGESTIONS = 30
+#: What is said of fields that are for a cluster only.
+FOR_CLUSTERS = "they are for Kubernetes; workers are configured where they are started"
 _SCALARS: dict[str, Callable[[str], object]] = {
     "number": scalars.number,
     "boolean": scalars.boolean,
@@ -99,6 +101,8 @@ class SpecReader:
         self.file = file
         self.problems: list[Problem] = []
         self.unknown = 0
+        #: Ignored fields of the document that are for a cluster only.
+        self._cluster: list[Problem] = []
 
     def report(self, kind: Kind, mark: Mark, key: str, message: str, hint: str = "") -> None:
         """Add a problem."""
@@ -199,12 +203,13 @@ class SpecReader:
         key = filled.key(known.name)
         if known.support in ("refused", "ignored") and _is_off(known, node):
             return
+        if isinstance(node, ScalarNode) and node.text in known.harmless:
+            return
         if known.support == "refused":
             self.report("error", mark, key, f"{known.name} is not available", known.note)
             return
         if known.support == "ignored":
-            kind: Kind = "deprecation" if key in OLD else "ignored"
-            self.report(kind, mark, key, f"{known.name} has no effect", known.note)
+            self._report_ignored(known, mark, key)
             if known.compared and isinstance(node, ScalarNode):
                 # A value that cannot be read is as good as none.
                 with contextlib.suppress(ScalarError):
@@ -214,6 +219,28 @@ class SpecReader:
         value = self._value(known, node, key)
         if value is not None:
             filled.values[known.name] = value
+
+    def _report_ignored(self, known: Field, mark: Mark, key: str) -> None:
+        kind: Kind = "deprecation" if key in OLD else "ignored"
+        self.report(kind, mark, key, f"{known.name} has no effect", known.note)
+        if known.cluster:
+            self._cluster.append(self.problems.pop())
+
+    def end_document(self, first: int, pipeline: str) -> None:
+        """Finish the problems of a document: their pipeline, and one for all fields of a cluster.
+
+        :param first: number of problems before the document.
+        """
+        alone, self._cluster = self._cluster, []
+        if alone:
+            names = tuple(dict.fromkeys(_cluster_field(each.key) for each in alone))
+            one = replace(alone[0], cluster_fields=names)
+            if len(alone) > 1:
+                verb = "have" if len(names) > 1 else "has"
+                text = f"{', '.join(names)} {verb} no effect"
+                one = replace(one, kind="ignored", message=text, hint=FOR_CLUSTERS)
+            self.problems.append(one)
+        self.problems[first:] = [replace(each, pipeline=pipeline) for each in self.problems[first:]]
 
     def _value(self, known: Field, node: Node, key: str) -> object:
         shape = known.shape
@@ -290,6 +317,12 @@ class SpecReader:
             if text is not None:
                 found[name] = text
         return found
+
+
+def _cluster_field(key: str) -> str:
+    """The name of a field in a list: resources as a whole, others with their path."""
+    top = key.partition(".")[0]
+    return top if top.startswith("resource_") else key
 
 
 def _is_null(node: Node) -> bool:

@@ -7,7 +7,7 @@ pipeline files; fields that tea-runner adds are marked as its own.
 
 from __future__ import annotations
 
-from tea_runner.core.spec.field import Field, Support, ignored, make, refused, renamed
+from tea_runner.core.spec.field import Field, Support, cluster, ignored, make, refused, renamed
 from tea_runner.core.spec.input_fields import INPUT, OWNER
 
 _KUBERNETES = "tea-runner does not use Kubernetes; workers are configured where they are started"
@@ -27,7 +27,7 @@ def _resources(
         name,
         "mapping",
         about,
-        ignored("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED, compared=True),
+        cluster("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED, compared=True),
         make(
             "memory",
             "bytes",
@@ -35,8 +35,9 @@ def _resources(
             support=support,
             note=memory,
             compared=True,
+            cluster=support == "ignored",
         ),
-        ignored("disk", "bytes", "scratch space, as memory", _UNRESERVED, compared=True),
+        cluster("disk", "bytes", "scratch space, as memory", _UNRESERVED, compared=True),
         make(
             "gpu",
             "mapping",
@@ -106,15 +107,15 @@ TRANSFORM = make(
         support="differs",
         note="provided by the worker's operator, not by Kubernetes",
     ),
-    ignored(
+    cluster(
         "image_pull_secrets",
         "texts",
         "credentials for the registry",
         "the worker's own login is used",
     ),
-    ignored("debug", "boolean", "more logging", "logs are always complete"),
-    ignored("dockerfile", "text", "source of the image", "it is not read"),
-    ignored("memory_volume", "boolean", "/pfs in memory", "the worker's scratch directory is used"),
+    cluster("debug", "boolean", "more logging", "logs are always complete"),
+    cluster("dockerfile", "text", "source of the image", "it is not read"),
+    cluster("memory_volume", "boolean", "/pfs in memory", "the worker's scratch directory is used"),
     refused(
         "datum_batching",
         "boolean",
@@ -131,7 +132,7 @@ TOP = (
         "mapping",
         "identity of the pipeline",
         make("name", "text", "up to 63 of A-Z a-z 0-9 _ -", required=True),
-        make("project", "anything", "project of the pipeline", support="ignored", note=OWNER),
+        cluster("project", "anything", "project of the pipeline", OWNER),
         required=True,
     ),
     make("description", "text", "for people"),
@@ -186,7 +187,7 @@ TOP = (
         "number of datums in a job",
         make("number", "number", "datums in a set"),
         make("size_bytes", "number", "bytes of input in a set"),
-        ignored(
+        cluster(
             "per_worker",
             "number",
             "sets for each worker",
@@ -204,13 +205,13 @@ TOP = (
             support="differs",
             note="a limit for each branch; workers are started by their operator",
         ),
-        ignored(
+        cluster(
             "strategy",
             "text",
             "an older field",
             "as many jobs run as constant and the workers allow",
         ),
-        ignored(
+        cluster(
             "coefficient",
             "cpu",
             "share of the cluster's nodes",
@@ -230,6 +231,7 @@ TOP = (
         "text",
         "branch of the results",
         "results are published on the pushed branch",
+        harmless=("master", "main"),
     ),
     _resources(
         "resource_requests", "resources that a datum needs", support="ignored", memory=_UNRESERVED
@@ -244,10 +246,10 @@ TOP = (
         "metadata",
         "mapping",
         "notes",
-        ignored("annotations", "anything", "notes", "they stay in the file"),
-        ignored("labels", "anything", "marks", "they stay in the file"),
+        cluster("annotations", "anything", "notes", "they stay in the file"),
+        cluster("labels", "anything", "marks", "they stay in the file"),
     ),
-    ignored(
+    cluster(
         "autoscaling",
         "boolean",
         "stop idle workers",
@@ -260,17 +262,17 @@ TOP = (
         "results are pushed only to the dataset's own siblings",
     ),
     ignored("determined", "anything", "Determined workspaces", "it is not used"),
-    ignored("pod_spec", "anything", "Kubernetes", _KUBERNETES),
-    ignored("pod_patch", "anything", "Kubernetes", _KUBERNETES),
-    ignored("scheduling_spec", "anything", "Kubernetes", _KUBERNETES),
-    ignored("tolerations", "anything", "Kubernetes", _KUBERNETES),
-    ignored("sidecar_resource_requests", "anything", "Kubernetes", _KUBERNETES),
-    ignored("sidecar_resource_limits", "anything", "Kubernetes", _KUBERNETES),
-    ignored("maximum_expected_uptime", "anything", "an alert", "there is no such alert"),
-    ignored("update", "boolean", "replace the pipeline", "the file in git is always current"),
+    cluster("pod_spec", "anything", "Kubernetes", _KUBERNETES),
+    cluster("pod_patch", "anything", "Kubernetes", _KUBERNETES),
+    cluster("scheduling_spec", "anything", "Kubernetes", _KUBERNETES),
+    cluster("tolerations", "anything", "Kubernetes", _KUBERNETES),
+    cluster("sidecar_resource_requests", "anything", "Kubernetes", _KUBERNETES),
+    cluster("sidecar_resource_limits", "anything", "Kubernetes", _KUBERNETES),
+    cluster("maximum_expected_uptime", "anything", "an alert", "there is no such alert"),
+    cluster("update", "boolean", "replace the pipeline", "the file in git is always current"),
     ignored("reprocess", "boolean", "compute everything again", "change salt instead"),
     ignored("dry_run", "boolean", "check only", "use tea-runner plan"),
-    ignored(
+    cluster(
         "spec_commit", "anything", "commit of the specification", "it is the file's commit in git"
     ),
     refused("s3_out", "boolean", "write by an S3 gateway", "write the files below /pfs/out"),
@@ -285,18 +287,18 @@ TOP = (
     ),
     refused("tf_job", "anything", "a Kubeflow job", "write transform.cmd"),
     renamed("chunk_spec", "mapping", "datum_set_spec"),
-    ignored(
+    cluster(
         "standby",
         "boolean",
         "an older name of autoscaling",
         "workers are started by their operator",
     ),
-    ignored("enable_stats", "boolean", "keep statistics", "they are always kept"),
-    ignored("batch", "boolean", "an older flag", "it is not used"),
-    ignored("hashtree_spec", "anything", "an older setting", "it is not used"),
-    ignored("cache_size", "text", "an older setting", "it is not used"),
-    ignored("max_queue_size", "number", "an older setting", "it is not used"),
-    ignored("scale_down_threshold", "anything", "an older setting", "it is not used"),
+    cluster("enable_stats", "boolean", "keep statistics", "they are always kept"),
+    cluster("batch", "boolean", "an older flag", "it is not used"),
+    cluster("hashtree_spec", "anything", "an older setting", "it is not used"),
+    cluster("cache_size", "text", "an older setting", "it is not used"),
+    cluster("max_queue_size", "number", "an older setting", "it is not used"),
+    cluster("scale_down_threshold", "anything", "an older setting", "it is not used"),
 )
 
 #: Fields of older Pachyderm versions, which are deprecated there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.spec.field import ignored, make, refused, renamed
+from tea_runner.core.spec.field import cluster, ignored, make, refused, renamed
 
 OWNER = "repositories belong to their owner on the forge"
 
@@ -60,9 +60,9 @@ PFS = make(
         "effects of a change of this input",
         make("never", "boolean", "a change of only this input starts nothing", default="false"),
     ),
-    ignored("project", "text", "project of the repo", OWNER),
+    cluster("project", "text", "project of the repo", OWNER),
     ignored("repo_type", "text", "kind of repo", "only files are read"),
-    ignored(
+    cluster(
         "lazy",
         "boolean",
         "fetch a file when it is opened",
@@ -98,7 +98,7 @@ CRON = make(
     make("repo", "text", "repo of the ticks"),
     make("start", "text", "first tick"),
     make("overwrite", "boolean", "keep the newest tick only", default="false"),
-    ignored("project", "text", "project of the repo", OWNER),
+    cluster("project", "text", "project of the repo", OWNER),
     refused("commit", "text", "a fixed commit", "leave it out"),
     support="ignored",
     note="cron inputs are not run yet: the input makes no datums",

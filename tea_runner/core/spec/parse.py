@@ -63,6 +63,7 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
         filled = reader.read_mapping(document.root, TOP)
         if isinstance(document.root, MappingNode):
             check_document(reader, filled)
+        reader.end_document(before, _name(filled))
         if any(problem.is_error for problem in reader.problems[before:]) or found.problems:
             continue
         home = posixpath.dirname(path)

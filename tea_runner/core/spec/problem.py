@@ -24,6 +24,10 @@ class Problem:
     message: str
     #: What to write instead.
     hint: str = ""
+    #: Name of the pipeline, where the file has one.
+    pipeline: str = ""
+    #: Fields that are for a cluster only, if it is about such: nothing that happens here changes.
+    cluster_fields: tuple[str, ...] = ()
 
     @classmethod
     def error(
