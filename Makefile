@@ -55,7 +55,7 @@ cover: .venv/made-dev
 test-forge: .venv/made-dev
 	@TEA_TEST_REQUIRE='gitea git redis-server' $(call pytest,-m 'gitea and not soak' $(ARGS))
 test-engines: .venv/made-dev
-	@TEA_TEST_REQUIRE='apptainer docker podman bwrap' $(call pytest,-m 'engine and not soak' $(ARGS))
+	@TEA_TEST_REQUIRE='apptainer docker docker-registry podman bwrap' $(call pytest,-m 'engine and not soak' $(ARGS))
 test-browser: .venv/made-dev
 	@TEA_TEST_REQUIRE='chromium' $(call pytest,-m 'browser and not soak' $(ARGS))
 test-cluster: .venv/made-dev

@@ -157,6 +157,7 @@ class BranchPlanner:
         cache = PlanningCache(
             strict_hashes=self._site.settings.annex.strict_hashes,
             allowed=self._site.allowed_resources,
+            images=self._site.images,
         )
         return _PlannedRepository(
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)
@@ -212,6 +213,9 @@ class BranchPlanner:
         else:
             why = f"replaced by the push of {result.origin[:12]}, which has no pipelines"
             self._ends.end_run_of_branch(name, branch, why)
+        if any(plan.reason == "image-unavailable" for plan in result.planned.plan.pipelines):
+            # The branch stays unplanned: the reconciler has it planned again.
+            return result
         # Last: a planner that dies before this leaves the branch to the reconciler.
         plans = self._site.plan_requests
         if not plans.complete(

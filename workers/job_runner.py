@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tea_runner.core.errors import (
@@ -63,7 +63,7 @@ class JobRunner:
         self.repository = repository
         self._dependencies = dependencies
         self._planner = IncrementalPlanner()
-        self._inputs: dict[tuple[str, str, object], PipelineInputs] = {}
+        self._inputs: dict[tuple[str, str, object, str], PipelineInputs] = {}
         self._attributes = Attributes(repository.repository, dependencies.scratch.path)
 
     def run(
@@ -223,15 +223,21 @@ class JobRunner:
     def _derive(self, job: Job) -> tuple[CommitView, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
-        inputs = self._inputs.get((job.commit, job.pipeline, job.pins))
+        at = (job.commit, job.pipeline, job.pins, job.image)
+        inputs = self._inputs.get(at)
         if inputs is None:
             pipeline = tip.pipelines.find(job.pipeline)
             if pipeline is None:
                 raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
+            if job.image:
+                # The tag may have moved since the plan.
+                was = pipeline.transform
+                pinned = replace(was, image=job.image, image_tag=was.image)
+                pipeline = replace(pipeline, transform=pinned)
             inputs = self._planner.derive_inputs(tip, pipeline)
             if len(self._inputs) >= _CACHED_INPUTS:
                 self._inputs.clear()
-            self._inputs[job.commit, job.pipeline, job.pins] = inputs
+            self._inputs[at] = inputs
         return tip, inputs
 
     def _tip(self, job: Job) -> CommitView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
@@ -34,9 +36,15 @@ from workers.run_datums import DatumRunner
     help="Git blob of the pipeline file, and the number of its document.",
 )
 @click.option("--pipeline", "name", required=True, help="Name of the pipeline.")
+@click.option(
+    "--image",
+    metavar="NAME@DIGEST",
+    default="",
+    help="The image, if the pipeline file names it without a digest.",
+)
 @click.argument("datums", nargs=-1, required=True)
 @click.pass_obj
-def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> int:
+def command(context: Context, spec: str, name: str, image: str, datums: tuple[str, ...]) -> int:
     """Repeat datums of a run record; datalad rerun calls it.
 
     The outputs are written into the worktree. Run records of results commits contain this command.
@@ -44,6 +52,11 @@ def command(context: Context, spec: str, name: str, datums: tuple[str, ...]) -> 
     session = open_dataset(context)
     tip = session.tip()
     pipeline = _pinned(session, tip, spec, name)
+    if image:
+        if not image_digest(image):
+            raise UsageError(f"--image {image}: expected an image by its digest")
+        transform = replace(pipeline.transform, image=image, image_tag=pipeline.transform.image)
+        pipeline = replace(pipeline, transform=transform)
     pinned = _pinned_view(tip, pipeline)
     inputs = derive_inputs(pinned, pipeline)
     missing = [label for label in datums if inputs.find(label) is None]

@@ -9,22 +9,12 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.errors import NotFound, OutsideError, SettingsError, UsageError
+from tea_runner.cli.unsaved_draft import open_draft
+from tea_runner.core.errors import UsageError
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.core.spec.problem import Problem
-from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
-from tea_runner.dataset.local_clone import (
-    CloneRepository,
-    CloneSubdatasets,
-    clone_environment,
-    find_clone,
-)
-from tea_runner.dataset.unsaved_files import annexed, everything, unsaved
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.dataset.unsaved_files import annexed
 from tea_runner.flow.lint_pipelines import lint_pipelines
-from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
-from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.present.problem_text import problem_lines, problem_rows
 
 
@@ -65,38 +55,13 @@ def command(context: Context, files: tuple[str, ...], strict: bool) -> int:
 
 def _check(context: Context) -> tuple[Path, list[Problem], tuple[str, ...]]:
     """Top folder, problems, and names of the checked pipeline files."""
-    variables = {**context.variables, **tool_variables(context.variables)}
-    try:
-        top, git_dir = find_clone(context.directory, variables)
-    except (NotFound, OutsideError):
-        top = context.directory.resolve()
-        draft = unsaved_commit(None, None, _files(everything(top)), _allowed(context))
-        return top, list(lint_pipelines(draft)), _specs(draft)
-    environment = clone_environment(variables, top)
-    mirror = CloneRepository(top, git_dir, environment)
-    subdatasets = CloneSubdatasets(top, variables)
-    try:
-        with progress_line(context, lambda: mirror.objects.reads):
-            head = mirror.git("rev-parse", "-q", "--verify", "HEAD^{commit}", check=False)
-            parent = head.decode().strip() or None
-            changed = unsaved(top, environment.variables)
-            files, allowed = _files(changed), _allowed(context)
-            draft = unsaved_commit(mirror.objects, parent, files, allowed, subdatasets)
-            problems = list(lint_pipelines(draft))
-            unsaved_specs = [path for path in _specs(draft) if changed.get(path) is not None]
-            problems += [_would_be_annexed(path) for path in annexed(mirror, top, unsaved_specs)]
-    finally:
-        subdatasets.close()
-        mirror.close()
-    return top, problems, _specs(draft)
-
-
-def _allowed(context: Context) -> ResourceAllowance:
-    """What the settings allow, where there are settings: a linter also runs without a home."""
-    try:
-        return context.site.allowed_resources
-    except SettingsError:
-        return ANY_RESOURCES
+    with open_draft(context) as draft:
+        problems = list(lint_pipelines(draft.view))
+        unsaved_specs = [path for path in draft.specs if draft.changed.get(path) is not None]
+        if draft.repository is not None:
+            paths = annexed(draft.repository, draft.top, unsaved_specs)
+            problems += [_would_be_annexed(path) for path in paths]
+        return draft.top, problems, draft.specs
 
 
 def _would_be_annexed(path: str) -> Problem:
@@ -108,16 +73,6 @@ def _would_be_annexed(path: str) -> Problem:
         message="this file would be annexed, and planning reads pipeline files from git only",
         hint=f"add to {path.removesuffix(name)}.gitattributes: /{name} annex.largefiles=nothing",
     )
-
-
-def _files(found: dict[str, tuple[int, bytes | None] | None]) -> dict[str, UnsavedFiles | None]:
-    return {path: UnsavedFiles(*entry) if entry else None for path, entry in found.items()}
-
-
-def _specs(draft: CommitView) -> tuple[str, ...]:
-    names = {pipeline.spec_path for pipeline in draft.pipelines.written}
-    names |= {problem.file for problem in draft.pipelines.problems}
-    return tuple(sorted(names))
 
 
 def _below(path: Path, top: Path) -> str:

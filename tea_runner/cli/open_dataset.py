@@ -101,7 +101,8 @@ def open_dataset(context: Context) -> OpenDataset:
         raise UsageError(f"-C {context.directory}: there is no such directory")
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
         raise NotFound("git is not on PATH", hint="install git 2.36 or newer (apt install git)")
-    planner = IncrementalPlanner(PlanningCache(allowed=context.site.allowed_resources))
+    site = context.site
+    planner = IncrementalPlanner(PlanningCache(allowed=site.allowed_resources, images=site.images))
     return OpenDataset(context, context.site.clone(context.directory), LocalQueue(), planner)
 
 

@@ -16,6 +16,7 @@ GROUPS = {
         "why": "Explain why a datum runs, or what made a file.",
         "dag": "Draw the pipelines and their inputs.",
         "lineage": "Trace a result to its inputs, or an input to results.",
+        "pin": "Write the digests of images into pipeline files.",
         "resolve": "Print all pipelines with defaults and datums filled in.",
         "verify": "Compute known results again and compare the bytes.",
         "verify-commit": "Check signature, keys and outputs of a results commit.",

@@ -98,8 +98,11 @@ class Transform:
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = ""
     user: str = ""
-    #: An image pinned by digest, the name of a datalad-container, or empty for the host's sandbox.
+    #: The name of an image or of a datalad-container, or empty for the host's sandbox.  Before keys are
+    #: made, a name without a digest is replaced by one with the digest that it has just then.
     image: str = ""
+    #: The image's name in the pipeline file, if it was replaced.
+    image_tag: str = ""
     #: Globs of the dataset's files that the command sees besides its inputs; None is the default.
     code: tuple[str, ...] | None = None
     secrets: tuple[SecretReference, ...] = ()

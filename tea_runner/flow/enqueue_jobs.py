@@ -71,6 +71,7 @@ def enqueue_jobs(
             datums=tuple((decision.label, decision.key) for decision in group),
             scope=scope,
             pins=pins,
+            image=inputs.pipeline.transform.image if inputs.pipeline.transform.image_tag else "",
         )
         job = queue.next_attempt(new)
         queue.enqueue(job)

@@ -38,6 +38,7 @@ from tea_runner.flow.make_plan import (
     PipelinePlanner,
 )
 from tea_runner.flow.missing_outputs import MissingOutputs
+from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_inputs import (
     PipelineInputs,
     key_datums,
@@ -75,6 +76,7 @@ class IncrementalPlanner(PipelinePlanner):
 
     def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
+        pipeline = pin_image(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None and memory.examined is not None:
             return replace(memory.examined, inputs=_at_commit(memory.inputs, tip))
@@ -124,6 +126,7 @@ class IncrementalPlanner(PipelinePlanner):
         self, tip: CommitView, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
+        pipeline = pin_image(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None:
             return _at_commit(memory.inputs, tip)

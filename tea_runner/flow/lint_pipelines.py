@@ -20,6 +20,7 @@ from tea_runner.core.spec.source_position import input_keys, locate
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
+from tea_runner.flow.pin_image import UnavailableImage, pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 
 #: A word of a command that looks like a script of the dataset.
@@ -99,6 +100,19 @@ def _cycles(tip: CommitView) -> Iterator[Problem]:
 
 def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     """Inputs that are missing, have no hash or make no datums; scripts that the command cannot see."""
+    try:
+        pipeline = pin_image(tip, pipeline)
+    except UnavailableImage as error:
+        key = "transform.image"
+        yield _problem(
+            tip, pipeline, key, error.problem, "it is asked again by each plan", "warning"
+        )
+        # Everything else can be looked at with any image.
+        pinned = replace(pipeline.transform, image=f"sha256:{'0' * 64}")
+        pipeline = replace(pipeline, transform=pinned)
+    except SpecError as error:
+        yield _problem(tip, pipeline, error.key, error.problem, error.hint)
+        return
     leaves = pfs_leaves(pipeline.input)
     missing = False
     try:

@@ -17,6 +17,7 @@ from tea_runner.core.results.signed_result import Accepts, accept_all
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
+from tea_runner.flow.pin_image import UnavailableImage
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
@@ -221,6 +222,10 @@ def _plan_one(
     except UserError as error:
         return PipelinePlan(
             pipeline=pipeline, state="blocked", reason="missing-input", detail=error.message
+        )
+    except UnavailableImage as error:
+        return PipelinePlan(
+            pipeline=pipeline, state="blocked", reason="image-unavailable", detail=error.message
         )
     except TeaError as error:
         if error.failure_class == "infra_error":

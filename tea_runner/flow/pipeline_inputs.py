@@ -19,6 +19,7 @@ from tea_runner.core.errors import SpecError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import expand
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.planning.image_record import image_parts
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
@@ -29,6 +30,7 @@ from tea_runner.flow.input_location import (
     locate_input,
     make_source,
 )
+from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
@@ -74,7 +76,8 @@ class PipelineInputs:
     @property
     def parts(self) -> dict[str, str]:
         """The parts of the keys that the manifest records, to tell later why a key changed."""
-        return {**self.shared.parts, **({"trigger": self.trigger} if self.trigger else {})}
+        trigger = {"trigger": self.trigger} if self.trigger else {}
+        return {**self.shared.parts, **trigger, **image_parts(self.pipeline)}
 
     def find(self, label: str) -> tuple[Datum, KeyedDatum] | None:
         """The datum of a label and its key; None when there is none."""
@@ -119,7 +122,9 @@ def derive_inputs(
 
     :param before: the manifest at the commit; its texts are shared rather than kept twice.
     :raises UserError: when an input names nothing, or has content without a hash.
+    :raises UnavailableImage: see :func:`~tea_runner.flow.pin_image.pin_image`.
     """
+    pipeline = pin_image(tip, pipeline)
     locations = locate_inputs(tip, pipeline)
     return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
 

@@ -11,9 +11,10 @@ from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.reserved_names import CODE_FOLDER
-from tea_runner.core.spec.datalad_containers import container_image, image_digest
+from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.dataset_containers import container_path
 from tea_runner.flow.nested_datasets import NestedDatasets
 from tea_runner.flow.read_manifest import read_manifest
 
@@ -48,6 +49,8 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     """The path of a pipeline's annexed image (or the empty text), and the identity of its environment.
 
     An image is identified by its content: the same bytes are the same environment under any name.
+
+    :param pipeline: with its image by digest, see :func:`~tea_runner.flow.pin_image.pin_image`.
     """
     image = pipeline.transform.image
     if not image:
@@ -55,7 +58,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     digest = image_digest(image)
     if digest:
         return "", ("image", digest)
-    path = _container(tip, image)
+    path = container_path(tip, image)
     if not path:
         raise SpecError(
             f"this dataset has no container {image}",
@@ -66,21 +69,6 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
             key="transform.image",
         )
     return path, ("image", str(tip.fact(path).content))
-
-
-def _container(tip: CommitView, name: str) -> str:
-    """Path of a container's image in the dataset or in a subdataset; empty when there is no such one.
-
-    Containers of a subdataset are called ``PATH/NAME``, as ``datalad containers-list --recursive`` does.
-
-    :raises UserError: when the subdataset may not or cannot be read.
-    """
-    path = container_image(tip.tree.blob_at(".datalad/config") or b"", name)
-    for folder in sorted(tip.tree.submodules, key=len, reverse=True):
-        if not path and name.startswith(f"{folder}/"):
-            inner = _container(tip.resolve(folder)[0], name[len(folder) + 1 :])
-            path = f"{folder}/{inner}" if inner else ""
-    return path
 
 
 def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:

@@ -14,6 +14,8 @@ from tea_runner.core.results.manifest_statement import SignatureFile
 from tea_runner.core.spec.parse import ParsedSpecs
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow.pipeline_set import PipelineSet
+from tea_runner.flow.recorded_images import RecordedImages
+from tea_runner.ports import Images
 
 #: Rows of manifests that are cached between two plans; a thousand take a megabyte at most.
 _ROWS = 20_000
@@ -31,6 +33,8 @@ class PlanningCache:
     strict_hashes: bool = False
     #: The most that pipelines may ask for.
     allowed: ResourceAllowance = ANY_RESOURCES
+    #: Finds the digests of images.
+    images: Images = field(default_factory=RecordedImages)
 
     #: Tree id to the pipeline files below it.
     spec_files: dict[str, SpecFiles] = field(default_factory=dict)

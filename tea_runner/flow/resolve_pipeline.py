@@ -35,7 +35,7 @@ def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
             prefetch_facts(tip, inputs.datums, inputs.sources), inputs.keyed, strict=True
         )
     ]
-    return pipeline_row(pipeline, environment_of(tip, pipeline)[1], code, datums)
+    return pipeline_row(inputs.pipeline, environment_of(tip, inputs.pipeline)[1], code, datums)
 
 
 def seen_files(

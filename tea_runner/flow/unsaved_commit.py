@@ -13,8 +13,9 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
+from tea_runner.flow.recorded_images import RecordedImages
 from tea_runner.flow.tree_reader import CommitTree
-from tea_runner.ports import CommitFacts, Objects, Subdatasets
+from tea_runner.ports import CommitFacts, Images, Objects, Subdatasets
 
 #: The id of a commit that does not exist, as in git's hooks.
 NULL_COMMIT = "0" * 40
@@ -130,12 +131,14 @@ def unsaved_commit(
     files: Mapping[str, UnsavedFiles | None],
     allowed: ResourceAllowance = ANY_RESOURCES,
     subdatasets: Subdatasets | None = None,
+    images: Images | None = None,
 ) -> CommitView:
     """The commit of these files on top of another.
 
     :param parent: id of a commit; None for no commit.
     :param allowed: the most that pipelines may ask for.
     :param files: path to file; None for a file that was deleted.
+    :param images: finds the digests of images; without it, those are taken that manifests record.
     """
     overlay = OverlayObjects(objects, parent=parent or "")
     root = objects.commit(parent).tree if objects is not None and parent else None
@@ -144,7 +147,7 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    cache = PlanningCache(allowed=allowed)
+    cache = PlanningCache(allowed=allowed, images=images or RecordedImages())
     return CommitView(
         CommitTree(overlay, NULL_COMMIT, cache, subdatasets=subdatasets), unchecked_pipelines
     )

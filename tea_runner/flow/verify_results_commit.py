@@ -19,6 +19,7 @@ from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import command_of
@@ -79,8 +80,8 @@ def _compare(
             f"commit {tip.tree.commit[:12]}, on which it builds, has no pipeline {check.pipeline}"
         )
         return
-    inputs = derive_inputs(tip, pipeline)
     manifest = read_manifest(after.tree, pipeline.home)
+    inputs = derive_inputs(tip, pin_image(tip, pipeline, manifest))
     _check_keys(inputs, manifest, tip, check)
     results = _results(dataset, after, inputs, manifest, check)
     if check.problems:

@@ -1,7 +1,8 @@
 """Protocols of the outside things that `flow` uses, each method with the errors that it may raise.
 
 :mod:`~tea_runner.ports.dataset` is git and git-annex, :mod:`~tea_runner.ports.queue` is Redis,
-:mod:`~tea_runner.ports.forge` is Gitea, Forgejo or a folder of repositories.
+:mod:`~tea_runner.ports.forge` is Gitea, Forgejo or a folder of repositories,
+:mod:`~tea_runner.ports.images` are registries and container engines.
 
 An implementation raises what its method lists and nothing else; an error of a library becomes one of
 :mod:`tea_runner.core.errors`, with its cause.
@@ -17,6 +18,7 @@ from tea_runner.ports.dataset import (
     TreeStore,
 )
 from tea_runner.ports.forge import CommitStatusState, Forge
+from tea_runner.ports.images import Images
 from tea_runner.ports.queue import (
     JobQueue,
     MissingContent,
@@ -30,6 +32,7 @@ __all__ = [
     "CommitStatusState",
     "Dataset",
     "Forge",
+    "Images",
     "JobQueue",
     "MissingContent",
     "Objects",

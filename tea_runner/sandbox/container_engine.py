@@ -23,10 +23,13 @@ from types import MappingProxyType
 from typing import Any
 
 from tea_runner.core.errors import CommandError, OutsideError, Refused
+from tea_runner.core.spec.image_reference import ImageReference, parse_image
 from tea_runner.host import process
 from tea_runner.sandbox import job_user
 from tea_runner.sandbox.container_variables import container_variables
+from tea_runner.sandbox.engine_images import ImageMissing, local_image, pull_image
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
+from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.process_identity import has_died, process_label
@@ -67,13 +70,21 @@ class ContainerEngine:
     :param name: ``docker`` or ``podman``: also the program.
     :param variables: the worker's own variables.
     :param network: what commands with a network may reach.
+    :param images: whether images that are not here may be pulled.
     """
 
     def __init__(
-        self, name: str, *, variables: Mapping[str, str], network: NetworkAccess = OWN_NETWORK
+        self,
+        name: str,
+        *,
+        variables: Mapping[str, str],
+        network: NetworkAccess = OWN_NETWORK,
+        images: ImagePolicy = NO_IMAGES,
     ) -> None:
         self.name = name
         self._network = network
+        self._images = images
+        self._own = variables
         self.variables = {key: variables[key] for key in _CLIENT_VARIABLES if key in variables}
 
     def check(self) -> str | None:
@@ -112,7 +123,6 @@ class ContainerEngine:
         self.identity(execution.image)
         variables = container_variables(execution.env, execution.secret_variables)
         name = f"tea-{uuid.uuid4().hex}"
-        began = time.monotonic()
         user = job_user.unprivileged_user()
         job_user.chown_all(writable(execution), user)
         logged, last = tee_tail(execution)
@@ -126,17 +136,25 @@ class ContainerEngine:
             file.write(variables.file)
             file.flush()
             stack.callback(self._remove, name)
-            self._client(
+            options = (
                 *self._create(execution, name, user),
                 f"--env-file={file.name}",
                 *variables.options,
                 *("--mount=" + bind_option(mount) for mount in mounts(execution)),
                 "--",
-                execution.image,
-                *execution.argv,
-                why=f"creating a container of {execution.image}",
-                env=variables.client,
             )
+            self._with_image(
+                execution.image,
+                lambda image: self._client(
+                    *options,
+                    image,
+                    *execution.argv,
+                    why=f"creating a container of {image}",
+                    env=variables.client,
+                ),
+            )
+            # Pulling an image is not the datum's time.
+            began = time.monotonic()
             end, exceeded, _ = run_process(
                 logged,
                 lambda stdin, output: self._start(name, stdin, output, cwd=directory),
@@ -155,6 +173,27 @@ class ContainerEngine:
             end == "exited" and state.get("ExitCode") == 137 and bool(execution.limits.memory)
         )
         return outcome(end, int(state.get("ExitCode", 1)), exceeded, began=began, oom=oom)
+
+    def local_image(self, image: ImageReference, preferred: str) -> str:
+        """See :func:`~tea_runner.sandbox.engine_images.local_image`."""
+        return local_image(self._client, image, preferred)
+
+    def _with_image(self, image: str, create: Callable[[str], object]) -> None:
+        """Create a container; if its image is not here, pull it before.
+
+        :raises Refused: when the image may not be pulled, or does not exist.
+        """
+        reference = parse_image(image)
+        # Podman refuses a name with both a tag and a digest.
+        name = reference.at(reference.digest) if reference and reference.digest else image
+        try:
+            create(name)
+        except ImageMissing:
+            if reference is None or not self._images.may_pull(reference):
+                raise
+            plain = reference.host in self._images.plain
+            pull_image(self._client, self.name, name, self._own, plain=plain)
+            create(name)
 
     def remove_containers_of_dead_workers(self) -> tuple[str, ...]:
         """Remove the containers of this machine's workers that have died; returns their names.
@@ -274,7 +313,7 @@ class ContainerEngine:
             ).stdout
         except CommandError as error:
             if "no such image" in error.stderr.lower() or "image not known" in error.stderr.lower():
-                raise Refused(
+                raise ImageMissing(
                     f"{why}: the image is not on this machine",
                     hint=f"pull it there: {self.name} pull IMAGE",
                 ) from error

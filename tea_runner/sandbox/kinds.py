@@ -12,6 +12,7 @@ from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.container_engine import ContainerEngine
+from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
 from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
@@ -39,6 +40,8 @@ class EnvironmentChoice:
     cgroups: Path = MOUNT
     #: The worker's own variables, of which engines read some.
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: Which images may be pulled.
+    images: ImagePolicy = NO_IMAGES
 
 
 KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
@@ -50,15 +53,17 @@ KINDS: dict[str, Callable[[EnvironmentChoice], Environment]] = {
         cgroups=choice.cgroups,
     ),
     "off": lambda choice: Unsandboxed(path=choice.path),
-    "docker": lambda choice: ContainerEngine(
-        "docker", variables=choice.variables, network=choice.network
-    ),
-    "podman": lambda choice: ContainerEngine(
-        "podman", variables=choice.variables, network=choice.network
-    ),
+    "docker": lambda choice: _engine("docker", choice),
+    "podman": lambda choice: _engine("podman", choice),
     "apptainer": lambda choice: Apptainer(variables=choice.variables, network=choice.network),
 }
 _WITHOUT_IMAGE = ("host", "off")
+
+
+def _engine(name: str, choice: EnvironmentChoice) -> ContainerEngine:
+    return ContainerEngine(
+        name, variables=choice.variables, network=choice.network, images=choice.images
+    )
 
 
 def choose_environment(image: str, choice: EnvironmentChoice) -> Environment:

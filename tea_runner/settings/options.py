@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
 from tea_runner.settings.results_options import BotOptions, TrustOptions
 from tea_runner.settings.table_options import SecretFile, StorageOptions
@@ -334,6 +335,7 @@ class Options:
     web: WebOptions = field(default_factory=WebOptions)
     annex: AnnexOptions = field(default_factory=AnnexOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
+    images: ImagesOptions = field(default_factory=ImagesOptions)
     resources: ResourcesOptions = field(default_factory=ResourcesOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tea_runner.core.errors import SettingsError
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tea_runner.core.pipeline import Pipeline
     from tea_runner.core.planning.job import Job
     from tea_runner.core.spec.resource_allowance import ResourceAllowance
+    from tea_runner.ports import Images
+    from tea_runner.sandbox.image_policy import ImagePolicy
     from tea_runner.sandbox.kinds import EnvironmentChoice
     from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret
     from tea_runner.sandbox.protocol import Environment, Limits
@@ -45,7 +48,47 @@ class SandboxSite(ProcessSettings):
             ),
             require_cgroup=sandbox.require_cgroup,
             variables=self.variables,
+            images=self.image_policy,
         )
+
+    @cached_property
+    def image_policy(self) -> ImagePolicy:
+        """The operator's decisions about images.
+
+        :raises SettingsError: for a malformed name.
+        """
+        from tea_runner.sandbox.image_policy import ImagePolicy, parse_names
+
+        images = self.settings.images
+        try:
+            names = parse_names(images.names)
+        except ValueError as error:
+            raise SettingsError(
+                f"images.names: {error} is no name and image", hint="write NAME=IMAGE"
+            ) from error
+        return ImagePolicy(
+            tags=images.tags, pull=images.pull, names=names, registries=images.registries
+        )
+
+    @cached_property
+    def images(self) -> Images:
+        """Finds the digests of images that pipelines name without one."""
+        from tea_runner.sandbox.container_engine import ContainerEngine
+        from tea_runner.sandbox.image_digests import ImageDigests
+        from tea_runner.sandbox.image_registry import ImageRegistries
+        from tea_runner.sandbox.kinds import KINDS
+
+        policy, choice = self.image_policy, self.environment_choice
+        registries = ImageRegistries(
+            self.variables,
+            plain=policy.plain,
+            timeout=self.settings.images.timeout,
+            ca_file=str(self.settings.images.ca_file or ""),
+        )
+        engine = KINDS[choice.container](choice) if choice.container else None
+        if isinstance(engine, ContainerEngine):
+            return ImageDigests(policy, registries.digest, engine.local_image)
+        return ImageDigests(policy, registries.digest)
 
     @cached_property
     def host(self) -> Environment:

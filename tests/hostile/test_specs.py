@@ -26,7 +26,7 @@ def _data(row: dict[str, Any]) -> bytes:
 @pytest.fixture(scope="module")
 def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileForge]:
     """One server for all rows."""
-    made = HostileForge(tmp_path_factory.mktemp("specs"))
+    made = HostileForge(tmp_path_factory.mktemp("specs"), settings='[images]\ntags = "refuse"\n')
     yield made
     made.close()
 

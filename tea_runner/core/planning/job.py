@@ -57,6 +57,8 @@ class Job:
     scope: str = ""
     #: Number of the jobs with the same datums that have failed before; empty for none.
     retry: str = ""
+    #: The pipeline's image by digest, if the pipeline file names it without.
+    image: str = ""
 
     @property
     def id(self) -> str:

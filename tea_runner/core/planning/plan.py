@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.image_record import moved_image
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.states import PlanState
 from tea_runner.core.results.manifest import Manifest, Row
@@ -174,7 +175,7 @@ def decide(
             action, reason, detail = "reuse", "same-content", first[item.key]
         else:
             action = "run"
-            reason, detail = _why(row, item, shared, before)
+            reason, detail = _why(pipeline, row, item, shared, before)
             if reason == "result-missing" and item.label in unproven:
                 reason = "result-unproven"
             first[item.key] = item.label
@@ -190,7 +191,7 @@ def decide(
 
 
 def _why(
-    row: Row | None, item: KeyedDatum, shared: KeyBase, before: Manifest
+    pipeline: Pipeline, row: Row | None, item: KeyedDatum, shared: KeyBase, before: Manifest
 ) -> tuple[Reason, str]:
     if row is None:
         return "new", ""
@@ -198,6 +199,9 @@ def _why(
         return "result-missing", ""
     for name, value in shared.parts.items():
         if before.parts.get(name, value) != value:
+            moved = moved_image(before, pipeline) if name == "environment" else None
+            if moved is not None:
+                return "image-moved", " → ".join(digest[:19] for digest in moved)
             names: dict[str, Reason] = {
                 "command": "command-changed",
                 "code": "code-changed",

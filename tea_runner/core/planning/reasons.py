@@ -10,6 +10,7 @@ Reason = Literal[
     "command-changed",
     "code-changed",
     "environment-changed",
+    "image-moved",
     "parameters-changed",
     "result-missing",
     "result-unproven",
@@ -26,6 +27,7 @@ Reason = Literal[
     "content-missing",
     "spec-error",
     "missing-input",
+    "image-unavailable",
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -36,6 +38,7 @@ SENTENCES: dict[Reason, str] = {
     "command-changed": "the command has changed",
     "code-changed": "a code file has changed",
     "environment-changed": "the environment has changed",
+    "image-moved": "the image's tag names another image now",
     "parameters-changed": "a parameter (env, user, salt, the push under every_job) has changed",
     "result-missing": "its outputs are missing from the tree",
     "result-unproven": "its result in the manifest does not count here: no trusted signature covers it, "
@@ -53,4 +56,5 @@ SENTENCES: dict[Reason, str] = {
     "content-missing": "the content of an input is in no storage yet",
     "spec-error": "the pipeline file has an error",
     "missing-input": "an input does not exist in this dataset",
+    "image-unavailable": "the registry of its image does not answer",
 }

@@ -242,4 +242,5 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
 
 def _exec_command(pipeline: Pipeline, group: Sequence[FinishedDatum]) -> str:
     labels = [datum.label for datum in group]
-    return exec_command(pipeline.spec_blob, pipeline.spec_document, pipeline.name, labels)
+    image = pipeline.transform.image if pipeline.transform.image_tag else ""
+    return exec_command(pipeline.spec_blob, pipeline.spec_document, pipeline.name, labels, image)

@@ -109,7 +109,13 @@ def group_size(datums: int) -> int:
     return max(1, -(-datums // groups))
 
 
-def exec_command(spec_blob: str, document: int, pipeline: str, datums: Sequence[str]) -> str:
-    """Shell text that repeats datums of a pinned pipeline file in a clone."""
+def exec_command(
+    spec_blob: str, document: int, pipeline: str, datums: Sequence[str], image: str = ""
+) -> str:
+    """Shell text that repeats datums of a pinned pipeline file in a clone.
+
+    :param image: by its digest, if the pipeline file names it without.
+    """
     words = ["tea-runner", "exec", "--spec", f"{spec_blob}:{document}", "--pipeline", pipeline]
+    words += ["--image", image] if image else []
     return escape(shlex.join([*words, "--", *datums]))

@@ -10,16 +10,13 @@ from tea_runner.core.glob.matcher import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import variable_problem
+from tea_runner.core.spec.image_reference import parse_image
 from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
-_DIGEST = re.compile(
-    r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?@sha256:[0-9a-f]{64}"
-)
 #: The name of a container of datalad-container; before it, the path of the subdataset that has it.
 _CONTAINER = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,62}/){0,8}[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@][A-Za-z0-9._/+=@-]{0,199}")
@@ -134,13 +131,13 @@ def _check_transform(reader: SpecReader, mapping: ParsedMapping) -> None:
                 "write mount_path, or env_var and key",
             )
     image = mapping.text("image")
-    if image and not _DIGEST.fullmatch(image) and not _CONTAINER.fullmatch(image):
+    if image and parse_image(image) is None and not _CONTAINER.fullmatch(image):
         reader.report(
             "error",
             mapping.place("image"),
             mapping.key("image"),
-            f"image {image[:80]!r} is not pinned by digest, so its content may change",
-            "write name@sha256:…, or the name of a container of datalad-container",
+            f"image {image[:80]!r} is not the name of an image",
+            "write name:tag, name@sha256:…, or the name of a container of datalad-container",
         )
     codes = mapping.values.get("accept_return_code", ())
     assert isinstance(codes, tuple)

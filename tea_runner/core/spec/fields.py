@@ -79,8 +79,8 @@ TRANSFORM = make(
         "the container",
         default="none: the host's sandbox",
         support="differs",
-        note="name@sha256:… or the name of a datalad-container (PATH/NAME in a subdataset); "
-        "the image of a tag could change",
+        note="a datalad-container (PATH/NAME in a subdataset), a name of the operator's, or name:tag, whose "
+        "digest is found when the commit is planned",
     ),
     make(
         "code",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 
 from tea_runner.core.pipeline import Cron, Input, Pfs
-from tea_runner.core.spec.yaml_nodes import MappingNode, Mark, SequenceNode, read_documents
+from tea_runner.core.spec.yaml_nodes import (
+    MappingNode,
+    Mark,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    read_documents,
+)
 
 _PART = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
@@ -15,9 +22,20 @@ def locate(data: bytes, document: int, key: str) -> Mark:
 
     :param document: number of the document, from 0.
     """
+    return _find(data, document, key)[0]
+
+
+def locate_value(data: bytes, document: int, key: str) -> ScalarNode | None:
+    """The text of the field *key*, with its position; None where there is none."""
+    _, node, is_found = _find(data, document, key)
+    return node if is_found and isinstance(node, ScalarNode) else None
+
+
+def _find(data: bytes, document: int, key: str) -> tuple[Mark, Node | None, bool]:
+    """Position and value of a field, or of its nearest parent, and whether it is the field."""
     documents = read_documents(data).documents
     if document >= len(documents):
-        return Mark(1)
+        return Mark(1), None, False
     node, mark = documents[document].root, documents[document].mark
     for name, index in _PART.findall(key):
         if index and isinstance(node, SequenceNode) and int(index) < len(node.items):
@@ -28,10 +46,10 @@ def locate(data: bytes, document: int, key: str) -> Mark:
             [n for n in node.values if _plain(n) == name] if isinstance(node, MappingNode) else []
         )
         if not written:
-            break
+            return mark, node, False
         assert isinstance(node, MappingNode)
         mark, node = node.marks[written[0]], node.values[written[0]]
-    return mark
+    return mark, node, True
 
 
 def input_keys(node: Input, key: str = "input") -> tuple[str, ...]:

@@ -42,9 +42,13 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ),
         ("{cmd: [a], env: [b]}", ("transform.env", "expected a mapping of names to text")),
         ("{cmd: [a], env: {A: }}", None),
-        ("{cmd: [a], image: 'ubuntu:24.04'}", ("transform.image", "image 'ubuntu:24.04' is not")),
+        ("{cmd: [a], image: 'ubuntu:24.04'}", None),
+        ("{cmd: [a], image: 'ubuntu@sha256:0'}", ("transform.image", "image 'ubuntu@sha256:0' is")),
         ("{cmd: [a], image: '--privileged'}", ("transform.image", "image '--privileged' is not")),
-        ("{cmd: [a], image: 'a;b'}", ("transform.image", "image 'a;b' is not pinned by digest")),
+        (
+            "{cmd: [a], image: 'a;b'}",
+            ("transform.image", "image 'a;b' is not the name of an image"),
+        ),
         ("{cmd: [a], image: fmriprep}", None),
         (
             "{cmd: [a], accept_return_code: [256]}",
