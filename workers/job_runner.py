@@ -16,6 +16,7 @@ from tea_runner.core.errors import (
     OutputRefused,
     OutsideError,
     Superseded,
+    UserError,
 )
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
@@ -30,6 +31,7 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
 from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.destination_attributes import destination_attributes
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
@@ -49,6 +51,8 @@ class JobReport:
     results: list[Result] = field(default_factory=list)
     #: Keys to errors.
     failures: dict[str, str] = field(default_factory=dict)
+    #: Keys whose outputs could not be stored, to a digest of the attributes there.
+    attributes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     #: The commit that holds the results.
     commit: str = ""
@@ -125,9 +129,12 @@ class JobRunner:
                 try:
                     with step("save"):
                         outputs = saver.save(computed.files, tip.tree.root, computed.directory)
-                except OutputRefused as error:
+                except (OutputRefused, UserError) as error:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
                     report.failures[key] = str(error)
+                    # The cure is a change of .gitattributes, which is not in the key.
+                    where = computed.directory
+                    report.attributes[key] = destination_attributes(tip.tree, where)
                     continue
                 result = Result(
                     key,

@@ -188,7 +188,9 @@ class JobWorker:
                 )
         state: Literal["failed", "done"] = "failed" if report.failures else "done"
         first = next(iter(report.failures.values()), "")
-        self._site.jobs.finish(claim, state, first, failures=report.failures)
+        self._site.jobs.finish(
+            claim, state, first, failures=report.failures, attributes=report.attributes
+        )
         if not report.done_before:
             reached("end.end")
 

@@ -19,7 +19,7 @@ import redis
 from tea_runner.broker import job_scripts, keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import CANCELLED_MARK
-from tea_runner.broker.key_states import KeyStates
+from tea_runner.broker.key_states import KeyStates, with_attributes
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 
@@ -229,14 +229,24 @@ class JobStore(KeyStates):
         error: str = "",
         *,
         failures: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> None:
         """End a claimed job; branches that waited for it alone are planned again.
 
         Nothing changes when the claim is lost.
 
         :param failures: keys that failed for good, with their errors.
+        :param attributes: those of them that failed only with certain attributes, with their digest.
         """
-        self._end(claim.job, "finish", state, error, token=claim.token, failures=failures or {})
+        self._end(
+            claim.job,
+            "finish",
+            state,
+            error,
+            token=claim.token,
+            failures=failures or {},
+            attributes=attributes or {},
+        )
 
     # -- cancelling --------------------------------------------------------------------------
 
@@ -282,8 +292,10 @@ class JobStore(KeyStates):
         token: str = "",
         subscriber: str = "",
         failures: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> str:
         """Run the script END; returns its outcome."""
+        digests = attributes or {}
         failures = {key: self._redact(error) for key, error in (failures or {}).items()}
         mark = CANCELLED_MARK if how == "cancel" else ""
         return self._request_plans(
@@ -310,7 +322,10 @@ class JobStore(KeyStates):
                     keys.failure.ttl,
                     len(job.datums),
                     json.dumps(failures),
-                    *(mark + error for error in failures.values()),
+                    *(
+                        mark + with_attributes(error, digests.get(key, ""))
+                        for key, error in failures.items()
+                    ),
                 ],
             )
         )

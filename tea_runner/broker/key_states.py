@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,14 @@ from tea_runner.core.planning.job import Job
 from tea_runner.ports import MissingContent
 
 log = logging.getLogger(__name__)
+
+#: Before the error of a failure that is true only with these attributes.
+_ATTRIBUTES = re.compile(r"\Aattributes ([0-9a-f]{16})\n")
+
+
+def with_attributes(error: str, digest: str) -> str:
+    """The text of a failure that is true only as long as the attributes are the same."""
+    return f"attributes {digest}\n{error}" if digest else error
 
 
 @raises_queue_error
@@ -46,7 +55,16 @@ class KeyStates(JobReader):
     def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
         """Those of the keys that failed for good, or were cancelled, with the error."""
         found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
-        return {key: text.removeprefix(CANCELLED_MARK) for key, text in found.items()}
+        return {
+            key: _ATTRIBUTES.sub("", text.removeprefix(CANCELLED_MARK), count=1)
+            for key, text in found.items()
+        }
+
+    def failure_attributes(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
+        """Of the keys that failed while outputs were stored, the digest of the attributes then."""
+        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        matches = {key: _ATTRIBUTES.match(text) for key, text in found.items()}
+        return {key: match[1] for key, match in matches.items() if match is not None}
 
     def cancelled(self, repository: str, datum_keys: Sequence[str]) -> set[str]:
         """Those of the keys that somebody cancelled; they are among :meth:`failures`."""

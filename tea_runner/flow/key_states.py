@@ -11,6 +11,8 @@ from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan,
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.destination_attributes import destination_attributes
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.ports import Dataset
@@ -39,6 +41,7 @@ class KeyLookup:
     """Looks up keys for one plan."""
 
     dataset: Dataset
+    tip: CommitView
     #: Of the branch; only results that it may use are known.
     scope: str
     #: Decides which signed results count for a pipeline.
@@ -46,6 +49,8 @@ class KeyLookup:
     #: Key to the job's ref and the result, of results that no results commit has yet.
     unsettled: Mapping[str, tuple[str, Result]]
     failures: Sentences
+    #: Of the keys that failed while outputs were stored, the attributes then.
+    failure_attributes: Sentences
     missing: Sentences
     #: Keys or names of pipelines to compute although they are known, to the id of the request.
     forced: Mapping[str, str]
@@ -97,6 +102,7 @@ class KeyLookup:
         open_keys = _open_keys(keyed, before, {*missing_outputs, *unproven})
         known = self._known_results(open_keys, self.acceptance(inputs))
         unknown = [key for key in open_keys if key not in known]
+        failures = self.failures(unknown) if unknown else {}
         return decide(
             inputs.pipeline,
             keyed,
@@ -105,11 +111,30 @@ class KeyLookup:
             known=known,
             missing_outputs=missing_outputs,
             unproven=unproven,
-            failures=self.failures(unknown) if unknown else {},
+            failures=self._standing(inputs, keyed, failures) if failures else {},
             missing=self.missing(unknown) if unknown else {},
             forced=recompute.due,
             recomputed=recompute.done,
         )
+
+    def _standing(
+        self, inputs: PipelineInputs, keyed: Sequence[KeyedDatum], failures: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """The failures that are still true with the attributes of where the outputs go."""
+        bound = self.failure_attributes(list(failures))
+        if not bound:
+            return failures
+        now: dict[str, set[str]] = {}
+        for item in keyed:
+            if item.key in bound:
+                directory = "/".join(filter(None, (inputs.pipeline.home, item.place)))
+                digest = destination_attributes(self.tip.tree, directory)
+                now.setdefault(item.key, set()).add(digest)
+        return {
+            key: sentence
+            for key, sentence in failures.items()
+            if key not in bound or bound[key] in now.get(key, ())
+        }
 
     def _known_results(self, keys: Sequence[str], accepts: Accepts) -> dict[str, KnownResult]:
         """Those of the keys that have a result, with its location."""

@@ -27,6 +27,10 @@ class LocalQueue:
         """Failures of this process."""
         return {key: self.failed[key] for key in keys if key in self.failed}
 
+    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
+        """Nothing: attributes do not change while this process runs."""
+        return {}
+
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:  # noqa: ARG002
         """Nothing: missing content is a failure of this run."""
         return {}

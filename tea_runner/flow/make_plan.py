@@ -117,6 +117,7 @@ def make_plan(
     tip: CommitView,
     *,
     failures: Sentences,
+    failure_attributes: Sentences = lambda _: {},
     missing: Sentences = lambda _: {},
     only: Sequence[str] = (),
     forced: Mapping[str, str] | None = None,
@@ -132,6 +133,8 @@ def make_plan(
     A pipeline that reads another's results is planned once those are settled in this very commit.
 
     :param failures: finds the keys that failed for good, with the sentence.
+    :param failure_attributes: finds those of them that failed while their outputs were stored, with
+        a digest of the attributes there, without which the failure is no longer true.
     :param missing: finds the keys with inputs that have no content anywhere yet, with the sentence.
     :param only: names of the pipelines to plan; all when empty.
     :param forced: keys or names of pipelines to compute although they are known, to the id of the
@@ -152,6 +155,7 @@ def make_plan(
         return PlannedCommit(plan, tip)
     lookup = KeyLookup(
         dataset=dataset,
+        tip=tip,
         scope=scope,
         acceptance=functools.partial(
             acceptance_of, tip=tip, reader=reader, reuse_branches=reuse_branches
@@ -162,6 +166,7 @@ def make_plan(
             if not (found[1].salt and key in compared)
         },
         failures=failures,
+        failure_attributes=failure_attributes,
         missing=missing,
         forced={key: request for key, request in (forced or {}).items() if key not in compared},
         unreadable=unreadable,

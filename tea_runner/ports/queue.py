@@ -52,6 +52,15 @@ class JobQueue(Protocol):
         """
         ...
 
+    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Of the keys that failed while their outputs were stored, the attributes that were in force.
+
+        A digest, see :func:`tea_runner.flow.destination_attributes.destination_attributes`.
+
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:
         """Those of the keys whose inputs had no content.
 

@@ -55,8 +55,8 @@ class Side:
     plans: PlanRequests
     #: Begin a job.
     claim: Callable[[Job], object]
-    #: End a begun job in a state, with sentences for keys that failed.
-    finish: Callable[[Job, str, dict[str, str]], object]
+    #: End a begun job in a state, with sentences for keys that failed, and attributes of some.
+    finish: Callable[..., object]
     record_missing: Callable[[Job, str, str], object]
     add: Callable[[list[str], str], object]
     #: Take a plan request: the reason.
@@ -74,8 +74,10 @@ def memory_side() -> Side:
     recompute = MemoryRecomputeRequests(queue, REPOSITORY, "main", broker)
     plans = MemoryPlanRequests(broker)
 
-    def finish(job: Job, state: str, sentences: dict[str, str]) -> None:
-        queue.fail(job, sentences)
+    def finish(
+        job: Job, state: str, sentences: dict[str, str], attributes: dict[str, str] | None = None
+    ) -> None:
+        queue.fail(job, sentences, attributes)
         queue.finish(job.id, state)
 
     def counted() -> dict[str, dict[str, int]]:
@@ -127,7 +129,9 @@ def redis_side(site: Site) -> Side:
         recompute,
         plans,
         claim,
-        lambda job, state, failures: store.finish(claims[job.id], state, failures=failures),  # type: ignore[arg-type]
+        lambda job, state, failures, attributes=None: store.finish(
+            claims[job.id], state, failures=failures, attributes=attributes
+        ),
         store.record_missing,
         recompute.add,
         plans.begin,
@@ -194,6 +198,17 @@ def test_failures_keep_their_sentences(side: Side) -> None:
     assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: "no such colour"}
     assert dict(side.jobs.failures("lab/other", KEYS)) == {}
     assert dict(side.jobs.failures(REPOSITORY, [])) == {}
+
+
+def test_a_failure_may_be_true_with_its_attributes_only(side: Side) -> None:
+    """The digest is beside the sentence, not in it; other failures have none."""
+    job = make_job(*KEYS[:2])
+    side.jobs.enqueue(job)
+    side.claim(job)
+    side.finish(job, "failed", {KEYS[0]: "too large", KEYS[1]: "no"}, {KEYS[0]: "0123456789abcdef"})
+
+    assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: "too large", KEYS[1]: "no"}
+    assert dict(side.jobs.failure_attributes(REPOSITORY, KEYS)) == {KEYS[0]: "0123456789abcdef"}
 
 
 def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
@@ -301,6 +316,7 @@ def test_a_push_after_the_plan_began_is_another_request(side: Side) -> None:
 CALLS: dict[str, Callable[[Side], object]] = {
     "in_flight": lambda side: side.jobs.in_flight(REPOSITORY, KEYS),
     "failures": lambda side: side.jobs.failures(REPOSITORY, KEYS),
+    "failure_attributes": lambda side: side.jobs.failure_attributes(REPOSITORY, KEYS),
     "missing": lambda side: side.jobs.missing(REPOSITORY, KEYS),
     "next_attempt": lambda side: side.jobs.next_attempt(make_job(KEYS[0])),
     "enqueue": lambda side: side.jobs.enqueue(make_job(KEYS[0])),

@@ -65,6 +65,39 @@ def test_on_failure_publish_publishes_what_succeeded(lab: Lab, counted: Counted)
     assert {"up/a.txt": "a\n", "up/b.txt": "good\n", "up/c.txt": "c\n"} == tree(lab, "up")
 
 
+def test_correcting_the_attributes_cures_what_could_not_be_stored(
+    lab: Lab, counted: Counted
+) -> None:
+    """The key is the same, so the verdict is bound to the attributes of where the outputs go."""
+    echo, count = counted
+    create(
+        lab,
+        {"up/.gitattributes": "*.txt annex.largefiles=nonsense\n", "up/spec.yml": spec("up", COPY)},
+    )
+    assert "failed" == push(lab, count).state
+    assert "annex.largefiles=nonsense cannot be evaluated" in detail(lab)
+    assert "failed" == push(lab, count, {"raw/.gitattributes": "* x=y\n"}).state
+
+    up = {"up/.gitattributes": "* annex.largefiles=nothing\n"}
+    assert "settled" == push(lab, count, up).state
+    assert {"up/a.txt": "a\n", "up/b.txt": "b\n", "up/c.txt": "c\n"}.items() <= tree(
+        lab, "up"
+    ).items()
+    assert echo
+
+
+def test_a_command_that_failed_stays_failed_with_other_attributes(
+    lab: Lab, counted: Counted
+) -> None:
+    """Attributes decide how outputs are stored; nothing of them reaches a command."""
+    echo, count = counted
+    up = spec("up", PICKY.replace("{echo}", echo), **ONE_TRY)
+    create(lab, {"raw/b.txt": "bad\n", "up/spec.yml": up})
+    assert Step(3, False, "failed") == push(lab, count)
+
+    assert Step(0, False, "failed") == push(lab, count, {"up/.gitattributes": "* x=y\n"})
+
+
 def test_a_datum_that_err_cmd_recovered_has_no_outputs_and_ends(lab: Lab, counted: Counted) -> None:
     """The pipeline settles without it, and does not go round in circles over it."""
     echo, count = counted

@@ -43,6 +43,7 @@ class MemoryJobQueue:
         self._broker = broker or MemoryBroker()
         self._entries: dict[str, _Entry] = {}
         self._failed: dict[tuple[str, str], str] = {}
+        self._attributes: dict[tuple[str, str], str] = {}
         self._missing: dict[tuple[str, str], MissingContent] = {}
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
@@ -62,6 +63,12 @@ class MemoryJobQueue:
         return {
             key: self._failed[repository, key] for key in keys if (repository, key) in self._failed
         }
+
+    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Attributes with which outputs could not be stored."""
+        self._broker.ask()
+        found = self._attributes
+        return {key: found[repository, key] for key in keys if (repository, key) in found}
 
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:
         """Keys whose inputs had no content."""
@@ -116,9 +123,13 @@ class MemoryJobQueue:
             if not waits:
                 self._broker.plan_queue.append(branch)
 
-    def fail(self, job: Job, sentences: Mapping[str, str]) -> None:
+    def fail(
+        self, job: Job, sentences: Mapping[str, str], attributes: Mapping[str, str] | None = None
+    ) -> None:
         """Keep the sentences with which keys failed for good."""
-        self._failed.update({(job.queue_namespace, key): text for key, text in sentences.items()})
+        where = job.queue_namespace
+        self._failed.update({(where, key): text for key, text in sentences.items()})
+        self._attributes.update({(where, key): each for key, each in (attributes or {}).items()})
 
     def forget_failures(self, repository: str, keys: Iterable[str]) -> None:
         """Let keys be tried again."""
