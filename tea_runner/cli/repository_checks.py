@@ -23,6 +23,8 @@ def check_repositories(site: Site) -> Iterator[Finding]:
     except TeaError as error:
         yield Finding("repositories", "warning", error.message)
         return
+    for repository in watched[:1]:
+        yield check_git_access(site, repository)
     for repository in watched[:_MOST]:
         yield check_trust(site, repository)
         yield from check_refs(site, repository)
@@ -31,6 +33,17 @@ def check_repositories(site: Site) -> Iterator[Finding]:
     if len(watched) > _MOST:
         text = f"{len(watched)} are watched; the first {_MOST} were looked at"
         yield Finding("repositories", "ok", text)
+
+
+def check_git_access(site: Site, repository: str) -> Finding:
+    """List the branches of a repository with git, whose network may differ from that of the API."""
+    name = f"git {repository}"
+    try:
+        branches = site.repository(repository).mirror.ls_remote("refs/heads/*")
+    except TeaError as error:
+        hint = "; see forge.ca_file" if "certificate" in error.message else ""
+        return Finding(name, "error", f"{error.message}{hint}")
+    return Finding(name, "ok", f"{len(branches)} branches")
 
 
 def check_trust(site: Site, repository: str) -> Finding:

@@ -115,6 +115,16 @@ class GitEnvironment:
         return {**self.variables, **more}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForgeCertificates:
+    """Certificate authorities of the operator, for a forge inside an institution."""
+
+    #: File with those of the forge, which git reads anew for each command.
+    file: Path
+    #: Text of these and of those of the system, for git-annex, which talks to storages too.
+    all: str
+
+
 def make_environment(
     directory: Path,
     *,
@@ -129,6 +139,8 @@ def make_environment(
     addresses: Sequence[str] = (),
     strict_hashes: bool = False,
     gnupg_home: Path | None = None,
+    certificates: ForgeCertificates | None = None,
+    network: Mapping[str, str] | None = None,
 ) -> GitEnvironment:
     """Write the configuration below *directory* and return the environment that uses it.
 
@@ -142,6 +154,8 @@ def make_environment(
     :param addresses: private addresses that git-annex may contact, such as a storage on the LAN.
     :param strict_hashes: whether git-annex accepts keys with cryptographic hashes only.
     :param gnupg_home: keys of GnuPG for encrypted storages.
+    :param certificates: those to trust for *url*, in place of those of the system.
+    :param network: variables that lead to other hosts, such as ``https_proxy``.
     """
     home = directory / "git"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -154,14 +168,26 @@ def make_environment(
         text += f'[annex "security"]\n\tallowed-ip-addresses = {" ".join(addresses)}\n'
     if strict_hashes:
         text += "[annex]\n\tsecurehashesonly = true\n"
+    trusted = certificates.all if certificates is not None else ""
+    if certificates is not None:
+        text += (
+            f"[http {_quote(_site(url) + '/')}]\n\tsslCAInfo = {_quote(str(certificates.file))}\n"
+        )
+    variables = dict(network or {})
     with starting(home):
-        folder, descriptor = open_folder(home, "\0".join((text, url, user, token)))
+        folder, descriptor = open_folder(home, "\0".join((text, url, user, token, trusted)))
+        if trusted:
+            # git-annex reads no configuration of one URL.
+            bundle = folder / "certificates.pem"
+            _write_private(bundle, trusted)
+            variables["SSL_CERT_FILE"] = str(bundle)
         if token and url:
             text += _write_credentials(folder, url, user, token)
         config = folder / "config"
         _write_private(config, text)
     environment = GitEnvironment(
         variables={
+            **variables,
             "HOME": str(home),
             "PATH": path,
             **({"MAGIC": magic} if magic else {}),
@@ -189,8 +215,7 @@ def make_environment(
 
 def _write_credentials(folder: Path, url: str, user: str, token: str) -> str:
     """Write the token's two files, and return the configuration that uses them."""
-    parts = urlsplit(url)
-    site = f"{parts.scheme}://{parts.netloc}"
+    site = _site(url)
     store = folder / "credentials"
     _write_private(store, f"username={user}\npassword={token}\n")
     # Not git-credential-store(1), which removes the token from its file after one answer of 401.
@@ -204,6 +229,11 @@ def _write_credentials(folder: Path, url: str, user: str, token: str) -> str:
         f'[credential "{site}"]\n\thelper = {_quote(helper)}\n\tusername = {_quote(user)}\n'
         f"[include]\n\tpath = {_quote(str(authorization))}\n"
     )
+
+
+def _site(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _quote(text: str) -> str:

@@ -18,17 +18,23 @@ class ForgeConnection:
     :param token: access token; empty where none is needed.
     :param timeout: seconds to wait for a response.
     :param ca_file: certificates to trust instead of the system's.
+    :param proxy: URL of the proxy to use; empty for none.
     """
 
     url: str
     token: str = ""
     timeout: float = 15.0
     ca_file: str = ""
+    proxy: str = ""
 
 
 KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
     "gitea": lambda connection: GiteaForge(
-        connection.url, connection.token, timeout=connection.timeout, ca_file=connection.ca_file
+        connection.url,
+        connection.token,
+        timeout=connection.timeout,
+        ca_file=connection.ca_file,
+        proxy=connection.proxy,
     ),
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }

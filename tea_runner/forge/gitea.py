@@ -44,6 +44,7 @@ class GiteaForge:
     :param token: access token of the bot; scopes ``write:repository`` and ``read:user``.
     :param timeout: seconds to wait for a response.
     :param ca_file: certificates to trust instead of the system's.
+    :param proxy: URL of the proxy to use; empty for none.
     """
 
     def __init__(
@@ -53,14 +54,17 @@ class GiteaForge:
         *,
         timeout: float = 15.0,
         ca_file: str = "",
+        proxy: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url.rstrip("/")
         self._timeout = (_CONNECT, timeout)
         self._sleep = sleep
         self._session = requests.Session()
-        # No proxy and no .netrc of the environment: the token goes to this forge only.
+        # No .netrc of the environment: the token goes to this forge only.
         self._session.trust_env = False
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
         self._session.verify = ca_file or True
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tea-runner"})
         self._token = token

@@ -55,7 +55,8 @@ class ForgeOptions:
     )
     token_file: Path | None = option(None, "File with the bot's token.")
     ca_file: Path | None = option(
-        None, "Certificates (PEM) of the forge, in place of those of the system."
+        None,
+        "Certificates (PEM) of the forge, in place of those of the system; git and git-annex get them too.",
     )
     timeout: float = option(
         15.0, "Maximum time for a response of the forge's API.", unit="seconds", least=0.1

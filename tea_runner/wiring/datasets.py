@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from tea_runner.core.errors import ForgeError, OutsideError
+from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
 from tea_runner.core.webhook_registration import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
 
 if TYPE_CHECKING:
     from tea_runner.dataset.forge_dataset import ForgeDataset
-    from tea_runner.dataset.git_environment import GitEnvironment
+    from tea_runner.dataset.git_environment import ForgeCertificates, GitEnvironment
     from tea_runner.dataset.local_clone import CloneDataset
     from tea_runner.dataset.signing_keys import ResultsKeys
     from tea_runner.dataset.special_remote_policy import Storage
@@ -38,6 +38,7 @@ class DatasetSite(ProcessSettings):
     def git(self) -> GitEnvironment:
         """Environment of git for repositories of the forge."""
         from tea_runner.dataset.git_environment import make_environment
+        from tea_runner.host.outbound_network import certificate_variables, proxy_variables
 
         forge, bot = self.settings.forge, self.settings.bot
         folder, tools = forge.kind == "folder", tool_variables(self.variables)
@@ -54,13 +55,40 @@ class DatasetSite(ProcessSettings):
             addresses=self.settings.annex.allowed_addresses,
             strict_hashes=self.settings.annex.strict_hashes,
             gnupg_home=self.settings.annex.gnupg_home,
+            certificates=self._certificates(),
+            network={
+                **proxy_variables(self.variables),
+                **({} if forge.ca_file else certificate_variables(self.variables)),
+            },
         )
+
+    def _certificates(self) -> ForgeCertificates | None:
+        """Those of the forge, where the settings name them.
+
+        :raises SettingsError: when the file cannot be read.
+        """
+        from tea_runner.dataset.git_environment import ForgeCertificates
+        from tea_runner.host.outbound_network import system_certificates
+
+        file = self.settings.forge.ca_file
+        if file is None:
+            return None
+        try:
+            text = file.read_text() + "\n" + system_certificates(self.variables).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            source = self.settings.source("forge.ca_file")
+            raise SettingsError(
+                f"forge.ca_file = {file} (from {source}): cannot be read: {error}"
+            ) from error
+        return ForgeCertificates(file=file.resolve(), all=text)
 
     @cached_property
     def forge(self) -> Forge:
         """Client of the forge's API."""
         from tea_runner.forge.forge_kinds import ForgeConnection, make_forge
+        from tea_runner.host.outbound_network import certificate_variables, proxy_for
 
+        said = certificate_variables(self.variables)
         forge = self.settings.forge
         return make_forge(
             forge.kind,
@@ -68,7 +96,10 @@ class DatasetSite(ProcessSettings):
                 url=forge.url,
                 token=forge.token.reveal(),
                 timeout=forge.timeout,
-                ca_file=str(forge.ca_file or ""),
+                ca_file=str(
+                    forge.ca_file or said.get("SSL_CERT_FILE") or said.get("GIT_SSL_CAINFO") or ""
+                ),
+                proxy="" if forge.kind == "folder" else proxy_for(forge.url, self.variables),
             ),
         )
 

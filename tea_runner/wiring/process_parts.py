@@ -39,8 +39,11 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def redactor(self) -> Redactor:
         """Replaces every secret of this process in texts that leave it."""
+        from tea_runner.host.outbound_network import proxy_passwords
+
         secrets = [self.settings.forge.token.reveal().encode()]
         secrets += [(urlsplit(self.settings.redis.url).password or "").encode()]
+        secrets += [each.encode() for each in proxy_passwords(self.variables)]
         secrets += [value.encode() for each in self.storages for value in each.env.values()]
         secrets += [text.encode() for hook in self.webhooks.all() for text in hook.secrets]
         for secret in self.pipeline_secrets:
