@@ -120,7 +120,7 @@ class Storage:
             f"{name} = {_shown(name, value) if _shown(name, value) != _HIDDEN else '…'}"
             for name, value in options.items()
         )
-        settings = f"the settings say {listed}" if listed else "the settings do not say so"
+        settings = f"the settings say {listed}" if listed else "the settings do not list it"
         return (
             f"storage {self.name} has {facts} in the dataset, and {settings}; if that is right, "
             f"write it into options of this [[storage]]: options = {{ {line} }}"

@@ -15,6 +15,7 @@ from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry
 from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.unusable_files import UnusableFilesError, why_unusable
 
 #: Facts that are cached; a thousand take half a megabyte.
 _MAX_FACTS = 2_000
@@ -53,7 +54,8 @@ class FileFacts:
             self.load_facts([entry])
             known = self._cache.get(name)
         if not known:
-            raise UserError(self._unusable(path, entry))
+            data = self._tree.objects.small_blobs([entry.oid])[entry.oid] or b""
+            raise UnusableFilesError([why_unusable(path, self._tree.path, entry.mode, data)])
         return known
 
     def without_facts(self, entries: Iterable[TreeEntry]) -> list[TreeEntry]:
@@ -79,33 +81,6 @@ class FileFacts:
                 identity, key = found
                 fact = fast_new(FileFact, (mode == EXECUTABLE, identity, key, oid))
                 put((algorithm, mode, oid), fact)
-
-    def _unusable(self, path: str, entry: TreeEntry) -> str:
-        """Why a file cannot be an input, and what to do about it."""
-        data = self._tree.objects.small_blobs([entry.oid])[entry.oid] or b""
-        if entry.mode == LINK:
-            target = data.decode("utf-8", "replace")
-            key = content_identity.pointer_key(LINK, target.encode())
-            if key is None:
-                return f"input {path} is a symlink to {target}, which is no annexed file"
-        else:
-            if data.startswith(content_identity.LFS):
-                return (
-                    f"input {path} is kept by Git LFS, and LFS files are not supported; "
-                    f"give it to git-annex: git lfs migrate export, then git annex add {path}"
-                )
-            key = content_identity.pointer_key(entry.mode, data)
-        backend = (key or "").split("-", 1)[0]
-        migrate = f"give it one with: git annex migrate --backend=SHA256E {path}"
-        if content_identity.key_content(key or "") is not None:
-            return (
-                f"input {path} has an annex key of backend {backend}, and only cryptographically "
-                f"safe hashes are accepted here (annex.strict_hashes); {migrate}"
-            )
-        return (
-            f"input {path} has an annex key of backend {backend}, which is no hash of its content; "
-            f"{migrate}"
-        )
 
 
 def _identify(

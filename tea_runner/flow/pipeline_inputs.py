@@ -33,6 +33,7 @@ from tea_runner.flow.input_location import (
 from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
+from tea_runner.flow.unusable_files import Unusable, UnusableFilesError
 
 _NOTHING = Manifest()
 
@@ -180,7 +181,10 @@ def key_datums(
     row_of = before.finder(len(datums))
     keyed = []
     for datum in prefetch_facts(tip, datums, sources):
-        label, key = datum.label, key_of(look(datum, None))
+        try:
+            label, key = datum.label, key_of(look(datum, None))
+        except UnusableFilesError as error:
+            raise UnusableFilesError(_unusable_files(tip, datums, sources)) from error
         row = row_of(label)
         if row is not None and row.key == key:
             # The manifest has equal texts: keep those only, because a million take 150 MB.
@@ -188,6 +192,22 @@ def key_datums(
         at = place(pipeline, datum) if placed else ""
         keyed.append(fast_new(KeyedDatum, (label, key, at)))
     return keyed
+
+
+def _unusable_files(
+    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+) -> list[Unusable]:
+    """All files of these datums that cannot be inputs."""
+    found: dict[str, Unusable] = {}
+    for datum in prefetch_facts(tip, datums, sources):
+        for number, _, path, is_dir, *_ in datum:
+            source = sources[number]
+            for each in source.listing.files_below(path) if is_dir else (path,):
+                try:
+                    source.fact(each)
+                except UnusableFilesError as error:
+                    found.update((file.full_path, file) for file in error.files)
+    return list(found.values())
 
 
 def _trigger(

@@ -17,6 +17,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.dataset_containers import container_path
 from tea_runner.flow.nested_datasets import NestedDatasets
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.unusable_files import Unusable, UnusableFilesError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +85,16 @@ def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
         nested.collect(tip, tip.tree.root, "", ())
         nested.require_all("")
         paths = nested.found.files
-    seen = []
+    seen, unusable = [], list[Unusable]()
     for path in paths:
-        fact = tip.fact(path)
-        seen.append((path, VisibleFile(path, fact.executable, fact.content)))
+        try:
+            fact = tip.fact(path)
+        except UnusableFilesError as error:
+            unusable += error.files
+        else:
+            seen.append((path, VisibleFile(path, fact.executable, fact.content)))
+    if unusable:
+        raise UnusableFilesError(unusable)
     return seen
 
 

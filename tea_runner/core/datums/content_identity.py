@@ -143,6 +143,11 @@ def key_size(key: str) -> int | None:
     return int(match["size"]) if match else None
 
 
+def is_digest_backend(backend: str) -> bool:
+    """Whether keys of a backend contain a hash of the content."""
+    return backend in DIGEST_LENGTH or backend.removesuffix("E") in DIGEST_LENGTH
+
+
 def backend_algorithm(backend: str) -> str:
     """The hash algorithm behind a backend's name: ``MD5E`` and ``MD5`` are both ``MD5``."""
     if backend in DIGEST_LENGTH:
