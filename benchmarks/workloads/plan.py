@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.datasets import PLAIN_ENV, annexed_tree, file_path, link
@@ -17,6 +18,7 @@ from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.sign_manifest import dataset_signer
 from tea_runner.host import process
 from tea_runner.host.gc_tuning import gc_paused
 
@@ -55,19 +57,31 @@ class Plans:
         assert commit is not None
         tip = open_commit(self.repository.objects, commit, PlanningCache())
         work = derive_inputs(tip, tip.pipelines.ordered[0])
-        rows = tuple(Row(item.label, item.key, item.place, ()) for item in work.keyed)
-        manifest = Manifest.of(rows, parts=work.shared.parts, inputs_at=commit)
+        rows = [
+            Row(item.label, item.key, item.place, (), (), (), ran="trusted") for item in work.keyed
+        ]
+        manifest = Manifest.of(rows, parts=work.shared.parts)
         files = edited_files(Manifest(), manifest, lambda: ())
+        self._write({f"sizes/{path}": text for path, text in files.items()})
+        objects = self.repository.objects
+        tree = objects.commit(self.repository.tip("main") or "").tree
+        self._write(
+            dataset_signer(self.repository).signature(
+                objects.tree, tree, "sizes", inputs_at=commit, recomputed=()
+            )
+        )
+        self.repository.close()
+        self._changes = 0
+
+    def _write(self, files: Mapping[str, bytes | None]) -> None:
         self._commit(
             b"".join(
-                b"M 100644 inline sizes/%s\ndata %d\n%s\n" % (path.encode(), len(text), text)
+                b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(text), text)
                 for path, text in files.items()
                 if text is not None
             )
         )
         self.repository.refresh()
-        self.repository.close()
-        self._changes = 0
 
     def _commit(self, change: bytes) -> None:
         head = b"commit refs/heads/main\ncommitter a <a@b> 1700000001 +0000\ndata 1\nx\n"

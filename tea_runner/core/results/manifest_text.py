@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from sys import intern
 from urllib.parse import quote, unquote
 
@@ -41,6 +42,12 @@ _OLD_COLUMNS = "datum\tkey\tplace\toutputs"
 #: A path that is empty, or has a component that is empty, ``.`` or ``..``.
 _LEAVES = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _TRUSTED = str(TRUSTED)
+#: Nearly all rows: at most one output, without a place, captures or quoted characters.
+_USUAL_ROW = re.compile(
+    r"([^\t#][^\t]*)\t([^\t]+)\t\t"
+    r"(?:([^\t %/.][^\t %/]*(?:/[^\t %/.][^\t %/]*)*)\t([^\t %]+)\t([0-9]{1,15})|\t\t)"
+    rf"\tdone\t{_TRUSTED}\t"
+)
 _SAFE = "/-_.~+@,=:()[]{}!^&$"
 #: An empty value in a list of which values may be empty; no path contains that byte.
 _EMPTY = "%00"
@@ -177,7 +184,13 @@ def _lines(name: str, data: bytes) -> list[str]:
 
 def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
     rows = []
+    usual = _USUAL_ROW.fullmatch
     for number, line in enumerate(lines, 1):
+        if found := usual(line):
+            datum, key, path, content, size = found.groups()
+            output = ((path,), (content,), (int(size),)) if path else ((), (), ())
+            rows.append(fast_new(Row, (datum, key, "", *output, "done", _TRUSTED, ())))
+            continue
         if line.startswith("# ") or line in (_COLUMNS, _OLD_COLUMNS):
             continue
         cells = line.split("\t")
@@ -190,7 +203,7 @@ def _rows(name: str, lines: Iterable[str]) -> tuple[Row, ...]:
         more = _more(f"{name}:{number}", cells, len(paths)) if len(cells) == 9 else _NOTHING
         rows.append(fast_new(Row, (datum, key, place, paths, *more)))
     # Of several rows of a datum, as a merge of lines makes them, the last counts.
-    labels = {row.datum: row for row in rows}
+    labels = dict(zip(map(itemgetter(0), rows), rows, strict=True))
     return tuple(rows if len(labels) == len(rows) else labels.values())
 
 
