@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import belongs_to_annex, is_processed
@@ -37,7 +38,7 @@ class Reconciler:
     def round(self) -> list[str]:
         """Repair once; returns a line for each repair."""
         repairs = []
-        for step in (self._jobs, self._statuses, self._branches, self._runs):
+        for step in (self._jobs, self._statuses, self._webhooks, self._branches, self._runs):
             try:
                 repairs += step()
             except TeaError as error:
@@ -73,6 +74,22 @@ class Reconciler:
             f"planned {repository} {branch}: the forge did not accept a status"
             for repository, branch in self._consistency.replan_failed_commit_statuses(20)
         ]
+
+    def _webhooks(self) -> list[str]:
+        """Webhooks whose repository has another name now; not by what a delivery says of itself."""
+        repairs = []
+        for hook in list(self._site.webhooks.all()):
+            if hook.repository_id is None or "*" in hook.repository:
+                continue
+            try:
+                name, number = self._site.forge_facts.current_name(hook.repository)
+            except TeaError as error:
+                log.info("%s", error.message)
+                continue
+            if number == hook.repository_id and name != hook.repository:
+                self._site.webhooks.keep(replace(hook, repository=name))
+                repairs.append(f"webhook of {hook.repository}: the repository is {name} now")
+        return repairs
 
     def _runs(self) -> list[str]:
         """Runs that something replaced, and that have not ended; reads the open runs."""

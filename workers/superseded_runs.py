@@ -19,6 +19,7 @@ class SupersededRuns:
 
     def __init__(self, site: Site, statuses: CommitStatuses) -> None:
         self._runs = site.runs
+        self._current_name = site.current_name
         self._statuses = statuses
 
     def end_run_of_branch(self, repository: str, branch: str, why: str) -> None:
@@ -71,6 +72,9 @@ class SupersededRuns:
     def _why(self, run: Run, latest: str, tips: Mapping[str, str] | None) -> str:
         if latest not in ("", run.id):
             return f"replaced by run {latest}"
+        now = self._current_name(run.repository)
+        if now != run.repository:
+            return f"the repository is {now} now"
         gone = tips is not None and run.branch not in tips
         if gone and not is_pull_request_branch(run.branch):
             return f"the branch {run.branch} was deleted"

@@ -68,6 +68,21 @@ class CachedFacts:
             protected=frozenset(fact["protected"]),
         )
 
+    def current_name(self, repository: str) -> tuple[str, int | None]:
+        """As :meth:`tea_runner.ports.Forge.current_name`.
+
+        :raises ForgeError: when the forge declines, or has not answered for some minutes.
+        """
+        fact = self._get(
+            repository,
+            "name",
+            lambda: dict(
+                zip(("name", "number"), self._forge.current_name(repository), strict=True)
+            ),
+            lambda _: _FRESH,
+        )
+        return fact["name"], fact["number"]
+
     def audience(self, repository: str) -> Audience:
         """As :meth:`tea_runner.ports.Forge.audience`.
 

@@ -80,6 +80,10 @@ class FolderForge:
         """None: git lists the refs of a local repository without a request."""
         return None
 
+    def current_name(self, repository: str) -> tuple[str, int | None]:
+        """The name itself: folders leave no trace of a former name."""
+        return repository, None
+
     def branch_protection(self, repository: str) -> BranchProtection:
         """The branch of ``HEAD``: a folder protects none."""
         head = (self._path(repository) / "HEAD").read_text("utf-8", "surrogateescape").strip()

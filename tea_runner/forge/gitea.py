@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -20,7 +20,11 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.webhook_registration import ListedWebhook, matches_repository
+from tea_runner.core.webhook_registration import (
+    ListedWebhook,
+    is_repository_name,
+    matches_repository,
+)
 from tea_runner.forge import gitea_access
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import CommitStatusState
@@ -28,6 +32,9 @@ from tea_runner.ports import CommitStatusState
 _CONNECT = 3.0
 _TRIES = 4
 _BUSY = (429, 502, 503, 504)
+#: A repository that was renamed or moved to another owner.
+_MOVED = (301, 302, 307, 308)
+_MOST_REDIRECTS = 3
 #: Rows of a page; Gitea's MAX_RESPONSE_ITEMS.
 _PAGE = 50
 _LONGEST_PAGES = 2000
@@ -103,6 +110,24 @@ class GiteaForge:
         """The forge's id of a repository."""
         number = self._ask("GET", f"/repos/{_path(repository)}").json().get("id")
         return number if isinstance(number, int) else None
+
+    def current_name(self, repository: str) -> tuple[str, int | None]:
+        """See :class:`tea_runner.ports.Forge`: of a former name, the forge redirects to the new one."""
+        answer = self._ask("GET", f"/repos/{_path(repository)}", allowed=_MOVED)
+        for _ in range(_MOST_REDIRECTS):
+            if answer.status_code not in _MOVED:
+                break
+            # Only the path is used: the host stays the configured one.
+            path = urlsplit(answer.headers.get("Location", "")).path
+            _, found, rest = path.partition("/api/v1/repos/")
+            if not found or not is_repository_name(unquote(rest)):
+                break
+            answer = self._ask("GET", f"/repos/{rest}", allowed=_MOVED)
+        if answer.status_code in _MOVED:
+            raise ForgeError(f"{self.url}: {repository}: {_sentence(answer)}", answer.status_code)
+        fields = answer.json()
+        number = fields.get("id")
+        return str(fields.get("full_name", "")), number if isinstance(number, int) else None
 
     def branches(self, repository: str) -> Mapping[str, str]:
         """Branch names and commits; Gitea's API shows a push a moment after git does."""

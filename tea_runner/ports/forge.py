@@ -57,6 +57,13 @@ class Forge(Protocol):
         """
         ...
 
+    def current_name(self, repository: str) -> tuple[str, int | None]:
+        """The name that a repository has now, and its number: it may have been renamed or moved.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
     def branch_protection(self, repository: str) -> BranchProtection:
         """The default branch, all branches, and those that the forge protects.
 

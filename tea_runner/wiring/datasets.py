@@ -163,19 +163,33 @@ class DatasetSite(ProcessSettings):
         return self._matching(self._watched_patterns())
 
     def is_watched(self, repository: str) -> bool:
-        """Whether :meth:`watched` has this repository; the forge is not asked."""
-        return is_repository_name(repository) and any(
-            matches_repository(pattern, repository) for pattern in self._watched_patterns()
+        """Whether :meth:`watched` has this repository.
+
+        The forge is asked, at most once a minute, whether it had another name before.
+        """
+        if not is_repository_name(repository):
+            return False
+        patterns = self._watched_patterns()
+        return any(matches_repository(pattern, repository) for pattern in patterns) or any(
+            self.current_name(pattern) == repository for pattern in patterns if "*" not in pattern
         )
+
+    def current_name(self, repository: str) -> str:
+        """The name that a repository has now; the given one where the forge does not say another."""
+        try:
+            return self.forge_facts.current_name(repository)[0]
+        except ForgeError:
+            return repository
 
     def _watched_patterns(self) -> Sequence[str]:
         return self.settings.repositories or [hook.repository for hook in self.webhooks.all()]
 
     def _matching(self, patterns: Sequence[str]) -> list[str]:
-        """Names of the repositories that match; the forge lists them only for wildcards."""
+        """Names of the repositories that match, as they are now; the forge is asked for them."""
         wildcards = [pattern for pattern in patterns if "*" in pattern]
         listed = self.forge.repositories(wildcards) if wildcards else []
-        return sorted({*listed, *(pattern for pattern in patterns if "*" not in pattern)})
+        named = (self.current_name(pattern) for pattern in patterns if "*" not in pattern)
+        return sorted({*listed, *named})
 
     def repository(self, name: str) -> ForgeDataset:
         """A dataset on the forge, with this host's mirror of it."""
@@ -206,7 +220,10 @@ class DatasetSite(ProcessSettings):
             ),
             shared_results=shared if settings.trusted_repositories else None,
             storage_conflict=functools.partial(self.storage_conflict, name),
-            proofs=self.proofs(lambda named: named in ("", name)),
+            # Manifests that were signed under a former name are of this repository.
+            proofs=self.proofs(
+                lambda named: named in ("", name) or self.current_name(named) == name
+            ),
         )
 
     def clone(self, start: Path) -> CloneDataset:
@@ -249,9 +266,10 @@ class DatasetSite(ProcessSettings):
         return [storage for storage in self.storages if storage.name in opened]
 
     def storage_users(self, storage: str) -> list[str]:
-        """Repositories that have used a storage of this name on this host."""
+        """Repositories that have used a storage of this name on this host, by their names of now."""
         folder = self._storage_users(storage)
-        return sorted(map(unquote, os.listdir(folder))) if folder.exists() else []
+        names = map(unquote, os.listdir(folder)) if folder.exists() else ()
+        return sorted({self.current_name(name) for name in names})
 
     def storage_conflict(self, repository: str, storage: str) -> str:
         """Why a repository may not use a storage that others use as well; empty when it may.

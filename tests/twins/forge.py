@@ -101,6 +101,10 @@ class MemoryForge:
         refs = self._repositories[repository].refs
         return {ref: oid for ref, oid in refs.items() if ref.startswith(prefixes)}
 
+    def current_name(self, repository: str) -> tuple[str, int | None]:
+        """The name itself: nothing is renamed here."""
+        return repository, self.repository_id(repository)
+
     def branch_protection(self, repository: str) -> BranchProtection:
         """``main`` and the branches that were protected."""
         found = self._repository(repository)
