@@ -9,7 +9,12 @@ from pathlib import Path
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
+from tea_runner.cli.open_dataset import (
+    check_pipelines,
+    open_dataset,
+    report_problems,
+    report_unsaved,
+)
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.read_resolved_file import read_resolved
@@ -47,6 +52,7 @@ def command(
     session = open_dataset(context)
     tip = session.tip(at)
     check_pipelines(tip, pipelines)
+    report_unsaved(context, session.unsaved(at))
     broken = report_problems(tip)
     pipeline_inputs = []
     with progress_line(context, lambda: session.clone.repository.objects.reads) as show:

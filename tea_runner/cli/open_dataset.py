@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -13,6 +13,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import CloneDataset
+from tea_runner.dataset.unsaved_files import unsaved_paths
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
@@ -22,6 +23,9 @@ from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
+
+#: Unsaved files that are named.
+_NAMED = 5
 
 
 @dataclass
@@ -85,6 +89,13 @@ class OpenDataset:
             reuse_branches=self.reuse_branches,
         )
 
+    def unsaved(self, at: str = "HEAD") -> list[str]:
+        """Paths of unsaved files; none where another commit than the last one is looked at."""
+        if at != "HEAD":
+            return []
+        clone = self.clone.clone
+        return unsaved_paths(clone.worktree, clone.environment.variables)
+
     @property
     def reuse_branches(self) -> bool:
         """Whether results of untrusted branches may count on others."""
@@ -139,6 +150,19 @@ def report_remarks(tip: CommitView, names: tuple[str, ...], *, quiet: bool = Fal
     """Print what pipeline files ask for and does not happen, once for each pipeline."""
     for line in () if quiet else pipeline_remarks(tip, names).lines:
         click.echo(f"remark: {visible(line)}")
+
+
+def report_unsaved(context: Context, paths: Sequence[str]) -> None:
+    """Print to stderr which files are not saved: verbs look at the last commit."""
+    if not paths or context.quiet or context.as_json:
+        return
+    number = f"{len(paths)} files differ" if len(paths) > 1 else "1 file differs"
+    more = f" … and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    click.echo(
+        f"unsaved: {number} from the last commit, which is what counts here: "
+        f"{', '.join(map(visible, paths[:_NAMED]))}{more}; datalad save keeps them",
+        err=True,
+    )
 
 
 def report_problems(tip: CommitView) -> bool:

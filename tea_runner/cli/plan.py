@@ -7,7 +7,7 @@ import json
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks
+from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
@@ -32,9 +32,12 @@ def command(
     with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at, pipelines)
     check_names(planned, pipelines)
+    paths = session.unsaved(at)
+    report_unsaved(context, paths)
     if context.as_json:
         remarks = pipeline_remarks(planned.tip, pipelines).lines
-        click.echo(json.dumps({**plan_json(planned.plan), "remarks": remarks}, indent=1))
+        document = {**plan_json(planned.plan), "remarks": remarks, "unsaved": paths}
+        click.echo(json.dumps(document, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 import click
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks
+from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
@@ -86,6 +87,8 @@ def command(
         requests = LocalRecomputeRequests(words, new_request_id(), ledger.add_verdict)
     planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
     check_names(planned, pipelines)
+    paths = session.unsaved()
+    report_unsaved(context, paths)
     if planned.plan.problems:
         for problem in planned.plan.problems:
             click.echo(f"problem: {problem}", err=True)
@@ -112,7 +115,7 @@ def command(
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
     )
-    code = _report(context, advance)
+    code = _report(context, advance, paths)
     verdicts = requests.verdicts if requests is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
@@ -159,7 +162,7 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
     return words, tuple(dict.fromkeys(concerned))
 
 
-def _report(context: Context, advance: BranchProgress) -> int:
+def _report(context: Context, advance: BranchProgress, unsaved: Sequence[str]) -> int:
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [
@@ -174,7 +177,12 @@ def _report(context: Context, advance: BranchProgress) -> int:
         ]
         names = tuple(advance.pipelines)
         remarks = pipeline_remarks(advance.planned.tip, names).lines if names else ()
-        document = {"commit": advance.commit, "pipelines": rows, "remarks": remarks}
+        document = {
+            "commit": advance.commit,
+            "pipelines": rows,
+            "remarks": remarks,
+            "unsaved": unsaved,
+        }
         click.echo(json.dumps(document, indent=1))
         return 1 if failed else 0
     for progress in advance.pipelines.values():

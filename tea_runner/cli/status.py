@@ -12,6 +12,7 @@ from tea_runner.cli.open_dataset import (
     open_dataset,
     report_problems,
     report_remarks,
+    report_unsaved,
 )
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
@@ -46,11 +47,18 @@ def command(
             reuse_branches=session.reuse_branches,
             begin=show,
         )
+    paths = session.unsaved(at)
+    report_unsaved(context, paths)
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
         remarks = pipeline_remarks(tip, pipelines).lines
-        document = {"commit": tip.tree.commit, "pipelines": rows, "remarks": remarks}
+        document = {
+            "commit": tip.tree.commit,
+            "pipelines": rows,
+            "remarks": remarks,
+            "unsaved": paths,
+        }
         click.echo(json.dumps(document, indent=1))
     elif results:
         click.echo("\n".join(results_lines(results, everything=everything)))

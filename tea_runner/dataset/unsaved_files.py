@@ -20,27 +20,38 @@ FileState = tuple[int, bytes | None]
 _LARGEST = 2 * SMALL_BLOB + 1
 
 
+def unsaved_paths(worktree: Path, variables: Mapping[str, str]) -> list[str]:
+    """Paths of all files that differ from HEAD and are not ignored, as git lists them.
+
+    A folder without any saved file is one path, with a slash at its end; a subdataset is listed when
+    another commit of it is checked out.
+
+    :raises CommandError: when git fails.
+    """
+    options = ("--untracked-files=normal", "--ignore-submodules=dirty")
+    return _changed_paths(worktree, variables, options)
+
+
 def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, FileState | None]:
     """Path to state of all files that differ from HEAD and are not ignored; None for deleted files.
 
     :raises CommandError: when git fails.
     """
-    argv = [
-        "git",
-        "status",
-        "--porcelain=v1",
-        "-z",
-        "--no-renames",
-        "--untracked-files=all",
-        "--ignore-submodules=all",
-    ]
+    options = ("--untracked-files=all", "--ignore-submodules=all")
+    paths = _changed_paths(worktree, variables, options)
+    # A path with a slash at its end is a repository.
+    return {path: unsaved_state(worktree / path) for path in paths if not path.endswith("/")}
+
+
+def _changed_paths(
+    worktree: Path, variables: Mapping[str, str], options: Sequence[str]
+) -> list[str]:
+    argv = ["git", "status", "--porcelain=v1", "-z", "--no-renames", *options]
     # Without this, git status writes the index (git(1)).
     env = {**variables, "GIT_OPTIONAL_LOCKS": "0"}
     done = process.run(argv, env=env, cwd=worktree, why="reading the working tree")
     rows = done.stdout.decode("utf-8", "surrogateescape").split("\0")
-    paths = [row[3:] for row in rows if row]
-    # A path with a slash at its end is a repository.
-    return {path: unsaved_state(worktree / path) for path in paths if not path.endswith("/")}
+    return [row[3:] for row in rows if row]
 
 
 def everything(folder: Path) -> dict[str, FileState | None]:

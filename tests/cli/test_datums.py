@@ -99,4 +99,5 @@ def test_resolve_leaves_nothing_open(dataset: Dataset) -> None:
     )
     assert ["host"] == shout["environment"]
     assert ["shout/shout.sh"] == [row["path"] for row in shout["code"]]
-    assert ["in:/"] == [row["datum"] for row in table["datums"]]
+    assert ["in:a.txt", "in:b.txt"] == [row["datum"] for row in shout["datums"]]
+    assert [] == table["datums"]  # Its input has no results yet.
