@@ -68,7 +68,9 @@ class JobRunner:
         self._dependencies = dependencies
         self._planner = IncrementalPlanner()
         self._inputs: dict[tuple[str, str, object, str], PipelineInputs] = {}
-        self._attributes = Attributes(repository.repository, dependencies.scratch.path)
+        self._attributes = Attributes(
+            repository.repository, dependencies.scratch.path, repository.default_largefiles
+        )
 
     def run(
         self,

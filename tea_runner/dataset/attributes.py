@@ -6,7 +6,7 @@ git reads ``.gitattributes`` from a temporary index that contains these files on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,16 +15,22 @@ from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process
 
 _NAMES = ("annex.largefiles", "annex.backend")
+#: What git says of an attribute that no line sets (git-check-attr(1)).
+UNSPECIFIED = "unspecified"
 
 
 class Attributes:
     """Reads the attributes of git-annex, from one tree after another.
 
     :param scratch: folder for the temporary index.
+    :param default: returns ``annex.largefiles`` for paths without that attribute; empty for none.
     """
 
-    def __init__(self, repository: GitRepository, scratch: Path) -> None:
+    def __init__(
+        self, repository: GitRepository, scratch: Path, default: Callable[[], str] = str
+    ) -> None:
         self._repository = repository
+        self._default = default
         self._index = scratch / f"attributes.{uuid4().hex}.index"
         self._batch: process.BatchProcess | None = None
         self._files: tuple[tuple[str, str], ...] | None = None
@@ -36,6 +42,7 @@ class Attributes:
         """
         self._prepare(root, paths)
         assert self._batch is not None
+        default = self._default() or UNSPECIFIED
         attributes = {}
         for path in paths:
             self._batch.send(path.encode("utf-8", "surrogateescape") + b"\0")
@@ -44,7 +51,7 @@ class Attributes:
                 self._field()  # the path
                 self._field()  # the attribute's name
                 values.append(self._field())
-            attributes[path] = (values[0], values[1])
+            attributes[path] = (default if values[0] == UNSPECIFIED else values[0], values[1])
         return attributes
 
     def _field(self) -> str:

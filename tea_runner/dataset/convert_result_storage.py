@@ -35,11 +35,18 @@ _HEAD = 65536
 class ResultConverter:
     """Converts results for one dataset."""
 
-    def __init__(self, repository: GitRepository, annex: Callable[[], Annex]) -> None:
+    def __init__(
+        self,
+        repository: GitRepository,
+        annex: Callable[[], Annex],
+        default_largefiles: Callable[[], str] = str,
+    ) -> None:
         """Make a converter.
 
         :param annex: returns the dataset's annex with its storages enabled.
+        :param default_largefiles: see :class:`~tea_runner.dataset.attributes.Attributes`.
         """
+        self._default_largefiles = default_largefiles
         self._repository = repository
         self._annex = annex
         self._opened: tuple[tempfile.TemporaryDirectory[str], Attributes] | None = None
@@ -48,7 +55,10 @@ class ResultConverter:
     def _attributes(self) -> Attributes:
         if self._opened is None:
             folder = tempfile.TemporaryDirectory(prefix="convert-", dir=self._repository.git_dir)
-            self._opened = folder, Attributes(self._repository, Path(folder.name))
+            self._opened = (
+                folder,
+                Attributes(self._repository, Path(folder.name), self._default_largefiles),
+            )
         return self._opened[1]
 
     def attributes_digest(self, root: str, directory: str, outputs: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.tree import lookup
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.dataset.annex_branch import annex_branch_file, default_largefiles
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.described_remotes import parse_remote_log
@@ -202,7 +202,9 @@ class GitDataset(ABC):
     def converter(self) -> ResultConverter:
         """Converts known results to the attributes of another commit."""
         if self._converter is None:
-            self._converter = ResultConverter(self.repository, self.prepared_annex)
+            self._converter = ResultConverter(
+                self.repository, self.prepared_annex, self.default_largefiles
+            )
         return self._converter
 
     def converted_result(self, result: Result, root: str, directory: str) -> Result | None:
@@ -228,11 +230,11 @@ class GitDataset(ABC):
 
     def remote_log(self) -> bytes:
         """``remote.log`` of the ``git-annex`` branch, which describes special remotes."""
-        tip = self.annex_tip()
-        if tip is None:
-            return b""
-        entry = lookup(self.objects.tree, self.objects.commit(tip).tree, "remote.log")
-        return (self.objects.blob(entry.oid) or b"") if entry else b""
+        return annex_branch_file(self.objects, self.annex_tip(), "remote.log")
+
+    def default_largefiles(self) -> str:
+        """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty."""
+        return default_largefiles(self.objects, self.annex_tip())
 
     # -- content and commits -----------------------------------------------------------------
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from tea_runner.core.datums.content_identity import SMALL_BLOB
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.results.largefiles import simple
+from tea_runner.dataset.annex_branch import default_largefiles
+from tea_runner.dataset.attributes import UNSPECIFIED
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process
 
+_ANNEX = "refs/heads/git-annex"
 #: git's mode and the content of a file; None for content that is too large for a pipeline file.
 FileState = tuple[int, bytes | None]
 #: Bytes of the largest file that is read: a pipeline file may have 64 KiB, and one that is larger must be
@@ -93,4 +96,7 @@ def annexed(repository: GitRepository, worktree: Path, paths: Sequence[str]) -> 
     done = process.run(argv, env=repository.environment.variables, cwd=worktree, stdin=stdin)
     values = done.stdout.decode("utf-8", "surrogateescape").split("\0")[2::3]
     # Expressions that depend on content, such as text2git's, keep text in git: they are left out.
-    return [path for path, value in zip(paths, values, strict=True) if simple(value)]
+    tip = repository.refs(_ANNEX).get(_ANNEX)
+    default = default_largefiles(repository.objects, tip)
+    rules = [default or value if value == UNSPECIFIED else value for value in values]
+    return [path for path, rule in zip(paths, rules, strict=True) if simple(rule)]

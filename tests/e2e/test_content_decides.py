@@ -150,3 +150,27 @@ def test_the_same_bytes_in_git_and_in_the_annex_are_the_same_content(
     lab.git("-c", "annex.largefiles=nothing", "add", "raw/b.txt")
     assert "b\n" == lab.git("show", ":raw/b.txt")
     assert NOTHING == push(lab, count)
+
+
+def test_rules_of_the_git_annex_branch_count_for_outputs(lab: Lab, counted: Counted) -> None:
+    """``git annex config annex.largefiles`` is for paths whose attribute no file sets."""
+    counter, count = counted
+    lab.create(
+        files={
+            ".gitattributes": "**/.git* annex.largefiles=nothing\n*.yml annex.largefiles=nothing\n"
+            "up/*.bin annex.largefiles=anything\n",
+            "raw/a.txt": "a\n",
+            "up/spec.yml": spec("up", f'{counter}; cd "$PFS/out"; echo o | tee o.txt > o.bin'),
+        }
+    )
+    lab.do("git", "annex", "config", "--set", "annex.largefiles", "largerthan=100kb")
+    lab.push()
+
+    lab.settle()
+
+    lab.pull()
+    assert 1 == count()
+    assert (False, True) == (
+        (lab.dataset / "up/o.txt").is_symlink(),
+        (lab.dataset / "up/o.bin").is_symlink(),
+    )
