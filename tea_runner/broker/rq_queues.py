@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import uuid
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 #: Kind of a queue, to its name in RQ.
 QUEUES = {"plan": "tea-plan", "job": "tea-job"}
 _WEEK = 604_800
+#: Bytes of an item's largest field once it is decompressed; ours have less than 300.
+_MAX_FIELD = 1 << 20
+#: Fields of an item that RQ decompresses without a limit.
+_COMPRESSED = frozenset({b"data", b"exc_info"})
 
 Handler = Callable[[str], None]
 
@@ -41,7 +46,7 @@ class ListedJob(RqJob):
         """Read the item; a malformed field ends neither the loop nor the list of items."""
         self.data = b""
         try:
-            super().restore(raw_data)
+            super().restore({name: _limited(name, value) for name, value in raw_data.items()})
         except (NoSuchJobError, AssertionError, LookupError, TypeError, ValueError) as error:
             log.warning("malformed item %.80r in the queue: %.80s", self.id, error)
 
@@ -78,6 +83,17 @@ class ListedJob(RqJob):
         return self.perform
 
     success_callback = failure_callback = stopped_callback = None
+
+
+def _limited(name: bytes, value: bytes) -> bytes:
+    """A field of an item; empty where it would be too large once RQ has decompressed it."""
+    if name in _COMPRESSED:
+        reader = zlib.decompressobj()
+        with contextlib.suppress(zlib.error):
+            reader.decompress(value, _MAX_FIELD)
+            if reader.unconsumed_tail:
+                return b""
+    return value
 
 
 class Serializer:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.webhook_registration import ListedWebhook, Webhook, is_repository_name
+from tea_runner.present.visible_text import visible
+from tea_runner.web.host_names import HostNames
 
 #: Format of the deliveries of all kinds of forges.
 _DIALECT = "gitea"
@@ -56,6 +59,13 @@ def add(context: Context, repository: str, url: str) -> None:
     click.echo(f"pushes to {repository} are delivered to {base}")
     if not settings.web.url and not url:
         click.echo("web.url is not set, so the forge must be able to reach this address")
+    host = urlsplit(base).netloc.rpartition("@")[2]
+    if not HostNames(settings).accepts(host):
+        click.echo(
+            f"warning: the receiver refuses deliveries to {visible(host)}; add it to web.hosts and "
+            "restart the receiver",
+            err=True,
+        )
     click.echo(f"try it: tea-runner hook test {repository}")
 
 

@@ -70,6 +70,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield _place(tmp_path, embedded.url, embedded.add_token("bot"), "ada/edges", push_url)
 
 
+def test_an_address_that_the_receiver_refuses_is_warned_of(place: Place) -> None:
+    """The forge would get an error for each delivery, and nothing would start."""
+    refused = place.run("hook", "add", place.repository, "--url", "http://tea.lab.example:1706")
+    accepted = place.run("hook", "add", place.repository, "--url", "http://localhost:1706")
+
+    assert "receiver refuses deliveries to tea.lab.example:1706" in refused.stderr
+    assert refused.exit_code == 0
+    assert accepted.stderr == ""
+
+
 def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
     """The address holds the hook's id, the signature fits its secret, the body is the push."""
     with Recorder() as recorder:

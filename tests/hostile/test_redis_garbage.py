@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -226,6 +228,24 @@ def test_a_malformed_item_does_not_hide_the_others(site: Site, fields: dict[str,
     site.redis.hset(b"rq:job:" + item, mapping=fields)
     queues.enqueue("job", "second")
     assert {"second"} == queues.queued("job") - {"first"}
+
+
+@pytest.mark.parametrize("field", ["data", "exc_info"])
+def test_an_item_that_grows_by_decompression_is_not_decompressed(site: Site, field: str) -> None:
+    """A few hundred kilobytes in Redis that RQ would make 200 MB of in each process that reads it."""
+    queues = Queues(site.redis)
+    queues.enqueue("job", "first")
+    item: Any = site.redis.lindex(keys.rq_queue("tea-job"), 0)
+    site.redis.hset(b"rq:job:" + item, field, zlib.compress(b"0" * 200_000_000))
+    tracemalloc.start()
+    try:
+        queued = queues.queued("job")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert queued == (set() if field == "data" else {"first"})
+    assert peak < 8_000_000
 
 
 def test_a_malformed_item_does_not_end_the_loop(
