@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from itertools import islice
 
 from tea_runner.core.planning.datum_states import DatumRow, states_of_words
@@ -73,7 +73,13 @@ def summarize_run(
 def _rows(progress: PipelineProgress, cancelled: Container[str]) -> list[DatumRow]:
     """All datums with something to do, in the order of :data:`_ORDER`, and some unchanged ones."""
     datums = sorted(progress.moving, key=lambda datum: _ORDER.get(datum.action, 5))
-    current = (datum for datum in progress.decisions if datum.action == "current")
+    current: Iterator[Decision] = (
+        datum for datum in progress.decisions if datum.action == "current"
+    )
+    if progress.plan is not None and progress.plan.recovered:
+        # They are unchanged, too, and people want to find them: all are listed.
+        current = iter(sorted(current, key=lambda datum: datum.reason != "recovered"))
+        datums += islice(current, progress.plan.recovered.get("current", 0))
     datums += islice(current, _UNCHANGED)
     return [
         DatumRow(d.label, d.key, d.action, _reason(d, cancelled), d.detail, d.source)

@@ -81,7 +81,7 @@ def _upstream(pipelines: PipelineSet, *, files: bool) -> dict[str, list[str]]:
 def _notes(dataset: CloneDataset, tip: CommitView) -> dict[str, str]:
     notes = {}
     for each in check_freshness(dataset, tip):
-        current = sum(datum.state == "current" for datum in each.datums)
+        current = sum(datum.state in ("current", "recovered") for datum in each.datums)
         total = sum(datum.state != "orphaned" for datum in each.datums)
         notes[each.name] = each.problem or f"{current} current / {total}"
     return notes

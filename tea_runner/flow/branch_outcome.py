@@ -34,7 +34,7 @@ class PipelineProgress:
         return cls(
             pipeline=plan.pipeline.name,
             state=plan.state,
-            counts=plan.counts,
+            counts=plan.state_counts,
             detail=plan.detail or why,
             plan=plan,
         )
@@ -53,7 +53,8 @@ class PipelineProgress:
     def published(cls, plan: PipelinePlan, commit: str, detail: str) -> PipelineProgress:
         """Of a pipeline whose results were committed: how many were computed for it, and reused."""
         counts = Counter(
-            done=len({d.key for d in plan.moving if d.source == "job"}),
+            done=len({d.key for d in plan.moving if d.source == "job" and d.reason != "recovered"}),
+            recovered=plan.state_counts["recovered"],
             failed=plan.counts["failed"],
         )
         counts["reused"] = len(plan.decisions) - counts.total()

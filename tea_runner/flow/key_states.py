@@ -138,15 +138,17 @@ class KeyLookup:
 
     def _known_results(self, keys: Sequence[str], accepts: Accepts) -> dict[str, KnownResult]:
         """Those of the keys that have a result, with its location."""
+        jobs = {key: self.unsettled[key] for key in keys if key in self.unsettled}
         known = {
-            key: KnownResult("job", self.unsettled[key][0]) for key in keys if key in self.unsettled
+            key: KnownResult("job", ref, result.recovered) for key, (ref, result) in jobs.items()
         }
         rest = [key for key in keys if key not in known]
         signed = self.dataset.signed_results(rest, self.scope) if rest else {}
         for key, results in signed.items():
             accepted = next(filter(accepts, results), None)
             if accepted is not None and key not in self.unreadable:
-                known[key] = KnownResult("manifest", accepted.commit)
+                recovered = accepted.result.recovered
+                known[key] = KnownResult("manifest", accepted.commit, recovered)
         rest = [key for key in rest if key not in known]
         elsewhere = self.dataset.known_in_other_repositories(rest) if rest else {}
         for key, location in elsewhere.items():

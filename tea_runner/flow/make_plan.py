@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 from tea_runner.core.errors import SpecError, TeaError, UserError
 from tea_runner.core.git.tree import TREE, lookup
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
+from tea_runner.core.planning.plan import (
+    Decision,
+    PipelinePlan,
+    Plan,
+    known_reason,
+    recovered_counts,
+)
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
@@ -259,9 +265,13 @@ def _plan_one(
     same_trigger = inputs.trigger and before.parts.get("trigger") == inputs.trigger
     if same_trigger and examined.all_current and not recompute:
         # Only inputs with propagation_spec.never have changed: the results stay.
-        rows = [Decision(r.datum, r.key, r.place, "current", "current") for r in before.rows]
+        rows = [Decision(r.datum, r.key, r.place, "current", known_reason(r)) for r in before.rows]
         return PipelinePlan(
-            pipeline=pipeline, state="settled", decisions=tuple(rows), parts=inputs.parts
+            pipeline=pipeline,
+            state="settled",
+            decisions=tuple(rows),
+            parts=inputs.parts,
+            recovered=recovered_counts(rows),
         )
     return planner.decide(lookup, examined, recompute)
 

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, datum_order
 from tea_runner.core.git.tree import TreeEntry
-from tea_runner.core.planning.plan import KeyedDatum, PipelinePlan, plan_state
+from tea_runner.core.planning.plan import (
+    KeyedDatum,
+    PipelinePlan,
+    plan_state,
+    recovered_counts,
+)
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.input_changes import MAX_EDITS
 from tea_runner.flow.make_plan import ExaminedPipeline
@@ -112,6 +117,8 @@ def _edit_plan(
         decisions=decisions,
         parts=part.parts,
         counted=+counts,
+        # Few pipelines have any, so that the others need not be looked through.
+        recovered=recovered_counts(decisions) if settled.recovered else part.recovered,
         moved=part.moving,
         removed=tuple(removed),
     )

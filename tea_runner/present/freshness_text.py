@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.result_freshness import CAUSES, FreshnessState, PipelineFreshness
 from tea_runner.present.visible_text import visible
 
@@ -24,7 +25,10 @@ def results_lines(
             yield f"{each.name:{width}}  blocked: {visible(each.problem)}"
             continue
         counts = Counter(datum.state for datum in each.datums)
-        yield f"{each.name:{width}}  " + " ".join(f"{counts[s]:>6} {s}" for s in _STATES)
+        cells = [f"{counts[state]:>6} {state}" for state in _STATES]
+        if counts["recovered"]:
+            cells.append(f"{counts['recovered']:>6} recovered")
+        yield f"{each.name:{width}}  " + " ".join(cells)
     shown = 0
     for each in results:
         if each.behind:
@@ -51,14 +55,18 @@ def _line(
         return f"orphaned: {each.name} {datum}  {why}: {shown or 'no files'}"
     if state == "stale":
         return f"stale({cause}): {each.name} {datum}  {CAUSES[cause]}"  # type: ignore[index]
+    if state == "recovered":
+        return f"recovered: {each.name} {datum}  {SENTENCES['recovered']}"
     return f"{state}: {each.name} {datum}"
 
 
 def _summary(results: Sequence[PipelineFreshness]) -> str:
     counts = Counter(datum.state for each in results for datum in each.datums)
     if all(each.current for each in results):
-        return f"Everything is current: {counts['current']} datums."
-    counted = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+        recovered = f", {counts['recovered']} recovered" if counts["recovered"] else ""
+        return f"Everything is current: {counts['current']} datums{recovered}."
+    states = (*_STATES, "recovered")
+    counted = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
     return f"{counted or 'no datums'}. See tea-runner why DATUM."
 
 

@@ -44,13 +44,15 @@ def decision_line(pipeline: str, decision: Decision) -> str:
 
 
 def _numbers(row: PipelinePlan) -> str:
-    numbers = row.counts
+    numbers = row.state_counts
     cells = [
         f"{numbers['run']:>6} run",
         f"{numbers['reuse']:>6} reuse",
         f"{numbers['current']:>6} current",
         f"{numbers['wait']:>6} wait",
     ]
+    if numbers["recovered"]:
+        cells.append(f"{numbers['recovered']:>6} recovered")
     if numbers["failed"]:
         cells.append(f"{numbers['failed']:>6} failed")
     if row.state in ("waiting", "blocked"):
@@ -64,10 +66,10 @@ def summary(plan: Plan) -> str:
     reasons: Counter[str] = Counter()
     waiting = 0
     for row in plan.pipelines:
-        numbers.update(row.counts)
+        numbers.update(row.state_counts)
         reasons.update(d.reason for d in row.decisions if d.action == "run")
         waiting += row.state == "waiting"
-    known = numbers["current"] + numbers["reuse"]
+    known = numbers["current"] + numbers["reuse"] + numbers["recovered"]
     if not plan.has_work and not plan.problems:
         return f"Nothing to do: {_datums(known)} known."
     text = f"{_datums(numbers['run'])} to run now"
@@ -96,7 +98,7 @@ def plan_json(plan: Plan) -> dict[str, object]:
                 "state": row.state,
                 "reason": row.reason,
                 "detail": row.detail,
-                "counts": dict(row.counts),
+                "counts": dict(row.state_counts),
                 "datums": [
                     {
                         "datum": d.label,

@@ -14,6 +14,7 @@ SHAPES: Mapping[State, str] = {
     "failed": "✗",
     "cancelled": "⊘",
     "blocked": "■",
+    "recovered": "◐",
     "running": "▶",
     "waiting": "○",
     "done": "✓",
@@ -21,10 +22,13 @@ SHAPES: Mapping[State, str] = {
     "superseded": "»",
 }
 
+_FINISHED: tuple[State, ...] = ("done", "reused", "recovered")
+
 #: Order of states in a list of counts: successes first.
 _ORDER: tuple[State, ...] = (
     "done",
     "reused",
+    "recovered",
     "running",
     "waiting",
     "failed",
@@ -44,9 +48,7 @@ def progress(pipeline: PipelineStatus) -> str:
     if not pipeline.total:
         return "no datums" if pipeline.state in ("done", "reused") else _unplanned(pipeline)
     finished = [
-        f"{pipeline.numbers[state]} {state}"
-        for state in ("done", "reused")
-        if pipeline.numbers.get(state)
+        f"{pipeline.numbers[state]} {state}" for state in _FINISHED if pipeline.numbers.get(state)
     ]
     return f"{' + '.join(finished) or '0'} / {pipeline.total}"
 

@@ -11,6 +11,7 @@ _WORDS = (
     ("reused", "reused"),
     ("reuse", "to reuse"),
     ("current", "reused"),
+    ("recovered", "recovered"),
     ("run", "to run"),
     ("waiting", "to run"),
     ("wait", "waiting for content"),

@@ -35,7 +35,8 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     detail = (
         f"{why}: {explanation.detail}" if why and explanation.detail else why or explanation.detail
     )
-    yield f"  it {_VERBS[explanation.action]}: {detail}"
+    recovered = explanation.reason == "recovered"
+    yield f"  it {'was recovered' if recovered else _VERBS[explanation.action]}: {detail}"
     for change in explanation.changes:
         yield f"  {_change(change)}"
     if explanation.unknown:

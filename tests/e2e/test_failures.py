@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tea_runner.broker.run_store import RunStore
+from tea_runner.core.planning.run_status import run_status
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
@@ -118,6 +119,23 @@ def test_a_datum_that_err_cmd_recovered_has_no_outputs_and_ends(lab: Lab, counte
     assert 3 == count()
     lab.pull()
     assert {"up/a.txt": "a\n", "up/c.txt": "c\n"} == tree(lab, "up")
+
+
+def test_recovered_datums_are_counted_apart(lab: Lab, counted: Counted) -> None:
+    """In the run that computed them, and in later ones that have nothing to do."""
+    echo, count = counted
+    up = spec("up", PICKY.replace("{echo}", echo), transform={"err_cmd": ["true"]}, **ONE_TRY)
+    create(lab, {"raw/b.txt": "bad\n", "up/spec.yml": up})
+    assert Step(3, True, "settled") == push(lab, count)
+
+    (row,) = run_status(RunStore(lab.site().redis).latest(1)[0]).pipelines
+    assert {"recovered": 1, "done": 2} == row.numbers
+    assert [("in:b.txt", "recovered")] == [
+        (datum.label, datum.reason) for datum in row.datums if datum.state == "recovered"
+    ]
+    assert Step(0, False, "settled") == push(lab, count, {"README.md": "later\n"})
+    (row,) = run_status(RunStore(lab.site().redis).latest(1)[0]).pipelines
+    assert {"recovered": 1, "reused": 2} == row.numbers
 
 
 def test_a_file_of_a_persons_own_is_never_written_over(lab: Lab, counted: Counted) -> None:

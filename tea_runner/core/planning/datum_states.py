@@ -23,6 +23,7 @@ OF_ACTION: Mapping[str, State] = {
     "reused": "reused",
     "reuse": "reused",
     "current": "reused",
+    "recovered": "recovered",
     "run": "waiting",
     "wait": "waiting",
     "failed": "failed",
@@ -65,6 +66,8 @@ def datum_state(row: DatumRow, facts: JobFacts | None = None) -> State:
         return facts.state_of(row.key)
     if row.action == "failed" and row.reason == "cancelled":
         return "cancelled"
+    if row.reason == "recovered":
+        return "recovered"
     return OF_ACTION.get(row.action, "waiting")
 
 

@@ -6,7 +6,7 @@ A plan is a value; :mod:`~tea_runner.flow.plan_and_publish` acts on it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -40,6 +40,8 @@ class KnownResult(NamedTuple):
     source: Source
     #: The job's ref, the results commit, or ``owner/name@commit``.
     location: str
+    #: Whether ``err_cmd`` recovered it, so that it has no outputs.
+    recovered: bool = False
 
 
 class Decision(NamedTuple):
@@ -69,6 +71,8 @@ class PipelinePlan:
     parts: Mapping[str, str] = field(default_factory=dict)
     #: The counts, if they were computed with the decisions.
     counted: Mapping[str, int] | None = None
+    #: Of the counts, how many datums of each action ``err_cmd`` recovered.
+    recovered: Mapping[str, int] = field(default_factory=dict)
     #: If an incremental plan has them: the decisions other than "current", and the removed datums.
     moved: tuple[Decision, ...] | None = None
     removed: tuple[str, ...] | None = None
@@ -79,6 +83,14 @@ class PipelinePlan:
         if self.counted is not None:
             return Counter(self.counted)
         return Counter(decision.action for decision in self.decisions)
+
+    @property
+    def state_counts(self) -> Counter[str]:
+        """The counts with recovered datums apart, as the word ``recovered``."""
+        counted = self.counts
+        counted.subtract(self.recovered)
+        counted["recovered"] += sum(self.recovered.values())
+        return +counted
 
     @cached_property
     def moving(self) -> tuple[Decision, ...]:
@@ -163,10 +175,10 @@ def decide(
             action, reason, detail = "reuse", "forced", recomputed[item.key]
             source = "job"
         elif _is_current(row, item) and item.label not in open_labels:
-            action, reason, detail = "current", "current", ""
+            action, reason, detail = "current", known_reason(row), ""
         elif item.key in known:
-            action, reason = "reuse", "known"
-            source, detail = known[item.key]
+            source, detail, is_recovered = known[item.key]
+            action, reason = "reuse", "recovered" if is_recovered else "known"
         elif item.key in failures:
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
@@ -187,7 +199,18 @@ def decide(
         decisions=tuple(decisions),
         parts=shared.parts,
         counted=counted,
+        recovered=recovered_counts(decisions),
     )
+
+
+def known_reason(row: Row | None) -> Reason:
+    """Why a datum with this row of the manifest needs nothing."""
+    return "recovered" if row is not None and row.state == "recovered" else "current"
+
+
+def recovered_counts(decisions: Iterable[Decision]) -> Mapping[str, int]:
+    """How many datums of each action ``err_cmd`` recovered."""
+    return Counter(each.action for each in decisions if each.reason == "recovered")
 
 
 def _why(

@@ -20,6 +20,7 @@ Reason = Literal[
     "known",
     "same-content",
     "current",
+    "recovered",
     "upstream",
     "failed",
     "cancelled",
@@ -49,6 +50,8 @@ SENTENCES: dict[Reason, str] = {
     "known": "a result with the same key exists",
     "same-content": "another datum of this plan has the same content; it is computed once",
     "current": "its outputs are up to date",
+    "recovered": "its command failed and err_cmd succeeded: it has no outputs, and is tried again when "
+    "its key changes",
     "upstream": "a pipeline that it reads is not settled yet",
     "failed": "it failed, and is not run again without a change or a retry",
     "cancelled": "somebody cancelled it; it is not run again without a retry",

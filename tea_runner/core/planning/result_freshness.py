@@ -14,8 +14,9 @@ from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 
 #: current: the results are those that the command would make now; stale: they are not; missing: there
-#: are none; orphaned: there is no such datum any more.
-FreshnessState = Literal["current", "stale", "missing", "orphaned"]
+#: are none; orphaned: there is no such datum any more; recovered: ``err_cmd`` succeeded in place of
+#: the command, so that there are none.
+FreshnessState = Literal["current", "recovered", "stale", "missing", "orphaned"]
 #: Why a result is stale.
 Cause = Literal[
     "", "input", "command", "code", "environment", "parameters", "spec", "output", "unproven"
@@ -67,7 +68,7 @@ class PipelineFreshness:
             self.owned
             and not self.problem
             and not self.behind
-            and all(each.state == "current" for each in self.datums)
+            and all(each.state in ("current", "recovered") for each in self.datums)
         )
 
 
@@ -98,6 +99,8 @@ def datum_freshness(
             found.append(DatumFreshness(item.label, "stale", "output", row.paths))
         elif item.label in unproven:
             found.append(DatumFreshness(item.label, "stale", "unproven", row.paths))
+        elif row.state == "recovered":
+            found.append(DatumFreshness(item.label, "recovered", "", row.paths))
         else:
             found.append(DatumFreshness(item.label, "current", "", row.paths))
     labels = {item.label for item in keyed}

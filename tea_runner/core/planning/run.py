@@ -201,7 +201,8 @@ def _reasons_kept(
     kept = []
     done: set[str] = set()
     for row in rows:
-        if row.action in ("reuse", "current"):
+        # One that err_cmd recovered says so, whenever it ran.
+        if row.action in ("reuse", "current") and row.reason != "recovered":
             old = ran.get((row.label, row.key))
             job = row.detail.rpartition("/")[2]
             if old is not None:

@@ -156,6 +156,8 @@ def _datum(
     why = detail or SENTENCES.get(reason, reason)  # type: ignore[call-overload]
     if state == "done" and reason in ("known", "current"):
         why = "a job of this run computed it"
+    elif state == "recovered":
+        why = SENTENCES["recovered"]
     elif action == "reuse":
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
     elif action == "failed":

@@ -21,7 +21,15 @@ JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 #: Of a datum, and of pipelines and runs in pages, terminal and JSON: the states of the glossary.
 State = Literal[
-    "failed", "cancelled", "blocked", "running", "waiting", "done", "reused", "superseded"
+    "failed",
+    "cancelled",
+    "blocked",
+    "recovered",
+    "running",
+    "waiting",
+    "done",
+    "reused",
+    "superseded",
 ]
 
 #: In the order in which people want to see them: what needs a person first.
