@@ -7,7 +7,7 @@ import functools
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
@@ -19,7 +19,7 @@ from tea_runner.core.git.branch_kinds import (
 )
 from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.parse_delivery import is_ref_name
-from tea_runner.core.planning.run import Run
+from tea_runner.core.planning.run import Run, run_id
 from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
@@ -258,12 +258,36 @@ class BranchPlanner:
     def _report(self, repository: str, branch: str, error: str) -> None:
         """Post the error as a status of the branch's commit, where there is one."""
         with contextlib.suppress(TeaError, OSError):
-            mirror = self._repositories[repository].repository.mirror
-            # A commit that was never fetched, because it was refused, is known to the forge.
-            ref = f"refs/heads/{branch}"
-            commit = mirror.tip(branch) or mirror.ls_remote(ref).get(ref)
+            commit = self._tip(repository, branch)
             if commit:
-                self._statuses.post_error(repository, commit, error)
+                run = self._site.runs.note_trouble(
+                    self._unplanned(repository, branch, commit),
+                    error,
+                    wait=self._site.settings.reconcile.every,
+                )
+                self._statuses.post_error(repository, commit, error, run.id if run else "")
+
+    def _tip(self, repository: str, branch: str) -> str | None:
+        """The branch's commit, from the mirror, or from the forge's API where git does not get there."""
+        with contextlib.suppress(TeaError, OSError):
+            tip = self._repositories[repository].repository.mirror.tip(branch)
+            if tip:
+                return tip
+        return self._site.forge.branches(repository).get(branch)
+
+    def _unplanned(self, repository: str, branch: str, commit: str) -> Run:
+        """The run of a commit that could not be planned yet, and perhaps not be fetched."""
+        run = Run(
+            id=run_id(repository, branch, commit),
+            repository=repository,
+            branch=branch,
+            commit=commit,
+            cause="push",
+        )
+        with contextlib.suppress(TeaError, OSError):
+            pushed = self._repositories[repository].repository.objects.commit(commit)
+            run = replace(run, title=pushed.subject, author=pushed.author)
+        return run
 
     def close(self) -> None:
         """End the processes of its repositories."""

@@ -87,12 +87,15 @@ class CommitStatuses:
             done &= self._post(run.repository, run.commit, context, row, target, posted)
         return done
 
-    def post_error(self, repository: str, commit: str, error: str) -> None:
-        """Post why the branch of a commit could not be planned."""
+    def post_error(self, repository: str, commit: str, error: str, run: str = "") -> None:
+        """Post why the branch of a commit could not be planned.
+
+        :param run: id of the run that shows it; empty for none.
+        """
         text = summary_line.description("blocked", {}, error)
         posted = self._posted(repository, commit) or {}
         context = f"{self._context}/plan"
-        target = self._site.settings.web_url
+        target = self._site.settings.web_url + (f"/runs/{run}" if run else "")
         if context not in posted:
             # Noted before it is posted: the forge's answer may be lost, and a status that is not
             # noted is never taken back.

@@ -24,6 +24,7 @@ from tea_runner.core.planning.run import (
     requested_run,
     run_id,
     superseded_run,
+    troubled_run,
     updated_run,
 )
 
@@ -97,6 +98,26 @@ class RunStore:
             return run, None
         self._redis.set(keys.next_run(latest.id), run.id, ex=keys.next_run.ttl)
         return run, self.supersede(latest.id, _replaced_by(run, latest), by=run.id)
+
+    def note_trouble(self, run: Run, trouble: str, *, wait: float = 0.0) -> Run | None:
+        """Note that a plan failed and is made again: at the open run of the branch, or at a new one.
+
+        :param run: of the branch's commit; it begins where no run knows that commit.
+        :param trouble: why, as a sentence.
+        :param wait: seconds until the next plan.
+        :returns: the run; None when a run of this commit has ended.
+        """
+        latest, now = self.get(self.current(run.repository, run.branch)), time.time()
+        if latest is not None and not latest.has_ended:
+            run = troubled_run(latest, trouble, now + wait, now)
+            self._write(run, latest)
+            return run
+        if latest is not None and run.commit in (
+            latest.commit,
+            *(pipeline.commit for pipeline in latest.pipelines),
+        ):
+            return None
+        return self._begin(troubled_run(run, trouble, now + wait, now), latest)[0]
 
     def supersede(self, run_id: str, why: str, *, by: str = "") -> Run | None:
         """End a run that something replaced; returns it, or None when it had ended or is unknown.

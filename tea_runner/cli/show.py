@@ -53,6 +53,8 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
         echo_visible(f"problem: {problem}")
+    for sentence in state_words.retry_sentences(row, time.time()):
+        echo_visible(f"retrying: {sentence}")
     boxes = [
         Box(name=each.name, state=each.state, note=state_words.progress(each))
         for each in row.pipelines
@@ -107,6 +109,10 @@ def _show_job(context: Context, facts: JobFacts) -> None:
     click.echo(f"{styled_state(facts.state).rstrip()}{stopping}")
     until = facts.ended or (time.time() if facts.state == "running" else 0.0)
     took = until - facts.started if facts.started and until else None
+    waits = facts.state == "waiting" and facts.next_try > time.time()
+    next_try = (
+        f"{human_units.moment(facts.next_try)}, after {facts.troubles} tries" if waits else ""
+    )
     for name, value in (
         ("job", facts.id),
         ("run", document["run"]),
@@ -119,6 +125,7 @@ def _show_job(context: Context, facts: JobFacts) -> None:
         ("took", human_units.duration(took)),
         ("fetched", human_units.size(facts.fetched)),
         ("error", facts.error),
+        ("next try", next_try),
     ):
         if value.strip():
             click.echo(f"{name + ':':11}{visible(value)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 #: Local refs for one push, whose names git cannot take for others.
 _PUSHED = "refs/push/"
+#: Characters of what a forge says about a refused push.
+_LONGEST_REFUSAL = 500
 
 
 class PushRepository(Protocol):
@@ -69,8 +72,37 @@ def push_refs(mirror: PushRepository, updates: Sequence[RefUpdate]) -> bool:
             return _push_past(mirror, updates, obstacles)
         if "cannot lock ref" in error.stderr or "stale info" in error.stderr:
             return False
+        refusal = _refusal(error)
+        if refusal:
+            names = ", ".join(ref.removeprefix("refs/heads/") for ref, _, _ in updates)
+            raise OutsideError(
+                f"the forge refused to take {names}: {refusal}", hint=_hint(refusal)
+            ) from error
         raise
     return True
+
+
+def _refusal(error: CommandError) -> str:
+    """What the forge said about a push that it refused; empty where it said nothing."""
+    text = f"{error.stderr}\n{error.stdout}"
+    said = [
+        line.removeprefix("remote:").strip().removeprefix("error:").strip()
+        for line in text.splitlines()
+        if line.startswith("remote:")
+    ]
+    said = [line for line in said if line and not line.startswith(". Processing")]
+    # The reason stands in parentheses (git-push(1), "OUTPUT").
+    reasons = re.findall(r"\[remote rejected\].*\(([^()]*)\)$", text, re.MULTILINE)
+    return "; ".join(dict.fromkeys([*said, *reasons]))[:_LONGEST_REFUSAL]
+
+
+def _hint(refusal: str) -> str:
+    words = refusal.casefold()
+    if "archived" in words:
+        return "unarchive the repository, or take it out of repositories"
+    if "protected" in words or "not allowed to push" in words:
+        return "allow the bot to push to this branch in the forge's rules of branch protection"
+    return "see the forge's rules and hooks of this repository"
 
 
 def _push(mirror: PushRepository, updates: Sequence[RefUpdate], specs: Sequence[str]) -> None:

@@ -38,6 +38,15 @@ def run_document(status: RunStatus) -> dict[str, Any]:
     return {
         **run_head(status),
         "problems": list(status.run.problems),
+        "retries": [
+            {
+                "job": retry.job,
+                "reason": retry.reason,
+                "tries": retry.tries,
+                "next_try_at": instant(retry.next_try),
+            }
+            for retry in status.retries
+        ],
         "pipelines": [_pipeline(pipeline) for pipeline in status.pipelines],
     }
 
@@ -98,6 +107,8 @@ def job_document(facts: JobFacts, run: RunStatus | None) -> dict[str, Any]:
         "ended_at": instant(facts.ended),
         "seconds": facts.seconds,
         "fetched_bytes": facts.fetched,
+        "failed_tries": facts.troubles,
+        "next_try_at": instant(facts.next_try) if facts.state == "waiting" else None,
         "datums": [
             {
                 "datum": label,

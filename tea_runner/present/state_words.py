@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tea_runner.core.planning.run import Run
-from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
+from tea_runner.core.planning.run_status import PipelineStatus, Retry, RunStatus
 from tea_runner.core.planning.states import STATES, State
 from tea_runner.present.human_units import duration
 
@@ -72,6 +72,22 @@ def run_origin(run: Run) -> str:
     if not run.previous or run.attempt == 1:
         return ""
     return f"attempt {run.attempt} of this commit, after run {run.previous}: {run.cause}"
+
+
+def retry_sentences(status: RunStatus, now: float) -> list[str]:
+    """What is tried again, why, how often it was tried, and when it is tried next; each reason once."""
+    by_reason: dict[str, list[Retry]] = {}
+    for retry in status.retries:
+        by_reason.setdefault(retry.reason, []).append(retry)
+    found = []
+    for reason, retries in by_reason.items():
+        jobs = sum(1 for retry in retries if retry.job)
+        what = "the plan" if not jobs else "1 job" if jobs == 1 else f"{jobs} jobs"
+        tries = max(retry.tries for retry in retries)
+        left = min(retry.next_try for retry in retries) - now
+        when = f"next try in {duration(left)}" if left > 1 else "next try now"
+        found.append(f"{what}: {reason}; try {tries} failed, {when}")
+    return found
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -41,6 +42,7 @@ def _run(desk: PageContext, name: str) -> Response:
         live=not standing.ended,
         standing=standing,
         run=standing.run,
+        retries=state_words.retry_sentences(standing, time.time()),
         next_run=desk.lately(("next", name), lambda: desk.site.runs.next(name)),
         unlisted=sum(row.unlisted for row in standing.pipelines),
         picture=_picture(standing),

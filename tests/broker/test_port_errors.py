@@ -152,6 +152,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "save": (RUN,),
             "current": (REPOSITORY, "main"),
             "request": (REPOSITORY, "main", "retry requested"),
+            "note_trouble": (RUN, "why"),
             "supersede": (RUN.id, "why"),
             "open": (),
             "close": (RUN.id,),

@@ -30,6 +30,10 @@ class JobFacts:
     #: Duration, and bytes of inputs that were fetched, once they are known.
     seconds: float | None = None
     fetched: int | None = None
+    #: Attempts that ended with an error of the outside, after which it is tried again.
+    troubles: int = 0
+    #: When it can be claimed again; 0 for at once.
+    next_try: float = 0.0
     #: Whether its cancellation was requested.
     stopping: bool = False
 
@@ -75,6 +79,8 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
         failures=_texts(known.get("failures", "")),
         seconds=seconds,
         fetched=None if fetched is None else int(fetched),
+        troubles=max(0, int(_number(known.get("troubles")) or 0)),
+        next_try=_number(known.get("after")) or 0.0,
         stopping=state == "running" and bool(known.get("cancel")),
     )
 

@@ -72,6 +72,10 @@ class Run:
     #: What replaced it before it ended, as a sentence, and the id of the run that did.
     superseded: str = ""
     superseded_by: str = ""
+    #: Why the last plan failed, how many did so in a row, and when the next one is due.
+    trouble: str = ""
+    tries: int = 0
+    next_try: float = 0.0
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -81,7 +85,7 @@ class Run:
         if self.superseded:
             return "superseded"
         states = {pipeline.state for pipeline in self.pipelines}
-        if states & {"running", "ready", "waiting"}:
+        if self.trouble or states & {"running", "ready", "waiting"}:
             return "running"
         if "failed" in states:
             return "failed"
@@ -138,6 +142,23 @@ def superseded_run(run: Run, why: str, by: str, now: float) -> Run:
     ]
     return replace(
         run, pipelines=pipelines, superseded=why, superseded_by=by, updated=now, ended=now
+    )
+
+
+def troubled_run(run: Run, trouble: str, next_try: float, now: float) -> Run:
+    """The run after a plan of it failed.
+
+    :param trouble: why, as a sentence.
+    :param next_try: when the next plan is due, in seconds since 1970.
+    """
+    tries = run.tries + 1
+    return replace(
+        run,
+        trouble=trouble,
+        tries=tries,
+        next_try=next_try,
+        updated=now,
+        started=run.started or now,
     )
 
 

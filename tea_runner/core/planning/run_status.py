@@ -7,7 +7,7 @@ pages, in the terminal and in JSON.  Counts add up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.planning.datum_states import DatumRow, count_datums, datum_state
@@ -67,12 +67,26 @@ class PipelineStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Something that failed outside of the commands, and is tried again by itself."""
+
+    reason: str
+    #: How many tries have failed.
+    tries: int
+    #: When it is tried again, in seconds since 1970; 0 for at once.
+    next_try: float
+    #: Id of the job; empty for the plan.
+    job: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStatus:
     """A run with its state and those of its pipelines."""
 
     run: Run
     state: State
     pipelines: tuple[PipelineStatus, ...]
+    retries: tuple[Retry, ...] = ()
 
     @property
     def numbers(self) -> Mapping[State, int]:
@@ -100,7 +114,25 @@ def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatu
         a later run may have enqueued them again.
     """
     pipelines = tuple(_pipeline(run, pipeline, jobs or {}) for pipeline in run.pipelines)
-    return RunStatus(run=run, state=_verdict(run, pipelines), pipelines=pipelines)
+    return RunStatus(
+        run=run,
+        state=_verdict(run, pipelines),
+        pipelines=pipelines,
+        retries=() if run.has_ended else tuple(_retries(run, jobs or {})),
+    )
+
+
+def _retries(run: Run, jobs: Mapping[str, JobFacts]) -> Iterator[Retry]:
+    if run.trouble:
+        yield Retry(reason=run.trouble, tries=run.tries, next_try=run.next_try)
+    for facts in jobs.values():
+        if facts.state == "waiting" and facts.error:
+            yield Retry(
+                reason=facts.error,
+                tries=facts.troubles,
+                next_try=facts.next_try,
+                job=facts.id,
+            )
 
 
 def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
