@@ -40,8 +40,8 @@ def test_every_reason_has_a_sentence() -> None:
 
 
 def test_every_state_has_a_shape_of_its_own() -> None:
-    """Who sees no colours sees eight shapes."""
-    assert len(STATES) == len({state_words.SHAPES[state] for state in STATES}) == 8
+    """Who sees no colours sees nine shapes."""
+    assert len(STATES) == len({state_words.SHAPES[state] for state in STATES}) == 9
 
 
 def test_a_plan_tells_what_runs_and_why() -> None:
