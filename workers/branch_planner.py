@@ -12,13 +12,8 @@ from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import (
-    belongs_to_annex,
-    is_processed,
-    is_pull_request_branch,
-)
+from tea_runner.core.git.branch_kinds import exclusion, is_ref_name
 from tea_runner.core.git.trust_scope import queue_namespace
-from tea_runner.core.parse_delivery import is_ref_name
 from tea_runner.core.planning.run import Run, run_id
 from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
@@ -146,12 +141,7 @@ class BranchPlanner:
         settings = self._site.settings
         if not self._site.is_watched(repository):
             return "the settings exclude this repository; see repositories"
-        if is_pull_request_branch(branch) and not settings.pull_requests:
-            return "pull requests are not processed here; see pull_requests"
-        processed = is_processed(branch, settings.branches, pull_requests=settings.pull_requests)
-        if belongs_to_annex(branch) or not processed:
-            return "the settings exclude this branch; see branches"
-        return ""
+        return exclusion(branch, settings.branches, pull_requests=settings.pull_requests)
 
     def _open(self, name: str) -> _PlannedRepository:
         cache = PlanningCache(

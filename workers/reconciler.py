@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import belongs_to_annex, is_processed
+from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
@@ -99,10 +99,8 @@ class Reconciler:
         return self._ends.repair(self._tips.get)
 
     def _is_processed(self, branch: str) -> bool:
-        if belongs_to_annex(branch):
-            return False
         settings = self._site.settings
-        return is_processed(branch, settings.branches, pull_requests=settings.pull_requests)
+        return not exclusion(branch, settings.branches, pull_requests=settings.pull_requests)
 
     def _refs(self, repository: str) -> Mapping[str, str]:
         found = self._site.forge.refs(repository, "refs/heads/")

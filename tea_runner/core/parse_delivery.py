@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import belongs_to_annex
+from tea_runner.core.git.branch_kinds import belongs_to_annex, is_ref_name
 from tea_runner.core.webhook_registration import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
@@ -25,8 +25,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 TEST_DELIVERY = "a test: the branch did not move"
 #: Branch names that tea-runner supports; git allows more.
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
-#: What git-check-ref-format(1) forbids anywhere in a name.
-_INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
 
 
 class DeliveryError(TeaError):
@@ -243,15 +241,6 @@ def _repository(payload: Mapping[str, Any]) -> tuple[str, int | None]:
     return name, number
 
 
-def is_ref_name(ref: str) -> bool:
-    """Whether git accepts a full name of a ref (git-check-ref-format(1)), and it can be stored."""
-    try:
-        ref.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return ref.startswith("refs/") and not _INVALID_REF.search(ref)
-
-
 def _check_ref(ref: str) -> None:
-    if not ref.startswith("refs/") or _INVALID_REF.search(ref):
+    if not is_ref_name(ref):
         raise DeliveryError(400, "ref: not a full ref name")

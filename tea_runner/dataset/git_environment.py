@@ -103,6 +103,9 @@ _CONFIG = """\
 """
 
 
+_NO_HOOKS = "\thooksPath = /dev/null\n"
+
+
 @dataclass(frozen=True, kw_only=True)
 class GitEnvironment:
     """All variables for git, and its home; the configuration may be removed when this value is gone."""
@@ -183,6 +186,11 @@ def make_environment(
             variables["SSL_CERT_FILE"] = str(bundle)
         if token and url:
             text += _write_credentials(folder, url, user, token)
+        if "file" in protocols:
+            # The hooks of a folder of repositories run for results, if they are this user's own.
+            own = folder / "config-with-hooks"
+            _write_private(own, text.replace(_NO_HOOKS, ""))
+            text += f'[remote "origin"]\n\treceivepack = {_quote(_receive_pack(own))}\n'
         config = folder / "config"
         _write_private(config, text)
     environment = GitEnvironment(
@@ -229,6 +237,15 @@ def _write_credentials(folder: Path, url: str, user: str, token: str) -> str:
         f'[credential "{site}"]\n\thelper = {_quote(helper)}\n\tusername = {_quote(user)}\n'
         f"[include]\n\tpath = {_quote(str(authorization))}\n"
     )
+
+
+def _receive_pack(config: Path) -> str:
+    """A command for git-push(1) that gives git-receive-pack(1) another configuration.
+
+    Hooks of other users would run with the rights of this process (CVE-2022-24765).
+    """
+    use = f"GIT_CONFIG_GLOBAL={shlex.quote(str(config))}; export GIT_CONFIG_GLOBAL"
+    return f'f() {{ if [ -O "$1/hooks" ]; then {use}; fi; exec git-receive-pack "$1"; }}; f'
 
 
 def _site(url: str) -> str:

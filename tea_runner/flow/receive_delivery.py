@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.git.branch_kinds import is_processed
+from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.parse_delivery import (
     DeliveryError,
     Headers,
@@ -71,8 +71,9 @@ def receive_delivery(
     if isinstance(event, Ignored):
         return _ignored(event.reason, is_test=event.is_test)
     name = event.ref.removeprefix("refs/heads/")
-    if not is_processed(name, branches, pull_requests=pull_requests):
-        return _ignored("the settings exclude this branch")
+    excluded = exclusion(name, branches, pull_requests=pull_requests)
+    if excluded:
+        return _ignored(excluded)
     why = "branch deleted" if event.deleted else f"push of {event.after[:12]}"
     try:
         requests.request_plan(event.repository, event.ref, why=why)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.branch_kinds import is_processed
+from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.flow import approve_pull_request
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
@@ -164,7 +164,7 @@ def test_no_pattern_makes_a_pull_request_trusted() -> None:
 def test_only_a_setting_has_them_processed() -> None:
     """The pattern ``*`` does not name them while ``pull_requests`` is off."""
     found = [
-        is_processed(branch, ["*"], pull_requests=on)
+        not exclusion(branch, ["*"], pull_requests=on)
         for branch in ("main", "pull/1")
         for on in (False, True)
     ]

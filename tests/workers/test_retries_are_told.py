@@ -36,7 +36,7 @@ def test_a_push_that_cannot_be_fetched_has_a_run(
         hands.plan()
 
     state, (sentence,) = _told(hands)
-    assert ("running", commit) == (state, hands.site.runs.latest()[0].commit)
+    assert ("waiting", commit) == (state, hands.site.runs.latest()[0].commit)
     assert sentence.startswith("the plan: ")
     assert "try 2 failed, next try in " in sentence
 

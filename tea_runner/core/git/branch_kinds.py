@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 #: Prefix of the branches of approved pull requests; the request's number follows.
 PULL_REQUEST_PREFIX = "pull/"
+
+#: What git-check-ref-format(1) forbids anywhere in a name.
+_INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
+
+
+def is_ref_name(ref: str) -> bool:
+    """Whether git accepts a full name of a ref (git-check-ref-format(1)), and it can be stored."""
+    try:
+        ref.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return ref.startswith("refs/") and not _INVALID_REF.search(ref)
 
 
 def belongs_to_annex(branch: str) -> bool:
@@ -24,11 +37,22 @@ def matches_any(branch: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
-def is_processed(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> bool:
-    """Whether the settings select this branch.
+def exclusion(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> str:
+    """Why a branch is not processed; empty when it is.
 
+    The one rule of receiver, reconciler, planner and terminal.
+
+    :param branch: without ``refs/heads/``.
     :param patterns: the setting ``branches``.
     :param pull_requests: the setting ``pull_requests``; without it no pattern matches the branch of
         a pull request.
     """
-    return (pull_requests or not is_pull_request_branch(branch)) and matches_any(branch, patterns)
+    if branch.startswith("-") or not is_ref_name(f"refs/heads/{branch}"):
+        return "git takes this name for an option, or for none of a branch"
+    if belongs_to_annex(branch):
+        return "git-annex maintains this branch"
+    if is_pull_request_branch(branch) and not pull_requests:
+        return "pull requests are not processed here; see pull_requests"
+    if not matches_any(branch, patterns):
+        return "the settings exclude this branch; see branches"
+    return ""
