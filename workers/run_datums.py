@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.dataset.save_outputs import FileToSave
@@ -17,6 +18,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
+from tea_runner.present.visible_text import visible
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
@@ -102,7 +104,7 @@ class DatumRunner:
         end = None if limit is None else time.monotonic() + limit
         for each in selected:
             if len(selected) > 1:
-                _log_line(write_log, f"datum {each.datum.label}")
+                _log_line(write_log, f"datum {visible(shown_label(each.datum.label))}")
             directory = output_directory(pipeline, each.item)
             try:
                 left = None if end is None else end - time.monotonic()

@@ -18,7 +18,7 @@ from tea_runner.cli.open_dataset import (
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.read_resolved_file import read_resolved
-from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.datum import Datum, shown_label
 from tea_runner.core.errors import UserError
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.flow.commit_view import CommitView
@@ -101,7 +101,7 @@ def _items(
 def _lines(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[str]:
     name = inputs.pipeline.name
     for datum, item in _items(tip, inputs, files=files):
-        yield f"{name} {item.label} {item.key}"
+        yield visible(f"{name} {shown_label(item.label)} {item.key}")
         if not files:
             continue
         for _, located in seen_files(inputs, datum):
@@ -140,9 +140,9 @@ def _from_file(context: Context, path: Path, pipelines: tuple[str, ...]) -> int:
         found = [{"pipeline": row.pipeline, "datum": row.datum, "key": row.key} for row in rows]
         click.echo(json.dumps(found, indent=1))
     elif rows:
-        click.echo("\n".join(f"{row.pipeline} {row.datum} {row.key}" for row in rows))
+        click.echo("\n".join(visible(f"{r.pipeline} {shown_label(r.datum)} {r.key}") for r in rows))
     other = [row for row in rows if row.key != row.stated]
     for row in other[:10]:
-        what = f"{row.pipeline} {row.datum}: {path} states another key: {row.stated}"
+        what = f"{row.pipeline} {visible(shown_label(row.datum))}: {path} states another key: {row.stated}"
         click.echo(f"problem: {what}", err=True)
     return int(bool(other))

@@ -19,6 +19,7 @@ from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import state_lock
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import Run
@@ -206,7 +207,7 @@ class Demo:
             for datum in pipeline.datums:
                 word = "done" if datum.action == "done" else "reused"
                 why = SENTENCES.get(datum.reason, datum.reason)  # type: ignore[call-overload]
-                self.console.print(f"  {word:7}{datum.label}  {why}", markup=False)
+                self.console.print(f"  {word:7}{shown_label(datum.label)}  {why}", markup=False)
         for pipeline in run.pipelines:
             if pipeline.commit:
                 shown = self._run(

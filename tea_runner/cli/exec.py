@@ -12,6 +12,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.pipeline import Pipeline
@@ -62,7 +63,7 @@ def command(context: Context, spec: str, name: str, image: str, datums: tuple[st
     missing = [label for label in datums if inputs.find(label) is None]
     if missing:
         raise NotFound(
-            f"datum {missing[0]} is not in this commit; its inputs were removed or renamed"
+            f"datum {shown_label(missing[0])} is not in this commit; its inputs were removed or renamed"
         )
     environment = environment_for(context, pipeline)
     _run_all(session, pinned, inputs, datums, environment)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.planning.resolved_pipeline import ResolvedError, recompute_keys
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -72,7 +73,7 @@ class PinnedDatums:
         for row in rows:
             if row.key != row.stated:
                 raise ResolvedError(
-                    f"{path}: {row.pipeline} {visible(row.datum)}: its content has the key "
+                    f"{path}: {row.pipeline} {visible(shown_label(row.datum))}: its content has the key "
                     f"{row.key[:12]}, but the file states {row.stated[:12]}; run tea-runner resolve again"
                 )
         named = dict.fromkeys(row.pipeline for row in rows)

@@ -10,10 +10,12 @@ import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.core.datums.datum import is_label, shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.trust_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import RECOMPUTE, Run
+from tea_runner.present.visible_text import visible
 
 
 def new_request_id() -> str:
@@ -57,7 +59,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
         }
         click.echo(json.dumps(document, indent=1))
     else:
-        what = ", ".join(sorted(set(wanted.values()))[:5])
+        what = ", ".join(map(visible, map(shown_label, sorted(set(wanted.values()))[:5])))
         more = "" if len(wanted) <= 5 else f" and {len(wanted) - 5} more"
         in_run = f" in run {run.id}" if run is not None else ""
         click.echo(f"{what}{more} of {repository} {branch} will be computed again{in_run}")
@@ -80,7 +82,7 @@ def _requested(run: Run, words: tuple[str, ...]) -> tuple[dict[str, str], set[st
             key: label
             for datums in rows.values()
             for label, key in datums
-            if label == word or (len(word) >= 8 and key.startswith(word))
+            if is_label(word, label) or (len(word) >= 8 and key.startswith(word))
         }
         if not matching:
             raise NotFound(

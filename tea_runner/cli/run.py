@@ -13,6 +13,7 @@ from tea_runner.cli.open_dataset import check_names, open_dataset, report_remark
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
+from tea_runner.core.datums.datum import is_label
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
@@ -150,7 +151,7 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
             item.key: pipeline
             for pipeline, inputs in planned.works.items()
             for item in inputs.keyed
-            if name in (item.label, f"{pipeline} {item.label}")
+            if is_label(name, item.label, pipeline)
             or (len(name) >= 8 and item.key.startswith(name))
         }
         if not found:

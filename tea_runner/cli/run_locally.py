@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tea_runner.cli.open_dataset import OpenDataset
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
+from tea_runner.present.visible_text import visible
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
 
@@ -128,7 +130,7 @@ def _keep_log(session: OpenDataset, job: Job, lines: list[bytes], console: Conso
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.id}.log"
     path.write_bytes(b"".join(lines))
-    text = f"failed: {job.pipeline} {job.datums[0][0]}; log: {path}"
+    text = f"failed: {job.pipeline} {visible(shown_label(job.datums[0][0]))}; log: {path}"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ import click
 
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state
 from tea_runner.cli.main import Context
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
@@ -85,7 +86,7 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
     if rows:
         click.echo()
     for name, datum in rows if everything else rows[:_SHOWN]:
-        line = f"{datum.state}({datum.reason}): {name} {datum.label}  {datum.why}"
+        line = f"{datum.state}({datum.reason}): {name} {shown_label(datum.label)}  {datum.why}"
         echo_visible(
             line
             + (f"; {datum.error}" if datum.error else "")
@@ -133,5 +134,6 @@ def _show_job(context: Context, facts: JobFacts) -> None:
     for datum in document["datums"]:
         error = f"; {datum['error']}" if datum["error"] else ""
         reason = f"({datum['reason']})" if datum["reason"] else ""
-        echo_visible(f"{datum['state']}{reason}: {datum['datum']}  {datum['why']}{error}")
+        label = shown_label(datum["datum"])
+        echo_visible(f"{datum['state']}{reason}: {label}  {datum['why']}{error}")
     click.echo(f"log: tea-runner logs {facts.id[:10]}")

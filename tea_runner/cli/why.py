@@ -13,6 +13,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.explanation import Made
 from tea_runner.flow.commit_view import CommitView
@@ -102,7 +103,9 @@ def _unknown(planned: PlannedCommit, word: str, path: str) -> str:
     if specs:
         return f"{path} defines {specs[0]}; run tea-runner why {specs[0]}"
     pipeline_inputs = planned.works.values()
-    known = [item.label for inputs in pipeline_inputs for item in inputs.keyed[:_COMPARED]]
+    known = [
+        shown_label(item.label) for inputs in pipeline_inputs for item in inputs.keyed[:_COMPARED]
+    ]
     known += [
         p
         for inputs in pipeline_inputs

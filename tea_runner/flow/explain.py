@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from tea_runner.core.datums.datum import is_label
 from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Change, Explanation, Made
@@ -80,7 +81,7 @@ def _labelled(planned: PlannedCommit, word: str) -> Iterator[tuple[Pipeline, str
         )
         for label, key in keys.items():
             begins = len(word) >= 8 and key.startswith(word)
-            if word in (label, f"{pipeline.name} {label}", pipeline.name) or begins:
+            if begins or word == pipeline.name or is_label(word, label, pipeline.name):
                 yield pipeline, label
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.core.datums.datum import Datum
+from tea_runner.core.datums.datum import Datum, shown_label
 from tea_runner.core.datums.datum_keys import (
     KeyBase,
     combined_digest,
@@ -242,7 +242,7 @@ def place(pipeline: Pipeline, datum: Datum) -> str:
     text = expand(pipeline.output_path, captures).strip("/")
     if any(part in ("", ".", "..") for part in text.split("/")):
         raise SpecError(
-            f"{pipeline.output_path} gives {text or 'nothing'} for datum {datum.label}",
+            f"{pipeline.output_path} gives {text or 'nothing'} for datum {shown_label(datum.label)}",
             hint="use captures that the glob makes, such as $1",
             file=pipeline.spec_path,
             key="output.path",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
 from tea_runner.core.git.trust_scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
@@ -79,8 +80,8 @@ def publish_pipeline(
         if finished.key not in planned.unsettled:
             return ResultsUnreadable(keys=(finished.key,))
         return PublishRefused(
-            message=f"the result of datum {finished.label} cannot be saved as .gitattributes asks "
-            f"for it here; give both pipelines the same rules"
+            message=f"the result of datum {shown_label(finished.label)} cannot be saved as "
+            f".gitattributes asks for it here; give both pipelines the same rules"
         )
     finished, verdicts = judge_recomputed(planned.tip, plan, finished)
     try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from tea_runner.core.datums.content_identity import Content
+from tea_runner.core.datums.datum import is_label
 from tea_runner.core.errors import JobError, NotFound, UserError
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.planning.plan import KeyedDatum
@@ -102,8 +103,8 @@ def verify_datums(
 
 
 def _matches(word: str, pipeline: str, row: Row) -> bool:
-    names = (pipeline, row.datum, f"{pipeline} {row.datum}")
-    return word in names or (len(word) >= 8 and row.key.startswith(word))
+    begins = len(word) >= 8 and row.key.startswith(word)
+    return begins or word == pipeline or is_label(word, row.datum, pipeline)
 
 
 def _verify_pipeline(

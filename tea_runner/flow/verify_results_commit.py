@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk_tree
@@ -164,11 +165,11 @@ def _check_keys(
         item = keys.get(row.datum)
         if item is None:
             check.problems.append(
-                f"datum {row.datum} is in the manifest, but not in commit {tip.tree.commit[:12]}"
+                f"datum {shown_label(row.datum)} is in the manifest, but not in commit {tip.tree.commit[:12]}"
             )
         elif (item.key, item.place) != (row.key, row.place):
             check.problems.append(
-                f"datum {row.datum}: the manifest has key {row.key[:12]} at {row.place or '.'}, "
+                f"datum {shown_label(row.datum)}: the manifest has key {row.key[:12]} at {row.place or '.'}, "
                 f"its inputs make {item.key[:12]} at {item.place or '.'}"
             )
     check.datums = manifest.count
@@ -187,7 +188,9 @@ def _results(
         for path in row.outputs:
             output = _output(dataset, after, inputs.pipeline.home, row, path)
             if output is None:
-                check.problems.append(f"output {path} of datum {row.datum} is not in its tree")
+                check.problems.append(
+                    f"output {path} of datum {shown_label(row.datum)} is not in its tree"
+                )
             else:
                 outputs.append(output)
         found[row.datum] = tuple(outputs)

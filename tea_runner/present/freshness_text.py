@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.result_freshness import CAUSES, FreshnessState, PipelineFreshness
 from tea_runner.present.visible_text import visible
@@ -39,7 +40,9 @@ def results_lines(
             shown += 1
             if shown > _SHOWN and not everything:
                 continue
-            yield visible(_line(each, datum.datum, datum.state, datum.cause, datum.outputs))
+            yield visible(
+                _line(each, shown_label(datum.datum), datum.state, datum.cause, datum.outputs)
+            )
     if shown > _SHOWN and not everything:
         yield f"… and {shown - _SHOWN} more; --all shows them"
     yield _summary(results)

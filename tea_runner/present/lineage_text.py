@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.present.visible_text import visible
 
@@ -24,7 +25,7 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
             return
         before = "  " * (depth + 1)
         if step.id in shown:
-            yield f"{before}made by {step.pipeline} {step.datum}, see above"
+            yield f"{before}made by {step.pipeline} {shown_label(step.datum)}, see above"
             return
         shown.add(step.id)
         for line in _step(step):
@@ -45,7 +46,7 @@ def up_lines(lineage: Lineage) -> Iterator[str]:
 def down_lines(lineage: Lineage) -> Iterator[str]:
     """Each step that used the file, with its results."""
     for step in lineage.steps.values():
-        yield visible(f"{step.pipeline} {step.datum}")
+        yield visible(f"{step.pipeline} {shown_label(step.datum)}")
         for name in step.outputs:
             yield visible(f"  {_file(lineage.files[name])}")
 
@@ -56,7 +57,7 @@ def _file(file: LineageFile) -> str:
 
 
 def _step(step: LineageStep) -> Iterator[str]:
-    yield f"made by {step.pipeline} {step.datum}"
+    yield f"made by {step.pipeline} {shown_label(step.datum)}"
     yield f"command {shlex.join(step.command)}"
     if step.environment:
         yield f"environment {' '.join(step.environment)}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.planning.reasons import SENTENCES
+from tea_runner.present.visible_text import visible
 
 _SHOWN = 40
 
@@ -39,8 +41,8 @@ def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
 
 def decision_line(pipeline: str, decision: Decision) -> str:
     """``run(new): edges images:a.jpg  it had not been computed before``."""
-    why = decision.detail or SENTENCES[decision.reason]
-    return f"{decision.action}({decision.reason}): {pipeline} {decision.label}  {why}"
+    why, label = decision.detail or SENTENCES[decision.reason], shown_label(decision.label)
+    return visible(f"{decision.action}({decision.reason}): {pipeline} {label}  {why}")
 
 
 def _numbers(row: PipelinePlan) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.explanation import Change, Explanation
 from tea_runner.core.planning.plan import Action
 from tea_runner.core.planning.reasons import SENTENCES
@@ -26,7 +27,8 @@ def why_lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
-    yield f"{explanation.action}({explanation.reason}): {explanation.pipeline} {explanation.datum}"
+    datum = f"{explanation.pipeline} {shown_label(explanation.datum)}"
+    yield f"{explanation.action}({explanation.reason}): {datum}"
     why = (
         SENTENCES[explanation.reason]
         if explanation.reason != "missing-input" or not explanation.detail

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
+from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import STATES
@@ -64,6 +65,7 @@ def _prepare(state: BlueprintSetupState) -> None:
         sentence=state_words.run_sentence,
         remark=state_words.pipeline_remark,
         ordered=state_words.ordered,
+        names=shown_label,
         lines=lambda text: Markup(escape(visible_lines(text))),  # noqa: S704 - escaped just here
     )
     environment.globals.update(shapes=state_words.SHAPES, states=STATES)

@@ -6,7 +6,7 @@ import hashlib
 import string
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _SAFE = "/-_.~+@,=:()[]{}!^&"
 #: Bytes that are not percent-encoded in a label.
@@ -66,3 +66,17 @@ class Datum(tuple[Entry, ...]):
     def id(self) -> str:
         """SHA-256 of the label (64 hex digits): identifies the datum whatever its content."""
         return hashlib.sha256(self.label.encode()).hexdigest()
+
+
+def shown_label(label: str) -> str:
+    """A datum's label with names as people wrote them, not percent-encoded.
+
+    Programs need the label itself: in this one the ends of names and of entries cannot be told apart.
+    """
+    return unquote(label, errors="surrogateescape") if "%" in label else label
+
+
+def is_label(word: str, label: str, pipeline: str = "") -> bool:
+    """Whether a person means this datum: by its label in either form, after the pipeline's name or alone."""
+    forms = {label, shown_label(label)}
+    return word in forms or any(word == f"{pipeline} {form}" for form in forms)
