@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import OutputNameRules, WrittenFile, raise_refusals
+from tea_runner.core.results.output_policy import (
+    OutputNameRules,
+    WrittenFile,
+    raise_refusals,
+    refusals,
+)
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.sandbox.scan_outputs import OutputLimits, is_below, scan_outputs
 
@@ -37,10 +46,13 @@ def collect(
     :param from_input: finds what placeholders of inputs stand for.
     :raises OutputRefused: naming what may not become a result.
     """
-    rules = OutputNameRules(reserved=reserved)
+    rules = OutputNameRules.of(bounds.names, reserved)
     scan = scan_outputs(out, home=home, rules=rules, limits=bounds, pfs=pfs, out_at=out_at)
     raise_refusals(scan.refused)
-    return [_to_save(output, out, view, from_input) for output in scan.outputs]
+    outputs = list(_follow_folders(scan.outputs, view, bounds))
+    if len(outputs) != len(scan.outputs):
+        raise_refusals(refusals(outputs, home=home, rules=rules))
+    return [_to_save(output, out, view, from_input) for output in outputs]
 
 
 def collect_declared(
@@ -64,13 +76,59 @@ def collect_declared(
         if place.is_symlink() or not place.is_dir():
             raise OutputRefused(f"the command replaced the folder {home} by something else")
     wanted = [path[len(home) :].lstrip("/") for path in declared]
-    rules = OutputNameRules(reserved=reserved)
+    rules = OutputNameRules.of(bounds.names, reserved)
     scan = scan_outputs(place, home=home, rules=rules, limits=bounds, declared=wanted)
     raise_refusals(scan.refused)
     for path, full in zip(wanted, declared, strict=True):
         if not any(is_below(output.path, [path]) for output in scan.outputs):
             raise OutputRefused(f"declared output {full} was not made")
     return [_to_save(output, place, tree) for output in scan.outputs]
+
+
+def _follow_folders(
+    outputs: Iterable[WrittenFile], view: Path, bounds: OutputLimits
+) -> Iterator[WrittenFile]:
+    """The outputs, with a link to each file instead of a link to a folder of the inputs.
+
+    :raises OutputRefused: when these are more than the limits allow.
+    """
+    count = 0
+    for output in outputs:
+        folder = view / output.target
+        if output.kind != "input link" or not _is_inside(folder, view) or not folder.is_dir():
+            yield output
+            continue
+        for parent, folders, names in os.walk(folder):
+            folders.sort()
+            below = os.path.relpath(parent, folder)
+            inside = "" if below == "." else f"{below}/"
+            for name in sorted(names):
+                count += 1
+                if bounds.files is not None and count > bounds.files:
+                    raise OutputRefused(
+                        f"the outputs are more than the limit of {bounds.files} files"
+                    )
+                yield replace(
+                    output,
+                    path=f"{output.path}/{inside}{name}",
+                    target=f"{output.target}/{inside}{name}",
+                )
+
+
+def _is_inside(file: Path, view: Path) -> bool:
+    return file.resolve().is_relative_to(view.resolve())
+
+
+def _with_one_name(file: Path, out: Path) -> Path:
+    """The file, or a copy beside the outputs if it has several names: saving moves files."""
+    if os.lstat(file).st_nlink == 1:
+        return file
+    copies = out.parent / "copies"
+    copies.mkdir(mode=0o700, exist_ok=True)
+    descriptor, copy = tempfile.mkstemp(dir=copies)
+    os.close(descriptor)
+    shutil.copyfile(file, copy)
+    return Path(copy)
 
 
 def _to_save(
@@ -80,11 +138,11 @@ def _to_save(
         return FileToSave(output.path, out / output.path, 0, False, link=output.target)
     if output.kind == "input link":
         file = view / output.target
-        if not file.is_file() or not file.resolve().is_relative_to(view.resolve()):
+        if not file.is_file() or not _is_inside(file, view):
             raise OutputRefused(
-                f"output {output.path} is a link to input {output.target}, which is no file; "
-                f"write a copy instead"
+                f"output {output.path} is a link to input {output.target}, which does not exist"
             )
         absent = from_input(output.target, output.path)
         return absent or FileToSave(output.path, file, file.stat().st_size, False)
-    return FileToSave(output.path, out / output.path, output.size, output.executable)
+    file = _with_one_name(out / output.path, out)
+    return FileToSave(output.path, file, output.size, output.executable)

@@ -6,7 +6,7 @@ Both views provision the datum's folders, tell what to run, and collect what the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -24,9 +24,13 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
 from tea_runner.sandbox.scan_outputs import OutputLimits
+from workers.code_folder import CodeFolder
 from workers.collect_outputs import collect, collect_declared
 from workers.run_command import lines
 from workers.stage_inputs import GetContent, WriteBlob, make_code, make_view
+
+#: Folder of the dataset's code, below that of the batch.
+_CODE = "dataset"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,16 @@ class DatumBatch:
     write_log: Callable[[bytes], None]
     cancelled: Callable[[], bool]
     secrets: GivenSecrets
+    _code_folders: list[CodeFolder] = field(default_factory=list)
+
+    def code_folder(self, pfs: str) -> CodeFolder:
+        """The folder of the code of ``view: pfs``, for all datums.
+
+        :param pfs: path of the inputs for the command.
+        """
+        if not self._code_folders:
+            self._code_folders.append(CodeFolder(self.folder / _CODE, pfs))
+        return self._code_folders[0]
 
     @property
     def pipeline(self) -> Pipeline:
@@ -110,34 +124,43 @@ class PfsFolders:
         self._selected = selected
         self._pfs = batch.folder / "pfs"
         self._out = batch.folder / "out"
-        self._code = batch.folder / "dataset"
-        self._paths = batch.environment.paths(self._pfs, self._out, self._code)
+        self._paths = batch.environment.paths(self._pfs, self._out, batch.folder / _CODE)
+        self._code = batch.code_folder(self._paths.pfs)
 
     def provision(self) -> Execution:
-        """Inputs and outputs are made anew; the code is shared by all datums, which cannot write it."""
+        """Inputs and outputs are made anew; so is the code, if the datum before has changed it."""
         batch = self._batch
-        for path in (self._pfs, self._out):
-            remove_tree(path)
-            path.mkdir(mode=0o755)
-        if not self._code.exists():
-            make_code(self._code, batch.inputs, batch.tip, batch.content, batch.write_blob)
+        remove_tree(batch.folder / "copies")
+        remove_tree(self._out)
+        self._out.mkdir(mode=0o755)
+        execution = _execution(batch, self._selected, self._paths, code=self._code.path)
+        self._fill(execution)
+        return replace(execution, view=self._pfs, out=self._out, code_writable=True)
+
+    def _fill(self, execution: Execution) -> None:
+        """Write the inputs, the code and the file of variables."""
+        batch = self._batch
+        remove_tree(self._pfs)
+        self._pfs.mkdir(mode=0o755)
+        self._code.restore(
+            lambda path: make_code(path, batch.inputs, batch.tip, batch.content, batch.write_blob)
+        )
         view = self._selected.view
         make_view(self._pfs, batch.inputs, view, batch.content, batch.write_blob)
         if self._paths.out != f"{self._paths.pfs}/out":
             # Without a sandbox nothing is mounted there: $PFS/out leads to the outputs all the same.
             (self._pfs / "out").symlink_to(self._out)
-        execution = _execution(batch, self._selected, self._paths, code=self._code)
         shown = {
             name: execution.env[name] for name in execution.env if name not in batch.secrets.env
         }
         (self._pfs / ".env").write_bytes(env_file(shown))
         (self._pfs / ".env").chmod(0o644)
-        return replace(execution, view=self._pfs, out=self._out)
 
     def clear(self) -> None:
-        """Empty the outputs; inputs are read-only."""
+        """Empty the outputs; make inputs and code as they were."""
         for child in self._out.iterdir():
             remove_tree(child)
+        self._fill(_execution(self._batch, self._selected, self._paths, code=self._code.path))
 
     def collect(self) -> list[FileToSave]:
         """All files in the folder of outputs."""

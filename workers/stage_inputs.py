@@ -77,7 +77,8 @@ def make_view(
         target = folder / shown.visible
         if leaves[shown.input].empty_files:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.touch(mode=0o444)
+            target.touch()
+            target.chmod(0o644)
         else:
             source = inputs.sources[shown.input]
             dataset = source.dataset_of(shown.path)
@@ -94,4 +95,5 @@ def _write_file(
         shutil.copyfile(content[fact.key], target)
     else:
         write_blob(dataset, fact.oid, target)
-    os.chmod(target, 0o555 if fact.executable else 0o444)
+    # Commands cannot write to their inputs all the same; a copy of one can be changed.
+    os.chmod(target, 0o755 if fact.executable else 0o644)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.results.output_policy import (
+    NamePolicy,
     OutputNameRules,
     Refusal,
     WrittenFile,
@@ -47,6 +48,8 @@ class OutputLimits:
     #: Bytes of all files.
     size: int | None = None
     files: int | None = 1_000_000
+    #: Names that they may have.
+    names: NamePolicy = "git"
 
 
 DEFAULT_RULES = OutputNameRules()
@@ -78,6 +81,8 @@ def scan_outputs(
     directories: set[str] = set()
     non_empty: set[str] = set()
     size = count = 0
+    #: Inode to the names of a file that have been found, and all that it has.
+    named: dict[int, tuple[list[str], int]] = {}
     device = os.lstat(out).st_dev
     try:
         for entry in _entries(out, declared, limits, rules):
@@ -99,6 +104,9 @@ def scan_outputs(
                 # Sparse files count with their apparent size: a copy may have it.
                 size += max(output.size, 512 * entry.stat.st_blocks)
                 outputs.append(output)
+                if output.kind == "file" and entry.stat.st_nlink > 1:
+                    facts = entry.stat
+                    named.setdefault(facts.st_ino, ([], facts.st_nlink))[0].append(entry.path)
             if limits.size is not None and size > limits.size:
                 refused.append(
                     Refusal("", f"the outputs are larger than the limit of {limits.size} bytes")
@@ -110,6 +118,10 @@ def scan_outputs(
         refused.append(Refusal("", f"the outputs are more than the limit of {limits.files} files"))
     except OSError as error:
         refused.append(Refusal("", f"the outputs cannot be read: {error.strerror or error}"))
+    for found, all_names in named.values():
+        if len(found) != all_names:
+            reason = "has a second name elsewhere (a hard link); copy it instead"
+            refused += (Refusal(path, reason) for path in found)
     outputs.sort(key=lambda output: os.fsencode(output.path))
     empty = tuple(sorted(directories - non_empty))
     if len(refused) < _MAX_REFUSALS:
@@ -167,8 +179,6 @@ def _kind_refusal(entry: DirectoryEntry, device: int, rules: OutputNameRules) ->
         return "" if mode & 0o500 == 0o500 else f"is closed to its owner (mode {mode & 0o777:03o})"
     if mode & 0o7000:
         return f"is setuid, setgid or sticky (mode {mode & 0o7777:04o})"
-    if entry.stat.st_nlink != 1:
-        return "has a second name (a hard link); copy it instead"
     if not mode & 0o400:
         return f"is closed to its owner (mode {mode & 0o777:03o})"
     return _attributes(entry)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
-from tea_runner.settings.results_options import BotOptions, TrustOptions
+from tea_runner.settings.results_options import BotOptions, OutputsOptions, TrustOptions
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 
 
@@ -337,6 +337,7 @@ class Options:
     annex: AnnexOptions = field(default_factory=AnnexOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     images: ImagesOptions = field(default_factory=ImagesOptions)
+    outputs: OutputsOptions = field(default_factory=OutputsOptions)
     resources: ResourcesOptions = field(default_factory=ResourcesOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)

@@ -29,6 +29,19 @@ class BotOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputsOptions:
+    """Files that commands write."""
+
+    names: Literal["git", "portable", "any"] = option(
+        "git",
+        "Names that outputs may have. git: what git and a forge can hold. portable: also nothing that "
+        "Windows or macOS cannot hold, such as a colon, a blank at the end, or A beside a in one datum. "
+        "any: also control characters, and bytes that are not UTF-8. Names that steer other programs are "
+        "refused in any case.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrustOptions:
     """Which results count."""
 

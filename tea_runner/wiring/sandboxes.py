@@ -164,7 +164,11 @@ class SandboxSite(ProcessSettings):
         from tea_runner.sandbox.scan_outputs import OutputLimits
 
         sandbox = self.settings.sandbox
-        return OutputLimits(size=sandbox.output_bytes, files=sandbox.output_files)
+        return OutputLimits(
+            size=sandbox.output_bytes,
+            files=sandbox.output_files,
+            names=self.settings.outputs.names,
+        )
 
     @property
     def pipeline_secrets(self) -> Sequence[PipelineSecret]:

@@ -101,7 +101,7 @@ def test_a_tree_that_is_a_link_loses_only_the_link(tmp_path: Path) -> None:
 
 #: Seen from the sandbox, what is beside the outputs are the inputs: the sentence is about those.
 _OTHERWISE = {
-    "link to another job": "is a link to input other/out/secret, which is no file",
+    "link to another job": "is a link to input other/out/secret, which does not exist",
     "6,000 levels": "more than the limit of 1000 files",
 }
 
@@ -124,7 +124,8 @@ def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) ->
     """
     kind = "bwrap" if shutil.which("bwrap") else "off"
     walls = 'output_bytes = 1000000\noutput_files = 1000\nfile_size = "16 TiB"\n'
-    forge = HostileForge(tmp_path / "all", sandbox=kind, walls=walls)
+    settings = '[outputs]\nnames = "portable"\n'
+    forge = HostileForge(tmp_path / "all", sandbox=kind, walls=walls, settings=settings)
     rows = _whole_way()
     files: dict[str, Any] = {
         "raw/a.txt": None,

@@ -16,6 +16,9 @@ from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results.reserved_names import fold_name, is_code, is_reserved, reserved_part
 
 Kind = Literal["file", "symlink", "input link"]
+#: git: all that git and a forge can hold.  portable: also nothing that Windows or macOS cannot hold.
+#: any: also control characters, and bytes that are not UTF-8.
+NamePolicy = Literal["git", "portable", "any"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,11 +59,25 @@ class OutputNameRules:
     max_path_bytes: int = 4096
     max_depth: int = 100
 
+    @classmethod
+    def of(cls, names: NamePolicy, reserved: frozenset[str] = frozenset()) -> OutputNameRules:
+        """The rules of an operator who allows these names."""
+        return cls(
+            reserved=reserved,
+            allow_odd_names=names == "any",
+            allow_unportable=names != "portable",
+        )
+
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?")
 _UNPORTABLE = re.compile(r'[<>:"|?*\\]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
+
+
+_SETTING = "outputs.names = "
+_ODD = f'rename it, or ask the operator for {_SETTING}"any"'
+_UNPORTABLE_HINT = f'rename it, or ask the operator for {_SETTING}"git"'
 
 
 def printable(path: str) -> str:
@@ -88,13 +105,13 @@ def reason_to_refuse_name(name: str, rules: OutputNameRules) -> str:
         return f"has a name of more than {rules.max_name_bytes} bytes"
     if not rules.allow_odd_names:
         if _NOT_UTF8.search(name):
-            return "has a name that is not UTF-8; rename it, or allow odd names"
+            return f"has a name that is not UTF-8; {_ODD}"
         if _CONTROL.search(name):
-            return "has a control character in its name; rename it, or allow odd names"
+            return f"has a control character in its name; {_ODD}"
     if not rules.allow_unportable and (
         _DEVICES.fullmatch(name.casefold()) or _UNPORTABLE.search(name) or name[-1] in ". "
     ):
-        return "has a name that Windows cannot have; rename it, or allow unportable names"
+        return f"has a name that Windows cannot have; {_UNPORTABLE_HINT}"
     return ""
 
 
@@ -217,7 +234,11 @@ def _collisions(paths: Sequence[str]) -> list[Refusal]:
         # everything below colliding directories collides: report only the top
         if other != path and path.rpartition("/")[0] == other.rpartition("/")[0]:
             found.append(
-                Refusal(path, f"and {printable(other)}: names collide on some systems; rename one")
+                Refusal(
+                    path,
+                    f"and {printable(other)}: names collide on some systems; rename one, or "
+                    f'ask the operator for {_SETTING}"git"',
+                )
             )
     return found
 

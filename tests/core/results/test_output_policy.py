@@ -94,7 +94,8 @@ def test_unportable_names_can_be_allowed() -> None:
 def test_collisions_are_said_once_for_the_topmost_directory() -> None:
     """Two directories that collide are one sentence, not one for each file in them."""
     paths = [f"A/{n}" for n in range(50)] + [f"a/{n}" for n in range(50)]
-    assert ["output 'a' and 'A': names collide on some systems; rename one"] == _said(*paths)
+    (sentence,) = _said(*paths)
+    assert sentence.startswith("output 'a' and 'A': names collide on some systems; rename one")
 
 
 def test_the_first_ten_reasons_are_said() -> None:
