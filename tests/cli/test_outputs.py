@@ -167,3 +167,30 @@ def test_the_operator_chooses_names(tmp_path: Path, policy: str, name: str, sent
     assert (0 if not sentence else 1) == said.code, said
     assert sentence in said.out + said.err
     assert ({name: "x\n"} if not sentence else {}) == found
+
+
+def test_members_of_a_union_with_one_name_run_each(tmp_path: Path) -> None:
+    """Equal paths in several folders are several datums, and stay so when nothing changes."""
+    members = [{"pfs": {"name": "in", "repo": repo, "glob": "/*"}} for repo in ("u0", "u1", "u2")]
+    document = {
+        "pipeline": {"name": "up"},
+        "input": {"union": members},
+        "transform": {"cmd": ["sh", "-c", 'cat "$in" >"$PFS/out/$(cat "$in")"']},
+    }
+    files = {f"u{n}/file-{m}": f"{n}{m}" for n in range(3) for m in range(2)}
+    dataset = Dataset(tmp_path / "data", {**files, "up/spec.json": json.dumps(document)})
+    said = dataset.tea("run", "-y")
+    assert 0 == said.code, said
+    made = {path.name for path in (dataset.path / "up").glob("[0-9]*")}
+    assert {"00", "01", "10", "11", "20", "21"} == made
+    assert "Nothing to do." in dataset.tea("run", "-y").lines
+    labels = [
+        row.split("\t")[0] for row in (dataset.path / "up/manifest.tsv").read_text().splitlines()
+    ]
+    assert {"in:file-0", "in(u1):file-0", "in(u2):file-1"} < set(labels)
+    assert 0 == dataset.tea("why", "in(u1):file-0").code
+    dataset.save({"u0/file-0": None})
+    said = dataset.tea("run", "-y")
+    assert 0 == said.code, said
+    made = {path.name for path in (dataset.path / "up").glob("[0-9]*")}
+    assert {"01", "10", "11", "20", "21"} == made

@@ -41,6 +41,25 @@ class Entry(NamedTuple):
         return f"{self.name}:{text}{'/' if self.is_dir else ''}"
 
 
+class EntryOfRepo(Entry):
+    """An entry whose label names its repo, because an entry of another repo has the same name and path."""
+
+    repo: str = ""
+
+    @classmethod
+    def of(cls, entry: Entry, repo: str) -> EntryOfRepo:
+        """The entry with its repo."""
+        made = cls(*entry)
+        made.repo = repo
+        return made
+
+    @property
+    def label(self) -> str:
+        """Unambiguous name ``name(repo):path``; no name of an input has parentheses."""
+        repo = quote(self.repo.encode("utf-8", "surrogateescape"), safe="/-_.~@")
+        return f"{self.name}({repo}){super().label.removeprefix(self.name)}"
+
+
 class Datum(tuple[Entry, ...]):
     """The entries of one datum, in the order of the pipeline's inputs.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 from math import prod
 
-from tea_runner.core.datums.datum import Datum, Entry
+from tea_runner.core.datums.datum import Datum, Entry, EntryOfRepo
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
@@ -35,7 +35,7 @@ def enumerate_datums(
 
     :param listings: by number of the input (see :func:`~tea_runner.core.pipeline.pfs_leaves`).
     :raises DatumsError: when there would be more than *limit*, before they are made.
-    :raises UserError: when two datums of different files would have the same label.
+    :raises UserError: when a datum would have two files at the same path.
     """
     templates = (pipeline.output_path or "", *pipeline.outputs)
     enumerator = _Enumerator(
@@ -156,25 +156,43 @@ class _Enumerator:
         for row in rows:
             identity = tuple((origin[entry.input], entry.path, entry.is_dir) for entry in row)
             kept.setdefault(identity, row)
-        if self.ambiguous:
-            self._refuse_equal_labels(kept.values())
-        return list(kept.values())
+        return self._distinct(kept.values()) if self.ambiguous else list(kept.values())
 
-    def _refuse_equal_labels(self, rows: Iterable[Row]) -> None:
-        seen: dict[tuple[tuple[str, str, bool], ...], Row] = {}
+    def _distinct(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows with labels of their own: of two with the same names and paths, the second has its repo.
+
+        :raises UserError: when one datum has two such files, which would have the same path in its view.
+        """
+        first: dict[tuple[tuple[str, str, bool], ...], Row] = {}
+        found = []
         for row in rows:
             named = tuple((entry.name, entry.path, entry.is_dir) for entry in row)
-            other = seen.setdefault(named, row)
+            if len(set(named)) < len(named):
+                self._refuse(row)
+            other = first.setdefault(named, row)
             if other is not row:
-                first, second = next(
-                    (a, b)
-                    for a, b in zip(other, row, strict=True)
-                    if self.origin[a.input] != self.origin[b.input]
+                row = tuple(
+                    EntryOfRepo.of(mine, self._repo(mine))
+                    if self.origin[mine.input] != self.origin[theirs.input]
+                    else mine
+                    for theirs, mine in zip(other, row, strict=True)
                 )
-                repos = f"{self.leaves[first.input].repo} and {self.leaves[second.input].repo}"
+            found.append(row)
+        return found
+
+    def _repo(self, entry: Entry) -> str:
+        leaf = self.leaves[entry.input]
+        return leaf.repo if leaf.branch == "master" else f"{leaf.repo}@{leaf.branch}"
+
+    def _refuse(self, row: Row) -> None:
+        seen: dict[tuple[str, str], Entry] = {}
+        for entry in row:
+            other = seen.setdefault((entry.name, entry.path), entry)
+            if self.origin[other.input] != self.origin[entry.input]:
+                repos = f"{self.leaves[other.input].repo} and {self.leaves[entry.input].repo}"
                 raise UserError(
-                    f"pipeline {self.pipeline}: {first.label} is in {repos}, and both inputs are "
-                    f"called {first.name}; give each input its own name"
+                    f"pipeline {self.pipeline}: {other.label} is in {repos}, and both inputs are "
+                    f"called {other.name}; give each input its own name"
                 )
 
     def _check_limit(self, count: int, what: str) -> None:

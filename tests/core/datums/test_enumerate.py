@@ -236,15 +236,27 @@ def test_a_limit_holds_for_a_single_input_too() -> None:
     assert 3 == len(made(pfs("t1"), limit=3))
 
 
-def test_two_files_of_one_label_are_refused() -> None:
-    """Inputs of one name over two places may not hide one another's files."""
-    node = both("union", pfs("t1", "/*", "scan"), pfs("t2", "/*", "scan"))
+def test_members_of_a_union_may_have_one_name_and_equal_paths() -> None:
+    """As in Pachyderm, each is a datum; the label of the second names its repo."""
+    both_scans = [pfs("t1", "/*", "scan"), pfs("t2", "/*", "scan")]
+    labels = made(both("union", *both_scans))
+    assert 6 == len(labels) == len(set(labels))
+    assert "scan:ben.txt" in labels
+    assert "scan(t2):ben.txt" in labels
+    assert labels == made(both("union", *both_scans))
+    other = made(both("union", both("union", *both_scans), pfs("raw")))
+    assert set(labels) <= set(other)
+
+
+def test_two_files_at_one_path_are_refused() -> None:
+    """Inputs of one name over two places may not hide one another's files in one datum."""
+    node = both("group", both("union", pfs("t1", "/*", "scan"), pfs("t2", "/*", "scan")))
     with pytest.raises(UserError) as caught:
         made(node)
-    assert (
+    assert caught.value.message.startswith(
         "pipeline p: scan:ben.txt is in t1 and t2, and both inputs are called scan; "
-        "give each input its own name"
-    ) == caught.value.message
+    )
+    assert caught.value.message.endswith("give each input its own name")
 
 
 def test_a_join_of_many_files_is_linear() -> None:
