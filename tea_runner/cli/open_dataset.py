@@ -113,7 +113,9 @@ def open_dataset(context: Context) -> OpenDataset:
     if shutil.which("git", path=context.variables.get("PATH", os.defpath)) is None:
         raise NotFound("git is not on PATH", hint="install git 2.36 or newer (apt install git)")
     site = context.site
-    planner = IncrementalPlanner(PlanningCache(allowed=site.allowed_resources, images=site.images))
+    planner = IncrementalPlanner(
+        PlanningCache(allowed=site.allowed_resources, images=site.images, offer=site.offer)
+    )
     return OpenDataset(context, context.site.clone(context.directory), LocalQueue(), planner)
 
 
@@ -122,7 +124,7 @@ def check_names(planned: PlannedCommit, names: tuple[str, ...]) -> None:
 
     :raises NotFound: with the most similar name.
     """
-    if names and not planned.plan.problems:
+    if names:
         check_pipelines(planned.tip, names)
 
 

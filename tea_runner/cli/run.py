@@ -87,13 +87,14 @@ def command(
         ledger = ReproducibilityLedger(session.clone.repository.git_dir)
         requests = LocalRecomputeRequests(words, new_request_id(), ledger.add_verdict)
     planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
+    problems = planned.plan.problems
+    for problem in problems:
+        click.echo(f"problem: {visible(problem)}", err=True)
+    if problems and not planned.plan.pipelines and not pipelines:
+        return 1
     check_names(planned, pipelines)
     paths = session.unsaved()
     report_unsaved(context, paths)
-    if planned.plan.problems:
-        for problem in planned.plan.problems:
-            click.echo(f"problem: {problem}", err=True)
-        return 1
     if pinned is not None:
         _check(pinned, planned)
     if dry_run:
@@ -116,7 +117,8 @@ def command(
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
     )
-    code = _report(context, advance, paths)
+    # Whoever names pipelines does not ask for the others.
+    code = _report(context, advance, paths) or int(bool(problems) and not pipelines)
     verdicts = requests.verdicts if requests is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)

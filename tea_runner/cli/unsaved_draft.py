@@ -11,6 +11,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError, SettingsError
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.dataset.local_clone import (
     CloneRepository,
     CloneSubdatasets,
@@ -47,12 +48,14 @@ class Draft:
 def open_draft(context: Context) -> Iterator[Draft]:
     """The dataset of the command line's folder; without a repository, the folder itself."""
     variables = {**context.variables, **tool_variables(context.variables)}
-    allowed, images = _site_parts(context)
+    allowed, images, offer = _site_parts(context)
     try:
         top, git_dir = find_clone(context.directory, variables)
     except (NotFound, OutsideError):
         top = context.directory.resolve()
-        view = unsaved_commit(None, None, _files(everything(top)), allowed, images=images)
+        view = unsaved_commit(
+            None, None, _files(everything(top)), allowed, images=images, offer=offer
+        )
         yield Draft(top, view)
         return
     environment = clone_environment(variables, top)
@@ -64,19 +67,22 @@ def open_draft(context: Context) -> Iterator[Draft]:
             parent = head.decode().strip() or None
             changed = unsaved(top, environment.variables)
             files = _files(changed)
-            view = unsaved_commit(mirror.objects, parent, files, allowed, subdatasets, images)
+            view = unsaved_commit(
+                mirror.objects, parent, files, allowed, subdatasets, images, offer
+            )
             yield Draft(top, view, changed, mirror)
     finally:
         subdatasets.close()
         mirror.close()
 
 
-def _site_parts(context: Context) -> tuple[ResourceAllowance, Images | None]:
+def _site_parts(context: Context) -> tuple[ResourceAllowance, Images | None, Offer | None]:
     """What the settings say, where there are settings: a linter also runs without a home."""
     try:
-        return context.site.allowed_resources, context.site.images
+        site = context.site
+        return site.allowed_resources, site.images, site.offer
     except SettingsError:
-        return ANY_RESOURCES, None
+        return ANY_RESOURCES, None, None
 
 
 def _files(found: Mapping[str, tuple[int, bytes | None] | None]) -> dict[str, UnsavedFiles | None]:

@@ -17,6 +17,7 @@ from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.dependency_order import Cycle, order
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.source_position import input_keys, locate
+from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
@@ -30,8 +31,11 @@ _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
 def lint_pipelines(tip: CommitView) -> tuple[Problem, ...]:
     """All problems, sorted by file and line."""
     found = [*tip.pipelines.problems, *_duplicate_names(tip), *_cycles(tip)]
+    offer = tip.tree.cache.offer
     for pipeline in tip.pipelines:
         found += _inputs(tip, pipeline)
+        for need in unmet_needs(pipeline, offer) if offer is not None else ():
+            found.append(_problem(tip, pipeline, need.key, need.problem, need.hint, kind="warning"))
     unique = dict.fromkeys(found)
     return tuple(sorted(unique, key=lambda each: (each.file, each.line, each.column)))
 

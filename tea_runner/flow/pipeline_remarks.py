@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.spec.field_reader import FOR_CLUSTERS
+from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
 
@@ -38,7 +39,11 @@ def pipeline_remarks(tip: CommitView, only: Sequence[str] = ()) -> PipelineRemar
     :param only: names of the pipelines; all when empty.
     """
     written = [each for each in tip.pipelines.written if not only or each.name in only]
+    offer = tip.tree.cache.offer
     sentences: dict[str, list[str]] = {each.name: _gone_inputs(tip, each) for each in written}
+    for each in written:
+        needs = unmet_needs(each, offer) if offer is not None else ()
+        sentences[each.name] += [f"{need.problem} ({need.hint})" for need in needs]
     fields: dict[str, None] = {}
     owners = set()
     for problem in tip.pipelines.problems:

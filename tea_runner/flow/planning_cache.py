@@ -13,6 +13,7 @@ from tea_runner.core.results.manifest import Manifest, ManifestPiece
 from tea_runner.core.results.manifest_statement import SignatureFile
 from tea_runner.core.spec.parse import ParsedSpecs
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.recorded_images import RecordedImages
 from tea_runner.ports import Images
@@ -33,6 +34,8 @@ class PlanningCache:
     strict_hashes: bool = False
     #: The most that pipelines may ask for.
     allowed: ResourceAllowance = ANY_RESOURCES
+    #: What this machine gives to commands; None where others run them.
+    offer: Offer | None = None
     #: Finds the digests of images.
     images: Images = field(default_factory=RecordedImages)
 

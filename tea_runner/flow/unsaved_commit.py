@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
@@ -132,12 +133,14 @@ def unsaved_commit(
     allowed: ResourceAllowance = ANY_RESOURCES,
     subdatasets: Subdatasets | None = None,
     images: Images | None = None,
+    offer: Offer | None = None,
 ) -> CommitView:
     """The commit of these files on top of another.
 
     :param parent: id of a commit; None for no commit.
     :param allowed: the most that pipelines may ask for.
     :param files: path to file; None for a file that was deleted.
+    :param offer: what this machine gives to commands.
     :param images: finds the digests of images; without it, those are taken that manifests record.
     """
     overlay = OverlayObjects(objects, parent=parent or "")
@@ -147,7 +150,7 @@ def unsaved_commit(
     }
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
-    cache = PlanningCache(allowed=allowed, images=images or RecordedImages())
+    cache = PlanningCache(allowed=allowed, images=images or RecordedImages(), offer=offer)
     return CommitView(
         CommitTree(overlay, NULL_COMMIT, cache, subdatasets=subdatasets), unchecked_pipelines
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tea_runner.core.pipeline import Pipeline
     from tea_runner.core.planning.job import Job
     from tea_runner.core.spec.resource_allowance import ResourceAllowance
+    from tea_runner.core.spec.unmet_needs import Offer
     from tea_runner.ports import Images
     from tea_runner.sandbox.image_policy import ImagePolicy
     from tea_runner.sandbox.kinds import EnvironmentChoice
@@ -49,6 +50,17 @@ class SandboxSite(ProcessSettings):
             require_cgroup=sandbox.require_cgroup,
             variables=self.variables,
             images=self.image_policy,
+        )
+
+    @property
+    def offer(self) -> Offer:
+        """What commands get on this host."""
+        from tea_runner.core.spec.unmet_needs import Offer
+
+        return Offer(
+            network=self.settings.sandbox.network,
+            images=bool(self.environment_choice.container),
+            secrets=frozenset(secret.name for secret in self.settings.secrets),
         )
 
     @cached_property
