@@ -15,7 +15,7 @@ from tea_runner.core.planning.result_freshness import (
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.make_plan import missing_outputs
+from tea_runner.flow.output_differences import output_differences
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
@@ -70,7 +70,7 @@ def _freshness(
         inputs.keyed,
         inputs.shared,
         before,
-        missing_outputs(tip, pipeline, before),
+        *output_differences(tip, pipeline, before),
         unproven_datums(dataset, tip.tree, pipeline.home, before, "", accepts),
     )
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)

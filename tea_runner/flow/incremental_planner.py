@@ -29,6 +29,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.incremental_output_differences import IncrementalOutputDifferences
 from tea_runner.flow.input_changes import file_changes
 from tea_runner.flow.input_location import InputLocation, make_source
 from tea_runner.flow.input_read_set import input_dependencies
@@ -37,7 +38,7 @@ from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
 )
-from tea_runner.flow.missing_outputs import MissingOutputs
+from tea_runner.flow.output_differences import OutputDifferences
 from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_inputs import (
     PipelineInputs,
@@ -59,20 +60,20 @@ class IncrementalPlanner(PipelinePlanner):
         #: For the commits that are planned here.
         self.cache = cache or PlanningCache()
         self._memory: dict[str, PipelineMemory] = {}
-        self._missing_outputs = MissingOutputs()
+        self._differences = IncrementalOutputDifferences()
         #: Two root trees, and the names in them that differ.
         self._changes: tuple[tuple[str, str], Set[str]] = (("", ""), frozenset())
 
     def evict_unused(self) -> None:
         """Evict what the last plan did not use, so that memory does not grow with the history."""
         self.cache.evict_unused()
-        self._missing_outputs.evict_unused()
+        self._differences.evict_unused()
 
     def clear(self) -> None:
         """Release everything at once: there are reference cycles, which the garbage collector finds late."""
         self.cache.clear()
         self._memory.clear()
-        self._missing_outputs.clear()
+        self._differences.clear()
 
     def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
@@ -184,13 +185,13 @@ class IncrementalPlanner(PipelinePlanner):
             by_label=dict(memory.edited),
         )
 
-    # -- outputs that are in the manifest, but not in the tree ---------------------------------
+    # -- outputs that are in the tree not as the manifest lists them -----------------------------
 
-    def missing_outputs(
+    def output_differences(
         self, tip: CommitView, pipeline: Pipeline, before: Manifest
-    ) -> tuple[str, ...]:
-        """See :func:`~tea_runner.flow.make_plan.missing_outputs`."""
-        return self._missing_outputs.of(tip, pipeline, before)
+    ) -> OutputDifferences:
+        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
+        return self._differences.of(tip, pipeline, before)
 
     # -- decisions ---------------------------------------------------------------------------
 
@@ -202,13 +203,13 @@ class IncrementalPlanner(PipelinePlanner):
     ) -> PipelinePlan:
         """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
         inputs, before = examined.inputs, examined.before
-        missing_outputs = examined.missing_outputs
+        different = examined.different
         memory = self._memory[inputs.pipeline.name]
         plan = None
         if examined.all_current and not recompute:
             plan = memory.decide_edited(
                 before,
-                lambda keyed: lookup.decide(inputs, keyed, before, missing_outputs, recompute),
+                lambda keyed: lookup.decide(inputs, keyed, before, different, recompute),
             )
         if plan is None:
             plan = super().decide(lookup, examined, recompute)

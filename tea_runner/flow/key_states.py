@@ -13,6 +13,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_result import Accepts
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.destination_attributes import destination_attributes
+from tea_runner.flow.output_differences import OutputDifferences
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.ports import Dataset
@@ -88,7 +89,7 @@ class KeyLookup:
         inputs: PipelineInputs,
         keyed: Sequence[KeyedDatum],
         before: Manifest,
-        missing_outputs: Collection[str],
+        different: OutputDifferences,
         recompute: Recompute,
         unproven: Collection[str] = (),
     ) -> PipelinePlan:
@@ -96,10 +97,10 @@ class KeyLookup:
 
         :param keyed: the datums to decide: all of *inputs*, or those that changed.
         :param before: the manifest at the commit.
-        :param missing_outputs: labels in the manifest with outputs that are not in the tree.
+        :param different: labels in the manifest with missing or edited outputs.
         :param unproven: labels in the manifest whose rows are no known results.
         """
-        open_keys = _open_keys(keyed, before, {*missing_outputs, *unproven})
+        open_keys = _open_keys(keyed, before, {*different.missing, *different.edited, *unproven})
         known = self._known_results(open_keys, self.acceptance(inputs))
         unknown = [key for key in open_keys if key not in known]
         failures = self.failures(unknown) if unknown else {}
@@ -109,7 +110,8 @@ class KeyLookup:
             inputs.shared,
             before,
             known=known,
-            missing_outputs=missing_outputs,
+            missing_outputs=different.missing,
+            edited_outputs=frozenset(different.edited),
             unproven=unproven,
             failures=self._standing(inputs, keyed, failures) if failures else {},
             missing=self.missing(unknown) if unknown else {},
@@ -158,14 +160,14 @@ class KeyLookup:
 
 
 def _open_keys(
-    keyed: Sequence[KeyedDatum], before: Manifest, missing_outputs: Collection[str]
+    keyed: Sequence[KeyedDatum], before: Manifest, open_labels: Collection[str]
 ) -> list[str]:
     """Keys of the datums that do not stay as the manifest says."""
-    find, missing = before.finder(len(keyed)), set(missing_outputs)
+    find, opened = before.finder(len(keyed)), set(open_labels)
     open_keys = []
     for label, key, place in keyed:
         row = find(label)
         # A datum that only moves to another directory is known, but its result has to be looked up.
-        if row is None or row.key != key or row.place != place or label in missing:
+        if row is None or row.key != key or row.place != place or label in opened:
             open_keys.append(key)
     return open_keys

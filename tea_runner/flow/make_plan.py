@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import SpecError, TeaError, UserError
-from tea_runner.core.git.tree import TREE, lookup
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import (
     Decision,
@@ -16,13 +15,18 @@ from tea_runner.core.planning.plan import (
     known_reason,
     recovered_counts,
 )
-from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
 from tea_runner.core.results.signed_result import Accepts, accept_all
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
+from tea_runner.flow.output_differences import (
+    NO_DIFFERENCES,
+    OutputDifferences,
+    output_differences,
+)
 from tea_runner.flow.pin_image import UnavailableImage
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
@@ -58,15 +62,15 @@ class ExaminedPipeline:
     #: The manifest in the pipeline's home.
     before: Manifest
     inputs: PipelineInputs
-    #: Datums of the manifest with outputs that are not in the tree.
-    missing_outputs: tuple[str, ...]
+    #: Datums of the manifest with missing or edited outputs.
+    different: OutputDifferences
     #: Datums of the manifest whose rows are no known results.
     unproven: frozenset[str] = frozenset()
 
     @property
     def all_current(self) -> bool:
         """Whether each row of the manifest is a known result whose outputs are in the tree."""
-        return not self.missing_outputs and not self.unproven
+        return self.different == NO_DIFFERENCES and not self.unproven
 
 
 class PipelinePlanner:
@@ -77,7 +81,7 @@ class PipelinePlanner:
     """
 
     def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
-        """Read a pipeline's manifest, inputs and missing outputs.
+        """Read a pipeline's manifest, inputs and outputs.
 
         :raises UserError: when an input names nothing, or has content without a hash.
         """
@@ -85,7 +89,7 @@ class PipelinePlanner:
         return ExaminedPipeline(
             before=before,
             inputs=self.derive_inputs(tip, pipeline, before),
-            missing_outputs=self.missing_outputs(tip, pipeline, before),
+            different=self.output_differences(tip, pipeline, before),
         )
 
     def derive_inputs(
@@ -94,11 +98,11 @@ class PipelinePlanner:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
         return derive_inputs(tip, pipeline, before)
 
-    def missing_outputs(
+    def output_differences(
         self, tip: CommitView, pipeline: Pipeline, before: Manifest
-    ) -> tuple[str, ...]:
-        """See :func:`missing_outputs`."""
-        return missing_outputs(tip, pipeline, before)
+    ) -> OutputDifferences:
+        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
+        return output_differences(tip, pipeline, before)
 
     def decide(
         self,
@@ -112,7 +116,7 @@ class PipelinePlanner:
             inputs,
             inputs.keyed,
             examined.before,
-            examined.missing_outputs,
+            examined.different,
             recompute,
             examined.unproven,
         )
@@ -274,26 +278,3 @@ def _plan_one(
             recovered=recovered_counts(rows),
         )
     return planner.decide(lookup, examined, recompute)
-
-
-def missing_outputs(tip: CommitView, pipeline: Pipeline, before: Manifest) -> tuple[str, ...]:
-    """Datums of the manifest with outputs that are not in the tree, sorted."""
-    # Rows in any order: to sort all of them would take longer than to look them up.
-    rows = (row for piece in before.pieces for row in piece.rows)
-    return tuple(sorted(datums_without_outputs(tip, home_tree(tip, pipeline), rows)))
-
-
-def home_tree(tip: CommitView, pipeline: Pipeline) -> str:
-    """Id of the tree at the pipeline's home; empty where there is none."""
-    home = tip.tree.entry(pipeline.home)
-    return home.oid if home is not None and home.mode == TREE else ""
-
-
-def datums_without_outputs(tip: CommitView, tree: str, rows: Iterable[Row]) -> tuple[str, ...]:
-    """Datums of these rows with outputs that are not in the tree of the home."""
-    read = tip.tree.objects.tree
-    return tuple(
-        row.datum
-        for row in rows
-        if any(not tree or lookup(read, tree, path) is None for path in row.paths)
-    )

@@ -18,10 +18,11 @@ from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.output_differences import edited_paths
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
@@ -31,6 +32,7 @@ from tea_runner.flow.publish_pipeline import (
     publish_pipeline,
     settled_job_refs,
 )
+from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.tracked_subdatasets import moved
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
@@ -220,7 +222,9 @@ class _Advance:
             request = max(planned.unsettled[verdict.key][1].salt for verdict in verdicts)
             self._requests.record_verdicts(request, verdicts)
         self._progress[plan.pipeline.name] = PipelineProgress.published(
-            plan, published.commit, compare_recomputed.verdict_sentence(verdicts)
+            plan,
+            published.commit,
+            compare_recomputed.verdict_sentence(verdicts) or _put_back(planned.tip, plan),
         )
         if published.changed:
             self._results.append(published.commit)
@@ -261,3 +265,18 @@ class _Advance:
             self._verdicts += compare_recomputed.complete_requests(
                 self._requests, self._pending, planned, plan
             )
+
+
+def _put_back(tip: CommitView, plan: PipelinePlan) -> str:
+    """A sentence about outputs that were changed by hand; empty without such."""
+    labels = [decision.label for decision in plan.moving if decision.reason == "edited"]
+    if not labels:
+        return ""
+    before = read_manifest(tip.tree, plan.pipeline.home)
+    rows = [row for label in labels if (row := before.row(label)) is not None]
+    paths = edited_paths(tip, plan.pipeline, rows)
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return (
+        f"changed by hand, now put back: {', '.join(paths[:1])}{more}; "
+        "to keep an edit, save it outside of the pipeline's outputs"
+    )

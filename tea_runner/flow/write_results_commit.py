@@ -58,6 +58,7 @@ def finish(
                 result=result,
                 inputs=work.input_paths(datum),
                 captures=captures(datum),
+                edited=decision.reason == "edited",
             )
         )
     return finished

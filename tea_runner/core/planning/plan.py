@@ -142,6 +142,7 @@ def decide(
     *,
     known: Mapping[str, KnownResult],
     missing_outputs: Collection[str] = (),
+    edited_outputs: Collection[str] = (),
     unproven: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
@@ -153,13 +154,14 @@ def decide(
     :param before: the manifest at the commit.
     :param known: key to the location of its known result.
     :param missing_outputs: labels whose outputs, in spite of the manifest, are not in the tree.
+    :param edited_outputs: labels with outputs that have another content or mode in the tree.
     :param unproven: labels whose rows in the manifest are no known results.
     :param failures: key to the sentence with which its last attempt failed for good.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
     :param recomputed: such keys that were computed, to the job's ref.
     """
-    open_labels = {*missing_outputs, *unproven}
+    open_labels = {*missing_outputs, *edited_outputs, *unproven}
     failures, missing, recomputed = failures or {}, missing or {}, recomputed or {}
     find = before.finder(len(keyed))
     decisions = []
@@ -179,6 +181,8 @@ def decide(
         elif item.key in known:
             source, detail, is_recovered = known[item.key]
             action, reason = "reuse", "recovered" if is_recovered else "known"
+            if item.label in edited_outputs and _is_current(row, item):
+                reason = "edited"
         elif item.key in failures:
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
@@ -190,6 +194,8 @@ def decide(
             reason, detail = _why(pipeline, row, item, shared, before)
             if reason == "result-missing" and item.label in unproven:
                 reason = "result-unproven"
+            elif reason == "result-missing" and item.label in edited_outputs:
+                reason = "edited"
             first[item.key] = item.label
         decisions.append(fast_new(Decision, (*item, action, reason, detail, source)))
     counted: Counter[str] = Counter(decision.action for decision in decisions)

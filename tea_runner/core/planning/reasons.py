@@ -13,6 +13,7 @@ Reason = Literal[
     "image-moved",
     "parameters-changed",
     "result-missing",
+    "edited",
     "result-unproven",
     "previous-failed",
     "forced",
@@ -42,6 +43,7 @@ SENTENCES: dict[Reason, str] = {
     "image-moved": "the image's tag names another image now",
     "parameters-changed": "a parameter (env, user, salt, the push under every_job) has changed",
     "result-missing": "its outputs are missing from the tree",
+    "edited": "its outputs were changed by hand; they are put back",
     "result-unproven": "its result in the manifest does not count here: no trusted signature covers it, "
     "or it was computed under other conditions",
     "previous-failed": "it failed last time and is tried again",

@@ -19,7 +19,16 @@ from tea_runner.core.results.manifest import Manifest
 FreshnessState = Literal["current", "recovered", "stale", "missing", "orphaned"]
 #: Why a result is stale.
 Cause = Literal[
-    "", "input", "command", "code", "environment", "parameters", "spec", "output", "unproven"
+    "",
+    "input",
+    "command",
+    "code",
+    "environment",
+    "parameters",
+    "spec",
+    "output",
+    "edited",
+    "unproven",
 ]
 
 CAUSES: dict[Cause, str] = {
@@ -31,6 +40,7 @@ CAUSES: dict[Cause, str] = {
     "parameters": "a parameter (env, user, salt) has changed",
     "spec": "the pipeline file puts its outputs into another directory",
     "output": "its outputs are missing from the tree",
+    "edited": "its outputs were changed by hand; the next push puts the result back",
     "unproven": "no trusted signature covers it, or it was computed under other conditions",
 }
 
@@ -77,11 +87,13 @@ def datum_freshness(
     shared: KeyBase,
     before: Manifest,
     lost: Collection[str] = (),
+    edited: Collection[str] = (),
     unproven: Collection[str] = (),
 ) -> tuple[DatumFreshness, ...]:
     """Every datum, in order, then results without a datum.
 
     :param lost: datums some of whose outputs are not in the tree.
+    :param edited: datums some of whose outputs have another content or mode in the tree.
     :param unproven: datums whose rows are no known results.
     """
     rows = before.by_datum
@@ -97,6 +109,8 @@ def datum_freshness(
             found.append(DatumFreshness(item.label, "stale", "spec", row.paths))
         elif item.label in lost:
             found.append(DatumFreshness(item.label, "stale", "output", row.paths))
+        elif item.label in edited:
+            found.append(DatumFreshness(item.label, "stale", "edited", row.paths))
         elif item.label in unproven:
             found.append(DatumFreshness(item.label, "stale", "unproven", row.paths))
         elif row.state == "recovered":

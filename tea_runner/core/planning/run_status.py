@@ -190,7 +190,7 @@ def _datum(
         why = "a job of this run computed it"
     elif state == "recovered":
         why = SENTENCES["recovered"]
-    elif action == "reuse":
+    elif action == "reuse" and reason != "edited":
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
     elif action == "failed":
         why = SENTENCES.get(reason, SENTENCES["failed"])  # type: ignore[call-overload]

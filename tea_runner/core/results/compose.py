@@ -47,6 +47,8 @@ class FinishedDatum:
     recomputed: bool = False
     #: Whether its outputs are in the tree already and only its row is new.
     adopted: bool = False
+    #: Whether outputs in the tree differ from those of its row, and are put back.
+    edited: bool = False
     captures: tuple[str, ...] = ()
 
     @property
@@ -163,6 +165,7 @@ def compose(change: PipelineChange) -> Composition:
         if not datum.adopted
         and (
             datum.recomputed
+            or datum.edited
             or rows[datum.label] != datum.row
             # Outputs that a person deleted from the tree are restored.
             or any(change.entry(join(home, path)) is None for path in datum.paths)

@@ -1,0 +1,126 @@
+"""Differences between a manifest and the tree, found by what differs from a tree before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.core.generational_cache import GenerationalCache
+from tea_runner.core.git.tree import differences
+from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.results.manifest import Manifest, Row
+from tea_runner.core.results.output_owners import join
+from tea_runner.core.results.reserved_names import reserved_part
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.output_differences import (
+    NO_DIFFERENCES,
+    OutputDifferences,
+    differences_of,
+    home_tree,
+    output_differences,
+)
+
+#: Changed files of a home up to which differences are found by them.
+_MAX_HOME_CHANGES = 10_000
+#: Rows of manifests whose differences are cached between two plans.
+_MAX_ROWS = 20_000
+
+
+class IncrementalOutputDifferences:
+    """Finds missing and edited outputs, for all pipelines of one repository."""
+
+    def __init__(self) -> None:
+        #: A pipeline's name to the tree of its home and the manifest when nothing was different.
+        self._complete: dict[str, tuple[str, Manifest]] = {}
+        #: Tree of a home to the manifest in it and the differences.
+        self._found: GenerationalCache[str, tuple[Manifest, OutputDifferences]]
+        self._found = GenerationalCache(lambda found: found[0].count + 1)
+
+    def __len__(self) -> int:
+        """The number of homes that are cached."""
+        return len(self._found)
+
+    def of(self, tip: CommitView, pipeline: Pipeline, before: Manifest) -> OutputDifferences:
+        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
+        tree = home_tree(tip, pipeline)
+        manifest, different = self._found.get(tree) or (None, NO_DIFFERENCES)
+        if manifest is not before:
+            old_tree, old = self._complete.get(pipeline.name, ("", before))
+            found = _differences_since(tip, pipeline, before, tree, old_tree, old)
+            different = output_differences(tip, pipeline, before) if found is None else found
+            self._found.put(tree, (before, different))
+        if different == NO_DIFFERENCES:
+            self._complete[pipeline.name] = (tree, before)
+        return different
+
+    def evict_unused(self) -> None:
+        """Evict what the last plan did not use."""
+        self._found.evict(_MAX_ROWS)
+
+    def clear(self) -> None:
+        """Release everything."""
+        self._complete.clear()
+        self._found.clear()
+
+
+def _differences_since(
+    tip: CommitView,
+    pipeline: Pipeline,
+    before: Manifest,
+    tree: str,
+    old_tree: str,
+    old: Manifest,
+) -> OutputDifferences | None:
+    """The differences, by what differs from a tree in which there were none.
+
+    None where too much differs, or an output was removed whose row is the same.
+    """
+    labels = before.differing(old) if tree and old_tree else None
+    if labels is None:
+        return None
+    try:
+        changes = differences(tip.tree.objects.tree, old_tree, tree)
+        steps = list(islice(changes, _MAX_HOME_CHANGES + 1))
+    except OutsideError:  # the former commit was pushed away, and its objects are deleted
+        return None
+    old_rows = [old.row(label) for label in labels]
+    rows = [row for label in sorted(labels) if (row := before.row(label)) is not None]
+    theirs = {path for row in (*old_rows, *rows) if row is not None for path in row.paths}
+    if len(steps) > _MAX_HOME_CHANGES:
+        return None
+    if any(new is None and path not in theirs for path, _, new in steps):
+        return None
+    written = {path for path, former, _ in steps if former is not None and path not in theirs}
+    return differences_of(tip, pipeline, [*rows, *_rows_of(tip, pipeline, before, written)])
+
+
+def _rows_of(
+    tip: CommitView, pipeline: Pipeline, manifest: Manifest, paths: Iterable[str]
+) -> Iterator[Row]:
+    """The rows with one of these outputs."""
+    home = pipeline.home
+    inside = f"{home}/" if home else ""
+    # Neither results of other pipelines nor its own inputs: with a home at the top of the dataset
+    # nearly all changed files are one of these.
+    others = {other.home for other in tip.pipelines if other.home.startswith(inside)} - {home}
+    others.update(leaf.repo for leaf in pfs_leaves(pipeline.input))
+    possible = {
+        path
+        for path in paths
+        if not reserved_part(path) and others.isdisjoint(_with_parents(join(home, path)))
+    }
+    if not possible:
+        return
+    for piece in manifest.pieces:
+        for row in piece.rows:
+            if not possible.isdisjoint(row.paths):
+                yield row
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    """A path and all directories above it."""
+    yield path
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
