@@ -8,7 +8,7 @@ from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, check_depth
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
-from tea_runner.core.spec.file_names import SPEC_NAMES
+from tea_runner.core.spec.file_names import IGNORE_NAME, SPEC_NAMES, is_pipeline_text
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.core.spec.resource_allowance import refused_resources
 from tea_runner.core.spec.source_position import locate
@@ -95,6 +95,8 @@ def _spec_files(tree: CommitTree, oid: str, place: str = "", depth: int = 0) -> 
     if known is None:
         found: list[tuple[str, TreeEntry]] = []
         entries = tree.objects.tree(oid)
+        if IGNORE_NAME in entries:
+            return cache.setdefault(oid, ())
         children = (entry.oid for entry in entries.values() if entry.mode == TREE)
         tree.objects.read_trees(child for child in children if child not in cache)
         for name, entry in entries.items():
@@ -115,7 +117,23 @@ def _parse_file(tree: CommitTree, path: str, entry: TreeEntry) -> ParsedSpecs:
     return known
 
 
+def _left_out(path: str, why: str) -> ParsedSpecs:
+    """What is told of a file that seems to be of another program."""
+    problem = Problem(
+        kind="warning",
+        file=path,
+        message=f"no pipeline file, left out: {why}",
+        hint=f"a file {IGNORE_NAME} in a folder hides it from the search for pipeline files",
+    )
+    return ParsedSpecs(pipelines=(), problems=(problem,))
+
+
 def _parse(path: str, entry: TreeEntry, data: bytes | None) -> ParsedSpecs:
+    if path.endswith(".json") and (
+        data is None or entry.mode == LINK or pointer_key(entry.mode, data)
+    ):
+        # Data of other programs; people write pipelines in YAML, or see this remark.
+        return _left_out(path, "it is not in git as a plain file")
     if data is not None and pointer_key(entry.mode, data):
         # The usual mistake: a dataset that was created without rules for annex.largefiles.
         text = "the pipeline file is annexed; it has to be kept in git"
@@ -128,4 +146,6 @@ def _parse(path: str, entry: TreeEntry, data: bytes | None) -> ParsedSpecs:
     if data is None or entry.mode == LINK:
         text = f"a pipeline file must be a plain file in git of less than {SMALL_BLOB // 1024} KiB"
         return ParsedSpecs(pipelines=(), problems=(Problem.error(path, text),))
+    if not is_pipeline_text(data):
+        return _left_out(path, "it has neither pipeline nor transform")
     return parse_specs(path, data, entry.oid)

@@ -16,7 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from tea_runner.core.results import manifest_text
-from tea_runner.core.spec.file_names import SPEC_NAMES
+from tea_runner.core.spec.file_names import IGNORE_NAME, SPEC_NAMES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class ReservedGroup:
 
 
 GROUPS = (
-    ReservedGroup(reader="tea-runner, as a pipeline", names=SPEC_NAMES),
+    ReservedGroup(reader="tea-runner, as a pipeline", names=(*SPEC_NAMES, IGNORE_NAME)),
     ReservedGroup(
         reader="tea-runner, as known results",
         names=(manifest_text.DIRECTORY,),

@@ -126,6 +126,8 @@ def spec_reference() -> str:
         "Made from `tea_runner/core/spec/fields.py` by a test; do not edit.",
         "",
         "A pipeline file is called `spec.yml`, `spec.yaml` or `spec.json`.",
+        "A file of one of these names with neither `pipeline` nor `transform` is left out; "
+        "a file `.tea-ignore` hides its folder.",
         "It contains a pipeline, several in documents of their own, or a list of pipelines; each of several",
         "has the folder of its name beside the file.",
         "Field names may be written as here or as in Pachyderm's JSON (`datumTries`).",
