@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli.jsonnet_template import parse_arguments, render
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import NotFound, UsageError, UserError
@@ -39,6 +40,15 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
     metavar="COMMIT",
     help="Create the pipeline from a datalad run record of this dataset.",
 )
+@click.option(
+    "--jsonnet",
+    "jsonnet",
+    metavar="FILE",
+    help="Create the pipeline from a Jsonnet template, as pachctl does.",
+)
+@click.option(
+    "--arg", "arguments", multiple=True, metavar="PARAM=VALUE", help="Argument of the template."
+)
 @click.pass_obj
 def command(
     context: Context,
@@ -46,6 +56,8 @@ def command(
     template: str | None,
     input_folder: str | None,
     record: str | None,
+    jsonnet: str | None,
+    arguments: tuple[str, ...],
 ) -> int:
     """Write a starter pipeline.
 
@@ -61,26 +73,38 @@ def command(
     """
     session = open_dataset(context)
     top = session.clone.clone.worktree
-    if record is not None:
+    if arguments and jsonnet is None:
+        raise UsageError("--arg needs --jsonnet")
+    if jsonnet is not None:
+        if record is not None or template is not None or input_folder is not None:
+            raise UsageError("--jsonnet cannot be combined with another source")
+        text, first = render(context.directory / jsonnet, parse_arguments(arguments))
+        name = _valid(name or first)
+        written, notes = {f"{name}/spec.json": text}, list[str]()
+    elif record is not None:
         written, notes = _from_record(session, record, name or "")
     else:
         # "init join" selects the template join.
         template = template or (name if name in TEMPLATES else "per-file")
         name = name or template
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"{name} is not a valid pipeline name",
-                hint="use 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
-            )
-        written, notes = _from_template(top, template, name, input_folder)
+        written, notes = _from_template(top, template, _valid(name), input_folder)
     _write(session, top, written)
     for path in written:
         click.echo(f"write(ok): {path}")
-    spec = next(path for path in written if path.endswith("/spec.yml"))
+    spec = next(path for path in written if path.endswith(("/spec.yml", "/spec.json")))
     for note in notes:
         click.echo(f"edit {spec}: {note}")
     click.echo("then: tea-runner lint, datalad save, tea-runner plan, tea-runner run")
     return 0
+
+
+def _valid(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name} is not a valid pipeline name",
+            hint="use 1 to 63 of A-Z a-z 0-9 _ -, beginning and ending with a letter or digit",
+        )
+    return name
 
 
 def _from_template(

@@ -137,7 +137,8 @@ class Apptainer:
         argv = [
             "apptainer",
             "--silent",
-            "exec",
+            # Without a command, the image's own runs.
+            "exec" if execution.argv else "run",
             "--containall",
             "--no-home",
             # Variables would be evaluated by a shell otherwise.

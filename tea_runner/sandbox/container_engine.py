@@ -244,10 +244,13 @@ class ContainerEngine:
             f"--tmpfs=/tmp:rw,nosuid,nodev,size={scratch}",
             f"--shm-size={max(scratch // 4, 4096)}",
             "--log-driver=none",
-            f"--workdir={working_directory(execution)}",
-            "--entrypoint=",
             f"--user={owner[0]}:{owner[1]}",
         ]
+        if execution.argv or execution.cwd:
+            argv += [f"--workdir={working_directory(execution)}"]
+        if execution.argv:
+            # Without a command, the image's own runs.
+            argv += ["--entrypoint="]
         if self.name == "podman":
             argv += ["--read-only-tmpfs=false"]
             if os.geteuid() != 0:

@@ -60,6 +60,7 @@ class Mount:
 class Execution:
     """One command with everything that it can see, and its limits."""
 
+    #: Empty: the image's own command.
     argv: tuple[str, ...]
     stdin: bytes | None = None
     #: All variables of the command; without ``PATH`` it gets the environment's own.

@@ -130,3 +130,30 @@ def test_an_image_of_the_engine_has_a_digest(
         assert 0 == _bench(engine, ImagePolicy(), found, tmp_path).shell("true").code
     finally:
         _client(engine, "rmi", "127.0.0.1:1/made-here:1")
+
+
+@pytest.mark.parametrize("name", _ENGINES)
+def test_without_a_command_the_images_own_runs(
+    name: str, engines: Callable[[str], tuple[Environment, str]], tmp_path: Path
+) -> None:
+    """Its ENTRYPOINT in its WORKDIR; a command replaces both."""
+    engine, image = engines(name)
+    assert isinstance(engine, ContainerEngine)
+    made = _client(engine, "create", image, "true").decode().strip()
+    change = [
+        "--change",
+        'ENTRYPOINT ["/bin/sh", "-c", "echo mine; pwd"]',
+        "--change",
+        "WORKDIR /etc",
+    ]
+    identity = (
+        _client(engine, "commit", "--quiet", *change, made)
+        if name == "podman"
+        else (_client(engine, "commit", *change, made))
+    )
+    _client(engine, "rm", made)
+    bench = _bench(engine, ImagePolicy(), f"sha256:{identity.decode().strip()[-64:]}", tmp_path)
+    assert 0 == bench.run().code
+    assert "mine\n/etc\n" == bench.text
+    assert 0 == bench.run("/bin/sh", "-c", "echo other; pwd").code
+    assert "other\n/dataset\n" == bench.text

@@ -166,6 +166,14 @@ def _check_transform(reader: SpecReader, mapping: ParsedMapping) -> None:
 
 def _check_cmd(reader: SpecReader, mapping: ParsedMapping) -> None:
     key = mapping.key("cmd")
+    if "cmd" not in mapping.marks and not mapping.text("image") and "image" not in mapping.marks:
+        reader.report(
+            "error",
+            mapping.mark,
+            key,
+            "cmd is missing",
+            "add cmd: (the command as a list of words, without a shell)",
+        )
     reported = any(problem.key.startswith(key) for problem in reader.problems)
     if "cmd" in mapping.marks and not any(mapping.texts("cmd")[:1]) and not reported:
         reader.report(

@@ -54,7 +54,12 @@ TRANSFORM = make(
     "transform",
     "mapping",
     "the command, and what it sees besides its inputs",
-    make("cmd", "texts", "the command as a list of words, without a shell", required=True),
+    make(
+        "cmd",
+        "texts",
+        "the command as a list of words, without a shell",
+        default="the image's own, if there is an image",
+    ),
     make("stdin", "texts", "lines for the command's standard input"),
     make(
         "err_cmd",

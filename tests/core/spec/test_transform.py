@@ -23,6 +23,8 @@ def said(text: str) -> list[tuple[str, str, str]]:
     [
         ("{}", ("transform.cmd", "cmd is missing")),
         ("", ("transform", "transform is empty")),
+        ("{image: 'ubuntu:24.04'}", None),
+        ("{cmd: [], image: 'ubuntu:24.04'}", ("transform.cmd", "cmd is empty")),
         ("{cmd: []}", ("transform.cmd", "cmd is empty")),
         ("{cmd: ['']}", ("transform.cmd", "cmd is empty")),
         ("{cmd: sh run.sh}", ("transform.cmd", "expected a list, got 'sh run.sh'; write [\"sh\"")),
