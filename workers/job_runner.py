@@ -26,6 +26,7 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
+from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
@@ -54,6 +55,8 @@ class JobReport:
     #: Keys whose outputs could not be stored, to a digest of the attributes there.
     attributes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    #: Bytes of inputs that were fetched from storages.
+    fetched: int = 0
     #: The commit that holds the results.
     commit: str = ""
     #: Whether an earlier attempt had published the results, so that nothing was computed.
@@ -67,6 +70,8 @@ class JobRunner:
         self.repository = repository
         self._dependencies = dependencies
         self._planner = IncrementalPlanner()
+        #: Bytes that the running job has fetched.
+        self._fetched = 0
         self._inputs: dict[tuple[str, str, object, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
@@ -102,6 +107,7 @@ class JobRunner:
             self._dependencies.limits.git_file_size,
         )
         report = JobReport()
+        self._fetched = 0
         stream = self._dependencies.redactor.stream(write)
         with self._scratch_folder() as folder, contextlib.ExitStack() as stack:
             stack.callback(stream.flush)
@@ -156,6 +162,7 @@ class JobRunner:
                 raise Cancelled("another worker has the job by now")
             report.commit = self._publish(job, saver, report.results)
         report.seconds = time.monotonic() - began
+        report.fetched = self._fetched
         return report
 
     def _conditions(self, job: Job, pipeline: Pipeline, secrets: GivenSecrets) -> RunConditions:
@@ -203,10 +210,17 @@ class JobRunner:
         wanted = list(keys)
         with step("get"):
             try:
-                return repository.prepared_annex().get(wanted)
+                return self._get_from(repository.prepared_annex(), wanted)
             except ContentMissing:
                 repository.refresh()
-            return repository.prepared_annex().get(wanted)
+            return self._get_from(repository.prepared_annex(), wanted)
+
+    def _get_from(self, annex: Annex, keys: list[str]) -> dict[str, Path]:
+        before = annex.fetched_bytes
+        try:
+            return annex.get(keys)
+        finally:
+            self._fetched += annex.fetched_bytes - before
 
     @property
     def annex_tip(self) -> str:

@@ -180,7 +180,11 @@ class JobWorker:
         job = claim.job
         if not report.done_before:
             reached("end")
-            fields = {"seconds": f"{report.seconds:.3f}", "datums": str(len(job.datums))}
+            fields = {
+                "seconds": f"{report.seconds:.3f}",
+                "fetched": str(report.fetched),
+                "datums": str(len(job.datums)),
+            }
             self._site.jobs.set_fields(job.id, **fields)
             if not report.failures:
                 self._site.throughputs.record(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.datums.datum import shown_label
-from tea_runner.core.errors import Cancelled, JobError, OutsideError, TimedOut
+from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
@@ -31,7 +31,7 @@ from workers.datum_folders import (
     output_directory,
 )
 from workers.run_command import CommandRun, run_datum
-from workers.stage_inputs import GetContent, WriteBlob, wanted_keys
+from workers.stage_inputs import GetContent, WriteBlob, name_missing_files, wanted_keys
 
 _NO_SECRETS = GivenSecrets()
 
@@ -82,8 +82,11 @@ class DatumRunner:
         selected = _select(tip, inputs, wanted)
         content: dict[str, Path] = {}
         views = [each.view for each in selected]
-        for dataset, keys in wanted_keys(inputs, views, tip).items():
-            content.update(self.get_content(dataset, keys))
+        for dataset, by_key in wanted_keys(inputs, views, tip).items():
+            try:
+                content.update(self.get_content(dataset, by_key))
+            except ContentMissing as error:
+                raise name_missing_files(error, by_key) from error
         batch = DatumBatch(
             environment=self.environment,
             limits=self.limits,

@@ -7,11 +7,13 @@ closed to others.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tea_runner.core.datums.view import FileFact, View
+from tea_runner.core.errors import ContentMissing
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -19,15 +21,17 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 #: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their
 #: content; see :meth:`tea_runner.dataset.annex_content.Annex.get`.
 GetContent = Callable[[str, Iterable[str]], Mapping[str, Path]]
+#: Files that an error names.
+_NAMED = 3
 #: Path of a subdataset, the id of a blob, and the file to write it to.
 WriteBlob = Callable[[str, str, Path], None]
 
 
 def wanted_keys(
     inputs: PipelineInputs, views: Iterable[View], tip: CommitView
-) -> dict[str, list[str]]:
-    """Annex keys of the files in these views, each once, by dataset (see :data:`GetContent`)."""
-    keys: dict[str, dict[str, None]] = {}
+) -> dict[str, dict[str, str]]:
+    """Annex keys of the files in these views, each with a file, by dataset (see :data:`GetContent`)."""
+    keys: dict[str, dict[str, str]] = {}
     leaves = pfs_leaves(inputs.pipeline.input)
     for view in views:
         for shown in view.files:
@@ -35,12 +39,41 @@ def wanted_keys(
                 source = inputs.sources[shown.input]
                 key = source.fact(shown.path).key
                 if key is not None:
-                    keys.setdefault(source.dataset_of(shown.path), {})[key] = None
+                    found = keys.setdefault(source.dataset_of(shown.path), {})
+                    found.setdefault(key, source.path(shown.path))
     for path in (*inputs.code, inputs.image):
         key = tip.fact(path).key if path else None
         if key is not None:
-            keys.setdefault(tip.resolve(path)[0].tree.path, {})[key] = None
-    return {dataset: list(found) for dataset, found in keys.items()}
+            keys.setdefault(tip.resolve(path)[0].tree.path, {}).setdefault(key, path)
+    return keys
+
+
+def name_missing_files(error: ContentMissing, files: Mapping[str, str]) -> ContentMissing:
+    """The error with names of files in place of keys, and the command that mends it.
+
+    :param files: key to a file with this content, as a path in the dataset.
+    """
+    paths = [files.get(key, key) for key in error.keys]
+    named = ", ".join(paths[:_NAMED])
+    if len(paths) > _NAMED:
+        named += f" and {len(paths) - _NAMED} more"
+    searched = ", ".join(error.storages)
+    if not searched:
+        hint = f"git annex whereis {shlex.quote(paths[0])} tells who has it"
+    else:
+        words = " ".join(map(shlex.quote, paths[:_NAMED] if len(paths) <= _NAMED else ["."]))
+        hint = (
+            f"where the dataset has it, run: git annex copy --to {error.storages[0]} {words} && "
+            f"git push origin git-annex"
+        )
+    return ContentMissing(
+        f"{len(paths)} of {len(files)} files have no content in {searched or 'any storage'}: {named}"
+        f"{' (' + error.reasons + ')' if error.reasons else ''}",
+        error.keys,
+        hint=hint,
+        storages=error.storages,
+        reasons=error.reasons,
+    )
 
 
 def make_code(

@@ -175,9 +175,21 @@ class QueueError(OutsideError):
 class ContentMissing(OutsideError):
     """The content of an annexed file is in no storage that this worker may use."""
 
-    def __init__(self, problem: str, keys: tuple[str, ...] = (), *, hint: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        keys: tuple[str, ...] = (),
+        *,
+        hint: str = "",
+        storages: tuple[str, ...] = (),
+        reasons: str = "",
+    ) -> None:
         super().__init__(problem, hint=hint)
         self.keys = keys
+        #: Names of the storages that were searched.
+        self.storages = storages
+        #: What git-annex said of the keys.
+        self.reasons = reasons
 
 
 class JobError(TeaError):

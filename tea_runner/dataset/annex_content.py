@@ -31,6 +31,8 @@ class Annex:
         self._objects = objects
         self.storage = storage
         self._own_keys = own_keys
+        #: Bytes of content that was fetched so far.
+        self.fetched_bytes = 0
 
     def get(self, keys: Iterable[str]) -> dict[str, Path]:
         """Files with the verified content of these keys, fetched from storages where necessary.
@@ -47,7 +49,9 @@ class Annex:
                 files[key] = file
         if absent:
             errors = self._fetch(absent)
-            files.update((k, file) for k in absent if (file := self._objects.fetched(k)))
+            new = {key: file for key in absent if (file := self._objects.fetched(key))}
+            files.update(new)
+            self.fetched_bytes += sum(file.stat().st_size for file in new.values())
             missing = tuple(key for key in absent if key not in files)
             if missing:
                 raise self._content_missing(missing, len(files) + len(missing), errors)
@@ -68,12 +72,15 @@ class Annex:
     def _content_missing(
         self, missing: tuple[str, ...], wanted: int, errors: dict[str, str]
     ) -> ContentMissing:
-        reasons = "; ".join(filter(None, dict.fromkeys(map(errors.get, missing))))
+        said = (" ".join(errors.get(key, "").split()) for key in missing)
+        reasons = "; ".join(filter(None, dict.fromkeys(said)))
         searched = ", ".join(self.storage.names) or "no storage"
         return ContentMissing(
             f"{len(missing)} of {wanted} files have no content in {searched}, "
             f"for example key {missing[0]}{': ' + reasons if reasons else ''}",
             missing,
+            storages=tuple(self.storage.names),
+            reasons=reasons,
         )
 
     def key_of(self, path: Path, backend: str) -> str:

@@ -258,7 +258,7 @@ def test_a_deleted_branch_stays_deleted(lab: Lab, pushed: Callable[[], int], han
 
 
 def test_content_that_is_in_no_storage_is_named(lab: Lab, pushed: Callable[[], int]) -> None:
-    """Nothing is published, and the pipeline says which key is missing and where it was looked for."""
+    """Nothing is published; the pipeline names files, where they were looked for, and what mends it."""
     tip = lab.tip()
     shutil.rmtree(lab.store)
     lab.store.mkdir()
@@ -267,7 +267,14 @@ def test_content_that_is_in_no_storage_is_named(lab: Lab, pushed: Callable[[], i
     (pipeline,) = run.pipelines
 
     assert (0, "running", tip) == (pushed(), pipeline.state, lab.tip())
-    assert "have no content in store, for example key MD5E-s2--" in pipeline.detail
+    named = [row.label.removeprefix("in:") for row in pipeline.datums if row.action == "wait"]
+    assert named, pipeline
+    for row in pipeline.datums:
+        if row.action == "wait":
+            path = f"raw/{row.label.removeprefix('in:')}"
+            assert f"files have no content in store: {path}" in row.detail
+            assert f"git annex copy --to store {path} && git push origin git-annex" in row.detail
+            assert "MD5E" not in row.detail
 
 
 def test_content_that_comes_later_is_found_by_the_next_push(
@@ -302,3 +309,12 @@ def test_a_manifest_larger_than_a_pointer_is_read_by_every_host(lab: Lab, counte
         assert tip == lab.tip()
     finally:
         new.close()
+
+
+def test_bytes_of_inputs_that_were_fetched_are_told(lab: Lab, pushed: Callable[[], int]) -> None:
+    """By each job that fetched some; what was there already counts for nothing."""
+    run = lab.settle()
+    assert run is not None
+    jobs = lab.site().jobs.facts([job for row in run.pipelines for job in row.jobs])
+    sizes = sum(map(len, RAW.values()))
+    assert sizes == sum(facts.fetched or 0 for facts in jobs.values())
