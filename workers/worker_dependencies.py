@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.redact import Redactor
+from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
@@ -37,10 +39,14 @@ def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> Wor
     """What jobs on this host are run with.
 
     :param scratch: without it, a folder that is removed when this process ends.
+    :raises OutsideError: when that cannot be made.
     """
     if scratch is None:
-        scratch = ScratchFolder(site.settings.scratch.expanduser())
+        scratch = ScratchFolder(make_private_folder(site.settings.scratch.expanduser(), "scratch"))
         scratch.sweep()
+        problem = scratch.problem()
+        if problem:
+            raise OutsideError(problem, hint="change its permissions, or the setting scratch")
         atexit.register(scratch.close)
     return WorkerDependencies(
         scratch=scratch,

@@ -20,7 +20,7 @@ _HEAD = """\
 `tea-runner [OPTIONS] COMMAND [ARGS]…`
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-runner (with a file to report),
-4 work to do (`plan --exit-code`, `status --exit-code`), 130 interrupted.
+4 work to do (`plan --exit-code`, `status --exit-code`), 130 interrupted, 143 terminated.
 Results go to standard output; messages and progress go to standard error.
 """
 

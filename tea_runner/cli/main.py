@@ -1,7 +1,7 @@
 """The command line: global options, verbs, error messages and exit codes.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-runner, 4 work to do
-(``plan --exit-code``), 130 interrupted.
+(``plan --exit-code``), 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import platform
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
@@ -169,9 +170,18 @@ def cli(
     )
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal asked this process to end; what it began is cleaned up as after Ctrl-C."""
+
+
+def _terminate(signum: int, frame: object) -> None:  # noqa: ARG001
+    raise Terminated
+
+
 def main() -> None:
     """Run the command line; turn errors into messages and exit codes."""
     raise_gc_thresholds()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(prog_name="tea-runner", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -186,12 +196,10 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"tea-runner: {error.format_message()}", err=True)
         sys.exit(2)
-    except click.Abort:
-        click.echo("tea-runner: interrupted", err=True)
-        sys.exit(130)
-    except KeyboardInterrupt:
-        click.echo("tea-runner: interrupted", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+        click.echo(f"tea-runner: {'terminated' if terminated else 'interrupted'}", err=True)
+        sys.exit(143 if terminated else 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

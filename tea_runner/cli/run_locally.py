@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,6 +16,8 @@ from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
+from tea_runner.host.bounded_text import BoundedText
+from tea_runner.host.private_folder import make_private_folder
 from tea_runner.present.visible_text import visible
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
@@ -98,11 +99,11 @@ def _run_jobs(
                     job = waiting.get_nowait()
                 except queue.Empty:
                     return
-                lines: list[bytes] = []
-                report = runner.run(job, lines.append, stop.is_set)
+                output = BoundedText(session.context.settings.log.max_bytes)
+                report = runner.run(job, output.write, stop.is_set)
                 session.queue.failed.update(report.failures)
                 if report.failures:
-                    _keep_log(session, job, lines, progress.console)
+                    _keep_log(session, job, output.read(), progress.console)
                 progress.advance(bars[job.pipeline], len(job.datums))
                 runner.evict_unused()
         except BaseException as error:
@@ -116,7 +117,7 @@ def _run_jobs(
         for thread in threads:
             while thread.is_alive():
                 thread.join(0.2)
-    except KeyboardInterrupt:
+    except BaseException:
         stop.set()
         for thread in threads:
             thread.join()
@@ -125,11 +126,10 @@ def _run_jobs(
         raise broken[0]
 
 
-def _keep_log(session: OpenDataset, job: Job, lines: list[bytes], console: Console) -> None:
-    folder = Path(session.context.settings.state).expanduser() / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+def _keep_log(session: OpenDataset, job: Job, output: bytes, console: Console) -> None:
+    folder = make_private_folder(session.context.site.state_folder / "logs", "state")
     path = folder / f"{job.id}.log"
-    path.write_bytes(b"".join(lines))
+    path.write_bytes(output)
     text = f"failed: {job.pipeline} {visible(shown_label(job.datums[0][0]))}; log: {path}"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
+from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,9 @@ def require_port(context: Context) -> None:
 def state_lock(state: Path) -> Iterator[None]:
     """Lock the state folder for the servers of this process; the kernel releases the lock.
 
-    :raises OutsideError: when another process holds the lock.
+    :raises OutsideError: when the folder cannot be made, or another process holds the lock.
     """
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(state, "state")
     with (state / "up.lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tea_runner.host.private_folder import make_private_folder
 from tea_runner.settings import Settings
 
 
@@ -26,10 +27,11 @@ class ProcessSettings:
 
     @property
     def state_folder(self) -> Path:
-        """The folder of everything that is kept; created when it is missing."""
-        path = self.settings.state.expanduser()
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path
+        """The folder of everything that is kept; created when it is missing.
+
+        :raises OutsideError: when it cannot be created.
+        """
+        return make_private_folder(self.settings.state.expanduser(), "state")
 
     @cached_property
     def secret(self) -> bytes:
