@@ -12,8 +12,7 @@ from collections.abc import Callable
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.image_reference import ImageReference, parse_image, refuse_without_digest
-from tea_runner.sandbox.image_policy import ImagePolicy
-from tea_runner.sandbox.image_registry import ImageNotFound
+from tea_runner.sandbox.image_policy import ImageNotFound, ImagePolicy
 
 _KEPT = 60.0
 _WINDOW, _MOST_WAITING = 300.0, 60.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from tea_runner.core.errors import Refused
 from tea_runner.core.spec.image_reference import ImageReference
 
 #: refuse: only digests; resolve: at each plan; once: as long as the results have one.
@@ -14,6 +15,10 @@ TagPolicy = Literal["refuse", "resolve", "once"]
 PullPolicy = Literal["missing", "never"]
 
 _PLAIN = "http://"
+
+
+class ImageNotFound(Refused):
+    """The registry has no such image, or does not show it to this user."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.spec.image_reference import DEFAULT_HOST, ImageReference
+from tea_runner.sandbox.image_policy import ImageNotFound
 from tea_runner.sandbox.registry_logins import Login, find_login
 
 #: Docker Hub's API has another host than its images' names.
@@ -37,10 +38,6 @@ _PARAMETER = re.compile(r'([a-z_]+)="([^"]*)"')
 _CONNECT = 5.0
 #: Bytes of an answer that are read.
 _MOST = 8 << 20
-
-
-class ImageNotFound(Refused):
-    """The registry has no such image, or does not show it to this user."""
 
 
 class ImageRegistries:

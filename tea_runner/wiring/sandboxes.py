@@ -14,10 +14,12 @@ from tea_runner.wiring.process_settings import ProcessSettings
 if TYPE_CHECKING:
     from tea_runner.core.pipeline import Pipeline
     from tea_runner.core.planning.job import Job
+    from tea_runner.core.spec.image_reference import ImageReference
     from tea_runner.core.spec.resource_allowance import ResourceAllowance
     from tea_runner.core.spec.unmet_needs import Offer
     from tea_runner.ports import Images
     from tea_runner.sandbox.image_policy import ImagePolicy
+    from tea_runner.sandbox.image_registry import ImageRegistries
     from tea_runner.sandbox.kinds import EnvironmentChoice
     from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret
     from tea_runner.sandbox.protocol import Environment, Limits
@@ -87,20 +89,28 @@ class SandboxSite(ProcessSettings):
         """Finds the digests of images that pipelines name without one."""
         from tea_runner.sandbox.container_engine import ContainerEngine
         from tea_runner.sandbox.image_digests import ImageDigests
-        from tea_runner.sandbox.image_registry import ImageRegistries
         from tea_runner.sandbox.kinds import KINDS
 
-        policy, choice = self.image_policy, self.environment_choice
-        registries = ImageRegistries(
+        choice = self.environment_choice
+        engine = KINDS[choice.container](choice) if choice.container else None
+        if isinstance(engine, ContainerEngine):
+            return ImageDigests(self.image_policy, self._ask_registry, engine.local_image)
+        return ImageDigests(self.image_policy, self._ask_registry)
+
+    def _ask_registry(self, image: ImageReference) -> str:
+        return self._registries.digest(image)
+
+    @cached_property
+    def _registries(self) -> ImageRegistries:
+        """The client of registries, whose libraries most commands do not need."""
+        from tea_runner.sandbox.image_registry import ImageRegistries
+
+        return ImageRegistries(
             self.variables,
-            plain=policy.plain,
+            plain=self.image_policy.plain,
             timeout=self.settings.images.timeout,
             ca_file=str(self.settings.images.ca_file or ""),
         )
-        engine = KINDS[choice.container](choice) if choice.container else None
-        if isinstance(engine, ContainerEngine):
-            return ImageDigests(policy, registries.digest, engine.local_image)
-        return ImageDigests(policy, registries.digest)
 
     @cached_property
     def host(self) -> Environment:

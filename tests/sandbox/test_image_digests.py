@@ -9,8 +9,7 @@ import pytest
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.spec.image_reference import ImageReference
 from tea_runner.sandbox.image_digests import ImageDigests
-from tea_runner.sandbox.image_policy import ImagePolicy, parse_names
-from tea_runner.sandbox.image_registry import ImageNotFound
+from tea_runner.sandbox.image_policy import ImageNotFound, ImagePolicy, parse_names
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
 NAME = "docker.io/library/tool"

@@ -16,7 +16,8 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.spec.image_reference import ImageReference, parse_image
-from tea_runner.sandbox.image_registry import ImageNotFound, ImageRegistries
+from tea_runner.sandbox.image_policy import ImageNotFound
+from tea_runner.sandbox.image_registry import ImageRegistries
 
 from .registry import PASSWORD, USER, put_image, registry
 

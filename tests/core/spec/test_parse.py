@@ -15,7 +15,7 @@ from tea_runner.core.pipeline import (
     SecretReference,
     Transform,
 )
-from tea_runner.core.spec.parse import Problem, parse_specs
+from tea_runner.core.spec.parse import parse_specs
 
 MINIMAL = """\
 pipeline: {name: edges}
@@ -368,13 +368,6 @@ def test_files_that_are_no_pipelines(text: str, expected: tuple[str, str]) -> No
     """Each has a sentence of its own."""
     found = [(key, sentence[: len(expected[1])]) for _, key, sentence in said(text)]
     assert expected in found
-
-
-def test_a_problem_as_a_sentence() -> None:
-    """Location, kind, field, what is wrong, and the next step."""
-    problem = Problem.error("a/spec.yml", "it is wrong", "mend it", line=3, column=5, key="salt")
-    assert "a/spec.yml:3:5: error: salt: it is wrong; mend it" == str(problem)
-    assert problem.is_error
 
 
 @pytest.mark.parametrize(
