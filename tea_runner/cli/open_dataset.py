@@ -14,6 +14,7 @@ from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.dataset.unsaved_files import unsaved_paths
+from tea_runner.dataset.worktree_snapshot import snapshot_worktree
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
@@ -42,6 +43,8 @@ class OpenDataset:
 
         :raises NotFound: when there is none.
         """
+        if at == "HEAD" and self.clone.draft:
+            return self._open(self.clone.draft)
         mirror = self.clone.repository
         raw = mirror.git(
             "rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False
@@ -53,6 +56,17 @@ class OpenDataset:
                     "this dataset has no commit yet", hint="save something: datalad save"
                 )
             raise NotFound(f"there is no commit {at}", hint="git log --oneline lists them")
+        return self._open(commit)
+
+    def take_unsaved(self, *, keep_content: bool) -> None:
+        """Look at the folder as it is from now on, in place of the last commit.
+
+        :param keep_content: whether commands are to read it.
+        """
+        who = self.context.site.author
+        self.clone.draft = snapshot_worktree(self.clone, who, keep_content=keep_content)
+
+    def _open(self, commit: str) -> CommitView:
         return open_commit(
             self.clone.objects, commit, self.planner.cache, subdatasets=self.clone.subdatasets
         )
@@ -91,7 +105,7 @@ class OpenDataset:
 
     def unsaved(self, at: str = "HEAD") -> list[str]:
         """Paths of unsaved files; none where another commit than the last one is looked at."""
-        if at != "HEAD":
+        if at != "HEAD" or self.clone.draft:
             return []
         clone = self.clone.clone
         return unsaved_paths(clone.worktree, clone.environment.variables)
@@ -162,7 +176,8 @@ def report_unsaved(context: Context, paths: Sequence[str]) -> None:
     more = f" … and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     click.echo(
         f"unsaved: {number} from the last commit, which is what counts here: "
-        f"{', '.join(map(visible, paths[:_NAMED]))}{more}; datalad save keeps them",
+        f"{', '.join(map(visible, paths[:_NAMED]))}{more}; datalad save keeps them, and plan and "
+        "run take them with --unsaved",
         err=True,
     )
 

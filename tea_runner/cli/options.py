@@ -25,3 +25,7 @@ json_option = click.option(
 at_option = click.option(
     "--at", default="HEAD", metavar="COMMIT", help="Use this commit instead of HEAD."
 )
+
+unsaved_option = click.option(
+    "--unsaved", is_flag=True, help="Look at the folder as it is now, not at the last commit."
+)

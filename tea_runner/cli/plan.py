@@ -8,8 +8,9 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
-from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
+from tea_runner.core.errors import UsageError
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 
@@ -19,16 +20,26 @@ from tea_runner.present.plan_text import plan_json, plan_lines
 @at_option
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there is work to do.")
 @click.option("--all", "everything", is_flag=True, help="List known datums too.")
+@unsaved_option
 @json_option
 @click.pass_obj
 def command(
-    context: Context, pipelines: tuple[str, ...], at: str, exit_code: bool, everything: bool
+    context: Context,
+    pipelines: tuple[str, ...],
+    at: str,
+    exit_code: bool,
+    everything: bool,
+    unsaved: bool,
 ) -> int:
     """Show what a push would run, and why.
 
     Nothing is written or fetched.
     """
+    if unsaved and at != "HEAD":
+        raise UsageError("--unsaved and --at cannot be combined")
     session = open_dataset(context)
+    if unsaved:
+        session.take_unsaved(keep_content=False)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at, pipelines)
     check_names(planned, pipelines)

@@ -10,6 +10,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
+from tea_runner.cli.options import unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
@@ -52,6 +53,7 @@ from tea_runner.present.visible_text import visible
     metavar="FILE",
     help="Run only the datums of a file written by tea-runner resolve.",
 )
+@unsaved_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def command(
@@ -62,6 +64,7 @@ def command(
     sandbox: str | None,
     recompute: bool,
     source: str | None,
+    unsaved: bool,
     yes: bool,
 ) -> int:
     """Run new and changed datums here; commit the results.
@@ -71,13 +74,20 @@ def command(
     With --recompute, known results are computed again, and an argument may also be a datum: its label
     or the first 8 or more digits of its key. Results with different bytes are committed and reported.
 
+    With --unsaved, the inputs, code and pipeline files are those of the folder as it is, and the results
+    are put into the folder and git's index. Nothing is committed.
+
     With --from, the datums and keys of each pipeline must be those of the file before it runs.
     """
     if source is not None and recompute:
         raise UsageError("--from and --recompute cannot be combined")
+    if unsaved and (source is not None or recompute):
+        raise UsageError("--unsaved cannot be combined with --from or --recompute")
     if sandbox:
         context = context.with_flags({"sandbox.kind": sandbox})
     session = open_dataset(context)
+    if unsaved:
+        session.take_unsaved(keep_content=not dry_run)
     requests = None
     pinned = PinnedDatums(context.directory / source, pipelines) if source is not None else None
     if pinned is not None:
@@ -117,8 +127,9 @@ def command(
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
     )
+    code = _report(context, advance, paths, is_draft=unsaved)
     # Whoever names pipelines does not ask for the others.
-    code = _report(context, advance, paths) or int(bool(problems) and not pipelines)
+    code = code or int(bool(problems) and not pipelines)
     verdicts = requests.verdicts if requests is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
@@ -165,7 +176,9 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
     return words, tuple(dict.fromkeys(concerned))
 
 
-def _report(context: Context, advance: BranchProgress, unsaved: Sequence[str]) -> int:
+def _report(
+    context: Context, advance: BranchProgress, unsaved: Sequence[str], *, is_draft: bool
+) -> int:
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [
@@ -195,9 +208,15 @@ def _report(context: Context, advance: BranchProgress, unsaved: Sequence[str]) -
             # The next step is at the end; only the line on a forge must be short.
             text = " ".join(progress.detail.split())
         line = f"run({word or progress.state}): {progress.pipeline} [{text}]"
-        if progress.commit and progress.commit in advance.results:
+        if progress.commit and progress.commit in advance.results and not is_draft:
             line += f" {progress.commit[:12]}"
         click.echo(line)
     if not advance.results and not failed:
         click.echo("Nothing to do.")
+    elif advance.results and is_draft and not context.quiet:
+        click.echo(
+            "Nothing was committed: the results are in the folder and in git's index; "
+            "datalad save keeps them",
+            err=True,
+        )
     return 1 if failed else 0

@@ -142,12 +142,14 @@ class GitRepository:
             self.git(*PARTIAL_CLONE, "cat-file", "-s", oid, why="fetching a file kept in git")
         )
 
-    def add_file(self, path: Path) -> str:
+    def add_file(self, path: Path, *, write: bool = True) -> str:
         """Write a file's content as a blob, without reading it whole, and return its id.
 
+        :param write: False to compute the id alone.
         :raises OutsideError: when git ends with an error.
         """
-        argv = ["git", f"--git-dir={self.git_dir}", *_STREAM, "hash-object", "-w", "--no-filters"]
+        argv = ["git", f"--git-dir={self.git_dir}", *_STREAM, "hash-object", "--no-filters"]
+        argv += ["-w"] if write else []
         with path.open("rb") as file:
             done = process.run(
                 [*argv, "--stdin"],

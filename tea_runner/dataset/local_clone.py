@@ -28,6 +28,7 @@ from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.verify_manifests import ManifestProofs
+from tea_runner.dataset.worktree_results import put_results
 from tea_runner.host import process
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
@@ -146,6 +147,9 @@ class CloneDataset(GitDataset):
         # In a user's clone nothing is moved away, not even a damaged file.
         objects = AnnexObjects(git_dir, hash_directory=mixed_directory, bad_directory=None)
         self.clone = repository
+        #: A commit of the working tree as it is that takes the place of the branch, if not empty:
+        #: results are put into the working tree, and the branch stays.
+        self.draft = ""
         job_results = JobResults(name, repository)
         super().__init__(
             name,
@@ -163,9 +167,24 @@ class CloneDataset(GitDataset):
     def refresh(self) -> None:
         """What the clone has is what counts: the user fetches."""
 
+    def tip(self, branch: str) -> str | None:
+        """The tip of a branch; that which is checked out may be replaced by a draft."""
+        if self.draft and branch == self.clone.head():
+            return self.draft
+        return super().tip(branch)
+
     def publish(self, updates: Sequence[RefUpdate]) -> bool:
-        """See :meth:`CloneRepository.move_refs`."""
-        return self.clone.move_refs(updates)
+        """See :meth:`CloneRepository.move_refs`; with a draft, the branch does not move."""
+        if not self.draft:
+            return self.clone.move_refs(updates)
+        head = f"{self.branches}{self.clone.head()}"
+        results = [new for ref, new, _ in updates if ref == head]
+        if not self.clone.move_refs([update for update in updates if update[0] != head]):
+            return False
+        for commit in results:
+            put_results(self.clone, self.clone.worktree, self.draft, commit)
+            self.draft = commit
+        return True
 
     def prepared_annex(self) -> Annex:
         """The clone's own annex, with the remotes that its user has enabled."""

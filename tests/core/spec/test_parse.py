@@ -315,22 +315,6 @@ def test_a_line_too_many(line: str, expected: tuple[str, str, str]) -> None:
     assert expected in [(kind, key, text[:length]) for kind, key, text in said(MINIMAL + line)]
 
 
-def test_fields_of_a_cluster_are_one_problem() -> None:
-    """All of them together, because nothing that happens here depends on them."""
-    lines = (
-        "autoscaling: true\nresource_requests: {cpu: 1, memory: 64M}\nscheduling_spec: {a: b}\n"
-        "egress: {URL: s3://a}\npodSpec: x\noutput_branch: master"
-    )
-    (cluster, egress) = said(MINIMAL + lines)
-    assert cluster == (
-        "ignored",
-        "autoscaling",
-        "autoscaling, resource_requests, scheduling_spec, pod_spec have no effect; they are for "
-        "Kubernetes; workers are configured where they are started",
-    )
-    assert egress[:2] == ("ignored", "egress")
-
-
 @pytest.mark.parametrize(
     "line",
     ["s3_out: false", "autoscaling: false", "spout:", "update: false", "metadata: {}", "salt: ''"],
