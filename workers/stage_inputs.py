@@ -17,6 +17,7 @@ from tea_runner.core.errors import ContentMissing
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.host.open_folder import make_open_folder
 
 #: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their
 #: content; see :meth:`tea_runner.dataset.annex_content.Annex.get`.
@@ -84,7 +85,7 @@ def make_code(
     write_blob: WriteBlob,
 ) -> None:
     """Write the declared code files into a folder, at their paths in the dataset."""
-    folder.mkdir(mode=0o755, exist_ok=True)
+    make_open_folder(folder)
     for path in inputs.code:
         dataset = tip.resolve(path)[0].tree.path
         _write_file(folder / path, dataset, tip.fact(path), content, write_blob)
@@ -102,14 +103,14 @@ def make_view(
     An input of the pipeline that the datum has not leaves no trace: its name is not in the key.
     """
     leaves = pfs_leaves(inputs.pipeline.input)
-    folder.mkdir(mode=0o755, exist_ok=True)
+    make_open_folder(folder)
     for seen in view.inputs:
         if seen.is_dir and inputs.pipeline.view == "pfs":
-            (folder / seen.path).mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_open_folder(folder / seen.path)
     for shown in view.files:
         target = folder / shown.visible
         if leaves[shown.input].empty_files:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_open_folder(target.parent)
             target.touch()
             target.chmod(0o644)
         else:
@@ -121,7 +122,7 @@ def make_view(
 def _write_file(
     target: Path, dataset: str, fact: FileFact, content: Mapping[str, Path], write_blob: WriteBlob
 ) -> None:
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_open_folder(target.parent)
     if target.exists():
         return
     if fact.key is not None:

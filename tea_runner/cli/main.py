@@ -7,6 +7,7 @@ Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-run
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import logging
 import os
@@ -29,6 +30,9 @@ from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.host.structured_log import LogFormat, configure_logging
 from tea_runner.settings import Settings, load_settings
+
+#: Errors of the operating system that are no bugs: rights, and file systems that are full or read-only.
+_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 if TYPE_CHECKING:
     from tea_runner.wiring import Site
@@ -206,6 +210,12 @@ def main() -> None:
     except TeaError as error:
         click.echo(f"tea-runner: {error.message}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _MACHINE or not error.filename:
+            _report_bug()
+            sys.exit(3)
+        click.echo(f"tea-runner: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)
     except Exception:
         _report_bug()
         sys.exit(3)

@@ -50,7 +50,7 @@ def open_draft(context: Context) -> Iterator[Draft]:
     variables = {**context.variables, **tool_variables(context.variables)}
     allowed, images, offer = _site_parts(context)
     try:
-        top, git_dir = find_clone(context.directory, variables)
+        folders = find_clone(context.directory, variables)
     except (NotFound, OutsideError):
         top = context.directory.resolve()
         view = unsaved_commit(
@@ -58,8 +58,9 @@ def open_draft(context: Context) -> Iterator[Draft]:
         )
         yield Draft(top, view)
         return
+    top = folders.worktree
     environment = clone_environment(variables, top)
-    mirror = CloneRepository(top, git_dir, environment)
+    mirror = CloneRepository(folders, environment)
     subdatasets = CloneSubdatasets(top, variables)
     try:
         with progress_line(context, lambda: mirror.objects.reads):

@@ -30,8 +30,11 @@ _STREAM = ("-c", "core.bigFileThreshold=1m", "-c", "core.compression=1")
 class GitRepository:
     """A repository, given by its git directory."""
 
+    #: Directory with ``HEAD``; in a linked working tree another one than that of refs and objects.
+    head_dir: Path
+
     def __init__(self, git_dir: Path, environment: GitEnvironment) -> None:
-        self.git_dir = git_dir
+        self.git_dir = self.head_dir = git_dir
         self.environment = environment
         self.objects = ObjectReader(git_dir, environment)
         self.ref_cache = RefCache(git_dir)
@@ -53,7 +56,7 @@ class GitRepository:
         :raises CommandError: when it fails and *check* is true.
         """
         done = process.run(
-            ["git", f"--git-dir={self.git_dir}", *arguments],
+            ["git", f"--git-dir={self.head_dir}", *arguments],
             env=env or self.environment.variables,
             cwd=self.git_dir,
             stdin=stdin,

@@ -7,10 +7,13 @@ remotes and its credentials are theirs.
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import CommandError, NotFound, UserError
@@ -34,21 +37,35 @@ from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 #: Changed files of a commit up to which they are searched for pointers.
 _MAX_CHANGES = 1000
+#: Beginnings of the names of branches that git-annex makes (git-annex-adjust(1), git-annex-view(1)).
+_GENERATED = ("adjusted/", "views/")
+_ADJUSTED = re.compile(r"adjusted/(.*)\([^()]*\)")
 
 
-def find_clone(start: Path, variables: Mapping[str, str]) -> tuple[Path, Path]:
-    """Working tree and git directory of the clone that contains *start*.
+class CloneFolders(NamedTuple):
+    """Where a clone is."""
+
+    worktree: Path
+    #: Directory with refs, objects, configuration and annex.
+    git_dir: Path
+    #: Directory with ``HEAD``: another one in a linked working tree (git-worktree(1)).
+    head_dir: Path
+
+
+def find_clone(start: Path, variables: Mapping[str, str]) -> CloneFolders:
+    """The clone that contains *start*.
 
     :raises NotFound: when there is none.
     """
-    argv = ["git", "-C", str(start), "rev-parse", "--show-toplevel", "--absolute-git-dir"]
+    asked = ("--show-toplevel", "--git-common-dir", "--absolute-git-dir")
+    argv = ["git", "-C", str(start), "rev-parse", "--path-format=absolute", *asked]
     done = process.run(argv, env=variables, check=False)
     lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
-    if done.returncode or len(lines) < 2:
+    if done.returncode or len(lines) < len(asked):
         raise NotFound(
             f"{start} is in no git repository", hint="go into your dataset, or use -C DIR"
         )
-    return Path(lines[0]), Path(lines[1])
+    return CloneFolders(*map(Path, lines))
 
 
 def clone_environment(variables: Mapping[str, str], home: Path) -> GitEnvironment:
@@ -62,20 +79,36 @@ def clone_environment(variables: Mapping[str, str], home: Path) -> GitEnvironmen
 class CloneRepository(GitRepository):
     """A clone with a working tree."""
 
-    def __init__(self, worktree: Path, git_dir: Path, environment: GitEnvironment) -> None:
-        super().__init__(git_dir, environment)
-        self.worktree = worktree
+    def __init__(self, folders: CloneFolders, environment: GitEnvironment) -> None:
+        super().__init__(folders.git_dir, environment)
+        self.head_dir = folders.head_dir
+        self.worktree = folders.worktree
 
     def head(self) -> str:
-        """Name of the branch that is checked out.
+        """Name of the branch that is checked out, to be moved.
 
-        :raises UserError: when HEAD is detached.
+        :raises UserError: when HEAD is detached, the branch is one that git-annex makes, or the clone
+            cannot be written.
         """
+        if not os.access(self.git_dir, os.W_OK):
+            raise UserError(
+                f"the clone in {self.worktree} cannot be written",
+                hint="work in a clone of your own: datalad clone",
+            )
         # Not --short: with a tag of the same name it would be heads/NAME.
         ref = self.git("symbolic-ref", "-q", "HEAD", check=False).decode().strip()
         out = ref.removeprefix("refs/heads/")
         if not out:
             raise UserError("no branch is checked out", hint="git switch to the branch to work on")
+        if out.startswith(_GENERATED):
+            # git-annex makes these branches from another one, and carries back no merge commits.
+            kind, back = ("an adjusted branch", _ADJUSTED.sub(r"\1", out))
+            if out.startswith("views/"):
+                kind, back = "a view", "the branch that it was made of"
+            raise UserError(
+                f"{out} is {kind} of git-annex, which takes no results commit",
+                hint=f"go to {back} (git checkout), run there, and come back afterwards",
+            )
         return out
 
     def move_refs(self, updates: Sequence[RefUpdate]) -> bool:
@@ -143,7 +176,7 @@ class CloneDataset(GitDataset):
         proofs: ManifestProofs | None = None,
     ) -> None:
         git_dir = repository.git_dir
-        program = AnnexProgram(git_dir, git_dir.parent, repository.environment)
+        program = AnnexProgram(git_dir, repository.worktree, repository.environment)
         # In a user's clone nothing is moved away, not even a damaged file.
         objects = AnnexObjects(git_dir, hash_directory=mixed_directory, bad_directory=None)
         self.clone = repository
@@ -203,8 +236,9 @@ def open_clone(
     :param proofs: decides which manifests count; without it signatures are not required.
     :raises NotFound: when there is none.
     """
-    worktree, git_dir = find_clone(start, variables)
-    repository = CloneRepository(worktree, git_dir, clone_environment(variables, worktree))
+    folders = find_clone(start, variables)
+    worktree = folders.worktree
+    repository = CloneRepository(folders, clone_environment(variables, worktree))
     subdatasets = CloneSubdatasets(worktree, variables, path)
     return CloneDataset(worktree.name, repository, subdatasets, proofs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -108,13 +109,17 @@ class ResultTable:
         #: Whether the tables were emptied because a branch is not trusted any more.
         self.lost_trust = False
         try:
-            self._open()
+            self._open(str(path))
         except sqlite3.DatabaseError:
-            # The file is not a database, or damaged.
-            self.recreate()
+            if os.access(path.parent, os.W_OK):
+                # The file is not a database, or damaged.
+                self.recreate()
+            else:
+                # A clone that cannot be written: what is read of its history is kept for this process.
+                self._open(":memory:")
 
-    def _open(self) -> None:
-        self._database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+    def _open(self, place: str) -> None:
+        self._database = sqlite3.connect(place, timeout=30, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         # After a power cut the file may be damaged; then it is rebuilt.
         self._database.execute("PRAGMA synchronous=OFF")
@@ -161,7 +166,7 @@ class ResultTable:
         self._database.close()
         for end in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-        self._open()
+        self._open(str(self.path))
 
     def transaction(self) -> contextlib.AbstractContextManager[object]:
         """Commit all changes of the block, or none; other processes wait."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tea_runner.core.errors import OutsideError
+from tea_runner.host.open_folder import make_open_folder
 from tea_runner.sandbox.bubblewrap_options import USER, Bind
 
 #: ViewFile where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
@@ -149,7 +150,7 @@ class EtcFolder:
             self._root = Path(tempfile.mkdtemp(prefix="tea-etc-"))
             weakref.finalize(self, shutil.rmtree, self._root, True)
         root = self._root
-        root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_open_folder(root)
         entries = [entry for name in names for entry in _walk(self._etc / name, name)]
         digest = hashlib.sha256(repr((_FORMAT, FILES, entries)).encode("utf-8", "surrogateescape"))
         folder = root / digest.hexdigest()[:32]

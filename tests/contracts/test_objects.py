@@ -12,7 +12,7 @@ import pytest
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, TREE, TreeEntry
 from tea_runner.dataset.git_environment import make_environment
-from tea_runner.dataset.local_clone import CloneRepository
+from tea_runner.dataset.local_clone import CloneFolders, CloneRepository
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.flow.unsaved_commit import OverlayObjects
@@ -64,7 +64,10 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
         mirror.ensure()
     else:
         process.run(["git", "init", "-q", str(tmp_path / "clone")], env=dict(os.environ))
-        mirror = CloneRepository(tmp_path / "clone", tmp_path / "clone/.git", environment)
+        mirror = CloneRepository(
+            CloneFolders(tmp_path / "clone", tmp_path / "clone/.git", tmp_path / "clone/.git"),
+            environment,
+        )
     yield Side(mirror.objects, mirror.writer)
     mirror.close()
 
