@@ -17,8 +17,9 @@ from tea_runner.flow.adopt_results import AdoptablePipeline, adopt_results, adop
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.read_statement import read_statement
 from tea_runner.flow.reuse_rule import Acceptance, reuse_rule
-from tea_runner.flow.trusted_rows import manifest_signer, read_statement, unproven_datums
+from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
 from tea_runner.present.visible_text import visible
 
 

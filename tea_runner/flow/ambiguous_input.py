@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from itertools import islice
 
-from tea_runner.core.errors import SpecError
-from tea_runner.core.git.tree import SUBMODULE, TREE, walk_tree
+from tea_runner.core.errors import OutsideError, Refused, SpecError
+from tea_runner.core.git.tree import SUBMODULE, TREE, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.output_owners import join
+from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.read_statement import inputs_commit
 
 
 def refuse_ambiguous_inputs(tip: CommitView, pipeline: Pipeline) -> None:
@@ -45,6 +47,8 @@ def refuse_ambiguous(tip: CommitView, pipeline: Pipeline, leaf: Pfs, other: Pipe
         if taken:
             text = f"pipeline {_called(other)} would publish into {name}, which holds {taken}"
             raise _refusal(pipeline, text, "give the pipeline another name")
+        if _takes_over(tip, other, pipeline):
+            raise _takeover(other, pipeline, pipeline, "input.pfs.repo")
         return
     place = _folder_called(tip, name)
     if place:
@@ -58,7 +62,13 @@ def refuse_foreign_home(tip: CommitView, pipeline: Pipeline) -> None:
 
     :raises SpecError: naming the folder, and a file in it.
     """
-    if not _is_apart(pipeline) or pipeline.home not in tip.pipelines.places_read:
+    if pipeline.home not in tip.pipelines.places_read:
+        return
+    if not _is_apart(pipeline):
+        for reader in tip.pipelines.written:
+            reads = any(leaf.place == pipeline.home for leaf in pfs_leaves(reader.input))
+            if reads and _takes_over(tip, pipeline, reader):
+                raise _takeover(pipeline, reader, pipeline, "pipeline.name")
         return
     taken = foreign_file(tip, pipeline)
     if taken:
@@ -79,6 +89,37 @@ def foreign_file(tip: CommitView, pipeline: Pipeline) -> str:
     if manifest_text.NAME in tip.tree.objects.tree(home.oid):
         return ""
     return _first_file(tip, pipeline.home, home.oid)
+
+
+def _takes_over(tip: CommitView, pipeline: Pipeline, reader: Pipeline) -> bool:
+    """Whether a pipeline without results lies in a folder whose files made those of a reader.
+
+    Only if the reader's file has not changed since: else the results may be what it asks for now.
+    """
+    read = tip.tree.objects.tree
+    home = tip.tree.entry(pipeline.home)
+    if home is None or home.mode != TREE or manifest_text.NAME in read(home.oid):
+        return False
+    at = inputs_commit(tip.tree, reader.home)
+    if not at:
+        return False
+    try:
+        root = tip.tree.objects.commit(at).tree
+        spec, folder = (lookup(read, root, path) for path in (reader.spec_path, pipeline.home))
+        if spec is None or spec.oid != reader.spec_blob or folder is None or folder.mode != TREE:
+            return False
+        return not set(SPEC_NAMES) & set(read(folder.oid))
+    except (OutsideError, Refused):  # that commit is not here
+        return False
+
+
+def _takeover(pipeline: Pipeline, reader: Pipeline, at: Pipeline, key: str) -> SpecError:
+    text = f"pipeline {_called(pipeline)} is in the folder {pipeline.home}, whose files {reader.name} reads"
+    hint = (
+        f"move it to a folder of its own; if {reader.name} is to read its results, say so in "
+        f"{reader.spec_path} with repo: {pipeline.name}"
+    )
+    return _refusal(at, text, hint, key)
 
 
 def _is_apart(pipeline: Pipeline) -> bool:

@@ -18,8 +18,8 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.read_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
-from tea_runner.flow.trusted_rows import inputs_commit
 
 #: The history of a directory: path to the commit that last wrote it.
 Records = Callable[[CommitView, str], Mapping[str, Made]]

@@ -9,33 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.core.results.manifest_statement import (
-    FoundStatement,
-    SignatureFile,
-    read_signature,
-    signature_file,
-)
+from tea_runner.core.results.manifest_statement import signature_file
 from tea_runner.core.results.signed_result import Accepts, SignedResult
+from tea_runner.flow.read_statement import statement_in
 from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Dataset
-
-
-def read_statement(tree: CommitTree, home: str) -> FoundStatement | None:
-    """The statement about the manifest at a home of a commit; nothing is verified."""
-    file = signature_file(tree.entry, home)
-    return _read(tree, file) if file is not None else None
-
-
-def _read(tree: CommitTree, file: SignatureFile) -> FoundStatement | None:
-    tree.objects.fetch_blobs([file.signature])
-    return read_signature(file, tree.objects.blob(file.signature) or b"")
-
-
-def inputs_commit(tree: CommitTree, home: str) -> str:
-    """The commit that the rows of the manifest at a home were computed from; empty if unknown."""
-    found = read_statement(tree, home)
-    return found.statement.inputs_at if found is not None else ""
 
 
 def manifest_signer(dataset: Dataset, tree: CommitTree, home: str) -> str:
@@ -45,7 +24,7 @@ def manifest_signer(dataset: Dataset, tree: CommitTree, home: str) -> str:
         return ""
     signer = tree.cache.signers.get(file)
     if signer is None:
-        found = _read(tree, file)
+        found = statement_in(tree, file)
         is_here = found is not None and (
             dataset.is_clone or found.statement.repository in ("", dataset.name)
         )

@@ -25,8 +25,8 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import command_of
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.read_statement import read_statement
 from tea_runner.flow.sign_manifest import ManifestSigner
-from tea_runner.flow.trusted_rows import read_statement
 from tea_runner.flow.write_results_commit import draft, finish
 from tea_runner.ports import Dataset, Subdatasets
 

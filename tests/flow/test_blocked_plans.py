@@ -86,6 +86,25 @@ def test_a_pipeline_named_like_a_folder_does_not_take_its_readers(
     assert before == lab.files("edges")
 
 
+@pytest.mark.parametrize("name", ["images", "check"])
+def test_a_pipeline_file_in_a_folder_does_not_take_its_readers(lab: MemoryLab, name: str) -> None:
+    """Neither is planned, whatever the pipeline's name, until one of the files says what is meant."""
+    lab.push({**TWO, **IMAGES})
+    lab.settle()
+    before = lab.files("edges")
+    lab.push({"images/spec.yml": spec(name, pfs("raw"))})
+    lab.settle()
+
+    sentence = f"pipeline {name} (images/spec.yml) is in the folder images, whose files edges reads"
+    assert sentence in plan_of(lab, "edges").detail
+    assert sentence in plan_of(lab, name).detail
+    assert before == lab.files("edges")
+
+    lab.push({"edges/spec.yml": spec("edges", pfs(name, "/*"), salt="its results are meant")})
+    lab.settle()
+    assert ("settled", "settled") == (plan_of(lab, "edges").state, plan_of(lab, name).state)
+
+
 def test_an_empty_folder_of_a_pipelines_name_is_no_data(lab: MemoryLab) -> None:
     """A folder in which there are pipelines only is none that could be meant."""
     lab.push({**TWO, "up/copy/spec.yml": spec("up", pfs("copy", "/")), "copy/spec.yml": None})

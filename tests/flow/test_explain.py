@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tea_runner.core.results.manifest_statement import format_statement, join_signature
-from tea_runner.flow.trusted_rows import read_statement
+from tea_runner.flow.read_statement import read_statement
 from tests.twins.files import Content
 from tests.twins.lab import MemoryLab, failing
 from tests.twins.plans import CHAIN, TWO, plan_of
