@@ -10,7 +10,7 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
 from tea_runner.dataset.described_remotes import DescribedRemote, described_remotes
-from tea_runner.dataset.special_remote_policy import BUILT_IN, BY_NAME, Storage
+from tea_runner.dataset.special_remote_policy import BUILT_IN, Storage
 
 
 class ContentStorage(Protocol):
@@ -136,7 +136,7 @@ class SpecialRemotes:
                     f"settings say {storage.type}",
                     hint="correct the one or the other",
                 )
-            if remote.type not in BY_NAME and not storage.uuid:
+            if not storage.may_be_named(remote.type):
                 raise Refused(
                     f"storage {storage.name} is of type {remote.type}, which starts programs or "
                     "goes where the dataset says",

@@ -12,6 +12,9 @@ from tea_runner.dataset.described_remotes import DescribedRemote
 #: Types of special remotes that the operator may list by name.  All others start programs or use an
 #: address that only the dataset states, and must be listed by uuid.
 BY_NAME = frozenset({"directory", "S3", "webdav"})
+#: Programs of external special remotes that may be listed by name as well, with their address: DataLad's
+#: ORA, which goes to the RIA store of that address only.  Each dataset's has a uuid of its own.
+_PROGRAMS = frozenset({"ora"})
 #: Special remotes of every annex, which our configuration disables.
 BUILT_IN = frozenset({"web", "bittorrent"})
 #: Fields that a dataset may set freely: they do not change where content and credentials go, or what
@@ -64,6 +67,7 @@ _SHOWN = frozenset(
         "uuid",
     }
 )
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HIDDEN = "(not shown)"
 _TRUE = frozenset({"yes", "true", "1"})
 #: Types that content is only fetched from.
@@ -96,6 +100,11 @@ class Storage:
             return named
         return self.uuid == remote.config_uuid or (named and self.uuid == remote.uuid)
 
+    def may_be_named(self, kind: str) -> bool:
+        """Whether a special remote of this type needs no uuid: the operator states where it goes."""
+        program = self.options.get("externaltype") in _PROGRAMS and "url" in self.options
+        return kind in BY_NAME or bool(self.uuid) or (kind == "external" and program)
+
     def difference(self, described: Mapping[str, str]) -> str:
         """All fields of the dataset's description that the operator did not list, as a sentence.
 
@@ -105,7 +114,7 @@ class Storage:
         different = {
             name: value
             for name, value in sorted(described.items())
-            if name not in _HARMLESS and self.options.get(name) != value
+            if not _is_harmless(name, value, described) and self.options.get(name) != value
         }
         if not different:
             return ""
@@ -154,6 +163,14 @@ class Storage:
             for name, value in sorted(self.options.items())
             if described.get(name) != value
         ]
+
+
+def _is_harmless(name: str, value: str, described: Mapping[str, str]) -> bool:
+    """Whether a dataset may set a field to this value without the operator's word."""
+    if name == "archive-id":
+        # DataLad's ORA: the dataset's id, which is a folder in the store that the operator lists.
+        return described.get("externaltype") == "ora" and _ID.fullmatch(value) is not None
+    return name in _HARMLESS
 
 
 def _is(described: Mapping[str, str], name: str) -> bool:

@@ -61,13 +61,18 @@ def add(lab: Lab, name: str, *words: str, kind: str = "directory") -> None:
     lab.do("git", "annex", "initremote", "-q", name, f"type={kind}", *where, *words)
 
 
-def only(lab: Lab, *names: str) -> ForgeDataset:
+def only(
+    lab: Lab, *names: str, kind: str = "directory", options: dict[str, str] | None = None
+) -> ForgeDataset:
     """The server's view of the dataset, with these storages in this order."""
-    lab.git("push", "-q", "origin", "main", "git-annex")
+    lab.git("push", "-q", "origin", "HEAD:main", "git-annex")
     lab.site()
     lab.tables = "".join(
-        f'[[storage]]\nname = "{name}"\ntype = "directory"\n'
-        f'[storage.options]\ndirectory = "{lab.root / name}"\n'
+        f'[[storage]]\nname = "{name}"\ntype = "{kind}"\n[storage.options]\n'
+        + "".join(
+            f'{option} = "{value}"\n'
+            for option, value in (options or {"directory": str(lab.root / name)}).items()
+        )
         for name in names
     )
     lab._sites.clear()
@@ -143,6 +148,47 @@ def test_no_storage_that_takes_results_is_said_at_once(lab: Lab) -> None:
     (finding,) = check_results_storage(lab.site(), lab.name)
     assert "error" == finding.state
     assert "storage exp is an export (exporttree=yes) and takes no results" in finding.text
+
+
+def test_a_ria_store_is_read_and_written_by_datalads_own_program(lab: Lab, tmp_path: Path) -> None:
+    """The operator lists the store; each dataset's ORA remote has an id and a uuid of its own."""
+    store = lab.root / "ria"
+    url = f"ria+file://{store}"
+    words = ("-s", "ria", "--new-store-ok", "--storage-sibling", "on", url)
+    lab.do("datalad", "-l", "error", "create-sibling-ria", *words)
+    lab.do("git", "annex", "copy", "-q", "--to", "ria-storage")
+    dataset = only(lab, "ria-storage", options={"externaltype": "ora", "url": url}, kind="external")
+    annex = dataset.prepared_annex()
+    key = os.readlink(lab.dataset / "raw/a.txt").rsplit("/", 1)[-1]
+
+    assert b"a\n" == annex.get([key])[key].read_bytes()
+
+    file = tmp_path / "new.txt"
+    file.write_bytes(b"a result\n")
+    made = annex.key_of(file, "MD5E")
+    annex.insert(file, made)
+    annex.send([made])
+    dataset.close()
+    (stored,) = store.rglob(f"{made}/{made}")
+    assert b"a result\n" == stored.read_bytes()
+
+
+def test_a_program_goes_only_where_the_operator_says() -> None:
+    """Another store, an id that is a path, or another program than ORA is refused."""
+    listed = {"externaltype": "ora", "url": "ria+file:///store"}
+    own = {"type": "external", "archive-id": "00a5330b-3a53-4084-99d8-115c790fb44b", **listed}
+    storage = Storage(name="s", options=listed)
+
+    assert ("", True) == (storage.difference(own), storage.may_be_named("external"))
+    for change in (
+        {"url": "ria+ssh://evil.org/store"},
+        {"push-url": "ria+ssh://evil.org/store"},
+        {"archive-id": "../../etc"},
+        {"externaltype": "evil"},
+    ):
+        assert next(iter(change)) in storage.difference(own | change)
+    for options in ({"externaltype": "evil", "url": "x"}, {"externaltype": "ora"}, {}):
+        assert not Storage(name="s", options=options).may_be_named("external")
 
 
 @pytest.mark.parametrize(
