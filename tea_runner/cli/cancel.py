@@ -8,11 +8,13 @@ import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.planning.job_facts import JobFacts
 
 
 @click.command("cancel")
 @click.argument("name", metavar="RUN|JOB")
+@json_option
 @click.pass_obj
 def command(context: Context, name: str) -> None:
     """Cancel a job, or all jobs of a run.

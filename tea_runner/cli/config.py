@@ -46,7 +46,11 @@ def show(context: Context, names: tuple[str, ...], only_set: bool) -> None:
     if only_set:
         rows = [row for row in rows if row[2] != "default"]
     if context.as_json:
-        found = [{"name": name, "value": value, "source": source} for name, value, source in rows]
+        # Each value is TOML that is JSON, too.
+        found = [
+            {"name": name, "value": json.loads(value), "source": source}
+            for name, value, source in rows
+        ]
         click.echo(json.dumps(found, indent=1))
         return
     for name, value, source in rows:
@@ -60,6 +64,7 @@ def generate() -> None:
 
 
 @command.command("init")
+@json_option
 @click.pass_obj
 def init(context: Context) -> None:
     """Write a commented settings file; an existing file is not overwritten."""
@@ -75,6 +80,9 @@ def init(context: Context) -> None:
         raise UserError(
             f"{path} cannot be written: {error.strerror}", hint="use --config FILE"
         ) from error
+    if context.as_json:
+        click.echo(json.dumps({"written": [str(path)]}))
+        return
     click.echo(f"write(ok): {path}")
     click.echo("Every setting in it is commented out; uncomment those you want to change.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TextIO
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.embedded.accounts import Accounts
 
@@ -68,6 +70,7 @@ def serve(context: Context, root: Path | None, host: str, port: int, url: str) -
     metavar="FILE",
     help="File with the password (- is standard input); without it, prompt.",
 )
+@json_option
 @click.pass_obj
 def user(
     context: Context,
@@ -84,7 +87,11 @@ def user(
     else:
         password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
     accounts.add(name, password, admin=admin)
-    click.echo(accounts.add_token(name) if token else f"user {name} was saved")
+    made = accounts.add_token(name) if token else ""
+    if context.as_json:
+        click.echo(json.dumps({"user": name, "token": made}))
+    else:
+        click.echo(made or f"user {name} was saved")
 
 
 def _root(context: Context, root: Path | None) -> Path:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
 from tea_runner.core.webhook_registration import ListedWebhook, Webhook, is_repository_name
 from tea_runner.present.visible_text import visible
@@ -32,6 +33,7 @@ def command() -> None:
     metavar="URL",
     help="URL of the receiver as seen from the forge (default: web.url).",
 )
+@json_option
 @click.pass_obj
 def add(context: Context, repository: str, url: str) -> None:
     """Create the webhook on the forge, with a new secret."""
@@ -71,6 +73,7 @@ def add(context: Context, repository: str, url: str) -> None:
 
 @command.command("remove")
 @click.argument("repository", metavar="OWNER/REPO")
+@json_option
 @click.pass_obj
 def remove(context: Context, repository: str) -> None:
     """Delete the webhook, on the forge and here."""
@@ -85,6 +88,7 @@ def remove(context: Context, repository: str) -> None:
 
 @command.command("rotate")
 @click.argument("repository", metavar="OWNER/REPO")
+@json_option
 @click.pass_obj
 def rotate(context: Context, repository: str) -> None:
     """Give the webhook a new secret; the old one is refused from then on.
@@ -110,6 +114,7 @@ def rotate(context: Context, repository: str) -> None:
 
 
 @command.command("list")
+@json_option
 @click.pass_obj
 def list_(context: Context) -> None:
     """List the webhooks, and whether the forge still has them."""
@@ -135,6 +140,7 @@ def list_(context: Context) -> None:
     metavar="SECONDS",
     help="Maximum time to wait for the delivery; 0 does not wait.",
 )
+@json_option
 @click.pass_obj
 def test(context: Context, repository: str, wait: float) -> None:
     """Let the forge send a test delivery, and wait until it arrives."""

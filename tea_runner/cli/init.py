@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from importlib.resources import files as package_files
@@ -12,6 +13,7 @@ import click
 from tea_runner.cli.jsonnet_template import parse_arguments, render
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.run_record import parse_record
@@ -49,6 +51,7 @@ _DATA = ("data", "raw", "images", "sourcedata", "inputs", "input")
 @click.option(
     "--arg", "arguments", multiple=True, metavar="PARAM=VALUE", help="Argument of the template."
 )
+@json_option
 @click.pass_obj
 def command(
     context: Context,
@@ -89,6 +92,9 @@ def command(
         name = name or template
         written, notes = _from_template(top, template, _valid(name), input_folder)
     _write(session, top, written)
+    if context.as_json:
+        click.echo(json.dumps({"written": list(written), "notes": notes}, indent=1))
+        return 0
     for path in written:
         click.echo(f"write(ok): {path}")
     spec = next(path for path in written if path.endswith(("/spec.yml", "/spec.json")))

@@ -12,6 +12,7 @@ import click
 
 from tea_runner.cli.find_runs import need_job
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.present.visible_text import visible_lines
 
 _PAUSE = 0.5
@@ -21,6 +22,7 @@ _PAUSE = 0.5
 @click.argument("job")
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until the job ends.")
 @click.option("--raw", is_flag=True, help="Print the raw bytes, with control characters.")
+@json_option
 @click.pass_obj
 def command(context: Context, job: str, follow: bool, raw: bool) -> None:
     """Print a job's log.

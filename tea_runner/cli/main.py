@@ -9,17 +9,18 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import json
 import logging
 import os
 import platform
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -195,30 +196,40 @@ def main() -> None:
     except click.UsageError as error:
         verb = error.ctx.command_path if error.ctx is not None else "tea-runner"
         message = error.format_message().rstrip(".")
-        click.echo(f"tea-runner: {message}; see {verb} --help", err=True)
-        sys.exit(2)
+        _fail(f"{message}; see {verb} --help", 2, hint=f"see {verb} --help", problem=message)
     except click.ClickException as error:
-        click.echo(f"tea-runner: {error.format_message()}", err=True)
-        sys.exit(2)
+        _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt) as error:
         terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
-        click.echo(f"tea-runner: {'terminated' if terminated else 'interrupted'}", err=True)
-        sys.exit(143 if terminated else 130)
+        _fail("terminated" if terminated else "interrupted", 143 if terminated else 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except TeaError as error:
-        click.echo(f"tea-runner: {error.message}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error.message, error.exit_code, hint=error.hint, problem=error.problem)
     except OSError as error:
         if error.errno not in _MACHINE or not error.filename:
             _report_bug()
             sys.exit(3)
-        click.echo(f"tea-runner: {error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
+        _fail(f"{error.filename}: {error.strerror}", 1)
     except Exception:
         _report_bug()
         sys.exit(3)
+
+
+def _fail(message: str, code: int, *, hint: str = "", problem: str = "") -> NoReturn:
+    """Tell an error, as JSON where JSON was asked for, and end the process."""
+    if _wants_json(sys.argv[1:]):
+        error = {"error": problem or message, "hint": hint, "exit_code": code}
+        click.echo(json.dumps(error, indent=1))
+    else:
+        click.echo(f"tea-runner: {message}", err=True)
+    sys.exit(code)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether the option is on the command line, which may be one that cannot be parsed."""
+    return "--json" in words[: words.index("--") if "--" in words else None]
 
 
 def _report_bug() -> None:
@@ -233,10 +244,10 @@ def _report_bug() -> None:
     ) as file:
         file.write(text)
     last = traceback.format_exc().strip().splitlines()[-1]
-    click.echo(
-        f"tea-runner: a bug in tea-runner: {last}\nPlease report it with the file {file.name}",
-        err=True,
-    )
+    hint = f"Please report it with the file {file.name}"
+    if _wants_json(sys.argv[1:]):
+        _fail("", 3, hint=hint, problem=f"a bug in tea-runner: {last}")
+    click.echo(f"tea-runner: a bug in tea-runner: {last}\n{hint}", err=True)
 
 
 if __name__ == "__main__":

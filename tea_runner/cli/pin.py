@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines
+from tea_runner.cli.options import json_option
 from tea_runner.cli.unsaved_draft import open_draft
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.pipeline import Pipeline
@@ -19,6 +22,7 @@ from tea_runner.flow.pin_image import pin_image
 @click.command("pin")
 @click.argument("pipelines", nargs=-1)
 @click.option("-n", "--dry-run", is_flag=True, help="Show the digests; write nothing.")
+@json_option
 @click.pass_obj
 def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
     """Write the digests of images into pipeline files.
@@ -28,7 +32,7 @@ def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
     """
     if not context.directory.is_dir():
         raise UsageError(f"there is no directory {context.directory}")
-    found = 0
+    found: dict[str, str] = {}
     with open_draft(context) as draft:
         check_pipelines(draft.view, pipelines)
         for pipeline in draft.view.pipelines.written:
@@ -37,8 +41,9 @@ def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
             image = _pinned(draft.view, pipeline)
             if not image:
                 continue
-            found += 1
-            click.echo(f"{pipeline.spec_path}: {image}")
+            found[pipeline.name] = image
+            if not context.as_json:
+                click.echo(f"{pipeline.spec_path}: {image}")
             if not dry_run:
                 path = draft.top / pipeline.spec_path
                 at = pipeline.spec_document
@@ -49,10 +54,12 @@ def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
                         hint=f"write image: {image}",
                     )
                 path.write_bytes(data)
-    if not found:
+    if context.as_json:
+        click.echo(json.dumps({"images": found, "written": not dry_run}, indent=1))
+    elif not found:
         click.echo("Every image has its digest.")
     elif not dry_run:
-        click.echo(f"{found} written; save with: datalad save -m 'Pin images'")
+        click.echo(f"{len(found)} written; save with: datalad save -m 'Pin images'")
     return 0
 
 

@@ -52,9 +52,9 @@ def command(
     elif not planned.plan.pipelines and not planned.plan.problems:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     else:
-        for line in plan_lines(planned.plan, everything=everything):
+        for line in plan_lines(planned.plan, everything=everything, quiet=context.quiet):
             click.echo(line)
-        report_remarks(planned.tip, pipelines)
+        report_remarks(planned.tip, pipelines, quiet=context.quiet)
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import OutsideError, Refused, UsageError
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.webhook_registration import is_repository_name
@@ -29,6 +30,7 @@ def command() -> None:
 
 @command.command("list")
 @click.argument("repository", metavar="OWNER/REPO")
+@json_option
 @click.pass_obj
 def list_(context: Context, repository: str) -> None:
     """List pull requests: commit, title, author, link, changed files.
@@ -51,6 +53,7 @@ def list_(context: Context, repository: str) -> None:
 @click.argument("repository", metavar="OWNER/REPO")
 @click.argument("number", type=click.IntRange(min=1), metavar="NUMBER")
 @click.argument("commit", metavar="COMMIT")
+@json_option
 @click.pass_obj
 def approve(context: Context, repository: str, number: int, commit: str) -> None:
     """Approve the latest commit of a pull request for processing.

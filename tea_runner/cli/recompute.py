@@ -10,6 +10,7 @@ import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import is_label, shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.trust_scope import queue_namespace, scope_of
@@ -26,6 +27,7 @@ def new_request_id() -> str:
 @click.command("recompute")
 @click.argument("name", metavar="RUN|JOB")
 @click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
+@json_option
 @click.pass_obj
 def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     """Compute known results on the server again.

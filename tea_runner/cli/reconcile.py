@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -9,11 +10,13 @@ import threading
 import click
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from workers.reconciler import Reconciler
 
 
 @click.command("reconcile")
 @click.option("--once", is_flag=True, help="Check once, then stop.")
+@json_option
 @click.pass_obj
 def command(context: Context, once: bool) -> None:
     """Find missed pushes and lost jobs, and repair them.
@@ -22,7 +25,11 @@ def command(context: Context, once: bool) -> None:
     """
     reconciler = Reconciler(context.site)
     if once:
-        for line in reconciler.round():
+        repairs = reconciler.round()
+        if context.as_json:
+            click.echo(json.dumps(repairs, indent=1))
+            return
+        for line in repairs:
             click.echo(line)
         return
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,6 +8,7 @@ import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.trust_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
@@ -17,6 +18,7 @@ from tea_runner.core.planning.run_status import RunStatus
 
 @click.command("retry")
 @click.argument("name", metavar="RUN|JOB")
+@json_option
 @click.pass_obj
 def command(context: Context, name: str) -> None:
     """Run failed and cancelled datums again.

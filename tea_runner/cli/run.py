@@ -10,7 +10,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
-from tea_runner.cli.options import unsaved_option
+from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
@@ -22,7 +22,7 @@ from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present import summary_line
-from tea_runner.present.plan_text import plan_lines
+from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.visible_text import visible
 
 
@@ -55,6 +55,7 @@ from tea_runner.present.visible_text import visible
 )
 @unsaved_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
 @click.pass_obj
 def command(
     context: Context,
@@ -107,12 +108,15 @@ def command(
     report_unsaved(context, paths)
     if pinned is not None:
         _check(pinned, planned)
-    if dry_run:
-        for line in plan_lines(planned.plan):
-            click.echo(line)
-        report_remarks(planned.tip, pipelines)
+    if dry_run and context.as_json:
+        click.echo(json.dumps({**plan_json(planned.plan), "unsaved": paths}, indent=1))
         return 0
-    if not planned.plan.pipelines:
+    if dry_run:
+        for line in plan_lines(planned.plan, quiet=context.quiet):
+            click.echo(line)
+        report_remarks(planned.tip, pipelines, quiet=context.quiet)
+        return 0
+    if not planned.plan.pipelines and not context.as_json:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
         return 0
     if planned.plan.has_work and not yes and not context.as_json and sys.stdin.isatty():
@@ -202,6 +206,8 @@ def _report(
         click.echo(json.dumps(document, indent=1))
         return 1 if failed else 0
     for progress in advance.pipelines.values():
+        if context.quiet and progress.state == "settled":
+            continue
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
         text = summary_line.description(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
@@ -211,7 +217,7 @@ def _report(
         if progress.commit and progress.commit in advance.results and not is_draft:
             line += f" {progress.commit[:12]}"
         click.echo(line)
-    if not advance.results and not failed:
+    if not advance.results and not failed and not context.quiet:
         click.echo("Nothing to do.")
     elif advance.results and is_draft and not context.quiet:
         click.echo(

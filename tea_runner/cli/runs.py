@@ -9,6 +9,7 @@ import click
 
 from tea_runner.cli.find_runs import listed_status, styled_state
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
@@ -28,6 +29,7 @@ _ALL = 2000
     show_default=True,
     help="Maximum number of runs.",
 )
+@json_option
 @click.pass_obj
 def command(context: Context, repository: str, state: str | None, number: int) -> None:
     """List runs.

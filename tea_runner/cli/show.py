@@ -9,6 +9,7 @@ import click
 
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
@@ -25,6 +26,7 @@ _SHOWN = 40
 @click.command("show")
 @click.argument("name", metavar="RUN|JOB")
 @click.option("--all", "everything", is_flag=True, help="List every datum.")
+@json_option
 @click.pass_obj
 def command(context: Context, name: str, everything: bool) -> None:
     """Show one run or job.

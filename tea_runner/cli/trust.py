@@ -48,6 +48,7 @@ def key(context: Context) -> None:
 
 
 @command.command("rotate")
+@json_option
 @click.pass_obj
 def rotate(context: Context) -> None:
     """Replace the key of this installation by a new one.
@@ -55,15 +56,22 @@ def rotate(context: Context) -> None:
     What the former key signed stays valid. If that key was stolen, delete its line from the file
     results_key.former beside the key.
     """
-    click.echo(context.site.results_keys.rotate().line)
+    new = context.site.results_keys.rotate()
+    if context.as_json:
+        click.echo(json.dumps({"fingerprint": new.fingerprint, "key": new.line}, indent=1))
+    else:
+        click.echo(new.line)
 
 
 @command.command("forget")
 @click.argument("fingerprint")
+@json_option
 @click.pass_obj
 def forget(context: Context, fingerprint: str) -> None:
     """Forget the key of a planner that does not exist any more."""
     context.site.planner_keys.forget(fingerprint)
+    if context.as_json:
+        click.echo(json.dumps({"forgotten": fingerprint}))
 
 
 @command.command("show")

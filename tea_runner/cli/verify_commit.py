@@ -9,6 +9,7 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
@@ -27,6 +28,7 @@ from tea_runner.flow.verify_results_commit import check_commit
     "the dataset (bot.allowed_signers).",
 )
 @click.option("--unsigned", is_flag=True, help="Do not require a signature.")
+@json_option
 @click.pass_obj
 def command(context: Context, commit: str, signers: Path | None, unsigned: bool) -> int:
     """Check signature, keys and outputs of a results commit.

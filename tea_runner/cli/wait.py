@@ -10,6 +10,7 @@ import click
 
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import RECOMPUTE, RETRY, Run
 from tea_runner.core.planning.run_status import RunStatus
@@ -25,6 +26,7 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Maximum time to wait."
 )
+@json_option
 @click.pass_obj
 def command(context: Context, run: str, timeout: float | None) -> int:
     """Wait for the end of a run.

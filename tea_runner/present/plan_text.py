@@ -13,8 +13,15 @@ from tea_runner.present.visible_text import visible
 _SHOWN = 40
 
 
-def plan_lines(plan: Plan, *, everything: bool = False) -> Iterator[str]:
-    """A table of counts, then what runs and why, then a summary."""
+def plan_lines(plan: Plan, *, everything: bool = False, quiet: bool = False) -> Iterator[str]:
+    """A table of counts, then what runs and why, then a summary.
+
+    :param quiet: problems and the summary only.
+    """
+    if quiet:
+        yield from (f"problem: {problem}" for problem in plan.problems)
+        yield summary(plan)
+        return
     width = max((len(p.pipeline.name) for p in plan.pipelines), default=0)
     for row in plan.pipelines:
         yield f"{row.pipeline.name:{width}}  {_numbers(row)}"

@@ -47,12 +47,12 @@ def test_the_users_settings_file_holds_beside_the_embedded_forge(
     )
     found = _settings_of_children(tmp_path, **({"TEA_RUNNER_CONFIG": str(file)} if named else {}))
 
-    assert '["release"]' == found["trusted_branches"][0]
-    assert '["me/x"]' == found["repositories"][0]
-    assert "1" == found["worker.count"][0]
-    assert '"mine"' == found["status.context"][0]
+    assert ["release"] == found["trusted_branches"][0]
+    assert ["me/x"] == found["repositories"][0]
+    assert 1 == found["worker.count"][0]
+    assert "mine" == found["status.context"][0]
     assert str(file) in found["status.context"][1]
-    assert found["forge.url"][0].startswith('"http://127.0.0.1:')
+    assert found["forge.url"][0].startswith("http://127.0.0.1:")
 
 
 def test_relative_paths_start_at_the_folder_of_the_users_file(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_relative_paths_start_at_the_folder_of_the_users_file(tmp_path: Path) ->
     file.write_text('[bot]\nallowed_signers = "signers"\n')
     found = _settings_of_children(tmp_path, file)
 
-    assert f'"{tmp_path / "signers"}"' == found["bot.allowed_signers"][0]
+    assert str(tmp_path / "signers") == found["bot.allowed_signers"][0]
 
 
 def test_a_forge_table_without_url_and_storages_go_with_the_embedded_forge(tmp_path: Path) -> None:
@@ -73,6 +73,6 @@ def test_a_forge_table_without_url_and_storages_go_with_the_embedded_forge(tmp_p
     )
     found = _settings_of_children(tmp_path, file)
 
-    assert "3" == found["forge.timeout"][0]
-    assert '"tea-runner"' == found["forge.user"][0]
-    assert '["lab (rsync, )", "store (directory, )"]' == found["storage"][0]
+    assert 3 == found["forge.timeout"][0]
+    assert "tea-runner" == found["forge.user"][0]
+    assert ["lab (rsync, )", "store (directory, )"] == found["storage"][0]
