@@ -156,7 +156,7 @@ def spec_reference() -> str:
         "| bytes | a number with a suffix: `512M` or `512MB` (1000s), `2Gi` or `2GiB` (1024s) |",
         "| cpu | `2`, `0.5`, or `500m` for thousandths |",
         "",
-        "Anchors, aliases, tags, duplicate keys and files over 64 KiB are refused.",
+        "Anchors, aliases, tags, keys with two values and files over 64 KiB are refused.",
         "",
         "## How globs are written",
         "",

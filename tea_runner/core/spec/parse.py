@@ -25,7 +25,7 @@ from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.fields import TOP
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
-from tea_runner.core.spec.problem import Problem
+from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]
@@ -55,7 +55,9 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
     reader = SpecReader(path)
     found = read_documents(data)
     for problem in found.problems:
-        reader.report("error", problem.mark, problem.key, problem.message, problem.hint)
+        kind: Kind = "warning" if problem.is_harmless else "error"
+        reader.report(kind, problem.mark, problem.key, problem.message, problem.hint)
+    broken = any(not problem.is_harmless for problem in found.problems)
     many = len(found.documents) > 1
     pipelines = []
     for number, document in enumerate(found.documents):
@@ -64,13 +66,13 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
         if isinstance(document.root, MappingNode):
             check_document(reader, filled)
         reader.end_document(before, _name(filled))
-        if any(problem.is_error for problem in reader.problems[before:]) or found.problems:
+        if any(problem.is_error for problem in reader.problems[before:]) or broken:
             continue
         home = posixpath.dirname(path)
         if many:
             home = posixpath.join(home, _name(filled))
         pipelines.append(_pipeline(filled, document, path, blob, number, home))
-    pipelines = check_file(reader, found.documents, pipelines, broken=bool(found.problems))
+    pipelines = check_file(reader, found.documents, pipelines, broken=broken)
     problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
     return ParsedSpecs(pipelines=tuple(pipelines), problems=tuple(dict.fromkeys(problems)))
 

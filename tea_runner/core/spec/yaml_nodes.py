@@ -80,6 +80,8 @@ class YamlProblem:
     hint: str = ""
     #: Dotted path of the field.
     key: str = ""
+    #: Whether the file means one thing all the same.
+    is_harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +307,13 @@ class _NodeReader:
             return
         name, mark = key
         if name in parent.values:
+            before = parent.values[name]
             message = f"key {name!r} is given twice, first in line {parent.marks[name].line}"
-            self.problems.append(YamlProblem(mark, message, "keep one", self._path()))
+            same = _is_same(before, node)
+            self.problems.append(YamlProblem(mark, message, "keep one", self._path(), same))
+            if same and isinstance(before, ScalarNode) and before.is_null:
+                parent.values[name] = node
+                parent.marks[name] = mark
         else:
             parent.values[name] = node
             parent.marks[name] = mark
@@ -318,3 +325,11 @@ class _NodeReader:
         if node.text == "<<" and node.plain:
             self._report(node.mark, "a merge key (<<)", "write the keys out")
         return node.text
+
+
+def _is_same(first: Node, second: Node) -> bool:
+    """Whether two values of one key are the same text, or one of them is nothing."""
+    texts = [node for node in (first, second) if isinstance(node, ScalarNode)]
+    if any(node.is_null for node in texts):
+        return True
+    return len(texts) == 2 and texts[0].text == texts[1].text

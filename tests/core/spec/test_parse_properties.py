@@ -68,7 +68,8 @@ def _good(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
             value = st.sampled_from(known.choices)
         else:
             value = _good(known.fields) if known.fields else SHAPES[known.shape]
-        if known.required:
+        if known.required or known.name == "cmd":
+            # Without a command there has to be an image, and the other way round.
             required[known.name] = value
         else:
             optional[(known.name, known.camel)[number % 2]] = value

@@ -165,3 +165,23 @@ def test_an_older_strategy_of_parallelism() -> None:
     text = f"{MINIMAL}parallelism_spec: {{strategy: CONSTANT, constant: 4}}\n"
     parsed = parse_specs("spec.yml", text.encode())
     assert ((), 4) == (parsed.errors, parsed.pipelines[0].parallelism)
+
+
+@pytest.mark.parametrize(
+    ("twice", "env"),
+    [
+        ("env: {A: '1', B: x, A: \"1\"}", (("A", "1"), ("B", "x"))),
+        ("env:\n  env: {A: '1'}", (("A", "1"),)),
+        ("env: {A: '1'}\n  env:", (("A", "1"),)),
+    ],
+)
+def test_a_key_twice_with_one_meaning_is_a_warning(
+    twice: str, env: tuple[tuple[str, str], ...]
+) -> None:
+    """The same text again, or nothing beside a value; two values are an error."""
+    text = f"{MINIMAL.partition('transform')[0]}transform:\n  cmd: [a]\n  {twice}\n"
+    parsed = parse_specs("spec.yml", text.encode())
+    (problem,) = parsed.problems
+    assert ("warning", True) == (problem.kind, "is given twice" in problem.message)
+    assert env == parsed.pipelines[0].transform.env
+    assert [] != _errors(text.replace("A: '1'", "A: '0', A: '1'"))
