@@ -52,6 +52,8 @@ class JobReport:
     results: list[Result] = field(default_factory=list)
     #: Keys to errors.
     failures: dict[str, str] = field(default_factory=dict)
+    #: Keys of datums that did not begin, because content of their inputs is in no storage, to errors.
+    missing: dict[str, str] = field(default_factory=dict)
     #: Keys whose outputs could not be stored, to a digest of the attributes there.
     attributes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -124,6 +126,9 @@ class JobRunner:
                 secrets=secrets,
             ):
                 key, command = computed.item.key, computed.command
+                if computed.missing is not None:
+                    report.missing[key] = str(computed.missing)
+                    continue
                 if computed.error is not None or command is None:
                     report.failures[key] = str(computed.error)
                     continue

@@ -186,12 +186,16 @@ class JobWorker:
                 "datums": str(len(job.datums)),
             }
             self._site.jobs.set_fields(job.id, **fields)
-            if not report.failures:
+            if not report.failures and not report.missing:
                 self._site.throughputs.record(
                     job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds
                 )
-        state: Literal["failed", "done"] = "failed" if report.failures else "done"
-        first = next(iter(report.failures.values()), "")
+        for key, message in report.missing.items():
+            annex_tip = self._runners[job.repository].annex_tip
+            self._site.jobs.record_missing(job, annex_tip, message, [key])
+        problems = [*report.failures.values(), *report.missing.values()]
+        state: Literal["failed", "done"] = "failed" if problems else "done"
+        first = next(iter(problems), "")
         self._site.jobs.finish(
             claim, state, first, failures=report.failures, attributes=report.attributes
         )

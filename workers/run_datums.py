@@ -6,7 +6,7 @@ The caller must take a datum's files before it asks for the next, which uses the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ _NO_SECRETS = GivenSecrets()
 
 @dataclass(frozen=True, kw_only=True)
 class ComputedDatum:
-    """How one datum ended: with files, or with an error."""
+    """How one datum ended: with files, with an error, or before it began, without its content."""
 
     item: KeyedDatum
     #: Where in the dataset its outputs go.
@@ -46,6 +46,8 @@ class ComputedDatum:
     command: CommandRun | None = None
     files: Sequence[FileToSave] = ()
     error: JobError | None = None
+    #: Why it did not begin: content of its inputs is in no storage.
+    missing: ContentMissing | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,22 +73,17 @@ class DatumRunner:
         cancelled: Callable[[], bool] = lambda: False,
         secrets: GivenSecrets = _NO_SECRETS,
     ) -> Iterator[ComputedDatum]:
-        """Compute datums; one that fails ends with its error, and the others go on.
+        """Compute datums; one that fails or has no content ends with its error, and the others go on.
 
         :param wanted: (label, key) of each; an empty key is not compared.
         :param folder: an empty folder.
+        :raises ContentMissing: when none of them has its content, or that of the code is missing.
         :raises OutsideError: when the world failed, or a key is not the one that the planner derived.
         :raises Cancelled: when the job was stopped.
         """
         pipeline = inputs.pipeline
         selected = _select(tip, inputs, wanted)
-        content: dict[str, Path] = {}
-        views = [each.view for each in selected]
-        for dataset, by_key in wanted_keys(inputs, views, tip).items():
-            try:
-                content.update(self.get_content(dataset, by_key))
-            except ContentMissing as error:
-                raise name_missing_files(error, by_key) from error
+        content, missing = self._get_content(tip, inputs, selected)
         batch = DatumBatch(
             environment=self.environment,
             limits=self.limits,
@@ -109,6 +106,11 @@ class DatumRunner:
             if len(selected) > 1:
                 _log_line(write_log, f"datum {visible(shown_label(each.datum.label))}")
             directory = output_directory(pipeline, each.item)
+            if each.item.label in missing:
+                absent = missing[each.item.label]
+                _log_line(write_log, absent.message)
+                yield ComputedDatum(item=each.item, directory=directory, missing=absent)
+                continue
             try:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
@@ -123,6 +125,49 @@ class DatumRunner:
                 yield ComputedDatum(
                     item=each.item, directory=directory, command=command, files=files
                 )
+
+    def _get_content(
+        self, tip: CommitView, inputs: PipelineInputs, selected: Sequence[SelectedDatum]
+    ) -> tuple[dict[str, Path], dict[str, ContentMissing]]:
+        """Files with content by annex key; labels of the datums without content, with the error."""
+        content: dict[str, Path] = {}
+        errors: dict[str, ContentMissing] = {}
+        for dataset, by_key in wanted_keys(inputs, [each.view for each in selected], tip).items():
+            try:
+                content.update(self.get_content(dataset, by_key))
+            except ContentMissing as error:
+                errors[dataset] = error
+                first = name_missing_files(error, by_key)
+                rest = by_key.keys() - set(error.keys)
+                if rest:
+                    content.update(self.get_content(dataset, [k for k in by_key if k in rest]))
+        if not errors:
+            return content, {}
+        shared = wanted_keys(inputs, (), tip)
+        missing: dict[str, ContentMissing] = {}
+        for each in selected:
+            own = wanted_keys(inputs, [each.view], tip)
+            absent = _missing_of(own, errors)
+            if absent is not None:
+                missing[each.item.label] = absent
+        if len(missing) == len(selected) or _missing_of(shared, errors) is not None:
+            raise first from next(iter(errors.values()))
+        return content, missing
+
+
+def _missing_of(
+    wanted: Mapping[str, Mapping[str, str]], errors: Mapping[str, ContentMissing]
+) -> ContentMissing | None:
+    """The error that concerns some of these keys, with their files' names."""
+    for dataset, error in errors.items():
+        by_key = wanted.get(dataset, {})
+        keys = tuple(key for key in error.keys if key in by_key)
+        if keys:
+            here = ContentMissing(
+                error.message, keys, storages=error.storages, reasons=error.reasons
+            )
+            return name_missing_files(here, by_key)
+    return None
 
 
 def _select(

@@ -59,8 +59,11 @@ def name_missing_files(error: ContentMissing, files: Mapping[str, str]) -> Conte
     if len(paths) > _NAMED:
         named += f" and {len(paths) - _NAMED} more"
     searched = ", ".join(error.storages)
-    if not searched:
-        hint = f"git annex whereis {shlex.quote(paths[0])} tells who has it"
+    file = shlex.quote(paths[0])
+    if error.storages == ("here",):
+        hint = f"git annex get {file}; git annex whereis {file} tells who has it"
+    elif not searched:
+        hint = f"git annex whereis {file} tells who has it"
     else:
         words = " ".join(map(shlex.quote, paths[:_NAMED] if len(paths) <= _NAMED else ["."]))
         hint = (

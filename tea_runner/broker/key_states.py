@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import redis
@@ -98,14 +98,18 @@ class KeyStates(JobReader):
         names = [keys.failure(repository, key) for key in datum_keys]
         return int(self._redis.delete(*names)) if names else 0
 
-    def record_missing(self, job: Job, annex_tip: str, error: str) -> None:
+    def record_missing(
+        self, job: Job, annex_tip: str, error: str, datum_keys: Collection[str] | None = None
+    ) -> None:
         """Remember that inputs of a job have no content, as of this tip of ``git-annex``.
 
         For ten minutes, because content may come without a change in git.
+
+        :param datum_keys: keys of the datums that have none; those of all datums by default.
         """
         value = json.dumps([[job.commit, annex_tip], self._redact(error)])
         pipe = self._redis.pipeline(transaction=True)
-        for _, key in job.datums:
+        for key in [key for _, key in job.datums] if datum_keys is None else datum_keys:
             pipe.set(keys.missing(job.queue_namespace, key), value, ex=keys.missing.ttl)
         pipe.set(keys.any_missing(job.repository), "1", ex=keys.any_missing.ttl)
         pipe.execute()

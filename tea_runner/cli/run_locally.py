@@ -13,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.datums.datum import shown_label
+from tea_runner.core.errors import ContentMissing
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.host.bounded_text import BoundedText
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.present.visible_text import visible
-from workers.job_runner import JobRunner
+from workers.job_runner import JobReport, JobRunner
 from workers.worker_dependencies import worker_dependencies
 
 
@@ -100,9 +101,13 @@ def _run_jobs(
                 except queue.Empty:
                     return
                 output = BoundedText(session.context.settings.log.max_bytes)
-                report = runner.run(job, output.write, stop.is_set)
-                session.queue.failed.update(report.failures)
-                if report.failures:
+                try:
+                    report = runner.run(job, output.write, stop.is_set)
+                except ContentMissing as error:
+                    keys = (key for _, key in job.datums)
+                    report = JobReport(missing=dict.fromkeys(keys, str(error)))
+                session.queue.failed.update({**report.failures, **report.missing})
+                if report.failures or report.missing:
                     _keep_log(session, job, output.read(), progress.console)
                 progress.advance(bars[job.pipeline], len(job.datums))
                 runner.evict_unused()

@@ -44,7 +44,7 @@ def finish(
     """The datums that change, with their results; or the decision of the first without a result."""
     finished = []
     for decision in plan.moving:
-        if decision.action == "failed":
+        if decision.action in ("failed", "wait"):
             continue
         result = result_of(decision)
         if result is None:

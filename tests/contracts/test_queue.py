@@ -57,7 +57,7 @@ class Side:
     claim: Callable[[Job], object]
     #: End a begun job in a state, with sentences for keys that failed, and attributes of some.
     finish: Callable[..., object]
-    record_missing: Callable[[Job, str, str], object]
+    record_missing: Callable[..., object]
     add: Callable[[list[str], str], object]
     #: Take a plan request: the reason.
     begin: Callable[[str, str], str]
@@ -221,6 +221,13 @@ def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
         KEYS[:2], ("c" * 40, "d" * 40, "it is in no storage")
     )
     assert dict(side.jobs.missing("lab/other", KEYS)) == {}
+
+
+def test_missing_content_can_be_that_of_some_datums(side: Side) -> None:
+    """The others of the job were computed."""
+    side.record_missing(make_job(*KEYS[:2]), "d" * 40, "it is in no storage", [KEYS[1]])
+
+    assert list(side.jobs.missing(REPOSITORY, KEYS)) == [KEYS[1]]
 
 
 def test_a_branch_is_planned_when_its_last_job_has_ended(side: Side) -> None:

@@ -195,7 +195,7 @@ class MemoryLab:
                 failed[key] = str(error)
                 continue
             except InputMissing as error:
-                self.queue.record_missing(job, self.dataset.annex_tip() or "", str(error))
+                self.queue.record_missing(job, self.dataset.annex_tip() or "", str(error), [key])
                 continue
             ran = RunConditions(scope=run_scope(job.branch, job.scope))
             results.append(replace(self.result(key, outputs, salt=job.salt), ran=ran))

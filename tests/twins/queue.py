@@ -136,9 +136,11 @@ class MemoryJobQueue:
         for key in keys:
             self._failed.pop((repository, key), None)
 
-    def record_missing(self, job: Job, annex_tip: str, sentence: str) -> None:
-        """Keep that inputs of a job had no content at this time."""
-        for _, key in job.datums:
+    def record_missing(
+        self, job: Job, annex_tip: str, sentence: str, keys: Collection[str] | None = None
+    ) -> None:
+        """Keep that inputs of a job, or of these datums of it, had no content at this time."""
+        for key in [key for _, key in job.datums] if keys is None else keys:
             self._missing[job.queue_namespace, key] = MissingContent(
                 job.commit, annex_tip, sentence
             )

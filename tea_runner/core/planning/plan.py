@@ -106,7 +106,7 @@ class PipelinePlan:
 
     def gone(self, before: Manifest) -> tuple[str, ...]:
         """Datums of the manifest *before* whose outputs are removed when this plan is settled."""
-        failed = [d.label for d in self.moving if d.action == "failed"]
+        failed = [d.label for d in self.moving if d.action in ("failed", "wait")]
         if self.removed is not None:
             return tuple(
                 datum for datum in (*self.removed, *failed) if before.row(datum) is not None
@@ -251,12 +251,15 @@ def plan_state(pipeline: Pipeline, counted: Counter[str], before: Manifest) -> P
     :param counted: how many datums have each action.
     :param before: the manifest at the commit.
     """
-    if counted["run"] or counted["wait"]:
+    if counted["run"] or (counted["wait"] and pipeline.on_failure == "fail"):
         return "running"
     if counted["failed"] and pipeline.on_failure == "fail":
         return "failed"
-    published = counted.total() - counted["failed"]
+    # With on_failure: publish, datums without content are left out until it comes.
+    published = counted.total() - counted["failed"] - counted["wait"]
     gone = published != before.count
     if not gone and counted["current"] == published:
+        if counted["wait"]:
+            return "running"
         return "failed" if counted["failed"] else "settled"
     return "ready"
