@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from tea_runner.cli.active_environment import active_environment_note
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import json_option, unsaved_option
@@ -124,6 +125,7 @@ def command(
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
     report_remarks(planned.tip, pipelines, quiet=context.quiet or context.as_json)
+    _note_environment(context, planned)
     advance = run_locally(
         session,
         pipelines,
@@ -138,6 +140,18 @@ def command(
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
+
+
+def _note_environment(context: Context, planned: PlannedCommit) -> None:
+    """Say that commands on this machine do not see the terminal's Python environment."""
+    works = planned.works.values()
+    host = any(not inputs.pipeline.transform.image for inputs in works)
+    if context.quiet or not (planned.plan.has_work and host):
+        return
+    choice = context.site.environment_choice
+    note = active_environment_note(context.variables, choice.path, choice.binds)
+    if note:
+        click.echo(f"note: {visible(note)}", err=True)
 
 
 def _check(pinned: PinnedDatums, planned: PlannedCommit) -> None:
