@@ -26,12 +26,22 @@ _START_TIMEOUT = 60.0
 
 
 class LocalStack:
-    """All processes of one host; a context manager that starts and stops them."""
+    """All processes of one host; a context manager that starts and stops them.
 
-    def __init__(self, context: Context, *, workers: int | None = None) -> None:
+    :param tell: gets a line before each step of the start.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        workers: int | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.state = context.settings.state.expanduser().resolve()
         self.context = context.with_flags({"state": str(self.state)})
         self.workers = workers or context.settings.worker.count
+        self._tell = tell
         self.embedded: EmbeddedAccess | None = None
         self._supervisor = Supervisor()
         self._broker: RedisServer | None = None
@@ -49,6 +59,7 @@ class LocalStack:
         self.stop()
 
     def _start(self) -> None:
+        self._tell(f"starting in {self.state} …")
         require_sandbox(self.context)
         self._lock.enter_context(state_lock(self.state))
         require_port(self.context)
@@ -57,13 +68,17 @@ class LocalStack:
         if settings.source("forge.url") == "default":
             self.context, self.embedded = embed_forge(self.context)
         if not settings.redis.url:
+            self._tell("starting Redis …")
             self._broker = RedisServer(self.state, self.context.variables)
             self._broker.start()
         if self.embedded is not None:
+            self._tell(f"starting the embedded forge at {self.embedded.url} …")
             # A container that publishes its pages publishes its forge as well.
             address = ("--host", settings.web.host, "--port", str(self.embedded.port))
             self._child("forge", "serve", "--root", str(self.state / "forge"), *address)
             self._wait(f"{self.embedded.url}/api/v1/version", "the embedded forge")
+        what = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        self._tell(f"starting receiver, pages, planner, reconciler and {what} …")
         self._child("serve")
         self._child("planner")
         self._child("reconcile")
@@ -98,10 +113,16 @@ class LocalStack:
         """Address of the pages."""
         return self.context.settings.web_url
 
-    def run(self, stopped: Callable[[float], bool]) -> None:
-        """Keep all processes running until ``stopped(seconds)`` is true."""
+    def run(
+        self, stopped: Callable[[float], bool], look: Callable[[], None] = lambda: None
+    ) -> None:
+        """Keep all processes running until ``stopped(seconds)`` is true.
+
+        :param look: called several times a second.
+        """
         while not stopped(0.25):
             self.restart_ended()
+            look()
 
     def restart_ended(self) -> None:
         """Start the processes again that have ended."""

@@ -7,6 +7,7 @@ import threading
 
 import click
 
+from tea_runner.cli.announce_runs import RunAnnouncer
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
 
@@ -21,9 +22,15 @@ def command(context: Context, workers: int | None) -> None:
     settings, the embedded forge runs as well.
     """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with LocalStack(context, workers=workers) as stack:
+
+    def tell(line: str) -> None:
+        if not context.quiet:
+            click.echo(line)
+
+    with LocalStack(context, workers=workers, tell=tell) as stack:
+        # Before that, a signal ends the start.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
         click.echo(f"pages:   {stack.web_url}")
         click.echo(f"logs:    {stack.state / 'logs'}")
         if stack.embedded is not None:
@@ -44,5 +51,6 @@ def command(context: Context, workers: int | None) -> None:
             click.echo(f"forge:   {stack.context.settings.forge.url}")
             click.echo("Connect a repository: tea-runner hook add OWNER/REPO")
         click.echo("\nStop with Ctrl-C.")
-        stack.run(stop.wait)
+        announcer = RunAnnouncer(stack.context.site.runs, tell)
+        stack.run(stop.wait, announcer.look)
         click.echo("stopping …")
