@@ -122,6 +122,12 @@ TRANSFORM = make(
     cluster("dockerfile", "text", "source of the image", "it is not read"),
     cluster("memory_volume", "boolean", "/pfs in memory", "the worker's scratch directory is used"),
     refused(
+        "build",
+        "anything",
+        "build an image from source, in Pachyderm 1.x",
+        "build the image, and name it in transform.image",
+    ),
+    refused(
         "datum_batching",
         "boolean",
         "one process for many datums",
@@ -291,6 +297,13 @@ TOP = (
         "tea-runner runs commands that end; push the data with git instead",
     ),
     refused("tf_job", "anything", "a Kubeflow job", "write transform.cmd"),
+    refused(
+        "inputs",
+        "anything",
+        "inputs of Pachyderm 1.2 and older",
+        "write input: {pfs: {repo: NAME, glob: /*}} for each file, or glob: / for all at once, and "
+        "several in cross",
+    ),
     renamed("chunk_spec", "mapping", "datum_set_spec"),
     cluster(
         "standby",
