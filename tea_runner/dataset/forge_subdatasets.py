@@ -8,13 +8,14 @@ be read by them.  A branch that is not trusted reads only repositories that a tr
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, OutsideError, UserError
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.submodules import (
     Submodule,
     likely_repositories,
+    mirrored_repository,
     parse_gitmodules,
     repository_of,
 )
@@ -33,6 +34,7 @@ class ForgeSubdatasets:
         *,
         allowed: Sequence[str] = (),
         lacking: Callable[[str], str] = lambda _: "",
+        addresses: Mapping[str, str] | None = None,
         trusted_gitmodules: Callable[[], Iterable[bytes]] | None = None,
     ) -> None:
         """Make them.
@@ -42,6 +44,7 @@ class ForgeSubdatasets:
         :param allowed: patterns of repositories of other owners that may be read.
         :param lacking: readers of the dataset who may not read a repository, in words; empty when all
             may.  :class:`OutsideError` when the forge does not say it.
+        :param addresses: see :func:`~tea_runner.core.git.submodules.mirrored_repository`.
         :param trusted_gitmodules: for branches that are not trusted, the ``.gitmodules`` of the trusted
             branches.
         """
@@ -50,6 +53,7 @@ class ForgeSubdatasets:
         self._base = base.rstrip("/")
         self._open = open_repository
         self._lacking = lacking
+        self._addresses = addresses or {}
         self._trusted_gitmodules = trusted_gitmodules
         self._opened: dict[str, ForgeDataset] = {}
         #: Repositories that were found to have the pinned commits.
@@ -63,6 +67,7 @@ class ForgeSubdatasets:
             self._open,
             allowed=self._allowed,
             lacking=self._lacking,
+            addresses=self._addresses,
             trusted_gitmodules=trusted_gitmodules,
         )
 
@@ -83,7 +88,7 @@ class ForgeSubdatasets:
         :raises UserError: when there is none, or none of them may be read.
         :raises OutsideError: when the forge does not say who may read it.
         """
-        named = repository_of(submodule.url, self._base, self._own)
+        named = self._named(submodule)
         likely = filter(is_repository_name, likely_repositories(submodule, self._own))
         found, refusal = [], None
         for name in (named,) if named else likely:
@@ -106,6 +111,11 @@ class ForgeSubdatasets:
             f"repository of {self._base}",
             hint=f"push it there, and write into .gitmodules: url = ../{last}.git",
         )
+
+    def _named(self, submodule: Submodule) -> str | None:
+        """The repository that the URL itself names, or an address of the operator's rules; or None."""
+        mirrored = mirrored_repository(submodule.url, self._addresses)
+        return mirrored or repository_of(submodule.url, self._base, self._own)
 
     def _check(self, submodule: Submodule, found: str) -> None:
         """Check that a repository may be read.
@@ -139,7 +149,7 @@ class ForgeSubdatasets:
         names: set[str] = set()
         for data in files:
             for each in parse_gitmodules(data).values():
-                named = repository_of(each.url, self._base, self._own)
+                named = self._named(each)
                 names.update((named,) if named else likely_repositories(each, self._own))
         return names
 

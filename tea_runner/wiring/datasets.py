@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
+from tea_runner.core.git.submodules import parse_addresses
 from tea_runner.core.webhook_registration import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
@@ -152,6 +153,20 @@ class DatasetSite(ProcessSettings):
         return Path(forge.url).resolve().as_uri() if forge.kind == "folder" else forge.url
 
     @cached_property
+    def other_addresses(self) -> Mapping[str, str]:
+        """Addresses for which repositories of the forge stand.
+
+        :raises SettingsError: for a malformed rule.
+        """
+        try:
+            return parse_addresses(self.settings.forge.other_addresses)
+        except ValueError as error:
+            raise SettingsError(
+                f"forge.other_addresses: {error} is no address and repository",
+                hint="write ADDRESS=OWNER/NAME",
+            ) from error
+
+    @cached_property
     def webhooks(self) -> WebhookStore:
         """Webhooks through which deliveries are accepted."""
         from tea_runner.forge.webhook_store import WebhookStore
@@ -217,6 +232,7 @@ class DatasetSite(ProcessSettings):
                 self.repository,
                 allowed=settings.repositories,
                 lacking=functools.partial(self.lacking_readers, name),
+                addresses=self.other_addresses,
             ),
             shared_results=shared if settings.trusted_repositories else None,
             storage_conflict=functools.partial(self.storage_conflict, name),

@@ -19,8 +19,12 @@ ADA = Audience(visibility="private", owner="lab", people=frozenset({"ada"}))
 class Neighbours:
     """Repositories on one forge, whose readers a test chooses."""
 
-    def __init__(self, root: Path) -> None:
-        self.forge = HostileForge(root, top='trusted_repositories = ["lab/*"]')
+    def __init__(self, root: Path, more: str = "") -> None:
+        """Make them.
+
+        :param more: lines of the settings' table of the forge.
+        """
+        self.forge = HostileForge(root, top='trusted_repositories = ["lab/*"]', more=more)
         self.facts = MemoryForge()
         self._now = time.time()
         kept = self.forge.root / "host" / "facts"

@@ -27,7 +27,7 @@ def reads(pin: str, url: str, path: str = "inputs/one") -> dict[str, Any]:
     """Files of a dataset whose pipeline copies a file out of a subdataset with this URL."""
     return {
         ".gitattributes": "* annex.largefiles=nothing\n",
-        ".gitmodules": f'[submodule "x"]\n\tpath = {path}\n\turl = {url}\n',
+        ".gitmodules": f'[submodule "x"]\n\tpath = {path}\n\turl = "{url}"\n',
         "up/spec.yml": spec("up", COPY, pfs(f"{path}/raw")),
         path: {"submodule": pin},
     }
@@ -120,3 +120,18 @@ def test_code_and_images_in_subdatasets_obey_them_too(lab: Neighbours) -> None:
 
         assert {} == met.outputs
         assert f"may read lab/open-{name} may read (everybody)" in met.said
+
+
+def test_a_rule_of_the_operator_leads_to_a_repository_with_its_readers(tmp_path: Path) -> None:
+    """Another host's dataset is read from the repository that stands for it, if all readers may."""
+    url = "ria+https://store.org/raw#~one"
+    for audience, outputs in ((PUBLIC, {"up/a.txt": b"data\n"}), (ADA, {})):
+        made = Neighbours(
+            tmp_path / audience.visibility, more=f'other_addresses = ["{url}=lab/one"]'
+        )
+        try:
+            pin = made.make("one", audience, RAW)
+            made.make("open", PUBLIC, reads(pin, url))
+            assert outputs == made.meet("open").outputs
+        finally:
+            made.forge.close()

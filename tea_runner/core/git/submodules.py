@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -73,6 +73,36 @@ def repository_of(url: str, base: str, own: str) -> str | None:
     if path.startswith(folder):
         return _full_name(path[len(folder) :])
     return _full_name(path) if scheme in _SHELL else None
+
+
+def mirrored_repository(url: str, addresses: Mapping[str, str]) -> str | None:
+    """The full name of the forge's repository that stands for another address, or None.
+
+    :param addresses: by the operator: an address, or a prefix of some that ends in ``/`` or ``:``, and the
+        repository, or the owner with a slash, or nothing where the rest of the address has both.
+    """
+    for address, name in addresses.items():
+        if url.rstrip("/").removesuffix(".git") == address.rstrip("/").removesuffix(".git"):
+            return _full_name(name)
+        if address.endswith(("/", ":")) and url.startswith(address):
+            return _full_name(name + unquote(url[len(address) :]).lstrip("/"))
+    return None
+
+
+def parse_addresses(rows: Sequence[str]) -> dict[str, str]:
+    """The rules of ``forge.other_addresses``, each ``ADDRESS=OWNER/NAME``, the longest address first.
+
+    :raises ValueError: with the row that is none.
+    """
+    found = {}
+    for row in rows:
+        address, equals, name = row.strip().rpartition("=")
+        is_prefix = address.endswith(("/", ":"))
+        right = _full_name(name) == name or (is_prefix and re.fullmatch(r"(?:[\w.-]+/)?", name))
+        if not (equals and address and right):
+            raise ValueError(row)
+        found[address] = name
+    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
 
 def _split(url: str) -> tuple[str, str, int | None, str]:

@@ -7,6 +7,8 @@ import pytest
 from tea_runner.core.git.submodules import (
     Submodule,
     likely_repositories,
+    mirrored_repository,
+    parse_addresses,
     parse_gitmodules,
     repository_of,
 )
@@ -131,3 +133,38 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     module = Submodule(path="a", url="https://ada:word@x.org/lab/a")
 
     assert "https://x.org/lab/a" == module.shown_url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("git@ssh.example.org:lab/sub.git", "lab/sub"),
+        ("https://github.com/org/sub", "mirrors/sub"),
+        ("https://github.com/org/sub/more", None),
+        ("https://github.com/org/special.git", "lab/own"),
+        ("https://github.com/organs/sub", None),
+        ("ria+https://store.org/raw#~eeg", "lab/eeg"),
+        ("ria+https://store.org/raw#~eeg2", None),
+        ("https://github.com/org/..", None),
+    ],
+)
+def test_the_operator_says_what_stands_for_other_addresses(url: str, expected: str | None) -> None:
+    """Prefixes end where a name begins; the longest one counts."""
+    rules = parse_addresses(
+        [
+            "git@ssh.example.org:=",
+            "https://github.com/org/=mirrors/",
+            "https://github.com/org/special=lab/own",
+            "ria+https://store.org/raw#~eeg=lab/eeg",
+        ]
+    )
+    assert expected == mirrored_repository(url, rules)
+
+
+@pytest.mark.parametrize(
+    "row", ["x", "=lab/sub", "https://x.org/a=", "https://x.org/a=lab/", "a/=b/c/d"]
+)
+def test_malformed_rules_are_refused(row: str) -> None:
+    """The row is named."""
+    with pytest.raises(ValueError, match=row):
+        parse_addresses([row])
