@@ -146,6 +146,23 @@ def test_the_image_has_the_programs_that_jobs_need(engine: Engine) -> None:
     assert "all" == said.splitlines()[-1]
 
 
+def test_rules_by_file_type_work_without_a_database_of_the_system(engine: Engine) -> None:
+    """A dataset of ``datalad create -c text2git``, as most are: outputs are judged by their encoding."""
+    spec = (
+        "{pipeline: {name: up}, input: {pfs: {name: in, repo: raw, glob: /*}}, "
+        "transform: {cmd: [sh, -c, 'cp $PFS/in/* $PFS/out/; head -c 9 /dev/zero > $PFS/out/b.bin']}}"
+    )
+    said = engine.shell(
+        "set -e; export HOME=/tmp; git config --global user.name U;"
+        "git config --global user.email u@example.org;"
+        "datalad -l error create -c text2git /tmp/ds >/dev/null; cd /tmp/ds; mkdir raw up;"
+        f"echo a > raw/a.txt; cat > up/spec.yml <<'END'\n{spec}\nEND\n"
+        "datalad -l error save -m data >/dev/null; tea-runner run -y --sandbox off >&2;"
+        "for f in up/a.txt up/b.bin; do test -L $f && echo annex || echo git; done"
+    )
+    assert ["git", "annex"] == said.split()
+
+
 def test_the_sandbox_holds_under_the_documented_options(engine: Engine) -> None:
     """With the two options bubblewrap makes its namespaces, and the state is not seen inside."""
     look = "id -u; ls /var/lib/tea-runner 2>&1 | grep -c 'No such'; ls /proc | grep -c '^[0-9]'"
