@@ -52,6 +52,12 @@ def collect(
     outputs = list(_follow_folders(scan.outputs, view, bounds))
     if len(outputs) != len(scan.outputs):
         raise_refusals(refusals(outputs, home=home, rules=rules))
+    linked = [view / output.target for output in outputs if output.kind == "input link"]
+    size = scan.size + sum(
+        file.stat().st_size for file in linked if _is_inside(file, view) and file.is_file()
+    )
+    if bounds.size is not None and size > bounds.size:
+        raise OutputRefused(f"the outputs are larger than the limit of {bounds.size} bytes")
     return [_to_save(output, out, view, from_input) for output in outputs]
 
 

@@ -49,3 +49,12 @@ def pin_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = Non
     except OutsideError as error:
         raise UnavailableImage(error.problem, hint=error.hint) from error
     return replace(pipeline, transform=replace(pipeline.transform, image=found, image_tag=image))
+
+
+def pin_as_recorded(pipeline: Pipeline, results: Manifest) -> Pipeline:
+    """The pipeline with the image with which these results were made, if it is recorded."""
+    found = recorded_image(results, pipeline.transform.image)
+    if not found:
+        return pipeline
+    was = pipeline.transform
+    return replace(pipeline, transform=replace(was, image=found, image_tag=was.image))

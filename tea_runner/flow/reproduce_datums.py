@@ -18,6 +18,7 @@ from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict
 from tea_runner.core.results.manifest import Row
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.compare_outputs import differing_paths, is_same_file
+from tea_runner.flow.pin_image import pin_as_recorded
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 
@@ -84,9 +85,10 @@ def verify_datums(
     chosen: list[tuple[PipelineInputs, list[Row]]] = []
     matched: set[str] = set()
     for pipeline in tip.pipelines:
-        inputs = derive_inputs(tip, pipeline)
+        results = read_manifest(tip.tree, pipeline.home)
+        inputs = derive_inputs(tip, pin_as_recorded(pipeline, results))
         rows = []
-        for row in read_manifest(tip.tree, pipeline.home).rows:
+        for row in results.rows:
             hits = {word for word in words if _matches(word, pipeline.name, row)}
             matched |= hits
             if hits or not words:

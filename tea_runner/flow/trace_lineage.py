@@ -15,6 +15,7 @@ from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.pin_image import pin_as_recorded
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.read_manifest import read_manifest
@@ -43,7 +44,7 @@ class LineageTracer:
         self._signer = signer
         self._found = Lineage()
         self._homes: dict[tuple[str, str, str], Mapping[str, Made]] = {}
-        self._inputs: dict[tuple[str, str, str], PipelineInputs | None] = {}
+        self._inputs: dict[tuple[str, str, str, str], PipelineInputs | None] = {}
         self._owners: dict[tuple[str, str], dict[str, tuple[Pipeline, Row]]] = {}
 
     # -- upstream ----------------------------------------------------------------------------
@@ -157,18 +158,22 @@ class LineageTracer:
         commits = [tip.tree.commit, made.commit if made else "", planned]
         for commit in dict.fromkeys(filter(None, commits)):
             at = tip if commit == tip.tree.commit else self._open(tip, commit)
-            inputs = self._derived(at, pipeline.name) if at is not None else None
+            inputs = self._derived(at, pipeline.name, tip) if at is not None else None
             if at is None or inputs is None:
                 continue
             if any(item.label == row.datum and item.key == row.key for item in inputs.keyed):
                 return at, inputs
         return None
 
-    def _derived(self, tip: CommitView, name: str) -> PipelineInputs | None:
-        key = (tip.tree.path, tip.tree.commit, name)
+    def _derived(self, tip: CommitView, name: str, results: CommitView) -> PipelineInputs | None:
+        """The inputs of a pipeline at a commit, with the image of its results at another."""
+        key = (tip.tree.path, tip.tree.commit, name, results.tree.commit)
         if key not in self._inputs:
             try:
                 pipeline = next((p for p in tip.pipelines if p.name == name), None)
+                if pipeline is not None:
+                    recorded = read_manifest(results.tree, pipeline.home)
+                    pipeline = pin_as_recorded(pipeline, recorded)
                 self._inputs[key] = derive_inputs(tip, pipeline) if pipeline is not None else None
             except TeaError:
                 self._inputs[key] = None
@@ -183,7 +188,7 @@ class LineageTracer:
         """
         reached: set[str] = set()
         for pipeline in tip.pipelines:
-            derived = self._derived(tip, pipeline.name)
+            derived = self._derived(tip, pipeline.name, tip)
             rows = read_manifest(tip.tree, pipeline.home).by_datum
             keys = {item.label: item.key for item in derived.keyed} if derived else {}
             code = any(_contains(path, one) for one in derived.code) if derived else False

@@ -9,7 +9,7 @@ from tests.twins.files import Content
 from tests.twins.images import MemoryImages
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import plan_of, reasons
-from tests.twins.queries import check
+from tests.twins.queries import check, lineage
 from tests.twins.specs import spec
 
 A, B = (f"example.org/tool@sha256:{letter * 64}" for letter in "ab")
@@ -117,3 +117,16 @@ def test_a_results_commit_is_verified_with_the_image_of_its_time() -> None:
     images.tags.clear()
     found = check(lab)
     assert ([], 1) == (found.problems, found.datums)
+
+
+def test_lineage_knows_the_image_of_the_time() -> None:
+    """The tag has moved since, and the registry says so."""
+    images = MemoryImages({"example.org/tool:1": A})
+    lab = _lab(images)
+    lab.push(FILES)
+    lab.settle()
+    images.tags["example.org/tool:1"] = B
+    lab.push({"other": "x"})
+    found = lineage(lab, ["copy/in-a.txt"], tip=lab.plan().tip)
+    (step,) = found.steps.values()
+    assert ("image", A.partition("@")[2]) == step.environment

@@ -67,9 +67,11 @@ def explain(lab: MemoryLab, pipeline: str, label: str, *, history: bool = True) 
     )
 
 
-def lineage(lab: MemoryLab, paths: Sequence[str], *, history: bool = True) -> Lineage:
+def lineage(
+    lab: MemoryLab, paths: Sequence[str], *, history: bool = True, tip: CommitView | None = None
+) -> Lineage:
     """What these files of the tip were made from."""
-    return _tracer(lab, history=history).up(lab.view(), list(paths))
+    return _tracer(lab, history=history).up(tip or lab.view(), list(paths))
 
 
 def descendants(lab: MemoryLab, path: str) -> Lineage:
