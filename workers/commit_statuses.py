@@ -61,7 +61,7 @@ class CommitStatuses:
         rows: dict[str, Row] = {
             f"{self._context}/{row.name}": (
                 summary_line.FORGE_STATES[row.state],
-                summary_line.description(row.state, row.counts, _detail(row)),
+                summary_line.description(row.state, _numbers(row), _detail(row)),
             )
             for row in run.pipelines
         }
@@ -155,6 +155,16 @@ class CommitStatuses:
             return False
         self._runs.note_commit_status(repository, commit, context, wanted)
         return True
+
+
+def _numbers(row: PipelineRun) -> dict[str, int]:
+    """The counts, with datums apart that wait for content and not for a worker."""
+    numbers: dict[str, int] = {**row.counts}
+    absent = sum(datum.reason == "content-missing" for datum in row.datums)
+    if absent:
+        numbers["wait"] = absent
+        numbers["waiting"] = numbers.get("waiting", 0) - absent
+    return numbers
 
 
 def _detail(row: PipelineRun) -> str:
