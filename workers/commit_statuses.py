@@ -159,7 +159,7 @@ class CommitStatuses:
 
 def _numbers(row: PipelineRun) -> dict[str, int]:
     """The counts, with datums apart that wait for content and not for a worker."""
-    numbers: dict[str, int] = {**row.counts}
+    numbers: dict[str, int] = {str(word): count for word, count in row.counts.items()}
     absent = sum(datum.reason == "content-missing" for datum in row.datums)
     if absent:
         numbers["wait"] = absent

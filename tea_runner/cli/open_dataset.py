@@ -27,6 +27,8 @@ from tea_runner.present.visible_text import visible
 
 #: Unsaved files that are named.
 _NAMED = 5
+#: Problems of pipeline files that an error names.
+_SHOWN_PROBLEMS = 3
 
 
 @dataclass
@@ -154,7 +156,8 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
             continue
         broken = [problem for problem in tip.pipelines.problems if problem.is_error]
         if broken:
-            raise NotFound(f"there is no valid pipeline {name}; {broken[0]}")
+            errors = "; ".join(map(str, broken[:_SHOWN_PROBLEMS]))
+            raise NotFound(f"there is no valid pipeline {name}; {errors}")
         near = difflib.get_close_matches(name, known, 1)
         rest = f"there are {', '.join(known[:10])}" if known else "tea-runner init writes one"
         raise NotFound(
