@@ -15,6 +15,7 @@ from tea_runner.core.spec.parse import parse_specs
 from tests.hostile.forge import HostileForge
 from tests.hostile.unchanged import TOLD, files_of, redis_of, results_prefix
 
+_LEFT_OUT = "no pipeline file, left out: it has neither pipeline nor transform"
 _ROWS = json.loads((Path(__file__).parent / "specs" / "specs.json").read_text("ascii"))
 _IDS = [f"{row['row']} {row['name']}" for row in _ROWS]
 
@@ -66,11 +67,17 @@ def test_a_push_with_such_a_file_is_answered_in_the_same_words(
     advance = forge.planner.plan(f"lab/{name}", "main")
 
     assert advance is not None
-    said = "\n".join([*advance.problems, *(p.detail for p in advance.pipelines.values())])
+    # A file without the fields of a pipeline is left out with a warning.
+    warnings = [str(each) for each in advance.planned.tip.pipelines.problems]
+    details = [each.detail for each in advance.pipelines.values()]
+    said = "\n".join([*advance.problems, *warnings, *details])
     large = len(_data(row)) >= 32_768
     wanted = ["must be a plain file in git"] if large else row["says"]
+    if any(_LEFT_OUT in each for each in warnings):
+        wanted = [_LEFT_OUT]
+        assert "transform:" not in str(row["text"])
     assert [] == [each for each in wanted if each not in said], said
-    assert " error: " in caplog.text
+    assert " error: " in caplog.text or not (advance.problems or any(details))
     assert "Traceback" not in caplog.text
     waiting = forge.site.jobs.waiting()
     assert row.get("jobs", 0) == len(waiting)
