@@ -104,15 +104,20 @@ _BRANCHES = (
 
 
 def test_branches_with_odd_names_are_branches(forge: HostileForge) -> None:
-    """What git accepts as a branch (M13) is planned and published as one, and as nothing else."""
+    """What ``git branch`` accepts (M13) is planned and published as one, and as nothing else.
+
+    ``git update-ref`` also makes branches that begin with a dash; they are refused.
+    """
     forge.make("branches", {})
     tip = forge.tips("branches")["refs/heads/main"]
     for branch in _BRANCHES:
         forge.git("branches", "update-ref", f"refs/heads/{branch}", tip)
     met = [forge.meet("branches", branch).state for branch in _BRANCHES]
-    assert ["settled"] * len(_BRANCHES) == met
+    dashed = [branch.startswith("-") for branch in _BRANCHES]
+    assert ["refused" if dash else "settled" for dash in dashed] == met
     tips = forge.tips("branches")
-    assert len({tips[f"refs/heads/{branch}"] for branch in _BRANCHES}) == 1
+    settled = [branch for branch, dash in zip(_BRANCHES, dashed, strict=True) if not dash]
+    assert len({tips[f"refs/heads/{branch}"] for branch in settled}) == 1
     assert tips["refs/heads/main"] == tip
     assert [] == list(forge.canaries.iterdir())
 
