@@ -10,7 +10,7 @@ from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import differences
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.core.results.output_owners import join
+from tea_runner.core.results.output_owners import join, parents_of
 from tea_runner.core.results.reserved_names import reserved_part
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.output_differences import (
@@ -108,7 +108,8 @@ def _rows_of(
     possible = {
         path
         for path in paths
-        if not reserved_part(path) and others.isdisjoint(_with_parents(join(home, path)))
+        if not reserved_part(path)
+        and others.isdisjoint((full := join(home, path), *parents_of(full)))
     }
     if not possible:
         return
@@ -116,11 +117,3 @@ def _rows_of(
         for row in piece.rows:
             if not possible.isdisjoint(row.paths):
                 yield row
-
-
-def _with_parents(path: str) -> Iterator[str]:
-    """A path and all directories above it."""
-    yield path
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.git.annex_paths import link_target
+from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
@@ -40,33 +40,20 @@ def output_differences(tip: CommitView, pipeline: Pipeline, before: Manifest) ->
 
 def differences_of(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> OutputDifferences:
     """The differences of the outputs of some rows."""
-    read, tree = tip.tree.objects.tree, home_tree(tip, pipeline)
-    missing: list[str] = []
+    missing: set[str] = set()
     unlike: list[_Unlike] = []
-    for row in rows:
-        contents = row.contents or ("",) * len(row.outputs)
-        for path, content in zip(row.paths, contents, strict=True):
-            entry = lookup(read, tree, path) if tree else None
-            if entry is None:
-                missing.append(row.datum)
-                break
-            full = join(pipeline.home, path)
-            if content and not _is_entry(entry, content, full):
-                unlike.append(_Unlike(row.datum, full, content, entry))
-    lost = frozenset(missing)
-    edited = {each.datum for each in _edited(tip, unlike)} - lost
-    return OutputDifferences(tuple(sorted(lost)), tuple(sorted(edited)))
+    for found in _unlike(tip, pipeline, rows):
+        if found.entry is None:
+            missing.add(found.datum)
+        else:
+            unlike.append(found)
+    edited = {each.datum for each in _edited(tip, unlike)} - missing
+    return OutputDifferences(tuple(sorted(missing)), tuple(sorted(edited)))
 
 
 def edited_paths(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> list[str]:
     """Paths in the dataset of the edited outputs of some rows."""
-    read, tree = tip.tree.objects.tree, home_tree(tip, pipeline)
-    unlike = [
-        _Unlike(row.datum, join(pipeline.home, path), content, entry)
-        for row in rows
-        for path, content in zip(row.paths, row.contents, strict=True)
-        if tree and (entry := lookup(read, tree, path)) is not None
-    ]
+    unlike = [each for each in _unlike(tip, pipeline, rows) if each.entry is not None]
     return [each.path for each in _edited(tip, unlike)]
 
 
@@ -82,7 +69,19 @@ class _Unlike(NamedTuple):
     datum: str
     path: str
     content: str
-    entry: TreeEntry
+    #: None where the tree has no such file.
+    entry: TreeEntry | None
+
+
+def _unlike(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> Iterator[_Unlike]:
+    read, tree = tip.tree.objects.tree, home_tree(tip, pipeline)
+    for row in rows:
+        contents = row.contents or ("",) * len(row.outputs)
+        for path, content in zip(row.paths, contents, strict=True):
+            entry = lookup(read, tree, path) if tree else None
+            full = join(pipeline.home, path)
+            if entry is None or (content and not _is_entry(entry, content, full)):
+                yield _Unlike(row.datum, full, content, entry)
 
 
 def _is_entry(entry: TreeEntry, content: str, path: str) -> bool:
@@ -91,23 +90,14 @@ def _is_entry(entry: TreeEntry, content: str, path: str) -> bool:
     if output.kind != "annex":
         return entry == (output.mode, output.name)
     target = link_target(content, path).encode("utf-8", "surrogateescape")
-    return entry == (LINK, _blob_id(target, len(entry.oid)))
-
-
-def _blob_id(data: bytes, digits: int) -> str:
-    """Git's object id of a blob, SHA-1 or, in a repository with 64 digits, SHA-256."""
-    text = b"blob %d\0%s" % (len(data), data)
-    if digits == 64:
-        return hashlib.sha256(text).hexdigest()
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    return entry == (LINK, object_id("blob", target, len(entry.oid)))
 
 
 def _edited(tip: CommitView, unlike: list[_Unlike]) -> Iterator[_Unlike]:
     """Those with another content or mode; an unlocked annexed file has the same."""
-    blobs = tip.tree.objects.small_blobs(dict.fromkeys(each.entry.oid for each in unlike))
-    for each in unlike:
-        if _is_entry(each.entry, each.content, each.path):
-            continue
-        data = blobs[each.entry.oid]
-        if data is None or pointer_key(each.entry.mode, data) != each.content:
+    entries = [each.entry for each in unlike if each.entry is not None]
+    blobs = tip.tree.objects.small_blobs(dict.fromkeys(entry.oid for entry in entries))
+    for each, entry in zip(unlike, entries, strict=True):
+        data = blobs[entry.oid]
+        if data is None or pointer_key(entry.mode, data) != each.content:
             yield each

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import OutsideError
+from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
@@ -104,20 +105,15 @@ class OverlayObjects:
             # Only its name matters here, so that any id will do.
             oid = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         else:
-            oid = _id(b"blob", entry.data)
+            oid = object_id("blob", entry.data)
         self.contents[oid] = entry.data
         return TreeEntry(entry.mode, oid)
 
     def write(self, entries: Mapping[str, TreeEntry]) -> str:
         """Add a tree and return its id."""
-        oid = _id(b"tree", format_tree(entries))
+        oid = object_id("tree", format_tree(entries))
         self.trees[oid] = entries
         return oid
-
-
-def _id(kind: bytes, data: bytes) -> str:
-    header = b"%s %d\0" % (kind, len(data))
-    return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
 
 
 def unchecked_pipelines(tree: CommitTree) -> PipelineSet:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tea_runner.core.results.output_owners import parents_of
 from tea_runner.core.results.output_policy import (
     NamePolicy,
     OutputNameRules,
@@ -75,7 +76,7 @@ def scan_outputs(
     :param declared: paths below *out* that are outputs, with all that is in them; the directories above
         them are examined, too, and all else is ignored.  None for everything.
     """
-    above = {parent for path in declared or () for parent in _parents(path)}
+    above = {parent for path in declared or () for parent in parents_of(path)}
     outputs: list[WrittenFile] = []
     refused: list[Refusal] = []
     directories: set[str] = set()
@@ -148,11 +149,6 @@ def _entries(
 def is_below(path: str, places: Iterable[str]) -> bool:
     """Whether a path is one of these, or lies below one."""
     return any(path == place or path.startswith(place + "/") for place in places)
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 _KINDS = {

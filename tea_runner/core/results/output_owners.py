@@ -5,7 +5,7 @@ A path that two datums write, or that is the user's own file, is an error that n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tea_runner.core.errors import OutputRefused
@@ -45,15 +45,20 @@ def owners(outputs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+def parents_of(path: str) -> Iterator[str]:
+    """The directories above a relative path, from the inside outwards."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
 def directory_owners(owners: Mapping[str, str]) -> dict[str, str]:
     """Each directory that contains outputs, with the label of the first datum that wrote into it."""
     directories: dict[str, str] = {}
     for path, label in owners.items():
-        while "/" in path:
-            path = path.rpartition("/")[0]
-            if path in directories:
+        for directory in parents_of(path):
+            if directory in directories:
                 break
-            directories[path] = label
+            directories[directory] = label
     return directories
 
 
