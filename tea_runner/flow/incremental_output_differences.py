@@ -8,11 +8,10 @@ from itertools import islice
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import differences
-from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.core.results.output_owners import join, parents_of
-from tea_runner.core.results.reserved_names import reserved_part
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.foreign_paths import foreign_paths
 from tea_runner.flow.output_differences import (
     NO_DIFFERENCES,
     OutputDifferences,
@@ -99,18 +98,9 @@ def _rows_of(
     tip: CommitView, pipeline: Pipeline, manifest: Manifest, paths: Iterable[str]
 ) -> Iterator[Row]:
     """The rows with one of these outputs."""
-    home = pipeline.home
-    inside = f"{home}/" if home else ""
-    # Neither results of other pipelines nor its own inputs: with a home at the top of the dataset
-    # nearly all changed files are one of these.
-    others = {other.home for other in tip.pipelines if other.home.startswith(inside)} - {home}
-    others.update(leaf.repo for leaf in pfs_leaves(pipeline.input))
-    possible = {
-        path
-        for path in paths
-        if not reserved_part(path)
-        and others.isdisjoint((full := join(home, path), *parents_of(full)))
-    }
+    written = set(paths)
+    # With a home at the top of the dataset, nearly all changed files are no outputs of the pipeline.
+    possible = written - foreign_paths(tip, pipeline, is_signed=False)(written)
     if not possible:
         return
     for piece in manifest.pieces:
