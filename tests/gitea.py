@@ -83,6 +83,12 @@ class Gitea:
         self.api("PUT", f"/repos/{self.owner}/{name}/collaborators/{self.bot}", invitation)
         return f"{self.owner}/{name}"
 
+    def as_bot(self, folder: Path) -> dict[str, str]:
+        """The table ``[forge]`` of a runner that works as the bot; the folder gets its token."""
+        token = folder / "token"
+        token.write_text(self.bot_token)
+        return {"kind": "gitea", "url": self.url, "user": self.bot, "token_file": str(token)}
+
     def push_url(self, repository: str) -> str:
         """Where the owner pushes to, with the token in it."""
         return (

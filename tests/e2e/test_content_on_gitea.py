@@ -72,10 +72,7 @@ def on_gitea(tmp_path: Path, gitea: Gitea) -> Iterator[OnGitea]:
     name = gitea.repository(f"content-{time.time_ns()}")
     root = tmp_path / "lab"
     root.mkdir()
-    token = root / "token"
-    token.write_text(gitea.bot_token)
-    forge = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
-    lab = Lab(root, forge=forge, push_url=gitea.push_url(name), name=name)
+    lab = Lab(root, forge=gitea.as_bot(root), push_url=gitea.push_url(name), name=name)
     lab.watched = f"{gitea.owner}/*"
     lab.settings = f'trusted_repositories = ["{gitea.owner}/*"]\n'
     yield OnGitea(lab, gitea)

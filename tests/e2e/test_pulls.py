@@ -215,10 +215,7 @@ def forked(tmp_path: Path, gitea: Gitea) -> Iterator[tuple[Lab, Gitea]]:
     name = gitea.repository(f"pulls-{time.time_ns()}")
     root = tmp_path / "lab"
     root.mkdir()
-    token = root / "token"
-    token.write_text(gitea.bot_token)
-    forge = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
-    lab = Lab(root, forge=forge, push_url=gitea.push_url(name), name=name)
+    lab = Lab(root, forge=gitea.as_bot(root), push_url=gitea.push_url(name), name=name)
     yield lab, gitea
     lab.close()
 

@@ -20,10 +20,7 @@ pytestmark = pytest.mark.gitea
 def test_a_renamed_repository_is_followed(gitea: Gitea, tmp_path: Path, moved: bool) -> None:
     """Nothing is computed again; pushes are found, and runs of the former name end."""
     name = gitea.repository(f"before-{time.time_ns()}")
-    token = tmp_path / "token"
-    token.write_text(gitea.bot_token)
-    about = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
-    lab = Lab(tmp_path, forge=about, push_url=gitea.push_url(name), name=name)
+    lab = Lab(tmp_path, forge=gitea.as_bot(tmp_path), push_url=gitea.push_url(name), name=name)
     try:
         lab.create(files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
         lab.push()

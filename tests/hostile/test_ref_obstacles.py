@@ -138,10 +138,7 @@ def _compare_and_swap(lab: Lab) -> None:
 def test_a_collaborator_on_gitea_stops_nothing(gitea: Gitea, tmp_path: Path) -> None:
     """What Gitea accepts of it, all at once."""
     name = gitea.repository(f"refs-{time.time_ns()}", bot="write")
-    token = tmp_path / "token"
-    token.write_text(gitea.bot_token)
-    about = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
-    lab = Lab(tmp_path, forge=about, push_url=gitea.push_url(name), name=name)
+    lab = Lab(tmp_path, forge=gitea.as_bot(tmp_path), push_url=gitea.push_url(name), name=name)
     try:
         lab.create(files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
         lab.push()

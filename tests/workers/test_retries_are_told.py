@@ -66,10 +66,7 @@ def test_a_job_that_is_tried_again_says_why(forged: Lab, hands: Hands) -> None:
 def test_what_gitea_refuses_is_told(gitea: Gitea, tmp_path: Path, rule: str) -> None:
     """In Gitea's words, with the next step, on the run and on the commit."""
     name = gitea.repository(f"refused-{time.time_ns()}", bot="write")
-    token = tmp_path / "token"
-    token.write_text(gitea.bot_token)
-    about = {"kind": "gitea", "url": gitea.url, "user": gitea.bot, "token_file": str(token)}
-    lab = Lab(tmp_path, forge=about, push_url=gitea.push_url(name), name=name)
+    lab = Lab(tmp_path, forge=gitea.as_bot(tmp_path), push_url=gitea.push_url(name), name=name)
     try:
         lab.create(files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
         commit = lab.push()
