@@ -10,10 +10,12 @@ import hashlib
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.git.annex_paths import link_target
@@ -273,3 +275,12 @@ def _quoted(path: str) -> bytes:
     raw = path.encode("utf-8", "surrogateescape")
     inner = b"".join(bytes([c]) if 32 < c < 127 and c not in b'"\\' else b"\\%03o" % c for c in raw)
     return b'"' + inner + b'"'
+
+
+@pytest.fixture(scope="module")
+def edges_forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileForge]:
+    """A server with one repository, called as in the tests of pages and keys."""
+    made = HostileForge(tmp_path_factory.mktemp("all"))
+    made.make("edges", {})
+    yield made
+    made.close()

@@ -24,10 +24,11 @@ from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
 from tests.broker.test_port_errors import CONTRACT, JOB, RUN, SILENT, call, job_store, rows
 from tests.hostile.forge import HostileForge
+from tests.hostile.forge import edges_forge as forge
 from tests.looking import REPOSITORY, broker, site
 from workers.reconciler import Reconciler
 
-__all__ = ["broker", "site"]
+__all__ = ["broker", "forge", "site"]
 
 _BRANCH = keys.branch_id(REPOSITORY, "main")
 #: What each part of a key's name is in these tests.
@@ -122,15 +123,6 @@ def test_garbage_is_a_queue_error_or_no_error(
         except Exception as error:
             wrong.append(f"{text[:20]!r}: {type(error).__name__}: {error}"[:200])
     assert [] == wrong
-
-
-@pytest.fixture(scope="module")
-def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileForge]:
-    """A server with one repository, called as the keys are."""
-    made = HostileForge(tmp_path_factory.mktemp("all"))
-    made.make("edges", {})
-    yield made
-    made.close()
 
 
 @_each_type

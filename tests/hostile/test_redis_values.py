@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tea_runner.wiring import Site
 from tests.hostile.forge import HostileForge
+from tests.hostile.forge import edges_forge as forge
 from tests.looking import broker, site
 
-__all__ = ["broker", "site"]
-
-
-@pytest.fixture(scope="module")
-def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileForge]:
-    """A server with one repository."""
-    made = HostileForge(tmp_path_factory.mktemp("all"))
-    made.make("edges", {})
-    yield made
-    made.close()
+__all__ = ["broker", "forge", "site"]
 
 
 @pytest.mark.parametrize(
