@@ -18,6 +18,7 @@ from tea_runner.cli.embedded_forge_setup import EmbeddedAccess, embed_forge, loc
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock
 from tea_runner.core.errors import OutsideError
+from tea_runner.host.deferred_signals import deferred_signals
 from tea_runner.host.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class LocalStack:
         if not settings.redis.url:
             self._tell("starting Redis …")
             self._broker = RedisServer(self.state, self.context.variables)
-            self._broker.start()
+            with deferred_signals():
+                self._broker.start()
         if self.embedded is not None:
             self._tell(f"starting the embedded forge at {self.embedded.url} …")
             # A container that publishes its pages publishes its forge as well.
@@ -90,7 +92,8 @@ class LocalStack:
         argv = [sys.executable, "-P", "-m", "tea_runner", *child_options(self.context), *verb]
         label = name or verb[0]
         env = dict(self.context.variables)
-        self._supervisor.add(label, argv, env, self.state / "logs" / f"{label}.log")
+        with deferred_signals():
+            self._supervisor.add(label, argv, env, self.state / "logs" / f"{label}.log")
 
     def _wait(self, url: str, what: str) -> None:
         """Wait until *url* answers 200.
@@ -100,8 +103,9 @@ class LocalStack:
         last = f"see the logs in {self.state / 'logs'}"
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
-            for line in self._supervisor.restart_ended():
-                last = line
+            with deferred_signals():
+                ended = self._supervisor.restart_ended()
+            last = ended[-1] if ended else last
             with contextlib.suppress(requests.RequestException):
                 if requests.get(url, timeout=1).status_code == 200:
                     return

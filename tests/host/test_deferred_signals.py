@@ -1,0 +1,37 @@
+"""Signals that wait for the end of a block."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tea_runner.host.deferred_signals import deferred_signals
+
+
+def test_a_signal_does_not_interrupt_the_block() -> None:
+    """It is handled at the end, as it would have been before."""
+    before = signal.getsignal(signal.SIGINT)
+    steps: list[str] = []
+
+    def block() -> None:
+        with deferred_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            steps.append("inside")
+        steps.append("behind")
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+
+    assert steps == ["inside"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_without_a_signal_nothing_is_raised() -> None:
+    """The handlers are those of before."""
+    before = signal.getsignal(signal.SIGTERM)
+    with deferred_signals():
+        assert signal.getsignal(signal.SIGTERM) is not before
+
+    assert signal.getsignal(signal.SIGTERM) is before
