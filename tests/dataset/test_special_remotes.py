@@ -15,6 +15,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.host import process
+from tea_runner.host.openat import remove_tree
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.e2e.conftest import folder_lab
@@ -25,12 +26,20 @@ CIPHER = "RFRvY0tQNDFNRU53aG83V3NUdCtMR05hT2xyRjZ3UmdGVnFj"
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A dataset with one annexed file, whose content is in no storage yet."""
-    made = folder_lab(tmp_path)
+def lab() -> Iterator[Lab]:
+    """A dataset with one annexed file, whose content is in no storage yet.
+
+    Its path is short: the sockets of GnuPG's agent are in the state folder, and a socket's path has at
+    most 107 bytes.
+    """
+    root = Path(tempfile.mkdtemp(prefix="tea.", dir="/tmp"))
+    made = folder_lab(root)
     made.create(files={**ATTRIBUTES, "raw/a.txt": "a\n"})
     yield made
     made.close()
+    for home in root.rglob(".gnupg"):
+        process.run(["gpgconf", "--homedir", str(home), "--kill", "all"], env=dict(os.environ))
+    remove_tree(root)
 
 
 @pytest.fixture
