@@ -103,7 +103,8 @@ class Transform:
     image: str = ""
     #: The image's name in the pipeline file, if it was replaced.
     image_tag: str = ""
-    #: Globs of the dataset's files that the command sees besides its inputs; None is the default.
+    #: Globs of the dataset's files that the command sees besides its inputs, and after ``!`` of those that
+    #: are left out; None is the default.
     code: tuple[str, ...] | None = None
     secrets: tuple[SecretReference, ...] = ()
     network: bool = False

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from tea_runner.core.git.tree import SUBMODULE
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.results import manifest_statement, manifest_text
+from tea_runner.core.results.reserved_names import CODE_FOLDER
+from tea_runner.core.spec.code_patterns import CodePatterns
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import join
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -22,8 +24,9 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
     if inputs.image:
         yield _pinned(tip, inputs.image)
     beside = pipeline.spec_path.rpartition("/")[0]
-    yield "code" if pipeline.transform.code is None else ""
-    if beside and pipeline.transform.code is None:
+    default_code = CodePatterns(pipeline.transform).uses_default
+    yield CODE_FOLDER if default_code else ""
+    if beside and default_code:
         yield beside
         # Files beside the pipeline file that are results of a pipeline are no code.
         for other in tip.pipelines:

@@ -23,6 +23,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pin_image import UnavailableImage, pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.unnamed_code import unnamed_code
 
 #: A word of a command that looks like a script of the dataset.
 _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
@@ -146,6 +147,13 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         yield _problem(tip, pipeline, key or "input", error.problem, error.hint)
         return
     yield from _scripts(tip, inputs)
+    for path in unnamed_code(tip, inputs):
+        text = (
+            f"{len(inputs.datums)} datums run again when {path} changes, "
+            "and neither the command nor other code names it"
+        )
+        hint = f'if the command does not read it, write transform.code: ["!/{path}"]'
+        yield _problem(tip, pipeline, "transform", text, hint, "warning")
     if not inputs.datums:
         yield from _empty(tip, pipeline)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from tea_runner.core.datums.datum_keys import KeyBase, VisibleFile, key_base
 from tea_runner.core.errors import SpecError
 from tea_runner.core.git.tree import SUBMODULE, TREE
-from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.reserved_names import CODE_FOLDER
+from tea_runner.core.spec.code_patterns import CodePatterns
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
@@ -74,17 +74,18 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
 
 def _code(tip: CommitView, pipeline: Pipeline) -> list[tuple[str, VisibleFile]]:
     """The files that the command sees besides its inputs: ``transform.code``, or the default."""
-    if pipeline.transform.code is None:
+    patterns = CodePatterns(pipeline.transform)
+    if patterns.uses_default:
         paths = _default_code(tip, pipeline)
     else:
-        globs = [Glob(pattern) for pattern in pipeline.transform.code]
         nested = NestedDatasets(
-            lambda path: any(glob.reaches("/" + path) for glob in globs),
-            lambda path: any(glob.match("/" + path) for glob in globs),
+            lambda path: any(glob.reaches("/" + path) for glob in patterns.named),
+            lambda path: any(glob.match("/" + path) for glob in patterns.named),
         )
         nested.collect(tip, tip.tree.root, "", ())
         nested.require_all("")
         paths = nested.found.files
+    paths = [path for path in paths if not patterns.leaves_out(path)]
     seen, unusable = [], list[Unusable]()
     for path in paths:
         try:

@@ -286,3 +286,37 @@ def test_problems_of_the_files_themselves_come_in_order() -> None:
     assert [p.file for p in found] == sorted(p.file for p in found)
     assert found[0].message == "the pipeline file is annexed; it has to be kept in git"
     assert "git annex unannex a/spec.yml" in found[0].hint
+
+
+def _hundred(more: dict[str, Content | None]) -> dict[str, Content | None]:
+    raw: dict[str, Content | None] = {f"raw/{number}": str(number) for number in range(100)}
+    return {**raw, "copy/spec.yml": spec("copy", cmd=["python3", "code/tool.py"]), **more}
+
+
+def test_a_file_that_much_hangs_on_and_nothing_names_is_a_bad_habit() -> None:
+    """A change of it computes a hundred datums again."""
+    (found,) = rows(_hundred({"code/tool.py": "import helper", "code/table.csv": "1"}))
+
+    assert found[3] == (
+        "100 datums run again when code/table.csv changes, and neither the command nor other code names it"
+    )
+    assert found[4] == 'if the command does not read it, write transform.code: ["!/code/table.csv"]'
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"code/tool.py": "import helper\nhelper.do()", "code/helper.py": "1"},
+        {"code/tool.py": "open('code/table.csv')", "code/table.csv": "1"},
+        {"code/tool.py": "1", "code/README.md": "1"},
+        {"code/tool.py": "from lib import x", "code/lib/__init__.py": ""},
+    ],
+)
+def test_files_that_code_may_read_are_left(code: dict[str, Content | None]) -> None:
+    """Modules and tables that a script names, documentation, and files of packages."""
+    assert lint(_hundred(code)) == ()
+
+
+def test_few_datums_are_left() -> None:
+    """With a few datums it does not matter."""
+    assert lint({**TWO, "code/table.csv": "1"}) == ()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tea_runner.core.glob.matcher import Glob, GlobError
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.spec.code_patterns import excludes
 from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.image_reference import parse_image
@@ -151,7 +152,7 @@ def _check_transform(reader: SpecReader, mapping: ParsedMapping) -> None:
             )
     for pattern in mapping.texts("code")[:MAX_GLOBS]:
         try:
-            Glob(pattern)
+            Glob(pattern[1:] if excludes(pattern) else pattern)
         except GlobError as error:
             reader.report("error", mapping.place("code"), mapping.key("code"), error.message)
     if mapping.texts("err_stdin") and not mapping.texts("err_cmd"):

@@ -90,9 +90,10 @@ TRANSFORM = make(
     make(
         "code",
         "texts",
-        "globs of the dataset's files that the command sees besides its inputs",
+        "globs of the dataset's files that the command sees besides its inputs; `!GLOB` leaves files out",
         ours=True,
-        default="code/ and the files beside spec.yml that are not results",
+        default="code/ and the files beside spec.yml that are not results, without documentation that "
+        "the command does not name",
     ),
     make(
         "network",
