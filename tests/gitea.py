@@ -76,9 +76,9 @@ class Gitea:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def repository(self, name: str, *, bot: str = "admin") -> str:
+    def repository(self, name: str, *, bot: str = "admin", private: bool = False) -> str:
         """Make an empty repository that the bot may use; answers ``owner/name``."""
-        self.api("POST", "/user/repos", {"name": name})
+        self.api("POST", "/user/repos", {"name": name, "private": private})
         invitation = {"permission": bot}
         self.api("PUT", f"/repos/{self.owner}/{name}/collaborators/{self.bot}", invitation)
         return f"{self.owner}/{name}"

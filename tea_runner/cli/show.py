@@ -15,8 +15,8 @@ from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
+from tea_runner.present.forge_page import forge_page
 from tea_runner.present.json_documents import job_document, run_document
-from tea_runner.present.links_and_commands import forge_page
 from tea_runner.present.pipeline_graph import Box, dag_text
 from tea_runner.present.visible_text import visible
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tea_runner.core.git.special_remote_fields import SHOWN_FIELDS, without_password
 from tea_runner.dataset.described_remotes import DescribedRemote
 
 #: Types of special remotes that the operator may list by name.  All others start programs or use an
@@ -46,25 +47,6 @@ _HARMLESS = frozenset(
         "signature",
         "requeststyle",
         "versioning",
-    }
-)
-#: Fields whose values are shown: addresses.  Any other one may hold a password.
-_SHOWN = frozenset(
-    {
-        "bucket",
-        "directory",
-        "externaltype",
-        "fileprefix",
-        "host",
-        "port",
-        "protocol",
-        "public",
-        "publicurl",
-        "region",
-        "rsyncurl",
-        "type",
-        "url",
-        "uuid",
     }
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -179,7 +161,6 @@ def _is(described: Mapping[str, str], name: str) -> bool:
 
 def _shown(name: str, value: str) -> str:
     """A value for people, without a password that may be in it."""
-    if name not in _SHOWN:
+    if name not in SHOWN_FIELDS:
         return _HIDDEN
-    # A password of a URL is before its last @, whatever is in it.
-    return json.dumps(re.sub(r"(?<=://)[^/]*@", "…@", value)[:200], ensure_ascii=False)
+    return json.dumps(without_password(value)[:200], ensure_ascii=False)

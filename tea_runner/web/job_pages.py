@@ -12,7 +12,7 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.core.results.run_record import group_size
 from tea_runner.present.json_documents import job_document
-from tea_runner.present.links_and_commands import repeat
+from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
 #: Bytes at the end of the log that the page shows.
@@ -78,14 +78,25 @@ def _again(
     results = row.commit if row is not None and facts.state == "done" else ""
     # Small jobs have one run record for each datum, which is found by the datum's key.
     alone = results and row is not None and group_size(max(1, row.total)) == 1
-    return repeat(
-        remote=desk.site.forge.remote_url(job.repository),
-        repository=job.repository,
-        commit=run.commit if run else job.commit,
-        pipeline=job.pipeline,
-        results=results,
-        home=row.home if row is not None else "",
-        key=job.datums[0][1] if alone and job.datums else "",
+    storages = [
+        StorageAddress(
+            name=storage.name,
+            uuid=storage.uuid,
+            options=storage.options,
+            variables=tuple(name for name, _ in storage.env),
+        )
+        for storage in desk.site.listed_storages(job.repository)
+    ]
+    return repeat_commands(
+        FinishedJob(
+            remote=desk.site.forge.remote_url(job.repository),
+            repository=job.repository,
+            commit=run.commit if run else job.commit,
+            pipeline=job.pipeline,
+            results=results,
+            key=job.datums[0][1] if alone and job.datums else "",
+            storages=storages,
+        )
     )
 
 

@@ -17,7 +17,7 @@ from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.webhook_registration import is_repository_name
-from tea_runner.present.links_and_commands import forge_page
+from tea_runner.present.forge_page import forge_page
 from tea_runner.wiring import Site
 
 T = TypeVar("T")

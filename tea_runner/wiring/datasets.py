@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
+    from tea_runner.settings.table_options import StorageOptions
 
 log = logging.getLogger(__name__)
 
@@ -273,13 +274,17 @@ class DatasetSite(ProcessSettings):
 
     def storages_of(self, repository: str) -> Sequence[Storage]:
         """Special remotes that the operator opened to a repository."""
-        opened = {
-            storage.name
+        opened = {storage.name for storage in self.listed_storages(repository)}
+        return [storage for storage in self.storages if storage.name in opened]
+
+    def listed_storages(self, repository: str) -> Sequence[StorageOptions]:
+        """Storages of the settings that the operator opened to a repository."""
+        return [
+            storage
             for storage in self.settings.storage
             if not storage.repositories
             or any(matches_repository(each, repository) for each in storage.repositories)
-        }
-        return [storage for storage in self.storages if storage.name in opened]
+        ]
 
     def storage_users(self, storage: str) -> list[str]:
         """Repositories that have used a storage of this name on this host, by their names of now."""

@@ -9,7 +9,7 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan, Plan
 from tea_runner.core.planning.reasons import REASONS, SENTENCES
 from tea_runner.core.planning.run_status import PipelineStatus
 from tea_runner.core.planning.states import STATES
-from tea_runner.present import human_units, links_and_commands, state_words
+from tea_runner.present import human_units, state_words
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.summary_line import description
 from tea_runner.present.visible_text import visible, visible_lines
@@ -156,35 +156,3 @@ def test_what_cannot_be_seen_is_shown_as_an_escape(text: str, shown: str) -> Non
 def test_lines_of_a_log_stay_lines() -> None:
     """Line ends and tabs are kept; a progress display's returns become lines."""
     assert visible_lines("a\r\n10%\r20%\tx\n\x1b[0m") == "a\n10%\n20%\tx\n\\x1b[0m"
-
-
-def test_links_lead_to_the_configured_forge_only() -> None:
-    """Names are quoted; a folder has no pages."""
-    page = links_and_commands.forge_page("gitea", "http://forge:3000/", "lab/a b", "c0ffee")
-    assert page == "http://forge:3000/lab/a%20b/commit/c0ffee"
-    assert links_and_commands.forge_page("folder", "/srv/git", "lab/edges") == ""
-
-
-def test_commands_to_repeat_a_job_are_quoted() -> None:
-    """What is pasted into a shell runs what it says, whatever a pipeline is called."""
-    said = {
-        "remote": "http://forge/lab/edges.git",
-        "repository": "lab/edges",
-        "commit": "c0ffee",
-        "pipeline": "x; rm -rf ~",
-        "home": "a b",
-        "key": "",
-    }
-    assert links_and_commands.repeat(**said, results="") == [
-        "git clone http://forge/lab/edges.git",
-        "cd edges",
-        "git checkout -b again c0ffee",
-        "tea-runner run 'x; rm -rf ~'",
-    ]
-    assert links_and_commands.repeat(**said, results="beef")[2:] == [
-        "git checkout beef",
-        "datalad get 'a b'",
-        "datalad rerun beef",
-    ]
-    exact = links_and_commands.repeat(**{**said, "key": "k1"}, results="beef")[-1]
-    assert exact == "datalad rerun \"$(git log -1 --format=%H --grep='Tea-Key: k1')\""

@@ -186,7 +186,7 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
         "reading\n\\x1b[32mok",
         "it had not been computed",
         "git clone http://forge.example:3000/lab/edges.git",
-        f"git checkout -b again {COMMIT}",
+        f"git checkout -q -b again {COMMIT}",
         "tea-runner run edges",
     ):
         assert words in page.text

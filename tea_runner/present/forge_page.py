@@ -1,0 +1,13 @@
+"""Links to pages of the forge."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+
+def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
+    """URL of the forge's page of a repository or commit; empty if the forge has no pages."""
+    if kind != "gitea":
+        return ""
+    page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
+    return f"{page}/commit/{quote(commit, safe='', errors='replace')}" if commit else page

@@ -1,0 +1,64 @@
+"""Links to the forge, and commands that repeat a job."""
+
+from __future__ import annotations
+
+from tea_runner.present.forge_page import forge_page
+from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
+
+
+def commands(**more: object) -> list[str]:
+    """The commands of a job whose pipeline has an odd name."""
+    said: dict[str, object] = {
+        "remote": "http://forge/lab/edges.git",
+        "repository": "lab/edges",
+        "commit": "c0ffee",
+        "pipeline": "x; rm -rf ~",
+        **more,
+    }
+    return repeat_commands(FinishedJob(**said))  # type: ignore[arg-type]
+
+
+def test_links_lead_to_the_configured_forge_only() -> None:
+    """Names are quoted; a folder has no pages."""
+    page = forge_page("gitea", "http://forge:3000/", "lab/a b", "c0ffee")
+    assert page == "http://forge:3000/lab/a%20b/commit/c0ffee"
+    assert forge_page("folder", "/srv/git", "lab/edges") == ""
+
+
+def test_commands_to_repeat_a_job_are_quoted() -> None:
+    """What is pasted into a shell runs what it says, whatever a pipeline is called."""
+    identity = [
+        "git config user.name >/dev/null || git config user.name me",
+        "git config user.email >/dev/null || git config user.email me@localhost",
+    ]
+    begin = ["git clone http://forge/lab/edges.git edges", "cd edges"]
+    assert commands() == [
+        *begin,
+        "git checkout -q -b again c0ffee",
+        *identity,
+        "tea-runner run 'x; rm -rf ~'",
+    ]
+    assert commands(results="beef") == [
+        *begin,
+        "git checkout -q beef",
+        *identity,
+        "datalad rerun beef",
+    ]
+    exact = commands(results="beef", key="k1")[-1]
+    assert exact == "datalad rerun \"$(git log -1 --format=%H --grep='Tea-Key: k1')\""
+
+
+def test_storages_are_enabled_with_addresses_and_without_passwords() -> None:
+    """Each storage with its shown fields, quoted; built-in ones and the forge need no words."""
+    storage = StorageAddress(
+        name="big",
+        options=(("bucket", "a b"), ("url", "https://me:secret@s3/"), ("password", "secret")),
+        variables=("AWS_ACCESS_KEY_ID",),
+    )
+    found = commands(results="beef", storages=(StorageAddress(name="origin"), storage))
+    assert [
+        "# Storage big needs credentials in AWS_ACCESS_KEY_ID.",
+        "if git show origin/git-annex:remote.log | grep -qF ' name=big '; then",
+        "  git annex enableremote big 'bucket=a b' 'url=https://…@s3/'",
+    ] == found[5:8]
+    assert "secret" not in "".join(found)
