@@ -39,7 +39,7 @@ def summarize_run(
         pipelines = result.planned.tip.pipelines
         upstream = {p.name: [other.name for other in pipelines.upstream(p)] for p in pipelines}
         homes = {p.name: p.home for p in pipelines}
-    remarks = pipeline_remarks(result.planned.tip).by_pipeline
+    remarks = pipeline_remarks(result.planned.tip, result.planned.works).by_pipeline
     return Run(
         id=run_id(repository, branch, result.origin),
         repository=repository,

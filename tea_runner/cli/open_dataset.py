@@ -19,6 +19,7 @@ from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
@@ -165,9 +166,18 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
         )
 
 
-def report_remarks(tip: CommitView, names: tuple[str, ...], *, quiet: bool = False) -> None:
-    """Print what pipeline files ask for and does not happen, once for each pipeline."""
-    for line in () if quiet else pipeline_remarks(tip, names).lines:
+def report_remarks(
+    tip: CommitView,
+    works: Mapping[str, PipelineInputs],
+    names: tuple[str, ...],
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print what pipeline files ask for and does not happen, once for each pipeline.
+
+    :param works: see :func:`~tea_runner.flow.pipeline_remarks.pipeline_remarks`.
+    """
+    for line in () if quiet else pipeline_remarks(tip, works, names).lines:
         click.echo(f"remark: {visible(line)}")
 
 

@@ -46,7 +46,7 @@ def command(
     paths = session.unsaved(at)
     report_unsaved(context, paths)
     if context.as_json:
-        remarks = pipeline_remarks(planned.tip, pipelines).lines
+        remarks = pipeline_remarks(planned.tip, planned.works, pipelines).lines
         document = {**plan_json(planned.plan), "remarks": remarks, "unsaved": paths}
         click.echo(json.dumps(document, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
@@ -54,7 +54,7 @@ def command(
     else:
         for line in plan_lines(planned.plan, everything=everything, quiet=context.quiet):
             click.echo(line)
-        report_remarks(planned.tip, pipelines, quiet=context.quiet)
+        report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0

@@ -115,7 +115,7 @@ def command(
     if dry_run:
         for line in plan_lines(planned.plan, quiet=context.quiet):
             click.echo(line)
-        report_remarks(planned.tip, pipelines, quiet=context.quiet)
+        report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
         return 0
     if not planned.plan.pipelines and not context.as_json:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
@@ -124,7 +124,7 @@ def command(
         for line in plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
-    report_remarks(planned.tip, pipelines, quiet=context.quiet or context.as_json)
+    report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet or context.as_json)
     _note_environment(context, planned)
     advance = run_locally(
         session,
@@ -210,7 +210,11 @@ def _report(
             for p in advance.pipelines.values()
         ]
         names = tuple(advance.pipelines)
-        remarks = pipeline_remarks(advance.planned.tip, names).lines if names else ()
+        remarks = (
+            pipeline_remarks(advance.planned.tip, advance.planned.works, names).lines
+            if names
+            else ()
+        )
         document = {
             "commit": advance.commit,
             "pipelines": rows,

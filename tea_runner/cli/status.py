@@ -17,6 +17,7 @@ from tea_runner.cli.open_dataset import (
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.flow.check_freshness import check_freshness
+from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.freshness_text import results_lines, results_rows
 
@@ -47,12 +48,14 @@ def command(
             reuse_branches=session.reuse_branches,
             begin=show,
         )
+    empty = {each.name for each in results if not each.datums and each.owned and not each.problem}
+    works = {each.name: derive_inputs(tip, each) for each in tip.pipelines if each.name in empty}
     paths = session.unsaved(at)
     report_unsaved(context, paths)
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
-        remarks = pipeline_remarks(tip, pipelines).lines
+        remarks = pipeline_remarks(tip, works, pipelines).lines
         document = {
             "commit": tip.tree.commit,
             "pipelines": rows,
@@ -62,7 +65,7 @@ def command(
         click.echo(json.dumps(document, indent=1))
     elif results:
         click.echo("\n".join(results_lines(results, everything=everything)))
-        report_remarks(tip, pipelines)
+        report_remarks(tip, works, pipelines)
     elif not broken:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     if broken:

@@ -21,6 +21,7 @@ from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
+from tea_runner.flow.missing_datums import missing_datums
 from tea_runner.flow.pin_image import UnavailableImage, pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.unnamed_code import unnamed_code
@@ -154,29 +155,8 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         )
         hint = f'if the command does not read it, write transform.code: ["!/{path}"]'
         yield _problem(tip, pipeline, "transform", text, hint, "warning")
-    if not inputs.datums:
-        yield from _empty(tip, pipeline)
-
-
-def _empty(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
-    """Why a pipeline has no datums: globs that match nothing, or inputs without common values."""
-    leaves, explained = pfs_leaves(pipeline.input), False
-    for leaf, key in zip(leaves, input_keys(pipeline.input), strict=True):
-        if tip.pipelines.source_of(leaf) is not None:
-            explained = True  # Its files are made later.
-            continue
-        alone = derive_inputs(tip, replace(pipeline, input=leaf, output_path=None))
-        if alone.datums:
-            continue
-        explained = True
-        if not alone.locations[0].is_gone:
-            text = f"{leaf.glob} matches nothing in {leaf.repo}"
-            hint = "the pipeline has no datums; tea-runner datums lists them"
-            yield _problem(tip, pipeline, f"{key}.glob", text, hint, "warning")
-    if not explained:
-        text = "the inputs have nothing in common: the pipeline has no datums"
-        hint = "see what join_on gives for each file"
-        yield _problem(tip, pipeline, "input", text, hint, "warning")
+    for reason in missing_datums(tip, inputs):
+        yield _problem(tip, pipeline, reason.key, reason.problem, reason.hint, "warning")
 
 
 def _exists(tip: CommitView, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Remarks on pipelines: what their files ask for and does not happen, and inputs that are gone.
+"""Remarks on pipelines: what their files ask for and does not happen, and inputs without data.
 
 They are said wherever a pipeline is planned or run, once for each pipeline.
 """
@@ -6,7 +6,7 @@ They are said wherever a pipeline is planned or run, once for each pipeline.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tea_runner.core.errors import TeaError
@@ -15,6 +15,8 @@ from tea_runner.core.spec.field_reader import FOR_CLUSTERS
 from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
+from tea_runner.flow.missing_datums import missing_datums
+from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +35,21 @@ class PipelineRemarks:
         return (*named, self.cluster) if self.cluster else named
 
 
-def pipeline_remarks(tip: CommitView, only: Sequence[str] = ()) -> PipelineRemarks:
+def pipeline_remarks(
+    tip: CommitView, works: Mapping[str, PipelineInputs], only: Sequence[str] = ()
+) -> PipelineRemarks:
     """The remarks on the pipelines of a commit.
 
+    :param works: inputs of the pipelines, by their names; what is absent is not looked at for its datums.
     :param only: names of the pipelines; all when empty.
     """
     written = [each for each in tip.pipelines.written if not only or each.name in only]
     offer = tip.tree.cache.offer
     sentences: dict[str, list[str]] = {each.name: _gone_inputs(tip, each) for each in written}
     for each in written:
+        if each.name in works:
+            reasons = missing_datums(tip, works[each.name])
+            sentences[each.name] += [reason.problem for reason in reasons]
         needs = unmet_needs(each, offer) if offer is not None else ()
         sentences[each.name] += [f"{need.problem} ({need.hint})" for need in needs]
     fields: dict[str, None] = {}

@@ -62,3 +62,13 @@ def settled(tmp_path: Path) -> Dataset:
     made = Dataset(tmp_path / "data", FILES)
     assert 0 == made.tea("run", "-y").code
     return made
+
+
+def test_a_glob_that_matches_nothing_is_said(tmp_path: Path) -> None:
+    """The pipeline has no datums, which is seldom meant; the results of before go."""
+    remark = "remark: shout: /*.csv matches nothing in raw"
+    none = SHOUT.replace('glob: "/*"', 'glob: "/*.csv"')
+    made = Dataset(tmp_path / "data", {**FILES, "shout/spec.yml": none})
+
+    for words in (("plan",), ("run", "-y"), ("status",)):
+        assert remark in made.tea(*words).lines, words

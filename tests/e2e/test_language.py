@@ -179,6 +179,17 @@ def test_a_run_says_what_has_no_effect(lab: Lab, counted: Counted) -> None:
     )
 
 
+def test_a_glob_that_matches_nothing_is_told(lab: Lab, counted: Counted) -> None:
+    """On the run's page and in the commit status, which is a success."""
+    echo, count = counted
+    none = spec("up", f"{echo}; {COPY}", pfs(glob="/*.csv"))
+    lab.create(files={**ATTRIBUTES, **RAW, "up/spec.yml": none})
+    push(lab, count)
+
+    (row,) = RunStore(lab.site().redis).latest(1)[0].pipelines
+    assert ("settled", "/*.csv matches nothing in raw") == (row.state, row.remark)
+
+
 def test_a_silent_input_starts_nothing_by_itself(lab: Lab, counted: Counted) -> None:
     """``propagation_spec.never``: its change waits for a change of another input, and is seen then."""
     echo, count = counted
