@@ -121,6 +121,12 @@ TRANSFORM = make(
     ),
     cluster("debug", "boolean", "more logging", "logs are always complete"),
     cluster("dockerfile", "text", "source of the image", "it is not read"),
+    cluster(
+        "overwrite",
+        "boolean",
+        "an older setting: replace files of former runs",
+        "the outputs of a datum always replace its former ones",
+    ),
     cluster("memory_volume", "boolean", "/pfs in memory", "the worker's scratch directory is used"),
     refused(
         "build",
@@ -298,13 +304,6 @@ TOP = (
         "tea-runner runs commands that end; push the data with git instead",
     ),
     refused("tf_job", "anything", "a Kubeflow job", "write transform.cmd"),
-    refused(
-        "inputs",
-        "anything",
-        "inputs of Pachyderm 1.2 and older",
-        "write input: {pfs: {repo: NAME, glob: /*}} for each file, or glob: / for all at once, and "
-        "several in cross",
-    ),
     renamed("chunk_spec", "mapping", "datum_set_spec"),
     cluster(
         "standby",

@@ -23,6 +23,7 @@ from tea_runner.core.pipeline import (
 from tea_runner.core.spec.document_checks import check_document, check_file
 from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.fields import TOP
+from tea_runner.core.spec.former_fields import INPUTS, rewrite_former_fields, uses_former_inputs
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Kind, Problem
@@ -62,7 +63,16 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
     pipelines = []
     for number, document in enumerate(found.documents):
         before = len(reader.problems)
-        filled = reader.read_mapping(document.root, TOP)
+        root = rewrite_former_fields(document.root)
+        if uses_former_inputs(document.root, root):
+            reader.report(
+                "deprecation",
+                root.mark,
+                INPUTS,
+                "inputs is an older name of input",
+                "write input: {pfs: {repo: NAME, glob: /*}}, and several in cross",
+            )
+        filled = reader.read_mapping(root, TOP)
         if isinstance(document.root, MappingNode):
             check_document(reader, filled)
         reader.end_document(before, _name(filled))

@@ -188,11 +188,6 @@ def test_a_key_twice_with_one_meaning_is_a_warning(
 
 
 def test_fields_of_the_first_versions_are_answered_by_name() -> None:
-    """With what to write instead, and nothing about the input that is missing then."""
-    text = MINIMAL.replace(
-        'input: {pfs: {repo: images, glob: "/*"}}', "inputs: [{repo: {name: a}}]"
-    )
-    ((key, sentence),) = _errors(text)
-    assert ("inputs", "inputs is not available; write input: {pfs: {repo") == (key, sentence[:49])
+    """With what to write instead."""
     ((key, sentence),) = _errors(MINIMAL.replace("edges.py]", "edges.py], build: {path: .}"))
     assert ("transform.build", "build is not available; build the image") == (key, sentence[:39])
