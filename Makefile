@@ -114,7 +114,9 @@ audit:
 	log=$$(pip-audit --require-hashes --disable-pip -r deploy/requirements-demo.lock 2>&1); code=$$?; \
 	echo "$$log"; \
 	case "$$log" in *ConnectionError*|*"Max retries"*) \
-	    echo "not run: the database of vulnerabilities cannot be reached"; exit 0;; esac; \
+	    echo "not run: the database of vulnerabilities cannot be reached"; exit 0;; \
+	    *"could not be audited"*) echo "not run for $$(echo "$$log" | grep -c 'could not be audited')" \
+	    "dependencies: the database does not know them"; exit $$code;; esac; \
 	exit $$code
 
 ## make bench     how fast, beside the peers; the table is written into docs/explanation/performance.md
