@@ -7,10 +7,13 @@ statuses: they may have been posted before Redis was lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, TeaError
+from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.needs import Need
 from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.run_status import lacks
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line
@@ -58,10 +61,17 @@ class CommitStatuses:
 
     def _rows(self, run: Run, problems: Sequence[str]) -> dict[str, Row]:
         """Contexts of the pipelines and of the spec, to state and description."""
+        jobs = self._site.jobs.states([job for row in run.pipelines for job in _waited_for(row)])
+        offers = self._site.processes.offers() if jobs else frozenset()
         rows: dict[str, Row] = {
             f"{self._context}/{row.name}": (
                 summary_line.FORGE_STATES[row.state],
-                summary_line.description(row.state, _numbers(row), _detail(row)),
+                summary_line.description(
+                    row.state,
+                    _numbers(row),
+                    _trouble([jobs[job] for job in _waited_for(row) if job in jobs], offers)
+                    or _detail(row),
+                ),
             )
             for row in run.pipelines
         }
@@ -167,6 +177,20 @@ def _numbers(row: PipelineRun) -> dict[str, int]:
     return numbers
 
 
+def _waited_for(row: PipelineRun) -> Sequence[str]:
+    """Ids of the jobs that a pipeline waits for, beside those that have ended."""
+    return row.jobs if row.state == "running" else ()
+
+
+def _trouble(jobs: Sequence[JobFacts], offers: Collection[Need]) -> str:
+    """What keeps jobs from running; empty for nothing."""
+    lacking = [lack.reason for lack in lacks(jobs, offers)]
+    errors = [facts.error for facts in jobs if facts.state == "waiting" and facts.error]
+    return "; ".join([*lacking, *(f"tried again: {error}" for error in errors[:1])])
+
+
 def _detail(row: PipelineRun) -> str:
     """The detail of a pipeline and, where nothing is wrong, what its file asks for in vain."""
+    if row.state == "running":
+        return ""
     return "; ".join(filter(None, (row.detail, row.remark if row.state == "settled" else "")))

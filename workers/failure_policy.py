@@ -21,6 +21,8 @@ _MOST_ATTEMPTS, _MOST_BUGS = 40, 3
 _SHORT_PAUSE = 0.25
 #: Attempts after which a retry goes back into the queue with a pause.
 _SHORT_RETRIES = 2
+#: Attempts after which the commit status says that a job is tried again.
+TOLD_AT = _SHORT_RETRIES + 1
 #: The longest time between two attempts, in seconds.
 _LONGEST_WAIT = 300
 #: Seconds before the next attempts at a plan; after the last one the reconciler requests another.

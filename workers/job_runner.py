@@ -13,8 +13,10 @@ from pathlib import Path
 from tea_runner.core.errors import (
     Cancelled,
     ContentMissing,
+    NotOffered,
     OutputRefused,
     OutsideError,
+    Refused,
     Superseded,
     UserError,
 )
@@ -23,6 +25,7 @@ from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.needs import need_of
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
@@ -38,6 +41,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
+from tea_runner.sandbox.protocol import Environment
 from workers.run_datums import DatumRunner
 from workers.worker_dependencies import WorkerDependencies
 
@@ -98,6 +102,7 @@ class JobRunner:
         """
         began = time.monotonic()
         tip, inputs = self._derive(job)
+        environment = self._environment(inputs)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
         saver = OutputSaver(
@@ -115,7 +120,7 @@ class JobRunner:
             stack.callback(stream.flush)
             secrets = self._dependencies.secrets(job, inputs.pipeline, folder / "secrets")
             secret_finder = Redactor(secrets.values)
-            for computed in self._datum_runner(job, tip, inputs).run(
+            for computed in self._datum_runner(job, tip, environment).run(
                 tip,
                 inputs,
                 job.datums,
@@ -187,7 +192,24 @@ class JobRunner:
         # A pull request may come from anybody, and its command reads the dataset.
         return self._dependencies.network and not is_pull_request_branch(job.branch)
 
-    def _datum_runner(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> DatumRunner:
+    def _environment(self, inputs: PipelineInputs) -> Environment:
+        """The environment of a pipeline's commands.
+
+        :raises NotOffered: when this host has none, and another one may have it.
+        :raises Refused: when this host has none, and there is no other one.
+        """
+        pipeline, offers = inputs.pipeline, self._dependencies.offers
+        needs = need_of(image=pipeline.transform.image, file=inputs.image)
+        if offers is not None and needs not in offers():
+            raise NotOffered(f"this worker does not offer what the job needs: {needs}", needs)
+        try:
+            return self._dependencies.environment(pipeline)
+        except Refused as error:
+            if offers is None:
+                raise
+            raise NotOffered(error.problem, needs, hint=error.hint) from error
+
+    def _datum_runner(self, job: Job, tip: CommitView, environment: Environment) -> DatumRunner:
         def get_content(path: str, keys: Iterable[str]) -> dict[str, Path]:
             repository = self._dataset(tip, path)
             try:
@@ -202,7 +224,7 @@ class JobRunner:
             self._dataset(tip, path).repository.write_blob(oid, target, most)
 
         return DatumRunner(
-            environment=self._dependencies.environment(inputs.pipeline),
+            environment=environment,
             limits=self._dependencies.limits,
             output_limits=self._dependencies.output_limits,
             network=self._has_network(job),

@@ -9,17 +9,18 @@ import random
 import socket
 import time
 import uuid
+from dataclasses import replace
 from typing import Literal
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
-from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.core.errors import NotOffered, OutsideError, Refused
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
-from workers.failure_policy import FailureDecision, decide_failure, retry_job
+from workers.failure_policy import TOLD_AT, FailureDecision, decide_failure, retry_job
 from workers.heartbeat import Heartbeat
 from workers.job_runner import JobReport, JobRunner
 from workers.lru_pool import ResourcePool
@@ -227,6 +228,9 @@ class JobWorker:
                 _log_message(job_log, message)
                 self._fail(claim, message)
             case "retry":
+                if isinstance(error, NotOffered):
+                    # A planner of a former version put it into the queue of another need.
+                    jobs.set_fields(claim.job.id, needs=error.needs)
                 self._retry(claim, job_log, decision)
 
     def _retry(self, claim: Claim, job_log: JobLog, decision: FailureDecision) -> None:
@@ -243,7 +247,14 @@ class JobWorker:
             self._fail(claim, decision.message)
             return
         time.sleep(retry.pause)
+        known = jobs.states([claim.job.id]).get(claim.job.id)
+        is_told = known is not None and known.error == decision.message and known.troubles > TOLD_AT
         jobs.retry_later(claim, decision.message, wait=retry.wait)
+        if retry.wait and not is_told:
+            # Commit statuses say why it is tried again.
+            for repository, branch in jobs.subscribers(claim.job.id):
+                ref = f"refs/heads/{branch}"
+                self._site.plan_requests.request_plan(repository, ref, why="a job is tried again")
 
     def _fail(self, claim: Claim, error: str) -> None:
         """End a job whose datums all failed for good with this error."""
@@ -252,7 +263,8 @@ class JobWorker:
 
     def _open(self, repository: str) -> JobRunner:
         return JobRunner(
-            self._site.repository(repository), worker_dependencies(self._site, self.scratch)
+            self._site.repository(repository),
+            replace(worker_dependencies(self._site, self.scratch), offers=self._site.offers),
         )
 
     def close(self) -> None:

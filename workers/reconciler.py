@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import exclusion
+from tea_runner.core.planning.needs import NEEDS, Need
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
@@ -33,12 +35,22 @@ class Reconciler:
         self._tips: dict[str, Mapping[str, str]] = {}
         self._ends = SupersededRuns(site, CommitStatuses(site))
         self._is_indexed = False
+        #: What the workers offered in the last round, and the branches that waited for others alone.
+        self._offers: frozenset[Need] | None = None
+        self._stuck: set[tuple[tuple[str, str], frozenset[str]]] = set()
         redact_logs(site.redactor.redact_text)
 
     def round(self) -> list[str]:
         """Repair once; returns a line for each repair."""
         repairs = []
-        for step in (self._jobs, self._statuses, self._webhooks, self._branches, self._runs):
+        for step in (
+            self._jobs,
+            self._workers,
+            self._statuses,
+            self._webhooks,
+            self._branches,
+            self._runs,
+        ):
             try:
                 repairs += step()
             except TeaError as error:
@@ -73,6 +85,41 @@ class Reconciler:
         return [
             f"planned {repository} {branch}: the forge did not accept a status"
             for repository, branch in self._consistency.replan_failed_commit_statuses(20)
+        ]
+
+    def _workers(self) -> list[str]:
+        """Branches whose jobs have got or lost all workers that can do them, so that statuses say so."""
+        offers = self._site.processes.offers()
+        before, self._offers = self._offers, offers
+        changed = frozenset() if before is None else before ^ offers
+        lacking = {
+            need for need in NEEDS if need not in offers and self._site.queues.length_of(need)
+        }
+        if not changed | lacking:
+            self._stuck.clear()
+            return []
+        waiting: dict[tuple[str, str], set[str]] = defaultdict(set)
+        plans: dict[tuple[str, str], str] = {}
+        for facts in self._site.jobs.live().values():
+            if facts.state == "waiting" and facts.needs in changed | lacking:
+                for branch in self._site.jobs.subscribers(facts.id):
+                    if facts.needs in lacking:
+                        waiting[branch].add(facts.id)
+                    if facts.needs in changed:
+                        plans[branch] = "its jobs wait for other workers now"
+        # Of a branch with only such jobs left, the results of the others are published now.
+        stuck = {
+            (branch, frozenset(jobs))
+            for branch, jobs in waiting.items()
+            if self._consistency.pending(*branch) <= jobs
+        }
+        plans |= {branch: "its other jobs have ended" for branch, _ in stuck - self._stuck}
+        self._stuck = stuck
+        for (repository, name), why in plans.items():
+            self._site.plan_requests.request_plan(repository, f"refs/heads/{name}", why=why)
+        return [
+            f"planned {repository} {name}: {why}"
+            for (repository, name), why in sorted(plans.items())
         ]
 
     def _webhooks(self) -> list[str]:
@@ -137,7 +184,7 @@ class Reconciler:
                     return
                 left -= 10.0
                 try:
-                    for line in self._jobs():
+                    for line in (*self._jobs(), *self._workers()):
                         log.warning("%s", line)
                 except TeaError as error:
                     log.warning("%s", error.message)

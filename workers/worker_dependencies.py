@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.needs import Need
 from tea_runner.core.redact import Redactor
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
@@ -33,6 +34,8 @@ class WorkerDependencies:
     #: Secrets of a pipeline of a job, as files in a folder and as environment variables.
     secrets: Callable[[Job, Pipeline, Path], GivenSecrets] = lambda *_: GivenSecrets()
     redactor: Redactor = field(default_factory=Redactor)
+    #: Needs of jobs that can be done here; None where no other worker could do the rest.
+    offers: Callable[[], Collection[Need]] | None = None
 
 
 def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> WorkerDependencies:

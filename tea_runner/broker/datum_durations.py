@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from tea_runner.broker import keys
-from tea_runner.broker.rq_queues import QUEUES
+from tea_runner.broker.rq_queues import JOB_QUEUES
 from tea_runner.core.planning.job import Throughput
 
 
@@ -38,8 +38,9 @@ class ThroughputStore:
         with contextlib.suppress(redis.RedisError, ValueError):
             pipe = self._redis.pipeline(transaction=False)
             pipe.hget(keys.throughput(repository), pipeline)
-            pipe.scard(keys.rq_workers(QUEUES["job"]))
-            raw, workers = pipe.execute()
+            for queue in JOB_QUEUES.values():
+                pipe.scard(keys.rq_workers(queue))
+            raw, *workers = pipe.execute()
             if raw is not None:
-                return Throughput(float(raw), int(workers))
+                return Throughput(float(raw), max(map(int, workers)))
         return None

@@ -57,6 +57,28 @@ class JobReader:
                     found[job_id] = job_facts(job_id, fields, self._body(fields))
         return found
 
+    def states(self, ids: Sequence[str]) -> dict[str, JobFacts]:
+        """State, need and error of these jobs, by id, without their datums; unknown ones are left out."""
+        names = ("state", "error", "needs", "troubles", "after")
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hmget(keys.job(job_id), *names)
+        found = {}
+        for job_id, values in zip(ids, pipe.execute(), strict=True):
+            raw = {
+                name.encode(): value
+                for name, value in zip(names, values, strict=True)
+                if value is not None
+            }
+            if raw:
+                found[job_id] = job_facts(job_id, _texts(raw), None)
+        return found
+
+    def subscribers(self, job_id: str) -> list[tuple[str, str]]:
+        """Repository and branch of those that wait for a job."""
+        raw: Any = self._redis.smembers(keys.subscribers(job_id))
+        return sorted(keys.split_branch_id(each) for each in raw)
+
     def _body(self, fields: Mapping[str, str]) -> Job | None:
         try:
             return unseal_job(fields.get("body", ""), self._secret)

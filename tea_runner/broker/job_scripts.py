@@ -19,7 +19,7 @@ CANCELLED_MARK = "cancelled\n"
 FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
 
 # KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
-# ARGV: id, body, branch, now, time to live
+# ARGV: id, body, branch, now, time to live, need, repository
 # Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
 ENQUEUE = """
 redis.call('SADD', KEYS[2], ARGV[3])
@@ -30,12 +30,64 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'waiting' or state == 'running' then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0,
-  'created', ARGV[4], 'born', redis.call('TIME')[1])
+  'created', ARGV[4], 'born', redis.call('TIME')[1], 'needs', ARGV[6], 'repository', ARGV[7])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[4] - ARGV[5])
 for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'EX', ARGV[5]) end
 return 1
+"""
+
+# KEYS: job   ARGV: id, prefix of turns, prefix of lines, time to live, needs that are known…
+# Puts a job into the line of its repository, and the repository behind those whose turn it is; returns
+# the need.  A repository or a job that is in line keeps its place.
+PUT_IN_LINE = """
+local function last(name)
+  return tonumber(redis.call('ZREVRANGE', name, 0, 0, 'WITHSCORES')[2] or 0) or 0
+end
+local wanted, needs = redis.call('HGET', KEYS[1], 'needs'), ARGV[5]
+for i = 5, #ARGV do
+  if ARGV[i] == wanted then needs = wanted end
+end
+local repository = redis.call('HGET', KEYS[1], 'repository') or ''
+local turns, line = ARGV[2] .. needs, ARGV[3] .. needs .. '\\n' .. repository
+redis.call('ZADD', line, 'NX', last(line) + 1, ARGV[1])
+redis.call('EXPIRE', line, ARGV[4])
+redis.call('ZADD', turns, 'NX', last(turns) + 1, repository)
+redis.call('EXPIRE', turns, ARGV[4])
+return needs
+"""
+
+# KEYS: job that a queue item names
+# ARGV: its id, prefix of jobs, prefix of leases, prefix of turns, prefix of lines, default need
+# Takes the next job of the repository whose turn it is, among those with the same need, and puts that
+# repository behind the others; returns the job's id, or that of the item when no repository is in line.
+# Jobs in line that cannot be claimed any more, or not yet, leave it on the way: each of them once.
+TAKE_TURN = """
+local needs = redis.call('HGET', KEYS[1], 'needs') or ARGV[6]
+local turns = ARGV[4] .. needs
+local now = tonumber(redis.call('TIME')[1])
+while true do
+  local first = redis.call('ZPOPMIN', turns)
+  if not first[1] then return ARGV[1] end
+  local line = ARGV[5] .. needs .. '\\n' .. first[1]
+  local found, id
+  repeat
+    id = redis.call('ZPOPMIN', line)[1]
+    if id then
+      local job = ARGV[2] .. id
+      local state = redis.call('HGET', job, 'state')
+      local after = tonumber(redis.call('HGET', job, 'after') or 0) or 0
+      if (state == 'waiting' and after <= now)
+      or (state == 'running' and redis.call('EXISTS', ARGV[3] .. id) == 0) then found = id end
+    end
+  until found or not id
+  if redis.call('EXISTS', line) == 1 then
+    local last = redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or first[2]
+    redis.call('ZADD', turns, (tonumber(last) or 0) + 1, first[1])
+  end
+  if found then return found end
+end
 """
 
 # KEYS: job, subscribers, pending, plan requests   ARGV: id, branch, time to live, reason

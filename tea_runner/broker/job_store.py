@@ -91,7 +91,15 @@ class JobStore(KeyStates):
                 keys.known_jobs(),
                 *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
             ],
-            args=[job.id, seal_job(job, self._secret), branch, _now(), keys.job.ttl],
+            args=[
+                job.id,
+                seal_job(job, self._secret),
+                branch,
+                _now(),
+                keys.job.ttl,
+                job.needs,
+                job.repository,
+            ],
         )
         if new:
             self._enqueue("job", job.id)

@@ -102,6 +102,18 @@ def lease(job_id: str) -> str:
     return f"lease:{job_id}"
 
 
+@_family("sorted set", "job_turns", _SHOWN)
+def turns(needs: str) -> str:
+    """Repositories with waiting jobs of this need, in the order of their turns."""
+    return f"turns:{needs}"
+
+
+@_family("sorted set", "job_turns", _SHOWN)
+def line(needs: str, repository: str) -> str:
+    """Ids of the waiting jobs of a repository in the order of their turns; some have ended since."""
+    return f"line:{needs}\n{repository}"
+
+
 @_family("set", "job_store", _SHOWN)
 def subscribers(job_id: str) -> str:
     """Branches to plan again when a job has ended."""
@@ -191,6 +203,12 @@ def announced(branch: str) -> str:
 def planner_keys() -> str:
     """Fingerprints of the keys with which the planners of this server sign results."""
     return "planner-keys"
+
+
+@_family("hash", "live_processes")
+def processes() -> str:
+    """Names of planners, workers and reconcilers to what they are and offer, as JSON."""
+    return "processes"
 
 
 @_family("string", "queue_key")

@@ -8,6 +8,7 @@ branches asked about, however much else Redis holds.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import REPLAN_FAILED_COMMIT_STATUSES
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
+from tea_runner.core.planning.needs import Need, read_need
 
 
 @raises_queue_error
@@ -33,23 +35,39 @@ class QueueConsistency:
     def jobs(self) -> dict[str, str]:
         """Ids of jobs that no worker has and no queue holds although they are due, with the reason."""
         self._index.rebuild()
-        due = self._due(self._index.live())
+        due, lines = self._due(self._index.live())
         if not due:
             return {}
-        queued = self._queues.queued("job")
-        return {job: reason for job, reason in due.items() if job not in queued}
+        in_line = self._queues.in_line(lines)
+        lost = [job for job in due if job not in in_line]
+        by_need: dict[Need, list[str]] = defaultdict(list)
+        for job in in_line:
+            by_need[lines[job][0]].append(job)
+        queued: set[str] | None = None
+        for needs, waiting in by_need.items():
+            # Each job in line is reached by an item, which need not name it.
+            lacking = len(waiting) - self._queues.length_of(needs)
+            if lacking > 0:
+                queued = self._queues.queued("job") if queued is None else queued
+                lost += sorted(waiting, key=queued.__contains__)[:lacking]
+        return {job: due[job] for job in lost}
 
-    def _due(self, ids: list[str]) -> dict[str, str]:
+    def _due(self, ids: list[str]) -> tuple[dict[str, str], dict[str, tuple[Need, str]]]:
+        """Ids of jobs that a worker should have, with the reason; and with need and repository."""
         now: Any = self._redis.time()
-        due, ended = {}, []
+        due: dict[str, str] = {}
+        lines: dict[str, tuple[Need, str]] = {}
+        ended = []
         for start in range(0, len(ids), 500):
             chunk = ids[start : start + 500]
             pipe = self._redis.pipeline(transaction=False)
             for job in chunk:
-                pipe.hmget(keys.job(job), "state", "after")
+                pipe.hmget(keys.job(job), "state", "after", "needs", "repository")
                 pipe.exists(keys.lease(job))
             answers: Any = pipe.execute()
-            for job, (state, after), lease in zip(chunk, answers[::2], answers[1::2], strict=True):
+            for job, fields, lease in zip(chunk, answers[::2], answers[1::2], strict=True):
+                state, after, needs, repository = fields
+                lines[job] = (read_need(_text(needs)), _text(repository))
                 if state == b"running" and not lease:
                     due[job] = "its worker is silent"
                 elif state == b"waiting" and _seconds(after) <= int(now[0]):
@@ -58,7 +76,7 @@ class QueueConsistency:
                     ended.append(job)
         if ended:
             self._index.check(ended)
-        return due
+        return due, {job: lines[job] for job in due}
 
     def requests(self) -> list[tuple[str, str]]:
         """(repository, branch) of plan requests that are in no queue."""
@@ -76,6 +94,11 @@ class QueueConsistency:
             for name, mark in zip(missing, marks, strict=True)
             if mark is not None
         ]
+
+    def pending(self, repository: str, branch: str) -> set[str]:
+        """Ids of the jobs that a branch waits for."""
+        raw: Any = self._redis.smembers(keys.pending(keys.branch_id(repository, branch)))
+        return {job.decode("utf-8", "replace") for job in raw}
 
     def enqueue(self, kind: str, argument: str) -> None:
         """Put a lost job or request into its queue again."""
@@ -152,6 +175,10 @@ class QueueConsistency:
             pipe.delete(keys.pending(name))
             pipe.hdel(keys.missing_content(), name)
             pipe.execute()
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "surrogateescape")
 
 
 def _seconds(after: bytes | None) -> int:

@@ -9,7 +9,7 @@ tests/broker/test_rq_private_parts.py, in this order, that fails when a release 
 - ``SimpleWorker.execute_job``: runs a job in this process; overridden, so a signal waits for its end.
 - ``BaseWorker.request_stop``, ``_stop_requested`` and ``StopRequested``: the signal handler; overridden.
 - ``BaseWorker.dequeue_job_and_maintain_ttl`` and ``heartbeat``: overridden, so no job is taken while the
-  process is not ready.
+  process is not ready, and the loop begins anew when the process offers something else.
 - ``BaseWorker.subscribe`` and ``unsubscribe``: overridden, so no command arrives by publish/subscribe.
 - ``BaseWorker.handle_exception``: overridden, because RQ's failed-job registry is not used.
 - ``BaseWorker.death_penalty_class``: set, so no alarm interrupts a job.
@@ -27,18 +27,27 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 from rq import Queue, SimpleWorker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.timeouts import BaseDeathPenalty
+from rq.worker import DequeueStrategy
 from rq.worker.base import StopRequested
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import as_queue_error
-from tea_runner.broker.rq_queues import QUEUES, Handler, ListedJob, Serializer
+from tea_runner.broker.rq_queues import (
+    JOB_QUEUES,
+    PLAN_QUEUE,
+    Handler,
+    ListedJob,
+    Queues,
+    Serializer,
+)
+from tea_runner.core.planning.needs import Need
 from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)
@@ -47,6 +56,8 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
 #: Seconds after which a worker without a heartbeat leaves RQ's list.
 _WORKER_TTL = 60
+#: Seconds after which an idle process looks whether it offers the same still.
+_LOOK_EVERY = 30
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -59,7 +70,7 @@ class _NoTimeout(BaseDeathPenalty):
 
 
 class RqWorker(SimpleWorker):
-    """Runs the jobs of one queue in this process, which keeps its mirrors and git processes open."""
+    """Runs the jobs of its queues in this process, which keeps its mirrors and git processes open."""
 
     death_penalty_class = _NoTimeout
     job_class = ListedJob
@@ -70,8 +81,10 @@ class RqWorker(SimpleWorker):
         super().__init__(*args, **kwargs)
         self._consumer = consumer
         self._is_running_job = False
-        #: Whether the queue is empty or a signal came; otherwise the loop ended because of Redis.
+        #: Whether the queue is empty or a signal came.
         self.done = False
+        #: Whether the process offers something else now.  Otherwise the loop ended because of Redis.
+        self.outdated = False
 
     def request_stop(self, signum: Any, frame: Any) -> None:  # noqa: ARG002
         """Signal handler: end now, or after the running job; a second signal changes nothing."""
@@ -81,12 +94,19 @@ class RqWorker(SimpleWorker):
         if not self._is_running_job and not again:
             raise StopRequested
 
-    def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:
+    def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:  # noqa: ARG002
         """Wait until this process is ready, then for a job."""
-        self._consumer.wait_until_ready(lambda: self.heartbeat(_WORKER_TTL))
-        dequeued = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
-        self.done = self.done or dequeued is None
-        return dequeued
+        is_burst = timeout is None
+        while True:
+            self._consumer.wait_until_ready(lambda: self.heartbeat(_WORKER_TTL))
+            if self._consumer.names() != self.queue_names():
+                self.outdated = True
+                return None
+            longest = None if is_burst else _LOOK_EVERY
+            dequeued = super().dequeue_job_and_maintain_ttl(timeout, longest)
+            if dequeued is not None or is_burst:
+                self.done = self.done or dequeued is None
+                return dequeued
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run one job; a signal does not interrupt it."""
@@ -111,11 +131,12 @@ class RqWorker(SimpleWorker):
 
 
 class QueueConsumer:
-    """Consumes one queue in this process.
+    """Consumes the queues of one kind of item in this process.
 
-    :param kind: of the queue, see :data:`tea_runner.broker.rq_queues.QUEUES`.
+    :param kind: of the items, see :data:`tea_runner.broker.rq_queues.QUEUES`.
     :param handler: called with the argument of each queue item.
     :param name: of the worker; unique.
+    :param needs: what a worker offers now, so that it gets jobs with these needs; asked again and again.
     :param on_stop: called at the first signal, while the running job goes on.
     :param ready: why the process must take no job now; empty when it may.
     :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
@@ -129,6 +150,7 @@ class QueueConsumer:
         handler: Handler,
         *,
         name: str,
+        needs: Callable[[], Sequence[Need]] = lambda: ("host",),
         on_stop: Callable[[], None] = lambda: None,
         ready: Callable[[], str] = lambda: "",
         grace: float = 0.0,
@@ -136,7 +158,8 @@ class QueueConsumer:
     ) -> None:
         self._redis = connection
         self._kind = kind
-        self._handlers = {kind: handler}
+        self._handlers = {kind: handler if kind == "plan" else self._taking_turns(handler)}
+        self._needs = needs
         self._name = name
         self._on_stop = on_stop
         self._ready = ready
@@ -144,6 +167,16 @@ class QueueConsumer:
         self._at_last = at_last
         #: Whether :meth:`stop` was called, by a signal or otherwise.
         self.stopped = False
+
+    def _taking_turns(self, handler: Handler) -> Handler:
+        queues = Queues(self._redis)
+        return lambda job_id: handler(queues.take_turn(job_id))
+
+    def names(self) -> list[str]:
+        """Names of the queues that are to be consumed now."""
+        if self._kind == "plan":
+            return [PLAN_QUEUE]
+        return [JOB_QUEUES[need] for need in self._needs()]
 
     def stop(self) -> None:
         """Take no more jobs, and end after the running one or after ``grace``."""
@@ -200,9 +233,16 @@ class QueueConsumer:
             try:
                 worker = self._worker()
                 # RQ logs a traceback when Redis is away; one line of our own follows instead.
-                worker.work(burst=burst, logging_level="CRITICAL", with_scheduler=False)
+                worker.work(
+                    burst=burst,
+                    logging_level="CRITICAL",
+                    with_scheduler=False,
+                    dequeue_strategy=DequeueStrategy.ROUND_ROBIN,
+                )
                 if worker.done:
                     return
+                if worker.outdated:
+                    continue
                 log.warning("Redis: the connection was lost; waiting for it")
             except redis.RedisError as error:
                 log.warning("%s; it is tried again", as_queue_error(error))
@@ -213,14 +253,15 @@ class QueueConsumer:
 
     def _worker(self) -> RqWorker:
         job_class = type("HandledJob", (ListedJob,), {"handlers": self._handlers})
-        queue = Queue(
-            QUEUES[self._kind], connection=self._redis, serializer=Serializer, job_class=job_class
-        )
+        queues = [
+            Queue(name, connection=self._redis, serializer=Serializer, job_class=job_class)
+            for name in self.names()
+        ]
         # The name is unique: what Redis has of it is from before the connection was lost.
         self._redis.delete(keys.rq_worker(self._name))
         worker = RqWorker(
             self,
-            [queue],
+            queues,
             name=self._name,
             connection=self._redis,
             serializer=Serializer,

@@ -1,6 +1,7 @@
-"""The two queues of RQ, one for planners and one for workers.
+"""The queues of RQ: one for planners, and one for each need of jobs.
 
-Each process consumes one queue, so RQ moves ids with BLMOVE and loses none.  Nothing in Redis can name
+A process that consumes one queue moves ids with BLMOVE; one with several may lose an id when it dies, which
+the reconciler finds.  Nothing in Redis can name
 code: a queue item names its kind, which is looked up in a table, and has one text as argument; callbacks
 are ignored.  RQ's registries and retries decide nothing; the claims and leases of
 :mod:`tea_runner.broker.job_store` do.
@@ -22,12 +23,21 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job as RqJob
 
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
+from tea_runner.broker.job_turns import JobTurns
 from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.needs import Need
 
 log = logging.getLogger(__name__)
 
-#: Kind of a queue, to its name in RQ.
-QUEUES = {"plan": "tea-plan", "job": "tea-job"}
+PLAN_QUEUE = "tea-plan"
+#: Need of jobs to the name of their queue in RQ.  Former versions have jobs of all needs in the first one.
+JOB_QUEUES: dict[Need, str] = {
+    "host": "tea-job",
+    "container": "tea-job-container",
+    "apptainer": "tea-job-apptainer",
+}
+#: Kind of a queue item, to the names of its queues in RQ.
+QUEUES: dict[str, tuple[str, ...]] = {"plan": (PLAN_QUEUE,), "job": tuple(JOB_QUEUES.values())}
 _WEEK = 604_800
 #: Bytes of an item's largest field once it is decompressed; ours have less than 300.
 _MAX_FIELD = 1 << 20
@@ -118,15 +128,17 @@ class Queues:
     """The queues, for producers.  Every method raises QueueError when Redis does not answer."""
 
     def __init__(self, connection: redis.Redis) -> None:
+        self._turns = JobTurns(connection)
         self._queues = {
-            kind: Queue(name, connection=connection, serializer=Serializer, job_class=ListedJob)
-            for kind, name in QUEUES.items()
+            name: Queue(name, connection=connection, serializer=Serializer, job_class=ListedJob)
+            for names in QUEUES.values()
+            for name in names
         }
 
     def enqueue(self, kind: str, argument: str) -> None:
-        """Append an item to the queue of this kind."""
-        queue = self._queues[kind]
-        queue.enqueue_call(
+        """Append an item to the queue of this kind; a job goes into the line of its repository, too."""
+        name = JOB_QUEUES[self._turns.put(argument)] if kind == "job" else PLAN_QUEUE
+        self._queues[name].enqueue_call(
             kind,
             args=(argument,),
             # The receiver's user of Redis may write plans only: deploy/redis/users.acl.
@@ -136,14 +148,28 @@ class Queues:
             failure_ttl=60,
         )
 
+    def take_turn(self, job_id: str) -> str:
+        """See :meth:`~tea_runner.broker.job_turns.JobTurns.take`."""
+        return self._turns.take(job_id)
+
+    def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
+        """See :meth:`~tea_runner.broker.job_turns.JobTurns.in_line`."""
+        return self._turns.in_line(jobs)
+
     def length(self, kind: str) -> int:
-        """Number of items that wait."""
-        return int(self._queues[kind].count)
+        """Number of items of this kind that wait."""
+        return sum(int(self._queues[name].count) for name in QUEUES[kind])
+
+    def length_of(self, needs: Need) -> int:
+        """Number of items that wait in the queue of jobs with this need."""
+        return int(self._queues[JOB_QUEUES[needs]].count)
 
     def queued(self, kind: str) -> set[str]:
-        """Arguments of the items that wait."""
-        queue = self._queues[kind]
-        ids = queue.get_job_ids()
-        found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)
-        arguments = {job.argument() for job in found if job is not None}
+        """Arguments of the items of this kind that wait."""
+        arguments = set()
+        for name in QUEUES[kind]:
+            queue = self._queues[name]
+            ids = queue.get_job_ids()
+            found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)
+            arguments |= {job.argument() for job in found if job is not None}
         return {argument for argument in arguments if argument is not None}

@@ -5,7 +5,7 @@ RQ's own ``Worker.all`` removes workers while it reads them, so its keys are rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +14,11 @@ import redis
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import redis_errors_translated
-from tea_runner.broker.rq_queues import QUEUES
+from tea_runner.broker.live_processes import ProcessFacts
+from tea_runner.broker.rq_queues import JOB_QUEUES, QUEUES
 from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.needs import Need
+from tea_runner.core.planning.run_status import Lack, lacks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,10 @@ class WorkerFacts:
     heard: float = 0.0
     #: Id of the job that it runs; empty for none.
     job: str = ""
+    #: Needs of the jobs that it takes.
+    offers: tuple[Need, ...] = ()
+    #: What keeps it from its work, as a sentence; empty for nothing.
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +47,21 @@ class Fleet:
     """All workers, and the lengths of their queues."""
 
     workers: tuple[WorkerFacts, ...]
-    #: Kind of queue to its length.
+    #: Kind of queue item to the number of those that wait.
     queues: Mapping[str, int]
     #: When the oldest waiting job was enqueued, seconds since 1970; 0 when none waits.
     oldest: float = 0.0
+    #: Jobs that none of the workers can do.
+    lacking: tuple[Lack, ...] = ()
 
 
-def read_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
+def read_fleet(
+    connection: redis.Redis, jobs: Collection[JobFacts], processes: Sequence[ProcessFacts] = ()
+) -> Fleet:
     """Read workers, the jobs they run, and lengths of queues.
 
     :param jobs: all jobs that wait or run.
+    :param processes: rows of the processes that run.
     :raises QueueError: when Redis does not answer.
     """
     running = {facts.worker: facts for facts in jobs if facts.state == "running" and facts.worker}
@@ -59,38 +71,57 @@ def read_fleet(connection: redis.Redis, jobs: Collection[JobFacts]) -> Fleet:
         pipe = connection.pipeline(transaction=False)
         for name in names:
             pipe.hgetall(name)
-        for queue in QUEUES.values():
-            pipe.llen(keys.rq_queue(queue))
+        for queues in QUEUES.values():
+            for queue in queues:
+                pipe.llen(keys.rq_queue(queue))
         answers: list[Any] = pipe.execute()
-    workers = [
-        _worker(name.removeprefix(keys.rq_worker("")), notes, running)
+    rows = {row.name: row for row in processes if row.kind in QUEUES}
+    noted = {
+        name.removeprefix(keys.rq_worker("")): notes
         for name, notes in zip(names, answers, strict=False)
+    }
+    others = sorted((running.keys() | rows.keys()) - noted.keys())
+    workers = [
+        _worker(name, noted.get(name, {}), running, rows.get(name)) for name in [*noted, *others]
     ]
-    seen = {worker.name for worker in workers}
-    workers += [_worker(name, {}, running) for name in sorted(running.keys() - seen)]
-    lengths = dict(zip(QUEUES, (int(each) for each in answers[len(names) :]), strict=True))
-    return Fleet(workers=tuple(workers), queues=lengths, oldest=min(waiting, default=0.0))
+    items = iter(answers[len(names) :])
+    lengths = {kind: sum(int(next(items)) for _ in queues) for kind, queues in QUEUES.items()}
+    offers = {need for each in workers if each.state != "silent" for need in each.offers}
+    return Fleet(
+        workers=tuple(workers),
+        queues=lengths,
+        oldest=min(waiting, default=0.0),
+        lacking=lacks(jobs, offers),
+    )
 
 
 def _worker(
-    name: str, notes: Mapping[bytes, bytes], running: Mapping[str, JobFacts]
+    name: str,
+    notes: Mapping[bytes, bytes],
+    running: Mapping[str, JobFacts],
+    row: ProcessFacts | None,
 ) -> WorkerFacts:
     noted = {_text(key): _text(value) for key, value in notes.items()}
-    kinds = {queue: kind for kind, queue in QUEUES.items()}
+    kinds = {queue: kind for kind, queues in QUEUES.items() for queue in queues}
     facts = running.get(name)
-    state = noted.get("state", "silent")
+    state = noted.get("state", "silent" if row is None else "idle")
     if facts is not None:
         # RQ writes no heartbeat while a job runs; the job's lease shows that its worker lives.
         state = "busy"
+    queues = noted.get("queues", "").split(",")
+    offers = tuple(need for need, queue in JOB_QUEUES.items() if queue in queues)
+    row = row or ProcessFacts(name=name, kind="job", offers=offers)
     return WorkerFacts(
         name=name,
         state=state,
-        kind=kinds.get(noted.get("queues", ""), "job" if facts else ""),
-        host=noted.get("hostname", ""),
-        pid=noted.get("pid", ""),
+        kind=kinds.get(queues[0], row.kind if facts or row.heard else ""),
+        host=noted.get("hostname", row.host),
+        pid=noted.get("pid", row.pid),
         since=_time(noted.get("birth", "")),
-        heard=_time(noted.get("last_heartbeat", "")),
+        heard=max(_time(noted.get("last_heartbeat", "")), row.heard),
         job=facts.id if facts else "",
+        offers=row.offers,
+        problem=row.problem,
     )
 
 

@@ -9,6 +9,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.needs import NEEDS
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import State
@@ -29,7 +30,9 @@ _COLOURS: dict[State, str] = {
 def status_of(context: Context, run: Run) -> RunStatus:
     """The status of a run, with the facts of its jobs."""
     ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
-    return run_status(run, context.site.jobs.facts(ids))
+    site = context.site
+    facts = site.jobs.facts(ids)
+    return run_status(run, facts, NEEDS if run.has_ended else site.processes.offers())
 
 
 def listed_status(context: Context, head: Run) -> RunStatus:

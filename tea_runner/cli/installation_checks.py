@@ -216,9 +216,10 @@ def check_queue_key(state: Callable[[], Literal["same", "other", "unknown"]]) ->
 def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
     """Check that planners and workers run."""
     try:
-        heard = [each.kind for each in fleet().workers if each.state != "silent"]
+        all_of_them = fleet()
     except TeaError as error:
         return [_weak("processes", error.message)]
+    heard = [each.kind for each in all_of_them.workers if each.state != "silent"]
     found = []
     for name, kind, lacking in (
         ("planner", "plan", "pushes wait; start one with: tea-runner planner"),
@@ -226,6 +227,13 @@ def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
     ):
         number = heard.count(kind)
         found.append(_ok(name, str(number)) if number else _weak(name, f"none runs, so {lacking}"))
+    if "job" in heard:
+        found += [_weak("jobs", f"{lack.jobs} wait: {lack.reason}") for lack in all_of_them.lacking]
+    found += [
+        _weak(each.name, each.problem)
+        for each in all_of_them.workers
+        if each.problem and each.state != "silent"
+    ]
     return found
 
 

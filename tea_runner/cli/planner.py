@@ -9,6 +9,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.wiring import Site
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import worker_name
+from workers.process_row import process_row
 
 
 @click.command("planner")
@@ -26,7 +27,8 @@ def command(context: Context, burst: bool) -> None:
     planner = BranchPlanner(site)
     try:
         name, ready = worker_name("planner"), site.queue_key.keep
-        site.consumer("plan", planner, name=name, ready=ready).run(burst=burst)
+        with process_row(site, name, "plan", problem=ready):
+            site.consumer("plan", planner, name=name, ready=ready).run(burst=burst)
     finally:
         planner.close()
 

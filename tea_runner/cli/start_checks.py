@@ -12,12 +12,15 @@ from pathlib import Path
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
+from tea_runner.core.planning.needs import OF_ENVIRONMENT
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 
 log = logging.getLogger(__name__)
 
 _LAST_PORT = 65535
+#: Why a worker can do no job.
+NO_ENVIRONMENT = "none of the environments in the settings can be used here"
 
 
 def require_sandbox(context: Context) -> None:
@@ -36,6 +39,19 @@ def require_sandbox(context: Context) -> None:
         raise Refused(refusal)
     if choice.sandbox == "host" and memory_control("host", choice) == "watched":
         log.warning("%s", WATCHED)
+
+
+def require_offers(context: Context) -> None:
+    """Check that a worker can do any jobs here; log which environments of the settings cannot be used.
+
+    :raises Refused: when it can do none.
+    """
+    offers = context.site.offers()
+    if not offers:
+        raise Refused(NO_ENVIRONMENT, hint="tea-runner check says why")
+    for kind in context.settings.environments:
+        if OF_ENVIRONMENT[kind] not in offers:
+            log.warning("%s cannot be used here now, so its jobs are left to others", kind)
 
 
 def require_queue(context: Context) -> None:

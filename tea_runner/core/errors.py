@@ -11,6 +11,7 @@ TeaError
 │   ├── CommandError         a program that tea-runner started
 │   ├── ForgeError           the forge answered with an error, or not at all
 │   ├── QueueError           Redis
+│   ├── NotOffered           this worker lacks what a job needs; another one may have it
 │   └── ContentMissing       an annex key that no allowed storage has (yet)
 └── JobError                 a datum failed: recorded and shown; datum_tries limits its tries
     ├── CommandFailed
@@ -170,6 +171,17 @@ class ForgeError(OutsideError):
 
 class QueueError(OutsideError):
     """Redis cannot be used; check that it runs and that the address is right."""
+
+
+class NotOffered(OutsideError):
+    """This worker lacks what the job needs.
+
+    :param needs: what it needs, see :data:`tea_runner.core.planning.needs.NEEDS`.
+    """
+
+    def __init__(self, problem: str, needs: str, *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint)
+        self.needs = needs
 
 
 class ContentMissing(OutsideError):

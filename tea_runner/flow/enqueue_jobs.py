@@ -7,6 +7,7 @@ from itertools import chain
 
 from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
+from tea_runner.core.planning.needs import need_of
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import input_bytes
@@ -61,6 +62,8 @@ def enqueue_jobs(
             bytes_of=lambda decision: sizes[decision.label],
         )
     ]
+    image = inputs.pipeline.transform.image
+    needs = need_of(image=image, file=inputs.image)
     for request, group in sets:
         new = Job(
             repository=dataset.name,
@@ -71,7 +74,8 @@ def enqueue_jobs(
             datums=tuple((decision.label, decision.key) for decision in group),
             scope=scope,
             pins=pins,
-            image=inputs.pipeline.transform.image if inputs.pipeline.transform.image_tag else "",
+            image=image if inputs.pipeline.transform.image_tag else "",
+            needs=needs,
         )
         job = queue.next_attempt(new)
         queue.enqueue(job)

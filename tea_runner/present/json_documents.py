@@ -47,6 +47,7 @@ def run_document(status: RunStatus) -> dict[str, Any]:
             }
             for retry in status.retries
         ],
+        "lacking": [{"reason": lack.reason, "jobs": lack.jobs} for lack in status.lacking],
         "pipelines": [_pipeline(pipeline) for pipeline in status.pipelines],
     }
 

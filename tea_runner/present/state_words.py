@@ -64,7 +64,7 @@ def run_sentence(status: RunStatus) -> str:
     if status.run.problems and not counted:
         return status.run.problems[0]
     replaced = f"; {status.run.superseded}" if status.run.superseded else ""
-    return (counted or "no datums") + took + replaced
+    return "; ".join([(counted or "no datums") + took + replaced, *lack_sentences(status)])
 
 
 def run_origin(run: Run) -> str:
@@ -88,6 +88,14 @@ def retry_sentences(status: RunStatus, now: float) -> list[str]:
         when = f"next try in {duration(left)}" if left > 1 else "next try now"
         found.append(f"{what}: {reason}; try {tries} failed, {when}")
     return found
+
+
+def lack_sentences(status: RunStatus) -> list[str]:
+    """Jobs that no worker can do now, and why."""
+    return [
+        f"{lack.jobs} {'job waits' if lack.jobs == 1 else 'jobs wait'}: {lack.reason}"
+        for lack in status.lacking
+    ]
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:

@@ -53,7 +53,7 @@ def description(state: str, numbers: Mapping[Any, int], detail: str = "") -> str
         text = f"{text}: {detail}" if text else detail
     else:
         text = counts(numbers)
-        if state == "settled" and detail:
+        if detail:
             text += f"; {detail}"
     return shortened(text)
 

@@ -70,7 +70,8 @@ class PageContext:
     def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobFacts]]:
         ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
         facts = self.site.jobs.facts(ids[:MOST_JOBS])
-        return run_status(run, facts), facts
+        offers = self.lately("offers", self.site.processes.offers)
+        return run_status(run, facts, offers), facts
 
     def listed(self, heads: list[Run]) -> list[RunStatus]:
         """The statuses of runs; those of the newest running ones with the states of their jobs."""

@@ -42,6 +42,7 @@ def _run(desk: PageContext, name: str) -> Response:
         live=not standing.ended,
         standing=standing,
         run=standing.run,
+        lacking=state_words.lack_sentences(standing),
         retries=state_words.retry_sentences(standing, time.time()),
         next_run=desk.lately(("next", name), lambda: desk.site.runs.next(name)),
         unlisted=sum(row.unlisted for row in standing.pipelines),

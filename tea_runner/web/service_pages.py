@@ -31,6 +31,7 @@ def _workers(desk: PageContext, as_json: bool) -> Response:
         "workers": rows,
         "queues": dict(fleet.queues),
         "oldest_waiting_since": instant(fleet.oldest),
+        "lacking": [asdict(lack) for lack in fleet.lacking],
     }
     return desk.answer(
         "workers.html",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
+    from tea_runner.broker.live_processes import LiveProcesses
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.planner_fingerprints import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
@@ -135,6 +136,13 @@ class Site(DatasetSite, SandboxSite):
         )
 
     @cached_property
+    def processes(self) -> LiveProcesses:
+        """Processes of this server that run."""
+        from tea_runner.broker.live_processes import LiveProcesses
+
+        return LiveProcesses(self.redis)
+
+    @cached_property
     def planner_keys(self) -> PlannerKeys:
         """Keys of all planners of this server."""
         from tea_runner.broker.planner_fingerprints import PlannerKeys
@@ -241,4 +249,4 @@ class Site(DatasetSite, SandboxSite):
         """Workers, and the lengths of the queues."""
         from tea_runner.broker.workers_and_queues import read_fleet
 
-        return read_fleet(self.redis, self.jobs.live().values())
+        return read_fleet(self.redis, self.jobs.live().values(), self.processes.all())

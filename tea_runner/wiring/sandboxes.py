@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tea_runner.core.errors import SettingsError
+from tea_runner.core.errors import SettingsError, TeaError
+from tea_runner.core.planning.needs import OF_ENVIRONMENT, Need
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from tea_runner.sandbox.pipeline_secrets import GivenSecrets, PipelineSecret
     from tea_runner.sandbox.protocol import Environment, Limits
     from tea_runner.sandbox.scan_outputs import OutputLimits
+
+
+#: Seconds for which the answer of a container engine counts.
+_ENGINE_ANSWER = 60.0
 
 
 class SandboxSite(ProcessSettings):
@@ -64,6 +70,32 @@ class SandboxSite(ProcessSettings):
             images=bool(self.environment_choice.container),
             secrets=frozenset(secret.name for secret in self.settings.secrets),
         )
+
+    def offers(self) -> tuple[Need, ...]:
+        """Needs of the jobs that a worker of this host can do now; the engine is asked every minute."""
+        now = time.monotonic()
+        if not self._offered or now - self._offered[-1][0] > _ENGINE_ANSWER:
+            self._offered[:] = [(now, tuple(self._offers()))]
+        return self._offered[-1][1]
+
+    @cached_property
+    def _offered(self) -> list[tuple[float, tuple[Need, ...]]]:
+        """The last :meth:`offers`, with the time on the monotonic clock."""
+        return []
+
+    def _offers(self) -> list[Need]:
+        from tea_runner.sandbox.kinds import KINDS, memory_refusal
+
+        choice = self.environment_choice
+        offers: list[Need] = ["host"] if "host" in self.settings.environments else []
+        if choice.container:
+            try:
+                usable = KINDS[choice.container](choice).check() is None
+            except TeaError:
+                usable = False
+            if usable and not memory_refusal(choice.container, choice):
+                offers.append(OF_ENVIRONMENT[choice.container])
+        return offers
 
     @cached_property
     def image_policy(self) -> ImagePolicy:

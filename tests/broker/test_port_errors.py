@@ -19,8 +19,10 @@ from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
+from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
+from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.planner_fingerprints import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
@@ -91,13 +93,38 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "ids_starting_with": ("12",),
             "live": (),
             "waiting": (),
+            "states": ([JOB.id],),
+            "subscribers": (JOB.id,),
         },
     ),
     JobIndex: (
         JobIndex,
         {"live": (), "starting_with": ("12",), "rebuild": (), "check": ([JOB.id],)},
     ),
-    Queues: (Queues, {"enqueue": ("job", "x"), "length": ("job",), "queued": ("job",)}),
+    Queues: (
+        Queues,
+        {
+            "enqueue": ("job", "x"),
+            "length": ("job",),
+            "length_of": ("host",),
+            "queued": ("job",),
+            "take_turn": ("x",),
+            "in_line": ({"x": ("host", REPOSITORY)},),
+        },
+    ),
+    JobTurns: (
+        JobTurns,
+        {"put": ("x",), "take": ("x",), "in_line": ({"x": ("host", REPOSITORY)},)},
+    ),
+    LiveProcesses: (
+        LiveProcesses,
+        {
+            "beat": (ProcessFacts(name="w", kind="job"),),
+            "leave": ("w",),
+            "all": (),
+            "offers": (),
+        },
+    ),
     PlanRequestStore: (
         plan_requests,
         {
@@ -140,6 +167,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "jobs": (),
             "requests": (),
+            "pending": (REPOSITORY, "main"),
             "enqueue": ("job", "x"),
             "unplanned": (REPOSITORY, {"main": "1" * 40}, ["main"]),
             "replan_failed_commit_statuses": (1,),

@@ -23,10 +23,10 @@ from tea_runner.broker import keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_consumer import QueueConsumer, RqWorker
-from tea_runner.broker.rq_queues import QUEUES, ListedJob, Serializer
+from tea_runner.broker.rq_queues import JOB_QUEUES, ListedJob, Serializer
 from tea_runner.wiring import Site
 
-JOBS = QUEUES["job"]
+JOBS = JOB_QUEUES["host"]
 
 
 @pytest.fixture

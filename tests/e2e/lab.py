@@ -180,15 +180,19 @@ class Lab:
         names: Sequence[str] = hosts or ("host",)
         if self._planner is None:
             self._planner = BranchPlanner(site)
-        while site.queues.length("plan") or site.queues.length("job"):
+
+        def jobs() -> bool:
+            return any(site.queues.length_of(need) for n in names for need in self.site(n).offers())
+
+        while site.queues.length("plan") or jobs():
             QueueConsumer(site.redis, "plan", self._planner, name=worker_name("planner")).run(
                 burst=True
             )
             host = names[turn % len(names)]
             turn += 1
-            if site.queues.length("job"):
-                worker = self._worker(host)
-                QueueConsumer(self.site(host).redis, "job", worker, name=worker.name).run(
+            if jobs():
+                worker, here = self._worker(host), self.site(host)
+                QueueConsumer(here.redis, "job", worker, name=worker.name, needs=here.offers).run(
                     burst=True
                 )
 

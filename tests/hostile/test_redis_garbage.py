@@ -42,6 +42,7 @@ _PARTS = {
     "pipeline": "edges",
     "run_id": RUN.id,
     "commit": "1" * 40,
+    "needs": "host",
 }
 _TEXTS = (
     b"\xff\xfe\x00",

@@ -20,7 +20,9 @@ def test_an_obstacle_that_is_gone_is_taken_back(
     pushed = forged.git("rev-parse", "HEAD").strip()
     hands.plan()
     forge = hands.site.forge
-    assert {"tea-runner/up": ("pending", "1 to run")} == forge.commit_statuses(forged.name, pushed)
+    assert {"tea-runner/up": ("pending", "1 to run; no worker runs")} == forge.commit_statuses(
+        forged.name, pushed
+    )
 
     faults.refuses, faults.cuts = True, cut
     hands.plan()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from tea_runner.broker import keys
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
@@ -59,6 +61,28 @@ def test_a_job_that_is_tried_again_says_why(forged: Lab, hands: Hands) -> None:
     assert "waiting" == state
     assert 1 == len(sentences)
     assert sentences[0].startswith("1 job: the storage does not answer; try 1 failed, next try in ")
+
+
+def test_the_commit_status_says_that_a_job_is_tried_again(
+    forged: Lab, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first longer pause on; once for each reason."""
+    monkeypatch.setattr("workers.failure_policy._SHORT_PAUSE", 0.0)
+    commit = forged.git("rev-parse", "HEAD").strip()
+    hands.plan()
+    shutil.move(forged.store, forged.store.with_name("away"))
+    (job,) = hands.site.jobs.waiting()
+    requests = []
+    for _ in range(5):
+        hands.site.redis.hset(keys.job(job), "after", 0)
+        hands.site.redis.delete(keys.plan_requests())
+        hands.worker(job)
+        requests.append(hands.site.redis.hlen(keys.plan_requests()))
+    assert [0, 0, 1, 0, 0] == requests
+
+    hands.plan()
+    told = hands.site.forge.commit_statuses(forged.name, commit)["tea-runner/up"][1]
+    assert "1 to run; no worker runs; tried again: " in told
 
 
 @pytest.mark.gitea

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.trust_scope import queue_namespace, results_prefix
+from tea_runner.core.planning.needs import Need, read_need
 from tea_runner.core.planning.plan import Decision
 
 #: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
@@ -59,6 +60,8 @@ class Job:
     retry: str = ""
     #: The pipeline's image by digest, if the pipeline file names it without.
     image: str = ""
+    #: What its worker must offer.
+    needs: Need = "host"
 
     @property
     def id(self) -> str:
@@ -135,7 +138,11 @@ def _set_size(datums: int, throughput: Throughput | None) -> int:
 
 def seal_job(job: Job, secret: bytes) -> str:
     """The job as JSON text with an HMAC (RFC 2104, SHA-256) of the planner."""
-    body = json.dumps(asdict(job), sort_keys=True)
+    fields = asdict(job)
+    if job.needs == "host":
+        # So that workers of former versions, which know of no other need, can read it.
+        del fields["needs"]
+    body = json.dumps(fields, sort_keys=True)
     return json.dumps({"body": body, "mac": _mac(body, secret)})
 
 
@@ -152,7 +159,9 @@ def unseal_job(text: str, secret: bytes) -> Job:
         fields = json.loads(body)
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
-        return Job(datums=datums, pins=pins, **{name: str(value) for name, value in fields.items()})
+        needs = read_need(str(fields.pop("needs", "host")))
+        texts = {name: str(value) for name, value in fields.items()}
+        return Job(datums=datums, pins=pins, needs=needs, **texts)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("a job in the queue cannot be read") from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.needs import Need, read_need
 from tea_runner.core.planning.states import JobState
 
 
@@ -36,6 +37,8 @@ class JobFacts:
     next_try: float = 0.0
     #: Whether its cancellation was requested.
     stopping: bool = False
+    #: What its worker must offer.
+    needs: Need = "host"
 
     @property
     def datums(self) -> tuple[tuple[str, str], ...]:
@@ -82,6 +85,7 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
         troubles=max(0, int(_number(known.get("troubles")) or 0)),
         next_try=_number(known.get("after")) or 0.0,
         stopping=state == "running" and bool(known.get("cancel")),
+        needs=read_need(known.get("needs", "")),
     )
 
 

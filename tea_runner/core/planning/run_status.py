@@ -7,11 +7,12 @@ pages, in the terminal and in JSON.  Counts add up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.planning.datum_states import DatumRow, count_datums, datum_state
 from tea_runner.core.planning.job_facts import JobFacts, jobs_by_key
+from tea_runner.core.planning.needs import NEEDS, Need, unoffered
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import PipelineRun, Run
@@ -80,6 +81,15 @@ class Retry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lack:
+    """Jobs that no worker can do now."""
+
+    reason: str
+    #: How many jobs.
+    jobs: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStatus:
     """A run with its state and those of its pipelines."""
 
@@ -87,6 +97,7 @@ class RunStatus:
     state: State
     pipelines: tuple[PipelineStatus, ...]
     retries: tuple[Retry, ...] = ()
+    lacking: tuple[Lack, ...] = ()
 
     @property
     def numbers(self) -> Mapping[State, int]:
@@ -107,19 +118,36 @@ class RunStatus:
         return self.run.ended - self.run.started if self.run.ended else None
 
 
-def run_status(run: Run, jobs: Mapping[str, JobFacts] | None = None) -> RunStatus:
+def run_status(
+    run: Run,
+    jobs: Mapping[str, JobFacts] | None = None,
+    offers: Collection[Need] = NEEDS,
+) -> RunStatus:
     """The status of a run.
 
     :param jobs: its jobs by id; missing ones count as waiting.  They say nothing of a run that has ended:
         a later run may have enqueued them again.
+    :param offers: what the workers that run can do.
     """
-    pipelines = tuple(_pipeline(run, pipeline, jobs or {}) for pipeline in run.pipelines)
+    pipelines = tuple(_pipeline(run, pipeline, jobs or {}, offers) for pipeline in run.pipelines)
     return RunStatus(
         run=run,
         state=_verdict(run, pipelines),
         pipelines=pipelines,
         retries=() if run.has_ended else tuple(_retries(run, jobs or {})),
+        lacking=() if run.has_ended else lacks((jobs or {}).values(), offers),
     )
+
+
+def lack_of(facts: JobFacts, offers: Collection[Need]) -> str:
+    """Why a job waits for a worker that does not run; empty for any other job."""
+    return unoffered(facts.needs, offers) if facts.state == "waiting" else ""
+
+
+def lacks(jobs: Iterable[JobFacts], offers: Collection[Need]) -> tuple[Lack, ...]:
+    """What the workers that run cannot do of these jobs."""
+    counted = Counter(lack_of(facts, offers) for facts in jobs)
+    return tuple(Lack(reason=reason, jobs=counted[reason]) for reason in sorted(+counted) if reason)
 
 
 def _retries(run: Run, jobs: Mapping[str, JobFacts]) -> Iterator[Retry]:
@@ -149,7 +177,9 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
     return "reused" if states == {"reused"} else "done"
 
 
-def _pipeline(run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts]) -> PipelineStatus:
+def _pipeline(
+    run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts], offers: Collection[Need]
+) -> PipelineStatus:
     by_key = jobs_by_key(jobs[job_id] for job_id in row.jobs if job_id in jobs)
     live = {} if run.has_ended else by_key
     if live and row.datums:
@@ -157,7 +187,7 @@ def _pipeline(run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts]) -> Pipel
     else:
         numbers = Counter({state: row.counts.get(state, 0) for state in STATES})
     superseded = bool(run.superseded) and row.state not in ENDED_STATES
-    datums = tuple(_datum(datum, by_key, live, superseded) for datum in row.datums)
+    datums = tuple(_datum(datum, by_key, live, superseded, offers) for datum in row.datums)
     return PipelineStatus(
         name=row.name,
         state="superseded" if superseded else _state(row, numbers),
@@ -180,6 +210,7 @@ def _datum(
     by_key: Mapping[str, JobFacts],
     live: Mapping[str, JobFacts],
     superseded: bool,
+    offers: Collection[Need],
 ) -> DatumStatus:
     label, key, action, reason, detail, source = row
     state = datum_state(row, live.get(key))
@@ -192,6 +223,8 @@ def _datum(
         why = SENTENCES["recovered"]
     elif action == "reuse" and reason != "edited":
         why = SENTENCES["known"] + (f" ({detail[:12]})" if detail else "")
+    elif state == "waiting" and key in live and (lack := lack_of(live[key], offers)):
+        reason, why = "no-worker", lack
     elif action == "failed":
         why = SENTENCES.get(reason, SENTENCES["failed"])  # type: ignore[call-overload]
     error = ""

@@ -1,0 +1,109 @@
+"""Processes of this server that run now: planners, workers and reconcilers, with what they offer.
+
+Each of them writes a row every few seconds, also while a job runs, when RQ notes nothing of it.  Workers
+of former versions write none: RQ's own notes tell of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import redis
+
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.rq_queues import JOB_QUEUES
+from tea_runner.core.planning.needs import NEEDS, Need
+
+#: Seconds between two rows of a process, and seconds after which it counts as gone.
+BEAT_EVERY, GONE_AFTER = 5.0, 20
+#: Seconds after which its row is removed.
+_REMOVED_AFTER = 3600
+
+ProcessKind = Literal["plan", "job", "reconcile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessFacts:
+    """One process that runs."""
+
+    name: str
+    kind: ProcessKind
+    host: str = ""
+    pid: str = ""
+    #: When it was last heard of, in seconds since 1970 by the clock of Redis.
+    heard: float = 0.0
+    #: Of a worker: the needs of jobs that it takes.
+    offers: tuple[Need, ...] = ()
+    #: What keeps it from its work, as a sentence; empty for nothing.
+    problem: str = ""
+
+
+@raises_queue_error
+class LiveProcesses:
+    """The processes that run.  Every method raises QueueError when Redis does not answer."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._redis = connection
+
+    def beat(self, facts: ProcessFacts) -> None:
+        """Write that a process runs; costs two commands."""
+        row = {**asdict(facts), "heard": self._now()}
+        self._redis.hset(keys.processes(), facts.name, json.dumps(row))
+
+    def leave(self, name: str) -> None:
+        """Remove a process that ends."""
+        self._redis.hdel(keys.processes(), name)
+
+    def all(self) -> list[ProcessFacts]:
+        """The processes that run, sorted by name; rows of others are removed in time."""
+        now = self._now()
+        raw: Any = self._redis.hgetall(keys.processes())
+        rows = {name: _parse(text) for name, text in raw.items()}
+        old = [name for name, row in rows.items() if row is None or _age(row, now) > _REMOVED_AFTER]
+        if old:
+            self._redis.hdel(keys.processes(), *old)
+        live = [row for row in rows.values() if row is not None and _age(row, now) <= GONE_AFTER]
+        return sorted(live, key=lambda row: row.name)
+
+    def offers(self) -> frozenset[Need]:
+        """What the workers that run offer; costs a few commands and one for each worker of RQ's."""
+        processes = self.all()
+        found = {need for each in processes if each.kind == "job" for need in each.offers}
+        names = {each.name for each in processes}
+        for need, queue in JOB_QUEUES.items():
+            if need not in found and self._has_former_worker(queue, names):
+                found.add(need)
+        return frozenset(found)
+
+    def _has_former_worker(self, queue: str, known: Iterable[str]) -> bool:
+        """Whether a worker that writes no row listens to a queue."""
+        raw: Any = self._redis.smembers(keys.rq_workers(queue))
+        rows: Any = self._redis.hkeys(keys.processes())
+        ours = {keys.rq_worker(name) for name in known}
+        ours |= {keys.rq_worker(name.decode("utf-8", "replace")) for name in rows}
+        names = [name for name in raw if name.decode("utf-8", "replace") not in ours]
+        return any(self._redis.exists(name) for name in names)
+
+    def _now(self) -> float:
+        now: Any = self._redis.time()
+        return float(now[0])
+
+
+def _age(row: ProcessFacts, now: float) -> float:
+    return abs(now - row.heard)
+
+
+def _parse(text: bytes) -> ProcessFacts | None:
+    """The row in JSON text; None for anything else."""
+    try:
+        row = json.loads(text)
+        kind = next(each for each in get_args(ProcessKind) if each == row["kind"])
+        words = {each: str(row[each]) for each in ("name", "host", "pid", "problem")}
+        offers = tuple(need for need in NEEDS if need in row["offers"])
+        return ProcessFacts(kind=kind, heard=float(row["heard"]), offers=offers, **words)
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
+        return None

@@ -1,0 +1,45 @@
+"""Row of this process among those that run, written every few seconds by a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tea_runner.broker.live_processes import BEAT_EVERY, ProcessFacts, ProcessKind
+from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.needs import Need
+from tea_runner.wiring import Site
+from workers.heartbeat import Heartbeat
+
+
+@contextlib.contextmanager
+def process_row(
+    site: Site,
+    name: str,
+    kind: ProcessKind,
+    *,
+    offers: Callable[[], tuple[Need, ...]] = tuple,
+    problem: Callable[[], str] = str,
+) -> Iterator[None]:
+    """Say that this process runs, inside the block.
+
+    :param offers: needs of jobs that a worker can do now.
+    :param problem: what keeps it from its work now; empty for nothing.
+    """
+    about = ProcessFacts(name=name, kind=kind, host=socket.gethostname(), pid=str(os.getpid()))
+
+    def beat() -> bool:
+        site.processes.beat(replace(about, offers=offers(), problem=problem()))
+        return True
+
+    with contextlib.suppress(QueueError):
+        beat()
+    try:
+        with Heartbeat(beat, BEAT_EVERY):
+            yield
+    finally:
+        with contextlib.suppress(QueueError):
+            site.processes.leave(name)
