@@ -79,13 +79,13 @@ class DatumBatch:
         """The image of the environment: a name, or the path of a file."""
         if not self.inputs.image:
             return self.pipeline.transform.image
-        fact = self.tip.fact(self.inputs.image)
+        found = self.tip.locate(self.inputs.image)
+        fact = found.fact
         if fact.key is not None:
             return str(self.content[fact.key])
         file = self.folder / "image"
         if not file.exists():
-            dataset = self.tip.resolve(self.inputs.image)[0].tree.path
-            self.write_blob(dataset, fact.oid, file)
+            self.write_blob(found.dataset, fact.oid, file)
         return str(file)
 
 
@@ -183,8 +183,7 @@ class PfsFolders:
         if shown is None:
             return None
         batch, at = self._batch, self._pfs / seen
-        source = batch.inputs.sources[shown.input]
-        fact, dataset = source.fact(shown.path), source.dataset_of(shown.path)
+        fact, dataset, _ = batch.inputs.sources[shown.input].locate(shown.path)
         if not dataset:
             return FileToSave(path, at, fact.content.size, False, same_as=fact)
         # This dataset knows no storage of a subdataset's keys: the content becomes its own.

@@ -12,8 +12,9 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tea_runner.core.datums.view import FileFact, View
-from tea_runner.core.errors import ContentMissing
+from tea_runner.core.datums.file_fact import LinkedFile
+from tea_runner.core.datums.view import Located, View, ViewFile
+from tea_runner.core.errors import ContentMissing, UserError
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -37,16 +38,25 @@ def wanted_keys(
     for view in views:
         for shown in view.files:
             if not leaves[shown.input].empty_files:
-                source = inputs.sources[shown.input]
-                key = source.fact(shown.path).key
-                if key is not None:
-                    found = keys.setdefault(source.dataset_of(shown.path), {})
-                    found.setdefault(key, source.path(shown.path))
-    for path in (*inputs.code, inputs.image):
-        key = tip.fact(path).key if path else None
-        if key is not None:
-            keys.setdefault(tip.resolve(path)[0].tree.path, {}).setdefault(key, path)
+                found = _content(inputs, shown)
+                if found.fact.key is not None:
+                    keys.setdefault(found.dataset, {}).setdefault(found.fact.key, found.path)
+    for path in filter(None, (*inputs.code, inputs.image)):
+        found = tip.locate(path)
+        if found.fact.key is not None:
+            keys.setdefault(found.dataset, {}).setdefault(found.fact.key, found.path)
     return keys
+
+
+def _content(inputs: PipelineInputs, shown: ViewFile) -> Located:
+    """Where the content of a file of a view is.
+
+    :raises UserError: when it is a link that cannot be followed; plans have no jobs for such datums.
+    """
+    found = inputs.sources[shown.input].locate(shown.path)
+    if isinstance(found.fact, LinkedFile) and found.fact.problem:
+        raise UserError(found.fact.problem)
+    return found
 
 
 def name_missing_files(error: ContentMissing, files: Mapping[str, str]) -> ContentMissing:
@@ -90,8 +100,7 @@ def make_code(
     """Write the declared code files into a folder, at their paths in the dataset."""
     make_open_folder(folder)
     for path in inputs.code:
-        dataset = tip.resolve(path)[0].tree.path
-        _write_file(folder / path, dataset, tip.fact(path), content, write_blob)
+        _write_file(folder / path, tip.locate(path), content, write_blob)
 
 
 def make_view(
@@ -117,20 +126,19 @@ def make_view(
             target.touch()
             target.chmod(0o644)
         else:
-            source = inputs.sources[shown.input]
-            dataset = source.dataset_of(shown.path)
-            _write_file(target, dataset, source.fact(shown.path), content, write_blob)
+            _write_file(target, _content(inputs, shown), content, write_blob)
 
 
 def _write_file(
-    target: Path, dataset: str, fact: FileFact, content: Mapping[str, Path], write_blob: WriteBlob
+    target: Path, found: Located, content: Mapping[str, Path], write_blob: WriteBlob
 ) -> None:
+    fact = found.fact
     make_open_folder(target.parent)
     if target.exists():
         return
     if fact.key is not None:
         shutil.copyfile(content[fact.key], target)
     else:
-        write_blob(dataset, fact.oid, target)
+        write_blob(found.dataset, fact.oid, target)
     # Commands cannot write to their inputs all the same; a copy of one can be changed.
     os.chmod(target, 0o755 if fact.executable else 0o644)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.datums.view import FileFact
+from tea_runner.core.datums.file_fact import FileFact
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results import largefiles
 from tea_runner.core.results.output_policy import printable

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.core.datums.view import FileFact
+from tea_runner.core.datums.file_fact import FileFact, LinkedFile
+from tea_runner.core.datums.view import Located
+from tea_runner.core.errors import UserError
 from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
@@ -37,16 +39,34 @@ class CommitView:
         """The facts about a file of the dataset, or of a subdataset below it.
 
         :raises UserError: when there is none, or it cannot be an input; the message says why.
+        :raises LinkedFolder: when a link leads to a folder.
         """
         at, rest = self.resolve(path)
         return at.files.fact(rest)
 
+    def locate(self, path: str) -> Located:
+        """The content of a file of the dataset, or of a subdataset below it.
+
+        :raises UserError: as :meth:`fact` does; also where a link cannot be followed.
+        """
+        at, rest = self.resolve(path)
+        fact = at.files.fact(rest)
+        if not isinstance(fact, LinkedFile):
+            return Located(fact, at.tree.path, path)
+        if fact.problem:
+            raise UserError(fact.problem)
+        return Located(fact, fact.dataset, fact.path)
+
+    def view_of(self, tree: CommitTree) -> CommitView:
+        """The view of the dataset's tree, or of that of a subdataset."""
+        if tree is self.tree:
+            return self
+        return self._subdatasets.setdefault(tree.path, CommitView(tree))
+
     def resolve(self, path: str) -> tuple[CommitView, str]:
         """The innermost dataset that holds *path*, and the path in that dataset."""
         tree, rest = self.tree.resolve(path)
-        if tree is self.tree:
-            return self, rest
-        return self._subdatasets.setdefault(tree.path, CommitView(tree)), rest
+        return self.view_of(tree), rest
 
 
 def open_commit(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from tea_runner.core.datums.content_identity import Content, blob_content, key_content
-from tea_runner.core.datums.view import FileFact
+from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.errors import UserError
 from tea_runner.core.git.tree import LINK
 from tea_runner.core.pipeline import Pipeline
@@ -60,6 +60,8 @@ def is_same_file(
     try:
         fact = tip.files.fact(path)
     except UserError:
+        return False
+    if isinstance(fact, LinkedFile):
         return False
     if mode is not None and fact.key is None and entry.mode != mode:
         return False

@@ -185,7 +185,7 @@ def _files(inputs: PipelineInputs, label: str) -> dict[str, str]:
 
 
 def _code(tip: CommitView, inputs: PipelineInputs) -> dict[str, str]:
-    return {path: str(tip.fact(path).content) for path in inputs.code}
+    return {path: str(tip.locate(path).fact.content) for path in inputs.code}
 
 
 def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterator[Change]:

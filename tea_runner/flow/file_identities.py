@@ -1,19 +1,22 @@
 """Facts that git has about the files of a commit: mode, content identity, annex key.
 
-Facts are cached by blob id, so an unchanged file is read once in the life of a process.
+Facts are cached by blob id, so an unchanged file is read once in the life of a process.  Of a symlink that
+is no annexed file only its target is cached: what that means depends on where the link lies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Literal
 
 from tea_runner.core.datums import content_identity
-from tea_runner.core.datums.view import FileFact
+from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.git.configured_backend import annex_backend
-from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry
+from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TREE, TreeEntry
+from tea_runner.flow.follow_links import LONGEST_TARGET, Followed, LinkedFolder, follow_links
 from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.flow.unusable_files import UnusableFilesError, why_unusable
 
@@ -27,6 +30,8 @@ class FileFacts:
     def __init__(self, tree: CommitTree) -> None:
         self._tree = tree
         self._cache = tree.cache.facts
+        #: Of subdatasets that links lead into, by path.
+        self._others: dict[str, FileFacts] = {}
 
     @cached_property
     def algorithm(self) -> str:
@@ -35,9 +40,10 @@ class FileFacts:
         return content_identity.backend_algorithm(backend)
 
     def fact(self, path: str) -> FileFact:
-        """The facts about the file at a path.
+        """The facts about the file at a path, or where a link there leads to.
 
         :raises UserError: when it is not in the commit, or cannot be an input; the message says why.
+        :raises LinkedFolder: when a link leads to a folder.
         """
         return self.fact_of(path, self._tree.entry(path))
 
@@ -46,17 +52,52 @@ class FileFacts:
 
         :raises UserError: as :meth:`fact` does.
         """
-        if entry is None:
-            raise UserError(f"{path} is not in commit {self._tree.commit[:12]}")
+        known = None if entry is None else self._known(entry)
+        if isinstance(known, FileFact):
+            return known
+        if entry is None or isinstance(known, str):
+            return self._linked(path)
+        data = self._tree.objects.small_blobs([entry.oid])[entry.oid] or b""
+        raise UnusableFilesError([why_unusable(path, self._tree.path, entry.mode, data)])
+
+    def _known(self, entry: TreeEntry) -> FileFact | str | Literal[False] | None:
         name = (self.algorithm, *entry)
         known = self._cache.get(name)
         if known is None:
             self.load_facts([entry])
             known = self._cache.get(name)
-        if not known:
-            data = self._tree.objects.small_blobs([entry.oid])[entry.oid] or b""
-            raise UnusableFilesError([why_unusable(path, self._tree.path, entry.mode, data)])
         return known
+
+    # -- links -------------------------------------------------------------------------------
+
+    def target(self, entry: TreeEntry) -> str | None:
+        """The target of a symlink; None for an annexed file, and for anything else."""
+        known = self._known(entry) if entry.mode == LINK else None
+        return known if isinstance(known, str) else None
+
+    def follow(self, path: str) -> Followed | None:
+        """See :func:`~tea_runner.flow.follow_links.follow_links`."""
+        return follow_links(self._tree, path, lambda tree, entry: self._of(tree).target(entry))
+
+    def _linked(self, path: str) -> FileFact:
+        found = self.follow(path)
+        if found is None:
+            raise UserError(f"{path} is not in commit {self._tree.commit[:12]}")
+        if found.problem:
+            return LinkedFile.broken(found.problem, found.through)
+        if found.entry.mode == TREE:
+            raise LinkedFolder(found.through[0] if found.through else path, found.full_path)
+        fact = self._of(found.tree).fact_of(found.path, found.entry)
+        return LinkedFile.of(
+            fact, path=found.full_path, dataset=found.tree.path, through=found.through
+        )
+
+    def _of(self, tree: CommitTree) -> FileFacts:
+        if tree is self._tree:
+            return self
+        return self._others.setdefault(tree.path, FileFacts(tree))
+
+    # -- many files at once ------------------------------------------------------------------
 
     def without_facts(self, entries: Iterable[TreeEntry]) -> list[TreeEntry]:
         """Those of the files, each once, whose facts are not cached."""
@@ -74,6 +115,10 @@ class FileFacts:
         blobs = self._tree.objects.small_blobs(oid for _, oid in entries)
         strict = self._tree.cache.strict_hashes
         for mode, oid in entries:
+            target = _plain_target(blobs[oid]) if mode == LINK else None
+            if target is not None:
+                put((algorithm, mode, oid), target)
+                continue
             found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
             if not found or (strict and found[1] and found[0].is_forgeable):
                 put((algorithm, mode, oid), False)
@@ -81,6 +126,14 @@ class FileFacts:
                 identity, key = found
                 fact = fast_new(FileFact, (mode == EXECUTABLE, identity, key, oid))
                 put((algorithm, mode, oid), fact)
+
+
+def _plain_target(data: bytes | None) -> str | None:
+    """The target of a symlink that is no annexed file."""
+    if data is None or content_identity.pointer_key(LINK, data) is not None:
+        return None
+    # A longer one is refused, so that there is no need to keep it.
+    return data[: LONGEST_TARGET + 1].decode("utf-8", "surrogateescape")
 
 
 def _identify(

@@ -31,9 +31,16 @@ from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.incremental_output_differences import IncrementalOutputDifferences
 from tea_runner.flow.input_changes import file_changes
+from tea_runner.flow.input_links import (
+    broken_datums,
+    kept_links,
+    moved_links,
+    refuse_results,
+)
 from tea_runner.flow.input_location import InputLocation, make_source
 from tea_runner.flow.input_read_set import input_dependencies
 from tea_runner.flow.key_states import KeyLookup, Recompute
+from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
@@ -158,31 +165,57 @@ class IncrementalPlanner(PipelinePlanner):
         shared: SharedInputs,
     ) -> PipelineInputs | None:
         """The inputs at another commit by the files that differ; None where that is not possible."""
-        known = replace(memory.inputs, code=shared.code, image=shared.image)
-        if locations == known.locations:
-            return _at_commit(known, tip)
+        known = replace(
+            memory.inputs,
+            code=shared.code,
+            image=shared.image,
+            through=shared.through,
+            left_out=shared.left_out,
+        )
         pipeline = known.pipeline
+        moved = set[str]()
+        for location, source in zip(locations, known.sources, strict=True):
+            if source.links:
+                # Results of others may have come to where links lead.
+                some = moved_links(location, source) if memory.pins == tip.tree.pins else None
+                if some is None or memory.pipelines is not tip.pipelines:
+                    return None
+                moved |= some
+        if locations == known.locations and not moved:
+            refuse_results(tip, pipeline, known.sources)
+            return _at_commit(known, tip)
         if known.trigger or not can_edit_datums(pipeline):
             return None
-        found = file_changes(known.locations[0], locations[0], known.sources[0])
+        source = known.sources[0]
+        found = file_changes(known.locations[0], locations[0], source)
         if found is None:
             return None
         changes, inner = found
-        if not any(changes.values()):
-            sources = (make_source(locations[0], known.sources[0].listing, inner),)
+        touched = {path for paths in (changes["removed"], changes["added"]) for path in paths}
+        changes["modified"] = sorted({*changes["modified"], *moved} - touched)
+        touched.update(changes["modified"])
+        links = kept_links(source, touched)
+        if not touched:
+            sources = (make_source(locations[0], source.listing, inner, links),)
             return _at_commit(replace(known, locations=locations, sources=sources), tip)
-        edited = edit_datums(pipeline, known.sources[0].listing, known.datums, **changes)
-        sources = (make_source(locations[0], edited.listing, inner),)
+        edited = edit_datums(pipeline, source.listing, known.datums, **changes)
+        sources = (make_source(locations[0], edited.listing, inner, links),)
         datums = [edit.datum for edit in edited.edits if edit.kind != "delete"]
-        keyed = key_datums(tip, pipeline, known.shared, datums, sources)
+        try:
+            keyed = key_datums(tip, pipeline, known.shared, datums, sources)
+        except LinkedFoldersError:
+            return None
+        refuse_results(tip, pipeline, sources)
         memory.record_edits(edited.edits, datums, keyed)
+        all_keyed = tuple(apply_edits(edited.edits, known.keyed, keyed))
         return replace(
             known,
             locations=locations,
             sources=sources,
             datums=edited.datums,
-            keyed=tuple(apply_edits(edited.edits, known.keyed, keyed)),
+            keyed=all_keyed,
             by_label=dict(memory.edited),
+            broken=broken_datums(edited.datums, all_keyed, sources),
         )
 
     # -- outputs that are in the tree not as the manifest lists them -----------------------------
@@ -222,7 +255,7 @@ def _at_commit(inputs: PipelineInputs, tip: CommitView) -> PipelineInputs:
     """The same datums and keys, read from another commit from now on."""
     here = tuple(replace(each, tip=tip.resolve(each.dataset)[0]) for each in inputs.locations)
     sources = tuple(
-        make_source(location, source.listing, source.inner)
+        make_source(location, source.listing, source.inner, source.links)
         for location, source in zip(here, inputs.sources, strict=True)
     )
     return replace(inputs, locations=here, sources=sources)

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from tea_runner.core.datums.view import Source
 from tea_runner.core.errors import OutsideError, UserError
-from tea_runner.core.git.tree import SUBMODULE, TreeEntry, differences
+from tea_runner.core.git.tree import LINK, SUBMODULE, TreeEntry, differences
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import InputLocation, join, nested_datasets
 from tea_runner.flow.nested_datasets import NestedDatasets, is_housekeeping, left_out
@@ -96,6 +96,14 @@ class _Changes:
             if was or exists:
                 self._subdataset(before, after, join(prefix, path), where, (was, exists))
             old, new = (None if was else old), (None if exists else new)
+            if where in self.known.links.folders or (
+                new
+                and new.mode == LINK
+                and self.nested.opens(where)
+                and after.files.target(new) is not None
+            ):
+                # A link to a folder went, or may have come.
+                raise _TooMuchError
             if not is_housekeeping(where):
                 self._file(where, bool(old), bool(new))
         changed = sum(len(self.files[kind]) for kind in ("removed", "added", "modified"))

@@ -6,14 +6,17 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from tea_runner.core.datums.file_fact import FileFact, InputLinks, LinkedFile
 from tea_runner.core.datums.input_listing import Listing
-from tea_runner.core.datums.view import FileFact, Source
+from tea_runner.core.datums.view import Source
 from tea_runner.core.errors import SpecError, UserError
-from tea_runner.core.git.tree import TREE, TreeEntry, lookup
+from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.follow_links import Followed, within
 from tea_runner.flow.former_folders import was_folder
+from tea_runner.flow.linked_folders import LinkedFolders
 from tea_runner.flow.nested_datasets import KEEP, FoundFiles, NestedDatasets, left_out
 from tea_runner.flow.read_manifest import read_manifest
 
@@ -39,6 +42,8 @@ class InputLocation:
     glob: str
     #: Commits that replace pins of subdatasets below, by path in the dataset.
     pins: tuple[tuple[str, str], ...] = ()
+    #: Paths in the planned dataset of links that lead to the directory.
+    through: tuple[str, ...] = field(default=(), compare=False)
     tip: CommitView = field(compare=False, repr=False)
 
 
@@ -61,6 +66,12 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
         )
     tip, prefix = tip.resolve(place_of(tip, leaf))
     found = tip.tree.entry(prefix)
+    through: tuple[str, ...] = ()
+    if found is None or found.mode == LINK:
+        followed = _behind_links(tip, pipeline, leaf, prefix)
+        if followed is not None:
+            tip, prefix = tip.view_of(followed.tree), followed.path
+            found, through = followed.entry, followed.through
     is_gone = found is None and was_folder(tip.tree, prefix)
     if not is_gone and (found is None or found.mode != TREE):
         raise _no_such_place(tip, pipeline, leaf, found)
@@ -73,9 +84,29 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
         skip=left_out(tip, prefix),
         algorithm=tip.files.algorithm,
         glob=leaf.glob,
+        through=through,
         pins=tuple(sorted(pin for pin in tip.tree.pins.items() if pin[0].startswith(base))),
         tip=tip,
     )
+
+
+def _behind_links(tip: CommitView, pipeline: Pipeline, leaf: Pfs, prefix: str) -> Followed | None:
+    """What an input leads to by links; None without a link.
+
+    :raises SpecError: when a link cannot be followed, or leads to results.
+    """
+    followed = tip.files.follow(prefix)
+    if followed is None or not followed.through:
+        return None
+    problem, hint = followed.problem, ""
+    for other in tip.pipelines.written:
+        if other.home and within(followed.full_path, other.home):
+            problem = f"{leaf.repo} is a link to results of pipeline {other.name}"
+            hint = f"write repo: {other.name}"
+    if problem:
+        at, line = pipeline.spec_path, pipeline.spec_line
+        raise SpecError(problem, hint=hint, file=at, line=line, key="input.pfs.repo")
+    return followed
 
 
 def list_files(location: InputLocation) -> FoundFiles:
@@ -85,10 +116,16 @@ def list_files(location: InputLocation) -> FoundFiles:
     """
     read = location.tip.tree.objects.tree
     if location.pipeline:
-        names = sorted(read_manifest(location.tip.tree, location.prefix).paths, key=_byte_order)
-        return FoundFiles(
-            [name for name in names if location.tree and lookup(read, location.tree, name)]
-        )
+        glob, found = Glob(location.glob), FoundFiles()
+        for name in sorted(
+            read_manifest(location.tip.tree, location.prefix).paths, key=_byte_order
+        ):
+            entry = lookup(read, location.tree, name) if location.tree else None
+            if entry is not None:
+                found.files.append(name)
+                if entry.mode == LINK and glob.goes_below("/" + name):
+                    found.links.append(name)
+        return found
     nested = nested_datasets(location)
     if location.tree:
         nested.collect(location.tip, location.tree, location.prefix, location.skip)
@@ -99,7 +136,23 @@ def list_files(location: InputLocation) -> FoundFiles:
 def nested_datasets(location: InputLocation) -> NestedDatasets:
     """Collects the subdatasets below a location that its glob reaches."""
     glob = Glob(location.glob)
-    return NestedDatasets(lambda path: glob.reaches("/" + path))
+    return NestedDatasets(
+        lambda path: glob.reaches("/" + path), opens=lambda path: glob.goes_below("/" + path)
+    )
+
+
+def linked_folders(location: InputLocation, links: InputLinks) -> LinkedFolders:
+    """Replaces links to folders below a location by the files there.
+
+    :param links: where they are noted.
+    """
+    glob = Glob(location.glob)
+    return LinkedFolders(
+        tip=location.tip,
+        prefix=location.prefix,
+        links=links,
+        reaches=lambda path: glob.reaches("/" + path),
+    )
 
 
 def join(*parts: str) -> str:
@@ -107,16 +160,31 @@ def join(*parts: str) -> str:
     return "/".join(filter(None, parts))
 
 
-def make_source(location: InputLocation, listing: Listing, inner: Iterable[str] = ()) -> Source:
+def make_source(
+    location: InputLocation,
+    listing: Listing,
+    inner: Iterable[str] = (),
+    links: InputLinks | None = None,
+) -> Source:
     """The location as an input of a pipeline.
 
     :param inner: paths below it of the subdatasets that some of its files are in.
+    :param links: those among its files; others are added as they are found.
     """
+    followed = InputLinks() if links is None else links
     tip, base = location.tip, location.prefix
     own = tip.tree.reader()
     readers: dict[str, tuple[CommitView, Callable[[str], TreeEntry | None]]] = {}
 
     def fact(path: str) -> FileFact:
+        found = fact_of(path)
+        if isinstance(found, LinkedFile):
+            followed.files[path] = found
+        return found
+
+    def fact_of(path: str) -> FileFact:
+        if path in followed.refused:
+            return followed.refused[path]
         full = f"{base}/{path}" if base else path
         inside = source.subdataset_of(path)
         if inside is None:
@@ -135,6 +203,7 @@ def make_source(location: InputLocation, listing: Listing, inner: Iterable[str] 
         commit=tip.tree.commit,
         dataset=tip.tree.path,
         inner=frozenset(inner),
+        links=followed,
     )
     return source
 

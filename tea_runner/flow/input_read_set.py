@@ -13,6 +13,9 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import join
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
+#: Paths that links lead to, up to which each is looked at in every plan.
+_MANY = 1000
+
 
 def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]:
     """Paths with these entries, and the same pipeline files, give the same inputs.
@@ -23,6 +26,12 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
     yield from (pipeline.home, ".gitattributes", ".gitmodules", ".datalad/config")
     if inputs.image:
         yield _pinned(tip, inputs.image)
+    through = {_pinned(tip, path) for path in inputs.through}
+    through.update(_pinned(tip, path) for each in inputs.locations for path in each.through)
+    for source in inputs.sources:
+        through.update(_pinned(tip, path) for path in source.links.through())
+    # Of many, the folders at the top stand for all.
+    yield from through if len(through) <= _MANY else {path.partition("/")[0] for path in through}
     beside = pipeline.spec_path.rpartition("/")[0]
     default_code = CodePatterns(pipeline.transform).uses_default
     yield CODE_FOLDER if default_code else ""

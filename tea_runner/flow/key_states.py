@@ -76,7 +76,7 @@ class KeyLookup:
                 due[key] = request
             elif result is not None and result.salt and ref.startswith(results_prefix(self.scope)):
                 done[key] = ref
-        failed = self.failures(list(due)) if due else {}
+        failed = {**self.failures(list(due)), **_broken(inputs, due)} if due else {}
         return Recompute(
             # After a failure the known result stays.
             due={key: request for key, request in due.items() if key not in failed},
@@ -104,6 +104,7 @@ class KeyLookup:
         known = self._known_results(open_keys, self.acceptance(inputs))
         unknown = [key for key in open_keys if key not in known]
         failures = self.failures(unknown) if unknown else {}
+        standing = self._standing(inputs, keyed, failures) if failures else {}
         return decide(
             inputs.pipeline,
             keyed,
@@ -113,7 +114,7 @@ class KeyLookup:
             missing_outputs=different.missing,
             edited_outputs=frozenset(different.edited),
             unproven=unproven,
-            failures=self._standing(inputs, keyed, failures) if failures else {},
+            failures={**standing, **_broken(inputs, unknown)},
             missing=self.missing(unknown) if unknown else {},
             forced=recompute.due,
             recomputed=recompute.done,
@@ -157,6 +158,12 @@ class KeyLookup:
             if key not in self.unreadable:
                 known[key] = KnownResult("other repository", location)
         return known
+
+
+def _broken(inputs: PipelineInputs, keys: Collection[str]) -> dict[str, str]:
+    """Those of the keys whose datums have links that cannot be followed, with the reason."""
+    broken = inputs.broken
+    return {key: broken[key] for key in keys if key in broken} if broken else {}
 
 
 def _open_keys(

@@ -147,6 +147,12 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         key = error.key if isinstance(error, SpecError) else ""
         yield _problem(tip, pipeline, key or "input", error.problem, error.hint)
         return
+    for problem in dict.fromkeys(inputs.broken.values()):
+        text = "let the link lead to a file of this dataset, with a relative path, or remove it"
+        yield _problem(tip, pipeline, "input", problem, text)
+    for problem in inputs.left_out:
+        text = "commands do not see it; let the link lead to a file of this dataset"
+        yield _problem(tip, pipeline, "transform", problem, text, "warning")
     yield from _scripts(tip, inputs)
     for path in unnamed_code(tip, inputs):
         text = (

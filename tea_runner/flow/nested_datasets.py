@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tea_runner.core.errors import Refused, TeaError, UserError
-from tea_runner.core.git.tree import SUBMODULE, walk_tree
+from tea_runner.core.git.tree import LINK, SUBMODULE, walk_tree
 from tea_runner.flow.commit_view import CommitView
 
 #: A file with which git keeps an empty folder.
@@ -30,6 +30,8 @@ class FoundFiles:
     files: list[str] = field(default_factory=list)
     #: Paths of subdatasets below the same folder.
     inner: list[str] = field(default_factory=list)
+    #: Those of the files that are symlinks, annexed files among them, and that may lead to folders.
+    links: list[str] = field(default_factory=list)
 
 
 def is_housekeeping(path: str) -> bool:
@@ -55,13 +57,18 @@ class NestedDatasets:
 
     :param reaches: whether files below a path, relative to that folder, are of interest.
     :param wants: whether a file is, for code; without it, all data files are.
+    :param opens: whether files below a path are, if that is a link to a folder.
     """
 
     def __init__(
-        self, reaches: Callable[[str], bool], wants: Callable[[str], bool] | None = None
+        self,
+        reaches: Callable[[str], bool],
+        wants: Callable[[str], bool] | None = None,
+        opens: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.reaches = reaches
-        self._wants = wants
+        self.wants = wants
+        self.opens = opens
         self._errors: dict[str, TeaError] = {}
         self._depth = 0
         self.found = FoundFiles()
@@ -80,11 +87,11 @@ class NestedDatasets:
             if path.startswith(skip):
                 continue
             if entry.mode != SUBMODULE:
-                wanted = (
-                    self._wants(base + path) if self._wants else not is_housekeeping(base + path)
-                )
+                wanted = self.wants(base + path) if self.wants else not is_housekeeping(base + path)
                 if wanted:
                     self.found.files.append(base + path)
+                if entry.mode == LINK and self.opens(base + path):
+                    self.found.links.append(base + path)
             elif self.reaches(base + path):
                 self.add(view, f"{prefix}/{path}" if prefix else path, base + path)
 
@@ -109,7 +116,7 @@ class NestedDatasets:
                 f"another, at {at[:60]}…",
                 hint="use a narrower glob",
             )
-        skip = left_out(inside, "") if self._wants is None else (".datalad/", ".git")
+        skip = left_out(inside, "") if self.wants is None else (".datalad/", ".git")
         self.collect(inside, inside.tree.root, "", skip, at)
         self._depth -= 1
 

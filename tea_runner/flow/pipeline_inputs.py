@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,6 @@ from tea_runner.core.datums.datum_keys import (
     key_maker,
 )
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import Source, View, make_view, view_maker
 from tea_runner.core.errors import SpecError
 from tea_runner.core.fast_tuple import fast_new
@@ -24,12 +23,10 @@ from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.input_location import (
-    InputLocation,
-    list_files,
-    locate_input,
-    make_source,
-)
+from tea_runner.flow.follow_links import LinkedFolder, within
+from tea_runner.flow.input_links import broken_datums, list_source, refuse_results, with_folders
+from tea_runner.flow.input_location import InputLocation, locate_input
+from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
@@ -64,6 +61,11 @@ class PipelineInputs:
     #: See :class:`SharedInputs`.
     code: tuple[str, ...] = ()
     image: str = ""
+    #: See :class:`SharedInputs`.
+    through: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    #: Keys of datums with links that cannot be followed, to the reason.
+    broken: Mapping[str, str] = field(default_factory=dict)
     #: With ``propagation_spec.never``: digest of the inputs that may start jobs; else empty.
     trigger: str = ""
     #: Some of the datums, found without the index.
@@ -104,6 +106,21 @@ class PipelineInputs:
     def input_paths(self, datum: Datum) -> tuple[str, ...]:
         """Paths of the datum's entries in the dataset, for its record."""
         return tuple(self.sources[entry.input].path(entry.path) for entry in datum.entries)
+
+    def linked_paths(self, datum: Datum) -> tuple[str, ...]:
+        """Paths of what links among the datum's inputs lead to, outside of its entries.
+
+        ``datalad get`` of a link does not get that.
+        """
+        if not any(source.links for source in self.sources):
+            return ()
+        entries = self.input_paths(datum)
+        linked = {
+            self.sources[shown.input].locate(shown.path).path
+            for shown in self.view(datum).files
+            if shown.path in self.sources[shown.input].links.files
+        }
+        return tuple(sorted(p for p in linked if not any(within(p, each) for each in entries)))
 
 
 def input_bytes(tip: CommitView, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
@@ -147,24 +164,42 @@ def list_datums(
     before: Manifest,
 ) -> PipelineInputs:
     """All datums of located inputs, with their keys."""
-    found = [list_files(each) for each in locations]
-    sources = tuple(
-        make_source(each, Listing(files.files), files.inner)
-        for each, files in zip(locations, found, strict=True)
-    )
-    listings = {number: source.listing for number, source in enumerate(sources)}
-    datums = enumerate_datums(pipeline, listings)
+    sources = tuple(map(list_source, locations))
+    try:
+        datums, keyed = _keyed_datums(tip, pipeline, sources, shared, before)
+    except LinkedFoldersError as error:
+        sources = tuple(
+            with_folders(location, source, [path for each, path in error.paths if each == number])
+            for number, (location, source) in enumerate(zip(locations, sources, strict=True))
+        )
+        datums, keyed = _keyed_datums(tip, pipeline, sources, shared, before)
+    refuse_results(tip, pipeline, sources)
     return PipelineInputs(
         pipeline=pipeline,
         shared=shared.base,
         locations=locations,
         sources=sources,
         datums=datums,
-        keyed=tuple(key_datums(tip, pipeline, shared.base, datums, sources, before)),
+        keyed=keyed,
         code=shared.code,
         image=shared.image,
+        through=shared.through,
+        left_out=shared.left_out,
+        broken=broken_datums(datums, keyed, sources),
         trigger=_trigger(tip, pipeline, datums, sources, shared.base),
     )
+
+
+def _keyed_datums(
+    tip: CommitView,
+    pipeline: Pipeline,
+    sources: Sequence[Source],
+    shared: SharedInputs,
+    before: Manifest,
+) -> tuple[tuple[Datum, ...], tuple[KeyedDatum, ...]]:
+    listings = {number: source.listing for number, source in enumerate(sources)}
+    datums = enumerate_datums(pipeline, listings)
+    return datums, tuple(key_datums(tip, pipeline, shared.base, datums, sources, before))
 
 
 def key_datums(
@@ -175,7 +210,10 @@ def key_datums(
     sources: Sequence[Source],
     before: Manifest = _NOTHING,
 ) -> list[KeyedDatum]:
-    """The datums with their keys and output directories."""
+    """The datums with their keys and output directories.
+
+    :raises LinkedFoldersError: when files of them are links to folders.
+    """
     key_of, look = key_maker(shared), view_maker(pipeline, sources)
     placed = pipeline.output_path is not None
     row_of = before.finder(len(datums))
@@ -185,6 +223,8 @@ def key_datums(
             label, key = datum.label, key_of(look(datum, None))
         except UnusableFilesError as error:
             raise UnusableFilesError(_unusable_files(tip, datums, sources)) from error
+        except LinkedFolder as error:
+            raise LinkedFoldersError(_linked_folders(tip, datums, sources)) from error
         row = row_of(label)
         if row is not None and row.key == key:
             # The manifest has equal texts: keep those only, because a million take 150 MB.
@@ -199,15 +239,36 @@ def _unusable_files(
 ) -> list[Unusable]:
     """All files of these datums that cannot be inputs."""
     found: dict[str, Unusable] = {}
+    for number, path in _files_of(tip, datums, sources):
+        try:
+            sources[number].fact(path)
+        except LinkedFolder:
+            continue
+        except UnusableFilesError as error:
+            found.update((file.full_path, file) for file in error.files)
+    return list(found.values())
+
+
+def _linked_folders(
+    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+) -> Iterator[tuple[int, str]]:
+    """All files of these datums that are links to folders."""
+    for number, path in dict.fromkeys(_files_of(tip, datums, sources)):
+        try:
+            sources[number].fact(path)
+        except LinkedFolder:
+            yield number, path
+        except UnusableFilesError:
+            continue
+
+
+def _files_of(
+    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+) -> Iterator[tuple[int, str]]:
     for datum in prefetch_facts(tip, datums, sources):
         for number, _, path, is_dir, *_ in datum:
-            source = sources[number]
-            for each in source.listing.files_below(path) if is_dir else (path,):
-                try:
-                    source.fact(each)
-                except UnusableFilesError as error:
-                    found.update((file.full_path, file) for file in error.files)
-    return list(found.values())
+            for each in sources[number].listing.files_below(path) if is_dir else (path,):
+                yield number, each
 
 
 def _trigger(

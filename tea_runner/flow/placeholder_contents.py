@@ -27,6 +27,7 @@ def placeholder_contents(
     for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
         for shown in work.view(datum).files:
             source = work.sources[shown.input]
-            if shown.input in empty and not source.dataset_of(shown.path):
-                contents.add(source.fact(shown.path).content)
+            found = source.locate(shown.path) if shown.input in empty else None
+            if found is not None and not found.dataset:
+                contents.add(found.fact.content)
     return contents

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from tea_runner.core.datums.view import FileFact
+from tea_runner.core.datums.file_fact import FileFact
 from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
@@ -49,8 +49,9 @@ class PlanningCache:
     origins: GenerationalCache[str, str] = field(default_factory=GenerationalCache)
     #: Commit and path to whether the path was a folder in a commit before.
     former_folders: dict[tuple[str, str], bool] = field(default_factory=dict)
-    #: (algorithm, mode, blob id) to the facts about such a file; False where it cannot be an input.
-    facts: GenerationalCache[tuple[str, int, str], FileFact | Literal[False]] = field(
+    #: (algorithm, mode, blob id) to the facts about such a file, or the target of such a symlink; False
+    #: where it cannot be an input.
+    facts: GenerationalCache[tuple[str, int, str], FileFact | str | Literal[False]] = field(
         default_factory=GenerationalCache
     )
     #: The caches of subdatasets, by the names of their repositories.

@@ -48,8 +48,8 @@ def seen_files(
         located = []
         for file in seen.files:
             shown = shown_as[file.path]
-            source = inputs.sources[shown.input]
-            located.append(_located(file, source.path(shown.path), source.fact(shown.path).key))
+            found = inputs.sources[shown.input].locate(shown.path)
+            located.append(_located(file, found.path, found.fact.key))
         yield seen, located
 
 

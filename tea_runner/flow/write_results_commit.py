@@ -57,6 +57,7 @@ def finish(
                 place=decision.place,
                 result=result,
                 inputs=work.input_paths(datum),
+                linked=work.linked_paths(datum),
                 captures=captures(datum),
                 edited=decision.reason == "edited",
             )
@@ -156,7 +157,9 @@ def draft(
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
     annexed_code = tuple(
-        path for path in (*work.code, work.image) if path and tip.fact(path).key is not None
+        found.path
+        for found in map(tip.locate, filter(None, (*work.code, work.image)))
+        if found.fact.key is not None
     )
     change = PipelineChange(
         pipeline=work.pipeline,

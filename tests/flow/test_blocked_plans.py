@@ -22,7 +22,6 @@ from tests.twins.specs import pfs, spec
             {"raw/a": Annexed("one", backend="WORM")},
             "input raw/a has an annex key of backend WORM, which is no hash of its content",
         ),
-        ({"raw/a": Symlink("b")}, "input raw/a is a symlink to b, which is no annexed file"),
         (
             {"raw/a": "version https://git-lfs.github.com/spec/v1\n"},
             "input raw/a is kept by Git LFS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.twins.files import Content, Symlink
+from tests.twins.files import Content
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import CHAIN
 from tests.twins.queries import freshness
@@ -73,10 +73,10 @@ def test_new_and_removed_datums_are_missing_and_orphaned(settled: MemoryLab) -> 
 
 def test_a_pipeline_that_cannot_be_planned_has_a_problem(settled: MemoryLab) -> None:
     """The sentence of the planner."""
-    settled.push({"raw/a": Symlink("nowhere")})
+    settled.push({"raw/a": "version https://git-lfs.github.com/spec/v1\n"})
     (found,) = freshness(settled, "copy")
 
-    assert "is a symlink to nowhere" in found.problem
+    assert "is kept by Git LFS" in found.problem
     assert not found.current
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.flow import incremental_output_differences, incremental_planner, pipeline_inputs
+from tea_runner.flow import incremental_output_differences, incremental_planner, input_links
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
@@ -218,7 +218,7 @@ def steps_of_a_whole_run(
         lab = MemoryLab()
         counted(incremental_planner, "shared_inputs")
         counted(incremental_planner, "list_datums")
-        counted(pipeline_inputs, "list_files")
+        counted(input_links, "list_files")
         counted(lab.dataset, "signed_results")
         lab.push(many(count, chain=chain))
         while True:

@@ -63,6 +63,25 @@ def test_a_subdataset_with_fewer_readers_is_not_read(
     assert text in met.said
 
 
+def test_a_link_is_no_way_into_a_subdataset_with_fewer_readers(lab: Neighbours) -> None:
+    """Of a file of an input, or as the input."""
+    pin = lab.make("secret", ADA, TOLD)
+    lab.make("open", PUBLIC)
+    for branch, files in (
+        (
+            "main",
+            {"in/a": {"link": "../secret/raw/a.txt"}, "up/spec.yml": spec("up", COPY, pfs("in"))},
+        ),
+        ("other", {"in": {"link": "secret/raw"}, "up/spec.yml": spec("up", COPY, pfs("in"))}),
+    ):
+        lab.branch("open", branch, {**reads(secret=pin), **files})
+
+        met = lab.meet("open", branch)
+
+        assert {} == met.outputs
+        assert "lab/secret" in met.said
+
+
 def test_readers_in_common_may_combine_what_they_read(lab: Neighbours) -> None:
     """Until one of them may not read the subdataset any more."""
     both = Audience(visibility="private", owner="lab", people=frozenset({"ada", "eve"}))

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from tea_runner.core.datums.content_identity import Content, placeholder
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
+from tea_runner.core.datums.file_fact import FileFact, InputLinks, LinkedFile
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
@@ -27,15 +28,14 @@ from tea_runner.core.pipeline import Pipeline, pfs_leaves
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
 
 
-class FileFact(NamedTuple):
-    """Facts about one input file, from git."""
+class Located(NamedTuple):
+    """A file of an input where its content is: a link's file is where the link leads to."""
 
-    executable: bool
-    content: Content
-    #: The annex key, or None for a file in git.
-    key: str | None
-    #: Git blob id.
-    oid: str
+    fact: FileFact
+    #: Path of the subdataset that has the content; empty for the dataset itself.
+    dataset: str
+    #: Path in the dataset that is planned.
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,8 @@ class Source:
     dataset: str = ""
     #: Paths in the listing of subdatasets that some of the files belong to.
     inner: frozenset[str] = frozenset()
+    #: The symlinks that :attr:`fact` has followed, or could not follow.
+    links: InputLinks = field(default_factory=InputLinks, compare=False)
 
     def subdataset_of(self, relative: str) -> str | None:
         """The innermost of :attr:`inner` that a file of the listing belongs to; None for no one."""
@@ -64,10 +66,14 @@ class Source:
                 above = above.rpartition("/")[0]
         return None
 
-    def dataset_of(self, relative: str) -> str:
-        """Path of the subdataset that a file of the listing belongs to; empty for the dataset itself."""
+    def locate(self, relative: str) -> Located:
+        """The content of a file of the listing."""
+        fact = self.fact(relative)
+        if isinstance(fact, LinkedFile):
+            return Located(fact, fact.dataset, fact.path)
         inside = self.subdataset_of(relative)
-        return self.dataset if inside is None else self.path(inside)
+        dataset = self.dataset if inside is None else self.path(inside)
+        return Located(fact, dataset, self.path(relative))
 
     def path(self, relative: str) -> str:
         """Path of a file of the listing in the dataset that is planned."""

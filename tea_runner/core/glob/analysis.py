@@ -32,6 +32,19 @@ def split_pattern(pattern: Pattern) -> list[Pattern] | None:
     return [tuple(segment) for segment in segments]
 
 
+def leading_segments(pattern: Pattern) -> list[Pattern]:
+    """The pattern's segments between slashes that come before a part that can match across a slash."""
+    crossing = (
+        number
+        for number, part in enumerate(pattern)
+        if not isinstance(part, Text) and max_slashes((part,)) != 0
+    )
+    end = next(crossing, len(pattern))
+    segments = split_pattern(pattern[:end]) or []
+    # The segment that such a part belongs to is left out.
+    return segments if end == len(pattern) else segments[:-1]
+
+
 def max_slashes(pattern: Pattern) -> int | None:
     """The most slashes that a match can contain; None without a limit."""
     total = 0

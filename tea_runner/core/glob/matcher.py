@@ -12,7 +12,7 @@ import regex
 
 from tea_runner.core.glob.analysis import is_cheap, literal_prefix, max_depth, split_pattern
 from tea_runner.core.glob.syntax import GlobError, parse_glob, quote
-from tea_runner.core.glob.translate import segment_patterns, translate
+from tea_runner.core.glob.translate import leading_patterns, segment_patterns, translate
 
 __all__ = ["MAX_LENGTH", "SLOW_MATCHES", "Glob", "GlobError", "clean", "expand", "quote"]
 
@@ -34,7 +34,7 @@ class Glob:
     :raises GlobError: when the text is not a glob.
     """
 
-    __slots__ = ("_limited", "_match", "_parsed", "_segments", "_slow", "pattern")
+    __slots__ = ("_limited", "_match", "_named", "_parsed", "_segments", "_slow", "pattern")
 
     def __init__(self, pattern: str) -> None:
         if len(pattern) > MAX_LENGTH:
@@ -47,6 +47,7 @@ class Glob:
         self._parsed = parse_glob(self.pattern)
         segments = split_pattern(self._parsed.pattern) or [self._parsed.pattern]
         self._segments: list[regex.Pattern[str] | None] | None = None
+        self._named: tuple[list[regex.Pattern[str] | None], bool] | None = None
         #: Whether matches have a time limit; to check the time takes as long as a cheap match.
         self._limited = not all(map(is_cheap, segments))
         self._slow = 0
@@ -108,6 +109,22 @@ class Glob:
         return len(parts) < len(self._segments) and all(
             segment is None or segment.fullmatch(part) is not None
             for part, segment in zip(parts, self._segments, strict=False)
+        )
+
+    def goes_below(self, path: str) -> bool:
+        """Whether it may match something below a directory by parts that name each folder on the way.
+
+        ``**`` goes through folders without naming them.
+
+        :param path: of the directory, with a leading ``/``.
+        """
+        if self._named is None:
+            self._named = leading_patterns(self._parsed)
+        parts = path.split("/")
+        patterns, rest = self._named
+        return len(parts) < len(patterns) + rest and all(
+            part is None or part.fullmatch(name) is not None
+            for part, name in zip(patterns, parts, strict=False)
         )
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import regex
 
-from tea_runner.core.glob.analysis import is_cheap, split_pattern
+from tea_runner.core.glob.analysis import is_cheap, leading_segments, split_pattern
 from tea_runner.core.glob.syntax import Braces, Class, One, ParsedGlob, Part, Pattern, Star, Text
 
 
@@ -34,6 +34,18 @@ def segment_patterns(parsed: ParsedGlob) -> list[regex.Pattern[str] | None]:
         regex.compile(_pattern(segment, parsed), regex.DOTALL) if is_cheap(segment) else None
         for segment in segments
     ]
+
+
+def leading_patterns(parsed: ParsedGlob) -> tuple[list[regex.Pattern[str] | None], bool]:
+    """As :func:`segment_patterns`, for the parts before one that can match across a slash.
+
+    Second, whether there is such a part.
+    """
+    patterns = [
+        regex.compile(_pattern(segment, parsed), regex.DOTALL) if is_cheap(segment) else None
+        for segment in leading_segments(parsed.pattern)
+    ]
+    return patterns, split_pattern(parsed.pattern) is None
 
 
 def _pattern(pattern: Pattern, parsed: ParsedGlob) -> str:

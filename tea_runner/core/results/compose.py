@@ -43,6 +43,8 @@ class FinishedDatum:
     result: Result
     #: Paths in the dataset, for the record.
     inputs: tuple[str, ...]
+    #: Those of files that links among the inputs lead to.
+    linked: tuple[str, ...] = ()
     #: Whether a known result was recomputed on request and its bytes differ.
     recomputed: bool = False
     #: Whether its outputs are in the tree already and only its row is new.
@@ -233,7 +235,7 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
     record = Record(
         title=title,
         command=change.command(group) if change.command else _exec_command(pipeline, group),
-        inputs=tuple(sorted({path for datum in group for path in datum.inputs})),
+        inputs=tuple(sorted({path for datum in group for path in (*datum.inputs, *datum.linked)})),
         extra_inputs=tuple(change.code),
         outputs=tuple(changes),
         exit=group[0].result.exit if len(group) == 1 else 0,

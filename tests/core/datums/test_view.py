@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.datum import Datum, Entry
 from tea_runner.core.datums.environment_variables import variables
+from tea_runner.core.datums.file_fact import FileFact
 from tea_runner.core.datums.input_listing import Listing
-from tea_runner.core.datums.view import FileFact, Source, View, ViewFile, make_view, view_maker
+from tea_runner.core.datums.view import Source, View, ViewFile, make_view, view_maker
 from tea_runner.core.pipeline import Combined, Pfs, Pipeline, Transform
 
 FILES = {"s1/t1.nii.gz": "1", "s1/log": "2", "s2/t1.nii.gz": "1", "s2/log": "2", "one.nii.gz": "3"}

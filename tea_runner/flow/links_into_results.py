@@ -1,0 +1,76 @@
+"""Links that lead into results of a pipeline: nothing waits for those unless they are read as an input."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from tea_runner.core.git.tree import TREE
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.follow_links import within
+from tea_runner.flow.read_manifest import read_manifest
+
+
+def links_into_results(tip: CommitView, pipeline: Pipeline, through: Iterable[str]) -> str:
+    """Why a pipeline may not read what links lead to; empty if it may.
+
+    Results of pipelines that it reads, directly or through others, are settled when it is planned.
+
+    :param through: paths in the planned dataset, see :class:`~tea_runner.core.datums.file_fact.LinkedFile`.
+    """
+    by_home: dict[str, list[str]] = {}
+    homes = {each.home for each in tip.pipelines.written}
+    for path in through:
+        for home in _above(path) & homes:
+            by_home.setdefault(home, []).append(path)
+    if not by_home:
+        return ""
+    settled = {each.home for each in _upstream(tip, pipeline)} - {pipeline.home}
+    for home, paths in by_home.items():
+        results = _results(tip, home, paths) if home not in settled else []
+        if results:
+            name = next(each.name for each in tip.pipelines.written if each.home == home)
+            if home == pipeline.home:
+                return f"a link leads to {results[0]}, where results of {name} itself are"
+            return (
+                f"a link leads to {results[0]}, where results of pipeline {name} are, and "
+                f"{pipeline.name} does not wait for those: name {name} as an input"
+            )
+    return ""
+
+
+def _above(path: str) -> set[str]:
+    """The folders that a path is in, and itself."""
+    parts = path.split("/")
+    return {"/".join(parts[:count]) for count in range(len(parts) + 1)}
+
+
+def _upstream(tip: CommitView, pipeline: Pipeline) -> Collection[Pipeline]:
+    """All pipelines whose results a pipeline reads, directly or through others."""
+    found: dict[str, Pipeline] = {}
+    todo = [pipeline]
+    while todo:
+        for other in tip.pipelines.upstream(todo.pop()):
+            if other.name not in found:
+                found[other.name] = other
+                todo.append(other)
+    return found.values()
+
+
+def _results(tip: CommitView, home: str, paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are results of a pipeline, or would be when they exist."""
+    manifest = read_manifest(tip.tree, home)
+    base = f"{home}/" if home else ""
+    found = []
+    for path in paths:
+        rest, entry = path[len(base) :], tip.tree.entry(path)
+        if entry is None:
+            is_result = bool(home)
+        elif entry.mode == TREE:
+            is_result = bool(home) and path == home
+            is_result = is_result or any(within(each, rest) for each in manifest.paths)
+        else:
+            is_result = bool(manifest.owned([rest]))
+        if is_result:
+            found.append(path)
+    return found
