@@ -48,7 +48,8 @@ from workers.run_datums import DatumRunner
 def command(context: Context, spec: str, name: str, image: str, datums: tuple[str, ...]) -> int:
     """Repeat datums of a run record; datalad rerun calls it.
 
-    The outputs are written into the worktree. Run records of results commits contain this command.
+    The outputs are written into the worktree. Run records of results commits call this command where
+    tea-runner is installed.
     """
     session = open_dataset(context)
     tip = session.tip()

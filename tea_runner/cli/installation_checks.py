@@ -120,7 +120,7 @@ def check_datalad(variables: Mapping[str, str]) -> list[Finding]:
     else:
         found.append(_ok("datalad", importlib.metadata.version("datalad")))
     if shutil.which("tea-runner", path=variables.get("PATH", os.defpath)) is None:
-        text = "it is not on PATH, and datalad rerun calls it; add its folder to PATH"
+        text = "it is not on PATH, where datalad rerun needs it for images; add its folder to PATH"
         found.append(_weak("tea-runner", text))
     return found
 

@@ -6,6 +6,7 @@ by the rules of all results commits.  Any change by hand gives another commit id
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
@@ -87,7 +88,8 @@ def _compare(
     results = _results(dataset, after, inputs, manifest, check)
     if check.problems:
         return
-    exits = _exit_codes(dataset, commit, tip.tree.commit)
+    messages = _record_messages(dataset, commit, tip.tree.commit)
+    exits = _exit_codes(messages)
     rows = manifest.by_datum
     decisions = tuple(
         Decision(item.label, item.key, item.place, "reuse", "known")
@@ -123,7 +125,9 @@ def _compare(
         finished,
         plan.gone(read_manifest(tip.tree, pipeline.home)),
         who=who,
-        command=command_of(inputs),
+        # Former releases wrote commands and trailers of another form.
+        command=None if _calls_tea_runner(messages) else command_of(tip, inputs),
+        keyed_groups=all("Tea-Key" in parse_trailers(message) for message in messages),
         signer=ManifestSigner(
             repository=signed.statement.repository if signed is not None else "",
             # Who signed the manifest is checked apart: here its signature is one more file.
@@ -217,21 +221,37 @@ def _output(
     return ResultFile(path, "git", entry.oid, size, entry.mode == EXECUTABLE)
 
 
-def _exit_codes(dataset: Dataset, commit: str, stop: str) -> dict[str, int]:
-    """Key to exit code, from the records of this results commit."""
-    exits: dict[str, int] = {}
+def _record_messages(dataset: Dataset, commit: str, stop: str) -> list[str]:
+    """Messages of the commits with run records of this results commit."""
+    found = []
     oid = commit
     facts = dataset.objects.commit(oid)
     if len(facts.parents) > 1:
         oid = facts.parents[1]
     while oid != stop:
         facts = dataset.objects.commit(oid)
-        record = parse_record(facts.message) or {}
-        key = parse_trailers(facts.message).get("Tea-Key")
-        code = record.get("exit", 0)
-        if key and isinstance(code, int):
-            exits[key] = code
+        if parse_record(facts.message) is not None:
+            found.append(facts.message)
         if not facts.parents:
             break
         oid = facts.parents[0]
+    return found
+
+
+def _exit_codes(messages: Sequence[str]) -> dict[str, int]:
+    """Key to exit code, from run records."""
+    exits: dict[str, int] = {}
+    for message in messages:
+        key = parse_trailers(message).get("Tea-Key")
+        code = (parse_record(message) or {}).get("exit", 0)
+        if key and isinstance(code, int):
+            exits[key] = code
     return exits
+
+
+def _calls_tea_runner(messages: Sequence[str]) -> bool:
+    """Whether all records call ``tea-runner exec``, which former releases wrote for each ``view: pfs``."""
+    return bool(messages) and all(
+        str((parse_record(message) or {}).get("cmd", "")).startswith("tea-runner exec ")
+        for message in messages
+    )

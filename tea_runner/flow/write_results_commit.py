@@ -32,6 +32,7 @@ from tea_runner.flow.foreign_paths import foreign_paths
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.placeholder_contents import placeholder_contents
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.rerun_command import with_program
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.flow.trusted_rows import manifest_signer
@@ -145,6 +146,7 @@ def draft(
     signer: ManifestSigner,
     is_signed: bool,
     resign: bool | None = None,
+    keyed_groups: bool = True,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
@@ -153,6 +155,7 @@ def draft(
     :param signer: signs the manifest.
     :param is_signed: whether the manifest at the tip has a valid signature.
     :param resign: whether it is signed even if no row changes; by default if it is not signed.
+    :param keyed_groups: see :class:`PipelineChange`.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -172,13 +175,14 @@ def draft(
         entry=tip.tree.reader(),
         files_below=tip.tree.files_below,
         command=command,
+        keyed_groups=keyed_groups,
         resign=not is_signed if resign is None else resign,
         foreign=foreign_paths(tip, work.pipeline, is_signed=is_signed),
     )
     composition = compose(change)
     if composition.empty:
         return composition, tip.tree.commit
-    composition, trailers = _with_pins(tip, work, composition)
+    composition, trailers = _with_pins(tip, work, with_program(tip, composition))
     if any(item.recomputed for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
     seconds = _seconds(objects, tip, finished)

@@ -10,7 +10,6 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
-from tea_runner.core.results.run_record import group_size
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
 from tea_runner.web.page_context import PageContext, split_json_suffix
@@ -76,8 +75,6 @@ def _again(
     if job is None:
         return []
     results = row.commit if row is not None and facts.state == "done" else ""
-    # Small jobs have one run record for each datum, which is found by the datum's key.
-    alone = results and row is not None and group_size(max(1, row.total)) == 1
     storages = [
         StorageAddress(
             name=storage.name,
@@ -94,7 +91,7 @@ def _again(
             commit=run.commit if run else job.commit,
             pipeline=job.pipeline,
             results=results,
-            key=job.datums[0][1] if alone and job.datums else "",
+            key=job.datums[0][1] if job.datums else "",
             storages=storages,
         )
     )

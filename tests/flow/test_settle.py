@@ -11,6 +11,7 @@ from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import EXECUTABLE, LINK
 from tea_runner.core.results import manifest as manifests
 from tea_runner.core.results.run_record import parse_record
+from tea_runner.flow.rerun_command import PROGRAM, PROGRAM_ID
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content, Executable, Symlink
 from tests.twins.lab import WHO, MemoryLab, output_of
@@ -46,7 +47,9 @@ def test_one_datum_makes_one_commit_with_its_record(lab: MemoryLab) -> None:
     assert parents(lab) == (pushed,)
     assert record(lab)["inputs"] == ["raw/a"]
     assert record(lab)["outputs"] == ["copy/in-a.txt"]
-    assert str(record(lab)["cmd"]).startswith("tea-runner exec --spec ")
+    program = f"program=$(git cat-file blob {PROGRAM_ID}) && "
+    assert str(record(lab)["cmd"]).startswith(program)
+    assert PROGRAM == lab.dataset.objects.blob(PROGRAM_ID)
     key = lab.plan().plan.pipelines[0].decisions[0].key
     assert lab.trailers() == {"Tea-Pipeline": "copy", "Tea-Input": pushed, "Tea-Key": key}
 

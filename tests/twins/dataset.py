@@ -174,9 +174,13 @@ class MemoryDataset:
             for commit in history if not one else history - trusted:
                 for key, known in self._rows_at(commit).items():
                     here = found.setdefault(self._scope_of(known[3], one), {})
-                    if key not in here or known[:3] > here[key][:3]:
+                    if key not in here or self._rank(known) > self._rank(here[key]):
                         here[key] = known
         return found
+
+    def _rank(self, known: _Known) -> tuple[int, int, str]:
+        """Among commits that hold one row, the first of them counts."""
+        return known[0], -self.objects.commit(known[1]).committed, known[1]
 
     def _scope_of(self, row: Row, scope: str) -> str:
         if not self.requires_signatures:

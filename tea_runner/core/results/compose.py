@@ -103,6 +103,8 @@ class PipelineChange:
     foreign: Callable[[Collection[str]], Set[str]] = lambda _: frozenset()
     #: Returns the command that repeats a group of datums; ``tea-runner exec`` by default.
     command: Callable[[Sequence[FinishedDatum]], str] | None = None
+    #: Whether the records of groups name the keys of their datums; former ones do not.
+    keyed_groups: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +230,8 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
     if len(group) > 1:
         title += f" and {len(group) - 1} more"
     trailers = [("Tea-Pipeline", pipeline.name)]
-    if len(group) == 1:
-        trailers.append(("Tea-Key", group[0].key))
+    if len(group) == 1 or change.keyed_groups:
+        trailers += (("Tea-Key", datum.key) for datum in group)
     if any(datum.recomputed for datum in group):
         trailers.append(("Tea-Recompute", "1"))
     record = Record(

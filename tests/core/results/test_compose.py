@@ -197,9 +197,11 @@ def test_a_manifest_of_many_rows_is_written_in_pieces() -> None:
 
 
 def test_many_datums_share_records() -> None:
-    """Six hundred datums: groups of two, and no single exit code or key is claimed for them."""
+    """Six hundred datums: groups of two, with both keys and no single exit code."""
     made = put_together(*(datum(f"{n:03}", f"{n}") for n in range(600)))
 
     assert 2 == len(made.steps[0].record.inputs)
-    assert ["Tea-Pipeline"] == [name for name, _ in made.steps[0].record.trailers]
+    assert ["Tea-Pipeline", "Tea-Key", "Tea-Key"] == [
+        name for name, _ in made.steps[0].record.trailers
+    ]
     assert "up: 000 and 1 more" == made.steps[0].record.title
