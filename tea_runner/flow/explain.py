@@ -58,6 +58,7 @@ def find(planned: PlannedCommit, word: str, path: str) -> Match | None:
         for inputs in planned.works.values()
         for datum in inputs.datums
         if any(_contains(p, path) for p in inputs.input_paths(datum))
+        or path in inputs.linked_paths(datum)
     )
     if read:
         return Match(how="input", datums=read)

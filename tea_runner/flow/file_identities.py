@@ -6,6 +6,7 @@ is no annexed file only its target is cached: what that means depends on where t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Literal
@@ -104,12 +105,15 @@ class FileFacts:
         algorithm, find = self.algorithm, self._cache.get
         return [e for e in dict.fromkeys(entries) if find((algorithm, *e)) is None]
 
-    def load_facts(self, entries: Sequence[TreeEntry]) -> None:
+    def load_facts(self, entries: Sequence[TreeEntry]) -> bool:
         """Read the blobs of many files in one batch and cache their facts.
 
         Facts that were not used lately are evicted first, so that memory does not grow with the number
         of files.
+
+        :returns: whether there are symlinks among them that are no annexed files.
         """
+        has_links = False
         self._cache.evict(_MAX_FACTS)
         algorithm, put = self.algorithm, self._cache.put
         blobs = self._tree.objects.small_blobs(oid for _, oid in entries)
@@ -118,6 +122,7 @@ class FileFacts:
             target = _plain_target(blobs[oid]) if mode == LINK else None
             if target is not None:
                 put((algorithm, mode, oid), target)
+                has_links = True
                 continue
             found = _identify(oid, blobs[oid], algorithm, link=mode == LINK)
             if not found or (strict and found[1] and found[0].is_forgeable):
@@ -126,6 +131,24 @@ class FileFacts:
                 identity, key = found
                 fact = fast_new(FileFact, (mode == EXECUTABLE, identity, key, oid))
                 put((algorithm, mode, oid), fact)
+        return has_links
+
+    def load_targets(self, files: Iterable[tuple[str, TreeEntry | None]]) -> None:
+        """Cache the facts about what links lead to, in one batch.
+
+        :param files: path and entry of files of which some are links; no entry for those in linked folders.
+        """
+        found: dict[str, tuple[FileFacts, list[TreeEntry]]] = {}
+        for path, entry in files:
+            if entry is not None and self.target(entry) is None:
+                continue
+            with contextlib.suppress(UserError):  # The use of the file says so.
+                followed = self.follow(path)
+                if followed is not None and not followed.problem and followed.entry.mode != TREE:
+                    facts = self._of(followed.tree)
+                    found.setdefault(followed.tree.path, (facts, []))[1].append(followed.entry)
+        for facts, entries in found.values():
+            facts.load_facts(facts.without_facts(entries))
 
 
 def _plain_target(data: bytes | None) -> str | None:

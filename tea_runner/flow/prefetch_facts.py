@@ -8,7 +8,7 @@ from itertools import chain
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.view import Source
-from tea_runner.core.git.tree import TreeEntry
+from tea_runner.core.git.tree import LINK, TreeEntry
 from tea_runner.flow.commit_view import CommitView
 
 #: Files in one batch.
@@ -21,6 +21,19 @@ class _FactBatch:
 
     datums: list[Datum] = field(default_factory=list)
     files: dict[str, list[TreeEntry]] = field(default_factory=dict)
+    #: Paths and entries, in the same way, of symlinks (annexed files among them) and files behind some.
+    links: dict[str, list[tuple[str, TreeEntry | None]]] = field(default_factory=dict)
+    #: Datasets in which some of those are no annexed files.
+    has_links: set[str] = field(default_factory=set)
+
+    def add(self, dataset: str, path: str, entry: TreeEntry | None) -> None:
+        """Add a file of a dataset."""
+        if entry is not None:
+            self.files.setdefault(dataset, []).append(entry)
+        if entry is None or entry.mode == LINK:
+            self.links.setdefault(dataset, []).append((path, entry))
+        if entry is None:
+            self.has_links.add(dataset)
 
 
 def prefetch_facts(
@@ -34,7 +47,10 @@ def prefetch_facts(
     ready, unknown = _FactBatch(), dict[str, list[TreeEntry]]()
     for batch in chain(_batches(views, datums, sources), [_FactBatch()]):
         for name, files in unknown.items():
-            views[name].files.load_facts(files)
+            if views[name].files.load_facts(files):
+                ready.has_links.add(name)
+        for name in ready.has_links:
+            views[name].files.load_targets(ready.links[name])
         unknown = {
             name: views[name].files.without_facts(files) for name, files in batch.files.items()
         }
@@ -72,9 +88,12 @@ def _batches(
             for each in below:
                 if inside is not None and inside.read(each, batch):
                     continue
-                entry = reads[number](bases[number] + each)
-                if entry is not None:
+                path = bases[number] + each
+                entry = reads[number](path)
+                if entry is not None and entry.mode != LINK:
                     lists[number].append(entry)
+                else:
+                    batch.add(sources[number].dataset, path, entry)
             count += len(below)
         if count >= _FILES:
             yield batch
@@ -99,7 +118,6 @@ class _NestedReader:
         dataset = self._source.path(inside)
         if dataset not in self._reads:
             self._reads[dataset] = self._views[dataset].tree.reader()
-        entry = self._reads[dataset](path[len(inside) + 1 :])
-        if entry is not None:
-            batch.files.setdefault(dataset, []).append(entry)
+        rest = path[len(inside) + 1 :]
+        batch.add(dataset, rest, self._reads[dataset](rest))
         return True

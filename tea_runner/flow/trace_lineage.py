@@ -15,6 +15,7 @@ from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.follow_links import LinkedFolder
 from tea_runner.flow.pin_image import pin_as_recorded
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
@@ -72,14 +73,20 @@ class LineageTracer:
 
     def _file(self, tip: CommitView, path: str) -> LineageFile:
         at, rest = tip.resolve(path)
-        fact = at.files.fact(rest)
+        try:
+            fact = at.files.fact(rest)
+            content, key = str(fact.content), fact.key or ""
+        except LinkedFolder:
+            # A result that is a link to a folder of results.
+            entry = at.tree.entry(rest)
+            content, key = f"link:{entry.oid if entry else ''}", ""
         full = f"{tip.tree.path}/{path}" if tip.tree.path else path
         file = LineageFile(
             path=full,
-            content=str(fact.content),
+            content=content,
             commit=at.tree.commit,
             dataset=at.tree.path,
-            key=fact.key or "",
+            key=key,
         )
         return self._found.files.setdefault(file.id, file)
 

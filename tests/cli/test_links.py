@@ -61,6 +61,20 @@ def test_why_names_what_a_link_leads_to(dataset: Dataset) -> None:
     assert "raw/sub-1.0.dat" in dataset.tea("lineage", "up/latest.dat").out
 
 
+def test_lineage_knows_results_that_are_links(tmp_path: Path) -> None:
+    """To a file, and to a folder; from there back to what they were made from."""
+    spec = """\
+pipeline: {name: up}
+input: {pfs: {name: data, repo: raw, glob: "/"}}
+transform:
+  cmd: [sh, -c, 'cd $PFS/out; mkdir m; cat $data/* > m/1; ln -s m/1 latest; ln -s m cur']
+"""
+    made = Dataset(tmp_path / "data", {"raw/a": "a\n", "up/spec.yml": spec})
+    assert 0 == made.tea("run", "-y").code
+    for path in ("up/latest", "up/cur", "up/m/1"):
+        assert "raw/a" in made.tea("lineage", path).out
+
+
 def test_a_broken_link_fails_alone(dataset: Dataset) -> None:
     """``run`` names it, and computes what needs it not; a link in code stops nothing."""
     (dataset.path / "raw/gone").symlink_to("nowhere")
