@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.cli.main import Context
+from tea_runner.core.socket_address import format_address, local_host
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import Settings, StorageOptions
@@ -40,10 +41,9 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
     state = settings.state.expanduser().resolve()
     file = state / "forge-access.json"
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    port = (
-        next((port for port in (kept.get("port"), _USUAL_PORT) if port and _is_free(port)), None)
-        or free_port()
-    )
+    host = local_host(settings.web.host)
+    usual = (port for port in (kept.get("port"), _USUAL_PORT) if port and _is_free(host, port))
+    port = next(usual, None) or free_port()
     kept = {"password": secrets.token_urlsafe(9), **kept, "port": port}
     _create_accounts(settings, state, kept)
     token = state / "forge.token"
@@ -53,7 +53,7 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     taken = {storage.name for storage in settings.storage}
     access = EmbeddedAccess(
-        url=f"http://127.0.0.1:{port}",
+        url=f"http://{format_address(host, port)}",
         port=port,
         user=USER,
         password=kept["password"],
@@ -111,16 +111,14 @@ def _write_private(path: Path, text: str) -> None:
 
 def local_web(settings: Settings) -> str:
     """Host and port at which this machine reaches the receiver."""
-    web = settings.web
-    host = "127.0.0.1" if web.host in ("0.0.0.0", "::", "") else web.host  # noqa: S104
-    return f"{host}:{web.port}"
+    return format_address(local_host(settings.web.host), settings.web.port)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

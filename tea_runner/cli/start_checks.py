@@ -13,6 +13,7 @@ from pathlib import Path
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
 from tea_runner.core.planning.needs import OF_ENVIRONMENT
+from tea_runner.core.socket_address import format_address
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 
@@ -99,7 +100,7 @@ def require_port(context: Context) -> None:
         taken = error.errno == errno.EADDRINUSE
         what = "the port is in use" if taken else str(error.strerror)
         step = "choose another one: -c web.port=PORT" if taken else "check web.host"
-        raise OutsideError(f"{web.host}:{web.port}: {what}", hint=step) from error
+        raise OutsideError(f"{format_address(web.host, web.port)}: {what}", hint=step) from error
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from tea_runner.core.allowed_address import parse_open_address
 from tea_runner.core.errors import SettingsError
+from tea_runner.core.socket_address import format_address
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value
@@ -57,8 +58,7 @@ class Settings(Options):
         """URL of the receiver, without a slash at the end."""
         if self.web.url:
             return self.web.url.rstrip("/")
-        host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
-        return f"http://{host}:{self.web.port}"
+        return f"http://{format_address(self.web.host, self.web.port)}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tea_runner.core.socket_address import format_address
 from tea_runner.settings import Settings
 
 #: The application that gunicorn loads.
@@ -22,7 +23,6 @@ def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
     ``--keep-alive`` is also the time limit for the head of a request.  No header changes the path or the
     user of a request, whoever sends it: a proxy's place is said in ``web.url``.
     """
-    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return [
         "--config",
         f"python:{__name__}",
@@ -33,7 +33,7 @@ def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:
         "--header-map",
         "drop",
         "--bind",
-        f"{host}:{settings.web.port}",
+        format_address(settings.web.host, settings.web.port),
         "--worker-class",
         "gevent",
         "--worker-connections",

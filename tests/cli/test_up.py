@@ -11,9 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tea_runner.cli import announce_runs
 from tea_runner.cli.announce_runs import RunAnnouncer
+from tea_runner.cli.local_stack import LocalStack
+from tea_runner.cli.main import Context
 from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
@@ -72,3 +75,23 @@ def test_the_first_line_comes_at_once_and_a_signal_ends_the_start(tmp_path: Path
     assert second.startswith("starting ")
     assert up.returncode in (0, 130)
     assert time.monotonic() - began < 50
+
+
+def test_a_stack_on_an_address_of_version_6_answers(tmp_path: Path) -> None:
+    """Receiver, pages and the embedded forge are reached at ``[::1]``."""
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        port = probe.getsockname()[1]
+    flags = {"state": str(tmp_path / "state"), "web.host": "::1", "web.port": str(port)}
+    variables = {name: os.environ[name] for name in ("HOME", "PATH")}
+    context = Context(
+        directory=tmp_path,
+        config=None,
+        flags={**flags, "sandbox.kind": "off"},
+        variables=variables,
+    )
+    with LocalStack(context, workers=1) as stack:
+        assert stack.embedded is not None
+        assert stack.web_url == f"http://[::1]:{port}"
+        answers = [stack.web_url + "/readyz", stack.embedded.url + "/api/v1/version"]
+        assert [200, 200] == [requests.get(url, timeout=10).status_code for url in answers]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.core.errors import OutsideError
+from tea_runner.core.socket_address import format_address
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import Api
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository
@@ -31,6 +32,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], handler: type[ForgeRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Listen on all addresses of both versions where the host is ``::``."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
     def server_activate(self) -> None:
         """Listen without blocking in ``accept``.
@@ -89,12 +100,12 @@ class EmbeddedForge:
             self._server = _Server((host, port), served)
         except OSError as error:
             raise OutsideError(
-                f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another port"
+                f"cannot listen on {format_address(host, port)}: {error.strerror}",
+                hint="choose another port",
             ) from error
         self.host = host
         self.port = int(self._server.server_address[1])
-        shown = f"[{host}]" if ":" in host else host
-        self.url = url.rstrip("/") or f"http://{shown}:{self.port}"
+        self.url = url.rstrip("/") or f"http://{format_address(host, self.port)}"
         self._thread: threading.Thread | None = None
 
     def add_user(self, name: str, password: str, *, admin: bool = False) -> Account:

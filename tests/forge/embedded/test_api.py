@@ -158,3 +158,13 @@ def test_a_port_that_is_taken_is_said(forge: EmbeddedForge, tmp_path: Path) -> N
     """In a sentence with the next step."""
     with pytest.raises(OutsideError, match="choose another port"):
         EmbeddedForge(tmp_path / "other", "127.0.0.1", forge.port)
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_it_listens_on_addresses_of_version_6(tmp_path: Path, host: str) -> None:
+    """All addresses are those of version 4, too."""
+    with EmbeddedForge(tmp_path / "other", host) as forge:
+        assert forge.url == f"http://[{host}]:{forge.port}"
+        for name in ("[::1]", "127.0.0.1") if host == "::" else ("[::1]",):
+            url = f"http://{name}:{forge.port}/api/v1/version"
+            assert 200 == requests.get(url, timeout=5).status_code
