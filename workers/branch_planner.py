@@ -187,7 +187,7 @@ class BranchPlanner:
             self._ends.end_run_of_branch(name, branch, f"the branch {branch} was deleted")
             return None
         self._register(name, branch, result.planned.tip)
-        self._site.superdatasets.announce(name, branch, result.commit)
+        self._site.superdatasets.announce(name, branch, result.pushed)
         accepted = True
         if result.pipelines or result.problems:
             with step("remember"):
@@ -211,7 +211,7 @@ class BranchPlanner:
         if not plans.complete(
             name,
             branch,
-            result.commit,
+            result.pushed,
             token,
             missing_at=result.missing_at,
             commit_statuses_accepted=accepted,

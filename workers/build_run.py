@@ -48,6 +48,7 @@ def summarize_run(
         title=pushed.subject,
         author=pushed.author,
         cause=cause,
+        results_branch=result.results_branch,
         pipelines=[
             PipelineRun(
                 name=progress.pipeline,

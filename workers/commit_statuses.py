@@ -44,7 +44,8 @@ class CommitStatuses:
         target = f"{self._site.settings.web_url}/runs/{run.id}"
         rows = self._rows(run, result.problems)
         accepted = True
-        for commit in dict.fromkeys((result.origin, *result.results, result.commit)):
+        commits = (result.origin, result.pushed, *result.results, result.commit)
+        for commit in dict.fromkeys(commits):
             posted = self._posted(repository, commit)
             if posted is None:
                 # Later, when it is known which errors have to be taken back.
@@ -70,7 +71,7 @@ class CommitStatuses:
                     row.state,
                     _numbers(row),
                     _trouble([jobs[job] for job in _waited_for(row) if job in jobs], offers)
-                    or _detail(row),
+                    or _detail(row, run.results_branch),
                 ),
             )
             for row in run.pipelines
@@ -189,8 +190,11 @@ def _trouble(jobs: Sequence[JobFacts], offers: Collection[Need]) -> str:
     return "; ".join([*lacking, *(f"tried again: {error}" for error in errors[:1])])
 
 
-def _detail(row: PipelineRun) -> str:
-    """The detail of a pipeline and, where nothing is wrong, what its file asks for in vain."""
+def _detail(row: PipelineRun, results_branch: str) -> str:
+    """The detail of a pipeline and, where nothing is wrong, its remark and where its results are."""
     if row.state == "running":
         return ""
-    return "; ".join(filter(None, (row.detail, row.remark if row.state == "settled" else "")))
+    if row.state != "settled":
+        return row.detail
+    place = f"results in {results_branch}" if results_branch else ""
+    return "; ".join(filter(None, (row.detail, place, row.remark)))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import exclusion
+from tea_runner.core.git.branch_kinds import exclusion, holds_results, source_branch
 from tea_runner.core.planning.needs import NEEDS, Need
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
@@ -78,7 +78,17 @@ class Reconciler:
                     repository, f"refs/heads/{branch}", why="reconciler"
                 )
                 repairs.append(f"planned {repository} {branch}: {why}")
+            for branch in self._deleted_sources(tips):
+                self._site.plan_requests.request_plan(
+                    repository, f"refs/heads/{branch}", why="reconciler"
+                )
+                repairs.append(f"planned {repository} {branch}: its results outlived it")
         return repairs
+
+    def _deleted_sources(self, tips: Mapping[str, str]) -> list[str]:
+        """Branches that are gone, although there are results beside them."""
+        sources = [source_branch(tip) for tip in tips if holds_results(tip)]
+        return [name for name in sources if name not in tips and self._is_processed(name)]
 
     def _statuses(self) -> list[str]:
         """Branches with statuses that the forge did not accept; some in each round."""

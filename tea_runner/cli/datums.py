@@ -50,7 +50,7 @@ def command(
     if source is not None:
         return _from_file(context, context.directory / source, pipelines)
     session = open_dataset(context)
-    tip = session.tip(at)
+    tip = session.results_tip(at)
     check_pipelines(tip, pipelines)
     report_unsaved(context, session.unsaved(at))
     broken = report_problems(tip)

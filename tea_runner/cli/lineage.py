@@ -45,7 +45,7 @@ def command(context: Context, path: str, at: str, downstream: bool, prov: Path |
     subdatasets.
     """
     session = open_dataset(context)
-    tip = session.tip(at)
+    tip = session.results_tip(at)
     broken = report_problems(tip)
     start = _path(session, context.directory, path)
     tracer = LineageTracer(

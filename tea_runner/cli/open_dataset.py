@@ -61,6 +61,18 @@ class OpenDataset:
             raise NotFound(f"there is no commit {at}", hint="git log --oneline lists them")
         return self._open(commit)
 
+    def results_tip(self, at: str = "HEAD", *, fetched: bool = True) -> CommitView:
+        """As :meth:`tip`, but with the results beside the checked-out branch, if it has some.
+
+        :param fetched: whether those do that were fetched from the forge.
+        """
+        name, commit = self.clone.results_of_head(fetched=fetched) if at == "HEAD" else ("", "")
+        if not commit:
+            return self.tip(at)
+        if fetched and not (self.context.quiet or self.context.as_json):
+            click.echo(f"note: the results of this branch are in {visible(name)}", err=True)
+        return self._open(commit)
+
     def take_unsaved(self, *, keep_content: bool) -> None:
         """Look at the folder as it is from now on, in place of the last commit.
 
@@ -75,16 +87,22 @@ class OpenDataset:
         )
 
     def plan(
-        self, at: str = "HEAD", only: tuple[str, ...] = (), forced: Mapping[str, str] | None = None
+        self,
+        at: str = "HEAD",
+        only: tuple[str, ...] = (),
+        forced: Mapping[str, str] | None = None,
+        *,
+        fetched: bool = False,
     ) -> PlannedCommit:
         """The plan of a commit.
 
         :param forced: keys, or names of pipelines, whose known results are computed again.
+        :param fetched: see :meth:`results_tip`.
         """
         with gc_paused():
             return make_plan(
                 self.clone,
-                self.tip(at),
+                self.results_tip(at, fetched=fetched),
                 failures=lambda keys: self.queue.failures("", keys),
                 only=only,
                 forced=forced,

@@ -41,7 +41,7 @@ def command(
     if unsaved:
         session.take_unsaved(keep_content=False)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
-        planned = session.plan(at, pipelines)
+        planned = session.plan(at, pipelines, fetched=True)
     check_names(planned, pipelines)
     paths = session.unsaved(at)
     report_unsaved(context, paths)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tea_runner.cli.installation_checks import Finding
 from tea_runner.core.errors import Refused, TeaError
-from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, RESULTS_PREFIX
 from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.wiring import Site
 
@@ -84,6 +84,9 @@ def check_refs(site: Site, repository: str) -> Iterator[Finding]:
         "refs/tea/jobs/1",
         "refs/tea/scopes/1",
         "refs/tea/approvals/1",
+        "refs/tea/beside/1",
+        "refs/tea/kept/1",
+        f"refs/heads/{RESULTS_PREFIX}1",
     ]
     obstacles = {each.ref: each for each in ref_obstacles(wanted, refs.keys())}
     for each in list(obstacles.values())[:_NAMES]:

@@ -55,6 +55,11 @@ from tea_runner.present.visible_text import visible
     help="Run only the datums of a file written by tea-runner resolve.",
 )
 @unsaved_option
+@click.option(
+    "--here",
+    is_flag=True,
+    help="Commit the results to the checked-out branch, whichever it is (results.place).",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @click.pass_obj
@@ -67,11 +72,14 @@ def command(
     recompute: bool,
     source: str | None,
     unsaved: bool,
+    here: bool,
     yes: bool,
 ) -> int:
     """Run new and changed datums here; commit the results.
 
-    The results commit goes to the branch that is checked out.
+    On the default branch, and on those of trusted_branches, the results commit goes to the branch. On
+    another one it goes to tea/results/BRANCH, upon the tip of BRANCH, so that branches can be merged; with
+    --here it goes to the branch itself.
 
     With --recompute, known results are computed again, and an argument may also be a datum: its label
     or the first 8 or more digits of its key. Results with different bytes are committed and reported.
@@ -88,6 +96,8 @@ def command(
     if sandbox:
         context = context.with_flags({"sandbox.kind": sandbox})
     session = open_dataset(context)
+    if here:
+        session.clone.results_place = "branch"
     if unsaved:
         session.take_unsaved(keep_content=not dry_run)
     requests = None
@@ -220,6 +230,7 @@ def _report(
             "pipelines": rows,
             "remarks": remarks,
             "unsaved": unsaved,
+            "results_branch": advance.results_branch,
         }
         click.echo(json.dumps(document, indent=1))
         return 1 if failed else 0
@@ -237,6 +248,13 @@ def _report(
         click.echo(line)
     if not advance.results and not failed and not context.quiet:
         click.echo("Nothing to do.")
+    elif advance.results and advance.results_branch and not context.quiet:
+        name = visible(advance.results_branch)
+        click.echo(
+            f"The results are in the branch {name} (git diff HEAD {name}); run --here commits them to "
+            "this branch",
+            err=True,
+        )
     elif advance.results and is_draft and not context.quiet:
         click.echo(
             "Nothing was committed: the results are in the folder and in git's index; "

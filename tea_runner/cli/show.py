@@ -15,7 +15,7 @@ from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
-from tea_runner.present.forge_page import forge_page
+from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.present.json_documents import job_document, run_document
 from tea_runner.present.pipeline_graph import Box, dag_text
 from tea_runner.present.visible_text import visible
@@ -66,6 +66,9 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     for line in dag_text(boxes, {each.name: each.upstream for each in row.pipelines}):
         click.echo(f"  {line}")
     forge = context.settings.forge
+    if run.results_branch:
+        page = branch_page(forge.kind, forge.url, run.repository, run.results_branch)
+        echo_visible(f"results branch: {run.results_branch}  {page}")
     for each in row.pipelines:
         if each.commit:
             page = forge_page(forge.kind, forge.url, run.repository, each.commit)

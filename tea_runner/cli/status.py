@@ -38,7 +38,7 @@ def command(
     removes them) or to a removed pipeline (remove them with git rm).
     """
     session = open_dataset(context)
-    tip = session.tip(at)
+    tip = session.results_tip(at)
     check_pipelines(tip, pipelines)
     with progress_line(context, lambda: session.clone.repository.objects.reads) as show:
         results = check_freshness(

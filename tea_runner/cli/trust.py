@@ -81,7 +81,7 @@ def forget(context: Context, fingerprint: str) -> None:
 def show(context: Context, at: str) -> None:
     """Show who signed the results of this dataset, and how many count."""
     session = open_dataset(context)
-    tip = session.tip(at)
+    tip = session.results_tip(at)
     rows = [_row(session.clone, tip, home) for home in _homes(tip)]
     if context.as_json:
         trusted = [key.line for key in context.site.results_keys.trusted.values()]

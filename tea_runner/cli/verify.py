@@ -42,7 +42,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
     if only_ledger:
         _show(context, ledger)
         return 0
-    tip = session.tip(at)
+    tip = session.results_tip(at, fetched=False)
     broken = report_problems(tip)
     verdicts = []
     for verdict in verify_datums(tip, words, functools.partial(_compute, session, tip)):

@@ -46,7 +46,7 @@ def command(context: Context, commit: str, signers: Path | None, unsigned: bool)
 def _check(
     context: Context, session: OpenDataset, commit: str, signers: Path | None, unsigned: bool
 ) -> int:
-    tip = session.tip(commit)
+    tip = session.results_tip(commit)
     found = session.clone.objects.read(tip.tree.commit)
     raw = found[1] if found else b""
     problems = []

@@ -40,7 +40,7 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     """
     session = open_dataset(context)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
-        planned = session.plan(at)
+        planned = session.plan(at, fetched=True)
         broken = bool(planned.plan.problems) and report_problems(planned.tip)
         word = " ".join(words)
         path = _path(session, context.directory, word)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.core.results.results_branch import ResultsPlace
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -19,6 +22,7 @@ from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.pull_approvals import PullApprovals
 from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
+from tea_runner.dataset.results_beside import ResultsBeside
 from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.dataset.verify_manifests import ManifestProofs
@@ -57,6 +61,7 @@ class ForgeDataset(GitDataset):
         shared_results: SharedResults | None = None,
         storage_conflict: Callable[[str], str] = lambda _: "",
         proofs: ManifestProofs | None = None,
+        results_place: ResultsPlace = "beside",
     ) -> None:
         """Make a dataset.
 
@@ -69,6 +74,7 @@ class ForgeDataset(GitDataset):
         :param list_refs: returns the forge's refs that a fetch would bring, with their ids, in one
             request; None where the forge's API has no such request.
         :param proofs: decides which manifests count; without it signatures are not required.
+        :param results_place: where results of branches that are not trusted go.
         """
         program = AnnexProgram(
             mirror.git_dir,
@@ -82,7 +88,9 @@ class ForgeDataset(GitDataset):
             bad_directory=mirror.git_dir / "annex" / "bad",
         )
         self.mirror = mirror
+        self.results_place = results_place
         self.approvals = PullApprovals(name, mirror, secret)
+        self.beside = ResultsBeside(name, mirror, secret)
         self.remotes = SpecialRemotes(program, storages, storage_conflict)
         self._list_refs = list_refs
         #: Of branches that are not trusted.
@@ -184,14 +192,29 @@ class ForgeDataset(GitDataset):
     def publish(self, updates: Sequence[RefUpdate]) -> bool:
         """See :meth:`GitDataset.publish` and :meth:`Mirror.push`.
 
-        A results commit on an approved commit of a pull request is approved with it.
+        A results commit on an approved commit of a pull request is approved with it, and one beside a
+        branch is sealed.
         """
-        updates = [*updates, *self.approvals.following(updates)]
+        updates = [
+            *updates,
+            *self.approvals.following(updates),
+            *self.beside.following(updates),
+        ]
         with step(_step_name(updates)):
             done = self.mirror.push(updates)
         if done:
             self._update_mirror(updates)
         return done
+
+    def _is_ours(self, branch: str, commit: str) -> bool:
+        return self.beside.is_ours(branch, commit)
+
+    def remove_results(self, branch: str) -> None:
+        """See :meth:`GitDataset.remove_results`."""
+        updates = self.beside.removal(branch)
+        if updates:
+            with contextlib.suppress(OutsideError):
+                self.publish(updates)
 
     def _update_mirror(self, updates: Sequence[RefUpdate]) -> None:
         """Move the mirror's refs as those of the forge; git has done so for some."""

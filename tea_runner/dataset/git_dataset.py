@@ -11,6 +11,12 @@ from dataclasses import replace
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.results_branch import (
+    BranchTips,
+    ResultsPlace,
+    branch_tips,
+    results_branch,
+)
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex_branch import annex_branch_file, default_largefiles
 from tea_runner.dataset.annex_content import Annex
@@ -53,6 +59,8 @@ class GitDataset(ABC):
     branches: str
     #: Whether it is a user's clone, which need not have all content.
     is_clone: bool
+    #: Setting ``results.place``.
+    results_place: ResultsPlace = "beside"
 
     def __init__(
         self,
@@ -141,6 +149,41 @@ class GitDataset(ABC):
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's tip, None when there is no such branch."""
         return self.repository.refs(self.branches + branch).get(self.branches + branch)
+
+    def tips(self, branch: str) -> BranchTips | None:
+        """The tips of a branch and of the branch with its results; None when there is no such branch."""
+        pushed = self.tip(branch)
+        if pushed is None:
+            return None
+        goal = self.results_branch(branch)
+        ref = self.branches + goal
+        return branch_tips(
+            branch,
+            pushed,
+            goal,
+            self.repository.refs(ref).get(ref),
+            is_ours=lambda commit: self._is_ours(branch, commit),
+            commit=self.objects.commit,
+        )
+
+    def results_branch(self, branch: str) -> str:
+        """The branch that the results commits of a branch go to.
+
+        :raises OutsideError: when the forge does not say whether it is trusted.
+        """
+        trusted = not self.scope(branch)
+        return results_branch(branch, trusted=trusted, place=self.results_place)
+
+    @abstractmethod
+    def _is_ours(self, branch: str, commit: str) -> bool:
+        """Whether a commit at the branch with the results of a branch was published by a planner."""
+
+    @abstractmethod
+    def remove_results(self, branch: str) -> None:
+        """Delete the branch with the results of another; see the port.
+
+        :raises OutsideError: when git ends with an error.
+        """
 
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch."""

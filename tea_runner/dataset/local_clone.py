@@ -18,12 +18,20 @@ from typing import NamedTuple
 from tea_runner.core.datums.content_identity import pointer_key
 from tea_runner.core.errors import CommandError, NotFound, UserError
 from tea_runner.core.git.annex_paths import mixed_directory
+from tea_runner.core.git.branch_kinds import (
+    RESULTS_PREFIX,
+    holds_results,
+    matches_any,
+    source_branch,
+)
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import FILES, PLAIN, differences
+from tea_runner.core.results.results_branch import follows, results_branch
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.content_storage import CloneStorage
+from tea_runner.dataset.default_branch import default_branch
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
@@ -95,9 +103,13 @@ class CloneRepository(GitRepository):
                 f"the clone in {self.worktree} cannot be written",
                 hint="work in a clone of your own: datalad clone",
             )
-        # Not --short: with a tag of the same name it would be heads/NAME.
-        ref = self.git("symbolic-ref", "-q", "HEAD", check=False).decode().strip()
-        out = ref.removeprefix("refs/heads/")
+        out = self.branch()
+        if holds_results(out):
+            source = source_branch(out)
+            raise UserError(
+                f"{out} holds results of the branch {source}",
+                hint=f"go to that branch and run there: git switch {shlex.quote(source)}",
+            )
         if not out:
             raise UserError("no branch is checked out", hint="git switch to the branch to work on")
         if out.startswith(_GENERATED):
@@ -110,6 +122,12 @@ class CloneRepository(GitRepository):
                 hint=f"go to {back} (git checkout), run there, and come back afterwards",
             )
         return out
+
+    def branch(self) -> str:
+        """Name of the branch that is checked out; empty when HEAD is detached."""
+        # Not --short: with a tag of the same name it would be heads/NAME.
+        ref = self.git("symbolic-ref", "-q", "HEAD", check=False).decode().strip()
+        return ref.removeprefix("refs/heads/")
 
     def move_refs(self, updates: Sequence[RefUpdate]) -> bool:
         """Move refs, each only from its expected value; the working tree follows its branch.
@@ -126,12 +144,12 @@ class CloneRepository(GitRepository):
             if new
             else f"delete {ref} {expected}"
             for ref, new, expected in updates
-            if ref != head
+            if ref != head and new != expected
         ]
         if lines:
             self.git("update-ref", "--stdin", stdin="\n".join(lines).encode() + b"\n")
         for ref, new, expected in updates:
-            if ref == head:
+            if ref == head and new != expected:
                 self._fast_forward(expected, new)
         return True
 
@@ -183,6 +201,8 @@ class CloneDataset(GitDataset):
         #: A commit of the working tree as it is that takes the place of the branch, if not empty:
         #: results are put into the working tree, and the branch stays.
         self.draft = ""
+        #: Patterns of branches that take their own results, beside the default branch.
+        self.trusted_branches: Sequence[str] = ()
         job_results = JobResults(name, repository)
         super().__init__(
             name,
@@ -218,6 +238,47 @@ class CloneDataset(GitDataset):
             put_results(self.clone, self.clone.worktree, self.draft, commit)
             self.draft = commit
         return True
+
+    def results_branch(self, branch: str) -> str:
+        """See :meth:`GitDataset.results_branch`: the clone's default branch takes its own results."""
+        if self.draft or self.results_place == "branch":
+            return branch
+        trusted = matches_any(branch, self.trusted_branches)
+        trusted = trusted or branch == default_branch(self.repository, branch)
+        return results_branch(branch, trusted=trusted, place=self.results_place)
+
+    def results_of_head(self, *, fetched: bool) -> tuple[str, str]:
+        """Name and commit of the branch with the results of the checked-out commit; empty without one.
+
+        :param fetched: whether one that was fetched from the forge does, too.
+        """
+        branch = self.clone.branch()
+        if not branch or holds_results(branch) or self.draft:
+            return "", ""
+        tips = self.tips(branch)
+        if tips is None or not tips.is_beside:
+            return "", ""
+        if tips.has_results:
+            return tips.results_branch, tips.planned
+        if fetched:
+            said = self.repository.git("config", f"branch.{branch}.remote", check=False)
+            name = f"{said.decode().strip() or 'origin'}/{tips.results_branch}"
+            ref = f"refs/remotes/{name}"
+            commit = self.repository.refs(ref).get(ref)
+            if commit is not None and follows(self.objects.commit, commit, tips.pushed):
+                return name, commit
+        return "", ""
+
+    def _is_ours(self, branch: str, commit: str) -> bool:  # noqa: ARG002 - see ForgeDataset
+        """True: only the user moves branches of a clone."""
+        return True
+
+    def remove_results(self, branch: str) -> None:
+        """Delete the local branch with the results of a branch."""
+        ref = f"{self.branches}{RESULTS_PREFIX}{branch}"
+        current = self.repository.refs(ref).get(ref)
+        if current is not None:
+            self.clone.move_refs([(ref, "", current)])
 
     def prepared_annex(self) -> Annex:
         """The clone's own annex, with the remotes that its user has enabled."""

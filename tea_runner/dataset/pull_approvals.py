@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
-from tea_runner.core.git.trust_scope import sign_result, verify_result_signature
-from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
 
 _APPROVALS = "refs/tea/approvals/"
-_COMMIT, _SEAL = "Tea-Approved", "Tea-Seal"
-_WHO = "tea-runner <tea-runner@localhost>"
 _BRANCHES = "refs/heads/"
 
 
@@ -33,7 +30,7 @@ class PullApprovals:
     def __init__(self, name: str, mirror: Mirror, secret: bytes) -> None:
         self._name = name
         self._mirror = mirror
-        self._secret = secret
+        self._sealed = SealedRefs(name, mirror, secret, "Tea-Approved", "approval")
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
         """See :meth:`Mirror.ls_remote`."""
@@ -50,13 +47,7 @@ class PullApprovals:
     def approval(self, number: int | str, commit: str) -> tuple[str, str]:
         """The ref of a pull request's approval, and a new object that approves this commit."""
         ref = f"{_APPROVALS}{number}"
-        self._mirror.ensure()
-        writer = self._mirror.writer()
-        seal = sign_result(self._secret, self._name, ref, commit.encode())
-        message = f"tea-runner: approval\n\n{_COMMIT}: {commit}\n{_SEAL}: {seal}\n"
-        made = writer.commit(writer.tree({}), [], message, who=_WHO, seconds=0)
-        writer.flush()
-        return ref, made
+        return ref, self._sealed.seal(ref, commit)
 
     def require(self, branch: str, commit: str) -> None:
         """Check that a commit at a pull request's branch was approved, as of the last fetch.
@@ -71,24 +62,16 @@ class PullApprovals:
             )
 
     def _approved(self, branch: str) -> str:
-        ref = f"{_APPROVALS}{branch.removeprefix(PULL_REQUEST_PREFIX)}"
-        oid = self._mirror.refs(ref).get(ref)
-        if oid is None:
-            return ""
-        try:
-            trailers = parse_trailers(self._mirror.objects.commit(oid).message)
-        except OutsideError:
-            return ""
-        commit, seal = trailers.get(_COMMIT, ""), trailers.get(_SEAL, "")
-        sealed = verify_result_signature(self._secret, self._name, ref, commit.encode(), seal)
-        return commit if sealed else ""
+        return self._sealed.named(f"{_APPROVALS}{branch.removeprefix(PULL_REQUEST_PREFIX)}")
 
     def following(self, updates: Sequence[RefUpdate]) -> list[RefUpdate]:
         """The approvals that go with these updates: of results commits on branches of pull requests."""
         found: list[RefUpdate] = []
         for ref, new, expected in updates:
             branch = ref.removeprefix(_BRANCHES)
-            if not ref.startswith(_BRANCHES) or not is_pull_request_branch(branch) or not new:
+            if not ref.startswith(_BRANCHES) or not is_pull_request_branch(branch):
+                continue
+            if new in ("", expected):
                 continue
             # Results on a commit that is not approved are approved by nobody.
             self.require(branch, expected or "")

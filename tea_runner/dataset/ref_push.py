@@ -55,7 +55,7 @@ class PushRepository(Protocol):
 def push_refs(mirror: PushRepository, updates: Sequence[RefUpdate]) -> bool:
     """Update refs on the forge, all or none, each only from its expected value.
 
-    Refs of others below ``refs/tea`` that are in the way are deleted.
+    Refs of others below ``refs/tea`` and ``refs/heads/tea/results`` that are in the way are deleted.
 
     :returns: False when a ref had another value, so that nothing was updated.
     :raises OutsideError: when the forge declined or could not be reached, or a ref of somebody is in the

@@ -28,6 +28,7 @@ from tea_runner.dataset.result_index_tables import (
     ResultTable,
     StoredResult,
 )
+from tea_runner.dataset.results_beside import kept_tips
 from tea_runner.dataset.verify_manifests import ManifestProofs, Proof
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
@@ -105,6 +106,8 @@ class ResultIndex:
             if not ref.endswith("/git-annex") and "/synced/" not in ref:
                 scope = scope_of(ref[len(self._branches) :], self._trusted)
                 tips.setdefault(scope, set()).add(oid)
+        for scope, oid in kept_tips(self._repository.refs).items():
+            tips.setdefault(scope, set()).add(oid)
         return tips
 
     def _update_scope(self, scope: str, tips: set[str]) -> int:

@@ -88,6 +88,10 @@ class BranchProgress:
     """The last plan of a call, and what the call did."""
 
     planned: PlannedCommit
+    #: The branch's own tip; *planned* may be of results beside it.
+    pushed: str
+    #: The branch with its results beside it; empty when there is none.
+    results_branch: str
     pipelines: dict[str, PipelineProgress]
     #: Results commits that were published, the oldest first.
     results: list[str]
@@ -98,7 +102,7 @@ class BranchProgress:
 
     @property
     def commit(self) -> str:
-        """The branch's tip."""
+        """The tip of the branch with the results."""
         return self.planned.tip.tree.commit
 
     @property

@@ -15,6 +15,7 @@ from tea_runner.core.git.trust_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
+from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
@@ -102,12 +103,14 @@ class _Advance:
     def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
         for _ in range(_ROUNDS):
-            commit = self._dataset.tip(self._branch)
-            if commit is None:
+            found = self._dataset.tips(self._branch)
+            if found is None:
                 if self._requests is not None:
                     self._requests.cancel_jobs_except(())
+                # The index has read their rows before.
+                self._dataset.remove_results(self._branch)
                 return None
-            planned = self.plan(commit)
+            tips, planned = found, self.plan(found.planned)
             for plan in planned.plan.pipelines:
                 self._record_progress(plan)
             ready = next(
@@ -127,8 +130,12 @@ class _Advance:
             self._requests.cancel_jobs_except(
                 {job for each in self._progress.values() for job in each.jobs}
             )
+        if not tips.has_results and self._has_ended():
+            self._dataset.remove_results(self._branch)
         return BranchProgress(
             planned=planned,
+            pushed=tips.pushed,
+            results_branch=tips.results_branch if tips.has_results else "",
             pipelines=self._progress,
             results=self._results,
             verdicts=self._verdicts,
@@ -230,6 +237,11 @@ class _Advance:
             self._results.append(published.commit)
             self._advancer.publication_limit.count(planned.tip, plan)
         self._clean_up(planned, plan)
+
+    def _has_ended(self) -> bool:
+        """Whether no results are still to come of this plan, which may be one of some pipelines only."""
+        states = (progress.state for progress in self._progress.values())
+        return not self._advancer.only and all(state in ENDED_STATES for state in states)
 
     def _exclusive(self) -> contextlib.AbstractContextManager[object]:
         """A lock while jobs are enqueued, where other repositories may compute the same keys."""

@@ -91,8 +91,9 @@ def settle(
     :param who: author and committer, ``Name <address>``.
     :param storage_uuid: where jobs store annexed outputs, for the location log.
     :param stored: annex keys that jobs have just stored and verified; others are looked for.
-    :returns: None when the branch or the ``git-annex`` branch moved meanwhile, so that nothing was
-        published and the branch has to be planned again.
+    :param branch: the branch of *tip*; its results may go to another branch beside it.
+    :returns: None when the branch, that with its results or the ``git-annex`` branch moved meanwhile, so
+        that nothing was published and the branch has to be planned again.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     """
     store = dataset.writer()
@@ -112,7 +113,10 @@ def settle(
     if composition.empty:
         return composition, tip.tree.commit
     seconds = _seconds(dataset.objects, tip, finished)
-    updates: list[tuple[str, str, str | None]] = [(f"refs/heads/{branch}", commit, tip.tree.commit)]
+    tips = dataset.tips(branch)
+    if tips is None or tips.planned != tip.tree.commit:
+        return None
+    updates = tips.updates(commit)
     linked = {key for item in finished for key in item.result.linked}.difference(stored)
     keys = [key for key in _annex_keys(composition) if key not in linked]
     if keys:

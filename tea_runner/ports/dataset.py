@@ -8,6 +8,7 @@ from typing import Protocol
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.result import Result
+from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 
 #: (ref, new id or "" to delete, expected id or None for "must not exist").
@@ -213,6 +214,27 @@ class Dataset(Protocol):
         """The commit at a branch's tip, as of the last refresh; None when there is no such branch.
 
         :raises Refused: when the branch is that of a pull request, and its commit was not approved.
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def tips(self, branch: str) -> BranchTips | None:
+        """The tips of a branch and of the branch with its results, as of the last refresh.
+
+        None when there is no such branch.
+
+        :raises Refused: see :meth:`tip`.
+        :raises OutsideError: when git ends with an error, or the forge does not say whether the branch
+            is trusted.
+        """
+        ...
+
+    def remove_results(self, branch: str) -> None:
+        """Delete the branch with the results of another, which is gone or needs none beside it.
+
+        Its rows stay known where they may count.  A branch that the forge does not delete stays without
+        harm.
+
         :raises OutsideError: when git ends with an error.
         """
         ...

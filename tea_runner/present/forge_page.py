@@ -11,3 +11,9 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
         return ""
     page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
     return f"{page}/commit/{quote(commit, safe='', errors='replace')}" if commit else page
+
+
+def branch_page(kind: str, url: str, repository: str, branch: str) -> str:
+    """URL of the forge's page of a branch; empty if the forge has no pages."""
+    page = forge_page(kind, url, repository)
+    return page and f"{page}/src/branch/{quote(branch, errors='replace')}"

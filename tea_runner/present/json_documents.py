@@ -17,6 +17,7 @@ def run_head(status: RunStatus) -> dict[str, Any]:
         "repository": run.repository,
         "branch": run.branch,
         "commit": run.commit,
+        "results_branch": run.results_branch,
         "title": run.title,
         "author": run.author,
         "cause": run.cause,

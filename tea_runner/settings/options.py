@@ -14,7 +14,12 @@ from typing import Literal
 
 from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
-from tea_runner.settings.results_options import BotOptions, OutputsOptions, TrustOptions
+from tea_runner.settings.results_options import (
+    BotOptions,
+    OutputsOptions,
+    ResultsOptions,
+    TrustOptions,
+)
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 
 
@@ -350,4 +355,5 @@ class Options:
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)
     bot: BotOptions = field(default_factory=BotOptions)
+    results: ResultsOptions = field(default_factory=ResultsOptions)
     trust: TrustOptions = field(default_factory=TrustOptions)

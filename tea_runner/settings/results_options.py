@@ -1,4 +1,4 @@
-"""Settings of results: who makes their commits, and which count."""
+"""Settings of results: who makes their commits, where they go, and which count."""
 
 # ruff: noqa: RUF009 - option() only creates the field of a dataclass
 
@@ -38,6 +38,17 @@ class OutputsOptions:
         "Windows or macOS cannot hold, such as a colon, a blank at the end, or A beside a in one datum. "
         "any: also control characters, and bytes that are not UTF-8. Names that steer other programs are "
         "refused in any case.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsOptions:
+    """Where results go."""
+
+    place: Literal["beside", "branch"] = option(
+        "beside",
+        "Where results of branches that are not trusted go. beside: to the branch tea/results/BRANCH, upon "
+        "the tip of BRANCH, so that branches and pull requests can be merged. branch: to the branch itself.",
     )
 
 

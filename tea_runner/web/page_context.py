@@ -17,7 +17,7 @@ from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.webhook_registration import is_repository_name
-from tea_runner.present.forge_page import forge_page
+from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.wiring import Site
 
 T = TypeVar("T")
@@ -105,6 +105,11 @@ class PageContext:
         """URL of a repository's or a commit's page on the forge; empty where there is none."""
         said = self.site.settings.forge
         return forge_page(said.kind, said.url, repository, commit)
+
+    def forge_branch(self, repository: str, branch: str) -> str:
+        """URL of a branch's page on the forge; empty where there is none."""
+        said = self.site.settings.forge
+        return branch_page(said.kind, said.url, repository, branch) if branch else ""
 
     # -- responses -----------------------------------------------------------------------------
 

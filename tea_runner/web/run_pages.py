@@ -59,6 +59,7 @@ def _run(desk: PageContext, name: str) -> Response:
         state=state,
         page=number,
         pages=pages,
+        results_page=desk.forge_branch(standing.run.repository, standing.run.results_branch),
         forge=lambda commit: desk.forge(standing.run.repository, commit),
         command=f"tea-runner show {name}",
     )

@@ -241,15 +241,19 @@ class DatasetSite(ProcessSettings):
             proofs=self.proofs(
                 lambda named: named in ("", name) or self.current_name(named) == name
             ),
+            results_place=settings.results.place,
         )
 
     def clone(self, start: Path) -> CloneDataset:
         """The dataset that contains a folder."""
         from tea_runner.dataset.local_clone import open_clone
 
-        return open_clone(
+        clone = open_clone(
             start, {**self.variables, **tool_variables(self.variables)}, self.proofs()
         )
+        clone.results_place = self.settings.results.place
+        clone.trusted_branches = self.settings.trusted_branches
+        return clone
 
     @cached_property
     def results_keys(self) -> ResultsKeys:

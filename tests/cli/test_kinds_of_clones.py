@@ -25,7 +25,7 @@ def test_a_linked_working_tree_is_a_dataset(tmp_path: Path) -> None:
     dataset.do("git", "worktree", "add", "-q", str(tree), "-b", "feature/x")
     before = dataset.do("git", "rev-parse", "main")
 
-    said = tea(tree, "run", "-y", "shout")
+    said = tea(tree, "run", "-y", "--here", "shout")
 
     assert (0, ["a.txt", "b.txt"], []) == (said.code, shout(tree), shout(dataset.path)), said
     assert before == dataset.do("git", "rev-parse", "main")

@@ -131,9 +131,10 @@ class Lab:
         return self.git("rev-parse", "HEAD").strip()
 
     def pull(self) -> str:
-        """Bring the results here; returns the commit."""
+        """Bring the results here, those beside the branch too; returns the commit."""
         branch = self.git("symbolic-ref", "--short", "HEAD").strip()
-        self.git("pull", "-q", "--ff-only", "origin", branch)
+        beside = f"tea/results/{branch}"
+        self.git("pull", "-q", "--ff-only", "origin", beside if self.tip(beside) else branch)
         self.git("fetch", "-q", "origin", "git-annex")
         self.do("git", "annex", "merge", "--quiet")
         return self.git("rev-parse", "HEAD").strip()

@@ -72,13 +72,13 @@ def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted
 def test_an_approved_commit_is_computed_on_its_own_branch(
     lab: Lab, proposed: str, counted: Counted
 ) -> None:
-    """Its results stand on ``pull/1``; ``main`` stays, and never takes a result from there."""
+    """Its results are beside ``pull/1``; ``main`` stays, and never takes a result from there."""
     tip = lab.tip()
     assert "pull/1" == approve(lab, proposed).branch
     run = lab.settle(branch="pull/1")
     assert run is not None
     assert ("settled", proposed, 1) == (run.state, run.commit, counted[1]())
-    lab.git("fetch", "-q", "origin", "pull/1")
+    lab.git("fetch", "-q", "origin", "tea/results/pull/1")
     assert "up/a.txt" in lab.git("diff", "--name-only", proposed, "FETCH_HEAD")
     assert (tip, proposed) == (lab.tip(), lab.git("rev-parse", "FETCH_HEAD^").strip())
 
@@ -120,10 +120,10 @@ def test_a_branch_that_somebody_pushed_is_not_processed(
     approve(lab, proposed)
     lab.settle(branch="pull/1")
     assert 1 == counted[1]()
-    settled = lab.tip("pull/1")
-    assert settled != proposed
+    settled = lab.tip("tea/results/pull/1")
+    assert proposed == lab.tip("pull/1")
     later = propose(lab, "evil")
-    lab.git("fetch", "-q", "origin", "refs/heads/pull/1", "refs/tea/approvals/1:refs/sealed")
+    lab.git("fetch", "-q", "origin", "tea/results/pull/1", "refs/tea/approvals/1:refs/sealed")
     on_top = lab.git(
         "commit-tree", "-p", settled, "-m", "up: all\n\nTea-Pipeline: up", f"{later}^{{tree}}"
     )
@@ -134,10 +134,9 @@ def test_a_branch_that_somebody_pushed_is_not_processed(
         lab.git("push", "-q", "-f", "origin", "refs/sealed:refs/tea/approvals/2")
         lab.settle(branch="pull/2")
         assert 0 == counted[1]()
-    lab.git("push", "-q", "-f", "origin", f"{settled}:refs/heads/pull/1")
-    lab.write({"README": "x"})
+    lab.git("push", "-q", "-f", "origin", f"{proposed}:refs/heads/pull/1")
     lab.settle(branch="pull/1")
-    assert settled == lab.tip("pull/1")
+    assert (0, settled) == (counted[1](), lab.tip("tea/results/pull/1"))
 
 
 def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
@@ -202,7 +201,7 @@ def test_a_pull_request_has_no_network(tmp_path: Path) -> None:
         commit = propose(lab, "stranger")
         approve(lab, commit)
         lab.settle(branch="pull/1")
-        lab.git("fetch", "-q", "origin", "pull/1")
+        lab.git("fetch", "-q", "origin", "tea/results/pull/1")
         ours, theirs = (lab.git("show", f"{at}:up/net") for at in ("main", "FETCH_HEAD"))
     finally:
         lab.close()
@@ -275,5 +274,5 @@ def test_a_fork_on_a_real_gitea(forked: tuple[Lab, Gitea], counted: Counted) -> 
     assert run is not None
     assert ("settled", 1, tip) == (run.state, count(), lab.tip())
     row = lab.site().forge.commit_statuses(lab.name, head)["tea-runner/up"]
-    assert ("success", "1 done") == row
+    assert ("success", f"1 done; results in tea/results/pull/{number}") == row
     assert scope_of(f"pull/{number}", TRUSTED) != ""

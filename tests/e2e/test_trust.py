@@ -109,7 +109,8 @@ def test_an_untrusted_branch_computes_for_itself_alone(target: Target) -> None:
     assert 2 == target.count(), "the job of main, and one of its own"
     target.hands.plan("feature")
     refs = target.lab.git("ls-remote", "origin", "refs/tea/*")
-    assert (False, True) == (scope_of("feature", ["main"]) in refs, target.ref in refs)
+    scope = scope_of("feature", ["main"])
+    assert (False, True) == (f"scopes/{scope}" in refs, target.ref in refs)
     target.settle()
     assert 0 == target.count()
 

@@ -16,12 +16,13 @@ from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tests.flow.test_incremental import facts
-from tests.twins.dataset import MemoryDataset, MemorySubdatasets
+from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content, Gitlink
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import plan_of, reasons
 from tests.twins.queries import check
 from tests.twins.specs import gitmodules, pfs, spec
+from tests.twins.subdatasets import MemorySubdatasets
 
 
 class Group:

@@ -6,12 +6,13 @@ import pytest
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.results.lineage import Lineage
-from tests.twins.dataset import MemoryDataset, MemorySubdatasets
+from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Gitlink
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import CHAIN
 from tests.twins.queries import descendants, lineage
 from tests.twins.specs import gitmodules, pfs, spec
+from tests.twins.subdatasets import MemorySubdatasets
 
 RESULT = "sum/in-_.txt"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tests.twins.dataset import MemoryDataset, MemorySubdatasets
+from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Gitlink
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import plan_of, reasons
 from tests.twins.queries import check
 from tests.twins.specs import gitmodules, pfs, spec
+from tests.twins.subdatasets import MemorySubdatasets
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.twins.dataset import MemoryDataset, MemorySubdatasets
+from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Gitlink, Symlink
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import plan_of
 from tests.twins.specs import gitmodules, pfs, spec
+from tests.twins.subdatasets import MemorySubdatasets
 
 
 def annexed(key: str) -> Symlink:

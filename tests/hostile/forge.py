@@ -235,9 +235,11 @@ class HostileForge:
 
     def outputs(self, name: str, branch: str = "main") -> dict[str, bytes]:
         """The files below ``up`` that the server made."""
-        if not self.git(name, "for-each-ref", f"refs/heads/{branch}"):
+        refs = [f"refs/heads/tea/results/{branch}", f"refs/heads/{branch}"]
+        there = [ref for ref in refs if self.git(name, "for-each-ref", ref)]
+        if not there:
             return {}
-        listed = self.git(name, "ls-tree", "-r", "-z", f"refs/heads/{branch}", "up/").split(b"\0")
+        listed = self.git(name, "ls-tree", "-r", "-z", there[0], "up/").split(b"\0")
         rows = [line.split(b"\t", 1) for line in listed if line]
         return {
             os.fsdecode(path): self.git(name, "cat-file", "blob", words.split()[2].decode())

@@ -6,15 +6,20 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
-from tea_runner.core.errors import NotFound, OutsideError, TeaError, UserError
-from tea_runner.core.git.branch_kinds import belongs_to_annex
-from tea_runner.core.git.submodules import Submodule, repository_of
+from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.core.git.branch_kinds import RESULTS_PREFIX, belongs_to_annex
 from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.git.trust_scope import results_prefix, scope_of
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_statement import Statement, read_signature, signature_file
 from tea_runner.core.results.result import Result, ResultError, ResultFile, parse_results
+from tea_runner.core.results.results_branch import (
+    BranchTips,
+    ResultsPlace,
+    branch_tips,
+    results_branch,
+)
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
@@ -42,8 +47,12 @@ class MemoryDataset:
         others: Sequence[MemoryDataset] = (),
         sign: Callable[[bytes], bytes] | None = None,
         requires_signatures: bool = True,
+        results_place: ResultsPlace = "beside",
     ) -> None:
         self.name = name
+        self.results_place = results_place
+        #: Commits that were published beside branches.
+        self._beside: set[str] = set()
         self.requires_signatures = requires_signatures
         #: Name of this installation, as signer, and the signers whose signatures count.
         self.signer = "lab"
@@ -82,6 +91,29 @@ class MemoryDataset:
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's end, as last fetched."""
         return self._fetched.get(f"refs/heads/{branch}")
+
+    def tips(self, branch: str) -> BranchTips | None:
+        """The tips of a branch and of its results; only what was published here counts as ours."""
+        pushed = self.tip(branch)
+        if pushed is None:
+            return None
+        trusted = not self.scope(branch)
+        goal = results_branch(branch, trusted=trusted, place=self.results_place)
+        return branch_tips(
+            branch,
+            pushed,
+            goal,
+            self.tip(goal),
+            is_ours=self._beside.__contains__,
+            commit=self.objects.commit,
+        )
+
+    def remove_results(self, branch: str) -> None:
+        """Delete the results beside a branch; their rows stay known."""
+        self._known()
+        ref = f"refs/heads/{RESULTS_PREFIX}{branch}"
+        if self._fetched.get(ref) and self.reachable:
+            self.publish([(ref, "", self._fetched[ref])])
 
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch."""
@@ -333,6 +365,7 @@ class MemoryDataset:
                 else:
                     refs.pop(ref, None)
         self.published.append(updates)
+        self._beside |= {new for _, new, _ in updates}
         return True
 
 
@@ -348,41 +381,3 @@ def result_file(objects: MemoryObjects, path: str, entry: TreeEntry) -> ResultFi
         return ResultFile(path, "annex", key, key_size(key) or 0)
     kind = "link" if entry.mode == LINK else "git"
     return ResultFile(path, kind, entry.oid, len(data), entry.mode == 0o100755)  # type: ignore[arg-type]
-
-
-class MemorySubdatasets:
-    """Subdatasets that are other repositories of the forge ``https://forge.example``."""
-
-    def __init__(
-        self, *datasets: MemoryDataset, own: str = "lab/data", moves_pins: bool = True
-    ) -> None:
-        self._own = own
-        self._datasets = {dataset.name: dataset for dataset in datasets}
-        self._moves_pins = moves_pins
-        self.closed = False
-
-    def name(self, submodule: Submodule) -> str:
-        """``owner/name`` of the repository."""
-        name = repository_of(submodule.url, "https://forge.example", self._own)
-        if name is None or name not in self._datasets:
-            raise UserError(f"subdataset {submodule.path} comes from {submodule.url}")
-        return name
-
-    def dataset(self, submodule: Submodule, commit: str) -> MemoryDataset:
-        """The subdataset, if it has the commit."""
-        dataset = self._datasets[self.name(submodule)]
-        if not dataset.objects.has(commit):
-            raise NotFound(f"subdataset {submodule.path} does not have commit {commit[:12]}")
-        return dataset
-
-    def tip(self, submodule: Submodule, branch: str) -> str | None:
-        """The first branch there is of the ones that are named, ``main`` and ``master``."""
-        dataset = self._datasets[self.name(submodule)]
-        dataset.refresh()
-        names = (submodule.branch, branch, "main", "master")
-        tips = (dataset.tip(name) for name in names if name)
-        return next((tip for tip in tips if tip), None) if self._moves_pins else None
-
-    def close(self) -> None:
-        """Note that nothing is read any more."""
-        self.closed = True

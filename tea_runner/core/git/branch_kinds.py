@@ -1,4 +1,4 @@
-"""Classify branches by their names: git-annex's own, pull requests, those that settings select."""
+"""Classify branches by their names: git-annex's own, pull requests, results, those that settings select."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 
 #: Prefix of the branches of approved pull requests; the request's number follows.
 PULL_REQUEST_PREFIX = "pull/"
+#: Prefix of the branches that hold the results of other branches; the branch's name follows.
+RESULTS_PREFIX = "tea/results/"
 
 #: What git-check-ref-format(1) forbids anywhere in a name.
 _INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
@@ -32,6 +34,16 @@ def is_pull_request_branch(branch: str) -> bool:
     return branch.startswith(PULL_REQUEST_PREFIX)
 
 
+def holds_results(branch: str) -> bool:
+    """Whether the branch holds results of another one, or is in the way of such branches."""
+    return f"{branch}/".startswith(RESULTS_PREFIX)
+
+
+def source_branch(branch: str) -> str:
+    """The branch whose results this one holds; of any other branch itself."""
+    return branch.removeprefix(RESULTS_PREFIX)
+
+
 def matches_any(branch: str, patterns: Iterable[str]) -> bool:
     """Whether any pattern (``main``, ``release/*``, ``*``) matches the branch."""
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
@@ -51,6 +63,8 @@ def exclusion(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> s
         return "git takes this name for an option, or for none of a branch"
     if belongs_to_annex(branch):
         return "git-annex maintains this branch"
+    if holds_results(branch):
+        return f"tea-runner keeps results of other branches in {RESULTS_PREFIX}"
     if is_pull_request_branch(branch) and not pull_requests:
         return "pull requests are not processed here; see pull_requests"
     if not matches_any(branch, patterns):

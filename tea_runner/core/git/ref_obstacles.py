@@ -10,8 +10,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-#: Refs below this one are only ours.
+from tea_runner.core.git.branch_kinds import RESULTS_PREFIX
+
+#: Refs below these are only ours.
 OURS = "refs/tea"
+_RESULTS = f"refs/heads/{RESULTS_PREFIX}"
 #: Where git looks for a name (gitrevisions(7)); a full name can be taken for the end of such a ref.
 _PREFIXES = ("refs/heads/", "refs/tags/", "refs/remotes/", "refs/")
 
@@ -29,7 +32,7 @@ class RefObstacle:
     @property
     def is_ours(self) -> bool:
         """Whether only we use refs with such names, so that it may be deleted."""
-        return self.ref == OURS or self.ref.startswith(f"{OURS}/")
+        return self.ref == OURS or self.ref.startswith((f"{OURS}/", _RESULTS))
 
     def __str__(self) -> str:
         return f"ref {self.ref} on the forge is in the way of {self.wanted}"

@@ -11,21 +11,29 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from tea_runner.core.git.branch_kinds import is_pull_request_branch, matches_any
+from tea_runner.core.git.branch_kinds import (
+    is_pull_request_branch,
+    matches_any,
+    source_branch,
+)
 
 #: Ref prefixes of unpublished results: of trusted branches, and of each other scope.
 TRUSTED_RESULTS = "refs/tea/jobs/"
 SCOPED_RESULTS = "refs/tea/scopes/"
+#: Ref prefix of results of deleted branches, which may count on other branches; the scope follows.
+KEPT_RESULTS = "refs/tea/kept/"
 
 
 def scope_of(branch: str, trusted: Sequence[str]) -> str:
     """The branch's scope: empty if a pattern of *trusted* matches it, else 16 hex digits of its name's hash.
 
-    The branch of a pull request is never trusted, whatever the patterns are.
+    The branch of a pull request is never trusted, whatever the patterns are.  A branch with results of
+    another one has the other's scope, but it is trusted by its own name only: anybody may push it.
     """
-    if matches_any(branch, trusted) and not is_pull_request_branch(branch):
+    source = source_branch(branch)
+    if matches_any(branch, trusted) and not is_pull_request_branch(source):
         return ""
-    return hashlib.sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def results_prefix(scope: str) -> str:

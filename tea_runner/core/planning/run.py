@@ -76,6 +76,8 @@ class Run:
     trouble: str = ""
     tries: int = 0
     next_try: float = 0.0
+    #: The branch that holds the results beside the branch; empty when there is none.
+    results_branch: str = ""
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
