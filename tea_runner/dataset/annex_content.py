@@ -9,7 +9,11 @@ from pathlib import Path
 from tea_runner.core.errors import ContentMissing, OutsideError, UserError
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
+from tea_runner.dataset.archived_content import ArchivedContent
 from tea_runner.dataset.content_storage import ContentStorage
+
+#: Archives in one another.
+_DEEPEST = 3
 
 
 class Annex:
@@ -21,12 +25,17 @@ class Annex:
         objects: AnnexObjects,
         storage: ContentStorage,
         own_keys: Callable[[Sequence[str]], Collection[str]] = lambda keys: keys,
+        archives: ArchivedContent | None = None,
     ) -> None:
         """Make it.
 
         :param own_keys: those of the keys whose content the repository has or had; no others are
             fetched, because a storage may hold the content of other repositories as well.
+        :param archives: takes content out of annexed archives.
         """
+        self._archives = archives
+        #: How many archives are open in one another.
+        self._depth = 0
         self._program = program
         self._objects = objects
         self.storage = storage
@@ -49,6 +58,8 @@ class Annex:
                 files[key] = file
         if absent:
             errors = self._fetch(absent)
+            if self._archives is not None:
+                self._take(absent, errors, self._archives)
             new = {key: file for key in absent if (file := self._objects.fetched(key))}
             files.update(new)
             self.fetched_bytes += sum(file.stat().st_size for file in new.values())
@@ -68,6 +79,18 @@ class Annex:
             if not answer.get("success"):
                 errors[str(answer.get("key"))] = error_text(answer)
         return errors
+
+    def _take(self, keys: Sequence[str], errors: dict[str, str], archives: ArchivedContent) -> None:
+        """Take content that no storage has out of archives, which are fetched like anything else."""
+        wanted = [key for key in keys if key in errors]
+        if not wanted or self._depth >= _DEEPEST:
+            return
+        own = set(self._own_keys(wanted))
+        self._depth += 1
+        try:
+            errors.update(archives.take([key for key in wanted if key in own], self.get))
+        finally:
+            self._depth -= 1
 
     def _content_missing(
         self, missing: tuple[str, ...], wanted: int, errors: dict[str, str]

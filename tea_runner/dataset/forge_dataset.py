@@ -15,6 +15,7 @@ from tea_runner.core.results.results_branch import ResultsPlace
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
+from tea_runner.dataset.archived_content import ArchivedContent
 from tea_runner.dataset.content_storage import SpecialRemotes
 from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
@@ -104,7 +105,18 @@ class ForgeDataset(GitDataset):
         super().__init__(
             name,
             mirror,
-            Annex(program, objects, remotes, own_keys.among),
+            Annex(
+                program,
+                objects,
+                remotes,
+                own_keys.among,
+                ArchivedContent(
+                    mirror,
+                    f"{self.branches}git-annex",
+                    objects,
+                    mirror.git_dir / "annex" / "tmp",
+                ),
+            ),
             open_index=lambda trusted: _open_index(mirror, trusted, proofs),
             job_results=job_results,
             own_keys=own_keys,
