@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import belongs_to_annex, is_ref_name
+from tea_runner.core.git.branch_kinds import is_ref_name, maintainer
 from tea_runner.core.webhook_registration import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
@@ -163,8 +163,8 @@ def reason_to_ignore(ref: str) -> str:
     if not ref.startswith("refs/heads/"):
         return "not a branch"
     name = ref.removeprefix("refs/heads/")
-    if belongs_to_annex(name):
-        return f"branch {name.partition('/')[0]} is maintained by git-annex"
+    if program := maintainer(name):
+        return f"branch {name} is maintained by {program}"
     if not _BRANCH.fullmatch(name) or name.startswith("-") or {"HEAD", "@"} & set(name.split("/")):
         return "unsupported characters in the branch name"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.git.branch_kinds import belongs_to_annex, holds_results
+from tea_runner.core.git.branch_kinds import maintainer
 from tea_runner.dataset.git_repository import GitRepository
 
 _HEADS, _REMOTES = "refs/heads/", "refs/remotes/"
@@ -23,5 +23,5 @@ def default_branch(repository: GitRepository, current: str) -> str:
         if target.startswith(prefix):
             return target.removeprefix(prefix)
     names = {ref.removeprefix(_HEADS) for ref in repository.refs(_HEADS)}
-    own = {name for name in names if not belongs_to_annex(name) and not holds_results(name)}
+    own = {name for name in names if not maintainer(name)}
     return next((name for name in _USUAL if name in own), current)

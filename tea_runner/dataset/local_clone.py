@@ -209,7 +209,11 @@ class CloneDataset(GitDataset):
             repository,
             Annex(program, objects, CloneStorage(program, objects)),
             open_index=lambda trusted: ResultIndex(
-                repository, self.branches, trusted=trusted, proofs=proofs
+                repository,
+                self.branches,
+                trusted=trusted,
+                proofs=proofs,
+                fetched_results=True,
             ),
             job_results=job_results,
             own_keys=OwnKeys(repository, f"{self.branches}git-annex", job_results, lambda: ()),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, Refused
+from tea_runner.core.git.branch_kinds import RESULTS_PREFIX
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.manifest import Row
@@ -33,6 +34,7 @@ from tea_runner.dataset.verify_manifests import ManifestProofs, Proof
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
 KEPT = "refs/kept/"
+_REMOTES = "refs/remotes/"
 #: Scope of rows of untrusted branches that were merged into a trusted one.
 MERGED = "merged"
 #: Errors of commits that cannot be read: anybody can push one, which must not stop other branches.
@@ -56,6 +58,7 @@ class ResultIndex:
         trusted: Sequence[str] = ("*",),
         update_refs: Callable[[Sequence[str]], None] | None = None,
         proofs: ManifestProofs | None = None,
+        fetched_results: bool = False,
     ) -> None:
         """Open or make the index of a repository.
 
@@ -64,7 +67,10 @@ class ResultIndex:
         :param update_refs: runs git-update-ref(1) with these lines, to keep former tips of branches
             below :data:`KEPT`; without it, as in a user's clone, they are forgotten.
         :param proofs: decides which manifests count; without it signatures are not required.
+        :param fetched_results: whether branches with results of others that a user's clone has fetched are
+            read, too, where signatures are required.
         """
+        self._fetched_results = fetched_results
         self._proofs = proofs or ManifestProofs(None)
         self._repository = repository
         self._branches = branches
@@ -108,6 +114,11 @@ class ResultIndex:
                 tips.setdefault(scope, set()).add(oid)
         for scope, oid in kept_tips(self._repository.refs).items():
             tips.setdefault(scope, set()).add(oid)
+        if self._fetched_results and self._proofs.required:
+            for ref, oid in self._repository.refs(_REMOTES).items():
+                _, slash, name = ref.removeprefix(_REMOTES).partition("/")
+                if slash and name.startswith(RESULTS_PREFIX):
+                    tips.setdefault(scope_of(name, self._trusted), set()).add(oid)
         return tips
 
     def _update_scope(self, scope: str, tips: set[str]) -> int:

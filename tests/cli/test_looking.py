@@ -118,6 +118,14 @@ def test_show_leads_to_the_results(site: Site, tea: Terminal) -> None:
     assert f"results(edges): {page}" in tea("show", RUN).stdout
 
 
+def test_show_names_the_branch_with_results(site: Site, tea: Terminal) -> None:
+    """Where results are beside the branch, with its page on the forge."""
+    name = "tea/results/fix"
+    run = save(site, [], state="settled", branch="fix", results_branch=name)
+    page = f"http://forge.example:3000/lab/edges/src/branch/{name}"
+    assert f"results branch: {name}  {page}" in tea("show", run.id).stdout
+
+
 def test_show_shows_a_job_by_the_beginning_of_its_id(site: Site, tea: Terminal) -> None:
     """Facts in a column, datums with reasons, and the next command."""
     job = make_job()

@@ -116,3 +116,7 @@ def test_results_of_the_server_are_shown(fix: Dataset, tmp_path: Path) -> None:
     copy.do("git", "remote", "set-head", "origin", "main")
     done = copy.tea("status", "--exit-code")
     assert (0, True) == (done.code, f"are in origin/{BESIDE}" in done.err), done
+
+    planned = copy.tea("run", "-n", "--json").json
+    actions = [d["action"] for p in planned["pipelines"] for d in p["datums"]]
+    assert "run" not in actions, "it is known here, too"

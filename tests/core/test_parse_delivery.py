@@ -103,7 +103,9 @@ def push(ref: str) -> bytes:
     ("ref", "reason"),
     [
         ("refs/heads/git-annex", "branch git-annex is maintained by git-annex"),
-        ("refs/heads/synced/main", "branch synced is maintained by git-annex"),
+        ("refs/heads/synced/main", "branch synced/main is maintained by git-annex"),
+        ("refs/heads/tea/results/x", "branch tea/results/x is maintained by tea-runner"),
+        ("refs/heads/tea/results", "branch tea/results is maintained by tea-runner"),
         ("refs/tags/v1", "not a branch"),
         ("refs/pull/1/head", "not a branch"),
         ("refs/notes/commits", "not a branch"),

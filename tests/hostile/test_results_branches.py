@@ -70,7 +70,9 @@ def test_a_seal_of_another_branch_does_not_count(forge: HostileForge) -> None:
     forge.meet("mine", "feature")
     tips = forge.tips("mine")
     evil = {"up/spec.yml": spec("up", "@CANARY@; echo evil > $PFS/out/evil")}
-    commit(forge, "refs/heads/bad", evil, tips[BESIDE])
+    pushed = tips["refs/heads/feature"]
+    said = f"x\n\nTea-Pipeline: up\nTea-Input: {pushed}\n"
+    commit(forge, "refs/heads/bad", evil, tips[BESIDE], said)
     sealed = tips[f"refs/tea/beside/{scope_of('feature', ())}"]
     forge.git("mine", "update-ref", "refs/heads/other", "refs/heads/feature")
     forge.git("mine", "update-ref", "refs/heads/tea/results/other", "refs/heads/bad")

@@ -154,6 +154,17 @@ def test_a_running_page_loads_itself_again_and_an_ended_one_does_not(
     assert ("meta", "http-equiv", "refresh") not in see(pages, f"/runs/{ended}").attributes
 
 
+def test_a_run_links_the_branch_with_its_results(site: Site, pages: FlaskClient) -> None:
+    """Where the results are beside the branch, on the page and in JSON."""
+    name = "tea/results/fix"
+    run = save(site, [make_job()], state="settled", branch="fix", results_branch=name)
+    page = pages.get(f"/runs/{run.id}").get_data(as_text=True)
+
+    assert f"/{REPOSITORY}/src/branch/{name}" in page
+    assert f">{name}</a>" in page
+    assert name == pages.get(f"/runs/{run.id}.json").get_json()["results_branch"]
+
+
 def test_a_settled_run_leads_to_its_results(site: Site, pages: FlaskClient) -> None:
     """The results commit's page on the forge, and the signer that proves them."""
     save(site, [], state="settled")

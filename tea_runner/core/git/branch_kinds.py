@@ -29,6 +29,13 @@ def belongs_to_annex(branch: str) -> bool:
     return branch == "git-annex" or branch.startswith("synced/")
 
 
+def maintainer(branch: str) -> str:
+    """The program that maintains a branch, which is nobody's work; empty for others."""
+    if belongs_to_annex(branch):
+        return "git-annex"
+    return "tea-runner" if holds_results(branch) else ""
+
+
 def is_pull_request_branch(branch: str) -> bool:
     """Whether this is the branch of a pull request, whose content is untrusted."""
     return branch.startswith(PULL_REQUEST_PREFIX)
@@ -61,10 +68,8 @@ def exclusion(branch: str, patterns: Iterable[str], *, pull_requests: bool) -> s
     """
     if branch.startswith("-") or not is_ref_name(f"refs/heads/{branch}"):
         return "git takes this name for an option, or for none of a branch"
-    if belongs_to_annex(branch):
-        return "git-annex maintains this branch"
-    if holds_results(branch):
-        return f"tea-runner keeps results of other branches in {RESULTS_PREFIX}"
+    if program := maintainer(branch):
+        return f"{program} maintains this branch"
     if is_pull_request_branch(branch) and not pull_requests:
         return "pull requests are not processed here; see pull_requests"
     if not matches_any(branch, patterns):

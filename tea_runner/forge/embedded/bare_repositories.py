@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git.branch_kinds import belongs_to_annex
+from tea_runner.core.git.branch_kinds import maintainer
 from tea_runner.core.webhook_registration import is_repository_name
 from tea_runner.host import process
 
@@ -157,7 +157,7 @@ class BareRepositories:
 
     def point_head(self, repository: BareRepository, made: list[str]) -> None:
         """Make a new branch the default one if that does not exist, as Gitea does."""
-        names = [name for name in made if not belongs_to_annex(name)]
+        names = [name for name in made if not maintainer(name)]
         if names and self.default_branch(repository) not in self.branches(repository):
             self.git("symbolic-ref", "HEAD", f"refs/heads/{names[0]}", at=repository)
 
