@@ -63,6 +63,8 @@ class Gitea:
     owner_token: str
     bot: str
     bot_token: str
+    #: The program, with the option that names its settings.
+    command: tuple[str, ...] = ()
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """Ask the API as the owner."""
@@ -188,6 +190,7 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
             owner_token=token("lab", "all"),
             bot="teabot",
             bot_token=token("teabot", "write:repository,read:user"),
+            command=tuple(command),
         )
     finally:
         running.terminate()

@@ -1,0 +1,164 @@
+"""Pages that need no server, followed in an empty home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tea_runner.broker.redis_server import RedisServer
+from tests.docs.page import ROOT, Reader, follow
+from tests.e2e.test_whole_way import free_port, wait_for
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing")
+
+
+def checkout(reader: Reader) -> None:
+    """A clone of this repository as the working folder, with the programs in ``.venv`` made already."""
+    reader.say(f"git clone -q {ROOT} checkout")
+    reader.say("cd checkout")
+    for name in ("made", "made-dev"):
+        (reader.folder / ".venv").mkdir(exist_ok=True)
+        (reader.folder / ".venv" / name).touch()
+    (reader.folder / ".venv/bin").symlink_to(ROOT / ".venv/bin")
+
+
+def test_the_tutorial_leads_to_results(tmp_path: Path) -> None:
+    """Its numbers are those that its sentences name."""
+    reader = Reader(tmp_path)
+    checkout(reader)
+    said = follow("docs/tutorial/first-pipeline.md", reader)
+
+    assert "2 run" in said["tea-runner lint"]
+    assert "decade/manifest.tsv" in said["tea-runner run"]
+    assert said["tea-runner run"].endswith("\n4\n")
+    assert "1 run" in said['echo "age=46" >raw/sub-02.txt']
+    assert "working tree clean" in said["datalad rerun"]
+    assert tmp_path / "ages" == reader.folder
+    assert "5\n" == (tmp_path / "ages/decade/sub-02.txt").read_text()
+
+
+def test_the_edges_example_runs_without_a_server(tmp_path: Path) -> None:
+    """One photograph changes, and one datum runs."""
+    reader = Reader(tmp_path)
+    shutil.copytree(ROOT / "examples/edges", reader.folder / "edges")
+    reader.say("cd edges")
+    said = follow("examples/edges/README.md", reader)
+    again = said["datalad unlock images/coffee.jpg"]
+    assert "1 run" in again
+    assert "5 current" in again
+
+
+def test_a_signature_is_checked_with_openssh(tmp_path: Path) -> None:
+    """The commands of the page on trust say that the signature is good, and of which manifest."""
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir raw sums")
+    text = 'sha256sum "$x" > "$PFS/out/$(basename "$x")"'
+    spec = f"""\
+pipeline: {{name: sums}}
+input: {{pfs: {{name: x, repo: raw, glob: "/*"}}}}
+transform: {{cmd: [sh, -c, '{text}']}}
+"""
+    (reader.folder / "sums/spec.yml").write_text(spec)
+    reader.say("echo a >raw/a; datalad -l error save -m begin; tea-runner run")
+    said = follow("docs/explanation/trust.md", reader)
+    (words,) = said.values()
+    assert 'Good "tea-results" signature' in words
+    assert words.split()[-1] in (reader.folder / "statement").read_text() or "manifest" in words
+
+
+def test_a_template_writes_the_pipeline_of_the_how_to(tmp_path: Path) -> None:
+    """The page's own pipeline file is valid, and so is one from a template."""
+    pytest.importorskip("_jsonnet")
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir images edges")
+    (reader.folder / "images/a.txt").write_text("a\n")
+    (reader.folder / "edges/edges.py").write_text("print()\n")
+    (reader.folder / "edges.jsonnet").write_text(
+        "function(suffix, src) {pipeline: {name: 'edges-' + suffix}, "
+        "input: {pfs: {repo: src, glob: '/*'}}, transform: {cmd: ['true']}}\n"
+    )
+    reader.say("datalad -l error save -m begin")
+    written: list[str] = []
+
+    def keep(text: str) -> str:
+        (reader.folder / "edges/spec.yml").write_text(text)
+        written.append(reader.say("datalad -l error save -m spec; tea-runner lint"))
+        return written[-1]
+
+    said = follow("docs/how-to/write-a-pipeline.md", reader, between={"pipeline:": keep})
+    assert "no problems found" in said["pipeline:"]
+    assert (reader.folder / "edges-1/spec.json").exists()
+
+
+def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
+    """The first command of the page, beside the other dataset; the pipeline reads it at its pin."""
+    reader = Reader(tmp_path)
+    reader.say(
+        "datalad -l error create -c text2git raw; mkdir raw/subjects; echo 1 >raw/subjects/1"
+    )
+    reader.say("datalad -l error save -d raw -m one; datalad -l error create -c text2git mine")
+    reader.say("cd mine; mkdir up")
+
+    def keep(text: str) -> str:
+        command = 'transform: {cmd: [sh, -c, \'cp -r "$PFS"/*/* "$PFS/out"\']}\n'
+        (reader.folder / "up/spec.yml").write_text("pipeline: {name: up}\n" + text + command)
+        return reader.say("datalad -l error save -m spec; tea-runner lint; tea-runner run")
+
+    said = follow("docs/how-to/follow-another-dataset.md", reader, between={"input:": keep})
+    assert "no problems found" in said["input:"]
+    assert "1\n" == (reader.folder / "up/1").read_text()
+
+
+def test_the_embedded_forge_takes_a_push(tmp_path: Path) -> None:
+    """``tea-runner up`` in an empty home prints where to push, and results come back."""
+    reader = Reader(tmp_path)
+    reader.env.update(TEA_RUNNER_WEB__PORT=str(free_port()))
+    log = tmp_path / "up.log"
+
+    def start(text: str) -> str:
+        reader.begin(text, log)
+        return str(wait_for(lambda: "git push" in log.read_text() and log.read_text()))
+
+    try:
+        said = follow("docs/how-to/without-a-forge.md", reader, between={"tea-runner up": start})
+        assert "http://" in said["tea-runner up"]
+    finally:
+        reader.interrupt()
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_worker_on_another_host_works_off_the_queue(tmp_path: Path) -> None:
+    """With the settings of a server whose queue is there, it is checked and starts."""
+    reader = Reader(tmp_path / "home")
+    broker = RedisServer(tmp_path / "redis", {"PATH": os.environ["PATH"]})
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "forge").mkdir()
+    (tmp_path / "queue.key").write_text("the key of all hosts")
+    broker.start()
+    file = reader.home / ".config/tea-runner/tea-runner.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        f'[redis]\nurl = "{broker.url}"\nkey_file = "{tmp_path}/queue.key"\n'
+        f'[forge]\nkind = "folder"\nurl = "{tmp_path}/forge"\n'
+    )
+    log = tmp_path / "worker.log"
+
+    def check_and_start(text: str) -> str:
+        check, worker = text.strip().splitlines()
+        said = reader.say(check)
+        reader.begin(worker, log)
+        wait_for(lambda: Redis.from_url(broker.url).smembers("rq:workers"))
+        return said
+
+    try:
+        page = {"tea-runner check": check_and_start}
+        said = follow("docs/how-to/run-workers-elsewhere.md", reader, between=page)
+        assert "redis" in said["tea-runner check"]
+    finally:
+        reader.interrupt()
+        broker.stop()
+    assert "Traceback" not in log.read_text()
