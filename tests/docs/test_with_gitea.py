@@ -183,8 +183,8 @@ def test_the_readme_leads_to_a_server_and_to_results_on_a_laptop(
     assert b"\0a" == (it.reader.folder / "up/a.bin").read_bytes()
 
 
-def test_a_pull_request_is_approved(administrator: Administrator) -> None:
-    """A stranger proposes a file from a fork; the page's commands approve exactly that commit."""
+def test_pull_requests_of_branches_and_forks(administrator: Administrator) -> None:
+    """A branch has results beside it; a stranger's commit from a fork is approved, exactly that one."""
     it = administrator
     it.make_dataset()
     it.token.write_text(it.gitea.bot_token)
@@ -193,6 +193,19 @@ def test_a_pull_request_is_approved(administrator: Administrator) -> None:
         f"encryption=none autoenable=true; git remote add origin {it.gitea.url}/{it.repository}.git; "
         "git config remote.origin.annex-ignore true; git annex copy -q --to store; "
         "git push -q origin main git-annex"
+    )
+    it.set(
+        f'[forge]\nkind = "gitea"\nurl = "{it.gitea.url}"\nuser = "{it.gitea.bot}"\n'
+        f'token_file = "{it.token}"\n[redis]\nurl = "{it.broker.url}"\n'
+        f'[web]\nport = {it.port}\nurl = "http://127.0.0.1:{it.port}"\n'
+        f'[[storage]]\nname = "store"\ntype = "directory"\n'
+        f'options = {{ directory = "{it.store}" }}\n'
+    )
+    it.start("tea-runner up")
+    it.reader.say(
+        f"tea-runner hook add {it.repository}; git switch -q -c fix; printf '\\0c' >raw/c.bin; "
+        "datalad -l error save -m fix; git annex copy -q --to store; "
+        'git push -q origin fix git-annex; tea-runner wait "$(git rev-parse HEAD)"'
     )
     made = it.reader.say(
         "gitea admin user create --username stranger --email stranger@example.org "
@@ -206,11 +219,11 @@ def test_a_pull_request_is_approved(administrator: Administrator) -> None:
     assert answer.ok, answer.text
     push = f"{it.gitea.url}/stranger/{name}.git".replace("://", f"://stranger:{token}@")
     it.reader.say(
-        "git switch -q -c proposal; printf '\\0b' >raw/b.bin; datalad -l error save -m propose; "
+        "git switch -q -c proposal main; printf '\\0b' >raw/b.bin; datalad -l error save -m propose; "
         f"git annex copy -q --to store; git push -q {push} proposal git-annex"
     )
     head = it.reader.say("git rev-parse HEAD").strip()
-    it.reader.say("git switch -q main")
+    it.reader.say("git switch -q fix")
     answer = requests.post(
         f"{api}/{it.repository}/pulls",
         json={"title": "One more", "head": "stranger:proposal", "base": "main"},
@@ -221,10 +234,8 @@ def test_a_pull_request_is_approved(administrator: Administrator) -> None:
     number = str(answer.json()["number"])
 
     def settings(text: str) -> str:
-        return it.set(
-            f'{text}[forge]\nkind = "gitea"\nurl = "{it.gitea.url}"\nuser = "{it.gitea.bot}"\n'
-            f'token_file = "{it.token}"\n[redis]\nurl = "{it.broker.url}"\n'
-        )
+        it.settings = text + it.settings
+        return it.set("")
 
     said = follow(
         "docs/how-to/process-pull-requests.md",
@@ -238,6 +249,7 @@ def test_a_pull_request_is_approved(administrator: Administrator) -> None:
         },
         between={"pull_requests = true": settings},
     )
+    assert "up/c.bin" in said["git fetch"]
     shown = next(text for text in said.values() if "One more" in text)
     assert head in shown
     assert head in it.reader.say(f"git ls-remote origin refs/heads/pull/{number}")
