@@ -152,7 +152,8 @@ class JobRunner:
                     report.failures[key] = str(error)
                     # The cure is a change of .gitattributes, which is not in the key.
                     where = computed.directory
-                    report.attributes[key] = destination_attributes(tip.tree, where)
+                    rule = self.repository.default_largefiles()
+                    report.attributes[key] = destination_attributes(tip.tree, where, rule)
                     continue
                 result = Result(
                     key,

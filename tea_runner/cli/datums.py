@@ -15,7 +15,7 @@ from tea_runner.cli.open_dataset import (
     report_problems,
     report_unsaved,
 )
-from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.cli.read_resolved_file import read_resolved
 from tea_runner.core.datums.datum import Datum, shown_label
@@ -38,10 +38,16 @@ from tea_runner.present.visible_text import visible
     metavar="FILE",
     help="Compute the keys from a file written by tea-runner resolve.",
 )
+@unsaved_option
 @json_option
 @click.pass_obj
 def command(
-    context: Context, pipelines: tuple[str, ...], at: str, files: bool, source: str | None
+    context: Context,
+    pipelines: tuple[str, ...],
+    at: str,
+    files: bool,
+    source: str | None,
+    unsaved: bool,
 ) -> int:
     """List datums and their keys.
 
@@ -50,6 +56,8 @@ def command(
     if source is not None:
         return _from_file(context, context.directory / source, pipelines)
     session = open_dataset(context)
+    if unsaved:
+        session.look_at_folder(at)
     tip = session.results_tip(at)
     check_pipelines(tip, pipelines)
     report_unsaved(context, session.unsaved(at))

@@ -73,6 +73,16 @@ class OpenDataset:
             click.echo(f"note: the results of this branch are in {visible(name)}", err=True)
         return self._open(commit)
 
+    def look_at_folder(self, at: str) -> None:
+        """Look at the folder as it is, for a verb that writes nothing.
+
+        :param at: the commit that the command line names.
+        :raises UsageError: when that is another one than the last commit.
+        """
+        if at != "HEAD":
+            raise UsageError("--unsaved and --at cannot be combined")
+        self.take_unsaved(keep_content=False)
+
     def take_unsaved(self, *, keep_content: bool) -> None:
         """Look at the folder as it is from now on, in place of the last commit.
 
@@ -207,8 +217,8 @@ def report_unsaved(context: Context, paths: Sequence[str]) -> None:
     more = f" … and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     click.echo(
         f"unsaved: {number} from the last commit, which is what counts here: "
-        f"{', '.join(map(visible, paths[:_NAMED]))}{more}; datalad save keeps them, and plan and "
-        "run take them with --unsaved",
+        f"{', '.join(map(visible, paths[:_NAMED]))}{more}; datalad save keeps them, and this "
+        "verb takes them with --unsaved",
         err=True,
     )
 

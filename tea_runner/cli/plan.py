@@ -10,7 +10,6 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.errors import UsageError
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 
@@ -35,11 +34,9 @@ def command(
 
     Nothing is written or fetched.
     """
-    if unsaved and at != "HEAD":
-        raise UsageError("--unsaved and --at cannot be combined")
     session = open_dataset(context)
     if unsaved:
-        session.take_unsaved(keep_content=False)
+        session.look_at_folder(at)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at, pipelines, fetched=True)
     check_names(planned, pipelines)

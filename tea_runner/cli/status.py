@@ -14,7 +14,7 @@ from tea_runner.cli.open_dataset import (
     report_remarks,
     report_unsaved,
 )
-from tea_runner.cli.options import at_option, json_option
+from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.pipeline_inputs import derive_inputs
@@ -27,10 +27,16 @@ from tea_runner.present.freshness_text import results_lines, results_rows
 @at_option
 @click.option("--all", "everything", is_flag=True, help="List current results too.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when a result is not current.")
+@unsaved_option
 @json_option
 @click.pass_obj
 def command(
-    context: Context, pipelines: tuple[str, ...], at: str, everything: bool, exit_code: bool
+    context: Context,
+    pipelines: tuple[str, ...],
+    at: str,
+    everything: bool,
+    exit_code: bool,
+    unsaved: bool,
 ) -> int:
     """Show which results are current, stale or missing.
 
@@ -38,6 +44,8 @@ def command(
     removes them) or to a removed pipeline (remove them with git rm).
     """
     session = open_dataset(context)
+    if unsaved:
+        session.look_at_folder(at)
     tip = session.results_tip(at)
     check_pipelines(tip, pipelines)
     with progress_line(context, lambda: session.clone.repository.objects.reads) as show:

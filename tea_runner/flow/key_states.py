@@ -128,10 +128,11 @@ class KeyLookup:
         if not bound:
             return failures
         now: dict[str, set[str]] = {}
+        rule = self.dataset.default_largefiles()
         for item in keyed:
             if item.key in bound:
                 directory = "/".join(filter(None, (inputs.pipeline.home, item.place)))
-                digest = destination_attributes(self.tip.tree, directory)
+                digest = destination_attributes(self.tip.tree, directory, rule)
                 now.setdefault(item.key, set()).add(digest)
         return {
             key: sentence

@@ -246,6 +246,13 @@ class Dataset(Protocol):
         """
         ...
 
+    def default_largefiles(self) -> str:
+        """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
     def scope(self, branch: str) -> str:
         """The scope of a branch: the empty text when it is trusted.
 

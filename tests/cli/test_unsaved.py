@@ -37,6 +37,24 @@ def test_nothing_is_said_where_all_is_saved(settled: Dataset, verb: str) -> None
         assert "unsaved" not in settled.tea(verb, "--at", "HEAD~1").err
 
 
+def test_status_and_datums_look_at_the_folder(settled: Dataset) -> None:
+    """With ``--unsaved``: new files are datums, a changed script makes results stale, nothing is written."""
+    edit(settled)
+    before = settled.do("git", "status", "--porcelain")
+
+    datums = settled.tea("datums", "shout", "--unsaved")
+    status = settled.tea("status", "shout", "--unsaved")
+
+    assert ["in:a.txt", "in:b.txt", "in:new.txt"] == [line.split()[1] for line in datums.lines]
+    assert "unsaved: " not in datums.err + status.err
+    rows = settled.tea("status", "shout", "--unsaved", "--json").json["pipelines"]
+    states = {each["datum"]: each["state"] for row in rows for each in row["datums"]}
+    assert {"in:a.txt": "stale", "in:b.txt": "stale", "in:new.txt": "missing"} == states
+    assert before == settled.do("git", "status", "--porcelain")
+    for verb in ("status", "datums", "plan"):
+        assert 2 == settled.tea(verb, "--unsaved", "--at", "HEAD~1").code
+
+
 def test_json_lists_unsaved_files(settled: Dataset) -> None:
     """Of plan, status and run."""
     edit(settled)

@@ -119,6 +119,15 @@ class MemoryDataset:
         """The tip of the ``git-annex`` branch."""
         return self.tip("git-annex")
 
+    def default_largefiles(self) -> str:
+        """``annex.largefiles`` of ``config.log``, in the simplest of its forms."""
+        tip = self.annex_tip()
+        root = self.objects.commit(tip).tree if tip else None
+        entry = lookup(self.objects.tree, root, "config.log") if root else None
+        text = (self.objects.blob(entry.oid) or b"").decode() if entry else ""
+        rules = (line.partition(" annex.largefiles ")[2] for line in text.splitlines())
+        return next(filter(None, rules), "")
+
     def scope(self, branch: str) -> str:
         """The scope of a branch."""
         return scope_of(branch, self._trusted)
