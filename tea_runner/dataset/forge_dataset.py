@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -29,6 +29,8 @@ from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.dataset.verify_manifests import ManifestProofs
 from tea_runner.host.fault_point import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
+
+log = logging.getLogger(__name__)
 
 
 class ForgeLinks(Subdatasets, Protocol):
@@ -224,9 +226,16 @@ class ForgeDataset(GitDataset):
     def remove_results(self, branch: str) -> None:
         """See :meth:`GitDataset.remove_results`."""
         updates = self.beside.removal(branch)
-        if updates:
-            with contextlib.suppress(OutsideError):
+        try:
+            if updates:
                 self.publish(updates)
+        except OutsideError as error:
+            log.warning(
+                "results beside %s were not deleted: %s",
+                branch,
+                error.message,
+                extra={"repository": self.name},
+            )
 
     def _update_mirror(self, updates: Sequence[RefUpdate]) -> None:
         """Move the mirror's refs as those of the forge; git has done so for some."""

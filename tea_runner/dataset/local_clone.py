@@ -24,6 +24,7 @@ from tea_runner.core.git.branch_kinds import (
     matches_any,
     source_branch,
 )
+from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import FILES, PLAIN, differences
 from tea_runner.core.results.results_branch import follows, results_branch
@@ -147,11 +148,29 @@ class CloneRepository(GitRepository):
             if ref != head and new != expected
         ]
         if lines:
-            self.git("update-ref", "--stdin", stdin="\n".join(lines).encode() + b"\n")
+            self._update_refs(lines, [ref for ref, new, _ in updates if new])
         for ref, new, expected in updates:
             if ref == head and new != expected:
                 self._fast_forward(expected, new)
         return True
+
+    def _update_refs(self, lines: Sequence[str], wanted: Sequence[str]) -> None:
+        """Update refs.
+
+        :raises UserError: when a branch of the user is in the way of one that is wanted.
+        """
+        try:
+            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+            self.git("update-ref", "--stdin", stdin=data)
+        except CommandError as error:
+            for each in ref_obstacles(wanted, self.refs("refs/").keys()):
+                if each.kind == "folder":
+                    name = each.ref.removeprefix("refs/heads/")
+                    raise UserError(
+                        f"the branch {name} is in the way of {each.wanted}",
+                        hint=f"rename it: git branch -m {shlex.quote(name)} {shlex.quote(name)}-old",
+                    ) from error
+            raise
 
     def _fast_forward(self, before: str | None, commit: str) -> None:
         # The user's hooks are for commits of the user's own.

@@ -1,7 +1,8 @@
 """Index of the results that the signed manifests of all branches and their history know, by key.
 
 Only manifests that a trusted signature covers are read, unless signatures are not required.  The index
-is a file in the repository.  It can be deleted at any time and is rebuilt from git with the same answers:
+is a file in the repository.  It can be deleted at any time and is rebuilt from git with the same answers (but
+for what was replaced long ago beside a branch that is not trusted):
 which of several commits with a key counts does not depend on the order of reading.
 """
 
@@ -35,6 +36,8 @@ from tea_runner.dataset.verify_manifests import ManifestProofs, Proof
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
 KEPT = "refs/kept/"
 _REMOTES = "refs/remotes/"
+#: Former tips that are kept of a branch that is not trusted.
+_MOST_KEPT = 50
 #: Scope of rows of untrusted branches that were merged into a trusted one.
 MERGED = "merged"
 #: Errors of commits that cannot be read: anybody can push one, which must not stop other branches.
@@ -131,6 +134,7 @@ class ResultIndex:
             former = read - tips - kept
             if former:
                 kept |= self._keep_unreachable(scope, former, tips | kept)
+                kept = self._delete_oldest(scope, kept)
         known = read if not scope else read | self._table.tips("")
         new = (tips | kept) - known
         files = manifest_files(self._repository, new, self._existing(known)) if new else []
@@ -157,6 +161,22 @@ class ResultIndex:
             prefix = _kept_prefix(scope)
             self._update_refs([f"update {prefix}{tip} {tip}" for tip in sorted(unreachable)])
         return unreachable
+
+    def _delete_oldest(self, scope: str, kept: set[str]) -> set[str]:
+        """Delete what is kept beyond :data:`_MOST_KEPT` of a branch; returns what stays.
+
+        Each push to an untrusted branch replaces its results.  What is deleted stays in the index.
+        """
+        if not scope or len(kept) <= _MOST_KEPT or self._update_refs is None:
+            return kept
+        seconds = {}
+        for tip in kept:
+            with contextlib.suppress(*_UNREADABLE):
+                seconds[tip] = self._repository.objects.commit(tip).committed
+        stay = set(sorted(kept, key=lambda tip: (seconds.get(tip, 0), tip))[-_MOST_KEPT:])
+        prefix = _kept_prefix(scope)
+        self._update_refs([f"delete {prefix}{tip}" for tip in sorted(kept - stay)])
+        return stay
 
     def _existing(self, oids: set[str]) -> set[str]:
         objects = self._repository.objects.read_many(oids)

@@ -88,6 +88,16 @@ def test_a_branch_with_results_is_no_place_to_run(fix: Dataset) -> None:
     assert 0 == fix.tea("status", "--exit-code").code
 
 
+def test_a_branch_that_is_in_the_way_is_named(fix: Dataset) -> None:
+    """git cannot have both ``tea`` and ``tea/results/fix``."""
+    fix.do("git", "branch", "tea")
+    done = fix.tea("run", "-y")
+    assert (1, True) == (done.code, "git branch -m tea tea-old" in done.out), done
+    fix.do("git", "branch", "-m", "tea", "tea-old")
+    assert 0 == fix.tea("run", "-y").code
+    assert beside(fix)
+
+
 def test_the_only_branch_takes_its_own(dataset: Dataset) -> None:
     """Whatever its name is, and without a remote: nobody has to merge anything."""
     dataset.do("git", "branch", "-m", "trunk")

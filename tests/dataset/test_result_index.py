@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import format_head
 from tea_runner.core.results.result import ResultFile
+from tea_runner.dataset import result_index
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.result_index import ResultIndex
@@ -199,6 +201,28 @@ def test_former_tips_of_an_untrusted_branch_are_forgotten(clone: Clone, mirror: 
     index = ResultIndex(mirror, trusted=["main"], update_refs=mirror.update)
     index.update()
     assert {"k1"} == set(index.known(["k1", "k2"]))
+    index.close()
+
+
+def test_only_the_latest_replaced_results_of_a_branch_are_kept(
+    clone: Clone, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each push replaces the results beside a branch: its refs do not grow, and its rows stay known."""
+    monkeypatch.setattr(result_index, "_MOST_KEPT", 2)
+    scope = scope_of("feature", ["main"])
+    clone.commit("README", "x")
+    clone.push("main")
+    index, keys = None, [f"k{number}" for number in range(5)]
+    for number, key in enumerate(keys):
+        clone.git("switch", "-q", "-C", "made", "main")
+        settle(clone, "up", (key, "a"), text=str(number))
+        clone.push("+made:tea/results/feature")
+        mirror.fetch()
+        index = index or ResultIndex(mirror, trusted=["main"], update_refs=mirror.update)
+        index.update()
+    assert index is not None
+    assert 2 == len(mirror.refs(f"refs/kept/{scope}/"))
+    assert (set(keys), set()) == (set(index.known(keys, scope)), set(index.known(keys)))
     index.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, pfs, spec, tree
 from tests.gitea import Gitea
@@ -138,3 +139,34 @@ def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) 
     assert 0 == count()
     lab.pull()
     assert "a corrected\nb\n" == tree(lab, "all")["all/all.txt"]
+
+
+def test_a_push_between_two_pipelines_loses_nothing(lab: Lab, counted: Counted) -> None:
+    """A job begins on another host after the results that it was planned upon were replaced."""
+    echo, count = counted
+    lab.create(files=files(echo))
+    lab.push()
+    lab.settle()
+    lab.pull()
+    lab.git("switch", "-q", "-c", "a", "main")
+    lab.write({"raw/a.txt": "a corrected\n"})
+    lab.save("correct a")
+    lab.push()
+    count()
+    hands, elsewhere = Hands(lab), Hands(lab, "elsewhere")
+    try:
+        hands.plan("a")
+        hands.work()
+        hands.plan("a")
+        assert 1 == len(hands.site.jobs.waiting()), "that of the second pipeline"
+        lab.write({"README": "x"})
+        pushed = lab.save("describe")
+        lab.push()
+        hands.plan("a")
+        elsewhere.work()
+    finally:
+        hands.close()
+        elsewhere.close()
+    run = lab.settle(branch="a")
+    assert run is not None
+    assert ("settled", pushed, 2) == (run.state, run.commit, count())

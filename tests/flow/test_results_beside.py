@@ -129,7 +129,12 @@ def test_the_branch_itself_takes_them_if_the_settings_say_so() -> None:
 
 
 def test_rows_beside_a_branch_have_its_scope() -> None:
-    """A name cannot make them trusted, but a pattern for exactly this name does."""
+    """A forge that protects them, or the branch, makes them no trusted ones: anybody's rows may be there."""
     assert scope_of("x", ["main"]) == scope_of("tea/results/x", ["main"]) != ""
+    protected = ["main", "tea/results/x", "tea/results/*"]
+    assert scope_of("x", ["main"]) == scope_of("tea/results/x", protected)
     assert "" != scope_of("tea/results/main", ["main"])
-    assert "" != scope_of("tea/results/pull/1", ["*"])
+    assert ("", True) == (
+        scope_of("tea/results/x", ["*"]),
+        scope_of("tea/results/pull/1", ["*"]) != "",
+    )

@@ -28,10 +28,12 @@ def scope_of(branch: str, trusted: Sequence[str]) -> str:
     """The branch's scope: empty if a pattern of *trusted* matches it, else 16 hex digits of its name's hash.
 
     The branch of a pull request is never trusted, whatever the patterns are.  A branch with results of
-    another one has the other's scope, but it is trusted by its own name only: anybody may push it.
+    another one has the other's scope, and is trusted only where all branches are: those of trusted branches
+    are not there.
     """
     source = source_branch(branch)
-    if matches_any(branch, trusted) and not is_pull_request_branch(source):
+    patterns = trusted if source == branch else {"*"}.intersection(trusted)
+    if matches_any(branch, patterns) and not is_pull_request_branch(source):
         return ""
     return hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
