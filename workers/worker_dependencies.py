@@ -49,7 +49,7 @@ def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> Wor
         scratch.sweep()
         problem = scratch.problem()
         if problem:
-            raise OutsideError(problem, hint="change its permissions, or the setting scratch")
+            raise OutsideError(problem)
         atexit.register(scratch.close)
     return WorkerDependencies(
         scratch=scratch,

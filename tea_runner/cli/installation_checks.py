@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 from tea_runner.cli.git_vulnerabilities import unfixed
 from tea_runner.core.errors import TeaError
 from tea_runner.host import process
+from tea_runner.host.private_folder import how_to_write
 from tea_runner.sandbox.kinds import (
     KINDS,
     WATCHED,
@@ -247,8 +248,8 @@ def check_state(state: Path) -> list[Finding]:
         probe.unlink()
         free = shutil.disk_usage(state).free
     except OSError as error:
-        text = f"{state} cannot be written: {error.strerror}; change its permissions, or the setting state"
-        return [_bad("state folder", text)]
+        text = f"{state} cannot be written: {error.strerror}"
+        return [_bad("state folder", f"{text}; {how_to_write(error, 'state')}")]
     apart = _clock("state folder", written - time.time())
     if free < 1 << 30:
         return [

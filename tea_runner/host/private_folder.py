@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from tea_runner.core.errors import OutsideError
@@ -18,6 +19,16 @@ def make_private_folder(path: Path, setting: str) -> Path:
     except OSError as error:
         raise OutsideError(
             f"{path} cannot be written: {error.strerror}",
-            hint=f"change its permissions, or the setting {setting}",
+            hint=how_to_write(error, setting),
         ) from error
     return path
+
+
+def how_to_write(error: OSError, setting: str) -> str:
+    """What helps when a folder cannot be written.
+
+    :param setting: the setting that names the folder.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"free some space, or set {setting} to another folder"
+    return f"change its permissions, or the setting {setting}"

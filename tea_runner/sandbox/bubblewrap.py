@@ -98,7 +98,8 @@ class BubblewrapSandbox:
         try:
             problem = self._trial(network=False)
         except OutsideError as error:
-            return f"{error}; {_INSIDE_A_CONTAINER}"
+            # An error with a hint is about something else, such as a full disk.
+            return str(error) if error.hint else f"{error}; {_INSIDE_A_CONTAINER}"
         self._checked = not problem
         return problem or None
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.host.open_folder import make_open_folder
+from tea_runner.host.private_folder import how_to_write
 from tea_runner.sandbox.bubblewrap_options import USER, Bind
 
 #: ViewFile where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
@@ -140,7 +141,7 @@ class EtcFolder:
         except OSError as error:
             raise OutsideError(
                 f"{self._etc} cannot be copied for sandboxes to {self._root}: {error.strerror}",
-                hint="check the free space and the owner of the folder",
+                hint=how_to_write(error, "state"),
             ) from error
         self._folders[network], self._checked[network] = (stamp, made), now
         return made

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tea_runner.host.openat import remove_tree
+from tea_runner.host.private_folder import how_to_write
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class ScratchFolder:
             with tempfile.TemporaryFile(dir=self.path) as file:
                 file.write(b"\0" * 4096)
         except OSError as error:
-            return f"{self._root} cannot be written: {error.strerror}"
+            step = how_to_write(error, "scratch")
+            return f"{self._root} cannot be written: {error.strerror}; {step}"
         return ""
 
     def close(self) -> None:
