@@ -93,6 +93,8 @@ class _Advance:
         self._missing_at: set[str] = set()
         #: Recompute requests that the last plan was made for.
         self._pending: Mapping[str, str] = {}
+        #: Results beside the branch of an earlier tip, which this call replaces.
+        self._former: str | None = None
         #: Pipelines that may not be published, with the reason.
         self._refused: dict[str, str] = {}
         #: Keys that a manifest has, but whose files cannot be read any more.
@@ -111,6 +113,7 @@ class _Advance:
                 self._dataset.remove_results(self._branch)
                 return None
             tips, planned = found, self.plan(found.planned)
+            self._former = found.former or self._former
             for plan in planned.plan.pipelines:
                 self._record_progress(plan)
             ready = next(
@@ -208,6 +211,7 @@ class _Advance:
             plan,
             who=self._advancer.who,
             scope=self._scope,
+            former=self._former,
         )
         match outcome:
             case Published():

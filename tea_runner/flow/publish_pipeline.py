@@ -69,11 +69,13 @@ def publish_pipeline(
     *,
     who: str,
     scope: str,
+    former: str | None = None,
 ) -> PublishOutcome:
     """Compose and push the results commit of a pipeline whose plan is "ready".
 
     :param who: author and committer, ``Name <address>``.
     :param scope: of the branch.
+    :param former: a commit with results beside the branch that this one replaces.
     :raises OutsideError: when the forge or a storage does not answer.
     """
     inputs = planned.works[plan.pipeline.name]
@@ -98,6 +100,7 @@ def publish_pipeline(
             storage_uuid=dataset.storage_uuid,
             stored=_stored_keys(planned, plan),
             command=command_of(planned.tip, inputs),
+            former=former,
         )
     except ContentMissing as error:
         missing = set(error.keys)

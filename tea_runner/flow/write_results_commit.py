@@ -83,6 +83,7 @@ def settle(
     storage_uuid: Callable[[], str],
     stored: Collection[str] = (),
     command: Callable[[Sequence[FinishedDatum]], str] | None = None,
+    former: str | None = None,
 ) -> tuple[Composition, str] | None:
     """Compose and push the results commit of one pipeline.
 
@@ -91,6 +92,7 @@ def settle(
     :param who: author and committer, ``Name <address>``.
     :param storage_uuid: where jobs store annexed outputs, for the location log.
     :param stored: annex keys that jobs have just stored and verified; others are looked for.
+    :param former: a commit with results that this one replaces.
     :param branch: the branch of *tip*; its results may go to another branch beside it.
     :returns: None when the branch, that with its results or the ``git-annex`` branch moved meanwhile, so
         that nothing was published and the branch has to be planned again.
@@ -118,7 +120,14 @@ def settle(
         return None
     updates = tips.updates(commit)
     linked = {key for item in finished for key in item.result.linked}.difference(stored)
-    keys = [key for key in _annex_keys(composition) if key not in linked]
+    there_before = dataset.objects.commit(former).tree if former else None
+
+    def is_new(path: str, put: NewEntry) -> bool:
+        """Whether former results have no such file: the content of theirs was looked for."""
+        there = lookup(dataset.objects.tree, there_before, path) if there_before else None
+        return there is None or there.oid != store.add("blob", put.data)
+
+    keys = [key for key in _annex_keys(composition, is_new) if key not in linked]
     if keys:
         annex_tip = dataset.annex_tip()
         labels = [item.label for item in finished]
@@ -296,13 +305,13 @@ def _write(
     return store.commit(root, parents, message, who=who, seconds=seconds, signed=True)
 
 
-def _annex_keys(composition: Composition) -> list[str]:
-    """Annex keys that this commit adds to the tree."""
+def _annex_keys(composition: Composition, is_new: Callable[[str, NewEntry], bool]) -> list[str]:
+    """Annex keys that this commit adds to the tree, of new files."""
     links = [
         pointer_key(put.mode, put.data)
         for step in composition.steps
-        for put in step.changes.values()
-        if put is not None and put.data
+        for path, put in step.changes.items()
+        if put is not None and put.data and is_new(path, put)
     ]
     return sorted({key for key in links if key})
 

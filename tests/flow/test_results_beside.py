@@ -6,7 +6,8 @@ import pytest
 
 from tea_runner.core.git.trust_scope import scope_of
 from tests.twins.dataset import MemoryDataset
-from tests.twins.lab import MemoryLab, failing
+from tests.twins.files import Annexed, Content
+from tests.twins.lab import MemoryLab, failing, output_of
 from tests.twins.plans import CHAIN
 
 BESIDE = "tea/results/feature"
@@ -138,3 +139,23 @@ def test_rows_beside_a_branch_have_its_scope() -> None:
         scope_of("tea/results/x", ["*"]),
         scope_of("tea/results/pull/1", ["*"]) != "",
     )
+
+
+def test_content_of_former_results_is_not_looked_for_again(branched: MemoryLab) -> None:
+    """After a push that changes nothing of them, storages are not asked for each annexed result."""
+
+    def annexed(label: str, key: str) -> dict[str, Content]:
+        return {output_of(label): Annexed(f"made with {key}")}
+
+    branched.settle("feature", annexed)
+    asked: list[str] = []
+    look = branched.dataset.content_locations
+    branched.dataset.content_locations = lambda keys: asked.extend(keys) or look(keys)  # type: ignore[method-assign,func-returns-value]
+    branched.push({"README": "x"}, branch="feature")
+    done, ran = branched.settle("feature", annexed)
+    assert ([], BESIDE, []) == (ran, done.results_branch, asked)
+
+    # A merge publishes them on another branch: there it counts whether somebody has the content.
+    branched.push({"raw/new": "new"})
+    branched.settle(command=annexed)
+    assert asked

@@ -67,6 +67,8 @@ class BranchTips:
     results: str | None
     #: The commit to plan: that with the results if it is upon the branch's tip, else the tip.
     planned: str
+    #: Results of ours of an earlier tip, which results of this one replace.
+    former: str | None = None
 
     @property
     def is_beside(self) -> bool:
@@ -104,13 +106,17 @@ def branch_tips(
         can push to it.
     :param commit: returns a commit by its id.
     """
-    planned = pushed
+    planned, former = pushed, None
     if results_branch != branch and results and is_ours(results):
-        planned = results if follows(commit, results, pushed) else pushed
+        if follows(commit, results, pushed):
+            planned = results
+        else:
+            former = results
     return BranchTips(
         branch=branch,
         pushed=pushed,
         results_branch=results_branch,
         results=results if results_branch != branch else pushed,
         planned=planned,
+        former=former,
     )
