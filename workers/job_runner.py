@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tea_runner.core.errors import (
-    Cancelled,
     ContentMissing,
     NotOffered,
     OutputRefused,
@@ -27,6 +26,8 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.needs import need_of
 from tea_runner.core.redact import Redactor
+from tea_runner.core.results import largefiles
+from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.annex_content import Annex
@@ -42,7 +43,9 @@ from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
+from workers.datum_folders import output_directory
 from workers.run_datums import DatumRunner
+from workers.unpublished_results import Again, UnpublishedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
 
 #: Pipelines at commits whose inputs stay in memory, for the other jobs of one push.
@@ -78,6 +81,8 @@ class JobRunner:
         self._planner = IncrementalPlanner()
         #: Bytes that the running job has fetched.
         self._fetched = 0
+        #: Results that could not be sent.
+        self.unpublished = UnpublishedResults(repository)
         self._inputs: dict[tuple[str, str, object, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
@@ -89,12 +94,14 @@ class JobRunner:
         write: Callable[[bytes], None],
         cancelled: Callable[[], bool] = lambda: False,
         holds_claim: Callable[[], bool] = lambda: True,
+        again: Again = give_up,
     ) -> JobReport:
         """Compute the datums of a job and publish their results; a datum that fails stops no other.
 
         :param write: receives what the commands print.
         :param cancelled: whether the job is to stop; called several times a second.
         :param holds_claim: whether the claim is good still; called before results are published.
+        :param again: decides on the next try at storing and publishing, after the commands.
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
             again.
         :raises Superseded: when its commit is no longer on the forge.
@@ -103,6 +110,7 @@ class JobRunner:
         began = time.monotonic()
         tip, inputs = self._derive(job)
         environment = self._environment(inputs)
+        self._require_storage(job, tip, inputs)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
         saver = OutputSaver(
@@ -167,11 +175,8 @@ class JobRunner:
                 )
                 report.results.append(result)
         if report.results:
-            with step("store"):
-                saver.finish()
-            if not holds_claim():
-                raise Cancelled("another worker has the job by now")
-            report.commit = self._publish(job, saver, report.results)
+            report.commit = self._commit(job, saver, report.results)
+            self.unpublished.publish(job, report.commit, report.results, holds_claim, again)
         report.seconds = time.monotonic() - began
         report.fetched = self._fetched
         return report
@@ -313,8 +318,25 @@ class JobRunner:
             pins=dict(job.pins),
         )
 
-    def _publish(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
-        """Push the results under the job's ref; a ref that another worker pushed before is kept."""
+    def _require_storage(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> None:
+        """Look whether the storage takes results, where all outputs go there.
+
+        Where it depends on the outputs, they are kept until it takes them.
+
+        :raises Refused: when none of the dataset's storages takes results.
+        :raises OutsideError: when it takes none now.
+        """
+        found = inputs.find(job.datums[0][0]) if job.datums else None
+        if found is None:
+            return
+        path = join(output_directory(inputs.pipeline, found[1]), "output")
+        (rule, _), *_ = self._attributes.of(tip.tree.root, [path]).values()
+        if largefiles.simple(rule):
+            with step("look"):
+                self.repository.prepared_annex().require_writable()
+
+    def _commit(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
+        """Write the results as a commit into the mirror."""
         writer = saver.writer
         data = format_results(results)
         entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", data))}
@@ -327,9 +349,22 @@ class JobRunner:
             writer.tree(entries), [], message, who=self._dependencies.author, seconds=0
         )
         writer.flush()
-        with step("publish"):
-            self.repository.put_results(job.ref, commit)
         return commit
+
+    def send_kept(
+        self, job: Job, holds_claim: Callable[[], bool], again: Again
+    ) -> JobReport | None:
+        """Publish the results of an earlier attempt on this host; None when nothing is kept.
+
+        :raises OutsideError: when storage or forge fail, and *again* gives up.
+        """
+        commit, results = self.unpublished.kept(job)
+        wanted = {key for _, key in job.datums}
+        if {result.key for result in results} != wanted:
+            return None
+        self.unpublished.publish(job, commit, results, holds_claim, again)
+        self.unpublished.forget(job)
+        return JobReport(results=list(results), commit=commit, done_before=True)
 
     @contextlib.contextmanager
     def _scratch_folder(self) -> Iterator[Path]:

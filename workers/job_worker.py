@@ -9,12 +9,13 @@ import random
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
-from tea_runner.core.errors import NotOffered, OutsideError, Refused
+from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
@@ -24,6 +25,7 @@ from workers.failure_policy import TOLD_AT, FailureDecision, decide_failure, ret
 from workers.heartbeat import Heartbeat
 from workers.job_runner import JobReport, JobRunner
 from workers.lru_pool import ResourcePool
+from workers.unpublished_results import Again
 from workers.worker_dependencies import worker_dependencies
 
 log = logging.getLogger(__name__)
@@ -149,20 +151,52 @@ class JobWorker:
             job_log.flush()
             return beat.stopped or self._grace_is_over or jobs.is_cancelled(claim)
 
-        job_log.start()
         self._require_allowed(claim.job.repository)
         runner = self._runners[claim.job.repository]
-        report = JobReport(done_before=True)
-        if not (claim.doubtful and runner.is_done(claim.job)):
+        report: JobReport | None = None
+
+        def holds_claim() -> bool:
+            return not beat.stopped and jobs.holds(claim)
+
+        again = self._again(claim, job_log, cancelled)
+        if claim.doubtful:
+            if runner.is_done(claim.job):
+                report = JobReport(done_before=True)
+            else:
+                report = runner.send_kept(claim.job, holds_claim, again)
+        if report is None:
+            # Otherwise the log of the attempt that ran the commands stays.
+            job_log.start()
             with job_log.together(_LOG_PAUSE):
                 report = runner.run(
                     claim.job,
                     job_log.write,
                     cancelled=cancelled,
-                    holds_claim=lambda: not beat.stopped and jobs.holds(claim),
+                    holds_claim=holds_claim,
+                    again=again,
                 )
         runner.evict_unused()
         return report
+
+    def _again(self, claim: Claim, job_log: JobLog, cancelled: Callable[[], bool]) -> Again:
+        """What follows an error of storage or forge after the commands: a pause, and the next try."""
+        jobs = self._site.jobs
+
+        def again(error: OutsideError) -> None:
+            _log_message(job_log, error.message)
+            log.warning("results could not be sent: %s", error.message)
+            tries = jobs.count(claim.job.id, "troubles")
+            retry = retry_job(bugs=0, failed=tries, jitter=random.random())  # noqa: S311 - not a secret
+            if retry is None:
+                raise error
+            until = time.monotonic() + max(retry.pause, retry.wait)
+            jobs.set_fields(claim.job.id, error=error.message)
+            while time.monotonic() < until:
+                if cancelled():
+                    raise Cancelled("the worker has to stop; its results are kept on this host")
+                time.sleep(0.1)
+
+        return again
 
     def _require_allowed(self, repository: str) -> None:
         """Check the repository of a job against the settings of this host.

@@ -104,24 +104,25 @@ return 0
 """
 
 # KEYS: job, lease   ARGV: token, worker, now, lease in seconds, most deaths
-# Returns {attempt, seconds since the job was enqueued, body}.  The attempt is 0 when the job cannot be
-# claimed, -1 when it killed too many workers, -2 when it was cancelled.  The body is returned at once,
-# because Redis may have lost the job by the next command.
+# Returns {attempt, seconds since the job was enqueued, body, 1 after an error of the outside}.  The
+# attempt is 0 when the job cannot be claimed, -1 when it killed too many workers, -2 when it was
+# cancelled.  The body is returned at once, because Redis may have lost the job by the next command.
 # A claim that was never released is a death of its worker; a retry after an outside error is none.
 # Pauses are measured by the clock of Redis, the only one that all hosts share.
 CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
 local idle = redis.call('EXISTS', KEYS[2]) == 0
-if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0, ''} end
-if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0, ''} end
+if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 and idle then return {-2, 0, '', 0} end
+if state ~= 'waiting' and not (state == 'running' and idle) then return {0, 0, '', 0} end
 local now = tonumber(redis.call('TIME')[1])
-if (tonumber(redis.call('HGET', KEYS[1], 'after') or 0) or 0) > now then return {0, 0, ''} end
+if (tonumber(redis.call('HGET', KEYS[1], 'after') or 0) or 0) > now then return {0, 0, '', 0} end
 local body = redis.call('HGET', KEYS[1], 'body') or ''
-if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0, body} end
+if redis.call('HINCRBY', KEYS[1], 'deaths', 1) > tonumber(ARGV[5]) then return {-1, 0, body, 0} end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('HSET', KEYS[1], 'state', 'running', 'token', ARGV[1], 'worker', ARGV[2], 'started', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[4])
-return {attempt, now - (tonumber(redis.call('HGET', KEYS[1], 'born') or 0) or 0), body}
+return {attempt, now - (tonumber(redis.call('HGET', KEYS[1], 'born') or 0) or 0), body,
+  redis.call('HEXISTS', KEYS[1], 'troubles')}
 """
 
 # KEYS: lease   ARGV: token, lease in seconds

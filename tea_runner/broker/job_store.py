@@ -23,6 +23,8 @@ from tea_runner.broker.key_states import KeyStates, with_attributes
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
 
+_NONE: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -31,7 +33,8 @@ class Claim:
     job: Job
     token: str
     attempt: int
-    #: The job may have been done before: it was claimed before, or Redis was restored from a copy.
+    #: The job may have been done before, in whole or in part: it was claimed before, or Redis was
+    #: restored from a copy.
     doubtful: bool = False
 
 
@@ -135,7 +138,7 @@ class JobStore(KeyStates):
             keys=[keys.job(job_id), keys.lease(job_id)],
             args=[token, worker, _now(), self._lease, self._crashes],
         )
-        attempt, age, body = answer
+        attempt, age, body, troubled = answer
         if attempt == 0:
             return None
         if attempt == -2:
@@ -161,27 +164,12 @@ class JobStore(KeyStates):
             failures = dict.fromkeys((key for _, key in job.datums), error)
             self._end(job, "park", "failed", error, failures=failures)
             return None
-        doubtful = attempt > 1 or age > self._lease
+        doubtful = attempt > 1 or age > self._lease or bool(troubled)
         return Claim(job=job, token=token, attempt=attempt, doubtful=doubtful)
 
     def _discard(self, job_id: str) -> None:
         """End a job that nobody can verify; its keys stay in flight for nobody, because it has ended."""
-        names = [keys.job(job_id), keys.lease(job_id), keys.subscribers(job_id), keys.live_jobs()]
-        args = [
-            "discard",
-            job_id,
-            "",
-            "cancelled",
-            _now(),
-            job_scripts.FORMER_KEY,
-            keys.pending(""),
-        ]
-        self._request_plans(
-            self._end_script(
-                keys=[*names, keys.plan_requests()],
-                args=[*args, "", job_scripts.ENDED, keys.failure.ttl, 0, "{}"],
-            )
-        )
+        self._run_end(job_id, None, "discard", "cancelled", job_scripts.FORMER_KEY)
 
     def extend(self, claim: Claim) -> bool:
         """Renew the lease of a claim; False when the claim is lost."""
@@ -302,44 +290,72 @@ class JobStore(KeyStates):
         failures: Mapping[str, str] | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> str:
-        """Run the script END; returns its outcome."""
+        """End a job whose body is known; returns the outcome of the script END."""
         digests = attributes or {}
-        failures = {key: self._redact(error) for key, error in (failures or {}).items()}
+        redacted = {key: self._redact(error) for key, error in (failures or {}).items()}
         mark = CANCELLED_MARK if how == "cancel" else ""
-        return self._request_plans(
-            self._end_script(
-                keys=[
-                    keys.job(job.id),
-                    keys.lease(job.id),
-                    keys.subscribers(job.id),
-                    keys.live_jobs(),
-                    keys.plan_requests(),
-                    *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
-                    *(keys.failure(job.queue_namespace, key) for key in failures),
-                ],
-                args=[
-                    how,
-                    job.id,
-                    token,
-                    state,
-                    _now(),
-                    self._redact(error),
-                    keys.pending(""),
-                    subscriber,
-                    job_scripts.ENDED,
-                    keys.failure.ttl,
-                    len(job.datums),
-                    json.dumps(failures),
-                    *(
-                        mark + with_attributes(error, digests.get(key, ""))
-                        for key, error in failures.items()
-                    ),
-                ],
-            )
+        texts = {
+            key: mark + with_attributes(redacted[key], digests.get(key, "")) for key in redacted
+        }
+        return self._run_end(
+            job.id,
+            job,
+            how,
+            state,
+            error,
+            token=token,
+            subscriber=subscriber,
+            failures=redacted,
+            texts=texts,
         )
 
-    def _request_plans(self, answer: Any) -> str:
-        """Queue the plan requests that the script END made; returns its outcome."""
+    def _run_end(
+        self,
+        job_id: str,
+        job: Job | None,
+        how: str,
+        state: str,
+        error: str,
+        *,
+        token: str = "",
+        subscriber: str = "",
+        failures: Mapping[str, str] = _NONE,
+        texts: Mapping[str, str] = _NONE,
+    ) -> str:
+        """Run the script END; returns its outcome.
+
+        :param job: None when nobody can verify it; then its keys are not known.
+        :param failures: keys to errors.
+        :param texts: the same keys to what is kept of them.
+        """
+        namespace = job.queue_namespace if job is not None else ""
+        datums = job.datums if job is not None else ()
+        answer: Any = self._end_script(
+            keys=[
+                keys.job(job_id),
+                keys.lease(job_id),
+                keys.subscribers(job_id),
+                keys.live_jobs(),
+                keys.plan_requests(),
+                *(keys.in_flight(namespace, key) for _, key in datums),
+                *(keys.failure(namespace, key) for key in texts),
+            ],
+            args=[
+                how,
+                job_id,
+                token,
+                state,
+                _now(),
+                self._redact(error),
+                keys.pending(""),
+                subscriber,
+                job_scripts.ENDED,
+                keys.failure.ttl,
+                len(datums),
+                json.dumps(dict(failures)),
+                *texts.values(),
+            ],
+        )
         outcome, *branches = answer
         for branch in branches:
             self._enqueue("plan", json.dumps(keys.split_branch_id(branch)))

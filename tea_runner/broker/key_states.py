@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import redis
@@ -93,10 +93,13 @@ class KeyStates(JobReader):
                     found[key] = value.decode("utf-8", "replace")
         return found
 
-    def forget_failures(self, repository: str, datum_keys: Iterable[str]) -> int:
-        """Let keys that failed be tried again; returns how many there were."""
-        names = [keys.failure(repository, key) for key in datum_keys]
-        return int(self._redis.delete(*names)) if names else 0
+    def forget_failures(self, repository: str, datum_keys: Collection[str]) -> int:
+        """Let keys that failed, or lacked content, be tried again; returns how many there were."""
+        found = 0
+        for family in (keys.failure, keys.missing):
+            names = [family(repository, key) for key in datum_keys]
+            found += int(self._redis.delete(*names)) if names else 0
+        return found
 
     def record_missing(
         self, job: Job, annex_tip: str, error: str, datum_keys: Collection[str] | None = None

@@ -21,10 +21,11 @@ from tea_runner.core.planning.run_status import RunStatus
 @json_option
 @click.pass_obj
 def command(context: Context, name: str) -> None:
-    """Run failed and cancelled datums again.
+    """Run failed, cancelled and waiting datums again, now.
 
-    Of a run or of a job. Known results are kept. A branch that was stopped because it does not
-    settle goes on.
+    Of a run or of a job: those that failed or were cancelled, that lack content, and that wait for
+    their next try. Known results are kept. A branch that was stopped because it does not settle goes
+    on.
     """
     found = find_run(context, name)
     keys = _keys(context, found)
@@ -35,6 +36,7 @@ def command(context: Context, name: str) -> None:
     else:
         repository, branch = found.run.repository, found.run.branch
     site = context.site
+    hurried = _hurry(context, found)
     scope = scope_of(branch, context.site.trusted_branches(repository, branch))
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
     site.publication_counts(repository, branch).reset()
@@ -44,27 +46,43 @@ def command(context: Context, name: str) -> None:
         document = {
             "repository": repository,
             "branch": branch,
-            "retried": forgotten,
+            "retried": forgotten + hurried,
             "run": run.id if run is not None else "",
         }
         click.echo(json.dumps(document, indent=1))
-    elif forgotten:
-        what = "1 datum" if forgotten == 1 else f"{forgotten} datums"
+    elif forgotten + hurried:
+        number = forgotten + hurried
+        what = "1 datum" if number == 1 else f"{number} datums"
         in_run = f" in run {run.id}" if run is not None else ""
         click.echo(f"{what} will run again{in_run}; {repository} {branch} is planned now")
     else:
-        click.echo(f"No datum has failed; {repository} {branch} is planned again")
+        click.echo(f"No datum has failed or waits; {repository} {branch} is planned again")
+
+
+def _hurry(context: Context, found: RunStatus | JobFacts) -> int:
+    """Have jobs that wait for their next try run now; returns how many datums they have."""
+    jobs = context.site.jobs
+    ids = (
+        [found.id] if isinstance(found, JobFacts) else [j for p in found.pipelines for j in p.jobs]
+    )
+    number = 0
+    for facts in jobs.facts(ids).values():
+        if facts.state == "waiting" and facts.error:
+            jobs.set_fields(facts.id, after="0", troubles="0")
+            context.site.queues.enqueue("job", facts.id)
+            number += len(facts.datums)
+    return number
 
 
 def _keys(context: Context, found: RunStatus | JobFacts) -> list[str]:
-    """Keys of the failed and cancelled datums."""
+    """Keys of the datums that failed, were cancelled, or lack content."""
     if isinstance(found, JobFacts):
         return [key for _, key in found.datums]
     keys = {
         datum.key
         for pipeline in found.pipelines
         for datum in pipeline.datums
-        if datum.state in ("failed", "cancelled")
+        if datum.state in ("failed", "cancelled") or datum.reason == "content-missing"
     }
     ids = [job for pipeline in found.pipelines for job in pipeline.jobs]
     for facts in context.site.jobs.facts(ids).values():

@@ -26,7 +26,7 @@ GROUPS = {
         "show": "Show one run or job.",
         "logs": "Print a job's log.",
         "wait": "Wait for the end of a run.",
-        "retry": "Run failed and cancelled datums again.",
+        "retry": "Run failed, cancelled and waiting datums again, now.",
         "recompute": "Compute known results on the server again.",
         "cancel": "Cancel a job, or all jobs of a run.",
         "pull": "List pull requests and approve their commits.",

@@ -19,6 +19,11 @@ def annex_branch_file(objects: ObjectReader, tip: str | None, name: str) -> byte
 
 
 def default_largefiles(objects: ObjectReader, tip: str | None) -> str:
-    """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty."""
+    """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty.
+
+    ``nothing`` in a repository without git-annex.
+    """
+    if tip is None:
+        return "nothing"
     log = annex_branch_file(objects, tip, "config.log")
     return parse_annex_config(log).get(LARGEFILES, "")

@@ -126,6 +126,14 @@ class Annex:
         """Store a copy of a file in this repository as the content of a key."""
         self._objects.insert(path, key)
 
+    def require_writable(self) -> None:
+        """Look whether the storage takes results now.
+
+        :raises Refused: when it never does.
+        :raises OutsideError: when it does not now.
+        """
+        self.storage.require_writable()
+
     def send(self, keys: Sequence[str]) -> None:
         """Copy the keys' content to the storage, and verify that it is there.
 

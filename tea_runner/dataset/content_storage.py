@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_timeout
 from tea_runner.dataset.described_remotes import DescribedRemote, described_remotes
 from tea_runner.dataset.special_remote_policy import BUILT_IN, Storage
+
+#: Seconds for which a storage that took a file is believed to take more.
+_LOOK_EVERY = 600.0
 
 
 class ContentStorage(Protocol):
@@ -26,6 +33,14 @@ class ContentStorage(Protocol):
         """git-annex's uuid of the storage for new content.
 
         :raises OutsideError: when there is none.
+        """
+        ...
+
+    def require_writable(self) -> None:
+        """Look whether the storage takes results now.
+
+        :raises Refused: when it never does.
+        :raises OutsideError: when it does not now.
         """
         ...
 
@@ -60,6 +75,9 @@ class CloneStorage:
         self._uuid = self._uuid or self._program.config("annex.uuid")
         return self._uuid
 
+    def require_writable(self) -> None:
+        """The clone takes results."""
+
     def send(self, keys: Sequence[str]) -> None:
         """New content is in the clone already."""
 
@@ -81,13 +99,19 @@ class SpecialRemotes:
         program: AnnexProgram,
         storages: Sequence[Storage],
         conflict: Callable[[str], str] = lambda _: "",
+        *,
+        insert: Callable[[Path, str], object] = lambda *_: None,
     ) -> None:
         """Make them.
 
         :param conflict: why a storage of this name that the operator did not open to this repository by
             name may not be used, as a sentence; empty when it may.
+        :param insert: stores a copy of a file as the content of a key.
         """
         self._program = program
+        self._insert = insert
+        #: Uuids to the times of the monotonic clock at which the storage took a file.
+        self._took: dict[str, float] = {}
         self._conflict = conflict
         self._storages = tuple(storages)
         self._uuids: dict[str, str] = {}
@@ -212,9 +236,51 @@ class SpecialRemotes:
         """See :class:`ContentStorage`."""
         return self._target[1]
 
+    def require_writable(self) -> None:
+        """See :class:`ContentStorage`; a storage that took a file lately is not asked again."""
+        name, uuid = self._target
+        now = time.monotonic()
+        if now - self._took.get(uuid, -_LOOK_EVERY) >= _LOOK_EVERY:
+            self._probe(name)
+            self._took[uuid] = now
+
+    def _probe(self, name: str) -> None:
+        """Send a small file to a storage and remove it there.
+
+        :raises OutsideError: when the storage does not take it.
+        """
+        # A text of its own: what another worker removes meanwhile is not this one's.
+        text = f"tea-runner looks whether this storage takes results: {uuid4().hex}\n".encode()
+        key = f"SHA256-s{len(text)}--{hashlib.sha256(text).hexdigest()}"
+        file = self._program.git_dir / f"tea-probe.{uuid4().hex}"
+        file.write_bytes(text)
+        try:
+            self._insert(file, key)
+        finally:
+            file.unlink()
+        try:
+            (answer,) = self._program.ask_json([key], "copy", f"--to={name}")
+            if not answer.get("success"):
+                raise OutsideError(
+                    f"storage {name} takes no results now: {error_text(answer)}",
+                    hint="no command is run before it does",
+                )
+        finally:
+            # Where nothing can be removed, one small file stays for each look.
+            for place in (("--from", name), ()):
+                self._program.run("drop", "--quiet", "--force", *place, "--key", key, check=False)
+
     def send(self, keys: Sequence[str]) -> None:
         """See :class:`ContentStorage`."""
-        name, _ = self._target
+        name, uuid = self._target
+        try:
+            self._send(keys, name)
+        except OutsideError:
+            self._took.pop(uuid, None)
+            raise
+        self._took[uuid] = time.monotonic()
+
+    def _send(self, keys: Sequence[str], name: str) -> None:
         for answer in self._program.ask_json(keys, "copy", f"--to={name}"):
             if not answer.get("success"):
                 raise OutsideError(

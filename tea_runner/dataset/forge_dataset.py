@@ -94,7 +94,7 @@ class ForgeDataset(GitDataset):
         self.results_place = results_place
         self.approvals = PullApprovals(name, mirror, secret)
         self.beside = ResultsBeside(name, mirror, secret)
-        self.remotes = SpecialRemotes(program, storages, storage_conflict)
+        self.remotes = SpecialRemotes(program, storages, storage_conflict, insert=objects.insert)
         self._list_refs = list_refs
         #: Of branches that are not trusted.
         self.untrusted_subdatasets = (

@@ -167,13 +167,6 @@ class OutputSaver:
             encoding = largefiles.encoding(file.read(_HEAD))
         return _matches(self._annex, expression, path, item.size, encoding)
 
-    def finish(self) -> None:
-        """Send annexed content to the storage and verify it there, before anything refers to it.
-
-        :raises OutsideError: when the storage does not have all of it afterwards.
-        """
-        self._annex.send(self._keys)
-
 
 @functools.lru_cache(maxsize=4096)
 def _matches(annex: Annex, expression: str, path: str, size: int, encoding: str) -> bool:

@@ -18,6 +18,7 @@ from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save
 
@@ -241,7 +242,26 @@ def test_retry_forgets_what_failed_and_plans_again(site: Site, tea: Terminal) ->
     assert "2 datums will run again" in tea("retry", RUN).stdout
     assert {} == site.jobs.failures(REPOSITORY, keys)
     assert site.queues.length("plan") == 1
-    assert "No datum has failed" in tea("retry", RUN).stdout
+    assert "No datum has failed or waits" in tea("retry", RUN).stdout
+
+
+def test_retry_of_what_waits(site: Site, tea: Terminal) -> None:
+    """Datums without content and jobs that wait for their next try go on now, as failed ones do."""
+    waits, lacks = make_job(1), make_job(2)
+    claim = begin(site, waits)
+    site.jobs.count(waits.id, "troubles")
+    site.jobs.retry_later(claim, "the storage does not answer", wait=300)
+    site.jobs.record_missing(lacks, "a", "no content")
+    rows = [DatumRow("a", waits.datums[0][1], "run", "new")]
+    rows += [DatumRow("b", lacks.datums[0][1], "wait", "content-missing")]
+    run = save(site, [waits])
+    (edges, *more) = run.pipelines
+    site.runs.save(replace(run, pipelines=[replace(edges, datums=rows), *more]))
+
+    assert 2 == tea.data("retry", RUN)["retried"]
+
+    assert {} == site.jobs.missing(REPOSITORY, [lacks.datums[0][1]])
+    assert site.jobs.claim(waits.id, "worker", "token") is not None
 
 
 def test_wait_follows_a_retry(site: Site, tea: Terminal) -> None:

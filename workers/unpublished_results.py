@@ -1,0 +1,87 @@
+"""Results of a job that are not on the forge yet: kept in the mirror while they cannot be sent.
+
+What fails after the commands (storage, forge) is repeated by itself.  A worker that has to leave the job
+meanwhile leaves them to the next worker of this host, which sends them and runs no command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tea_runner.core.errors import Cancelled, OutsideError
+from tea_runner.core.planning.job import Job
+from tea_runner.core.results.result import Result
+from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.host.fault_point import step
+
+#: Refs of the mirror that no forge sees.
+_KEPT = "refs/tea-kept/"
+
+#: Called with each error of the outside: waits for the next try, or raises.
+Again = Callable[[OutsideError], None]
+
+
+def give_up(error: OutsideError) -> None:
+    """Raise the error: nothing is tried again here."""
+    raise error
+
+
+class UnpublishedResults:
+    """Sends the results of jobs of one repository to storage and forge."""
+
+    def __init__(self, repository: GitDataset) -> None:
+        self._repository = repository
+
+    def publish(
+        self,
+        job: Job,
+        commit: str,
+        results: Sequence[Result],
+        holds_claim: Callable[[], bool],
+        again: Again,
+    ) -> None:
+        """Send the content of results, and then publish their commit under the job's ref.
+
+        :param commit: holds the results; all of its objects are in the mirror.
+        :raises OutsideError: when *again* gives up.
+        :raises Cancelled: when another worker has the job by now.
+        """
+        keys = [key for result in results for key in _written(result)]
+        sent = is_kept = False
+        while True:
+            try:
+                if not sent:
+                    with step("store"):
+                        self._repository.prepared_annex().send(keys)
+                    sent = True
+                if not holds_claim():
+                    raise Cancelled("another worker has the job by now")
+                with step("publish"):
+                    self._repository.put_results(job.ref, commit)
+            except OutsideError as error:
+                if not is_kept:
+                    self._repository.repository.git("update-ref", _KEPT + job.id, commit)
+                    is_kept = True
+                again(error)
+            else:
+                break
+        if is_kept:
+            self.forget(job)
+
+    def kept(self, job: Job) -> tuple[str, Sequence[Result]]:
+        """Commit and results of an earlier attempt on this host; empty for none."""
+        name = _KEPT + job.id
+        found = self._repository.repository.git("for-each-ref", "--format=%(objectname)", name)
+        commit = found.decode().strip()
+        results = self._repository.job_results.at(job.ref, commit) if commit else ()
+        return (commit, results) if results else ("", ())
+
+    def forget(self, job: Job) -> None:
+        """Remove what is kept of a job."""
+        self._repository.repository.git("update-ref", "-d", _KEPT + job.id)
+
+
+def _written(result: Result) -> list[str]:
+    """Annex keys of the outputs that the command wrote; those of inputs are where they were."""
+    keys = [output.name for output in result.outputs if output.kind == "annex"]
+    return [key for key in keys if key not in result.linked]
