@@ -34,7 +34,7 @@ from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
-from tea_runner.dataset.save_outputs import FileToSave, OutputSaver
+from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.destination_attributes import destination_attributes
 from tea_runner.flow.incremental_planner import IncrementalPlanner
@@ -44,6 +44,7 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
 from workers.datum_folders import output_directory
+from workers.leaked_secrets import leaks
 from workers.run_datums import DatumRunner
 from workers.unpublished_results import Again, UnpublishedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
@@ -145,7 +146,7 @@ class JobRunner:
                 if computed.error is not None or command is None:
                     report.failures[key] = str(computed.error)
                     continue
-                leaking = next((f.path for f in computed.files if _leaks(secret_finder, f)), "")
+                leaking = next((f.path for f in computed.files if leaks(secret_finder, f)), "")
                 if leaking:
                     report.failures[key] = (
                         f"output {leaking} contains one of the pipeline's secrets; everybody who "
@@ -388,18 +389,3 @@ class JobRunner:
         self.repository.close()
         self._planner.clear()
         self._inputs.clear()
-
-
-def _leaks(finder: Redactor, output: FileToSave) -> bool:
-    """Whether an output contains a secret, in its name or in its content."""
-    if finder.contains_secret(f"{output.path}\0{output.link}".encode("utf-8", "surrogateescape")):
-        return True
-    if output.link or not finder.has_secrets:
-        return False
-    with output.file.open("rb") as file:
-        before = b""
-        while chunk := file.read(1 << 20):
-            if finder.contains_secret(before + chunk):
-                return True
-            before = (before + chunk)[-finder.longest_secret :]
-    return False
