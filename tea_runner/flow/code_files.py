@@ -62,12 +62,12 @@ class CodeFiles:
                 unusable += error.files
                 continue
             self.note(fact)
-            problem = self._problem(path, fact)
+            problem = self._problem(fact)
             if problem:
                 self.left_out.append(problem)
             else:
                 self.seen.append(VisibleFile(path, fact.executable, fact.content))
-        self.through |= self._links.through()
+        self.through.update(path for way in self._links.ways for path in way)
         if unusable:
             raise UnusableFilesError(unusable)
         if self.left_out and not patterns.uses_default:
@@ -78,11 +78,10 @@ class CodeFiles:
                 key="transform.code",
             )
 
-    def _problem(self, path: str, fact: FileFact) -> str:
+    def _problem(self, fact: FileFact) -> str:
         if not isinstance(fact, LinkedFile):
             return ""
-        problem = fact.problem or links_into_results(self._tip, self._pipeline, fact.through)
-        return problem if fact.problem or not problem else f"{path}: {problem}"
+        return fact.problem or links_into_results(self._tip, self._pipeline, [fact.through])
 
 
 def _declared_code(tip: CommitView, globs: Sequence[Glob], links: InputLinks) -> list[str]:

@@ -43,10 +43,10 @@ def refuse_results(tip: CommitView, pipeline: Pipeline, sources: Iterable[Source
     :raises SpecError: naming the file and the other pipeline.
     """
     for source in sources:
-        problem = links_into_results(tip, pipeline, source.links.through()) if source.links else ""
+        problem = links_into_results(tip, pipeline, source.links.ways) if source.links else ""
         if problem:
             raise SpecError(
-                f"input {source.prefix or '/'}: {problem}",
+                problem,
                 file=pipeline.spec_path,
                 line=pipeline.spec_line,
                 key="input.pfs.repo",
@@ -116,4 +116,5 @@ def kept_links(source: Source, changed: Iterable[str]) -> InputLinks:
     files = dict(source.links.files)
     for path in changed:
         files.pop(path, None)
-    return InputLinks(files=files, folders=source.links.folders)
+    links = source.links
+    return InputLinks(files=files, folders=links.folders, ways_to_folders=links.ways_to_folders)

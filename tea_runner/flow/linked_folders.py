@@ -81,6 +81,7 @@ class LinkedFolders:
             self.links.refused[path] = LinkedFile.broken(problem, found.through)
             return []
         self.links.folders[path] = (found.full_path, found.entry.oid)
+        self.links.ways_to_folders.append(found.through)
         return self._add(found, path)
 
     def _add(self, found: Followed, path: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.pipeline import Pipeline
@@ -11,18 +11,20 @@ from tea_runner.flow.follow_links import within
 from tea_runner.flow.read_manifest import read_manifest
 
 
-def links_into_results(tip: CommitView, pipeline: Pipeline, through: Iterable[str]) -> str:
+def links_into_results(tip: CommitView, pipeline: Pipeline, ways: Iterable[Sequence[str]]) -> str:
     """Why a pipeline may not read what links lead to; empty if it may.
 
     Results of pipelines that it reads, directly or through others, are settled when it is planned.
 
-    :param through: paths in the planned dataset, see :class:`~tea_runner.core.datums.file_fact.LinkedFile`.
+    :param ways: of each link, see :attr:`~tea_runner.core.datums.file_fact.LinkedFile.through`.
     """
-    by_home: dict[str, list[str]] = {}
+    #: By home: each path there, with the link that leads to it.
+    by_home: dict[str, dict[str, str]] = {}
     homes = {each.home for each in tip.pipelines.written}
-    for path in through:
-        for home in _above(path) & homes:
-            by_home.setdefault(home, []).append(path)
+    for way in ways:
+        for path in way:
+            for home in _above(path) & homes:
+                by_home.setdefault(home, {}).setdefault(path, way[0])
     if not by_home:
         return ""
     settled = {each.home for each in _upstream(tip, pipeline)} - {pipeline.home}
@@ -30,11 +32,12 @@ def links_into_results(tip: CommitView, pipeline: Pipeline, through: Iterable[st
         results = _results(tip, home, paths) if home not in settled else []
         if results:
             name = next(each.name for each in tip.pipelines.written if each.home == home)
+            link = f"{paths[results[0]]} is a link to {results[0]}"
             if home == pipeline.home:
-                return f"a link leads to {results[0]}, where results of {name} itself are"
+                return f"{link}, where results of {name} itself are"
             return (
-                f"a link leads to {results[0]}, where results of pipeline {name} are, and "
-                f"{pipeline.name} does not wait for those: name {name} as an input"
+                f"{link}, where results of pipeline {name} are, and {pipeline.name} does not wait "
+                f"for those: name {name} as an input"
             )
     return ""
 

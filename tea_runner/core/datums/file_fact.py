@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -63,6 +64,8 @@ class InputLinks:
     #: Path in the listing of each link to a folder, to the folder's path in the dataset that is planned
     #: and the id of its tree.  Its files are in the listing, and the link is not.
     folders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Of each link to a folder, its way, as :attr:`LinkedFile.through`.
+    ways_to_folders: list[tuple[str, ...]] = field(default_factory=list)
     #: Links to folders that are not followed.
     refused: dict[str, LinkedFile] = field(default_factory=dict)
 
@@ -71,11 +74,11 @@ class InputLinks:
         """Paths of links that cannot be followed, with the reason."""
         return {path: file.problem for path, file in self.files.items() if file.problem}
 
-    def through(self) -> set[str]:
-        """All paths in the dataset that is planned by which these links lead somewhere."""
-        files = (*self.files.values(), *self.refused.values())
-        found = {path for file in files for path in file.through}
-        return found.union(path for path, _ in self.folders.values())
+    @property
+    def ways(self) -> Iterator[tuple[str, ...]]:
+        """The ways of all links, as :attr:`LinkedFile.through`."""
+        yield from (file.through for file in (*self.files.values(), *self.refused.values()))
+        yield from self.ways_to_folders
 
     def __bool__(self) -> bool:
         return bool(self.files or self.folders or self.refused)
