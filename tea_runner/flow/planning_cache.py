@@ -69,7 +69,9 @@ class PlanningCache:
 
     def of_subdataset(self, repository: str) -> PlanningCache:
         """The cache of a subdataset's repository."""
-        return self.subdatasets.setdefault(repository, PlanningCache())
+        return self.subdatasets.setdefault(
+            repository, PlanningCache(strict_hashes=self.strict_hashes)
+        )
 
     def clear(self) -> None:
         """Release everything at once; reference cycles would keep it until a garbage collection."""

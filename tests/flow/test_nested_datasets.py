@@ -17,7 +17,7 @@ from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tests.flow.test_incremental import facts
 from tests.twins.dataset import MemoryDataset
-from tests.twins.files import Annexed, Content, Gitlink
+from tests.twins.files import Annexed, Content, Gitlink, Symlink
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import plan_of, reasons
 from tests.twins.queries import check
@@ -295,3 +295,16 @@ def _at(lab: MemoryLab, planner: IncrementalPlanner) -> CommitView:
 
     cache = planner.cache
     return open_commit(lab.dataset.objects, lab.tip(), cache, subdatasets=lab.dataset.subdatasets)
+
+
+def test_strict_hashes_hold_for_subdatasets(group: Group) -> None:
+    """Content with an unsafe hash is refused wherever it is: an input's own, or behind a link."""
+    link = group.put("one", {"t1.nii": Annexed("weak", backend="MD5E")})
+    group.lab.push({"raw/sub-1": link})
+    for files in ({}, {"raw/sub-1": None, "raw/l": Symlink("../far/t1.nii"), "far": link}):
+        modules = {"raw/sub-2": "two", ("far" if files else "raw/sub-1"): "one"}
+        group.push(modules, files)
+        view = group.lab.view(strict_hashes=True)
+        (pipeline,) = view.pipelines
+        with pytest.raises(UserError, match="only cryptographically safe hashes"):
+            derive_inputs(view, pipeline)
