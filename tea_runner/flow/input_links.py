@@ -63,7 +63,8 @@ def broken_datums(
     problems = {
         (number, above): problem
         for number, source in enumerate(sources)
-        for path, problem in source.links.problems.items()
+        # Of several, the first path counts.
+        for path, problem in sorted(source.links.problems.items(), reverse=True)
         for above in _with_parents(path)
     }
     if not problems:
@@ -73,7 +74,7 @@ def broken_datums(
         for entry in datum:
             problem = problems.get((entry.input, entry.path))
             if problem:
-                found[item.key] = problem
+                found.setdefault(item.key, problem)
     return found
 
 

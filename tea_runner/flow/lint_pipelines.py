@@ -147,7 +147,8 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         key = error.key if isinstance(error, SpecError) else ""
         yield _problem(tip, pipeline, key or "input", error.problem, error.hint)
         return
-    for problem in dict.fromkeys(inputs.broken.values()):
+    problems = [text for source in inputs.sources for text in source.links.problems.values()]
+    for problem in dict.fromkeys(problems):
         text = "let the link lead to a file of this dataset, with a relative path, or remove it"
         yield _problem(tip, pipeline, "input", problem, text)
     for problem in inputs.left_out:
