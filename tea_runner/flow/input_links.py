@@ -69,7 +69,7 @@ def broken_datums(
     }
     if not problems:
         return {}
-    found = {}
+    found = dict[str, str]()
     for datum, item in zip(datums, keyed, strict=True):
         for entry in datum:
             problem = problems.get((entry.input, entry.path))
