@@ -25,6 +25,14 @@ NOT_RUN = {
         "make demo    # start a forge, a server and workers, push a dataset, show its results",
     ): "make test would run itself; CI runs it, and make test-image runs make demo in a container",
     (
+        "docs/how-to/install.md",
+        "sudo apt-get install -y git python3-venv bubblewrap",
+    ): "changes the machine; .ci/run installs the same packages",
+    (
+        "docs/how-to/install.md",
+        "sudo systemctl restart tea-runner-planner tea-runner-reconcile tea-runner-serve tea-runner-worker",
+    ): "needs systemd; tests/test_deploy.py compares the units",
+    (
         "docs/how-to/run-workers-elsewhere.md",
         "docker run -d -v tea-worker:/var/lib/tea-runner -v /etc/tea-runner:/etc/tea-runner:ro \\",
     ): "needs the image, which tests/image builds and runs with these options",
@@ -150,20 +158,21 @@ def follow(
     """Run all shell blocks of a page in order, but those of :data:`NOT_RUN`.
 
     :param words: what a reader writes in place of the page's placeholders.
-    :param between: by the first line of a block of any language, what is done with it.  A shell block
+    :param between: by the first line of blocks of any language, what is done with each of them.  A shell block
         with an entry is run by the entry.
     :returns: what each shell block printed, by its first line.
     """
     printed = {}
-    left = dict(between or {})
+    given, used = dict(between or {}), set()
     for block in blocks(page):
         text = block.text
         for placeholder, word in (words or {}).items():
             text = text.replace(placeholder, word)
         first = block.name[1]
-        if first in left:
-            printed[first] = str(left.pop(first)(text))
+        if first in given:
+            used.add(first)
+            printed[first] = str(given[first](text))
         elif block.language == "sh" and block.name not in NOT_RUN:
             printed[first] = reader.say(text)
-    assert not left, f"{page} has no such blocks: {sorted(left)}"
+    assert used == set(given), f"{page} has not all of these blocks: {sorted(given)}"
     return printed

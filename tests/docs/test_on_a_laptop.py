@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+import tea_runner
 from tea_runner.broker.redis_server import RedisServer
 from tests.docs.page import ROOT, Reader, follow
 from tests.e2e.test_whole_way import free_port, wait_for
@@ -74,7 +76,8 @@ def test_a_template_writes_the_pipeline_of_the_how_to(tmp_path: Path) -> None:
     """The page's own pipeline file is valid, and so is one from a template."""
     pytest.importorskip("_jsonnet")
     reader = Reader(tmp_path)
-    reader.say("datalad -l error create -c text2git data && cd data && mkdir images edges")
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir images edges count")
+    reader.say("mkdir texts; printf '1\\n2\\n' >texts/a.txt")
     (reader.folder / "images/a.txt").write_text("a\n")
     (reader.folder / "edges/edges.py").write_text("print()\n")
     (reader.folder / "edges.jsonnet").write_text(
@@ -85,12 +88,16 @@ def test_a_template_writes_the_pipeline_of_the_how_to(tmp_path: Path) -> None:
     written: list[str] = []
 
     def keep(text: str) -> str:
-        (reader.folder / "edges/spec.yml").write_text(text)
+        home = "count" if "name: count" in text else "edges"
+        (reader.folder / home / "spec.yml").write_text(text)
         written.append(reader.say("datalad -l error save -m spec; tea-runner lint"))
         return written[-1]
 
-    said = follow("docs/how-to/write-a-pipeline.md", reader, between={"pipeline:": keep})
-    assert "no problems found" in said["pipeline:"]
+    follow("docs/how-to/write-a-pipeline.md", reader, between={"pipeline:": keep})
+    assert 2 == len(written)
+    assert ["no problems found" in said for said in written] == [True, True]
+    reader.say("tea-runner run count")
+    assert "2" == (reader.folder / "count/a.count").read_text().strip()
     assert (reader.folder / "edges-1/spec.json").exists()
 
 
@@ -104,12 +111,15 @@ def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
     reader.say("cd mine; mkdir up")
 
     def keep(text: str) -> str:
+        if "raw/subjects" not in text:
+            return ""
         command = 'transform: {cmd: [sh, -c, \'cp -r "$PFS"/*/* "$PFS/out"\']}\n'
         (reader.folder / "up/spec.yml").write_text("pipeline: {name: up}\n" + text + command)
-        return reader.say("datalad -l error save -m spec; tea-runner lint; tea-runner run")
+        said = reader.say("datalad -l error save -m spec; tea-runner lint; tea-runner run")
+        assert "no problems found" in said
+        return said
 
-    said = follow("docs/how-to/follow-another-dataset.md", reader, between={"input:": keep})
-    assert "no problems found" in said["input:"]
+    follow("docs/how-to/follow-another-dataset.md", reader, between={"input:": keep})
     assert "1\n" == (reader.folder / "up/1").read_text()
 
 
@@ -162,3 +172,22 @@ def test_a_worker_on_another_host_works_off_the_queue(tmp_path: Path) -> None:
         reader.interrupt()
         broker.stop()
     assert "Traceback" not in log.read_text()
+
+
+def test_it_is_installed_and_upgraded(tmp_path: Path) -> None:
+    """From a clone, into an environment of its own; pip finds the dependencies of the tests."""
+    reader = Reader(tmp_path)
+    reader.env.update(
+        PYTHONPATH=sysconfig.get_path("purelib"),
+        PIP_NO_INDEX="1",
+        PIP_NO_BUILD_ISOLATION="0",  # pip: false is no isolation
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+    )
+    reader.env["PATH"] = reader.env["PATH"].replace(f"{ROOT}/.venv/bin:", "")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/tea-runner.git").symlink_to(ROOT / ".git")
+    words = {"https://git.example.org": str(tmp_path)}
+    said = follow("docs/how-to/install.md", reader, words=words)
+    shown = said['export PATH="$HOME/.local/share/tea-runner/bin:$PATH"']
+    assert f"tea-runner, version {tea_runner.__version__}\n" in shown
+    assert (tmp_path / ".local/share/tea-runner/completion.bash").stat().st_size

@@ -167,7 +167,7 @@ TOP = (
     make(
         "outputs",
         "texts",
-        "view: dataset: paths that the command writes, templates of the captures",
+        "view: dataset: paths below the home that the command writes, templates of the captures",
         ours=True,
     ),
     make(
