@@ -155,7 +155,7 @@ moved:
 	Next: make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	echo "make: $(PYTHON) cannot make virtual environments. Next: apt install python3-venv" >&2; exit 1; }
-	@.venv/bin/python -c '' 2>/dev/null || { echo "Setting up .venv, once; this takes a minute." >&2; \
+	@.venv/bin/python -c '' 2>/dev/null || { echo "Setting up .venv, once: its packages are downloaded, which takes one to three minutes." >&2; \
 	"$(PYTHON)" -m venv --clear .venv; }
 	@$(call install,.[demo])
 	@printf '%s' "$(CURDIR)" >$@

@@ -123,10 +123,11 @@ class Demo:
         self._title("What to type next")
         program = Path(sys.executable).parent
         for line in (
-            "make up                        the same servers, kept running, with your own datasets",
+            "make up                           the same servers, kept running, with your own datasets",
             f'export PATH="{program}:$PATH"',
-            "tea-runner plan                in a dataset: what a push would run, and why",
-            "tea-runner hook add OWNER/REPO with your own Gitea or Forgejo in the settings",
+            "tea-runner demo --keep            this once more, and keep the dataset in .tea/demo",
+            "tea-runner plan                   in a dataset: what a push would run, and why",
+            "tea-runner webhook add OWNER/REPO with your own Gitea or Forgejo in the settings",
             "docs/tutorial/first-pipeline.md",
         ):
             self.console.print("  " + line)

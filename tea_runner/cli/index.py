@@ -90,4 +90,6 @@ def _tell(context: Context, rows: list[dict[str, object]]) -> None:
             line += f", and {row['results_of_scopes']} on {row['scopes']} untrusted branches"
         click.echo(line)
     if not rows:
-        click.echo("No repository is processed here; add one with: tea-runner hook add OWNER/REPO")
+        click.echo(
+            "No repository is processed here; add one with: tea-runner webhook add OWNER/REPO"
+        )

@@ -26,7 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
-from tea_runner.cli.verbs import GROUPS, SHORT_HELP, VERBS
+from tea_runner.cli.verbs import ALIASES, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.host.structured_log import LogFormat, configure_logging
@@ -79,6 +79,7 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        name = ALIASES.get(name, name)
         if name not in VERBS:
             return None
         module = importlib.import_module(f"tea_runner.cli.{name.replace('-', '_')}")
@@ -89,7 +90,7 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in VERBS:
+        if name and not name.startswith("-") and name not in (*VERBS, *ALIASES):
             near = difflib.get_close_matches(name, VERBS, 1)
             hint = f"; did you mean {near[0]}?" if near else "; see tea-runner --help"
             raise UsageError(f"there is no command {name}{hint}")

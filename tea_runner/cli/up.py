@@ -49,7 +49,7 @@ def command(context: Context, workers: int | None) -> None:
             click.echo(f"  git annex copy --to {access.storage} && git push origin HEAD git-annex")
         else:
             click.echo(f"forge:   {stack.context.settings.forge.url}")
-            click.echo("Connect a repository: tea-runner hook add OWNER/REPO")
+            click.echo("Connect a repository: tea-runner webhook add OWNER/REPO")
         click.echo("\nStop with Ctrl-C.")
         announcer = RunAnnouncer(stack.context.site.runs, tell)
         stack.run(stop.wait, announcer.look)

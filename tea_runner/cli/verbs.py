@@ -29,12 +29,12 @@ GROUPS = {
         "retry": "Run failed, cancelled and waiting datums again, now.",
         "recompute": "Compute known results on the server again.",
         "cancel": "Cancel a job, or all jobs of a run.",
-        "pull": "List pull requests and approve their commits.",
+        "pr": "List pull requests and approve their commits.",
     },
     "Set up and administer": {
         "demo": "Show two pushes and their results, then clean up.",
         "up": "Start a server with workers on this host.",
-        "hook": "Manage webhooks of repositories.",
+        "webhook": "Manage webhooks of repositories.",
         "forge": "Start the embedded forge, or add its users.",
         "check": "Check settings, programs and servers.",
         "config": "Show settings, or write a commented settings file.",
@@ -52,3 +52,5 @@ GROUPS = {
 }
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
+#: Former names of verbs, which help and completion do not show.
+ALIASES = {"pull": "pr", "hook": "webhook"}

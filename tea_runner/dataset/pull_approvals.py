@@ -58,7 +58,7 @@ class PullApprovals:
             number = branch.removeprefix(PULL_REQUEST_PREFIX)
             raise Refused(
                 f"commit {commit} of branch {branch} was not approved",
-                hint=f"review it, then: tea-runner pull approve {self._name} {number} {commit}",
+                hint=f"review it, then: tea-runner pr approve {self._name} {number} {commit}",
             )
 
     def _approved(self, branch: str) -> str:

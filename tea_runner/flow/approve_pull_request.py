@@ -112,7 +112,7 @@ def approve_pull(
     if not _COMMIT.fullmatch(commit):
         raise UsageError(
             f"{commit!r} is not a whole commit id",
-            hint="tea-runner pull list shows all digits of it",
+            hint="tea-runner pr list shows all digits of it",
         )
     listed = _listed(refs)
     pull = next((pull for pull in _pull_requests(listed) if pull.number == number), None)

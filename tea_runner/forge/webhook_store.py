@@ -118,7 +118,7 @@ class WebhookStore:
         hook = self.get(webhook_id)
         if hook is None:
             raise NotFound(
-                f"hook {webhook_id} not found", hint="`tea-runner hook list` shows the hooks"
+                f"hook {webhook_id} not found", hint="`tea-runner webhook list` shows the hooks"
             )
         rotated = replace(hook, secrets=(secrets.token_hex(32), *hook.secrets))
         self.keep(rotated)

@@ -304,7 +304,7 @@ class Options:
     pull_requests: bool = option(
         False,
         "Whether single commits of pull requests, also from forks, are processed after "
-        "`tea-runner pull approve`. They run on branches pull/*, which are never trusted and get no secrets "
+        "`tea-runner pr approve`. They run on branches pull/*, which are never trusted and get no secrets "
         "and no network.",
     )
     trusted_repositories: tuple[str, ...] = option(

@@ -114,7 +114,7 @@ def _example(desk: PageContext) -> list[str]:
     elif said.kind == "folder":
         remote = f"{said.url}/OWNER/REPO.git"
     return [
-        "tea-runner hook add OWNER/REPO",
+        "tea-runner webhook add OWNER/REPO",
         f"git remote add origin {remote}",
         "git push origin HEAD git-annex",
     ]
@@ -127,7 +127,7 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     if full not in known:
         full, as_json = split_json_suffix(full)
     if not is_repository_name(full) or full not in known:
-        raise NotFound("repository not found", hint="tea-runner hook add connects one")
+        raise NotFound("repository not found", hint="tea-runner webhook add connects one")
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)
     # To filter by state, all runs are read; otherwise one page is enough.

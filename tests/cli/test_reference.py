@@ -106,3 +106,26 @@ def test_the_log_format_is_an_option_and_a_setting(tmp_path: Path, broker: Redis
         )
         rows = [json.loads(line) for line in said.err.splitlines()]
         assert {"workers.reconciler"} == {row["logger"] for row in rows}, said
+
+
+@pytest.mark.parametrize(("former", "verb"), [("pull", "pr"), ("hook", "webhook")])
+def test_former_names_of_verbs_work_and_are_not_shown(
+    tmp_path: Path, former: str, verb: str
+) -> None:
+    """Scripts of people go on; help and completion know the new names only."""
+    former_help, help_now = tea(tmp_path, former, "--help"), tea(tmp_path, verb, "--help")
+    assert (0, help_now.out) == (
+        former_help.code,
+        former_help.out.replace(f" {former} ", f" {verb} ", 1),
+    )
+    shown = tea(tmp_path, "--help").lines
+    assert [] == [line for line in shown if line.strip().startswith(f"{former} ")]
+    assert any(line.strip().startswith(f"{verb} ") for line in shown)
+    env = {
+        "_TEA_RUNNER_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"tea-runner {verb[:2]}",
+        "COMP_CWORD": "1",
+    }
+    completed = tea(tmp_path, env=env).out
+    assert f"plain,{verb}\n" in completed
+    assert f"plain,{former}\n" not in completed

@@ -158,8 +158,8 @@ def follow(
     """Run all shell blocks of a page in order, but those of :data:`NOT_RUN`.
 
     :param words: what a reader writes in place of the page's placeholders.
-    :param between: by the first line of blocks of any language, what is done with each of them.  A shell block
-        with an entry is run by the entry.
+    :param between: by the first line of blocks of any language, what is done with each of them; shell
+        blocks with an entry are run by the entry.
     :returns: what each shell block printed, by its first line.
     """
     printed = {}

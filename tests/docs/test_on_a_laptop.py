@@ -15,7 +15,10 @@ from tea_runner.broker.redis_server import RedisServer
 from tests.docs.page import ROOT, Reader, follow
 from tests.e2e.test_whole_way import free_port, wait_for
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing"),
+]
 
 
 def checkout(reader: Reader) -> None:

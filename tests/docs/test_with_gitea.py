@@ -146,7 +146,7 @@ def test_a_forge_is_connected_from_nothing(administrator: Administrator) -> None
             "tea-runner up": it.start,
         },
     )
-    assert "delivery received, signature valid" in said["tea-runner hook test OWNER/REPO"]
+    assert "delivery received, signature valid" in said["tea-runner webhook test OWNER/REPO"]
     assert pushed in it.reader.say("git log --format=%H")
     assert b"\0a" == (it.reader.folder / "up/a.bin").read_bytes()
 
@@ -171,7 +171,7 @@ def test_the_readme_leads_to_a_server_and_to_results_on_a_laptop(
         it.reader.begin(worker, it.log.with_name("worker.log"))
         return said
 
-    first = "tea-runner check                   # check settings, programs and servers"
+    first = "tea-runner check                     # check settings, programs and servers"
     said = follow(
         "README.md",
         it.reader,
@@ -203,7 +203,7 @@ def test_pull_requests_of_branches_and_forks(administrator: Administrator) -> No
     )
     it.start("tea-runner up")
     it.reader.say(
-        f"tea-runner hook add {it.repository}; git switch -q -c fix; printf '\\0c' >raw/c.bin; "
+        f"tea-runner webhook add {it.repository}; git switch -q -c fix; printf '\\0c' >raw/c.bin; "
         "datalad -l error save -m fix; git annex copy -q --to store; "
         'git push -q origin fix git-annex; tea-runner wait "$(git rev-parse HEAD)"'
     )

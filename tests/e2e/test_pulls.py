@@ -144,9 +144,9 @@ def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
     lab.site()
     config = str(lab.root / "hosts/host/tea-runner.toml")
     off = ("--config", config, "-c", "pull_requests=false")
-    done = tea(lab.root, *off, "pull", "approve", lab.name, "1", proposed)
+    done = tea(lab.root, *off, "pr", "approve", lab.name, "1", proposed)
     assert (1, True) == (done.code, "set pull_requests = true" in done.err)
-    wanted = ("--config", config, "-c", "pull_requests=true", "pull")
+    wanted = ("--config", config, "-c", "pull_requests=true", "pr")
     done = tea(lab.root, *wanted, "approve", lab.name, "1", proposed)
     expected = f"{proposed} is now branch pull/1 of {lab.name} and will be processed\n"
     assert (0, expected) == (done.code, done.out)

@@ -141,7 +141,7 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
     steps = json.loads((EXAMPLES / "edges" / "expected.json").read_text())["steps"]
     try:
         server.start()
-        server.cli("hook", "add", repository)
+        server.cli("webhook", "add", repository)
         lab.create("edges")
         for number, step in enumerate(steps):
             if number:

@@ -92,7 +92,7 @@ def test_approving_twice_is_approving_once(refs: Refs) -> None:
     ("number", "commit", "branches", "error", "sentence"),
     [
         (2, "main", ["*"], UsageError, "'main' is not a whole commit id"),
-        (2, HEAD[:12], ["*"], UsageError, "is not a whole commit id; tea-runner pull list shows"),
+        (2, HEAD[:12], ["*"], UsageError, "is not a whole commit id; tea-runner pr list shows"),
         (2, HEAD[:39], ["*"], UsageError, "is not a whole commit id"),
         (2, HEAD + "a", ["*"], UsageError, "is not a whole commit id"),
         (3, HEAD, ["*"], NotFound, "no pull request 3"),

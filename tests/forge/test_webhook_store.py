@@ -78,7 +78,7 @@ def test_rotation_keeps_the_old_secret_beside_the_new(tmp_path: Path) -> None:
     rotated = store.rotate(hook.id)
     assert rotated.secrets[1:] == hook.secrets
     assert rotated == store.get(hook.id)
-    with pytest.raises(NotFound, match="tea-runner hook list"):
+    with pytest.raises(NotFound, match="tea-runner webhook list"):
         store.rotate("z" * 24)
 
 

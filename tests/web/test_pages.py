@@ -17,7 +17,7 @@ from tests.web.browser import data, make_client, see
 def test_an_empty_home_says_how_to_connect_a_repository(pages: FlaskClient) -> None:
     """Three commands, with the forge's own address."""
     page = see(pages, "/")
-    assert "tea-runner hook add OWNER/REPO" in page.text
+    assert "tea-runner webhook add OWNER/REPO" in page.text
     assert "git remote add origin http://forge.example:3000/OWNER/REPO.git" in page.text
     assert "git push origin HEAD git-annex" in page.text
     assert {"repositories": []} == data(pages, "/index.json")

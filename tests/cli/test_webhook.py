@@ -1,4 +1,4 @@
-"""``tea-runner hook`` against a forge: made, listed, tried, taken away."""
+"""``tea-runner webhook`` against a forge: made, listed, tried, taken away."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 def test_an_address_that_the_receiver_refuses_is_warned_of(place: Place) -> None:
     """The forge would get an error for each delivery, and nothing would start."""
-    refused = place.run("hook", "add", place.repository, "--url", "http://tea.lab.example:1706")
-    accepted = place.run("hook", "add", place.repository, "--url", "http://localhost:1706")
+    refused = place.run("webhook", "add", place.repository, "--url", "http://tea.lab.example:1706")
+    accepted = place.run("webhook", "add", place.repository, "--url", "http://localhost:1706")
 
     assert "receiver refuses deliveries to tea.lab.example:1706" in refused.stderr
     assert refused.exit_code == 0
@@ -83,7 +83,7 @@ def test_an_address_that_the_receiver_refuses_is_warned_of(place: Place) -> None
 def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
     """The address holds the hook's id, the signature fits its secret, the body is the push."""
     with Recorder() as recorder:
-        said = place.run("hook", "add", place.repository, "--url", recorder.url)
+        said = place.run("webhook", "add", place.repository, "--url", recorder.url)
         assert f"pushes to {place.repository} are delivered" in said.output
         (hook,) = place.hooks.all()
         assert hook.secrets[0] not in said.output
@@ -95,11 +95,11 @@ def test_an_added_hook_delivers_what_the_receiver_accepts(place: Place) -> None:
         event = parse_delivery(came.event, came.body)
         assert isinstance(event, PushEvent)
         assert (event.after, event.repository_id) == (tip, hook.repository_id)
-        assert place.run("hook", "list").output == f"{place.repository}  active\n"
+        assert place.run("webhook", "list").output == f"{place.repository}  active\n"
         recorder.kept.clear()
         with pytest.raises(OutsideError, match=r"no test delivery .* arrived within 0\.3 s"):
             # The recorder takes deliveries, but is not our receiver.
-            place.run("hook", "test", place.repository, "--wait", "0.3")
+            place.run("webhook", "test", place.repository, "--wait", "0.3")
         (tested,) = recorder.wait(1)
         assert isinstance(parse_delivery(tested.event, tested.body), Ignored)
 
@@ -111,11 +111,11 @@ def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) ->
     try:
         place.clone.commit("a")
         place.clone.push()
-        place.run("hook", "add", place.repository, "--url", f"http://127.0.0.1:{server.port}")
+        place.run("webhook", "add", place.repository, "--url", f"http://127.0.0.1:{server.port}")
         until = time.monotonic() + 10
         while True:
             try:
-                said = place.run("hook", "test", place.repository)
+                said = place.run("webhook", "test", place.repository)
                 break
             except ForgeError as error:
                 # Gitea learns from a queue that the first push has come; Forgejo answers 500 till then.
@@ -131,21 +131,21 @@ def test_a_test_waits_until_the_receiver_has_it(place: Place, tmp_path: Path) ->
 
 def test_adding_again_replaces(place: Place) -> None:
     """One hook with one new secret is left, here and on the forge."""
-    place.run("hook", "add", place.repository, "--url", "http://127.0.0.1:9")
+    place.run("webhook", "add", place.repository, "--url", "http://127.0.0.1:9")
     (first,) = place.hooks.all()
-    place.run("hook", "add", place.repository, "--url", "http://127.0.0.1:9")
+    place.run("webhook", "add", place.repository, "--url", "http://127.0.0.1:9")
     (second,) = place.hooks.all()
     assert first.id != second.id
     assert first.secrets != second.secrets
-    assert place.run("hook", "list").output == f"{place.repository}  active\n"
+    assert place.run("webhook", "list").output == f"{place.repository}  active\n"
 
 
 def test_a_rotated_hook_has_one_new_secret(place: Place) -> None:
     """The address stays, deliveries are signed by the new secret, and only that one is accepted."""
     with Recorder() as recorder:
-        place.run("hook", "add", place.repository, "--url", recorder.url)
+        place.run("webhook", "add", place.repository, "--url", recorder.url)
         (before,) = place.hooks.all()
-        said = place.run("hook", "rotate", place.repository)
+        said = place.run("webhook", "rotate", place.repository)
         (after,) = place.hooks.all()
         assert f"the webhook of {place.repository} has a new secret\n" == said.output
         assert (before.id, 1) == (after.id, len(after.secrets))
@@ -155,7 +155,7 @@ def test_a_rotated_hook_has_one_new_secret(place: Place) -> None:
         (came,) = recorder.wait(1)
         assert came.path == f"/hooks/gitea/{after.id}"
         assert is_signed(came.body, came.headers["x-gitea-signature"], after.secrets)
-        assert place.run("hook", "list").output == f"{place.repository}  active\n"
+        assert place.run("webhook", "list").output == f"{place.repository}  active\n"
 
 
 def test_a_rotation_that_failed_can_be_repeated(
@@ -167,15 +167,15 @@ def test_a_rotation_that_failed_can_be_repeated(
         raise ForgeError("the forge does not answer")
 
     with Recorder() as recorder:
-        place.run("hook", "add", place.repository, "--url", recorder.url)
+        place.run("webhook", "add", place.repository, "--url", recorder.url)
         with monkeypatch.context() as patch:
             patch.setattr(GiteaForge, "remove_webhook", fail)
             with pytest.raises(ForgeError, match="does not answer"):
-                place.run("hook", "rotate", place.repository)
+                place.run("webhook", "rotate", place.repository)
         (between,) = place.hooks.all()
         assert 2 == len(between.secrets)
 
-        place.run("hook", "rotate", place.repository)
+        place.run("webhook", "rotate", place.repository)
         (after,) = place.hooks.all()
         place.clone.commit("a")
         place.clone.push()
@@ -188,24 +188,24 @@ def test_a_rotation_that_failed_can_be_repeated(
 def test_a_removed_hook_is_gone_on_both_sides(place: Place) -> None:
     """Nothing is kept here, nothing is delivered by the forge."""
     with Recorder() as recorder:
-        place.run("hook", "add", place.repository, "--url", recorder.url)
-        place.run("hook", "remove", place.repository)
+        place.run("webhook", "add", place.repository, "--url", recorder.url)
+        place.run("webhook", "remove", place.repository)
         assert list(place.hooks.all()) == []
         place.clone.commit("a")
         place.clone.push()
         assert recorder.wait(1, timeout=1) == []
     with pytest.raises(NotFound, match="there is no webhook"):
-        place.run("hook", "remove", place.repository)
+        place.run("webhook", "remove", place.repository)
 
 
 def test_a_hook_for_nothing_leaves_nothing_behind(place: Place) -> None:
     """A repository that is not there is named; no record is kept."""
     with pytest.raises(ForgeError, match="the repository does not exist"):
-        place.run("hook", "add", "nobody/none")
+        place.run("webhook", "add", "nobody/none")
     with pytest.raises(UsageError, match="expected OWNER/REPO"):
-        place.run("hook", "add", "edges")
+        place.run("webhook", "add", "edges")
     assert list(place.hooks.all()) == []
-    assert "there are no webhooks" in place.run("hook", "list").output
+    assert "there are no webhooks" in place.run("webhook", "list").output
 
 
 @pytest.mark.gitea
@@ -214,5 +214,5 @@ def test_a_bot_without_rights_is_told_which(gitea: real.Gitea, tmp_path: Path) -
     repository = gitea.repository("no-rights", bot="write")
     place = _place(tmp_path, gitea.url, gitea.bot_token, repository, gitea.push_url(repository))
     with pytest.raises(ForgeError, match="collaborator with admin write"):
-        place.run("hook", "add", repository)
+        place.run("webhook", "add", repository)
     assert list(place.hooks.all()) == []

@@ -1,4 +1,4 @@
-"""``tea-runner hook``: webhooks of repositories on the forge."""
+"""``tea-runner webhook``: webhooks of repositories on the forge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tea_runner.web.host_names import HostNames
 _DIALECT = "gitea"
 
 
-@click.group("hook")
+@click.group("webhook")
 def command() -> None:
     """Manage webhooks of repositories."""
 
@@ -68,7 +68,7 @@ def add(context: Context, repository: str, url: str) -> None:
             "restart the receiver",
             err=True,
         )
-    click.echo(f"try it: tea-runner hook test {repository}")
+    click.echo(f"try it: tea-runner webhook test {repository}")
 
 
 @command.command("remove")
@@ -126,7 +126,7 @@ def list_(context: Context) -> None:
         click.echo(json.dumps(documents))
         return
     if not rows:
-        click.echo("there are no webhooks; create one with: tea-runner hook add OWNER/REPO")
+        click.echo("there are no webhooks; create one with: tea-runner webhook add OWNER/REPO")
     for hook, state in rows:
         click.echo(f"{hook.repository}  {state}")
 
@@ -162,7 +162,7 @@ def _await(context: Context, hook: Webhook, before: int, wait: float) -> None:
             raise OutsideError(
                 f"no test delivery for {hook.repository} arrived within {wait:g} s; the hook's "
                 "page on the forge shows why: if it could not connect, check web.url here and "
-                "ALLOWED_HOST_LIST there; after a 401 or 404, run tea-runner hook add again"
+                "ALLOWED_HOST_LIST there; after a 401 or 404, run tea-runner webhook add again"
             )
         time.sleep(0.1)
 
@@ -172,12 +172,12 @@ def _inspect(context: Context, hook: Webhook) -> ListedWebhook:
     if there is None:
         raise NotFound(
             f"the webhook of {hook.repository} is missing on the forge",
-            hint="run tea-runner hook add again",
+            hint="run tea-runner webhook add again",
         )
     if not there.active:
         raise ForgeError(
             f"the webhook of {hook.repository} is disabled on the forge",
-            hint="enable it there, or run tea-runner hook add again",
+            hint="enable it there, or run tea-runner webhook add again",
         )
     return there
 
@@ -206,7 +206,7 @@ def _found(context: Context, repository: str) -> list[Webhook]:
     if not found:
         raise NotFound(
             f"there is no webhook for {repository}",
-            hint=f"create it: tea-runner hook add {repository}; tea-runner hook list shows all",
+            hint=f"create it: tea-runner webhook add {repository}; tea-runner webhook list shows all",
         )
     return found
 

@@ -1,4 +1,4 @@
-"""``tea-runner pull``: pull requests, and approval of their commits."""
+"""``tea-runner pr``: pull requests, and approval of their commits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tea_runner.wiring import Site
 _MOST, _FILES = 20, 20
 
 
-@click.group("pull")
+@click.group("pr")
 def command() -> None:
     """List pull requests and approve their commits."""
 
