@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,12 +12,16 @@ import pytest
 import redis
 
 from tea_runner.core.planning.plan import decide
+from tea_runner.dataset.local_clone import open_clone
 from tea_runner.flow.commit_view import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.flow.local_queue import LocalQueue
 from tea_runner.flow.make_plan import make_plan
+from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.host import process
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
+from tests.cli.dataset import Dataset
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from workers.branch_planner import BranchPlanner
@@ -196,6 +201,33 @@ def test_an_unchanged_push_starts_few_processes(lab: Lab, started: list[Sequence
     lab.settle()
 
     assert len(started) <= 5, started
+
+
+def test_known_results_of_a_clone_are_put_together_with_few_processes(
+    tmp_path: Path, started: list[Sequence[str]]
+) -> None:
+    """Beside a branch, each push puts all of its results together again; none of them needs a process."""
+    count, command = 12, 'for f in "$PFS"/in/*; do cat "$f" > "$PFS/out/${f##*/}"; done'
+    shell = {"pipeline": {"name": "up"}, "transform": {"cmd": ["sh", "-c", command]}}
+    text = json.dumps({**shell, "input": {"pfs": {"name": "in", "repo": "raw", "glob": "/*"}}})
+    data = Dataset(tmp_path / "data", {"up/spec.yml": text, "raw/0": "0\n"})
+    assert 0 == data.tea("run", "-y").code
+    data.do("git", "switch", "-q", "-c", "fix")
+    data.save({f"raw/{number}": f"{number}\n" for number in range(1, count)})
+    assert 0 == data.tea("run", "-y").code
+    before = data.do("git", "rev-parse", "tea/results/fix")
+    data.save({"README": "x\n"})
+    clone = open_clone(data.path, os.environ)
+    advancer = BranchAdvancer(dataset=clone, queue=LocalQueue(), who="A <a@example.org>")
+    started.clear()
+
+    done = advancer.advance("fix")
+    clone.close()
+
+    assert done is not None
+    assert {"reused": count} == dict(done.pipelines["up"].counts)
+    assert before != data.do("git", "rev-parse", "tea/results/fix")
+    assert len([argv for argv in started if "for-each-ref" in argv]) <= 25, started
 
 
 def test_one_changed_of_many_is_decided_and_written_alone(

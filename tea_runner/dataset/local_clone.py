@@ -222,6 +222,7 @@ class CloneDataset(GitDataset):
         self.draft = ""
         #: Patterns of branches that take their own results, beside the default branch.
         self.trusted_branches: Sequence[str] = ()
+        self._default_largefiles: str | None = None
         job_results = JobResults(name, repository)
         super().__init__(
             name,
@@ -302,6 +303,12 @@ class CloneDataset(GitDataset):
         current = self.repository.refs(ref).get(ref)
         if current is not None:
             self.clone.move_refs([(ref, "", current)])
+
+    def default_largefiles(self) -> str:
+        """See :meth:`GitDataset.default_largefiles`; read once, because refs of a clone are not cached."""
+        if self._default_largefiles is None:
+            self._default_largefiles = super().default_largefiles()
+        return self._default_largefiles
 
     def prepared_annex(self) -> Annex:
         """The clone's own annex, with the remotes that its user has enabled."""

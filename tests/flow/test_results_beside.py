@@ -85,6 +85,17 @@ def test_what_others_push_there_does_not_count(branched: MemoryLab) -> None:
     assert ours == branched.tip(BESIDE)
 
 
+def test_a_lost_lease_is_planned_again(branched: MemoryLab) -> None:
+    """Somebody pushes to the results between a plan and its push: nothing of that is taken over."""
+    branched.advance("feature")
+    branched.work()
+    evil = {"raw/evil": "evil"}
+    branched.dataset.before_publish.append(lambda: branched.push(evil, branch=BESIDE))
+    done, _ = branched.settle("feature")
+    assert (branched.tip("feature"), BESIDE) == (done.origin, done.results_branch)
+    assert "raw/evil" not in branched.entries(commit=branched.tip(BESIDE))
+
+
 def test_a_branch_that_is_gone_is_not_made_again(branched: MemoryLab) -> None:
     """Nor are results beside it, when it is deleted between a plan and its push."""
     branched.advance("feature")
