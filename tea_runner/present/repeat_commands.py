@@ -52,17 +52,31 @@ def repeat_commands(job: FinishedJob) -> list[str]:
     else:
         lines.append(f"git checkout -q -b again {shlex.quote(job.commit)}")
     lines += [
-        f"git config user.{what} >/dev/null || git config user.{what} {default}"
+        f"git config user.{what} >/dev/null || "
+        f"export GIT_AUTHOR_{what.upper()}={default} GIT_COMMITTER_{what.upper()}={default}"
         for what, default in (("name", "me"), ("email", "me@localhost"))
     ]
-    for storage in job.storages:
-        if storage.name not in _BUILT_IN:
-            lines += _enable(storage)
-    if job.results and job.key:
-        found = f"git log -1 --format=%H --grep={shlex.quote(f'Tea-Key: {job.key}')}"
-        lines.append(f'datalad rerun "$({found})"')
-    elif job.results:
-        lines.append(f"datalad rerun {shlex.quote(job.results)}")
+    if job.results:
+        grep = f" --grep={shlex.quote(f'Tea-Key: {job.key}')}" if job.key else ""
+        lines.append(f"record=$(git log -1 --format=%H{grep})")
+    storages = [storage for storage in job.storages if storage.name not in _BUILT_IN]
+    if storages:
+        lines += [
+            "enable_storages() {",
+            *(f"  {line}" for each in storages for line in _enable(each)),
+        ]
+        lines += ["}", "enable_storages"]
+    if storages and job.results:
+        # Inputs in subdatasets: the record names them.
+        lines += [
+            "git ls-files -s | sed -n 's/^160000 .*\\t//p' | while read -r sub; do",
+            """  git show -s --format=%B "$record" | grep -qF '"'"$sub" || continue""",
+            '  datalad get -n "$sub" </dev/null',
+            '  (cd "$sub" && enable_storages) </dev/null',
+            "done",
+        ]
+    if job.results:
+        lines.append('datalad rerun "$record"')
     else:
         lines.append(f"tea-runner run {shlex.quote(job.pipeline)}")
     return lines

@@ -12,7 +12,8 @@ import pytest
 from tea_runner.core.planning.run import Run
 from tea_runner.host import process
 from tests.e2e.lab import Lab
-from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
+from tests.e2e.pipelines import ATTRIBUTES, COPY, pfs, spec
+from tests.e2e.test_across_datasets import Group
 from tests.gitea import Gitea
 from tests.web.browser import make_client
 
@@ -87,6 +88,27 @@ def test_the_commands_for_unpublished_results_run_the_pipeline(lab: Lab) -> None
         said = follow(lab, block(lab, name), there, code=1)
         assert "b c.txt" in said
         assert "up [1 of 2 failed: the command exited 1]" in said
+
+
+def test_the_commands_enable_the_storages_of_subdatasets(lab: Lab) -> None:
+    """An annexed input in a subdataset is got from the storage of that dataset."""
+    group = Group(lab)
+    lab.create(files=ANNEXED)
+    for name in ("other", "sub"):
+        group.make(name)
+        group.write(name, {**ATTRIBUTES, **RAW})
+        group.push(name)
+        url = (group.forge / "lab" / f"{name}.git").as_uri()
+        lab.do("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add", url, name)
+    lab.write({"up/spec.yml": spec("up", COPY, pfs("sub/raw"))})
+    lab.save()
+    lab.push()
+    there = lab.root / "stranger"
+    said = follow(lab, block(lab, jobs(lab.settle())[0]), there)
+    assert "run(ok)" in said
+    assert (there / "data/sub/.git").exists()
+    assert not (there / "data/other/.git").exists()
+    assert "" == lab.git("status", "--porcelain", cwd=there / "data")
 
 
 @pytest.mark.gitea

@@ -181,3 +181,13 @@ def test_nothing_in_the_work_tree_replaces_the_program(made: Lab) -> None:
     path = programs(made.root / "programs", "tea-runner")
     argv = ["env", f"PATH={path}", "datalad", "-l", "error", "rerun", commits[0]]
     assert "run(ok)" in made.do(*argv, cwd=tampered)
+
+
+def test_why_names_a_command_that_works(made: Lab) -> None:
+    """What ``tea-runner why`` prints below a result, pasted into a shell."""
+    settle(made, {"raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
+    said = made.do("tea-runner", "why", "up/a.txt")
+    (command,) = [line.split(": ", 1)[1] for line in said.splitlines() if "repeat it with" in line]
+    there = clone(made, made.root / "stranger")
+    assert "run(ok)" in made.do("bash", "-ec", command, cwd=there)
+    assert "" == made.git("status", "--porcelain", cwd=there)

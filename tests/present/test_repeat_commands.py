@@ -28,8 +28,9 @@ def test_links_lead_to_the_configured_forge_only() -> None:
 def test_commands_to_repeat_a_job_are_quoted() -> None:
     """What is pasted into a shell runs what it says, whatever a pipeline is called."""
     identity = [
-        "git config user.name >/dev/null || git config user.name me",
-        "git config user.email >/dev/null || git config user.email me@localhost",
+        "git config user.name >/dev/null || export GIT_AUTHOR_NAME=me GIT_COMMITTER_NAME=me",
+        "git config user.email >/dev/null || "
+        "export GIT_AUTHOR_EMAIL=me@localhost GIT_COMMITTER_EMAIL=me@localhost",
     ]
     begin = ["git clone http://forge/lab/edges.git edges", "cd edges"]
     assert commands() == [
@@ -42,10 +43,11 @@ def test_commands_to_repeat_a_job_are_quoted() -> None:
         *begin,
         "git checkout -q beef",
         *identity,
-        "datalad rerun beef",
+        "record=$(git log -1 --format=%H)",
+        'datalad rerun "$record"',
     ]
-    exact = commands(results="beef", key="k1")[-1]
-    assert exact == "datalad rerun \"$(git log -1 --format=%H --grep='Tea-Key: k1')\""
+    exact = commands(results="beef", key="k1")[-2]
+    assert exact == "record=$(git log -1 --format=%H --grep='Tea-Key: k1')"
 
 
 def test_storages_are_enabled_with_addresses_and_without_passwords() -> None:
@@ -57,8 +59,9 @@ def test_storages_are_enabled_with_addresses_and_without_passwords() -> None:
     )
     found = commands(results="beef", storages=(StorageAddress(name="origin"), storage))
     assert [
-        "# Storage big needs credentials in AWS_ACCESS_KEY_ID.",
-        "if git show origin/git-annex:remote.log | grep -qF ' name=big '; then",
-        "  git annex enableremote big 'bucket=a b' 'url=https://…@s3/'",
-    ] == found[5:8]
+        "enable_storages() {",
+        "  # Storage big needs credentials in AWS_ACCESS_KEY_ID.",
+        "  if git show origin/git-annex:remote.log | grep -qF ' name=big '; then",
+        "    git annex enableremote big 'bucket=a b' 'url=https://…@s3/'",
+    ] == found[6:10]
     assert "secret" not in "".join(found)
