@@ -7,6 +7,7 @@ remotes and its credentials are theirs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tea_runner.core.datums.content_identity import pointer_key
-from tea_runner.core.errors import CommandError, NotFound, UserError
+from tea_runner.core.errors import CommandError, NotFound, OutsideError, Refused, UserError
 from tea_runner.core.git.annex_paths import mixed_directory
 from tea_runner.core.git.branch_kinds import (
     RESULTS_PREFIX,
@@ -289,8 +290,10 @@ class CloneDataset(GitDataset):
             name = f"{said.decode().strip() or 'origin'}/{tips.results_branch}"
             ref = f"refs/remotes/{name}"
             commit = self.repository.refs(ref).get(ref)
-            if commit is not None and follows(self.objects.commit, commit, tips.pushed):
-                return name, commit
+            # Others have pushed it: it need not be readable.
+            with contextlib.suppress(OutsideError, Refused):
+                if commit is not None and follows(self.objects.commit, commit, tips.pushed):
+                    return name, commit
         return "", ""
 
     def _is_ours(self, branch: str, commit: str) -> bool:  # noqa: ARG002 - see ForgeDataset
@@ -298,10 +301,10 @@ class CloneDataset(GitDataset):
         return True
 
     def remove_results(self, branch: str) -> None:
-        """Delete the local branch with the results of a branch."""
+        """Delete the local branch with the results of a branch; never for a draft, which is no commit."""
         ref = f"{self.branches}{RESULTS_PREFIX}{branch}"
         current = self.repository.refs(ref).get(ref)
-        if current is not None:
+        if current is not None and not self.draft:
             self.clone.move_refs([(ref, "", current)])
 
     def default_largefiles(self) -> str:

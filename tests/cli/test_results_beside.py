@@ -67,6 +67,16 @@ def test_a_merge_runs_nothing(fix: Dataset) -> None:
     assert (before, "CORRECTED\n") == (head(fix, "HEAD~2"), (fix.path / "shout/a.txt").read_text())
 
 
+def test_results_without_a_commit_leave_those_beside_the_branch(fix: Dataset) -> None:
+    """``run --unsaved`` puts results into the folder, and touches no branch."""
+    fix.tea("run", "-y")
+    there = beside(fix)
+    fix.write({"raw/b.txt": "not saved\n"})
+    assert 0 == fix.tea("run", "-y", "--unsaved").code
+    assert "NOT SAVED\n" == (fix.path / "shout/b.txt").read_text()
+    assert there == beside(fix)
+
+
 def test_here_means_the_branch(fix: Dataset) -> None:
     """``--here`` and ``results.place`` commit to the branch that is checked out."""
     before = head(fix)
