@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.trust_scope import scope_of
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content
@@ -145,6 +146,8 @@ def test_rows_beside_a_branch_have_its_scope() -> None:
     assert scope_of("x", ["main"]) == scope_of("tea/results/x", ["main"]) != ""
     protected = ["main", "tea/results/x", "tea/results/*"]
     assert scope_of("x", ["main"]) == scope_of("tea/results/x", protected)
+    rule = BranchProtection(default="main", protected=frozenset(["main", "tea/results/x"]))
+    assert ("main",) == rule.trusted
     assert "" != scope_of("tea/results/main", ["main"])
     assert ("", True) == (
         scope_of("tea/results/x", ["*"]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tea_runner.core.git.branch_kinds import holds_results
+
 #: Characters with a meaning in patterns; git allows none of them in the name of a branch.
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -20,6 +22,10 @@ class BranchProtection:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The default branch and the protected ones: patterns that match exactly these, sorted."""
+        """The default branch and the protected ones: patterns that match exactly these, sorted.
+
+        Branches with results of others are not among them, although a rule may protect all of those.
+        """
         names = {self.default, *self.protected} - {""}
-        return tuple(sorted(name for name in names if not _WILDCARD.search(name)))
+        found = (name for name in names if not _WILDCARD.search(name) and not holds_results(name))
+        return tuple(sorted(found))
