@@ -35,6 +35,8 @@ class Reconciler:
         self._tips: dict[str, Mapping[str, str]] = {}
         self._ends = SupersededRuns(site, CommitStatuses(site))
         self._is_indexed = False
+        #: Why the forge could not be compared in the last round; empty when it could.
+        self.problem = ""
         #: What the workers offered in the last round, and the branches that waited for others alone.
         self._offers: frozenset[Need] | None = None
         self._stuck: set[tuple[tuple[str, str], frozenset[str]]] = set()
@@ -59,14 +61,20 @@ class Reconciler:
 
     def _branches(self) -> list[str]:
         repairs = []
+        problem = ""
         self._tips.clear()
-        watched = self._site.watched()
+        try:
+            watched = self._site.watched()
+        except TeaError as error:
+            self.problem = error.message
+            raise
         for repository in self._mirrors.keys() - set(watched):
             del self._mirrors[repository]
         for repository in watched:
             try:
                 refs = self._refs(repository)
             except TeaError as error:
+                problem = problem or error.message
                 log.warning("%s", error.message, extra={"repository": repository})
                 continue
             tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
@@ -83,6 +91,7 @@ class Reconciler:
                     repository, f"refs/heads/{branch}", why="reconciler"
                 )
                 repairs.append(f"planned {repository} {branch}: its results outlived it")
+        self.problem = problem
         return repairs
 
     def _deleted_sources(self, tips: Mapping[str, str]) -> list[str]:
@@ -99,6 +108,7 @@ class Reconciler:
 
     def _workers(self) -> list[str]:
         """Branches whose jobs have got or lost all workers that can do them, so that statuses say so."""
+        self._site.processes.sweep()
         offers = self._site.processes.offers()
         before, self._offers = self._offers, offers
         changed = frozenset() if before is None else before ^ offers

@@ -15,7 +15,7 @@ import redis
 
 from tea_runner.broker import keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.rq_queues import JOB_QUEUES
+from tea_runner.broker.rq_queues import JOB_QUEUES, PLAN_QUEUE
 from tea_runner.core.planning.needs import NEEDS, Need
 
 #: Seconds between two rows of a process, and seconds after which it counts as gone.
@@ -58,16 +58,38 @@ class LiveProcesses:
         """Remove a process that ends."""
         self._redis.hdel(keys.processes(), name)
 
-    def all(self) -> list[ProcessFacts]:
-        """The processes that run, sorted by name; rows of others are removed in time."""
-        now = self._now()
-        raw: Any = self._redis.hgetall(keys.processes())
-        rows = {name: _parse(text) for name, text in raw.items()}
+    def sweep(self) -> None:
+        """Remove rows of processes that ended long ago without a word."""
+        rows, now = self._rows(), self._now()
         old = [name for name, row in rows.items() if row is None or _age(row, now) > _REMOVED_AFTER]
         if old:
             self._redis.hdel(keys.processes(), *old)
+
+    def all(self) -> list[ProcessFacts]:
+        """The processes that run, sorted by name."""
+        rows, now = self._rows(), self._now()
         live = [row for row in rows.values() if row is not None and _age(row, now) <= GONE_AFTER]
         return sorted(live, key=lambda row: row.name)
+
+    def _rows(self) -> dict[bytes, ProcessFacts | None]:
+        raw: Any = self._redis.hgetall(keys.processes())
+        return {name: _parse(text) for name, text in raw.items()}
+
+    def problems(self) -> dict[str, str]:
+        """What keeps this server from its work: the thing to a sentence with the next step."""
+        processes = self.all()
+        known = [each.name for each in processes]
+        found = {}
+        if not any(each.kind == "plan" for each in processes) and not self._has_former_worker(
+            PLAN_QUEUE, known
+        ):
+            found["planner"] = "no planner runs, so pushes wait; start one with: tea-runner planner"
+        if not self.offers():
+            found["workers"] = "no worker runs, so jobs wait; start one with: tea-runner worker"
+        for each in processes:
+            if each.problem:
+                found["forge" if each.kind == "reconcile" else each.name] = each.problem
+        return found
 
     def offers(self) -> frozenset[Need]:
         """What the workers that run offer; costs a few commands and one for each worker of RQ's."""

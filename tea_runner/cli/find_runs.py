@@ -85,6 +85,14 @@ def find_run(context: Context, name: str) -> RunStatus | JobFacts:
     return status_of(context, run)
 
 
+def warn_of_server(context: Context, *rows: RunStatus) -> None:
+    """Say on standard error what keeps runs that have not ended from going on."""
+    if context.as_json or context.quiet or all(row.ended for row in rows):
+        return
+    for problem in context.site.processes.problems().values():
+        click.echo(f"server: {visible(problem)}", err=True)
+
+
 def styled_state(state: State) -> str:
     """A state with its symbol, coloured on a terminal."""
     return click.style(f"{SHAPES[state]} {state:9}", fg=_COLOURS.get(state))

@@ -85,7 +85,7 @@ class LocalStack:
         self._child("planner")
         self._child("reconcile")
         for number in range(self.workers):
-            self._child("worker", name=f"worker-{number + 1}")
+            self._child("worker", "-j", "1", name=f"worker-{number + 1}")
         self._wait(f"http://{local_web(settings)}/readyz", "the receiver")
 
     def _child(self, *verb: str, name: str = "") -> None:

@@ -11,6 +11,8 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from workers.job_worker import worker_name
+from workers.process_row import process_row
 from workers.reconciler import Reconciler
 
 
@@ -35,4 +37,6 @@ def command(context: Context, once: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # Safe at any moment: the next start finds the same problems again.
         signal.signal(number, lambda *_: sys.exit(0))
-    reconciler.forever(threading.Event().wait)
+    name = worker_name("reconciler")
+    with process_row(context.site, name, "reconcile", problem=lambda: reconciler.problem):
+        reconciler.forever(threading.Event().wait)

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import listed_status, styled_state
+from tea_runner.cli.find_runs import listed_status, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.planning.states import STATES
@@ -50,6 +50,7 @@ def command(context: Context, repository: str, state: str | None, number: int) -
     if not rows and not context.quiet:
         of = f" of {repository}" if repository else ""
         click.echo(f"No runs{of}{f' in state {state}' if state else ''}.", err=True)
+    warn_of_server(context, *rows)
     now = time.time()
     for row in rows:
         run = row.run

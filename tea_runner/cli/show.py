@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli.find_runs import echo_visible, find_run, styled_state
+from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import shown_label
@@ -45,6 +45,7 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
         click.echo(json.dumps(run_document(row), indent=1))
         return
     run = row.run
+    warn_of_server(context, row)
     click.echo(f"{styled_state(row.state).rstrip()}  {state_words.run_sentence(row)}")
     echo_visible(f"run {run.id}  {run.repository} {run.branch} {run.commit[:10]}  {run.title}")
     echo_visible(

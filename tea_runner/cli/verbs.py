@@ -45,7 +45,7 @@ GROUPS = {
     "Processes of a server": {
         "serve": "Start the receiver of webhooks and the pages.",
         "planner": "Start a planner on this host.",
-        "worker": "Start a worker on this host.",
+        "worker": "Start a worker on this host, or several.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",
     },

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+import sys
+import threading
+
 import click
 
+from tea_runner.cli.local_stack import child_options
 from tea_runner.cli.main import Context
 from tea_runner.cli.start_checks import (
     NO_ENVIRONMENT,
@@ -11,18 +17,61 @@ from tea_runner.cli.start_checks import (
     require_queue_key,
     require_sandbox,
 )
+from tea_runner.host.supervisor import Supervisor
 from workers.job_worker import JobWorker, worker_name
 from workers.process_row import process_row
 
+log = logging.getLogger(__name__)
+
 
 @click.command("worker")
+@click.option(
+    "-j",
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of workers (worker.count, if it is set).",
+)
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty (for batch systems).")
 @click.pass_obj
-def command(context: Context, burst: bool) -> None:
-    """Start a worker on this host.
+def command(context: Context, workers: int | None, burst: bool) -> int:
+    """Start a worker on this host, or several.
 
     Any number of workers may run, on any hosts.
     """
+    settings = context.settings
+    is_set = settings.source("worker.count") != "default"
+    number = workers or (settings.worker.count if is_set else 1)
+    if number > 1:
+        return _start_several(context, number, burst)
+    _work(context, burst)
+    return 0
+
+
+def _start_several(context: Context, number: int, burst: bool) -> int:
+    """Workers as child processes, until a signal or, with *burst*, until the queue is empty."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    verb = ["worker", "-j", "1", *(["--burst"] if burst else [])]
+    argv = [sys.executable, "-P", "-m", "tea_runner", *child_options(context), *verb]
+    supervisor = Supervisor()
+    try:
+        for each in range(number):
+            supervisor.add(f"worker-{each + 1}", argv, dict(context.variables))
+        while not stop.wait(0.25):
+            codes = [child.running.poll() for child in supervisor.children if child.running]
+            if burst and None not in codes:
+                return max(code or 0 for code in codes)
+            if not burst:
+                for line in supervisor.restart_ended():
+                    log.warning("%s", line)
+    finally:
+        supervisor.stop(context.settings.worker.grace + 5)
+    return 0
+
+
+def _work(context: Context, burst: bool) -> None:
+    """One worker, in this process."""
     site = context.site
     require_sandbox(context)
     require_offers(context)

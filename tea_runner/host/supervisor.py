@@ -29,7 +29,8 @@ class SupervisedProcess:
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
-    log: Path
+    #: Where its output goes; None for that of this process.
+    log: Path | None
     running: process.Process | None = None
     starts: int = 0
     #: Times of the monotonic clock.
@@ -43,8 +44,10 @@ class Supervisor:
 
     children: list[SupervisedProcess] = field(default_factory=list)
 
-    def add(self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
-        """Start a child; its output is appended to *log*."""
+    def add(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path | None = None
+    ) -> None:
+        """Start a child; its output is appended to *log*, or is that of this process."""
         child = SupervisedProcess(name, argv, env, log)
         self.children.append(child)
         self._start(child)
@@ -52,6 +55,9 @@ class Supervisor:
     def _start(self, child: SupervisedProcess) -> None:
         child.starts += 1
         child.started = time.monotonic()
+        if child.log is None:
+            child.running = process.start_process(child.argv, env=child.env)
+            return
         with child.log.open("ab") as output:
             child.running = process.start_process(
                 child.argv, env=child.env, stdout=output, stderr=output
@@ -69,9 +75,10 @@ class Supervisor:
                     child.starts = 1
                 child.not_before = now + min(0.2 * 2 ** min(child.starts, 10), 10)
                 code = child.running.returncode
-                last = _last_line(child.log)
+                last = _last_line(child.log) if child.log else ""
                 detail = f": {last}" if last else ""
-                messages.append(f"{child.name} ended with code {code}{detail}; see {child.log}")
+                where = f"; see {child.log}" if child.log else ""
+                messages.append(f"{child.name} ended with code {code}{detail}{where}")
             elif now >= child.not_before:
                 child.not_before = 0.0
                 self._start(child)

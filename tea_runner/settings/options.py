@@ -218,7 +218,8 @@ class WorkerOptions:
 
     count: int = option(
         2,
-        "Number of workers that tea-runner up starts, and of parallel jobs of tea-runner run.",
+        "Number of workers that tea-runner up starts, and, if it is set, tea-runner worker; and of parallel "
+        "jobs of tea-runner run.",
         least=1,
     )
     lease: float = option(

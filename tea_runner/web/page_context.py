@@ -129,6 +129,8 @@ class PageContext:
         if as_json:
             response = jsonify(document)
         else:
+            problems = self.lately("problems", self.site.processes.problems)
+            words = {"service_problems": list(problems.values()), **words}
             html = render_template(template, live=live, now=time.time(), **words)
             response = make_response(html)
         response.headers["Cache-Control"] = "no-store"

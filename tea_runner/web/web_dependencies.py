@@ -34,6 +34,7 @@ class WebDependencies:
     """What the views use.
 
     :param ready: name to a check that returns "" or the problem, within a second.
+    :param notes: what keeps this server from its work although deliveries are received: names to sentences.
     :param count: called once for each delivery, with its outcome.
     :param serves_webhooks: whether deliveries are received here.
     :param blueprints: further routes, such as the pages.
@@ -43,6 +44,7 @@ class WebDependencies:
     webhooks: Webhooks
     requests: PlanRequests
     ready: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    notes: Callable[[], Mapping[str, str]] = dict
     count: Callable[[str], None] = _no_count
     serves_webhooks: bool = True
     blueprints: tuple[Blueprint, ...] = ()

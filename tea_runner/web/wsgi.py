@@ -36,6 +36,7 @@ def application() -> Flask:
             webhooks=site.webhooks,
             requests=site.plan_requests,
             ready={"redis": site.jobs.problem},
+            notes=site.processes.problems,
             count=site.delivery_counts.count,
             serves_webhooks=only != "pages",
             blueprints=() if only == "hooks" else _pages(site),

@@ -122,6 +122,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "beat": (ProcessFacts(name="w", kind="job"),),
             "leave": ("w",),
             "all": (),
+            "sweep": (),
+            "problems": (),
             "offers": (),
         },
     ),

@@ -20,11 +20,15 @@ class Counting(Faults):
         #: Whether git is refused what it wants to fetch, and answers to statuses are cut off.
         self.refuses = self.cuts = False
         self.refuses_statuses = False
+        #: Whether the token has been withdrawn.
+        self.unauthorized = False
         self.asked: list[str] = []
 
     def response(self, method: str, path: str) -> Fault | None:
         """503, a few bytes, or all of it."""
         self.asked.append(f"{method} {path}")
+        if self.unauthorized:
+            return Fault(status=401)
         if self.cuts and method == "POST" and "/statuses/" in path:
             return Fault(keep=9)
         if self.refuses_statuses and method == "POST" and "/statuses/" in path:
