@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from flask import Response, jsonify, make_response, render_template
 
-from tea_runner.core.errors import NotFound
+from tea_runner.core.errors import NotFound, QueueError
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
@@ -111,6 +111,13 @@ class PageContext:
         said = self.site.settings.forge
         return branch_page(said.kind, said.url, repository, branch) if branch else ""
 
+    def _service_problems(self) -> list[str]:
+        """What keeps this server from its work; nothing while Redis is away, which pages say themselves."""
+        try:
+            return list(self.site.processes.problems().values())
+        except QueueError:
+            return []
+
     # -- responses -----------------------------------------------------------------------------
 
     def answer(
@@ -129,8 +136,7 @@ class PageContext:
         if as_json:
             response = jsonify(document)
         else:
-            problems = self.lately("problems", self.site.processes.problems)
-            words = {"service_problems": list(problems.values()), **words}
+            words = {"service_problems": self.lately("problems", self._service_problems), **words}
             html = render_template(template, live=live, now=time.time(), **words)
             response = make_response(html)
         response.headers["Cache-Control"] = "no-store"
