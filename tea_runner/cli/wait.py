@@ -11,9 +11,11 @@ import click
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.core.errors import NotFound
+from tea_runner.core.errors import NotFound, OutsideError
 from tea_runner.core.planning.run import RECOMPUTE, RETRY, Run
 from tea_runner.core.planning.run_status import RunStatus
+from tea_runner.core.results.run_record import parse_trailers
+from tea_runner.host import process
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_head
 
@@ -31,11 +33,13 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def command(context: Context, run: str, timeout: float | None) -> int:
     """Wait for the end of a run.
 
-    RUN is an id, a commit or a repository. Of a run that was retried or recomputed, the later run is
+    RUN is an id, a commit or a repository; in a clone, a results commit stands for the commit that it
+    is for. Of a run that was retried or recomputed, the later run is
     waited for. The exit code is 0 when all datums are done or reused, 1 when one failed, was
     cancelled or is blocked, or when the run was superseded, and 4 at the timeout. A full commit id may be
     given before the run exists: tea-runner wait $(git rev-parse HEAD)
     """
+    run = _inputs_of(context, run) or run
     until = None if timeout is None else time.monotonic() + timeout
     printed = ""
     while True:
@@ -56,6 +60,23 @@ def command(context: Context, run: str, timeout: float | None) -> int:
         time.sleep(_PAUSE)
     _tell(context, row)
     return 0 if row.state in ("done", "reused") else 1
+
+
+def _inputs_of(context: Context, name: str) -> str:
+    """The commit that a results commit of the current clone is for; empty for all other names."""
+    if not _WHOLE_COMMIT.fullmatch(name) or not context.directory.is_dir():
+        return ""
+    argv = ["git", "show", "-s", "--format=%B", "--end-of-options", name]
+    try:
+        done = process.run(argv, env=context.variables, cwd=context.directory, check=False)
+    except OutsideError:
+        return ""
+    commit = parse_trailers(done.stdout.decode("utf-8", "replace")).get("Tea-Input", "")
+    if not _WHOLE_COMMIT.fullmatch(commit):
+        return ""
+    if not context.quiet and not context.as_json:
+        click.echo(f"{name[:12]} is a results commit for {commit[:12]}", err=True)
+    return commit
 
 
 def _look(context: Context, name: str) -> RunStatus | None:

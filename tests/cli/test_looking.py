@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.planning.datum_states import DatumRow
+from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save
 
@@ -199,6 +201,25 @@ def test_wait_ends_with_the_verdict(site: Site, tea: Terminal, state: str, code:
     """0 for success, 1 for anything else, 4 when the time is over first."""
     save(site, [], state=state)
     assert code == tea.code("wait", RUN, "--timeout", "0.1")
+
+
+def test_wait_knows_for_which_commit_a_results_commit_is(
+    site: Site, tea: Terminal, tmp_path: Path
+) -> None:
+    """A results commit has no run of its own: in a clone, the run of its inputs is waited for."""
+    save(site, [make_job()], state="settled")
+    env = dict(os.environ)
+    process.run(["git", "init", "-q", str(tmp_path / "clone")], env=env)
+    message = f"up: 1 of 1 datums changed\n\nTea-Pipeline: up\nTea-Input: {COMMIT}\n"
+    commit = ("git", "commit", "-q", "--allow-empty", "-m", message)
+    process.run(commit, env=env, cwd=tmp_path / "clone")
+    head = process.run(["git", "rev-parse", "HEAD"], env=env, cwd=tmp_path / "clone").stdout
+    place = ("-C", str(tmp_path / "clone"))
+    assert 0 == tea.code(*place, "wait", head.decode().strip(), "--timeout", "5")
+    assert (
+        f"is a results commit for {COMMIT[:12]}"
+        in tea(*place, "wait", head.decode().strip(), "--timeout", "5").stderr
+    )
 
 
 def test_wait_waits_for_a_commit_that_was_just_pushed(site: Site, tea: Terminal) -> None:
