@@ -89,6 +89,16 @@ def test_two_branches_merge_on_a_real_gitea(
         assert f"{branch} corrected\n" in found
         lab.git("merge-base", "--is-ancestor", pushed, "FETCH_HEAD")
         numbers[branch] = open_request(gitea, lab, branch)
+    lab.write({"README": "x\n"})
+    pushed = lab.save("describe")
+    lab.push()
+    lab.settle(branch="b")
+    assert 0 == count(), "a further push replaces the results, and runs nothing"
+    lab.git("fetch", "-q", "origin", "+tea/results/b:refs/replaced")
+    assert "b corrected\n" in lab.git("show", "refs/replaced:all/all.txt")
+    lab.git("merge-base", "--is-ancestor", pushed, "refs/replaced")
+    row = lab.site().forge.commit_statuses(lab.name, pushed)["tea-runner/up"]
+    assert ("success", "2 reused; results in tea/results/b") == row
 
     merge(gitea, lab, numbers["a"], how)
     lab.settle()
