@@ -15,9 +15,10 @@ from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.git.object_id import object_id
-from tea_runner.core.git.tree import PLAIN
+from tea_runner.core.git.tree import PLAIN, TREE
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.results.compose import Composition, FinishedDatum, NewEntry
+from tea_runner.core.results.output_owners import parents_of
 from tea_runner.core.results.run_record import escape, exec_command
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import join
@@ -51,8 +52,8 @@ OWN_VARIABLES = frozenset(
 def rerun_command(tip: CommitView, inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
     """Shell text that repeats datums in a clone.
 
-    It calls ``tea-runner exec`` where the program cannot do it: in images, with secrets, and for datums of so
-    many inputs that the text would be too long.
+    It calls ``tea-runner exec`` where the program cannot do it: in images, with secrets, for datums of so
+    many inputs that the text would be too long, and where the dataset has no room for the program.
     """
     pipeline, transform = inputs.pipeline, inputs.pipeline.transform
     labels = [datum.label for datum in group]
@@ -63,7 +64,7 @@ def rerun_command(tip: CommitView, inputs: PipelineInputs, group: Sequence[Finis
         labels,
         transform.image if transform.image_tag else "",
     )
-    if transform.image or transform.secrets:
+    if transform.image or transform.secrets or not _has_room(tip):
         return plain
     words = ["--spec", f"{pipeline.spec_blob}:{pipeline.spec_document}"]
     words += ["--pipeline", pipeline.name]
@@ -90,6 +91,13 @@ def rerun_command(tip: CommitView, inputs: PipelineInputs, group: Sequence[Finis
     text = f'program=$(git cat-file blob {PROGRAM_ID}) && python3 -c "$program" '
     text += shlex.join([*words, "--", *transform.cmd])
     return escape(text) if len(text.encode("utf-8", "surrogateescape")) <= _LONGEST else plain
+
+
+def _has_room(tip: CommitView) -> bool:
+    """Whether no file, link or subdataset of the dataset is in the place of the program's folders."""
+    folders = list(parents_of(PROGRAM_PATH))
+    entries = [entry for entry in map(tip.tree.entry, folders) if entry is not None]
+    return all(entry.mode == TREE for entry in entries)
 
 
 def with_program(tip: CommitView, composition: Composition) -> Composition:
@@ -159,20 +167,14 @@ def _unseen(inputs: PipelineInputs, number: int, path: str, shown: set[str]) -> 
         below = view.tree.files_below("" if dataset else source.inner_path(path))
         front = source.path(dataset) if dataset else location.dataset
         found += [join(front, each.lstrip("/"))[start:].lstrip("/") for each in below]
-    seen = shown | {parent for each in shown for parent in _parents(each)} | {path}
+    seen = shown | {parent for each in shown for parent in parents_of(each)} | {path}
     left = set()
     for each in found:
         # A link to a folder is a parent of files that the command sees.
         if each in seen or each in source.inner or is_housekeeping(each):
             continue
         # The topmost folder of which the command sees nothing.
-        left.add(next(front for front in (*_parents(each)[::-1], each) if front not in seen))
+        left.add(
+            next(front for front in (*reversed(list(parents_of(each))), each) if front not in seen)
+        )
     return sorted(source.path(each) for each in left)
-
-
-def _parents(path: str) -> list[str]:
-    """The folders above a path, from the inside outwards."""
-    found = []
-    while path := path.rpartition("/")[0]:
-        found.append(path)
-    return found

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import shlex
 
+import pytest
+
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.results.run_record import parse_record
 from tea_runner.flow.rerun_command import OWN_VARIABLES, PROGRAM, PROGRAM_ID, PROGRAM_PATH
 from tea_runner.flow.write_results_commit import finish, settle
+from tests.twins.files import Content, Symlink
 from tests.twins.lab import WHO, MemoryLab
 from tests.twins.plans import TWO
 from tests.twins.queries import check
@@ -101,6 +104,19 @@ def test_images_and_secrets_need_tea_runner(lab: MemoryLab) -> None:
     image = spec("copy", transform={"image": "x@sha256:" + "0" * 64})
     lab.push({"raw/a": "one", "copy/spec.yml": image})
     lab.settle()
+    assert command(lab).startswith("tea-runner exec --spec ")
+
+
+@pytest.mark.parametrize("path", [".datalad", ".datalad/tea-runner"])
+@pytest.mark.parametrize("thing", ["a file", Symlink("../raw")], ids=["file", "link"])
+def test_a_file_in_the_place_of_the_program_stays(
+    lab: MemoryLab, path: str, thing: Content
+) -> None:
+    """No results commit deletes what people have there; the record calls tea-runner then."""
+    lab.push({"raw/a": "one", "copy/spec.yml": spec("copy"), path: thing})
+    before = lab.entries()[path]
+    lab.settle()
+    assert before == lab.entries()[path]
     assert command(lab).startswith("tea-runner exec --spec ")
 
 
