@@ -148,6 +148,7 @@ class BranchPlanner:
             strict_hashes=self._site.settings.annex.strict_hashes,
             allowed=self._site.allowed_resources,
             images=self._site.images,
+            software=self._site.software,
         )
         return _PlannedRepository(
             repository=self._site.repository(name), planner=IncrementalPlanner(cache)

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.errors import (
@@ -44,6 +44,7 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
 from workers.datum_folders import output_directory
+from workers.job_pipeline import job_pipeline
 from workers.leaked_secrets import leaks
 from workers.run_datums import DatumRunner
 from workers.unpublished_results import Again, UnpublishedResults, give_up
@@ -84,7 +85,7 @@ class JobRunner:
         self._fetched = 0
         #: Results that could not be sent.
         self.unpublished = UnpublishedResults(repository)
-        self._inputs: dict[tuple[str, str, object, str], PipelineInputs] = {}
+        self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
         )
@@ -280,17 +281,10 @@ class JobRunner:
     def _derive(self, job: Job) -> tuple[CommitView, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
-        at = (job.commit, job.pipeline, job.pins, job.image)
+        at = (job.commit, job.pipeline, job.pins, job.image, job.software)
         inputs = self._inputs.get(at)
         if inputs is None:
-            pipeline = tip.pipelines.find(job.pipeline)
-            if pipeline is None:
-                raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
-            if job.image:
-                # The tag may have moved since the plan.
-                was = pipeline.transform
-                pinned = replace(was, image=job.image, image_tag=was.image)
-                pipeline = replace(pipeline, transform=pinned)
+            pipeline = job_pipeline(tip, job, self._dependencies.software())
             inputs = self._planner.derive_inputs(tip, pipeline)
             if len(self._inputs) >= _CACHED_INPUTS:
                 self._inputs.clear()

@@ -36,6 +36,8 @@ class WorkerDependencies:
     redactor: Redactor = field(default_factory=Redactor)
     #: Needs of jobs that can be done here; None where no other worker could do the rest.
     offers: Callable[[], Collection[Need]] | None = None
+    #: Identity of the software that commands without an image see.
+    software: Callable[[], str] = str
 
 
 def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> WorkerDependencies:
@@ -57,6 +59,7 @@ def worker_dependencies(site: Site, scratch: ScratchFolder | None = None) -> Wor
         limits=site.limits,
         network=site.settings.sandbox.network,
         author=site.author,
+        software=lambda: site.software,
         output_limits=site.output_limits,
         secrets=site.give_secrets,
         redactor=site.redactor,

@@ -29,11 +29,11 @@ def active_environment_note(variables: Mapping[str, str], path: str, binds: Sequ
     shown = ",".join(dict.fromkeys(map(str, [*binds, *_folders(folder)])))
     words = (
         *("tea-runner", "-c", f"sandbox.path={folder / 'bin'}:{path or _PATH}"),
-        *("-c", f"sandbox.binds={shown}", "run"),
+        *("-c", f"sandbox.binds={shown}", "-c", "sandbox.identity=python", "run"),
     )
     return (
-        f"commands do not see the active environment {active}, and it is in no key; show it to them "
-        f"with: {shlex.join(words)}"
+        f"commands do not see the active environment {active}, and it is in no key; show it to them, "
+        f"with its packages in keys and manifests, with: {shlex.join(words)}"
     )
 
 

@@ -159,7 +159,12 @@ def open_dataset(context: Context) -> OpenDataset:
         raise NotFound("git is not on PATH", hint="install git 2.36 or newer (apt install git)")
     site = context.site
     planner = IncrementalPlanner(
-        PlanningCache(allowed=site.allowed_resources, images=site.images, offer=site.offer)
+        PlanningCache(
+            allowed=site.allowed_resources,
+            images=site.images,
+            offer=site.offer,
+            software=site.software,
+        )
     )
     return OpenDataset(context, context.site.clone(context.directory), LocalQueue(), planner)
 

@@ -103,6 +103,9 @@ class Transform:
     image: str = ""
     #: The image's name in the pipeline file, if it was replaced.
     image_tag: str = ""
+    #: Without an image: identity of the software that the command sees, which may be empty.  None until it
+    #: is known, before keys are made.
+    software: str | None = None
     #: Globs of the dataset's files that the command sees besides its inputs, and after ``!`` of those that
     #: are left out; None is the default.
     code: tuple[str, ...] | None = None

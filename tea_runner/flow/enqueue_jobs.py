@@ -76,6 +76,7 @@ def enqueue_jobs(
             pins=pins,
             image=image if inputs.pipeline.transform.image_tag else "",
             needs=needs,
+            software=inputs.pipeline.transform.software or "",
         )
         job = queue.next_attempt(new)
         queue.enqueue(job)

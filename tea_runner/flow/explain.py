@@ -198,7 +198,7 @@ def _differences(kind: str, then: dict[str, str], now: dict[str, str]) -> Iterat
 def _fields(then: Pipeline, now: Pipeline) -> Iterator[Change]:
     """Fields of the pipeline file that are part of keys and have changed."""
     for each in fields(then.transform):
-        if each.name in ("code", "secrets"):
+        if each.name in ("code", "secrets", "software"):
             continue
         a, b = getattr(then.transform, each.name), getattr(now.transform, each.name)
         if a != b:

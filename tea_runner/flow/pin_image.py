@@ -1,4 +1,4 @@
-"""The image of a pipeline by its content: a tag becomes the digest that it names when it is planned.
+"""The environment of a pipeline by its content: a tag becomes the digest that it names when it is planned.
 
 The manifest records the answer, with the name that was asked for.  So a commit can be read again later
 as it was planned, and a plan can tell that a tag has moved.
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError, Refused, SpecError
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.image_record import recorded_image
+from tea_runner.core.planning.image_record import recorded_image, recorded_software
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.flow.commit_view import CommitView
@@ -24,14 +24,16 @@ class UnavailableImage(OutsideError):
 
 
 def pin_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = None) -> Pipeline:
-    """The pipeline with its image by digest; the same one if it needs none.
+    """The pipeline with its image by digest, or the software of the host; the same one if it has that.
 
     :param before: the manifest at the commit, if it has been read.
     :raises SpecError: when the operator does not allow the image, or it does not exist.
     :raises UnavailableImage: when a registry does not answer.
     """
     image = pipeline.transform.image
-    if not image or image_digest(image) or container_path(tip, image):
+    if not image:
+        return _with_software(tip, pipeline, before)
+    if image_digest(image) or container_path(tip, image):
         return pipeline
     if before is None:
         before = read_manifest(tip.tree, pipeline.home)
@@ -51,8 +53,22 @@ def pin_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = Non
     return replace(pipeline, transform=replace(pipeline.transform, image=found, image_tag=image))
 
 
+def _with_software(tip: CommitView, pipeline: Pipeline, before: Manifest | None) -> Pipeline:
+    if pipeline.transform.software is not None:
+        return pipeline
+    found = tip.tree.cache.software
+    if found is None:
+        found = recorded_software(
+            read_manifest(tip.tree, pipeline.home) if before is None else before
+        )
+    return replace(pipeline, transform=replace(pipeline.transform, software=found))
+
+
 def pin_as_recorded(pipeline: Pipeline, results: Manifest) -> Pipeline:
-    """The pipeline with the image with which these results were made, if it is recorded."""
+    """The pipeline with the image or the software with which these results were made, if recorded."""
+    if not pipeline.transform.image:
+        software = recorded_software(results)
+        return replace(pipeline, transform=replace(pipeline.transform, software=software))
     found = recorded_image(results, pipeline.transform.image)
     if not found:
         return pipeline

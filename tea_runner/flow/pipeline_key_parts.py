@@ -57,7 +57,8 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
     """
     image = pipeline.transform.image
     if not image:
-        return "", ("host",)
+        software = pipeline.transform.software
+        return "", ("host", software) if software else ("host",)
     digest = image_digest(image)
     if digest:
         return "", ("image", digest)

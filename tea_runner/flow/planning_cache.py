@@ -36,6 +36,9 @@ class PlanningCache:
     allowed: ResourceAllowance = ANY_RESOURCES
     #: What this machine gives to commands; None where others run them.
     offer: Offer | None = None
+    #: Identity of the software that commands without an image see; None takes the one that the
+    #: manifest records.
+    software: str | None = None
     #: Finds the digests of images.
     images: Images = field(default_factory=RecordedImages)
 

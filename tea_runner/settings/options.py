@@ -165,6 +165,13 @@ class SandboxOptions:
     binds: tuple[Path, ...] = option(
         (), "More folders that commands may read, such as a software installation."
     )
+    identity: str = option(
+        "",
+        "What the software is that commands without an image see, such as lab-2026-11: it is in their "
+        "keys, so that another one computes them again. python: the packages that are installed in the "
+        "Python environment of the first folder of sandbox.path that is in one. Planners and workers "
+        "need the same. Empty: keys have the word host only.",
+    )
     memory: int = option(
         4096 * MEBI, "Maximum memory of a command; 0 is no limit.", unit="bytes", least=0
     )

@@ -61,6 +61,13 @@ class SandboxSite(ProcessSettings):
         )
 
     @property
+    def software(self) -> str:
+        """Identity of the software that commands without an image see; empty for none."""
+        from tea_runner.sandbox.software_identity import software_identity
+
+        return software_identity(self.settings.sandbox.identity, self.settings.sandbox.path)
+
+    @property
     def offer(self) -> Offer:
         """What commands get on this host."""
         from tea_runner.core.spec.unmet_needs import Offer

@@ -48,6 +48,12 @@ def test_the_words_that_are_given_show_the_environment(tmp_path: Path, environme
     again = dataset.tea(*words[1:], "-y", env=env)
     assert (0, False) == (again.code, "note: " in again.err), again
 
+    plan = (*words[1:-1], "plan")
+    assert "nothing to do" in dataset.tea(*plan, env=env).out.lower()
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "numpy-2.0.dist-info").mkdir()
+    assert "run(environment-changed)" in dataset.tea(*plan, env=env).out
+
 
 @pytest.mark.parametrize(
     ("variables", "path"),

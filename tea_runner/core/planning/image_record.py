@@ -1,6 +1,7 @@
-"""What a manifest records of an image that a pipeline names without its digest.
+"""What a manifest records of a command's environment that is not in the pipeline file.
 
-It is the part ``image`` of the manifest: the name as written, and the image by its digest.
+It is the part ``image`` of the manifest, the name as written and the image by its digest, or the part
+``software``, the identity of what commands without an image see.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import image_digest
 
-_PART = "image"
+_PART, _SOFTWARE = "image", "software"
 
 
 def image_parts(pipeline: Pipeline) -> dict[str, str]:
-    """The part of a pipeline's manifest; empty if the pipeline has no such image."""
+    """The part of a pipeline's manifest; empty if the pipeline file says it all."""
     transform = pipeline.transform
+    if transform.software:
+        return {_SOFTWARE: transform.software}
     return {_PART: f"{transform.image_tag} {transform.image}"} if transform.image_tag else {}
+
+
+def recorded_software(manifest: Manifest) -> str:
+    """The identity of the software with which results were made; empty if it is in no key."""
+    return manifest.parts.get(_SOFTWARE, "")
 
 
 def recorded_image(manifest: Manifest, name: str) -> str:

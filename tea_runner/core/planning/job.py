@@ -60,6 +60,8 @@ class Job:
     retry: str = ""
     #: The pipeline's image by digest, if the pipeline file names it without.
     image: str = ""
+    #: Identity of the software that a command without an image has to see; empty for any.
+    software: str = ""
     #: What its worker must offer.
     needs: Need = "host"
 
@@ -139,6 +141,8 @@ def _set_size(datums: int, throughput: Throughput | None) -> int:
 def seal_job(job: Job, secret: bytes) -> str:
     """The job as JSON text with an HMAC (RFC 2104, SHA-256) of the planner."""
     fields = asdict(job)
+    if not job.software:
+        del fields["software"]
     if job.needs == "host":
         # So that workers of former versions, which know of no other need, can read it.
         del fields["needs"]

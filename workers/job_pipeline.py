@@ -1,0 +1,34 @@
+"""The pipeline of a job, with the environment that was planned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tea_runner.core.errors import OutsideError
+from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.job import Job
+from tea_runner.flow.commit_view import CommitView
+
+
+def job_pipeline(tip: CommitView, job: Job, software: str) -> Pipeline:
+    """The pipeline of a job at its commit.
+
+    :param software: that commands without an image see here.
+    :raises OutsideError: when the commit has no such pipeline, or commands see other software here.
+    """
+    pipeline = tip.pipelines.find(job.pipeline)
+    if pipeline is None:
+        raise OutsideError(f"commit {job.commit[:12]} has no pipeline {job.pipeline}")
+    transform = pipeline.transform
+    if job.image:
+        # The tag may have moved since the plan.
+        transform = replace(transform, image=job.image, image_tag=transform.image)
+    elif not transform.image:
+        if job.software and job.software != software:
+            raise OutsideError(
+                f"the software of commands is {software or 'not named'} on this worker, and "
+                f"{job.software} on the planner",
+                hint="set sandbox.identity to the same, and install the same",
+            )
+        transform = replace(transform, software=job.software)
+    return replace(pipeline, transform=transform)
