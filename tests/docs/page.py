@@ -23,7 +23,7 @@ NOT_RUN = {
     (
         "README.md",
         "make demo    # start a forge, a server and workers, push a dataset, show its results",
-    ): "make test would run itself; CI runs it, and make test-image runs make demo in a container",
+    ): "make test runs these tests, and tests/test_wheel.py runs the demo",
     (
         "docs/how-to/install.md",
         "sudo apt-get install -y git python3-venv bubblewrap",
