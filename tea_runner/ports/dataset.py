@@ -249,6 +249,8 @@ class Dataset(Protocol):
     def default_largefiles(self) -> str:
         """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty.
 
+        ``nothing`` in a repository without git-annex.
+
         :raises OutsideError: when git ends with an error.
         """
         ...

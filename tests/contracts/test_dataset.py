@@ -34,6 +34,20 @@ def test_scopes_follow_the_trusted_branches(side: Side) -> None:
     assert side.dataset.scope("feature") == scope_of("feature", TRUSTED) != ""
 
 
+def test_without_git_annex_nothing_is_annexed(side: Side) -> None:
+    """There is no such branch."""
+    assert side.dataset.default_largefiles() == "nothing"
+
+
+def test_the_rule_of_git_annex_config_is_read(side: Side) -> None:
+    """From ``config.log`` of the ``git-annex`` branch; a clone reads it once."""
+    tip, _ = side.write({"config.log": b"1696043833s annex.largefiles largerthan=1mb\n"})
+    side.push("refs/heads/git-annex", tip)
+    side.dataset.refresh()
+
+    assert side.dataset.default_largefiles() == "largerthan=1mb"
+
+
 # -- publishing ------------------------------------------------------------------------------
 
 

@@ -45,7 +45,7 @@ def test_a_failure_is_tried_again_after_git_annex_config(lab: MemoryLab) -> None
     (job, *_) = lab.queue.jobs()
     label, key = job.datums[0]
     tree = lab.view().tree
-    attributes = {key: destination_attributes(tree, "copy", "")}
+    attributes = {key: destination_attributes(tree, "copy", lab.dataset.default_largefiles())}
     assert lab.queue.claim(job.id) is not None
     lab.queue.fail(job, {key: "too large for git"}, attributes)
     lab.queue.finish(job.id, "failed")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, TeaError
+from tea_runner.core.git.annex_config import LARGEFILES, parse_annex_config
 from tea_runner.core.git.branch_kinds import RESULTS_PREFIX, belongs_to_annex
 from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
 from tea_runner.core.git.trust_scope import results_prefix, scope_of
@@ -120,13 +121,13 @@ class MemoryDataset:
         return self.tip("git-annex")
 
     def default_largefiles(self) -> str:
-        """``annex.largefiles`` of ``config.log``, in the simplest of its forms."""
+        """``annex.largefiles`` of ``config.log``; ``nothing`` without a ``git-annex`` branch."""
         tip = self.annex_tip()
-        root = self.objects.commit(tip).tree if tip else None
-        entry = lookup(self.objects.tree, root, "config.log") if root else None
-        text = (self.objects.blob(entry.oid) or b"").decode() if entry else ""
-        rules = (line.partition(" annex.largefiles ")[2] for line in text.splitlines())
-        return next(filter(None, rules), "")
+        if tip is None:
+            return "nothing"
+        entry = lookup(self.objects.tree, self.objects.commit(tip).tree, "config.log")
+        log = (self.objects.blob(entry.oid) or b"") if entry else b""
+        return parse_annex_config(log).get(LARGEFILES, "")
 
     def scope(self, branch: str) -> str:
         """The scope of a branch."""
