@@ -26,8 +26,6 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.needs import need_of
 from tea_runner.core.redact import Redactor
-from tea_runner.core.results import largefiles
-from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.annex_content import Annex
@@ -36,17 +34,16 @@ from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.job_results import RESULTS
 from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit
-from tea_runner.flow.destination_attributes import destination_attributes
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
-from workers.datum_folders import output_directory
 from workers.job_pipeline import job_pipeline
 from workers.leaked_secrets import leaks
 from workers.run_datums import DatumRunner
+from workers.storage_check import refused_by_storage, storing_rules
 from workers.unpublished_results import Again, UnpublishedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
 
@@ -112,7 +109,11 @@ class JobRunner:
         began = time.monotonic()
         tip, inputs = self._derive(job)
         environment = self._environment(inputs)
-        self._require_storage(job, tip, inputs)
+        refused, rules = refused_by_storage(
+            self.repository, self._attributes, tip, inputs, job.datums
+        )
+        if refused:
+            return JobReport(failures=refused, attributes=rules)
         annex = self.repository.prepared_annex()
         backend = annex_backend(tip.tree.blob_at(".gitattributes") or b"")
         saver = OutputSaver(
@@ -161,9 +162,7 @@ class JobRunner:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
                     report.failures[key] = str(error)
                     # The cure is a change of .gitattributes, which is not in the key.
-                    where = computed.directory
-                    rule = self.repository.default_largefiles()
-                    report.attributes[key] = destination_attributes(tip.tree, where, rule)
+                    report.attributes[key] = storing_rules(self.repository, tip, computed.directory)
                     continue
                 result = Result(
                     key,
@@ -312,23 +311,6 @@ class JobRunner:
             subdatasets=self.repository.subdatasets_of(job.scope),
             pins=dict(job.pins),
         )
-
-    def _require_storage(self, job: Job, tip: CommitView, inputs: PipelineInputs) -> None:
-        """Look whether the storage takes results, where all outputs go there.
-
-        Where it depends on the outputs, they are kept until it takes them.
-
-        :raises Refused: when none of the dataset's storages takes results.
-        :raises OutsideError: when it takes none now.
-        """
-        found = inputs.find(job.datums[0][0]) if job.datums else None
-        if found is None:
-            return
-        path = join(output_directory(inputs.pipeline, found[1]), "output")
-        (rule, _), *_ = self._attributes.of(tip.tree.root, [path]).values()
-        if largefiles.simple(rule):
-            with step("look"):
-                self.repository.prepared_annex().require_writable()
 
     def _commit(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
         """Write the results as a commit into the mirror."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -274,6 +275,11 @@ class GitDataset(ABC):
     def remote_log(self) -> bytes:
         """``remote.log`` of the ``git-annex`` branch, which describes special remotes."""
         return annex_branch_file(self.objects, self.annex_tip(), "remote.log")
+
+    def storages(self) -> str:
+        """Digest of the storages that the dataset describes; empty when it describes none."""
+        log = self.remote_log()
+        return hashlib.sha256(log).hexdigest()[:16] if log else ""
 
     def default_largefiles(self) -> str:
         """``annex.largefiles`` of ``git annex config``, for paths without that attribute; or empty."""

@@ -1,4 +1,4 @@
-"""Digest of the rules that decide how outputs in a directory are stored.
+"""Digest of the rules that decide how and where outputs in a directory are stored.
 
 A failure to store outputs is no longer true once it is another one.
 """
@@ -17,14 +17,17 @@ _NAME = ".gitattributes"
 _FOLDERS = 2000
 
 
-def destination_attributes(tree: CommitTree, directory: str, default_rule: str) -> str:
+def destination_attributes(
+    tree: CommitTree, directory: str, default_rule: str, storages: str
+) -> str:
     """16 hex digits; equal as long as ``.gitattributes`` there, above and below are the same.
 
     The cost is that of the folders below, of which at most 2,000 are read.
 
     :param default_rule: ``annex.largefiles`` of ``git annex config``, for files without an attribute.
+    :param storages: digest of the storages that the dataset describes; empty for none.
     """
-    text, place = f"{default_rule}\n" if default_rule else "", ""
+    text, place = "".join(f"{each}\n" for each in (default_rule, storages) if each), ""
     for part in ("", *(directory.split("/") if directory else ())):
         place = join(place, part) if part else place
         entry = tree.entry(join(place, _NAME))

@@ -128,11 +128,11 @@ class KeyLookup:
         if not bound:
             return failures
         now: dict[str, set[str]] = {}
-        rule = self.dataset.default_largefiles()
+        rule, storages = self.dataset.default_largefiles(), self.dataset.storages()
         for item in keyed:
             if item.key in bound:
                 directory = "/".join(filter(None, (inputs.pipeline.home, item.place)))
-                digest = destination_attributes(self.tip.tree, directory, rule)
+                digest = destination_attributes(self.tip.tree, directory, rule, storages)
                 now.setdefault(item.key, set()).add(digest)
         return {
             key: sentence

@@ -255,6 +255,10 @@ class Dataset(Protocol):
         """
         ...
 
+    def storages(self) -> str:
+        """Digest of the storages that the dataset describes; empty when it describes none."""
+        ...
+
     def scope(self, branch: str) -> str:
         """The scope of a branch: the empty text when it is trusted.
 

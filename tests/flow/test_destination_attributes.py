@@ -14,8 +14,8 @@ RULE = "* annex.largefiles=nothing\n"
 
 def digest(lab: MemoryLab) -> str:
     """Of the rules for outputs of ``copy`` with ``output.path: sub/$1``."""
-    rule = lab.dataset.default_largefiles()
-    return destination_attributes(lab.view().tree, "copy/sub", rule)
+    rule, storages = lab.dataset.default_largefiles(), lab.dataset.storages()
+    return destination_attributes(lab.view().tree, "copy/sub", rule, storages)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_failure_is_tried_again_after_git_annex_config(lab: MemoryLab) -> None
     (job, *_) = lab.queue.jobs()
     label, key = job.datums[0]
     tree = lab.view().tree
-    attributes = {key: destination_attributes(tree, "copy", lab.dataset.default_largefiles())}
+    attributes = {key: destination_attributes(tree, "copy", lab.dataset.default_largefiles(), "")}
     assert lab.queue.claim(job.id) is not None
     lab.queue.fail(job, {key: "too large for git"}, attributes)
     lab.queue.finish(job.id, "failed")

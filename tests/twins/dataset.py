@@ -129,6 +129,10 @@ class MemoryDataset:
         log = (self.objects.blob(entry.oid) or b"") if entry else b""
         return parse_annex_config(log).get(LARGEFILES, "")
 
+    def storages(self) -> str:
+        """A dataset in memory describes none."""
+        return ""
+
     def scope(self, branch: str) -> str:
         """The scope of a branch."""
         return scope_of(branch, self._trusted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,17 @@ import pytest
 from tea_runner.core.errors import OutsideError
 from tea_runner.dataset import content_storage
 from tea_runner.dataset.content_storage import SpecialRemotes
+from tea_runner.dataset.special_remote_policy import Storage
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import spec
 from tests.faulty_forge import FaultyForge
 from tests.workers.conftest import Counting
+
+_EXPORT = "storage store is an export (exporttree=yes) and takes no results"
+
+
+_EXPORT = "storage store is an export (exporttree=yes) and takes no results"
 
 
 @pytest.fixture
@@ -205,3 +211,30 @@ def test_a_repository_without_git_annex_keeps_results_in_git(lab: Lab, hands: Ha
     assert "settled" == hands.site.runs.latest()[0].state
     lab.git("pull", "-q", lab.push_url, "main", cwd=plain)
     assert (False, "a\n") == ((plain / "up/b.txt").is_symlink(), (plain / "up/b.txt").read_text())
+
+
+def test_a_storage_that_takes_no_results_is_told_before_the_command(
+    lab: Lab, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, as a failure; it is no longer true once the dataset describes its storages otherwise."""
+
+    def takes_no_results(_: Storage, described: Mapping[str, str]) -> str:
+        # A directory cannot be made an export and back; this option of it can be changed.
+        return _EXPORT if described.get("autoenable") == "true" else ""
+
+    monkeypatch.setattr(Storage, "takes_no_results", takes_no_results)
+    hands.plan()
+    (job,) = hands.work()
+    hands.plan()
+    facts = hands.site.jobs.facts([job])[job]
+    assert ("failed", 0) == (facts.state, _ran(hands, job))
+    assert facts.error.startswith(_EXPORT)
+
+    place = f"directory={lab.store}"
+    lab.git("annex", "enableremote", "store", place, "autoenable=false")
+    lab.git("push", "-q", "origin", "git-annex")
+    hands.plan()
+    (again,) = hands.work()
+    hands.plan()
+    assert "settled" == hands.site.runs.latest()[0].state
+    assert 1 == _ran(hands, again)
