@@ -224,6 +224,8 @@ class CloneDataset(GitDataset):
         #: Patterns of branches that take their own results, beside the default branch.
         self.trusted_branches: Sequence[str] = ()
         self._default_largefiles: str | None = None
+        #: Branches to whether they take their own results, found once in a process.
+        self._trusts: dict[str, bool] = {}
         job_results = JobResults(name, repository)
         super().__init__(
             name,
@@ -268,8 +270,12 @@ class CloneDataset(GitDataset):
         """See :meth:`GitDataset.results_branch`: the clone's default branch takes its own results."""
         if self.draft or self.results_place == "branch":
             return branch
-        trusted = matches_any(branch, self.trusted_branches)
-        trusted = trusted or branch == default_branch(self.repository, branch)
+        trusted = self._trusts.get(branch)
+        if trusted is None:
+            trusted = matches_any(branch, self.trusted_branches) or branch == default_branch(
+                self.repository, branch
+            )
+            self._trusts[branch] = trusted
         return results_branch(branch, trusted=trusted, place=self.results_place)
 
     def results_of_head(self, *, fetched: bool) -> tuple[str, str]:
