@@ -74,6 +74,7 @@ class ResultIndex:
             read, too, where signatures are required.
         """
         self._fetched_results = fetched_results
+        self._fetched_tips: list[tuple[str, str]] | None = None
         self._proofs = proofs or ManifestProofs(None)
         self._repository = repository
         self._branches = branches
@@ -115,14 +116,24 @@ class ResultIndex:
             if not ref.endswith("/git-annex") and "/synced/" not in ref:
                 scope = scope_of(ref[len(self._branches) :], self._trusted)
                 tips.setdefault(scope, set()).add(oid)
-        for scope, oid in kept_tips(self._repository.refs).items():
+        others = (
+            self._fetched() if self._fetched_results else kept_tips(self._repository.refs).items()
+        )
+        for scope, oid in others:
             tips.setdefault(scope, set()).add(oid)
-        if self._fetched_results and self._proofs.required:
-            for ref, oid in self._repository.refs(_REMOTES).items():
-                _, slash, name = ref.removeprefix(_REMOTES).partition("/")
-                if slash and name.startswith(RESULTS_PREFIX):
-                    tips.setdefault(scope_of(name, self._trusted), set()).add(oid)
         return tips
+
+    def _fetched(self) -> list[tuple[str, str]]:
+        """Scopes and tips of branches with results of others that were fetched; read once."""
+        if self._fetched_tips is None:
+            refs = self._repository.refs(_REMOTES) if self._proofs.required else {}
+            names = {ref.removeprefix(_REMOTES).partition("/")[2]: oid for ref, oid in refs.items()}
+            self._fetched_tips = [
+                (scope_of(name, self._trusted), oid)
+                for name, oid in names.items()
+                if name.startswith(RESULTS_PREFIX)
+            ]
+        return self._fetched_tips
 
     def _update_scope(self, scope: str, tips: set[str]) -> int:
         read = self._table.tips(scope)
