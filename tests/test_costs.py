@@ -20,7 +20,7 @@ from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.host import process
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
+from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher, LaunchedProcess
 from tests.cli.dataset import Dataset
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab

@@ -13,9 +13,9 @@ from itertools import count
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import exclusion, is_ref_name
-from tea_runner.core.git.trust_scope import queue_namespace
+from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.run import Run, run_id
-from tea_runner.core.webhook_registration import is_repository_name
+from tea_runner.core.webhook import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_view import CommitView

@@ -30,7 +30,7 @@ from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.job_results import RESULTS
 from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_view import CommitView, open_commit

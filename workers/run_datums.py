@@ -22,7 +22,7 @@ from tea_runner.present.visible_text import visible
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
-from workers.datum_folders import (
+from workers.datum_view_folders import (
     DatasetFolders,
     DatumBatch,
     DatumFolders,

@@ -18,7 +18,7 @@ from tea_runner.core.errors import ContentMissing, UserError
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.host.open_folder import make_open_folder
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 
 #: Path of a subdataset (empty for the dataset itself) and annex keys of it, to files with their
 #: content; see :meth:`tea_runner.dataset.annex_content.Annex.get`.
@@ -98,7 +98,7 @@ def make_code(
     write_blob: WriteBlob,
 ) -> None:
     """Write the declared code files into a folder, at their paths in the dataset."""
-    make_open_folder(folder)
+    make_world_readable_folder(folder)
     for path in inputs.code:
         _write_file(folder / path, tip.locate(path), content, write_blob)
 
@@ -115,14 +115,14 @@ def make_view(
     An input of the pipeline that the datum has not leaves no trace: its name is not in the key.
     """
     leaves = pfs_leaves(inputs.pipeline.input)
-    make_open_folder(folder)
+    make_world_readable_folder(folder)
     for seen in view.inputs:
         if seen.is_dir and inputs.pipeline.view == "pfs":
-            make_open_folder(folder / seen.path)
+            make_world_readable_folder(folder / seen.path)
     for shown in view.files:
         target = folder / shown.visible
         if leaves[shown.input].empty_files:
-            make_open_folder(target.parent)
+            make_world_readable_folder(target.parent)
             target.touch()
             target.chmod(0o644)
         else:
@@ -133,7 +133,7 @@ def _write_file(
     target: Path, found: Located, content: Mapping[str, Path], write_blob: WriteBlob
 ) -> None:
     fact = found.fact
-    make_open_folder(target.parent)
+    make_world_readable_folder(target.parent)
     if target.exists():
         return
     if fact.key is not None:

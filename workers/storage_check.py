@@ -8,17 +8,17 @@ from tea_runner.core.errors import Refused
 from tea_runner.core.results import largefiles
 from tea_runner.core.results.output_owners import join
 from tea_runner.dataset.attributes import Attributes
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.destination_attributes import destination_attributes
+from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import step
-from workers.datum_folders import output_directory
+from workers.datum_view_folders import output_directory
 
 
 def storing_rules(repository: GitDataset, tip: CommitView, directory: str) -> str:
     """Digest of what decides how and where outputs in a directory are stored."""
-    return destination_attributes(
+    return destination_attributes_digest(
         tip.tree, directory, repository.default_largefiles(), repository.storages()
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from tea_runner.core.errors import Cancelled, OutsideError
 from tea_runner.core.planning.job import Job
 from tea_runner.core.results.result import Result
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.host.fault_point import step
 
 #: Refs of the mirror that no forge sees.

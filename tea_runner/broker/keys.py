@@ -75,7 +75,7 @@ def split_branch_id(raw: bytes) -> tuple[str, str]:
 
 
 # -- jobs ------------------------------------------------------------------------------------
-# A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.trust_scope.
+# A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.result_scope.
 
 
 @_family("hash", "job_store", _SHOWN)

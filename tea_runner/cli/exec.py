@@ -18,7 +18,7 @@ from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.parse import parse_specs
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs

@@ -11,7 +11,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 
 _server = click.option("--server", is_flag=True, help="All repositories that this host processes.")
 

@@ -29,7 +29,7 @@ from tea_runner.sandbox.kinds import (
     memory_control,
     memory_refusal,
 )
-from tea_runner.sandbox.network import NetworkAccess
+from tea_runner.sandbox.network_filter import NetworkAccess
 
 if TYPE_CHECKING:
     from tea_runner.broker.redis_server import ServerFacts
@@ -203,7 +203,7 @@ def check_queue_key(state: Callable[[], Literal["same", "other", "unknown"]]) ->
             case "same":
                 return _ok(name, "that of the planners")
             case "other":
-                from tea_runner.broker.queue_key import OTHER_KEY
+                from tea_runner.broker.job_signing_key import OTHER_KEY
 
                 return _bad(name, OTHER_KEY)
             case "unknown":

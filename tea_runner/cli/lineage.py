@@ -16,7 +16,7 @@ from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.errors import NotFound, OutsideError
 from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.trace_lineage import LineageTracer

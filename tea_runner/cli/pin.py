@@ -16,7 +16,7 @@ from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.edit_value import replace_text
 from tea_runner.core.spec.image_reference import parse_image
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.pin_image import pin_image
+from tea_runner.flow.resolve_image import resolve_image
 
 
 @click.command("pin")
@@ -65,7 +65,7 @@ def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
 
 def _pinned(tip: CommitView, pipeline: Pipeline) -> str:
     """The image with its digest; empty if it has one, or needs none."""
-    pinned = pin_image(tip, pipeline).transform
+    pinned = resolve_image(tip, pipeline).transform
     if not pinned.image_tag:
         return ""
     written = parse_image(pinned.image_tag)

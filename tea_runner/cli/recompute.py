@@ -13,7 +13,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import is_label, shown_label
 from tea_runner.core.errors import NotFound
-from tea_runner.core.git.trust_scope import queue_namespace, scope_of
+from tea_runner.core.git.result_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import RECOMPUTE, Run
 from tea_runner.present.visible_text import visible

@@ -10,7 +10,7 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound
-from tea_runner.core.git.trust_scope import queue_namespace, scope_of
+from tea_runner.core.git.result_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import RETRY
 from tea_runner.core.planning.run_status import RunStatus

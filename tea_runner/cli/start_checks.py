@@ -69,7 +69,7 @@ def require_queue_key(context: Context) -> None:
     :raises Refused: when it has another one.
     :raises QueueError: when Redis does not answer.
     """
-    from tea_runner.broker.queue_key import OTHER_KEY
+    from tea_runner.broker.job_signing_key import OTHER_KEY
 
     if context.site.queue_key.state() == "other":
         raise Refused(OTHER_KEY)

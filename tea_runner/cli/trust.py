@@ -11,13 +11,13 @@ from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.results.run_conditions import ReuseRule
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.signing_keys import signing_key
 from tea_runner.flow.adopt_results import AdoptablePipeline, adopt_results, adoptable_results
 from tea_runner.flow.commit_view import CommitView, open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.read_statement import read_statement
+from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tea_runner.flow.reuse_rule import Acceptance, reuse_rule
 from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
 from tea_runner.present.visible_text import visible
@@ -200,7 +200,7 @@ def _row(dataset: GitDataset, tip: CommitView, name: str) -> dict[str, object]:
     manifest = read_manifest(tip.tree, home)
     accepts = Acceptance(rule=ReuseRule())
     unproven = unproven_datums(dataset, tip.tree, home, manifest, "", accepts)
-    found = read_statement(tip.tree, home)
+    found = read_manifest_statement(tip.tree, home)
     signed = signing_key(found.signature) if found is not None else None
     return {
         "pipeline": name,

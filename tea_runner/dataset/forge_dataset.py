@@ -9,24 +9,24 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
+from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import lookup
-from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.results_branch import ResultsPlace
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.archived_content import ArchivedContent
 from tea_runner.dataset.content_storage import SpecialRemotes
-from tea_runner.dataset.git_dataset import GitDataset, TrustedBranches, every_branch
+from tea_runner.dataset.dataset_base import GitDataset, TrustedBranches, every_branch
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.mirror import Mirror
+from tea_runner.dataset.own_annex_keys import OwnKeys
 from tea_runner.dataset.pull_approvals import PullApprovals
-from tea_runner.dataset.repository_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.results_beside import ResultsBeside
 from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remote_policy import Storage
-from tea_runner.dataset.verify_manifests import ManifestProofs
+from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.host.fault_point import step
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
@@ -71,7 +71,7 @@ class ForgeDataset(GitDataset):
         :param storages: special remotes that the operator opened to this repository.
         :param storage_conflict: why the dataset may not use a storage of this name that others use as
             well, as a sentence; empty when it may.
-        :param trusted: see :data:`~tea_runner.dataset.git_dataset.TrustedBranches`.
+        :param trusted: see :data:`~tea_runner.dataset.dataset_base.TrustedBranches`.
         :param secret: key of the seal with which workers sign results of jobs.
         :param sign: signs results commits; without it they are unsigned.
         :param list_refs: returns the forge's refs that a fetch would bring, with their ids, in one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.trust_scope import results_prefix, sign_result, verify_result_signature
+from tea_runner.core.git.result_scope import results_prefix, sign_result, verify_result_signature
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.git_repository import GitRepository

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_kinds import RESULTS_PREFIX
+from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TreeEntry, lookup
-from tea_runner.core.git.trust_scope import scope_of
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_text import ManifestError
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_row import Accepts, SignedResult, accept_all
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.manifest_history import ManifestFile, ManifestReader, manifest_files
 from tea_runner.dataset.result_index_tables import (
@@ -31,7 +31,7 @@ from tea_runner.dataset.result_index_tables import (
     StoredResult,
 )
 from tea_runner.dataset.results_beside import kept_tips
-from tea_runner.dataset.verify_manifests import ManifestProofs, Proof
+from tea_runner.dataset.verify_manifest_signatures import ManifestProofs, Proof
 
 #: Refs of a mirror for former tips of branches that were rewritten: their results stay known.
 KEPT = "refs/kept/"

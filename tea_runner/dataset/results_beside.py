@@ -15,7 +15,7 @@ from tea_runner.core.git.branch_kinds import (
     is_pull_request_branch,
     source_branch,
 )
-from tea_runner.core.git.trust_scope import KEPT_RESULTS, scope_of
+from tea_runner.core.git.result_scope import KEPT_RESULTS, scope_of
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate

@@ -7,7 +7,7 @@ this commit under exactly this ref.
 from __future__ import annotations
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.trust_scope import sign_result, verify_result_signature
+from tea_runner.core.git.result_scope import sign_result, verify_result_signature
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.mirror import Mirror
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tea_runner.core.datums.content_identity import SMALL_BLOB
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.results.largefiles import simple
-from tea_runner.dataset.annex_branch import default_largefiles
+from tea_runner.dataset.annex_branch_files import default_largefiles
 from tea_runner.dataset.attributes import UNSPECIFIED
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process

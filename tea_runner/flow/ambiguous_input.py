@@ -15,7 +15,7 @@ from tea_runner.core.results import manifest_text
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.spec.file_names import SPEC_NAMES
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.read_statement import inputs_commit
+from tea_runner.flow.read_manifest_statement import inputs_commit
 
 
 def refuse_ambiguous_inputs(tip: CommitView, pipeline: Pipeline) -> None:

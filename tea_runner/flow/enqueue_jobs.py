@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from tea_runner.core.git.trust_scope import queue_namespace
+from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.needs import need_of
 from tea_runner.core.planning.plan import Decision, PipelinePlan

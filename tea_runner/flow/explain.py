@@ -17,7 +17,7 @@ from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.read_statement import inputs_commit
+from tea_runner.flow.read_manifest_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
 
 #: Opens a commit; None when the clone does not have it.

@@ -11,7 +11,7 @@ from tea_runner.core.git.tree import differences
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.foreign_paths import foreign_paths
+from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
 from tea_runner.flow.output_differences import (
     NO_DIFFERENCES,
     OutputDifferences,
@@ -100,7 +100,7 @@ def _rows_of(
     """The rows with one of these outputs."""
     written = set(paths)
     # With a home at the top of the dataset, nearly all changed files are no outputs of the pipeline.
-    possible = written - foreign_paths(tip, pipeline, is_signed=False)(written)
+    possible = written - falsely_claimed_paths(tip, pipeline, is_signed=False)(written)
     if not possible:
         return
     for piece in manifest.pieces:

@@ -7,7 +7,7 @@ and takes the first of these ways that applies:
 - Nothing that the inputs depend on has changed (:mod:`~tea_runner.flow.input_read_set`): the
   inputs are kept.
 - Some files of the only input have changed: the datums of those files are edited
-  (:mod:`~tea_runner.core.datums.datum_edits`), and only they are decided.
+  (:mod:`~tea_runner.core.datums.incremental_enumerate`), and only they are decided.
 - Everything else is derived and decided from nothing.
 
 Nothing here is keyed by time: a result is reused only where object ids prove that it is the same, so it
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from tea_runner.core.datums.datum_edits import (
+from tea_runner.core.datums.incremental_enumerate import (
     apply_edits,
     can_edit_datums,
     edit_datums,
@@ -46,7 +46,6 @@ from tea_runner.flow.make_plan import (
     PipelinePlanner,
 )
 from tea_runner.flow.output_differences import OutputDifferences
-from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_inputs import (
     PipelineInputs,
     key_datums,
@@ -56,6 +55,7 @@ from tea_runner.flow.pipeline_inputs import (
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.pipeline_memory import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
+from tea_runner.flow.resolve_image import resolve_image
 
 _NO_MANIFEST = Manifest()
 
@@ -84,7 +84,7 @@ class IncrementalPlanner(PipelinePlanner):
 
     def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
-        pipeline = pin_image(tip, pipeline)
+        pipeline = resolve_image(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None and memory.examined is not None:
             return replace(memory.examined, inputs=_at_commit(memory.inputs, tip))
@@ -134,7 +134,7 @@ class IncrementalPlanner(PipelinePlanner):
         self, tip: CommitView, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
-        pipeline = pin_image(tip, pipeline)
+        pipeline = resolve_image(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None:
             return _at_commit(memory.inputs, tip)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tea_runner.core.git.trust_scope import results_prefix
+from tea_runner.core.git.result_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.signed_result import Accepts
+from tea_runner.core.results.signed_row import Accepts
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.destination_attributes import destination_attributes
+from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
 from tea_runner.flow.output_differences import OutputDifferences
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
@@ -132,7 +132,7 @@ class KeyLookup:
         for item in keyed:
             if item.key in bound:
                 directory = "/".join(filter(None, (inputs.pipeline.home, item.place)))
-                digest = destination_attributes(self.tip.tree, directory, rule, storages)
+                digest = destination_attributes_digest(self.tip.tree, directory, rule, storages)
                 now.setdefault(item.key, set()).add(digest)
         return {
             key: sentence

@@ -21,10 +21,10 @@ from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
-from tea_runner.flow.missing_datums import missing_datums
-from tea_runner.flow.pin_image import UnavailableImage, pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
+from tea_runner.flow.resolve_image import UnavailableImage, resolve_image
 from tea_runner.flow.unnamed_code import unnamed_code
+from tea_runner.flow.why_no_datums import why_no_datums
 
 #: A word of a command that looks like a script of the dataset.
 _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
@@ -107,7 +107,7 @@ def _cycles(tip: CommitView) -> Iterator[Problem]:
 def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
     """Inputs that are missing, have no hash or make no datums; scripts that the command cannot see."""
     try:
-        pipeline = pin_image(tip, pipeline)
+        pipeline = resolve_image(tip, pipeline)
     except UnavailableImage as error:
         key = "transform.image"
         yield _problem(
@@ -162,7 +162,7 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         )
         hint = f'if the command does not read it, write transform.code: ["!/{path}"]'
         yield _problem(tip, pipeline, "transform", text, hint, "warning")
-    for reason in missing_datums(tip, inputs):
+    for reason in why_no_datums(tip, inputs):
         yield _problem(tip, pipeline, reason.key, reason.problem, reason.hint, "warning")
 
 

@@ -18,7 +18,7 @@ from tea_runner.core.planning.plan import (
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
-from tea_runner.core.results.signed_result import Accepts, accept_all
+from tea_runner.core.results.signed_row import Accepts, accept_all
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
@@ -27,9 +27,9 @@ from tea_runner.flow.output_differences import (
     OutputDifferences,
     output_differences,
 )
-from tea_runner.flow.pin_image import UnavailableImage
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.resolve_image import UnavailableImage
 from tea_runner.flow.reuse_rule import acceptance_of
 from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
 from tea_runner.ports import Dataset

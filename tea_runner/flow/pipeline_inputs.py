@@ -27,9 +27,9 @@ from tea_runner.flow.follow_links import LinkedFolder, within
 from tea_runner.flow.input_links import broken_datums, list_source, refuse_results, with_folders
 from tea_runner.flow.input_location import InputLocation, locate_input
 from tea_runner.flow.linked_folders import LinkedFoldersError
-from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
+from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.unusable_files import Unusable, UnusableFilesError
 
 _NOTHING = Manifest()
@@ -140,9 +140,9 @@ def derive_inputs(
 
     :param before: the manifest at the commit; its texts are shared rather than kept twice.
     :raises UserError: when an input names nothing, or has content without a hash.
-    :raises UnavailableImage: see :func:`~tea_runner.flow.pin_image.pin_image`.
+    :raises UnavailableImage: see :func:`~tea_runner.flow.resolve_image.resolve_image`.
     """
-    pipeline = pin_image(tip, pipeline)
+    pipeline = resolve_image(tip, pipeline)
     locations = locate_inputs(tip, pipeline)
     return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
 

@@ -53,7 +53,7 @@ def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str,
 
     An image is identified by its content: the same bytes are the same environment under any name.
 
-    :param pipeline: with its image by digest, see :func:`~tea_runner.flow.pin_image.pin_image`.
+    :param pipeline: with its image by digest, see :func:`~tea_runner.flow.resolve_image.resolve_image`.
     """
     image = pipeline.transform.image
     if not image:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tea_runner.core.datums.datum import Datum
-from tea_runner.core.datums.datum_edits import DatumEdit, apply_edits, datum_order
+from tea_runner.core.datums.incremental_enumerate import DatumEdit, apply_edits, datum_order
 from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.planning.plan import (
     KeyedDatum,

@@ -15,8 +15,8 @@ from tea_runner.core.spec.field_reader import FOR_CLUSTERS
 from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.input_location import locate_input
-from tea_runner.flow.missing_datums import missing_datums
 from tea_runner.flow.pipeline_inputs import PipelineInputs
+from tea_runner.flow.why_no_datums import why_no_datums
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def pipeline_remarks(
     sentences: dict[str, list[str]] = {each.name: _gone_inputs(tip, each) for each in written}
     for each in written:
         if each.name in works:
-            reasons = missing_datums(tip, works[each.name])
+            reasons = why_no_datums(tip, works[each.name])
             sentences[each.name] += [reason.problem for reason in reasons]
         needs = unmet_needs(each, offer) if offer is not None else ()
         sentences[each.name] += [f"{need.problem} ({need.hint})" for need in needs]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
-from tea_runner.core.git.trust_scope import queue_namespace
+from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict

@@ -51,7 +51,7 @@ class PlanningCache:
     #: Results commit to the pushed commit that it follows from.
     origins: GenerationalCache[str, str] = field(default_factory=GenerationalCache)
     #: Commit and path to whether the path was a folder in a commit before.
-    former_folders: dict[tuple[str, str], bool] = field(default_factory=dict)
+    deleted_folders: dict[tuple[str, str], bool] = field(default_factory=dict)
     #: (algorithm, mode, blob id) to the facts about such a file, or the target of such a symlink; False
     #: where it cannot be an input.
     facts: GenerationalCache[tuple[str, int, str], FileFact | str | Literal[False]] = field(

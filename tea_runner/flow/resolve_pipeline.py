@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.resolved_pipeline import (
+from tea_runner.core.planning.resolved_pipeline_file import (
     Document,
     LocatedFile,
     datum_row,

@@ -9,7 +9,7 @@ from tea_runner.core.datums.content_identity import GIT, Content
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.run_conditions import ReuseRule, RunScope, parse_conditions
-from tea_runner.core.results.signed_result import SignedResult
+from tea_runner.core.results.signed_row import SignedResult
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 

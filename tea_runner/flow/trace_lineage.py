@@ -16,11 +16,11 @@ from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.follow_links import LinkedFolder
-from tea_runner.flow.pin_image import pin_as_recorded
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.read_statement import inputs_commit
+from tea_runner.flow.read_manifest_statement import inputs_commit
+from tea_runner.flow.resolve_image import pin_as_recorded
 from tea_runner.flow.resolve_pipeline import seen_files
 
 #: The history of a directory: path to the commit that last wrote it.

@@ -21,12 +21,12 @@ from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.flow.commit_view import CommitView, open_commit
-from tea_runner.flow.pin_image import pin_image
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import command_of
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.read_statement import read_statement
+from tea_runner.flow.read_manifest_statement import read_manifest_statement
+from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.write_results_commit import draft, finish
 from tea_runner.ports import Dataset, Subdatasets
@@ -83,7 +83,7 @@ def _compare(
         )
         return
     manifest = read_manifest(after.tree, pipeline.home)
-    inputs = derive_inputs(tip, pin_image(tip, pipeline, manifest))
+    inputs = derive_inputs(tip, resolve_image(tip, pipeline, manifest))
     _check_keys(inputs, manifest, tip, check)
     results = _results(dataset, after, inputs, manifest, check)
     if check.problems:
@@ -111,7 +111,7 @@ def _compare(
 
     finished = finish(inputs, plan, result_of)
     assert not isinstance(finished, Decision)
-    former, signed = (read_statement(at.tree, pipeline.home) for at in (tip, after))
+    former, signed = (read_manifest_statement(at.tree, pipeline.home) for at in (tip, after))
     again = signed.statement.recomputed if signed is not None else ()
     finished = [replace(item, recomputed=item.key in again) for item in finished]
     payload, _ = split_signature(raw)

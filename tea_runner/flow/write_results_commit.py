@@ -28,9 +28,9 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.foreign_paths import foreign_paths
+from tea_runner.flow.empty_files import empty_file_contents
+from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.placeholder_contents import placeholder_contents
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.rerun_command import with_program
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
@@ -137,7 +137,7 @@ def settle(
             keys,
             stored,
             storage_uuid,
-            lambda: placeholder_contents(tip, work, labels),
+            lambda: empty_file_contents(tip, work, labels),
         )
         logged = _log_presence(dataset, store, annex_tip, places, who, seconds)
         if logged is not None:
@@ -190,7 +190,7 @@ def draft(
         command=command,
         keyed_groups=keyed_groups,
         resign=not is_signed if resign is None else resign,
-        foreign=foreign_paths(tip, work.pipeline, is_signed=is_signed),
+        foreign=falsely_claimed_paths(tip, work.pipeline, is_signed=is_signed),
     )
     composition = compose(change)
     if composition.empty:

@@ -20,12 +20,12 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.webhook_registration import (
+from tea_runner.core.webhook import (
     ListedWebhook,
     is_repository_name,
     matches_repository,
 )
-from tea_runner.forge import gitea_access
+from tea_runner.forge import gitea_permissions
 from tea_runner.forge.link_header import next_page
 from tea_runner.ports import CommitStatusState
 
@@ -193,7 +193,9 @@ class GiteaForge:
         if any(each.get("protected") for each in branches):
             answer = self._ask("GET", f"{path}/branch_protections", allowed=(403, 404))
             rules = answer.json() if answer.status_code == 200 else []
-        return gitea_access.parse_protection(about, branches, gitea_access.open_rules(rules))
+        return gitea_permissions.parse_protection(
+            about, branches, gitea_permissions.open_rules(rules)
+        )
 
     def audience(self, repository: str) -> Audience:
         """Visibility, and for repositories that are not open to all users, collaborators and teams."""
@@ -205,9 +207,9 @@ class GiteaForge:
             return list(answer.json()) if answer.status_code == 200 else None
 
         about = self._ask("GET", path).json()
-        if gitea_access.visibility(about) in ("public", "users"):
-            return gitea_access.parse_audience(about, list, list, "")
-        return gitea_access.parse_audience(
+        if gitea_permissions.visibility(about) in ("public", "users"):
+            return gitea_permissions.parse_audience(about, list, list, "")
+        return gitea_permissions.parse_audience(
             about, lambda: self._pages(f"{path}/collaborators"), teams, self.whoami()
         )
 
@@ -218,7 +220,7 @@ class GiteaForge:
             self.repository_id(repository)  # raises where there is no repository
             return []
         rows = itertools.islice(self._pages(path, state="open"), _MOST_PULL_REQUESTS)
-        return [gitea_access.parse_pull_request(row) for row in rows]
+        return [gitea_permissions.parse_pull_request(row) for row in rows]
 
     def set_commit_status(
         self,

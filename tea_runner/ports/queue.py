@@ -35,7 +35,7 @@ class MissingContent(NamedTuple):
 class JobQueue(Protocol):
     """Jobs by the keys of their datums.
 
-    *repository* is a queue namespace, see :func:`tea_runner.core.git.trust_scope.queue_namespace`.
+    *repository* is a queue namespace, see :func:`tea_runner.core.git.result_scope.queue_namespace`.
     """
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class JobQueue(Protocol):
     def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Of the keys that failed while their outputs were stored, the attributes that were in force.
 
-        A digest, see :func:`tea_runner.flow.destination_attributes.destination_attributes`.
+        A digest, see :func:`tea_runner.flow.destination_attributes_digest.destination_attributes_digest`.
 
         :raises QueueError: when the queue does not answer.
         """

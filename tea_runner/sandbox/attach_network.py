@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
-from tea_runner.sandbox.network import SUBNET, NetworkAccess, filter_rules, own_networks
+from tea_runner.sandbox.network_filter import SUBNET, NetworkAccess, filter_rules, own_networks
 
 #: Where programs of administrators are, on systems that leave these out of users' ``PATH``.
 SYSTEM_PATH = "/usr/sbin:/sbin"

@@ -32,7 +32,7 @@ from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
 from tea_runner.sandbox.mounts import writable
-from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
+from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.output_limits import overflow
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,

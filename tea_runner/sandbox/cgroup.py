@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
+from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")

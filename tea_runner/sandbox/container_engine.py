@@ -31,7 +31,7 @@ from tea_runner.sandbox.engine_images import ImageMissing, local_image, pull_ima
 from tea_runner.sandbox.follow_command import RunningCommand, outcome, tee_tail
 from tea_runner.sandbox.image_policy import NO_IMAGES, ImagePolicy
 from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
-from tea_runner.sandbox.network import OWN_NETWORK, NetworkAccess
+from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.process_identity import has_died, process_label
 from tea_runner.sandbox.protocol import (
     DEFAULT_SCRATCH,

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.host.open_folder import make_open_folder
 from tea_runner.host.private_folder import how_to_write
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.bubblewrap_options import USER, Bind
 
 #: ViewFile where they exist. Debian and Fedora keep parts of R, Java, fonts and certificates here.
@@ -151,7 +151,7 @@ class EtcFolder:
             self._root = Path(tempfile.mkdtemp(prefix="tea-etc-"))
             weakref.finalize(self, shutil.rmtree, self._root, True)
         root = self._root
-        make_open_folder(root)
+        make_world_readable_folder(root)
         entries = [entry for name in names for entry in _walk(self._etc / name, name)]
         digest = hashlib.sha256(repr((_FORMAT, FILES, entries)).encode("utf-8", "surrogateescape"))
         folder = root / digest.hexdigest()[:32]

@@ -7,7 +7,7 @@ import io
 from pathlib import Path, PurePosixPath
 
 from tea_runner.core.errors import Refused
-from tea_runner.host.open_folder import make_open_folder
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.protocol import DATASET, PFS, Execution, Mount
 
 #: Paths that no mount may cover: the environment's own.
@@ -49,7 +49,7 @@ def _make_mount_point(execution: Execution) -> None:
     """Make the mount point of the outputs, when it lies inside the dataset's code."""
     if execution.code is not None and execution.out_at.startswith(DATASET + "/"):
         inside = execution.code / execution.out_at.removeprefix(DATASET + "/")
-        make_open_folder(inside)
+        make_world_readable_folder(inside)
 
 
 def working_directory(execution: Execution) -> str:

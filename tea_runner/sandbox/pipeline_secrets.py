@@ -13,8 +13,8 @@ from pathlib import Path
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
-from tea_runner.core.webhook_registration import matches_repository
-from tea_runner.host.open_folder import make_open_folder
+from tea_runner.core.webhook import matches_repository
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.bubblewrap_options import is_loader_variable
 from tea_runner.sandbox.protocol import Mount
 
@@ -116,7 +116,7 @@ def give_secrets(
             env[asked.env_var] = text.decode("utf-8", "surrogateescape")
         if asked.mount_path:
             mounted = folder / str(number)
-            make_open_folder(mounted)
+            make_world_readable_folder(mounted)
             for key, value in values_by_key.items():
                 if asked.key in ("", key):
                     (mounted / key).write_bytes(value)

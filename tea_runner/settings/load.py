@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tea_runner.core.allowed_address import parse_open_address
 from tea_runner.core.errors import SettingsError
+from tea_runner.core.sandbox_addresses import parse_open_address
 from tea_runner.core.socket_address import format_address
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options

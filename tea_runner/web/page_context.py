@@ -16,7 +16,7 @@ from tea_runner.core.errors import NotFound, QueueError
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
-from tea_runner.core.webhook_registration import is_repository_name
+from tea_runner.core.webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.wiring import Site
 

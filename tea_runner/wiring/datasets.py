@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
 from tea_runner.core.git.submodules import parse_addresses
-from tea_runner.core.webhook_registration import is_repository_name, matches_repository
+from tea_runner.core.webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tea_runner.dataset.signing_keys import ResultsKeys
     from tea_runner.dataset.special_remote_policy import Storage
     from tea_runner.dataset.ssh_signature import Signer
-    from tea_runner.dataset.verify_manifests import ManifestProofs
+    from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
     from tea_runner.forge.cached_facts import CachedFacts
     from tea_runner.forge.webhook_store import WebhookStore
     from tea_runner.ports.forge import Forge
@@ -40,7 +40,7 @@ class DatasetSite(ProcessSettings):
     def git(self) -> GitEnvironment:
         """Environment of git for repositories of the forge."""
         from tea_runner.dataset.git_environment import make_environment
-        from tea_runner.host.outbound_network import certificate_variables, proxy_variables
+        from tea_runner.host.proxy_and_certificates import certificate_variables, proxy_variables
 
         forge, bot = self.settings.forge, self.settings.bot
         folder, tools = forge.kind == "folder", tool_variables(self.variables)
@@ -70,7 +70,7 @@ class DatasetSite(ProcessSettings):
         :raises SettingsError: when the file cannot be read.
         """
         from tea_runner.dataset.git_environment import ForgeCertificates
-        from tea_runner.host.outbound_network import system_certificates
+        from tea_runner.host.proxy_and_certificates import system_certificates
 
         file = self.settings.forge.ca_file
         if file is None:
@@ -88,7 +88,7 @@ class DatasetSite(ProcessSettings):
     def forge(self) -> Forge:
         """Client of the forge's API."""
         from tea_runner.forge.forge_kinds import ForgeConnection, make_forge
-        from tea_runner.host.outbound_network import certificate_variables, proxy_for
+        from tea_runner.host.proxy_and_certificates import certificate_variables, proxy_for
 
         said = certificate_variables(self.variables)
         forge = self.settings.forge
@@ -272,7 +272,7 @@ class DatasetSite(ProcessSettings):
 
         :param is_here: whether a repository that a signature names is this dataset.
         """
-        from tea_runner.dataset.verify_manifests import ManifestProofs
+        from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 
         return ManifestProofs(None if self.settings.trust.unsigned else self.results_keys, is_here)
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tea_runner.broker.datum_durations import ThroughputStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
+    from tea_runner.broker.job_signing_key import QueueKey
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
     from tea_runner.broker.plan_requests import PlanRequestStore
-    from tea_runner.broker.planner_fingerprints import PlannerKeys
+    from tea_runner.broker.planner_signing_keys import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
-    from tea_runner.broker.queue_key import QueueKey
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.rq_consumer import QueueConsumer
@@ -40,7 +40,7 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def redactor(self) -> Redactor:
         """Replaces every secret of this process in texts that leave it."""
-        from tea_runner.host.outbound_network import proxy_passwords
+        from tea_runner.host.proxy_and_certificates import proxy_passwords
 
         secrets = [self.settings.forge.token.reveal().encode()]
         secrets += [(urlsplit(self.settings.redis.url).password or "").encode()]
@@ -145,14 +145,14 @@ class Site(DatasetSite, SandboxSite):
     @cached_property
     def planner_keys(self) -> PlannerKeys:
         """Keys of all planners of this server."""
-        from tea_runner.broker.planner_fingerprints import PlannerKeys
+        from tea_runner.broker.planner_signing_keys import PlannerKeys
 
         return PlannerKeys(self.redis)
 
     @cached_property
     def queue_key(self) -> QueueKey:
         """The key that signs jobs, compared with that of the planners."""
-        from tea_runner.broker.queue_key import QueueKey
+        from tea_runner.broker.job_signing_key import QueueKey
 
         return QueueKey(self.redis, self.secret)
 

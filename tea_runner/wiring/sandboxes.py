@@ -39,7 +39,7 @@ class SandboxSite(ProcessSettings):
     def environment_choice(self) -> EnvironmentChoice:
         """The operator's decisions about environments."""
         from tea_runner.sandbox.kinds import EnvironmentChoice
-        from tea_runner.sandbox.network import NetworkAccess
+        from tea_runner.sandbox.network_filter import NetworkAccess
 
         sandbox = self.settings.sandbox
         engines = [kind for kind in self.settings.environments if kind != "host"]

@@ -18,16 +18,16 @@ from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
+from tea_runner.broker.job_signing_key import QueueKey
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.plan_requests import PlanRequestStore
-from tea_runner.broker.planner_fingerprints import PlannerKeys
+from tea_runner.broker.planner_signing_keys import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.queue_consistency import QueueConsistency
-from tea_runner.broker.queue_key import QueueKey
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.rq_queues import Queues

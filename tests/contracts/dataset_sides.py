@@ -20,13 +20,13 @@ from tea_runner.core.results.manifest_statement import (
     join_signature,
 )
 from tea_runner.core.results.result import Result, ResultFile, format_results
+from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.dataset.git_dataset import GitDataset
 from tea_runner.dataset.git_environment import make_environment
 from tea_runner.dataset.local_clone import open_clone
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.signing_keys import ResultsKeys
-from tea_runner.dataset.verify_manifests import ManifestProofs
+from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.host import process
 from tea_runner.ports import Dataset
 from tests.contracts.test_objects import WHO, bare

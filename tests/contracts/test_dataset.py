@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.core.git.result_scope import scope_of
 from tests.contracts.dataset_sides import Side
 from tests.contracts.dataset_sides import side as side
 from tests.contracts.test_objects import UNKNOWN

@@ -12,7 +12,7 @@ import requests
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.core.git.result_scope import scope_of
 from tea_runner.flow import approve_pull_request
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tests.cli.dataset import tea

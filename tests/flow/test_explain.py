@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tea_runner.core.results.manifest_statement import format_statement, join_signature
-from tea_runner.flow.read_statement import read_statement
+from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tests.twins.files import Content
 from tests.twins.lab import MemoryLab, failing
 from tests.twins.plans import CHAIN, TWO, plan_of
@@ -137,7 +137,7 @@ def test_without_the_former_commit_the_changes_are_unknown(settled: MemoryLab) -
 def test_a_former_commit_that_cannot_be_planned_tells_nothing(settled: MemoryLab) -> None:
     """Its pipelines were at odds: no changes are named."""
     bad = settled.push({"copy2/spec.yml": spec("copy")})
-    found = read_statement(settled.view().tree, "copy")
+    found = read_manifest_statement(settled.view().tree, "copy")
     assert found is not None
     text = format_statement(replace(found.statement, inputs_at=bad))
     signed = join_signature(text, settled.dataset.sign_results(text)).decode()

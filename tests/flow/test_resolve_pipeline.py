@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tea_runner.core.planning.resolved_pipeline import document, recompute_keys
+from tea_runner.core.planning.resolved_pipeline_file import document, recompute_keys
 from tests.twins.files import Annexed
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import TWO, plan_of

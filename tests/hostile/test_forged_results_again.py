@@ -15,7 +15,7 @@ from tea_runner.core.results.manifest_statement import (
     join_signature,
 )
 from tea_runner.dataset.cat_file import MAX_OBJECT
-from tea_runner.dataset.git_dataset import GitDataset
+from tea_runner.dataset.dataset_base import GitDataset
 from tests.contracts.dataset_sides import KEYS, Side
 from tests.contracts.dataset_sides import side as side
 from tests.contracts.test_objects import WHO

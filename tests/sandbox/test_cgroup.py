@@ -18,7 +18,7 @@ from tea_runner.sandbox.cgroup import (
     _remove_cgroups_of_dead_workers,
     _version_2,
 )
-from tea_runner.sandbox.cgroup_launcher import CgroupLauncher
+from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher
 from tea_runner.sandbox.protocol import Limits
 
 

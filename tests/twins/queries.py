@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tea_runner.core.git.tree import TreeEntry, lookup, walk_tree
 from tea_runner.core.planning.explanation import Explanation, Made
-from tea_runner.core.planning.resolved_pipeline import Document
+from tea_runner.core.planning.resolved_pipeline_file import Document
 from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
 from tea_runner.core.results.manifest import Row

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
-from tea_runner.core.git.trust_scope import queue_namespace, results_prefix
+from tea_runner.core.git.result_scope import queue_namespace, results_prefix
 from tea_runner.core.planning.needs import Need, read_need
 from tea_runner.core.planning.plan import Decision
 
@@ -54,7 +54,7 @@ class Job:
     pins: tuple[tuple[str, str], ...] = ()
     #: Id of the recompute request, if one asked for it.
     salt: str = ""
-    #: Scope of its results; see :mod:`tea_runner.core.git.trust_scope`.
+    #: Scope of its results; see :mod:`tea_runner.core.git.result_scope`.
     scope: str = ""
     #: Number of the jobs with the same datums that have failed before; empty for none.
     retry: str = ""

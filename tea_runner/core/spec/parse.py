@@ -21,9 +21,13 @@ from tea_runner.core.pipeline import (
     View,
 )
 from tea_runner.core.spec.document_checks import check_document, check_file
+from tea_runner.core.spec.early_pachyderm_fields import (
+    INPUTS,
+    rewrite_early_fields,
+    uses_former_inputs,
+)
 from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.fields import TOP
-from tea_runner.core.spec.former_fields import INPUTS, rewrite_former_fields, uses_former_inputs
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Kind, Problem
@@ -63,7 +67,7 @@ def parse_specs(path: str, data: bytes, blob: str = "") -> ParsedSpecs:
     pipelines = []
     for number, document in enumerate(found.documents):
         before = len(reader.problems)
-        root = rewrite_former_fields(document.root)
+        root = rewrite_early_fields(document.root)
         if uses_former_inputs(document.root, root):
             reader.report(
                 "deprecation",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tea_runner.core.datums.datum_edits import apply_edits, edit_datums
 from tea_runner.core.datums.enumerate import enumerate_datums
+from tea_runner.core.datums.incremental_enumerate import apply_edits, edit_datums
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry, differences
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform

@@ -11,7 +11,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 
-def placeholder_contents(
+def empty_file_contents(
     tip: CommitView, work: PipelineInputs, labels: Iterable[str]
 ) -> set[Content]:
     """Contents of the dataset that outputs of these datums may have by links to placeholders.

@@ -11,7 +11,7 @@ from tea_runner.core.results.manifest_statement import (
 from tea_runner.flow.tree_reader import CommitTree
 
 
-def read_statement(tree: CommitTree, home: str) -> FoundStatement | None:
+def read_manifest_statement(tree: CommitTree, home: str) -> FoundStatement | None:
     """The statement about the manifest at a home of a commit; nothing is verified."""
     file = signature_file(tree.entry, home)
     return statement_in(tree, file) if file is not None else None
@@ -25,5 +25,5 @@ def statement_in(tree: CommitTree, file: SignatureFile) -> FoundStatement | None
 
 def inputs_commit(tree: CommitTree, home: str) -> str:
     """The commit that the rows of the manifest at a home were computed from; empty if unknown."""
-    found = read_statement(tree, home)
+    found = read_manifest_statement(tree, home)
     return found.statement.inputs_at if found is not None else ""

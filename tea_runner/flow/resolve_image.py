@@ -23,7 +23,7 @@ class UnavailableImage(OutsideError):
     """It cannot be found out which image a name has now."""
 
 
-def pin_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = None) -> Pipeline:
+def resolve_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = None) -> Pipeline:
     """The pipeline with its image by digest, or the software of the host; the same one if it has that.
 
     :param before: the manifest at the commit, if it has been read.

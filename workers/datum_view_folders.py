@@ -20,8 +20,8 @@ from tea_runner.core.results.run_record_command import Paths, declared_outputs, 
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.host.open_folder import make_open_folder
 from tea_runner.host.openat import remove_tree
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
 from tea_runner.sandbox.scan_outputs import OutputLimits
@@ -133,7 +133,7 @@ class PfsFolders:
         batch = self._batch
         remove_tree(batch.folder / "copies")
         remove_tree(self._out)
-        make_open_folder(self._out)
+        make_world_readable_folder(self._out)
         execution = _execution(batch, self._selected, self._paths, code=self._code.path)
         self._fill(execution)
         return replace(execution, view=self._pfs, out=self._out, code_writable=True)
@@ -142,7 +142,7 @@ class PfsFolders:
         """Write the inputs, the code and the file of variables."""
         batch = self._batch
         remove_tree(self._pfs)
-        make_open_folder(self._pfs)
+        make_world_readable_folder(self._pfs)
         self._code.restore(
             lambda path: make_code(path, batch.inputs, batch.tip, batch.content, batch.write_blob)
         )
@@ -191,7 +191,7 @@ class PfsFolders:
             file = batch.get_content(dataset, [fact.key])[fact.key]
         else:
             file = batch.folder / "linked" / fact.oid
-            make_open_folder(file.parent)
+            make_world_readable_folder(file.parent)
             batch.write_blob(dataset, fact.oid, file)
         return FileToSave(path, file, file.stat().st_size, False)
 
@@ -234,7 +234,7 @@ class DatasetFolders:
         make_code(self._tree, batch.inputs, batch.tip, batch.content, batch.write_blob)
         view = self._selected.view
         make_view(self._tree, batch.inputs, view, batch.content, batch.write_blob)
-        make_open_folder(self._tree / batch.pipeline.home)
+        make_world_readable_folder(self._tree / batch.pipeline.home)
 
     def collect(self) -> list[FileToSave]:
         """The declared outputs."""

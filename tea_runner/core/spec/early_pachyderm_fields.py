@@ -21,7 +21,7 @@ _KEPT = ("name", "branch", "lazy")
 _WHOLE = ("global", "repo", "REPO")
 
 
-def rewrite_former_fields(root: Node) -> Node:
+def rewrite_early_fields(root: Node) -> Node:
     """The document with today's fields; without former ones, or with ``input`` too, as it is."""
     if not isinstance(root, MappingNode):
         return root

@@ -24,7 +24,7 @@ def was_folder(tree: CommitTree, path: str) -> bool:
     The nearest commits are looked at first, and an answer is cached for those that follow from this
     commit: after the first question one commit is read for each new one.
     """
-    cache = tree.cache.former_folders
+    cache = tree.cache.deleted_folders
     start = tree.commit
     if len(cache) > _MAX_ANSWERS:
         cache.clear()
@@ -35,7 +35,7 @@ def was_folder(tree: CommitTree, path: str) -> bool:
 
 
 def _search(tree: CommitTree, path: str) -> bool:
-    cache = tree.cache.former_folders
+    cache = tree.cache.deleted_folders
     todo, seen = deque([tree.commit]), {tree.commit}
     while todo and len(seen) <= _MAX_COMMITS:
         commit = todo.popleft()

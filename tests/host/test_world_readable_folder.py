@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tea_runner.host.open_folder import make_open_folder
+from tea_runner.host.world_readable_folder import make_world_readable_folder
 
 
 def test_all_new_folders_are_open_and_others_stay_as_they_are(tmp_path: Path) -> None:
@@ -14,8 +14,8 @@ def test_all_new_folders_are_open_and_others_stay_as_they_are(tmp_path: Path) ->
     closed.mkdir(mode=0o700)
     before = os.umask(0o077)
     try:
-        make_open_folder(closed / "a" / "b")
-        make_open_folder(closed / "a" / "b")
+        make_world_readable_folder(closed / "a" / "b")
+        make_world_readable_folder(closed / "a" / "b")
     finally:
         os.umask(before)
 

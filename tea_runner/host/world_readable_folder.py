@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def make_open_folder(folder: Path) -> None:
+def make_world_readable_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing; one that exists is left as it is.
 
     The command of a datum may run as another user, who needs to pass through all of them.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
-from tea_runner.core.git.trust_scope import scope_of
+from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import (
     BranchTips,
@@ -18,8 +18,8 @@ from tea_runner.core.results.results_branch import (
     branch_tips,
     results_branch,
 )
-from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
-from tea_runner.dataset.annex_branch import annex_branch_file, default_largefiles
+from tea_runner.core.results.signed_row import Accepts, SignedResult, accept_all
+from tea_runner.dataset.annex_branch_files import annex_branch_file, default_largefiles
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.described_remotes import parse_remote_log
@@ -27,10 +27,10 @@ from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_results import JobResults
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
-from tea_runner.dataset.repository_annex_keys import OwnKeys
+from tea_runner.dataset.own_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResults, copy_result
-from tea_runner.dataset.verify_manifests import ManifestProofs
+from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
 log = logging.getLogger(__name__)

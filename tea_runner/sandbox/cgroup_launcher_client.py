@@ -17,7 +17,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 
-_PROGRAM = Path(__file__).with_name("cgroup_launcher_program.py")
+_PROGRAM = Path(__file__).with_name("cgroup_launcher_server.py")
 #: Seconds after which a launcher that does not answer is killed.
 _TIMEOUT = 60.0
 

@@ -14,7 +14,7 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
-from tea_runner.sandbox.cgroup_launcher import CgroupLauncher, LaunchedProcess
+from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher, LaunchedProcess
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_it_ends_when_the_worker_does() -> None:
     """The launcher ends with its worker: the kernel closes the socket."""
     program = (
         "import os\n"
-        "from tea_runner.sandbox.cgroup_launcher import CgroupLauncher\n"
+        "from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher\n"
         "print(CgroupLauncher().pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )

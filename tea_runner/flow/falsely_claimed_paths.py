@@ -16,7 +16,7 @@ from tea_runner.flow.input_location import place_of
 from tea_runner.flow.read_manifest import read_manifest
 
 
-def foreign_paths(
+def falsely_claimed_paths(
     tip: CommitView, pipeline: Pipeline, *, is_signed: bool
 ) -> Callable[[Collection[str]], set[str]]:
     """What finds those of some paths below a pipeline's home that are not its outputs.

@@ -13,7 +13,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class MissingDatums:
+class NoDatumsReason:
     """One reason why there are none."""
 
     #: Field of the pipeline file.
@@ -22,7 +22,7 @@ class MissingDatums:
     hint: str
 
 
-def missing_datums(tip: CommitView, inputs: PipelineInputs) -> Iterator[MissingDatums]:
+def why_no_datums(tip: CommitView, inputs: PipelineInputs) -> Iterator[NoDatumsReason]:
     """The reasons; none if there are datums, if an input is gone, or if other pipelines make its files."""
     if inputs.datums:
         return
@@ -38,13 +38,13 @@ def missing_datums(tip: CommitView, inputs: PipelineInputs) -> Iterator[MissingD
             continue
         explained = True
         if not inputs.locations[number].is_gone:
-            yield MissingDatums(
+            yield NoDatumsReason(
                 key=f"{key}.glob",
                 problem=f"{leaf.glob} matches nothing in {leaf.repo}",
                 hint="the pipeline has no datums; tea-runner datums lists them",
             )
     if not explained:
-        yield MissingDatums(
+        yield NoDatumsReason(
             key="input",
             problem="the inputs have nothing in common: the pipeline has no datums",
             hint="see what join_on gives for each file",
