@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from tea_runner.host.deferred_signals import deferred_signals
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A process that a shell started in the background ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_a_signal_does_not_interrupt_the_block() -> None:
     """It is handled at the end, as it would have been before."""
     before = signal.getsignal(signal.SIGINT)
