@@ -162,7 +162,7 @@ class GitDataset(ABC):
             branch,
             pushed,
             goal,
-            self.repository.refs(ref).get(ref),
+            pushed if goal == branch else self.repository.refs(ref).get(ref),
             is_ours=lambda commit: self._is_ours(branch, commit),
             commit=self.objects.commit,
         )
