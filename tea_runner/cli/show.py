@@ -102,7 +102,9 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
         click.echo(f"… and {len(rows) - _SHOWN} more; --all shows them")
     unlisted = sum(each.unlisted for each in row.pipelines)
     if unlisted and everything:
-        click.echo(f"… and {unlisted} unchanged ones; manifest.tsv beside the results lists all datums")
+        click.echo(
+            f"… and {unlisted} unchanged ones; manifest.tsv beside the results lists all datums"
+        )
 
 
 def _show_job(context: Context, facts: JobFacts) -> None:
