@@ -79,8 +79,11 @@ def local_image(client: Callable[..., bytes], image: ImageReference, preferred: 
     else:
         return ""
     digests = sorted(each.digest for each in names if each is not None and each.name == image.name)
-    if digests:
-        return image.at(preferred if preferred in digests else digests[0])
+    # Podman also lists the digest of its own manifest, which the registry may not know; of an image for
+    # several machines the other one is that of the tag.
+    known = [digest for digest in digests if digest != facts.get("Digest")] or digests
+    if known:
+        return image.at(preferred if preferred in digests else known[0])
     return f"sha256:{identity[1]}" if identity else ""
 
 
