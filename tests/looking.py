@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,19 @@ def make_site(broker: RedisServer, state: Path, **flags: object) -> Site:
     }
     given.update({name.replace("__", "."): value for name, value in flags.items()})
     return Site(load_settings(file=None, env=variables, flags=given), variables)
+
+
+def process_env(broker: RedisServer, state: Path) -> dict[str, str]:
+    """Variables of a ``tea-runner`` process on this Redis, without a sandbox."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(state),
+        "TEA_RUNNER_STATE": str(state / "s"),
+        "TEA_RUNNER_REDIS__URL": broker.url,
+        "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
+        "TEA_RUNNER_SANDBOX__KIND": "off",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
 
 
 def plan_to_end(site: Site, repository: str, tip: str, **more: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tea_runner.broker.redis_server import EvictionPolicy, RedisServer, check_po
 from tea_runner.core.errors import QueueError
 from tea_runner.host import process
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, make_job, plan_to_end
+from tests.looking import REPOSITORY, make_job, plan_to_end, process_env
 
 TIP = "1" * 40
 
@@ -203,15 +202,7 @@ def test_nothing_works_on_a_redis_that_evicts(
 ) -> None:
     """The process ends at once, and its only line says what to set."""
     site.redis.config_set("maxmemory-policy", "allkeys-lru")
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "TEA_RUNNER_STATE": str(tmp_path / "s"),
-        "TEA_RUNNER_REDIS__URL": broker.url,
-        "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
-        "TEA_RUNNER_SANDBOX__KIND": "off",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    env = process_env(broker, tmp_path)
     try:
         ended = process.run([sys.executable, "-m", "tea_runner", role], env=env, check=False)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ import pytest
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.host import process
 from tea_runner.wiring import Site
-from tests.looking import broker, site
+from tests.looking import broker, process_env, site
 
 __all__ = ["broker", "site"]
 
@@ -25,16 +24,9 @@ def test_workers_are_as_many_as_the_setting_or_the_option_says(
     broker: RedisServer, site: Site, tmp_path: Path, count: str, words: tuple[str, ...], number: int
 ) -> None:
     """Each has a row among the processes that run, and none is left."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "TEA_RUNNER_STATE": str(tmp_path / "s"),
-        "TEA_RUNNER_REDIS__URL": broker.url,
-        "TEA_RUNNER_FORGE__URL": "http://forge.example:3000",
-        "TEA_RUNNER_SANDBOX__KIND": "off",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        **({"TEA_RUNNER_WORKER__COUNT": count} if count else {}),
-    }
+    env = process_env(broker, tmp_path)
+    if count:
+        env["TEA_RUNNER_WORKER__COUNT"] = count
     parent = process.start_process([sys.executable, "-m", "tea_runner", "worker", *words], env=env)
     try:
         end = time.monotonic() + 60

@@ -121,9 +121,8 @@ def test_two_branches_merge_on_a_real_gitea(
     assert expected == tree(lab, "up", "all")
 
 
-def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) -> None:
-    """Its results stay on the forge; a server that has lost its mirrors and Redis runs nothing again."""
-    echo, count = counted
+def _correct_on_a_branch(lab: Lab, echo: str) -> None:
+    """Settle the main branch, and push a branch ``a`` that corrects the file of this name."""
     lab.create(files=files(echo))
     lab.push()
     lab.settle()
@@ -132,6 +131,12 @@ def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) 
     lab.write({"raw/a.txt": "a corrected\n"})
     lab.save("correct a")
     lab.push()
+
+
+def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) -> None:
+    """Its results stay on the forge; a server that has lost its mirrors and Redis runs nothing again."""
+    echo, count = counted
+    _correct_on_a_branch(lab, echo)
     lab.settle(branch="a")
     lab.settle(branch="a")
     count()
@@ -154,14 +159,7 @@ def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) 
 def test_a_push_between_two_pipelines_loses_nothing(lab: Lab, counted: Counted) -> None:
     """A job begins on another host after the results that it was planned upon were replaced."""
     echo, count = counted
-    lab.create(files=files(echo))
-    lab.push()
-    lab.settle()
-    lab.pull()
-    lab.git("switch", "-q", "-c", "a", "main")
-    lab.write({"raw/a.txt": "a corrected\n"})
-    lab.save("correct a")
-    lab.push()
+    _correct_on_a_branch(lab, echo)
     count()
     hands, elsewhere = Hands(lab), Hands(lab, "elsewhere")
     try:

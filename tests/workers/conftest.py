@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,21 +47,28 @@ def faults() -> Counting:
     return Counting()
 
 
-@pytest.fixture
-def forged(tmp_path: Path, faults: Counting) -> Iterator[Lab]:
-    """A lab on the embedded forge, with one pipeline that was pushed."""
-    with FaultyForge(tmp_path / "forge", faults=faults) as forge:
+@contextlib.contextmanager
+def faulty_lab(folder: Path, faults: Faults) -> Iterator[Lab]:
+    """A lab on the embedded forge, with a bot and an empty repository."""
+    with FaultyForge(folder / "forge", faults=faults) as forge:
         forge.add_user("lab", "secret")
         forge.add_user("bot", "another secret", admin=True)
         forge.create_repository("lab", "data")
-        token = tmp_path / "token"
+        token = folder / "token"
         token.write_text(forge.add_token("bot"))
         about = {"kind": "gitea", "url": forge.url, "user": "bot", "token_file": str(token)}
-        made = Lab(tmp_path, forge=about, push_url=forge.push_url("lab/data", "lab", "secret"))
+        made = Lab(folder, forge=about, push_url=forge.push_url("lab/data", "lab", "secret"))
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def forged(tmp_path: Path, faults: Counting) -> Iterator[Lab]:
+    """A lab on the embedded forge, with one pipeline that was pushed."""
+    with faulty_lab(tmp_path, faults) as made:
         made.create(files={**ATTRIBUTES, "raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
         made.push()
         yield made
-        made.close()
 
 
 @pytest.fixture

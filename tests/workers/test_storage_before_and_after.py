@@ -17,11 +17,7 @@ from tea_runner.dataset.special_remote_policy import Storage
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import spec
-from tests.faulty_forge import FaultyForge
-from tests.workers.conftest import Counting
-
-_EXPORT = "storage store is an export (exporttree=yes) and takes no results"
-
+from tests.workers.conftest import Counting, faulty_lab
 
 _EXPORT = "storage store is an export (exporttree=yes) and takes no results"
 
@@ -29,14 +25,7 @@ _EXPORT = "storage store is an export (exporttree=yes) and takes no results"
 @pytest.fixture
 def lab(tmp_path: Path, faults: Counting) -> Iterator[Lab]:
     """A dataset whose outputs are annexed, and whose command prints a line when it runs."""
-    with FaultyForge(tmp_path / "forge", faults=faults) as forge:
-        forge.add_user("lab", "secret")
-        forge.add_user("bot", "another secret", admin=True)
-        forge.create_repository("lab", "data")
-        token = tmp_path / "token"
-        token.write_text(forge.add_token("bot"))
-        about = {"kind": "gitea", "url": forge.url, "user": "bot", "token_file": str(token)}
-        made = Lab(tmp_path, forge=about, push_url=forge.push_url("lab/data", "lab", "secret"))
+    with faulty_lab(tmp_path, faults) as made:
         made.create(
             files={
                 ".gitattributes": "* annex.largefiles=nothing\n"
@@ -47,7 +36,6 @@ def lab(tmp_path: Path, faults: Counting) -> Iterator[Lab]:
         )
         made.push()
         yield made
-        made.close()
 
 
 def _command(lab: Lab, more: str) -> str:
