@@ -23,10 +23,14 @@ from tea_runner.flow.unusable_files import Unusable, UnusableFilesError
 
 
 class CodeFiles:
-    """The files that a command sees besides its inputs: ``transform.code``, or the default."""
+    """The files that a command sees besides its inputs: ``transform.code``, or the default.
 
-    def __init__(self, tip: CommitView, pipeline: Pipeline) -> None:
+    :param documentation: whether files that document the code count as well.
+    """
+
+    def __init__(self, tip: CommitView, pipeline: Pipeline, *, documentation: bool = False) -> None:
         self._tip = tip
+        self._documentation = documentation
         self._pipeline = pipeline
         self._links = InputLinks()
         self.seen: list[VisibleFile] = []
@@ -50,7 +54,7 @@ class CodeFiles:
             if patterns.uses_default
             else _declared_code(tip, patterns.named, self._links)
         )
-        paths = [path for path in paths if not patterns.leaves_out(path)]
+        paths = [path for path in paths if not patterns.leaves_out(path, self._documentation)]
         unusable = list[Unusable]()
         for path in paths:
             if path in self._links.refused:

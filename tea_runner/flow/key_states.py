@@ -13,6 +13,7 @@ from tea_runner.core.results.result import Result
 from tea_runner.core.results.signed_row import Accepts
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
+from tea_runner.flow.key_format_changes import name_format_changes
 from tea_runner.flow.output_differences import OutputDifferences
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
@@ -105,7 +106,7 @@ class KeyLookup:
         unknown = [key for key in open_keys if key not in known]
         failures = self.failures(unknown) if unknown else {}
         standing = self._standing(inputs, keyed, failures) if failures else {}
-        return decide(
+        plan = decide(
             inputs.pipeline,
             keyed,
             inputs.shared,
@@ -119,6 +120,7 @@ class KeyLookup:
             forced=recompute.due,
             recomputed=recompute.done,
         )
+        return name_format_changes(self.tip, inputs, plan, before)
 
     def _standing(
         self, inputs: PipelineInputs, keyed: Sequence[KeyedDatum], failures: Mapping[str, str]

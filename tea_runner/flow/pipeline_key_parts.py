@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tea_runner.core.datums.datum_keys import KeyBase, key_base
+from tea_runner.core.datums.datum_keys import KeyBase, code_part, key_base
 from tea_runner.core.errors import SpecError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest
@@ -46,6 +46,17 @@ def shared_inputs(tip: CommitView, pipeline: Pipeline) -> SharedInputs:
         through=tuple(sorted(code.through)),
         left_out=tuple(code.left_out),
     )
+
+
+def code_digest(tip: CommitView, pipeline: Pipeline, *, documentation: bool) -> str:
+    """Digest of a pipeline's code as it enters keys.
+
+    :param documentation: whether files that document the code count as well.
+    :raises UserError: see :func:`shared_inputs`.
+    """
+    code = CodeFiles(tip, pipeline, documentation=documentation)
+    code.read()
+    return code_part(code.seen)
 
 
 def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:

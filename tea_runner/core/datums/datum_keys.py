@@ -139,8 +139,13 @@ def key_base(
             *((push,) if push else ()),
         ),
         environment=_digest(tuple(environment)),
-        code=_digest(b"".join(map(_file, sorted(code, key=lambda file: file.path)))),
+        code=code_part(code),
     )
+
+
+def code_part(code: Iterable[VisibleFile]) -> str:
+    """Digest of the declared files that a command sees besides its inputs, in any order."""
+    return _digest(b"".join(map(_file, sorted(code, key=lambda file: file.path))))
 
 
 def combined_digest(keys: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ Reason = Literal[
     "environment-changed",
     "image-moved",
     "parameters-changed",
+    "key-format",
     "result-missing",
     "edited",
     "result-unproven",
@@ -43,6 +44,7 @@ SENTENCES: dict[Reason, str] = {
     "environment-changed": "the environment has changed",
     "image-moved": "the image's tag names another image now",
     "parameters-changed": "a parameter (env, user, salt, the push under every_job) has changed",
+    "key-format": "a newer tea-runner makes its key by other rules; nothing that it reads has changed",
     "result-missing": "its outputs are missing from the tree",
     "edited": "its outputs were changed by hand; they are put back",
     "result-unproven": "its result in the manifest does not count here: no trusted signature covers it, "

@@ -43,14 +43,15 @@ class CodePatterns:
     def _left_out(self) -> tuple[Glob, ...]:
         return tuple(Glob(text[1:]) for text in self.transform.code or () if excludes(text))
 
-    def leaves_out(self, path: str) -> bool:
+    def leaves_out(self, path: str, documentation: bool = False) -> bool:
         """Whether a file of the default, or one that a pattern names, is no code all the same.
 
         :param path: from the top of the dataset.
+        :param documentation: whether files that document the code are code as well.
         """
         if any(glob.match("/" + path) for glob in self._left_out):
             return True
-        return self.uses_default and self.is_documentation(path)
+        return self.uses_default and not documentation and self.is_documentation(path)
 
     def is_documentation(self, path: str) -> bool:
         """Whether a file documents the code, and the command does not name it."""
