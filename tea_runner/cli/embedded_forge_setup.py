@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class EmbeddedAccess:
     password: str
     storage: str
     store: Path
+    #: Settings that lead another process to the forge.
+    flags: Mapping[str, object]
 
 
 def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
@@ -52,23 +55,27 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
     store = state / "store"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     taken = {storage.name for storage in settings.storage}
-    access = EmbeddedAccess(
-        url=f"http://{format_address(host, port)}",
-        port=port,
-        user=USER,
-        password=kept["password"],
-        storage="store" if "store" not in taken else "embedded-store",
-        store=store,
-    )
+    name = "store" if "store" not in taken else "embedded-store"
+    embedded = {"name": name, "type": "directory", "options": {"directory": str(store)}}
+    url = f"http://{format_address(host, port)}"
     flags: dict[str, object] = {
         "forge.kind": "gitea",
-        "forge.url": access.url,
+        "forge.url": url,
         "forge.user": BOT,
         "forge.token_file": str(token),
-        "storage": json.dumps([*map(_storage_table, settings.storage), _store_table(access)]),
+        "storage": json.dumps([*map(_storage_table, settings.storage), embedded]),
     }
     if settings.source("repositories") == "default":
         flags["repositories"] = "*/*"
+    access = EmbeddedAccess(
+        url=url,
+        port=port,
+        user=USER,
+        password=kept["password"],
+        storage=name,
+        store=store,
+        flags=flags,
+    )
     return context.with_flags(flags), access
 
 
@@ -93,14 +100,6 @@ def _storage_table(storage: StorageOptions) -> dict[str, object]:
         "type": storage.type,
         "options": dict(storage.options),
         "env": {variable: str(path) for variable, path in storage.env},
-    }
-
-
-def _store_table(access: EmbeddedAccess) -> dict[str, object]:
-    return {
-        "name": access.storage,
-        "type": "directory",
-        "options": {"directory": str(access.store)},
     }
 
 

@@ -10,12 +10,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import requests
 
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embedded_forge_setup import EmbeddedAccess, embed_forge, local_web
 from tea_runner.cli.main import Context
+from tea_runner.cli.running_server import lent_settings
 from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock
 from tea_runner.core.errors import OutsideError
 from tea_runner.host.deferred_signals import deferred_signals
@@ -40,7 +42,8 @@ class LocalStack:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.state = context.settings.state.expanduser().resolve()
-        self.context = context.with_flags({"state": str(self.state)})
+        # A server that ends just now in the same folder lends nothing to this one.
+        self.context = replace(context.with_flags({"state": str(self.state)}), beside=False)
         self.workers = workers or context.settings.worker.count
         self._tell = tell
         self.embedded: EmbeddedAccess | None = None
@@ -68,6 +71,7 @@ class LocalStack:
         settings = self.context.settings
         if settings.source("forge.url") == "default":
             self.context, self.embedded = embed_forge(self.context)
+            self._lock.enter_context(lent_settings(self.state, self.embedded.flags))
         if not settings.redis.url:
             self._tell("starting Redis …")
             self._broker = RedisServer(self.state, self.context.variables)

@@ -18,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
+from tea_runner.cli.running_server import settings_of_server
 from tea_runner.cli.verbs import ALIASES, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
@@ -44,6 +45,7 @@ class Context:
     """Directory, settings and output options of one call of the command line.
 
     :param flags: values of ``-c`` by the setting's name; they override the settings file.
+    :param beside: whether the server in the state folder lends its forge to a call without one.
     """
 
     directory: Path
@@ -52,6 +54,7 @@ class Context:
     variables: Mapping[str, str]
     as_json: bool = False
     quiet: bool = False
+    beside: bool = True
 
     def with_flags(self, flags: Mapping[str, object]) -> Context:
         """A copy with more flags."""
@@ -60,7 +63,11 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The settings, from file, variables and flags; the log has their format from now on."""
-        settings = load_settings(file=self.config, env=self.variables, flags=self.flags)
+        load = partial(load_settings, file=self.config, env=self.variables, flags=self.flags)
+        settings = load()
+        if self.beside and settings.source("forge.url") == "default":
+            lent = settings_of_server(settings.state.expanduser())
+            settings = load(server=lent) if lent else settings
         configure_logging(settings.log.format)
         return settings
 

@@ -7,10 +7,12 @@ import errno
 import fcntl
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.cli.main import Context
+from tea_runner.cli.running_server import LOCK
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
 from tea_runner.core.planning.needs import OF_ENVIRONMENT
 from tea_runner.core.socket_address import format_address
@@ -20,6 +22,8 @@ from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 log = logging.getLogger(__name__)
 
 _LAST_PORT = 65535
+#: A verb that looks whether a server runs holds the lock for an instant.
+_LOCK_TRIES = 5
 #: Why a worker can do no job.
 NO_ENVIRONMENT = "none of the environments in the settings can be used here"
 
@@ -110,12 +114,16 @@ def state_lock(state: Path) -> Iterator[None]:
     :raises OutsideError: when the folder cannot be made, or another process holds the lock.
     """
     make_private_folder(state, "state")
-    with (state / "up.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutsideError(
-                f"{state}: another tea-runner uses this folder",
-                hint="stop it with Ctrl-C, or choose another folder: -c state=DIR",
-            ) from error
+    with (state / LOCK).open("ab") as lock:
+        for tries_left in reversed(range(_LOCK_TRIES)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if not tries_left:
+                    raise OutsideError(
+                        f"{state}: another tea-runner uses this folder",
+                        hint="stop it with Ctrl-C, or choose another folder: -c state=DIR",
+                    ) from error
+            time.sleep(0.1)
         yield

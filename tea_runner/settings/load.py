@@ -17,6 +17,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
 CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"
+#: Source of values that a running server lends.
+SERVER = "the server that runs in the state folder"
 SYSTEM_FILE = Path("/etc/tea-runner/tea-runner.toml")
 #: Settings whose value may be read from a file, named by a variable that ends in ``_FILE``.
 FROM_FILE = ("redis.url",)
@@ -92,12 +95,17 @@ def known() -> Iterator[KnownOption]:
 
 
 def load_settings(
-    *, file: Path | None, env: Mapping[str, str], flags: Mapping[str, object]
+    *,
+    file: Path | None,
+    env: Mapping[str, str],
+    flags: Mapping[str, object],
+    server: Mapping[str, object] = MappingProxyType({}),
 ) -> Settings:
     """Load the settings.
 
     :param file: settings file of the command line, if one was named.
     :param flags: values by name (``forge.url``); None counts as not given.
+    :param server: values of the server that runs in the state folder; they override all others.
     :raises SettingsError: with the value, its source, and the expected form.
     """
     names = {each.name: each for each in known()}
@@ -120,13 +128,15 @@ def load_settings(
             )
         given.pop(ONE_OF.get(name, ""), None)
         given[name] = (value, origin, None)
-    for name, value in flags.items():
+    called = ((name, value, "the command line") for name, value in flags.items())
+    lent = ((name, value, SERVER) for name, value in server.items())
+    for name, value, origin in (*called, *lent):
         if value is None:
             continue
         if name not in names:
-            raise SettingsError(f"{name} (from the command line): {_unknown(name, names)}")
+            raise SettingsError(f"{name} (from {origin}): {_unknown(name, names)}")
         given.pop(ONE_OF.get(name, ""), None)
-        given[name] = (value, "the command line", None)
+        given[name] = (value, origin, None)
     values: dict[str, object] = {}
     for name, (value, origin, base) in given.items():
         try:
