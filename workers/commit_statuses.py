@@ -14,6 +14,7 @@ from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.needs import Need
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import lacks
+from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line
@@ -72,6 +73,7 @@ class CommitStatuses:
                     _numbers(row),
                     _trouble([jobs[job] for job in _waited_for(row) if job in jobs], offers)
                     or _detail(row, run.results_branch),
+                    row.seconds if row.state in ENDED_STATES else None,
                 ),
             )
             for row in run.pipelines

@@ -146,7 +146,7 @@ class JobRunner:
                     report.missing[key] = str(computed.missing)
                     continue
                 if computed.error is not None or command is None:
-                    report.failures[key] = str(computed.error)
+                    report.failures[key] = computed.error.reason if computed.error else ""
                     continue
                 leaking = next((f.path for f in computed.files if leaks(secret_finder, f)), "")
                 if leaking:
@@ -237,6 +237,7 @@ class JobRunner:
             network=self._has_network(job),
             get_content=get_content,
             write_blob=write_blob,
+            redactor=self._dependencies.redactor,
         )
 
     def _get(self, repository: GitDataset, keys: Iterable[str]) -> dict[str, Path]:

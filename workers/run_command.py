@@ -8,9 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tea_runner.core.errors import Cancelled, CommandFailed, TimedOut
+from tea_runner.core.errors import Cancelled, CommandFailed, JobError, TimedOut
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.redact import Redactor
 from tea_runner.sandbox.protocol import Environment, Execution, Outcome
+from workers.last_line import LastLine
+
+_NO_SECRETS = Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ def run_datum(
     *,
     clear: Callable[[], None],
     deadline: float | None = None,
+    redactor: Redactor = _NO_SECRETS,
 ) -> CommandRun:
     """Run the pipeline's command on one datum, at most ``datum_tries`` times.
 
@@ -37,6 +42,7 @@ def run_datum(
     :param clear: removes the outputs of a try before the next one.
     :param deadline: seconds left of the pipeline's ``job_timeout``, for all tries and the error
         handler together; ``datum_timeout`` is for each.
+    :param redactor: takes secrets out of the last line that a failed command printed.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
     :raises TimedOut: when it took too long, also for ``sandbox.wall_clock``, which is for all tries and
         the error handler together.
@@ -44,14 +50,21 @@ def run_datum(
     """
     transform = pipeline.transform
     clock = _clock(pipeline, deadline, execution.limits.wall_clock)
-    log = execution.log
+    log, printed = execution.log, LastLine()
+
+    def keep(chunk: bytes) -> None:
+        printed.write(chunk)
+        log(chunk)
+
+    tried = replace(execution, log=keep)
     accepted = {0, *transform.accept_return_code}
     tries = max(1, pipeline.datum_tries)
     for attempt in range(1, tries + 1):
         if attempt > 1:
             clear()
+            printed.clear()
             log(f"tea-runner: try {attempt} of {tries}\n".encode())
-        outcome = environment.run(replace(execution, timeout=_limit(pipeline, clock)))
+        outcome = environment.run(replace(tried, timeout=_limit(pipeline, clock)))
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
@@ -73,7 +86,9 @@ def run_datum(
             return CommandRun(code=0, how="recovered", seconds=after.seconds, attempts=tries)
         if clock.is_past:
             raise TimedOut(clock.sentence)
-    raise _failure(outcome, pipeline.datum_timeout, tries)
+    error = _failure(outcome, pipeline.datum_timeout, tries)
+    error.last_line = printed.text(redactor)
+    raise error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +130,7 @@ def lines(lines: tuple[str, ...]) -> bytes | None:
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _failure(outcome: Outcome, limit: float | None, tries: int) -> Exception:
+def _failure(outcome: Outcome, limit: float | None, tries: int) -> JobError:
     after = f" ({tries} tries)" if tries > 1 else ""
     if outcome.timed_out:
         return TimedOut(

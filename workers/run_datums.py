@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_view import CommitView
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -60,6 +61,8 @@ class DatumRunner:
     network: bool
     get_content: GetContent
     write_blob: WriteBlob
+    #: Takes secrets out of what errors repeat of a command's output.
+    redactor: Redactor = field(default_factory=Redactor)
 
     def run(
         self,
@@ -115,7 +118,7 @@ class DatumRunner:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimedOut(f"the job took longer than its job_timeout of {limit:g} s")
-                command, files = _compute(batch, each, left)
+                command, files = _compute(batch, each, left, self.redactor)
             except Cancelled:
                 raise
             except JobError as error:
@@ -189,7 +192,7 @@ def _select(
 
 
 def _compute(
-    batch: DatumBatch, selected: SelectedDatum, seconds: float | None
+    batch: DatumBatch, selected: SelectedDatum, seconds: float | None, redactor: Redactor
 ) -> tuple[CommandRun, list[FileToSave]]:
     """Provision a datum, run the command, and collect the outputs.
 
@@ -206,6 +209,7 @@ def _compute(
             batch.environment,
             clear=folders.clear,
             deadline=seconds,
+            redactor=redactor,
         )
     with step("collect"):
         files = folders.collect() if command.how == "done" else []

@@ -209,6 +209,13 @@ class JobError(TeaError):
 
     http_status = 422
     failure_class: ClassVar[FailureClass] = "user_error"
+    #: The last line that its command printed, where that may say why; without secrets.
+    last_line: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The problem with the command's last line, for places that do not show its log."""
+        return f"{self.message}: {self.last_line}" if self.last_line else self.message
 
 
 class CommandFailed(JobError):

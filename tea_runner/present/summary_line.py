@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from tea_runner.present.human_units import duration
+
 #: Words of states of datums and of a plan's actions, in the order of the text.
 _WORDS = (
     ("done", "done"),
@@ -40,8 +42,15 @@ def counts(numbers: Mapping[Any, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in merged.items()) or "no datums"
 
 
-def description(state: str, numbers: Mapping[Any, int], detail: str = "") -> str:
-    """Description of a commit status, at most 140 characters."""
+def description(
+    state: str, numbers: Mapping[Any, int], detail: str = "", seconds: float | None = None
+) -> str:
+    """Description of a commit status, at most 140 characters.
+
+    :param seconds: how long it took; shown where something was computed.
+    """
+    computed = any(numbers.get(word) for word in ("done", "recovered", "failed"))
+    took = f" in {duration(seconds)}" if seconds is not None and computed else ""
     if state == "waiting":
         text = f"waits for {detail}"
     elif state == "blocked":
@@ -50,9 +59,9 @@ def description(state: str, numbers: Mapping[Any, int], detail: str = "") -> str
         total = sum(numbers.values())
         bad = [(numbers.get(word, 0), word) for word in ("failed", "cancelled")]
         text = " and ".join(f"{number} of {total} {word}" for number, word in bad if number)
-        text = f"{text}: {detail}" if text else detail
+        text = f"{text}{took}: {detail}" if text else detail
     else:
-        text = counts(numbers)
+        text = counts(numbers) + took
         if detail:
             text += f"; {detail}"
     return shortened(text)

@@ -46,6 +46,14 @@ class PipelineRun:
     signer: str = ""
     #: What its file asks for and does not happen; empty for nothing.
     remark: str = ""
+    #: When it waited for no other pipeline any more, and when nothing was left to do; 0 before.
+    started: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it is under way, or where nothing was to do."""
+        return self.ended - self.started if self.ended > self.started > 0 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +118,10 @@ def run_id(repository: str, branch: str, commit: str, attempt: int = 1) -> str:
 def updated_run(run: Run, before: Run | None, now: float) -> Run:
     """The run after a further plan: what earlier plans of the same run did is kept."""
     old = {pipeline.name: pipeline for pipeline in before.pipelines} if before else {}
-    pipelines = [_updated(pipeline, old.get(pipeline.name), run) for pipeline in run.pipelines]
+    pipelines = [
+        _timed(_updated(pipeline, old.get(pipeline.name), run), old.get(pipeline.name), now)
+        for pipeline in run.pipelines
+    ]
     run = replace(run, pipelines=pipelines, started=now, updated=now)
     if before is not None:
         run = replace(
@@ -184,6 +195,16 @@ def requested_run(latest: Run, cause: str, now: float) -> Run:
         started=now,
         updated=now,
         pipelines=pipelines,
+    )
+
+
+def _timed(row: PipelineRun, old: PipelineRun | None, now: float) -> PipelineRun:
+    """The pipeline with the times of its beginning and its end."""
+    started, ended = (old.started, old.ended) if old else (0.0, 0.0)
+    return replace(
+        row,
+        started=started or (now if row.state != "waiting" else 0.0),
+        ended=(ended or now) if row.state in ENDED_STATES else 0.0,
     )
 
 
