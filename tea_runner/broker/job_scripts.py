@@ -11,7 +11,7 @@ ENDED = "its jobs have ended"
 
 #: Error of the datums of a cancelled job.  They count as failed, so the next plan does not start them
 #: again until somebody retries them.
-CANCELLED = "somebody cancelled it; tea-runner retry {job} runs it after all"
+CANCELLED = "{by} cancelled it; tea-runner retry {job} runs it after all"
 #: Before the error of a datum that was cancelled, in its failure key.
 CANCELLED_MARK = "cancelled\n"
 

@@ -246,9 +246,10 @@ class JobStore(KeyStates):
 
     # -- cancelling --------------------------------------------------------------------------
 
-    def cancel(self, job_id: str) -> str:
+    def cancel(self, job_id: str, *, by: str = "") -> str:
         """Cancel a job for every branch that is subscribed to it.
 
+        :param by: who cancels it.
         :returns: ``cancelled`` when it had not begun, ``stopping`` when its worker will see it
             soon, ``ended`` when it had ended already.
         :raises NotFound: when there is no such job.
@@ -258,6 +259,8 @@ class JobStore(KeyStates):
             raise NotFound(
                 f"there is no job {job_id}", hint="tea-runner show RUN lists those of a run"
             )
+        if by and facts.state in ("waiting", "running"):
+            self.set_fields(job_id, cancelled_by=by)
         outcome = self._cancel(facts.job, "")
         return {"ended": "cancelled", "over": "ended"}.get(outcome, outcome)
 
@@ -274,7 +277,9 @@ class JobStore(KeyStates):
         self._end(job, "unsubscribe", "cancelled", why, subscriber=subscriber)
 
     def _cancel(self, job: Job, token: str) -> str:
-        error = job_scripts.CANCELLED.format(job=job.id)
+        by: Any = self._redis.hget(keys.job(job.id), "cancelled_by")
+        who = by.decode("utf-8", "replace") if by else "somebody"
+        error = job_scripts.CANCELLED.format(by=who, job=job.id)
         failures = dict.fromkeys((key for _, key in job.datums), error)
         return self._end(job, "cancel", "cancelled", error, token=token, failures=failures)
 

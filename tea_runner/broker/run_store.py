@@ -73,17 +73,18 @@ class RunStore:
         self._write(run, latest)
         return run, None
 
-    def request(self, repository: str, branch: str, cause: str) -> Run | None:
+    def request(self, repository: str, branch: str, cause: str, *, by: str = "") -> Run | None:
         """A new run for the latest commit of a branch, which the next plan fills in.
 
         :param cause: :data:`~tea_runner.core.planning.run.RETRY` or
             :data:`~tea_runner.core.planning.run.RECOMPUTE`.
+        :param by: who requests it.
         :returns: None when no run of the branch with pipelines is remembered.
         """
         latest = self.get(self.current(repository, branch))
         if latest is None or not latest.pipelines:
             return None
-        return self._begin(requested_run(latest, cause, time.time()), latest)[0]
+        return self._begin(requested_run(latest, cause, by, time.time()), latest)[0]
 
     def _begin(self, run: Run, latest: Run | None) -> tuple[Run, Run | None]:
         """Save a run as the latest of its branch, after *latest*."""
@@ -98,6 +99,12 @@ class RunStore:
             return run, None
         self._redis.set(keys.next_run(latest.id), run.id, ex=keys.next_run.ttl)
         return run, self.supersede(latest.id, _replaced_by(run, latest), by=run.id)
+
+    def note_cancelled(self, run_id: str, by: str) -> None:
+        """Note who cancels jobs of a run; due before they end, because the plan that follows keeps it."""
+        run = self.get(run_id)
+        if run is not None and not run.has_ended:
+            self._write(replace(run, cancelled_by=by), run)
 
     def note_trouble(self, run: Run, trouble: str, *, wait: float = 0.0) -> Run | None:
         """Note that a plan failed and is made again: at the open run of the branch, or at a new one.
@@ -276,7 +283,7 @@ def _attempt_id(run: Run, attempt: int) -> str:
 
 def _replaced_by(run: Run, latest: Run) -> str:
     if run.commit == latest.commit:
-        return f"replaced by run {run.id} of the same commit ({run.cause or 'planned again'})"
+        return f"replaced by run {run.id} of the same commit ({run.why or 'planned again'})"
     return f"replaced by the push of {run.commit[:12]}"
 
 

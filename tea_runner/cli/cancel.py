@@ -10,6 +10,7 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.host.operator_name import operator_name
 
 
 @click.command("cancel")
@@ -21,17 +22,19 @@ def command(context: Context, name: str) -> None:
 
     Results that are done are kept. To run the cancelled datums: tea-runner retry.
     """
+    site, by = context.site, operator_name()
     found = find_run(context, name)
     if isinstance(found, JobFacts):
-        ids = [found.id]
+        ids, run = [found.id], site.runs.run_of_job(found.id)
     else:
-        ids = [job for pipeline in found.pipelines for job in pipeline.jobs]
+        ids, run = [job for pipeline in found.pipelines for job in pipeline.jobs], found.run
     ended: dict[str, list[str]] = {"cancelled": [], "stopping": [], "ended": []}
-    known = context.site.jobs.facts(ids)
+    known = site.jobs.facts(ids)
+    live = {job for job, facts in known.items() if facts.state in ("waiting", "running")}
+    if live and run is not None:
+        site.runs.note_cancelled(run.id, by)
     for job in ids:
-        facts = known.get(job)
-        live = facts is not None and facts.state in ("waiting", "running")
-        ended[context.site.jobs.cancel(job) if live else "ended"].append(job)
+        ended[site.jobs.cancel(job, by=by) if job in live else "ended"].append(job)
     if context.as_json:
         click.echo(json.dumps(ended, indent=1))
         return

@@ -16,6 +16,7 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.git.result_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import RECOMPUTE, Run
+from tea_runner.host.operator_name import operator_name
 from tea_runner.present.visible_text import visible
 
 
@@ -50,7 +51,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     scope = scope_of(branch, site.trusted_branches(repository, branch))
     site.jobs.forget_failures(queue_namespace(repository, scope), sorted(datums))
     site.recompute_requests(repository, branch).add(wanted, new_request_id())
-    run = site.runs.request(repository, branch, RECOMPUTE)
+    run = site.runs.request(repository, branch, RECOMPUTE, by=operator_name())
     site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why=RECOMPUTE)
     if context.as_json:
         document = {

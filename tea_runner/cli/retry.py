@@ -14,6 +14,7 @@ from tea_runner.core.git.result_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run import RETRY
 from tea_runner.core.planning.run_status import RunStatus
+from tea_runner.host.operator_name import operator_name
 
 
 @click.command("retry")
@@ -40,7 +41,7 @@ def command(context: Context, name: str) -> None:
     scope = scope_of(branch, context.site.trusted_branches(repository, branch))
     forgotten = site.jobs.forget_failures(queue_namespace(repository, scope), keys)
     site.publication_counts(repository, branch).reset()
-    run = site.runs.request(repository, branch, RETRY) if forgotten else None
+    run = site.runs.request(repository, branch, RETRY, by=operator_name()) if forgotten else None
     site.plan_requests.request_plan(repository, f"refs/heads/{branch}", why=RETRY)
     if context.as_json:
         document = {

@@ -54,6 +54,8 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     )
     if state_words.run_origin(run):
         echo_visible(state_words.run_origin(run))
+    if run.cancelled_by:
+        echo_visible(f"cancelled by {run.cancelled_by}")
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
         echo_visible(f"problem: {problem}")

@@ -71,7 +71,7 @@ def run_origin(run: Run) -> str:
     """Why a run was made, and after which one; empty for the first run of a push."""
     if not run.previous or run.attempt == 1:
         return ""
-    return f"attempt {run.attempt} of this commit, after run {run.previous}: {run.cause}"
+    return f"attempt {run.attempt} of this commit, after run {run.previous}: {run.why}"
 
 
 def retry_sentences(status: RunStatus, now: float) -> list[str]:

@@ -183,6 +183,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "current": (REPOSITORY, "main"),
             "request": (REPOSITORY, "main", "retry requested"),
             "note_trouble": (RUN, "why"),
+            "note_cancelled": (RUN.id, "ada"),
             "supersede": (RUN.id, "why"),
             "open": (),
             "close": (RUN.id,),

@@ -37,6 +37,8 @@ class JobFacts:
     next_try: float = 0.0
     #: Whether its cancellation was requested.
     stopping: bool = False
+    #: Who cancelled it, or requested that.
+    cancelled_by: str = ""
     #: What its worker must offer.
     needs: Need = "host"
 
@@ -68,6 +70,7 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
     :param job: the job; None when its seal is not valid.
     """
     state = known.get("state", "")
+    stopping = state == "running" and bool(known.get("cancel"))
     seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
     return JobFacts(
         id=job_id,
@@ -84,7 +87,8 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
         fetched=None if fetched is None else int(fetched),
         troubles=max(0, int(_number(known.get("troubles")) or 0)),
         next_try=_number(known.get("after")) or 0.0,
-        stopping=state == "running" and bool(known.get("cancel")),
+        stopping=stopping,
+        cancelled_by=known.get("cancelled_by", "") if stopping or state == "cancelled" else "",
         needs=read_need(known.get("needs", "")),
     )
 

@@ -69,6 +69,10 @@ class Run:
     author: str = ""
     #: Why it was made, such as ``push`` or :data:`RETRY`.
     cause: str = ""
+    #: Who requested it; empty for a push.
+    requested_by: str = ""
+    #: Who cancelled jobs of it, the last of them.
+    cancelled_by: str = ""
     #: Id of the run of this branch before it.
     previous: str = ""
     #: Counts the runs of this commit on this branch.
@@ -88,6 +92,11 @@ class Run:
     results_branch: str = ""
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def why(self) -> str:
+        """Why it was made, with who requested it."""
+        return f"{self.cause} by {self.requested_by}" if self.requested_by else self.cause
 
     @property
     def state(self) -> RunState:
@@ -127,6 +136,8 @@ def updated_run(run: Run, before: Run | None, now: float) -> Run:
         run = replace(
             run,
             cause=before.cause,
+            requested_by=before.requested_by,
+            cancelled_by=before.cancelled_by,
             previous=before.previous,
             attempt=before.attempt,
             started=before.started,
@@ -175,8 +186,11 @@ def troubled_run(run: Run, trouble: str, next_try: float, now: float) -> Run:
     )
 
 
-def requested_run(latest: Run, cause: str, now: float) -> Run:
-    """The next run of a commit, before it is planned: all of its pipelines wait."""
+def requested_run(latest: Run, cause: str, by: str, now: float) -> Run:
+    """The next run of a commit, before it is planned: all of its pipelines wait.
+
+    :param by: who requested it.
+    """
     attempt = latest.attempt + 1
     pipelines = [
         PipelineRun(name=row.name, state="waiting", upstream=row.upstream, home=row.home)
@@ -190,6 +204,7 @@ def requested_run(latest: Run, cause: str, now: float) -> Run:
         title=latest.title,
         author=latest.author,
         cause=cause,
+        requested_by=by,
         previous=latest.id,
         attempt=attempt,
         started=now,
