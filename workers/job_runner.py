@@ -23,6 +23,7 @@ from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.needs import need_of
 from tea_runner.core.redact import Redactor
@@ -65,6 +66,11 @@ class JobReport:
     seconds: float = 0.0
     #: Bytes of inputs that were fetched from storages.
     fetched: int = 0
+    #: Seconds in which the inputs were fetched, commands ran, and results were saved and sent.
+    fetch_seconds: float = 0.0
+    run_seconds: float = 0.0
+    store_seconds: float = 0.0
+    measures: list[DatumMeasures] = field(default_factory=list)
     #: The commit that holds the results.
     commit: str = ""
     #: Whether an earlier attempt had published the results, so that nothing was computed.
@@ -78,8 +84,8 @@ class JobRunner:
         self.repository = repository
         self._dependencies = dependencies
         self._planner = IncrementalPlanner()
-        #: Bytes that the running job has fetched.
-        self._fetched = 0
+        #: Bytes that the running job has fetched, and how long that took.
+        self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
         self.unpublished = UnpublishedResults(repository)
         self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
@@ -125,7 +131,7 @@ class JobRunner:
             self._dependencies.limits.git_file_size,
         )
         report = JobReport()
-        self._fetched = 0
+        self._fetched, self._fetch_seconds = 0, 0.0
         stream = self._dependencies.redactor.stream(write)
         with self._scratch_folder() as folder, contextlib.ExitStack() as stack:
             stack.callback(stream.flush)
@@ -142,6 +148,8 @@ class JobRunner:
                 secrets=secrets,
             ):
                 key, command = computed.item.key, computed.command
+                report.measures.append(computed.measures)
+                report.run_seconds += computed.use.seconds
                 if computed.missing is not None:
                     report.missing[key] = str(computed.missing)
                     continue
@@ -155,9 +163,11 @@ class JobRunner:
                         f"may read the repository can read its results"
                     )
                     continue
+                saving = time.monotonic()
                 try:
                     with step("save"):
                         outputs = saver.save(computed.files, tip.tree.root, computed.directory)
+                    report.store_seconds += time.monotonic() - saving
                 except (OutputRefused, UserError) as error:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
                     report.failures[key] = str(error)
@@ -175,11 +185,13 @@ class JobRunner:
                     linked=saver.linked,
                 )
                 report.results.append(result)
+        saved = time.monotonic()
         if report.results:
             report.commit = self._commit(job, saver, report.results)
             self.unpublished.publish(job, report.commit, report.results, holds_claim, again)
         report.seconds = time.monotonic() - began
-        report.fetched = self._fetched
+        report.fetched, report.fetch_seconds = self._fetched, self._fetch_seconds
+        report.store_seconds += time.monotonic() - saved
         return report
 
     def _conditions(self, job: Job, pipeline: Pipeline, secrets: GivenSecrets) -> RunConditions:
@@ -251,11 +263,12 @@ class JobRunner:
             return self._get_from(repository.prepared_annex(), wanted)
 
     def _get_from(self, annex: Annex, keys: list[str]) -> dict[str, Path]:
-        before = annex.fetched_bytes
+        before, began = annex.fetched_bytes, time.monotonic()
         try:
             return annex.get(keys)
         finally:
             self._fetched += annex.fetched_bytes - before
+            self._fetch_seconds += time.monotonic() - began
 
     @property
     def annex_tip(self) -> str:

@@ -219,8 +219,13 @@ class JobWorker:
                 "seconds": f"{report.seconds:.3f}",
                 "fetched": str(report.fetched),
                 "datums": str(len(job.datums)),
+                "fetch_seconds": f"{report.fetch_seconds:.3f}",
+                "run_seconds": f"{report.run_seconds:.3f}",
+                "store_seconds": f"{report.store_seconds:.3f}",
             }
             self._site.jobs.set_fields(job.id, **fields)
+            if report.measures:
+                self._site.measures.save(job.id, report.measures)
             if not report.failures and not report.missing:
                 self._site.throughputs.record(
                     job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds

@@ -27,6 +27,23 @@ class CommandRun:
     attempts: int
 
 
+@dataclass(kw_only=True)
+class CommandUse:
+    """What the commands of one datum used, with all tries and the error handler; None where unknown."""
+
+    seconds: float = 0.0
+    cpu: float | None = None
+    memory: int | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        """Add one command."""
+        self.seconds += outcome.seconds
+        if outcome.cpu is not None:
+            self.cpu = (self.cpu or 0.0) + outcome.cpu
+        if outcome.memory is not None:
+            self.memory = max(self.memory or 0, outcome.memory)
+
+
 def run_datum(
     pipeline: Pipeline,
     execution: Execution,
@@ -35,6 +52,7 @@ def run_datum(
     clear: Callable[[], None],
     deadline: float | None = None,
     redactor: Redactor = _NO_SECRETS,
+    use: CommandUse | None = None,
 ) -> CommandRun:
     """Run the pipeline's command on one datum, at most ``datum_tries`` times.
 
@@ -43,6 +61,7 @@ def run_datum(
     :param deadline: seconds left of the pipeline's ``job_timeout``, for all tries and the error
         handler together; ``datum_timeout`` is for each.
     :param redactor: takes secrets out of the last line that a failed command printed.
+    :param use: what the commands use is added to it.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
     :raises TimedOut: when it took too long, also for ``sandbox.wall_clock``, which is for all tries and
         the error handler together.
@@ -57,6 +76,7 @@ def run_datum(
         log(chunk)
 
     tried = replace(execution, log=keep)
+    use = use or CommandUse()
     accepted = {0, *transform.accept_return_code}
     tries = max(1, pipeline.datum_tries)
     for attempt in range(1, tries + 1):
@@ -65,6 +85,7 @@ def run_datum(
             printed.clear()
             log(f"tea-runner: try {attempt} of {tries}\n".encode())
         outcome = environment.run(replace(tried, timeout=_limit(pipeline, clock)))
+        use.add(outcome)
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
@@ -80,6 +101,7 @@ def run_datum(
         log(b"tea-runner: the command failed; running err_cmd\n")
         handler = replace(execution, argv=transform.err_cmd, stdin=lines(transform.err_stdin))
         after = environment.run(replace(handler, timeout=_limit(pipeline, clock)))
+        use.add(after)
         if after.cancelled:
             raise Cancelled("it was stopped")
         if after.code == 0 and not after.timed_out:

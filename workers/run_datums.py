@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
+from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave
@@ -31,7 +32,7 @@ from workers.datum_view_folders import (
     SelectedDatum,
     output_directory,
 )
-from workers.run_command import CommandRun, run_datum
+from workers.run_command import CommandRun, CommandUse, run_datum
 from workers.stage_inputs import GetContent, WriteBlob, name_missing_files, wanted_keys
 
 _NO_SECRETS = GivenSecrets()
@@ -49,6 +50,22 @@ class ComputedDatum:
     error: JobError | None = None
     #: Why it did not begin: content of its inputs is in no storage.
     missing: ContentMissing | None = None
+    #: What its commands used, and bytes of its inputs.
+    use: CommandUse = field(default_factory=CommandUse)
+    read: int | None = None
+
+    @property
+    def measures(self) -> DatumMeasures:
+        """What was measured, for pages."""
+        use = self.use
+        return DatumMeasures(
+            key=self.item.key,
+            seconds=round(use.seconds, 3) if use.seconds else None,
+            cpu=None if use.cpu is None else round(use.cpu, 2),
+            memory=use.memory,
+            read=self.read,
+            written=sum(file.size for file in self.files) if self.command else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,20 +131,22 @@ class DatumRunner:
                 _log_line(write_log, absent.message)
                 yield ComputedDatum(item=each.item, directory=directory, missing=absent)
                 continue
+            use = CommandUse()
+            ended = ComputedDatum(
+                item=each.item, directory=directory, use=use, read=_size(inputs, each)
+            )
             try:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimedOut(f"the job took longer than its job_timeout of {limit:g} s")
-                command, files = _compute(batch, each, left, self.redactor)
+                command, files = _compute(batch, each, left, self.redactor, use)
             except Cancelled:
                 raise
             except JobError as error:
                 _log_line(write_log, error.message)
-                yield ComputedDatum(item=each.item, directory=directory, error=error)
+                yield replace(ended, error=error)
             else:
-                yield ComputedDatum(
-                    item=each.item, directory=directory, command=command, files=files
-                )
+                yield replace(ended, command=command, files=files)
 
     def _get_content(
         self, tip: CommitView, inputs: PipelineInputs, selected: Sequence[SelectedDatum]
@@ -156,6 +175,12 @@ class DatumRunner:
         if len(missing) == len(selected) or _missing_of(shared, errors) is not None:
             raise first from next(iter(errors.values()))
         return content, missing
+
+
+def _size(inputs: PipelineInputs, selected: SelectedDatum) -> int:
+    """Bytes of a datum's inputs."""
+    facts = (inputs.sources[each.input].fact(each.path) for each in selected.view.files)
+    return sum(max(0, fact.content.size) for fact in facts)
 
 
 def _missing_of(
@@ -192,11 +217,16 @@ def _select(
 
 
 def _compute(
-    batch: DatumBatch, selected: SelectedDatum, seconds: float | None, redactor: Redactor
+    batch: DatumBatch,
+    selected: SelectedDatum,
+    seconds: float | None,
+    redactor: Redactor,
+    use: CommandUse,
 ) -> tuple[CommandRun, list[FileToSave]]:
     """Provision a datum, run the command, and collect the outputs.
 
     :param seconds: left of the pipeline's ``job_timeout``; None for no limit.
+    :param use: what the commands use is added to it.
     """
     kind = DatasetFolders if batch.pipeline.view == "dataset" else PfsFolders
     folders: DatumFolders = kind(batch, selected)
@@ -210,6 +240,7 @@ def _compute(
             clear=folders.clear,
             deadline=seconds,
             redactor=redactor,
+            use=use,
         )
     with step("collect"):
         files = folders.collect() if command.how == "done" else []

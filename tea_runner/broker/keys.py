@@ -319,6 +319,12 @@ def commit_statuses(repository: str, commit: str) -> str:
     return f"status:{repository}:{commit}"
 
 
+@_family("string", "datum_measures", _SHOWN)
+def measures(job_id: str) -> str:
+    """What was measured of the datums of a job, as compressed JSON."""
+    return f"measures:{job_id}"
+
+
 # -- logs and counts -------------------------------------------------------------------------
 
 

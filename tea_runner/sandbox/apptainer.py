@@ -104,7 +104,7 @@ class Apptainer:
         job_user.chown_all(writable(execution), user)
         logged, last = tee_tail(execution)
         began = time.monotonic()
-        end, exceeded, code = run_process(
+        end, exceeded, code, cpu, memory = run_process(
             logged,
             lambda stdin, output: process.start_process(
                 self._command(execution, user),
@@ -119,7 +119,7 @@ class Apptainer:
         )
         if end == "exited" and code == _FAILURE_CODE and b"FATAL:" in last:
             code = failed_start_code(bytes(last))
-        return outcome(end, code, exceeded, began=began)
+        return outcome(end, code, exceeded, began=began, cpu=cpu, memory=memory)
 
     def _variables(self, execution: Execution) -> dict[str, str]:
         """Apptainer's own variables, and the command's with the prefix that Apptainer removes.

@@ -30,7 +30,14 @@ from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.attach_network import attached_network, missing_programs
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
 from tea_runner.sandbox.etc_folder import EtcFolder
-from tea_runner.sandbox.follow_command import CommandWatch, drain, follow, outcome, tee_tail
+from tea_runner.sandbox.follow_command import (
+    CommandWatch,
+    MeasuredEnd,
+    drain,
+    follow,
+    outcome,
+    tee_tail,
+)
 from tea_runner.sandbox.mounts import writable
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.output_limits import overflow
@@ -184,22 +191,28 @@ class BubblewrapSandbox:
                 started.wait_for_loopback()
                 stack.enter_context(attached_network(started.first_pid, self._network))
             started.release()
-            watch = CommandWatch(
-                ended=started.ended,
-                ended_fd=started.pidfd,
-                oom=group.oom
+            measured = MeasuredEnd(started.ended, started.first_pid, started.pidfd)
+            memory = (
+                None
                 if group
-                else resource_limits.memory_watcher(started.first_pid, execution.limits),
-                oom_interval=0.2 if group else 0.05,
+                else resource_limits.memory_watcher(started.first_pid, execution.limits)
+            )
+            watch = CommandWatch(
+                ended=measured,
+                ended_fd=started.pidfd,
+                oom=group.oom if group else memory,
+                oom_interval=0.1 if group else 0.05,
                 overflow=exceeded_limit,
             )
             end, exceeded = follow(logged, started.output, watch, began=began)
             code = started.finish()
             drain(logged, started.output)
             oom = end == "oom" or (group is not None and group.oom())
+            # None of a command that ended before the first look.
+            peak = (group.peak if group else memory.peak if memory else 0) or None
         if end == "exited" and code is None and not oom:
             code = _failed_start_code(bytes(last))
-        return outcome(end, code, exceeded, began=began, oom=oom)
+        return outcome(end, code, exceeded, began=began, oom=oom, cpu=measured.cpu, memory=peak)
 
 
 _NOT_STARTED = re.compile(rb"^bwrap: execvp .*: (.+)$", re.MULTILINE)

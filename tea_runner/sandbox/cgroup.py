@@ -40,6 +40,8 @@ class Cgroup:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._oom_kills = 0
+        #: The most memory that :meth:`oom` has seen since :meth:`ready`, in bytes.
+        self.peak = 0
         #: Files with the kernel's counter of OOM kills, in version 2 and in version 1.
         self._counters: tuple[str, ...] = ("memory.events", "memory.oom_control")
         self._launcher: CgroupLauncher | None = None
@@ -47,6 +49,7 @@ class Cgroup:
     def ready(self) -> CgroupLauncher | None:
         """The launcher for the next command; None when it cannot be moved into the cgroup."""
         self._oom_kills = self._count_oom_kills()
+        self.peak = 0
         if self._launcher is not None and not self._launcher.alive:
             self._launcher.close()
             self._launcher = None
@@ -62,7 +65,19 @@ class Cgroup:
 
     def oom(self) -> bool:
         """Whether the kernel's OOM killer has killed a process in it since :meth:`ready`."""
+        self.peak = max(self.peak, self._memory())
         return self._count_oom_kills() > self._oom_kills
+
+    def _memory(self) -> int:
+        """Bytes of memory of its processes now, without page cache, which the kernel's own peak includes."""
+        try:
+            rows = (self._directory / "memory.stat").read_bytes().split()
+        except OSError:
+            return 0
+        numbers = dict(zip(rows[::2], rows[1::2], strict=False))
+        private = numbers.get(b"anon") or numbers.get(b"total_rss") or b"0"
+        shared = numbers.get(b"total_shmem") or numbers.get(b"shmem") or b"0"
+        return int(private) + int(shared)
 
     def _count_oom_kills(self) -> int:
         for name in self._counters:

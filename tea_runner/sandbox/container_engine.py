@@ -155,7 +155,7 @@ class ContainerEngine:
             )
             # Pulling an image is not the datum's time.
             began = time.monotonic()
-            end, exceeded, _ = run_process(
+            end, exceeded, *_ = run_process(
                 logged,
                 lambda stdin, output: self._start(name, stdin, output, cwd=directory),
                 began=began,

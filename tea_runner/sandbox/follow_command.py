@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import select
 import selectors
 import signal
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from tea_runner.sandbox.protocol import Execution, Outcome
@@ -86,8 +88,48 @@ def open_stdin(execution: Execution, stack: contextlib.ExitStack) -> int | None:
     return file.fileno()
 
 
+def processor_seconds(pid: int) -> float | None:
+    """Processor time of a process that has ended and is not reaped, with its reaped children (proc(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return None
+
+
+class MeasuredEnd:
+    """Whether a command has ended; keeps its processor time, which is known until it is reaped.
+
+    :param has_ended: asks, and reaps it.
+    :param pid: the process whose children are measured.  In a sandbox it is the first one inside, which
+        somebody else reaps: a slow look finds nothing, and nothing is measured.
+    :param descriptor: pidfd of the process that ends; without one nothing is measured.
+    """
+
+    def __init__(self, has_ended: Callable[[], bool], pid: int, descriptor: int | None) -> None:
+        self._has_ended = has_ended
+        self._pid = pid
+        self._descriptor = descriptor
+        self.cpu: float | None = None
+
+    def __call__(self) -> bool:
+        """Whether it has ended."""
+        if self.cpu is None and self._descriptor is not None:
+            if not select.select([self._descriptor], [], [], 0)[0]:
+                return False
+            self.cpu = processor_seconds(self._pid)
+        return self._has_ended()
+
+
 def outcome(
-    end: End, code: int | None, exceeded: str = "", *, began: float, oom: bool = False
+    end: End,
+    code: int | None,
+    exceeded: str = "",
+    *,
+    began: float,
+    oom: bool = False,
+    cpu: float | None = None,
+    memory: int | None = None,
 ) -> Outcome:
     """Make an :class:`Outcome`; the exit code of a command that tea-runner ended is left out.
 
@@ -105,6 +147,8 @@ def outcome(
         oom=oom or end == "oom",
         overflow=exceeded,
         seconds=time.monotonic() - began,
+        cpu=cpu,
+        memory=memory,
     )
 
 

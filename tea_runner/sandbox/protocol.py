@@ -109,6 +109,10 @@ class Outcome:
     #: A sentence naming the output limit that was exceeded during the run, or empty.
     overflow: str = ""
     seconds: float = 0.0
+    #: Seconds of processor time of all processes that ended in order; None where it is not known.
+    cpu: float | None = None
+    #: Largest memory of all processes together, in bytes; None where it is not known.
+    memory: int | None = None
 
 
 class SandboxPaths(NamedTuple):

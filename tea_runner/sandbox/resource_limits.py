@@ -11,7 +11,7 @@ import os
 import re
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -50,13 +50,26 @@ def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
             resource.prlimit(pid, kind, (value, value))
 
 
-def memory_watcher(root: int, limits: Limits) -> Callable[[], bool] | None:
-    """A function that tells whether a process and its descendants exceed the memory limit."""
-    limit = limits.memory
-    if limit is None:
-        return None
-    files = _MemoryFiles()
-    return lambda: memory_used(root, files) > limit
+class MemoryWatch:
+    """Tells whether a process and its descendants exceed a limit, and keeps the most that was seen."""
+
+    def __init__(self, root: int, limit: int) -> None:
+        self._root = root
+        self._limit = limit
+        self._files = _MemoryFiles()
+        #: Bytes; 0 before the first look.
+        self.peak = 0
+
+    def __call__(self) -> bool:
+        """Whether they exceed it now."""
+        used = memory_used(self._root, self._files)
+        self.peak = max(self.peak, used)
+        return used > self._limit
+
+
+def memory_watcher(root: int, limits: Limits) -> MemoryWatch | None:
+    """The watch of a process's memory limit; None without a limit."""
+    return MemoryWatch(root, limits.memory) if limits.memory is not None else None
 
 
 _ANON = re.compile(rb"^RssAnon:\s+(\d+) kB", re.MULTILINE)

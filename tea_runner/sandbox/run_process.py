@@ -12,6 +12,7 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
     End,
+    MeasuredEnd,
     RunningCommand,
     drain,
     end_group,
@@ -21,6 +22,7 @@ from tea_runner.sandbox.follow_command import (
 )
 from tea_runner.sandbox.output_limits import overflow
 from tea_runner.sandbox.protocol import Execution
+from tea_runner.sandbox.resource_limits import MemoryWatch
 
 
 class FollowedProcess(NamedTuple):
@@ -31,6 +33,9 @@ class FollowedProcess(NamedTuple):
     overflow: str
     #: Negative for a signal.
     code: int
+    #: As in :class:`~tea_runner.sandbox.protocol.Outcome`.
+    cpu: float | None = None
+    memory: int | None = None
 
 
 def run_process(
@@ -63,10 +68,13 @@ def run_process(
         # Left before the process is reaped: its id may belong to another process afterwards.
         guarded = stack.enter_context(contextlib.ExitStack())
         guarded.enter_context(guard(process.pid))
+        descriptor = pidfd(process, stack)
+        ended = MeasuredEnd(lambda: process.poll() is not None, process.pid, descriptor)
+        memory = watch_memory(process.pid)
         watch = CommandWatch(
-            ended=lambda: process.poll() is not None,
-            ended_fd=pidfd(process, stack),
-            oom=watch_memory(process.pid),
+            ended=ended,
+            ended_fd=descriptor,
+            oom=memory,
             oom_interval=0.05,
             overflow=exceeded_limit,
         )
@@ -74,7 +82,8 @@ def run_process(
         guarded.close()
         code = end_group(process)
         drain(execution, output)
-    return FollowedProcess(end, exceeded, code)
+    peak = (memory.peak if isinstance(memory, MemoryWatch) else 0) or None
+    return FollowedProcess(end, exceeded, code, ended.cpu, peak)
 
 
 def failed_start_code(printed: bytes) -> int:

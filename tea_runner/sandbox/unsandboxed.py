@@ -70,7 +70,7 @@ class Unsandboxed:
             raise Refused("without a sandbox nothing can be shown at a path of its own")
         began = time.monotonic()
         try:
-            end, exceeded, code = run_process(
+            ran = run_process(
                 execution,
                 lambda stdin, output: self._start(execution, stdin, output),
                 began=began,
@@ -79,7 +79,7 @@ class Unsandboxed:
             )
         except _NotStarted:
             return Outcome(code=127, seconds=time.monotonic() - began)
-        return outcome(end, code, exceeded, began=began)
+        return outcome(ran.end, ran.code, ran.overflow, began=began, cpu=ran.cpu, memory=ran.memory)
 
     def _start(self, execution: Execution, stdin: int | None, output: int) -> RunningCommand:
         try:

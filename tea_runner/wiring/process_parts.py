@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import redis
 
     from tea_runner.broker.datum_durations import ThroughputStore
+    from tea_runner.broker.datum_measures import MeasureStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_signing_key import QueueKey
@@ -224,6 +225,13 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.datum_durations import ThroughputStore
 
         return ThroughputStore(self.redis)
+
+    @cached_property
+    def measures(self) -> MeasureStore:
+        """What was measured of the datums of jobs."""
+        from tea_runner.broker.datum_measures import MeasureStore
+
+        return MeasureStore(self.redis)
 
     @cached_property
     def delivery_counts(self) -> DeliveryCounts:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.broker import keys
+from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, fail, make_job, plan_to_end, save
 
@@ -73,6 +74,7 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
     save(site, jobs)
     site.runs.note_commit_status(REPOSITORY, "1" * 40, "context", "success")
     site.throughputs.record(REPOSITORY, "edges", datums=1, seconds=1.0)
+    site.measures.save(jobs[0].id, [DatumMeasures("key", 1.0)])
     site.delivery_counts.count("accepted")
     site.delivery_counts.send()
 

@@ -15,6 +15,7 @@ import redis
 import tea_runner.broker
 from tea_runner.broker.connection import connect
 from tea_runner.broker.datum_durations import ThroughputStore
+from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
@@ -204,6 +205,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {"size": (), "read": (0, 9), "more": ()},
     ),
     JobLog: (lambda connection: JobLog(connection, JOB.id, 1 << 20), {"start": ()}),
+    MeasureStore: (MeasureStore, {"save": ("job", []), "get": (["job"],)}),
 }
 #: Methods that raise nothing: what they return then is in their docstrings.
 SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {

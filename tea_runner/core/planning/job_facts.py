@@ -31,6 +31,10 @@ class JobFacts:
     #: Duration, and bytes of inputs that were fetched, once they are known.
     seconds: float | None = None
     fetched: int | None = None
+    #: Seconds in which inputs were fetched, commands ran, and results were saved and sent.
+    fetch_seconds: float | None = None
+    run_seconds: float | None = None
+    store_seconds: float | None = None
     #: Attempts that ended with an error of the outside, after which it is tried again.
     troubles: int = 0
     #: When it can be claimed again; 0 for at once.
@@ -85,6 +89,9 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
         failures=_texts(known.get("failures", "")),
         seconds=seconds,
         fetched=None if fetched is None else int(fetched),
+        fetch_seconds=_number(known.get("fetch_seconds")),
+        run_seconds=_number(known.get("run_seconds")),
+        store_seconds=_number(known.get("store_seconds")),
         troubles=max(0, int(_number(known.get("troubles")) or 0)),
         next_try=_number(known.get("after")) or 0.0,
         stopping=stopping,

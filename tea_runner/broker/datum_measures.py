@@ -1,0 +1,47 @@
+"""Measures of the datums of jobs in Redis, one compressed text for each job, for pages."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+
+from tea_runner.broker import keys
+from tea_runner.broker.connection import raises_queue_error
+from tea_runner.core.planning.datum_measures import DatumMeasures, format_measures, parse_measures
+
+#: Bytes of one job's measures that are read.
+_MOST_BYTES = 1 << 24
+
+
+@raises_queue_error
+class MeasureStore:
+    """What was measured of the datums of jobs.  Every method raises QueueError when Redis does not answer."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._redis = connection
+
+    def save(self, job_id: str, rows: Iterable[DatumMeasures]) -> None:
+        """Keep those of a job; a later attempt replaces them."""
+        packed = zlib.compress(format_measures(rows).encode(), 1)
+        self._redis.set(keys.measures(job_id), packed, ex=keys.measures.ttl)
+
+    def get(self, ids: Sequence[str]) -> dict[str, list[DatumMeasures]]:
+        """Those of these jobs, by id; jobs without any are left out."""
+        found = {}
+        for start in range(0, len(ids), 500):
+            chunk = ids[start : start + 500]
+            packed: Any = self._redis.mget([keys.measures(job_id) for job_id in chunk])
+            for job_id, raw in zip(chunk, packed, strict=True):
+                if raw is not None:
+                    found[job_id] = _unpack(raw)
+        return found
+
+
+def _unpack(raw: bytes) -> list[DatumMeasures]:
+    try:
+        return parse_measures(zlib.decompressobj().decompress(raw, _MOST_BYTES))
+    except zlib.error:
+        return []

@@ -1,0 +1,63 @@
+"""What a worker measures of datums and jobs, for pages; none of it is in results."""
+
+from __future__ import annotations
+
+from tests.e2e.hands import Hands
+from tests.e2e.lab import Lab
+from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree
+
+#: Uses 0.3 s of processor time or more, and fails for one file.
+BUSY = (
+    "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; "
+    'if grep -q bad "$PFS"/in/*; then echo "ValueError: matrix is singular" >&2; exit 1; fi; '
+)
+
+
+def measured(lab: Lab, command: str, files: dict[str, str], **more: object) -> Hands:
+    """A host that planned and computed one push."""
+    lab.create(files={**ATTRIBUTES, **files, "up/spec.yml": spec("up", command, **more)})
+    lab.push()
+    hands = Hands(lab)
+    hands.plan()
+    hands.work()
+    return hands
+
+
+def test_each_datum_has_its_time_and_bytes(lab: Lab) -> None:
+    """Of one that failed, what it read; of one that succeeded, what it wrote, too."""
+    files = {"raw/a.txt": "aaaa\n", "raw/b.txt": "bad\n"}
+    hands = measured(lab, BUSY + COPY, files, datum_tries=1)
+    run = hands.site.runs.latest(1)[0]
+    jobs = run.pipelines[0].jobs
+    rows = {row.key: row for each in hands.site.measures.get(jobs).values() for row in each}
+    labels = {datum.label: rows[datum.key] for datum in run.pipelines[0].datums}
+
+    good, bad = labels["in:a.txt"], labels["in:b.txt"]
+    assert (5, 5) == (good.read, good.written)
+    assert (4, None) == (bad.read, bad.written)
+    assert (good.seconds or 0) > 0
+    assert 0.05 < (good.cpu or 0) < 60
+    hands.close()
+
+
+def test_a_job_says_where_its_time_went(lab: Lab) -> None:
+    """Fetching, running and storing, in seconds; together at most the time of the job."""
+    hands = measured(lab, COPY, {"raw/a.txt": "a\n"})
+    jobs = hands.site.runs.latest(1)[0].pipelines[0].jobs
+    facts = hands.site.jobs.facts(jobs)[jobs[0]]
+
+    parts = [facts.fetch_seconds, facts.run_seconds, facts.store_seconds]
+    assert None not in parts
+    assert 0 < sum(each or 0 for each in parts) <= (facts.seconds or 0) + 0.01
+    hands.close()
+
+
+def test_measures_are_not_in_results(lab: Lab) -> None:
+    """Nothing of the results commit has a time of a command, so that it is the same again."""
+    hands = measured(lab, COPY, {"raw/a.txt": "a\n"})
+    job = hands.site.runs.latest(1)[0].pipelines[0].jobs[0]
+    seconds = hands.site.measures.get([job])[job][0].seconds
+    hands.plan()
+    texts = tree(lab, "up").values()
+    assert [] == [text for text in texts if f"{seconds}" in text]
+    hands.close()
