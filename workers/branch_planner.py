@@ -33,6 +33,7 @@ from workers.build_run import summarize_run
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.skipped_pushes import SkippedPushes
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class BranchPlanner:
         self._repositories = ResourcePool(self._open, _OPEN_REPOSITORIES)
         self._statuses = CommitStatuses(site)
         self._ends = SupersededRuns(site, self._statuses)
+        self._skipped = SkippedPushes(site, self._statuses, self._ends)
         redact_logs(site.redactor.redact_text)
 
     def __call__(self, argument: str) -> None:
@@ -168,6 +170,11 @@ class BranchPlanner:
         with step("refresh"):
             # After jobs of this host, all that they pushed is here already.
             repository.refresh(expected=why != ENDED)
+        marker = self._skipped.marker(repository, branch, dataset.planner.cache)
+        if marker:
+            log.info("skipped: the message of the pushed commit says %s", marker)
+            self._skipped.record(repository, branch, marker, token)
+            return None
         advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,

@@ -100,6 +100,20 @@ class CommitStatuses:
             done &= self._post(run.repository, run.commit, context, row, target, posted)
         return done
 
+    def post_skipped(self, run: Run, marker: str) -> bool:
+        """Post that the push of a commit is skipped; no success, which a merge may require.
+
+        :returns: whether the forge accepted it.
+        :raises QueueError: when Redis does not answer.
+        """
+        posted = self._posted(run.repository, run.commit)
+        if posted is None:
+            return False
+        text = f"skipped: the commit's message says {marker}; the next push is processed"
+        target = f"{self._site.settings.web_url}/runs/{run.id}"
+        row: Row = ("warning", summary_line.shortened(text))
+        return self._post(run.repository, run.commit, f"{self._context}/plan", row, target, posted)
+
     def post_error(self, repository: str, commit: str, error: str, run: str = "") -> None:
         """Post why the branch of a commit could not be planned.
 
