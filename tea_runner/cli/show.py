@@ -10,6 +10,7 @@ import click
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.cli.unlisted_datums import with_unlisted_datums
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job_facts import JobFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
@@ -25,13 +26,16 @@ _SHOWN = 40
 
 @click.command("show")
 @click.argument("name", metavar="RUN|JOB")
-@click.option("--all", "everything", is_flag=True, help="List every datum.")
+@click.option(
+    "--all", "everything", is_flag=True, help="List every datum; unchanged ones from the manifest."
+)
 @json_option
 @click.pass_obj
 def command(context: Context, name: str, everything: bool) -> None:
     """Show one run or job.
 
-    A run is named by its id, its commit or its repository (the latest run).
+    A run is named by its id, its commit or its repository (the latest run). A run keeps some of its
+    unchanged datums; with --all the others are read from the manifest in git.
     """
     found = find_run(context, name)
     if isinstance(found, JobFacts):
@@ -41,6 +45,8 @@ def command(context: Context, name: str, everything: bool) -> None:
 
 
 def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
+    if everything:
+        row = with_unlisted_datums(context, row)
     if context.as_json:
         click.echo(json.dumps(run_document(row), indent=1))
         return
