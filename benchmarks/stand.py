@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.host import process
 from tests.e2e.lab import Lab
 
@@ -75,7 +75,7 @@ class Stand(Lab):
 
     def planned(self, commit: str, *, patience: float = 600) -> float:
         """Wait until *commit* was planned to its end; when that was seen."""
-        busy = keys.plan_lock(keys.branch_id(self.name, "main"))
+        busy = redis_keys.plan_lock(redis_keys.branch_id(self.name, "main"))
         plans = self.site().plan_requests
         redis = self.site().redis
         return self._until(

@@ -14,9 +14,9 @@ import pytest
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.broker.redis_server import RedisServer
-from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
+from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 

@@ -13,14 +13,14 @@ import redis
 
 from tea_runner.core.planning.plan import decide
 from tea_runner.dataset.local_clone import open_clone
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue
 from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.host import process
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
-from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher, LaunchedProcess
+from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient, ForkedProcess
 from tests.cli.dataset import Dataset
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
@@ -40,18 +40,18 @@ transform:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands of all processes that this process starts, or has started by its launchers."""
     commands: list[Sequence[str]] = []
-    start, launch = process.start_process, CgroupLauncher.start
+    start, launch = process.start_process, CgroupForkClient.start
 
     def counted(argv: Sequence[str], **how: Any) -> process.Process:
         commands.append(argv)
         return start(argv, **how)
 
-    def launched(launcher: CgroupLauncher, argv: Sequence[str], **how: Any) -> LaunchedProcess:
+    def launched(launcher: CgroupForkClient, argv: Sequence[str], **how: Any) -> ForkedProcess:
         commands.append(argv)
         return launch(launcher, argv, **how)
 
     monkeypatch.setattr(process, "start_process", counted)
-    monkeypatch.setattr(CgroupLauncher, "start", launched)
+    monkeypatch.setattr(CgroupForkClient, "start", launched)
     return commands
 
 
@@ -242,7 +242,7 @@ def test_one_changed_of_many_is_decided_and_written_alone(
         sizes.append(len(keyed))
         return decide(pipeline, keyed, *args, **how)
 
-    monkeypatch.setattr("tea_runner.flow.key_states.decide", decided)
+    monkeypatch.setattr("tea_runner.flow.key_lookup.decide", decided)
     site = lab.site()
     planner, worker = BranchPlanner(site), JobWorker(site, "one")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
@@ -82,15 +82,15 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
     """It announces and reads; it runs no script and writes no job."""
     connection = site(forge, "tea-receiver").redis
     for command in (
-        ("HSET", keys.job("x"), "state", "waiting"),
+        ("HSET", redis_keys.job("x"), "state", "waiting"),
         ("EVAL", "return 1", "0"),
         ("SCRIPT", "LOAD", "return 1"),
         ("RPUSH", "rq:queue:tea-job", "x"),
-        ("DEL", keys.job("x")),
-        ("SET", keys.plan_lock("lab/mine\nmain"), "mine"),
-        ("DEL", keys.plan_lock("lab/mine\nmain")),
-        ("HSET", keys.planned("lab/mine"), "main", "0" * 40),
-        ("HDEL", keys.planned("lab/mine"), "main"),
+        ("DEL", redis_keys.job("x")),
+        ("SET", redis_keys.plan_lock("lab/mine\nmain"), "mine"),
+        ("DEL", redis_keys.plan_lock("lab/mine\nmain")),
+        ("HSET", redis_keys.planned("lab/mine"), "main", "0" * 40),
+        ("HDEL", redis_keys.planned("lab/mine"), "main"),
         ("SET", "tea:plan:other", "x"),
         ("HSET", "tea:hooks", "x", "y"),
         ("HSET", "rq:job:0123456789abcdef", "data", "x"),

@@ -15,10 +15,10 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import exclusion, is_ref_name
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.run import Run, run_id
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
@@ -29,11 +29,11 @@ from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
-from workers.build_run import summarize_run
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
 from workers.skipped_pushes import SkippedPushes
+from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
@@ -244,7 +244,7 @@ class BranchPlanner:
             cancelled=self._site.jobs.cancelled(namespace, failed),
         )
 
-    def _register(self, name: str, branch: str, tip: CommitView) -> None:
+    def _register(self, name: str, branch: str, tip: CommitReader) -> None:
         """Have this branch planned again when a subdataset that it tracks moves."""
         names = []
         with contextlib.suppress(TeaError):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import (
+from tea_runner.core.results.refused_outputs import (
     OutputNameRules,
     WrittenFile,
     raise_refusals,

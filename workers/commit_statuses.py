@@ -10,8 +10,8 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, TeaError
-from tea_runner.core.planning.job_facts import JobFacts
-from tea_runner.core.planning.needs import Need
+from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import lacks
 from tea_runner.core.planning.states import ENDED_STATES
@@ -199,7 +199,7 @@ def _waited_for(row: PipelineRun) -> Sequence[str]:
     return row.jobs if row.state == "running" else ()
 
 
-def _trouble(jobs: Sequence[JobFacts], offers: Collection[Need]) -> str:
+def _trouble(jobs: Sequence[JobRecord], offers: Collection[Need]) -> str:
     """What keeps jobs from running; empty for nothing."""
     lacking = [lack.reason for lack in lacks(jobs, offers)]
     errors = [facts.error for facts in jobs if facts.state == "waiting" and facts.error]

@@ -16,9 +16,9 @@ from tea_runner.core.datums.environment_variables import env_file, variables
 from tea_runner.core.datums.view import View, ViewFile
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.core.results.run_record_command import Paths, declared_outputs, fill_placeholders
+from tea_runner.core.results.dataset_view_command import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.world_readable_folder import make_world_readable_folder
@@ -42,7 +42,7 @@ class DatumBatch:
     limits: Limits
     output_limits: OutputLimits
     network: bool
-    tip: CommitView
+    tip: CommitReader
     inputs: PipelineInputs
     #: Annex keys to files with their content.
     content: Mapping[str, Path]

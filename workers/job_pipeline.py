@@ -7,10 +7,10 @@ from dataclasses import replace
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 
-def job_pipeline(tip: CommitView, job: Job, software: str) -> Pipeline:
+def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:
     """The pipeline of a job at its commit.
 
     :param software: that commands without an image see here.

@@ -25,16 +25,16 @@ from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.needs import need_of
+from tea_runner.core.planning.required_environment import need_of
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.dataset_base import GitDataset
-from tea_runner.dataset.job_results import RESULTS
+from tea_runner.dataset.job_result_refs import RESULTS
 from tea_runner.dataset.save_outputs import OutputSaver
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
@@ -43,9 +43,9 @@ from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
 from workers.job_pipeline import job_pipeline
 from workers.leaked_secrets import leaks
+from workers.output_storage_check import refused_by_storage, storing_rules
 from workers.run_datums import DatumRunner
-from workers.storage_check import refused_by_storage, storing_rules
-from workers.unpublished_results import Again, UnpublishedResults, give_up
+from workers.unpushed_results import Again, UnpushedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
 
 #: Pipelines at commits whose inputs stay in memory, for the other jobs of one push.
@@ -87,7 +87,7 @@ class JobRunner:
         #: Bytes that the running job has fetched, and how long that took.
         self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
-        self.unpublished = UnpublishedResults(repository)
+        self.unpublished = UnpushedResults(repository)
         self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
@@ -228,7 +228,7 @@ class JobRunner:
                 raise
             raise NotOffered(error.problem, needs, hint=error.hint) from error
 
-    def _datum_runner(self, job: Job, tip: CommitView, environment: Environment) -> DatumRunner:
+    def _datum_runner(self, job: Job, tip: CommitReader, environment: Environment) -> DatumRunner:
         def get_content(path: str, keys: Iterable[str]) -> dict[str, Path]:
             repository = self._dataset(tip, path)
             try:
@@ -286,12 +286,12 @@ class JobRunner:
         signed = self.repository.signed_results(rest, job.scope) if rest else {}
         return all(any(each.own for each in signed.get(key, ())) for key in rest)
 
-    def _dataset(self, tip: CommitView, path: str) -> GitDataset:
+    def _dataset(self, tip: CommitReader, path: str) -> GitDataset:
         """The subdataset at a path; the dataset itself for the empty path."""
         linked = tip.tree.resolve(path)[0].repository if path else None
         return linked if isinstance(linked, GitDataset) else self.repository
 
-    def _derive(self, job: Job) -> tuple[CommitView, PipelineInputs]:
+    def _derive(self, job: Job) -> tuple[CommitReader, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
         at = (job.commit, job.pipeline, job.pins, job.image, job.software)
@@ -304,7 +304,7 @@ class JobRunner:
             self._inputs[at] = inputs
         return tip, inputs
 
-    def _tip(self, job: Job) -> CommitView:
+    def _tip(self, job: Job) -> CommitReader:
         try:
             return self._at(job)
         except OutsideError:
@@ -317,7 +317,7 @@ class JobRunner:
                 f"commit {job.commit[:12]} was pushed away before this job began"
             ) from error
 
-    def _at(self, job: Job) -> CommitView:
+    def _at(self, job: Job) -> CommitReader:
         return open_commit(
             self.repository.objects,
             job.commit,

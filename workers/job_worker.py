@@ -25,7 +25,7 @@ from workers.failure_policy import TOLD_AT, FailureDecision, decide_failure, ret
 from workers.heartbeat import Heartbeat
 from workers.job_runner import JobReport, JobRunner
 from workers.lru_pool import ResourcePool
-from workers.unpublished_results import Again
+from workers.unpushed_results import Again
 from workers.worker_dependencies import worker_dependencies
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
@@ -83,7 +83,7 @@ class DatumRunner:
 
     def run(
         self,
-        tip: CommitView,
+        tip: CommitReader,
         inputs: PipelineInputs,
         wanted: Sequence[tuple[str, str]],
         folder: Path,
@@ -149,7 +149,7 @@ class DatumRunner:
                 yield replace(ended, command=command, files=files)
 
     def _get_content(
-        self, tip: CommitView, inputs: PipelineInputs, selected: Sequence[SelectedDatum]
+        self, tip: CommitReader, inputs: PipelineInputs, selected: Sequence[SelectedDatum]
     ) -> tuple[dict[str, Path], dict[str, ContentMissing]]:
         """Files with content by annex key; labels of the datums without content, with the error."""
         content: dict[str, Path] = {}
@@ -199,7 +199,7 @@ def _missing_of(
 
 
 def _select(
-    tip: CommitView, inputs: PipelineInputs, wanted: Sequence[tuple[str, str]]
+    tip: CommitReader, inputs: PipelineInputs, wanted: Sequence[tuple[str, str]]
 ) -> list[SelectedDatum]:
     found = []
     for label, key in wanted:

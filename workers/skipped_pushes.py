@@ -5,7 +5,7 @@ from __future__ import annotations
 from tea_runner.core.git.skip_request import skip_marker
 from tea_runner.core.planning.run import Run, run_id
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses

@@ -16,7 +16,7 @@ from tea_runner.core.datums.file_fact import LinkedFile
 from tea_runner.core.datums.view import Located, View, ViewFile
 from tea_runner.core.errors import ContentMissing, UserError
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 
@@ -30,7 +30,7 @@ WriteBlob = Callable[[str, str, Path], None]
 
 
 def wanted_keys(
-    inputs: PipelineInputs, views: Iterable[View], tip: CommitView
+    inputs: PipelineInputs, views: Iterable[View], tip: CommitReader
 ) -> dict[str, dict[str, str]]:
     """Annex keys of the files in these views, each with a file, by dataset (see :data:`GetContent`)."""
     keys: dict[str, dict[str, str]] = {}
@@ -93,7 +93,7 @@ def name_missing_files(error: ContentMissing, files: Mapping[str, str]) -> Conte
 def make_code(
     folder: Path,
     inputs: PipelineInputs,
-    tip: CommitView,
+    tip: CommitReader,
     content: Mapping[str, Path],
     write_blob: WriteBlob,
 ) -> None:

@@ -12,7 +12,7 @@ from benchmarks.figure import Book, Plan
 from benchmarks.stand import Stand
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.read_manifest import read_manifest

@@ -10,7 +10,7 @@ from benchmarks.datasets import annexed_tree
 from benchmarks.figure import Book, Plan
 from benchmarks.peers.datalad_get import DataladGet
 from benchmarks.stand import Stand
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from workers.stage_inputs import wanted_keys
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.figure import Book, Plan
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.local_stack import LocalStack
@@ -100,7 +100,7 @@ class _Person:
         return began, start, end, pushed
 
     def jobs(self) -> set[bytes]:
-        return set(self.redis.scan_iter(keys.job("*"), count=1000))
+        return set(self.redis.scan_iter(redis_keys.job("*"), count=1000))
 
     def _started(self, before: set[bytes]) -> bool:
         return any(self.redis.hget(job, "started") for job in self.jobs() - before)

@@ -13,7 +13,7 @@ from benchmarks.stand import Stand
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.manifest_text import edited_files
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.pipeline_inputs import derive_inputs

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.planning.datum_measures import DatumMeasures, format_measures, parse_measures
 
@@ -26,14 +26,14 @@ class MeasureStore:
     def save(self, job_id: str, rows: Iterable[DatumMeasures]) -> None:
         """Keep those of a job; a later attempt replaces them."""
         packed = zlib.compress(format_measures(rows).encode(), 1)
-        self._redis.set(keys.measures(job_id), packed, ex=keys.measures.ttl)
+        self._redis.set(redis_keys.measures(job_id), packed, ex=redis_keys.measures.ttl)
 
     def get(self, ids: Sequence[str]) -> dict[str, list[DatumMeasures]]:
         """Those of these jobs, by id; jobs without any are left out."""
         found = {}
         for start in range(0, len(ids), 500):
             chunk = ids[start : start + 500]
-            packed: Any = self._redis.mget([keys.measures(job_id) for job_id in chunk])
+            packed: Any = self._redis.mget([redis_keys.measures(job_id) for job_id in chunk])
             for job_id, raw in zip(chunk, packed, strict=True):
                 if raw is not None:
                     found[job_id] = _unpack(raw)

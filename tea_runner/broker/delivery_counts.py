@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 
 
 class DeliveryCounts:
@@ -48,7 +48,7 @@ class DeliveryCounts:
             return
         pipe = self._redis.pipeline(transaction=True)
         for outcome, number in new.items():
-            pipe.hincrby(keys.delivery_counts(), outcome, number)
+            pipe.hincrby(redis_keys.delivery_counts(), outcome, number)
         with contextlib.suppress(redis.RedisError):
             pipe.execute()
             return
@@ -60,7 +60,7 @@ class DeliveryCounts:
         """Outcomes to the number of deliveries; empty when Redis does not answer."""
         self.send()
         try:
-            raw: Any = self._redis.hgetall(keys.delivery_counts())
+            raw: Any = self._redis.hgetall(redis_keys.delivery_counts())
         except redis.RedisError:
             return {}
         return {

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 
 _CHUNK = 1 << 18
@@ -40,9 +40,9 @@ class JobLog:
         self._sent = 0.0
         self._redact = redact
         self._redis = connection
-        self._head = keys.log_head(job_id)
-        self._tail = keys.log_tail(job_id)
-        self._dropped = keys.log_dropped(job_id)
+        self._head = redis_keys.log_head(job_id)
+        self._tail = redis_keys.log_tail(job_id)
+        self._dropped = redis_keys.log_dropped(job_id)
         self._half = max(limit // 2, 2048)
         self._written = 0
 
@@ -88,9 +88,9 @@ class JobLog:
                     kept: Any = self._redis.getrange(self._tail, -self._half, -1)
                     # Together, so that a reader never counts what was cut twice.
                     pipe = self._redis.pipeline(transaction=True)
-                    pipe.set(self._tail, kept, ex=keys.log_tail.ttl)
+                    pipe.set(self._tail, kept, ex=redis_keys.log_tail.ttl)
                     pipe.incrby(self._dropped, int(length) - len(kept))
-                    pipe.expire(self._dropped, keys.log_dropped.ttl)
+                    pipe.expire(self._dropped, redis_keys.log_dropped.ttl)
                     pipe.execute()
         except redis.RedisError:
             return
@@ -98,7 +98,7 @@ class JobLog:
     def _append(self, name: str, data: bytes) -> int:
         pipe = self._redis.pipeline(transaction=False)
         pipe.append(name, data)
-        pipe.expire(name, keys.log_head.ttl)
+        pipe.expire(name, redis_keys.log_head.ttl)
         return int(pipe.execute()[0])
 
 
@@ -112,9 +112,9 @@ class LogReader:
 
     def __init__(self, connection: redis.Redis, job_id: str) -> None:
         self._redis = connection
-        self._head = keys.log_head(job_id)
-        self._tail = keys.log_tail(job_id)
-        self._dropped = keys.log_dropped(job_id)
+        self._head = redis_keys.log_head(job_id)
+        self._tail = redis_keys.log_tail(job_id)
+        self._dropped = redis_keys.log_dropped(job_id)
         self._seen = 0
 
     def size(self) -> int:

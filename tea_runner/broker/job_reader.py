@@ -8,12 +8,12 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.core.errors import Refused
 from tea_runner.core.planning.job import Job, unseal_job
-from tea_runner.core.planning.job_facts import JobFacts, job_facts
+from tea_runner.core.planning.job_record import JobRecord, parse_job_record
 
 
 @raises_queue_error
@@ -30,39 +30,39 @@ class JobReader:
 
     def get(self, job_id: str) -> dict[str, str]:
         """All fields of a job; empty for an unknown one."""
-        raw: Any = self._redis.hgetall(keys.job(job_id))
+        raw: Any = self._redis.hgetall(redis_keys.job(job_id))
         return _texts(raw)
 
     def next_attempt(self, job: Job) -> Job:
         """The job with a number that no job with the same datums has that failed, which stays to be read."""
         number = 0
         while True:
-            started, failures = self._redis.hmget(keys.job(job.id), "started", "failures")
+            started, failures = self._redis.hmget(redis_keys.job(job.id), "started", "failures")
             if not started or failures in (None, b"{}"):
                 return job
             number += 1
             job = replace(job, retry=str(number))
 
-    def facts(self, ids: Sequence[str]) -> dict[str, JobFacts]:
+    def facts(self, ids: Sequence[str]) -> dict[str, JobRecord]:
         """What is known of these jobs, by id; unknown ones are left out."""
         found = {}
         for start in range(0, len(ids), 500):
             chunk = ids[start : start + 500]
             pipe = self._redis.pipeline(transaction=False)
             for job_id in chunk:
-                pipe.hgetall(keys.job(job_id))
+                pipe.hgetall(redis_keys.job(job_id))
             for job_id, raw in zip(chunk, pipe.execute(), strict=True):
                 fields = _texts(raw)
                 if fields:
-                    found[job_id] = job_facts(job_id, fields, self._body(fields))
+                    found[job_id] = parse_job_record(job_id, fields, self._body(fields))
         return found
 
-    def states(self, ids: Sequence[str]) -> dict[str, JobFacts]:
+    def states(self, ids: Sequence[str]) -> dict[str, JobRecord]:
         """State, need and error of these jobs, by id, without their datums; unknown ones are left out."""
         names = ("state", "error", "needs", "troubles", "after")
         pipe = self._redis.pipeline(transaction=False)
         for job_id in ids:
-            pipe.hmget(keys.job(job_id), *names)
+            pipe.hmget(redis_keys.job(job_id), *names)
         found = {}
         for job_id, values in zip(ids, pipe.execute(), strict=True):
             raw = {
@@ -71,13 +71,13 @@ class JobReader:
                 if value is not None
             }
             if raw:
-                found[job_id] = job_facts(job_id, _texts(raw), None)
+                found[job_id] = parse_job_record(job_id, _texts(raw), None)
         return found
 
     def subscribers(self, job_id: str) -> list[tuple[str, str]]:
         """Repository and branch of those that wait for a job."""
-        raw: Any = self._redis.smembers(keys.subscribers(job_id))
-        return sorted(keys.split_branch_id(each) for each in raw)
+        raw: Any = self._redis.smembers(redis_keys.subscribers(job_id))
+        return sorted(redis_keys.split_branch_id(each) for each in raw)
 
     def _body(self, fields: Mapping[str, str]) -> Job | None:
         try:
@@ -89,7 +89,7 @@ class JobReader:
         """Ids of the jobs that begin with these hex digits, sorted."""
         return self._index.starting_with(prefix)
 
-    def live(self) -> dict[str, JobFacts]:
+    def live(self) -> dict[str, JobRecord]:
         """All jobs that wait or run, by id."""
         facts = self.facts(self._index.live())
         return {job: each for job, each in facts.items() if each.state in ("waiting", "running")}

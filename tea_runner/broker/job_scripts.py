@@ -1,7 +1,7 @@
 """Lua scripts that move jobs between states; Redis runs each of them completely or not at all.
 
 Names of keys come in as KEYS and, where a script completes a name, as a prefix in ARGV; see
-:mod:`tea_runner.broker.keys`.  :mod:`tea_runner.broker.job_store` calls them.
+:mod:`tea_runner.broker.redis_keys`.  :mod:`tea_runner.broker.job_store` calls them.
 """
 
 from __future__ import annotations

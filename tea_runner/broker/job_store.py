@@ -2,7 +2,7 @@
 
 Everything here can be lost at any time: it is planned again from git.  A job moves between states in
 Lua scripts only (:mod:`tea_runner.broker.job_scripts`), so two processes never see half of a move.
-Keys are in :mod:`tea_runner.broker.keys`.
+Keys are in :mod:`tea_runner.broker.redis_keys`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import redis
 
-from tea_runner.broker import job_scripts, keys
+from tea_runner.broker import job_scripts, redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import CANCELLED_MARK
 from tea_runner.broker.key_states import KeyStates, with_attributes
@@ -84,22 +84,22 @@ class JobStore(KeyStates):
 
         :returns: whether it was new; False for a job that waits or runs already.
         """
-        branch = keys.branch_id(job.repository, job.branch)
+        branch = redis_keys.branch_id(job.repository, job.branch)
         new = self._enqueue_script(
             keys=[
-                keys.job(job.id),
-                keys.subscribers(job.id),
-                keys.pending(branch),
-                keys.live_jobs(),
-                keys.known_jobs(),
-                *(keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
+                redis_keys.job(job.id),
+                redis_keys.subscribers(job.id),
+                redis_keys.pending(branch),
+                redis_keys.live_jobs(),
+                redis_keys.known_jobs(),
+                *(redis_keys.in_flight(job.queue_namespace, key) for _, key in job.datums),
             ],
             args=[
                 job.id,
                 seal_job(job, self._secret),
                 branch,
                 _now(),
-                keys.job.ttl,
+                redis_keys.job.ttl,
                 job.needs,
                 job.repository,
             ],
@@ -110,15 +110,15 @@ class JobStore(KeyStates):
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when the job has ended, which may be now."""
-        subscriber = keys.branch_id(repository, branch)
+        subscriber = redis_keys.branch_id(repository, branch)
         requested = self._subscribe_script(
             keys=[
-                keys.job(job_id),
-                keys.subscribers(job_id),
-                keys.pending(subscriber),
-                keys.plan_requests(),
+                redis_keys.job(job_id),
+                redis_keys.subscribers(job_id),
+                redis_keys.pending(subscriber),
+                redis_keys.plan_requests(),
             ],
-            args=[job_id, subscriber, keys.subscribers.ttl, job_scripts.ENDED],
+            args=[job_id, subscriber, redis_keys.subscribers.ttl, job_scripts.ENDED],
         )
         if requested:
             self._enqueue("plan", json.dumps([repository, branch]))
@@ -135,7 +135,7 @@ class JobStore(KeyStates):
             waits again, for the time of a lease, and the attempt does not count.
         """
         answer: Any = self._claim_script(
-            keys=[keys.job(job_id), keys.lease(job_id)],
+            keys=[redis_keys.job(job_id), redis_keys.lease(job_id)],
             args=[token, worker, _now(), self._lease, self._crashes],
         )
         attempt, age, body, troubled = answer
@@ -153,7 +153,8 @@ class JobStore(KeyStates):
                 self._discard(job_id)
                 return None
             self._release_script(
-                keys=[keys.job(job_id), keys.lease(job_id)], args=[token, -1, self._lease, ""]
+                keys=[redis_keys.job(job_id), redis_keys.lease(job_id)],
+                args=[token, -1, self._lease, ""],
             )
             raise
         if attempt < 0:
@@ -173,13 +174,13 @@ class JobStore(KeyStates):
 
     def extend(self, claim: Claim) -> bool:
         """Renew the lease of a claim; False when the claim is lost."""
-        name = keys.lease(claim.job.id)
+        name = redis_keys.lease(claim.job.id)
         return bool(self._extend_script(keys=[name], args=[claim.token, self._lease]))
 
     def holds(self, claim: Claim) -> bool:
         """Whether the claim is good still; True also when Redis is silent, for the forge decides."""
         try:
-            token = self._redis.get(keys.lease(claim.job.id))
+            token = self._redis.get(redis_keys.lease(claim.job.id))
         except redis.RedisError:
             return True
         return token == claim.token.encode()
@@ -200,7 +201,7 @@ class JobStore(KeyStates):
 
     def _release(self, claim: Claim, *, attempts: int = 0, wait: int = 0, error: str = "") -> None:
         released = self._release_script(
-            keys=[keys.job(claim.job.id), keys.lease(claim.job.id)],
+            keys=[redis_keys.job(claim.job.id), redis_keys.lease(claim.job.id)],
             args=[claim.token, attempts, wait, self._redact(error)],
         )
         if released == -1:
@@ -211,11 +212,11 @@ class JobStore(KeyStates):
     def set_fields(self, job_id: str, **fields: str) -> None:
         """Keep facts of a job that pages show."""
         if fields:
-            self._redis.hset(keys.job(job_id), mapping=dict(fields))  # type: ignore[arg-type]
+            self._redis.hset(redis_keys.job(job_id), mapping=dict(fields))  # type: ignore[arg-type]
 
     def count(self, job_id: str, what: Literal["bugs", "troubles"]) -> int:
         """Count an attempt that ended by a bug, or by an outside error; returns how many did."""
-        number: Any = self._redis.hincrby(keys.job(job_id), what, 1)
+        number: Any = self._redis.hincrby(redis_keys.job(job_id), what, 1)
         return int(number)
 
     def finish(
@@ -267,17 +268,17 @@ class JobStore(KeyStates):
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody cancelled this job; False also when Redis is silent."""
         try:
-            return bool(self._redis.hexists(keys.job(claim.job.id), "cancel"))
+            return bool(self._redis.hexists(redis_keys.job(claim.job.id), "cancel"))
         except redis.RedisError:
             return False
 
     def unsubscribe(self, job: Job, repository: str, branch: str, why: str) -> None:
         """End a branch's interest in a job; a waiting job without subscribers is cancelled."""
-        subscriber = keys.branch_id(repository, branch)
+        subscriber = redis_keys.branch_id(repository, branch)
         self._end(job, "unsubscribe", "cancelled", why, subscriber=subscriber)
 
     def _cancel(self, job: Job, token: str) -> str:
-        by: Any = self._redis.hget(keys.job(job.id), "cancelled_by")
+        by: Any = self._redis.hget(redis_keys.job(job.id), "cancelled_by")
         who = by.decode("utf-8", "replace") if by else "somebody"
         error = job_scripts.CANCELLED.format(by=who, job=job.id)
         failures = dict.fromkeys((key for _, key in job.datums), error)
@@ -337,13 +338,13 @@ class JobStore(KeyStates):
         datums = job.datums if job is not None else ()
         answer: Any = self._end_script(
             keys=[
-                keys.job(job_id),
-                keys.lease(job_id),
-                keys.subscribers(job_id),
-                keys.live_jobs(),
-                keys.plan_requests(),
-                *(keys.in_flight(namespace, key) for _, key in datums),
-                *(keys.failure(namespace, key) for key in texts),
+                redis_keys.job(job_id),
+                redis_keys.lease(job_id),
+                redis_keys.subscribers(job_id),
+                redis_keys.live_jobs(),
+                redis_keys.plan_requests(),
+                *(redis_keys.in_flight(namespace, key) for _, key in datums),
+                *(redis_keys.failure(namespace, key) for key in texts),
             ],
             args=[
                 how,
@@ -352,10 +353,10 @@ class JobStore(KeyStates):
                 state,
                 _now(),
                 self._redact(error),
-                keys.pending(""),
+                redis_keys.pending(""),
                 subscriber,
                 job_scripts.ENDED,
-                keys.failure.ttl,
+                redis_keys.failure.ttl,
                 len(datums),
                 json.dumps(dict(failures)),
                 *texts.values(),
@@ -363,7 +364,7 @@ class JobStore(KeyStates):
         )
         outcome, *branches = answer
         for branch in branches:
-            self._enqueue("plan", json.dumps(keys.split_branch_id(branch)))
+            self._enqueue("plan", json.dumps(redis_keys.split_branch_id(branch)))
         return str(outcome.decode())
 
     def problem(self) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import PUT_IN_LINE, TAKE_TURN
-from tea_runner.core.planning.needs import NEEDS, Need, read_need
+from tea_runner.core.planning.required_environment import NEEDS, Need, read_need
 
 
 @raises_queue_error
@@ -31,8 +31,8 @@ class JobTurns:
     def put(self, job_id: str) -> Need:
         """Put a job into the line of its repository; returns its need, which names its queue."""
         needs: Any = self._put(
-            keys=[keys.job(job_id)],
-            args=[job_id, keys.turns(""), _LINES, keys.turns.ttl, *NEEDS],
+            keys=[redis_keys.job(job_id)],
+            args=[job_id, redis_keys.turns(""), _LINES, redis_keys.turns.ttl, *NEEDS],
         )
         return read_need(needs.decode("utf-8", "replace"))
 
@@ -41,8 +41,15 @@ class JobTurns:
 
         :param job_id: the one that the queue item names.
         """
-        args = [job_id, keys.job(""), keys.lease(""), keys.turns(""), _LINES, NEEDS[0]]
-        taken: Any = self._take(keys=[keys.job(job_id)], args=args)
+        args = [
+            job_id,
+            redis_keys.job(""),
+            redis_keys.lease(""),
+            redis_keys.turns(""),
+            _LINES,
+            NEEDS[0],
+        ]
+        taken: Any = self._take(keys=[redis_keys.job(job_id)], args=args)
         return str(taken.decode("utf-8", "replace"))
 
     def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
@@ -52,9 +59,9 @@ class JobTurns:
         """
         pipe = self._redis.pipeline(transaction=False)
         for job_id, (needs, repository) in jobs.items():
-            pipe.zscore(keys.line(needs, repository), job_id)
+            pipe.zscore(redis_keys.line(needs, repository), job_id)
         return {job for job, score in zip(jobs, pipe.execute(), strict=True) if score is not None}
 
 
 #: Prefix of the names of all lines.
-_LINES = keys.line("", "").rstrip("\n")
+_LINES = redis_keys.line("", "").rstrip("\n")

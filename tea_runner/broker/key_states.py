@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_scripts import CANCELLED_MARK
@@ -44,17 +44,21 @@ class KeyStates(JobReader):
 
     def in_flight(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
         """Those of the keys that a waiting or running job computes, with the job's id."""
-        ids = self._values([keys.in_flight(repository, key) for key in datum_keys], datum_keys)
+        ids = self._values(
+            [redis_keys.in_flight(repository, key) for key in datum_keys], datum_keys
+        )
         pipe = self._redis.pipeline(transaction=False)
         for job_id in dict.fromkeys(ids.values()):
-            pipe.hget(keys.job(job_id), "state")
+            pipe.hget(redis_keys.job(job_id), "state")
         states = dict(zip(dict.fromkeys(ids.values()), pipe.execute(), strict=True))
         live = (b"waiting", b"running")
         return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
 
     def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
         """Those of the keys that failed for good, or were cancelled, with the error."""
-        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        found = self._values(
+            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
+        )
         return {
             key: _ATTRIBUTES.sub("", text.removeprefix(CANCELLED_MARK), count=1)
             for key, text in found.items()
@@ -62,18 +66,24 @@ class KeyStates(JobReader):
 
     def failure_attributes(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
         """Of the keys that failed while outputs were stored, the digest of the attributes then."""
-        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        found = self._values(
+            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
+        )
         matches = {key: _ATTRIBUTES.match(text) for key, text in found.items()}
         return {key: match[1] for key, match in matches.items() if match is not None}
 
     def cancelled(self, repository: str, datum_keys: Sequence[str]) -> set[str]:
         """Those of the keys that somebody cancelled; they are among :meth:`failures`."""
-        found = self._values([keys.failure(repository, key) for key in datum_keys], datum_keys)
+        found = self._values(
+            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
+        )
         return {key for key, text in found.items() if text.startswith(CANCELLED_MARK)}
 
     def missing(self, repository: str, datum_keys: Sequence[str]) -> dict[str, MissingContent]:
         """Those of the keys whose inputs had no content."""
-        found = self._values([keys.missing(repository, key) for key in datum_keys], datum_keys)
+        found = self._values(
+            [redis_keys.missing(repository, key) for key in datum_keys], datum_keys
+        )
         missing = {}
         for key, text in found.items():
             content = _missing_content(text)
@@ -96,7 +106,7 @@ class KeyStates(JobReader):
     def forget_failures(self, repository: str, datum_keys: Collection[str]) -> int:
         """Let keys that failed, or lacked content, be tried again; returns how many there were."""
         found = 0
-        for family in (keys.failure, keys.missing):
+        for family in (redis_keys.failure, redis_keys.missing):
             names = [family(repository, key) for key in datum_keys]
             found += int(self._redis.delete(*names)) if names else 0
         return found
@@ -113,8 +123,8 @@ class KeyStates(JobReader):
         value = json.dumps([[job.commit, annex_tip], self._redact(error)])
         pipe = self._redis.pipeline(transaction=True)
         for key in [key for _, key in job.datums] if datum_keys is None else datum_keys:
-            pipe.set(keys.missing(job.queue_namespace, key), value, ex=keys.missing.ttl)
-        pipe.set(keys.any_missing(job.repository), "1", ex=keys.any_missing.ttl)
+            pipe.set(redis_keys.missing(job.queue_namespace, key), value, ex=redis_keys.missing.ttl)
+        pipe.set(redis_keys.any_missing(job.repository), "1", ex=redis_keys.any_missing.ttl)
         pipe.execute()
 
 

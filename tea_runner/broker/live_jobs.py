@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import INDEX
 
@@ -32,7 +32,7 @@ class JobIndex:
 
     def live(self) -> list[str]:
         """Ids of jobs that wait or run; some may have ended without a trace."""
-        members: Any = self._redis.smembers(keys.live_jobs())
+        members: Any = self._redis.smembers(redis_keys.live_jobs())
         ids = {_text(member) for member in members}
         if COMPLETE not in ids:
             return self._scan("")
@@ -40,16 +40,16 @@ class JobIndex:
 
     def starting_with(self, prefix: str) -> list[str]:
         """Ids that begin with these hex digits, sorted."""
-        if not self._redis.sismember(keys.live_jobs(), COMPLETE):
+        if not self._redis.sismember(redis_keys.live_jobs(), COMPLETE):
             return sorted(self._scan(prefix))
-        pairs = self._redis.zscan_iter(keys.known_jobs(), match=f"{prefix}*", count=1000)
+        pairs = self._redis.zscan_iter(redis_keys.known_jobs(), match=f"{prefix}*", count=1000)
         return sorted({_text(member) for member, _ in pairs})
 
     def rebuild(self) -> None:
         """Make the sets complete where they are not; the only look at all keys of Redis."""
-        if not self._redis.sismember(keys.live_jobs(), COMPLETE):
+        if not self._redis.sismember(redis_keys.live_jobs(), COMPLETE):
             self.check(self._scan(""))
-            self._redis.sadd(keys.live_jobs(), COMPLETE)
+            self._redis.sadd(redis_keys.live_jobs(), COMPLETE)
 
     def check(self, ids: Iterable[str]) -> list[str]:
         """Bring the index in line with these jobs; returns the ids of those that have ended."""
@@ -58,15 +58,15 @@ class JobIndex:
         while rest:
             chunk, rest = rest[:500], rest[500:]
             answer: Any = self._index(
-                keys=[keys.live_jobs(), keys.known_jobs()],
-                args=[keys.job(""), f"{time.time():.3f}", *chunk],
+                keys=[redis_keys.live_jobs(), redis_keys.known_jobs()],
+                args=[redis_keys.job(""), f"{time.time():.3f}", *chunk],
             )
             ended += [_text(job_id) for job_id in answer]
         return ended
 
     def _scan(self, prefix: str) -> list[str]:
-        names = self._redis.scan_iter(keys.job(f"{prefix}*"), count=1000)
-        return [_text(name).removeprefix(keys.job("")) for name in names]
+        names = self._redis.scan_iter(redis_keys.job(f"{prefix}*"), count=1000)
+        return [_text(name).removeprefix(redis_keys.job("")) for name in names]
 
 
 def _text(raw: bytes) -> str:

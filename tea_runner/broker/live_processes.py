@@ -13,10 +13,10 @@ from typing import Any, Literal, get_args
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.rq_queues import JOB_QUEUES, PLAN_QUEUE
-from tea_runner.core.planning.needs import NEEDS, Need
+from tea_runner.core.planning.required_environment import NEEDS, Need
 
 #: Seconds between two rows of a process, and seconds after which it counts as gone.
 BEAT_EVERY, GONE_AFTER = 5.0, 20
@@ -52,18 +52,18 @@ class LiveProcesses:
     def beat(self, facts: ProcessFacts) -> None:
         """Write that a process runs; costs two commands."""
         row = {**asdict(facts), "heard": self._now()}
-        self._redis.hset(keys.processes(), facts.name, json.dumps(row))
+        self._redis.hset(redis_keys.processes(), facts.name, json.dumps(row))
 
     def leave(self, name: str) -> None:
         """Remove a process that ends."""
-        self._redis.hdel(keys.processes(), name)
+        self._redis.hdel(redis_keys.processes(), name)
 
     def sweep(self) -> None:
         """Remove rows of processes that ended long ago without a word."""
         rows, now = self._rows(), self._now()
         old = [name for name, row in rows.items() if row is None or _age(row, now) > _REMOVED_AFTER]
         if old:
-            self._redis.hdel(keys.processes(), *old)
+            self._redis.hdel(redis_keys.processes(), *old)
 
     def all(self) -> list[ProcessFacts]:
         """The processes that run, sorted by name."""
@@ -72,7 +72,7 @@ class LiveProcesses:
         return sorted(live, key=lambda row: row.name)
 
     def _rows(self) -> dict[bytes, ProcessFacts | None]:
-        raw: Any = self._redis.hgetall(keys.processes())
+        raw: Any = self._redis.hgetall(redis_keys.processes())
         return {name: _parse(text) for name, text in raw.items()}
 
     def problems(self) -> dict[str, str]:
@@ -103,10 +103,10 @@ class LiveProcesses:
 
     def _has_former_worker(self, queue: str, known: Iterable[str]) -> bool:
         """Whether a worker that writes no row listens to a queue."""
-        raw: Any = self._redis.smembers(keys.rq_workers(queue))
-        rows: Any = self._redis.hkeys(keys.processes())
-        ours = {keys.rq_worker(name) for name in known}
-        ours |= {keys.rq_worker(name.decode("utf-8", "replace")) for name in rows}
+        raw: Any = self._redis.smembers(redis_keys.rq_workers(queue))
+        rows: Any = self._redis.hkeys(redis_keys.processes())
+        ours = {redis_keys.rq_worker(name) for name in known}
+        ours |= {redis_keys.rq_worker(name.decode("utf-8", "replace")) for name in rows}
         names = [name for name in raw if name.decode("utf-8", "replace") not in ours]
         return any(self._redis.exists(name) for name in names)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import COMPLETE_PLAN
 from tea_runner.broker.redis_lock import redis_lock
@@ -35,23 +35,27 @@ class PlanRequestStore:
         """See :class:`tea_runner.ports.PlanRequests`."""
         branch = ref.removeprefix("refs/heads/")
         # No script and no HSETNX: this is all that the receiver's user of Redis may do.
-        if self._redis.hset(keys.plan_requests(), keys.branch_id(repository, branch), why):
+        if self._redis.hset(
+            redis_keys.plan_requests(), redis_keys.branch_id(repository, branch), why
+        ):
             self._enqueue("plan", json.dumps([repository, branch]))
 
     def lock(self, repository: str, branch: str) -> AbstractContextManager[str]:
         """Lock a branch against other planners; yields the lock's token, empty when it is taken."""
-        return redis_lock(self._redis, keys.plan_lock(keys.branch_id(repository, branch)))
+        return redis_lock(
+            self._redis, redis_keys.plan_lock(redis_keys.branch_id(repository, branch))
+        )
 
     def begin(self, repository: str, branch: str) -> str:
         """Take the plan request of a branch, which counts as not planned from now on.
 
         :returns: the reason of the request; empty when there was none.
         """
-        name = keys.branch_id(repository, branch)
+        name = redis_keys.branch_id(repository, branch)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hget(keys.plan_requests(), name)
-        pipe.hdel(keys.plan_requests(), name)
-        pipe.hdel(keys.planned(repository), branch)
+        pipe.hget(redis_keys.plan_requests(), name)
+        pipe.hdel(redis_keys.plan_requests(), name)
+        pipe.hdel(redis_keys.planned(repository), branch)
         answers: list[Any] = pipe.execute()
         return (answers[0] or b"").decode("utf-8", "replace")
 
@@ -74,16 +78,16 @@ class PlanRequestStore:
         :param waits_for_jobs: whether the branch is subscribed to jobs.
         :returns: False, and nothing is marked, when the lock was lost, or Redis lost the jobs.
         """
-        name = keys.branch_id(repository, branch)
+        name = redis_keys.branch_id(repository, branch)
         tips = json.dumps(sorted(missing_at)) if missing_at else ""
         completed = self._complete(
             keys=[
-                keys.plan_lock(name),
-                keys.planned(repository),
-                keys.plan_requests(),
-                keys.pending(name),
-                keys.missing_content(),
-                keys.failed_commit_statuses(),
+                redis_keys.plan_lock(name),
+                redis_keys.planned(repository),
+                redis_keys.plan_requests(),
+                redis_keys.pending(name),
+                redis_keys.missing_content(),
+                redis_keys.failed_commit_statuses(),
             ],
             args=[
                 token,
@@ -99,5 +103,5 @@ class PlanRequestStore:
 
     def planned(self, repository: str, branch: str) -> str:
         """The commit of a branch that was planned completely; empty when none was."""
-        raw: Any = self._redis.hget(keys.planned(repository), branch)
+        raw: Any = self._redis.hget(redis_keys.planned(repository), branch)
         return (raw or b"").decode("ascii", "replace")

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 
 #: Field with the digest of what people gave; no pipeline has an empty name.
@@ -21,7 +21,7 @@ class BranchPublicationCounts:
 
     def __init__(self, connection: redis.Redis, repository: str, branch: str) -> None:
         self._redis = connection
-        self._name = keys.publications(keys.branch_id(repository, branch))
+        self._name = redis_keys.publications(redis_keys.branch_id(repository, branch))
 
     def of(self, inputs: str) -> Mapping[str, int]:
         """How often each pipeline was published for these inputs."""
@@ -42,7 +42,7 @@ class BranchPublicationCounts:
             pipe.delete(self._name)
         pipe.hset(self._name, _INPUTS, digest)
         pipe.hincrby(self._name, pipeline)
-        pipe.expire(self._name, keys.publications.ttl)
+        pipe.expire(self._name, redis_keys.publications.ttl)
         pipe.execute()
 
     def reset(self) -> None:

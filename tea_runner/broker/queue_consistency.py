@@ -14,12 +14,12 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import REPLAN_FAILED_COMMIT_STATUSES
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
-from tea_runner.core.planning.needs import Need, read_need
+from tea_runner.core.planning.required_environment import Need, read_need
 
 
 @raises_queue_error
@@ -62,8 +62,8 @@ class QueueConsistency:
             chunk = ids[start : start + 500]
             pipe = self._redis.pipeline(transaction=False)
             for job in chunk:
-                pipe.hmget(keys.job(job), "state", "after", "needs", "repository")
-                pipe.exists(keys.lease(job))
+                pipe.hmget(redis_keys.job(job), "state", "after", "needs", "repository")
+                pipe.exists(redis_keys.lease(job))
             answers: Any = pipe.execute()
             for job, fields, lease in zip(chunk, answers[::2], answers[1::2], strict=True):
                 state, after, needs, repository = fields
@@ -80,24 +80,26 @@ class QueueConsistency:
 
     def requests(self) -> list[tuple[str, str]]:
         """(repository, branch) of plan requests that are in no queue."""
-        requested: Any = self._redis.hkeys(keys.plan_requests())
+        requested: Any = self._redis.hkeys(redis_keys.plan_requests())
         if not requested:
             return []
         queued = self._queues.queued("plan")
         missing = [
-            name for name in requested if json.dumps(keys.split_branch_id(name)) not in queued
+            name for name in requested if json.dumps(redis_keys.split_branch_id(name)) not in queued
         ]
         # A planner that took the request meanwhile took its mark as well.
-        marks: Any = self._redis.hmget(keys.plan_requests(), missing) if missing else []
+        marks: Any = self._redis.hmget(redis_keys.plan_requests(), missing) if missing else []
         return [
-            keys.split_branch_id(name)
+            redis_keys.split_branch_id(name)
             for name, mark in zip(missing, marks, strict=True)
             if mark is not None
         ]
 
     def pending(self, repository: str, branch: str) -> set[str]:
         """Ids of the jobs that a branch waits for."""
-        raw: Any = self._redis.smembers(keys.pending(keys.branch_id(repository, branch)))
+        raw: Any = self._redis.smembers(
+            redis_keys.pending(redis_keys.branch_id(repository, branch))
+        )
         return {job.decode("utf-8", "replace") for job in raw}
 
     def enqueue(self, kind: str, argument: str) -> None:
@@ -120,13 +122,13 @@ class QueueConsistency:
         return found
 
     def _reason(self, repository: str, branch: str, tip: str, annex: str) -> str:
-        name = keys.branch_id(repository, branch)
+        name = redis_keys.branch_id(repository, branch)
         pipe = self._redis.pipeline(transaction=True)
-        pipe.hexists(keys.plan_requests(), name)
-        pipe.exists(keys.plan_lock(name))
-        pipe.smembers(keys.pending(name))
-        pipe.hget(keys.planned(repository), branch)
-        pipe.hget(keys.missing_content(), name)
+        pipe.hexists(redis_keys.plan_requests(), name)
+        pipe.exists(redis_keys.plan_lock(name))
+        pipe.smembers(redis_keys.pending(name))
+        pipe.hget(redis_keys.planned(repository), branch)
+        pipe.hget(redis_keys.missing_content(), name)
         requested, locked, pending, planned, missing_at = pipe.execute()
         if requested or locked:
             return ""
@@ -134,8 +136,8 @@ class QueueConsistency:
         if ended:
             # Together, so that a reconciler that dies now leaves a branch that was not planned.
             pipe = self._redis.pipeline(transaction=True)
-            pipe.srem(keys.pending(name), *ended)
-            pipe.hdel(keys.planned(repository), branch)
+            pipe.srem(redis_keys.pending(name), *ended)
+            pipe.hdel(redis_keys.planned(repository), branch)
             pipe.execute()
             return f"{len(ended)} of its jobs were lost"
         if pending:
@@ -145,7 +147,7 @@ class QueueConsistency:
         if missing_at is not None:
             if annex not in _annex_tips(missing_at):
                 return "its git-annex branch moved, so content may have come"
-            if not self._redis.exists(keys.any_missing(repository)):
+            if not self._redis.exists(redis_keys.any_missing(repository)):
                 return "content that was missing may have come by now"
         return ""
 
@@ -155,25 +157,26 @@ class QueueConsistency:
         :returns: (repository, branch) of each.
         """
         answer: Any = self._replan(
-            keys=[keys.failed_commit_statuses(), keys.plan_requests()], args=[number, "reconciler"]
+            keys=[redis_keys.failed_commit_statuses(), redis_keys.plan_requests()],
+            args=[number, "reconciler"],
         )
         branches, new = answer
         for branch in new:
-            self._queues.enqueue("plan", json.dumps(keys.split_branch_id(branch)))
-        return [keys.split_branch_id(branch) for branch in branches]
+            self._queues.enqueue("plan", json.dumps(redis_keys.split_branch_id(branch)))
+        return [redis_keys.split_branch_id(branch) for branch in branches]
 
     def forget(self, repository: str, tips: Mapping[str, str]) -> None:
         """Forget branches that were planned once and are no longer on the forge."""
-        planned: Any = self._redis.hkeys(keys.planned(repository))
+        planned: Any = self._redis.hkeys(redis_keys.planned(repository))
         for raw in planned:
             branch = raw.decode("utf-8", "surrogateescape")
             if branch in tips:
                 continue
-            name = keys.branch_id(repository, branch)
+            name = redis_keys.branch_id(repository, branch)
             pipe = self._redis.pipeline(transaction=True)
-            pipe.hdel(keys.planned(repository), branch)
-            pipe.delete(keys.pending(name))
-            pipe.hdel(keys.missing_content(), name)
+            pipe.hdel(redis_keys.planned(repository), branch)
+            pipe.delete(redis_keys.pending(name))
+            pipe.hdel(redis_keys.missing_content(), name)
             pipe.execute()
 
 

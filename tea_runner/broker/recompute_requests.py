@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_store import JobStore
 from tea_runner.broker.redis_lock import redis_lock
@@ -33,7 +33,7 @@ class BranchRecomputeRequests:
         self._redis = connection
         self._repository = repository
         self._branch = branch
-        self._branch_id = keys.branch_id(repository, branch)
+        self._branch_id = redis_keys.branch_id(repository, branch)
         self._jobs = jobs
 
     def add(self, words: Iterable[str], request: str) -> None:
@@ -41,16 +41,16 @@ class BranchRecomputeRequests:
 
         :param request: id of the request.
         """
-        name = keys.recompute(self._branch_id)
+        name = redis_keys.recompute(self._branch_id)
         pipe = self._redis.pipeline(transaction=True)
         for word in words:
             pipe.hset(name, word, request)
-        pipe.expire(name, keys.recompute.ttl)
+        pipe.expire(name, redis_keys.recompute.ttl)
         pipe.execute()
 
     def pending(self) -> Mapping[str, str]:
         """What to compute again: a key or a pipeline's name, to the id of the request."""
-        found: Any = self._redis.hgetall(keys.recompute(self._branch_id))
+        found: Any = self._redis.hgetall(redis_keys.recompute(self._branch_id))
         return {
             word.decode("utf-8", "surrogateescape"): request.decode()
             for word, request in found.items()
@@ -60,15 +60,15 @@ class BranchRecomputeRequests:
         """Remove these keys and names from the pending ones."""
         done = list(words)
         if done:
-            self._redis.hdel(keys.recompute(self._branch_id), *done)
+            self._redis.hdel(redis_keys.recompute(self._branch_id), *done)
 
     def record_verdicts(self, request: str, verdicts: Sequence[RecomputeVerdict]) -> None:
         """Count verdicts in the ledger, once for each request, and log those that are not ``ok``."""
         if not verdicts:
             return
-        ledger = keys.ledger(self._repository)
+        ledger = redis_keys.ledger(self._repository)
         marked = {
-            keys.recorded_verdict(self._repository, request, each.pipeline, each.key): each
+            redis_keys.recorded_verdict(self._repository, request, each.pipeline, each.key): each
             for each in verdicts
         }
 
@@ -80,7 +80,7 @@ class BranchRecomputeRequests:
             after = add_verdict(_ledger(pipe.get(ledger)), [marked[name] for name in new])
             pipe.multi()
             for name in new:
-                pipe.set(name, "1", ex=keys.recorded_verdict.ttl)
+                pipe.set(name, "1", ex=redis_keys.recorded_verdict.ttl)
             pipe.set(ledger, json.dumps(after))
             counted[:] = [marked[name] for name in new]
 
@@ -92,11 +92,11 @@ class BranchRecomputeRequests:
 
     def ledger(self) -> dict[str, Any]:
         """The ledger of the repository's pipelines; see :func:`add_verdict`."""
-        return _ledger(self._redis.get(keys.ledger(self._repository)))
+        return _ledger(self._redis.get(redis_keys.ledger(self._repository)))
 
     def cancel_jobs_except(self, jobs: Collection[str]) -> None:
         """Unsubscribe the branch from all other jobs; those without subscribers are cancelled."""
-        pending: Any = self._redis.smembers(keys.pending(self._branch_id))
+        pending: Any = self._redis.smembers(redis_keys.pending(self._branch_id))
         others = sorted({job.decode() for job in pending} - set(jobs))
         for facts in self._jobs.facts(others).values():
             if facts.job is not None:
@@ -104,7 +104,7 @@ class BranchRecomputeRequests:
 
     def exclusive(self) -> AbstractContextManager[object]:
         """A lock under which no other branch enqueues jobs."""
-        return redis_lock(self._redis, keys.enqueue_lock(), patience=10.0)
+        return redis_lock(self._redis, redis_keys.enqueue_lock(), patience=10.0)
 
 
 def _ledger(raw: Any) -> dict[str, Any]:

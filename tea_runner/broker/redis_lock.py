@@ -10,7 +10,7 @@ import redis
 from redis.lock import Lock
 
 from tea_runner.broker.connection import redis_errors_translated
-from tea_runner.broker.keys import LOCK_TTL
+from tea_runner.broker.redis_keys import LOCK_TTL
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker import DequeueStrategy
 from rq.worker.base import StopRequested
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import as_queue_error
 from tea_runner.broker.rq_queues import (
     JOB_QUEUES,
@@ -47,7 +47,7 @@ from tea_runner.broker.rq_queues import (
     Queues,
     Serializer,
 )
-from tea_runner.core.planning.needs import Need
+from tea_runner.core.planning.required_environment import Need
 from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)
@@ -258,7 +258,7 @@ class QueueConsumer:
             for name in self.names()
         ]
         # The name is unique: what Redis has of it is from before the connection was lost.
-        self._redis.delete(keys.rq_worker(self._name))
+        self._redis.delete(redis_keys.rq_worker(self._name))
         worker = RqWorker(
             self,
             queues,

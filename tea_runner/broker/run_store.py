@@ -12,11 +12,10 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.run_datums import pack_datums, with_datums
+from tea_runner.broker.packed_datums import pack_datums, with_datums
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.run import (
     Run,
     format_run,
@@ -27,6 +26,7 @@ from tea_runner.core.planning.run import (
     troubled_run,
     updated_run,
 )
+from tea_runner.core.planning.run_datum_states import DatumRow
 
 #: Runs that lists can show.
 _MOST = 2000
@@ -46,7 +46,7 @@ class RunStore:
 
     def current(self, repository: str, branch: str) -> str:
         """Id of the latest run of a branch; empty when none is remembered."""
-        raw: Any = self._redis.get(keys.branch_run(keys.branch_id(repository, branch)))
+        raw: Any = self._redis.get(redis_keys.branch_run(redis_keys.branch_id(repository, branch)))
         return (raw or b"").decode("ascii", "replace")
 
     def save(
@@ -89,7 +89,7 @@ class RunStore:
     def _begin(self, run: Run, latest: Run | None) -> tuple[Run, Run | None]:
         """Save a run as the latest of its branch, after *latest*."""
         attempt = 1
-        while self._redis.exists(keys.run(name := _attempt_id(run, attempt))):
+        while self._redis.exists(redis_keys.run(name := _attempt_id(run, attempt))):
             attempt += 1
         if latest is not None:
             run = replace(run, previous=latest.id)
@@ -97,7 +97,7 @@ class RunStore:
         self._write(run, None)
         if latest is None:
             return run, None
-        self._redis.set(keys.next_run(latest.id), run.id, ex=keys.next_run.ttl)
+        self._redis.set(redis_keys.next_run(latest.id), run.id, ex=redis_keys.next_run.ttl)
         return run, self.supersede(latest.id, _replaced_by(run, latest), by=run.id)
 
     def note_cancelled(self, run_id: str, by: str) -> None:
@@ -143,9 +143,11 @@ class RunStore:
 
     def open(self) -> list[Run]:
         """Runs that have not ended, and superseded ones that are not closed, without their datums."""
-        ids: Any = sorted(self._redis.smembers(keys.open_runs()))
+        ids: Any = sorted(self._redis.smembers(redis_keys.open_runs()))
         names = [raw.decode("ascii", "replace") for raw in ids]
-        rows: Any = self._redis.mget([keys.run_summary(name) for name in names]) if names else []
+        rows: Any = (
+            self._redis.mget([redis_keys.run_summary(name) for name in names]) if names else []
+        )
         runs = dict(zip(names, map(_read, rows), strict=True))
         gone = [
             name
@@ -158,7 +160,7 @@ class RunStore:
     def close(self, *ids: str) -> None:
         """Take runs out of :meth:`open`."""
         if ids:
-            self._redis.srem(keys.open_runs(), *ids)
+            self._redis.srem(redis_keys.open_runs(), *ids)
 
     def index(self) -> None:
         """Note the latest run of each branch, and which runs are open, where that is not known yet.
@@ -168,43 +170,43 @@ class RunStore:
         runs = self.recent(_MOST)
         for run in runs:
             if not run.has_ended:
-                self._redis.sadd(keys.open_runs(), run.id)
-            name = keys.branch_run(keys.branch_id(run.repository, run.branch))
-            self._redis.set(name, run.id, nx=True, ex=keys.branch_run.ttl)
+                self._redis.sadd(redis_keys.open_runs(), run.id)
+            name = redis_keys.branch_run(redis_keys.branch_id(run.repository, run.branch))
+            self._redis.set(name, run.id, nx=True, ex=redis_keys.branch_run.ttl)
 
     def next(self, run_id: str) -> str:
         """Id of the run of the branch after this one; empty for the latest."""
-        raw: Any = self._redis.get(keys.next_run(run_id))
+        raw: Any = self._redis.get(redis_keys.next_run(run_id))
         return (raw or b"").decode("ascii", "replace")
 
     def _write(self, run: Run, before: Run | None, *, keep_open: bool = False) -> None:
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
         pipe = self._redis.pipeline(transaction=True)
-        pipe.set(keys.run(run.id), format_run(_without_datums(run)), ex=keys.run.ttl)
+        pipe.set(redis_keys.run(run.id), format_run(_without_datums(run)), ex=redis_keys.run.ttl)
         if before is None or _rows(run) != _rows(before):
-            datums = keys.run_datums(run.id)
+            datums = redis_keys.run_datums(run.id)
             pipe.delete(datums)
             if run.pipelines:
                 pipe.hset(datums, mapping=pack_datums(run))  # type: ignore[arg-type]
-        pipe.expire(keys.run_datums(run.id), keys.run_datums.ttl)
+        pipe.expire(redis_keys.run_datums(run.id), redis_keys.run_datums.ttl)
         summary = format_run(_summary(run))
-        pipe.set(keys.run_summary(run.id), summary, ex=keys.run_summary.ttl)
+        pipe.set(redis_keys.run_summary(run.id), summary, ex=redis_keys.run_summary.ttl)
         for pipeline in run.pipelines:
             for job in pipeline.jobs:
                 if job not in old:
-                    pipe.set(keys.run_of_job(job), run.id, ex=keys.run_of_job.ttl)
+                    pipe.set(redis_keys.run_of_job(job), run.id, ex=redis_keys.run_of_job.ttl)
         if run.has_ended and not keep_open:
-            pipe.srem(keys.open_runs(), run.id)
+            pipe.srem(redis_keys.open_runs(), run.id)
         else:
-            pipe.sadd(keys.open_runs(), run.id)
+            pipe.sadd(redis_keys.open_runs(), run.id)
         if before is None:
-            name = keys.branch_run(keys.branch_id(run.repository, run.branch))
-            pipe.set(name, run.id, ex=keys.branch_run.ttl)
-        for name in (keys.runs(), keys.runs_of(run.repository)):
+            name = redis_keys.branch_run(redis_keys.branch_id(run.repository, run.branch))
+            pipe.set(name, run.id, ex=redis_keys.branch_run.ttl)
+        for name in (redis_keys.runs(), redis_keys.runs_of(run.repository)):
             pipe.zadd(name, {run.id: run.started})
             pipe.zremrangebyrank(name, 0, -_MOST - 1)
-        pipe.expire(keys.runs_of(run.repository), keys.runs_of.ttl)
-        pipe.zadd(keys.repositories(), {run.repository: run.started})
+        pipe.expire(redis_keys.runs_of(run.repository), redis_keys.runs_of.ttl)
+        pipe.zadd(redis_keys.repositories(), {run.repository: run.started})
         pipe.execute()
 
     def get(self, run: str) -> Run | None:
@@ -212,8 +214,8 @@ class RunStore:
         if not run:
             return None
         pipe = self._redis.pipeline(transaction=True)
-        pipe.get(keys.run(run))
-        pipe.hgetall(keys.run_datums(run))
+        pipe.get(redis_keys.run(run))
+        pipe.hgetall(redis_keys.run_datums(run))
         raw, datums = pipe.execute()
         found = _read(raw)
         return with_datums(found, datums) if found is not None else None
@@ -225,9 +227,9 @@ class RunStore:
 
     def recent(self, number: int = 50, repository: str = "") -> list[Run]:
         """As :meth:`latest`, without datums and jobs, which is much cheaper."""
-        name = keys.runs_of(repository) if repository else keys.runs()
+        name = redis_keys.runs_of(repository) if repository else redis_keys.runs()
         ids: Any = self._redis.zrevrange(name, 0, number - 1)
-        names = [keys.run_summary(raw.decode("ascii", "replace")) for raw in ids]
+        names = [redis_keys.run_summary(raw.decode("ascii", "replace")) for raw in ids]
         if not names:
             return []
         rows: Any = self._redis.mget(names)
@@ -235,12 +237,12 @@ class RunStore:
 
     def repositories(self) -> list[str]:
         """Repositories that have runs, the latest first."""
-        names: Any = self._redis.zrevrange(keys.repositories(), 0, -1)
+        names: Any = self._redis.zrevrange(redis_keys.repositories(), 0, -1)
         return [name.decode("utf-8", "replace") for name in names]
 
     def run_of_job(self, job_id: str) -> Run | None:
         """The latest run that enqueued a job; None for an unknown one."""
-        raw: Any = self._redis.get(keys.run_of_job(job_id))
+        raw: Any = self._redis.get(redis_keys.run_of_job(job_id))
         return self.get(raw.decode("ascii", "replace")) if raw else None
 
     def find(self, name: str) -> Run:
@@ -263,17 +265,17 @@ class RunStore:
 
     def commit_statuses(self, repository: str, commit: str) -> dict[str, str]:
         """Contexts of the statuses that the forge accepted for a commit, to state and description."""
-        found: Any = self._redis.hgetall(keys.commit_statuses(repository, commit))
+        found: Any = self._redis.hgetall(redis_keys.commit_statuses(repository, commit))
         return {
             k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in found.items()
         }
 
     def note_commit_status(self, repository: str, commit: str, context: str, text: str) -> None:
         """Remember a status that the forge accepted; after that, so that it is not lost between."""
-        name = keys.commit_statuses(repository, commit)
+        name = redis_keys.commit_statuses(repository, commit)
         pipe = self._redis.pipeline(transaction=True)
         pipe.hset(name, context, text)
-        pipe.expire(name, keys.commit_statuses.ttl)
+        pipe.expire(name, redis_keys.commit_statuses.ttl)
         pipe.execute()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.ports import PlanRequests
 
@@ -29,15 +29,17 @@ class SuperdatasetStore:
     def register(self, repository: str, branch: str, subdatasets: Iterable[str]) -> None:
         """Remember which repositories (``owner/name``) a branch tracks as subdatasets."""
         for subdataset in subdatasets:
-            self._redis.sadd(keys.superdatasets(subdataset), keys.branch_id(repository, branch))
+            self._redis.sadd(
+                redis_keys.superdatasets(subdataset), redis_keys.branch_id(repository, branch)
+            )
 
     def announce(self, repository: str, branch: str, commit: str) -> None:
         """Request plans of the superdatasets of a repository, once for each tip of its branch."""
-        announced = keys.announced(keys.branch_id(repository, branch))
+        announced = redis_keys.announced(redis_keys.branch_id(repository, branch))
         if self._redis.get(announced) == commit.encode():
             return
-        branches: Any = self._redis.smembers(keys.superdatasets(repository))
-        for superdataset, its_branch in map(keys.split_branch_id, branches):
+        branches: Any = self._redis.smembers(redis_keys.superdatasets(repository))
+        for superdataset, its_branch in map(redis_keys.split_branch_id, branches):
             if superdataset != repository:
                 ref, why = f"refs/heads/{its_branch}", f"{repository}@{commit[:10]} has moved"
                 self._requests.request_plan(superdataset, ref, why=why)

@@ -12,12 +12,12 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import redis_errors_translated
 from tea_runner.broker.live_processes import ProcessFacts
 from tea_runner.broker.rq_queues import JOB_QUEUES, QUEUES
-from tea_runner.core.planning.job_facts import JobFacts
-from tea_runner.core.planning.needs import Need
+from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run_status import Lack, lacks
 
 
@@ -56,7 +56,7 @@ class Fleet:
 
 
 def read_fleet(
-    connection: redis.Redis, jobs: Collection[JobFacts], processes: Sequence[ProcessFacts] = ()
+    connection: redis.Redis, jobs: Collection[JobRecord], processes: Sequence[ProcessFacts] = ()
 ) -> Fleet:
     """Read workers, the jobs they run, and lengths of queues.
 
@@ -67,17 +67,17 @@ def read_fleet(
     running = {facts.worker: facts for facts in jobs if facts.state == "running" and facts.worker}
     waiting = [facts.created for facts in jobs if facts.state == "waiting" and facts.created]
     with redis_errors_translated():
-        names = sorted(_text(raw) for raw in connection.smembers(keys.rq_workers()))
+        names = sorted(_text(raw) for raw in connection.smembers(redis_keys.rq_workers()))
         pipe = connection.pipeline(transaction=False)
         for name in names:
             pipe.hgetall(name)
         for queues in QUEUES.values():
             for queue in queues:
-                pipe.llen(keys.rq_queue(queue))
+                pipe.llen(redis_keys.rq_queue(queue))
         answers: list[Any] = pipe.execute()
     rows = {row.name: row for row in processes if row.kind in QUEUES}
     noted = {
-        name.removeprefix(keys.rq_worker("")): notes
+        name.removeprefix(redis_keys.rq_worker("")): notes
         for name, notes in zip(names, answers, strict=False)
     }
     others = sorted((running.keys() | rows.keys()) - noted.keys())
@@ -98,7 +98,7 @@ def read_fleet(
 def _worker(
     name: str,
     notes: Mapping[bytes, bytes],
-    running: Mapping[str, JobFacts],
+    running: Mapping[str, JobRecord],
     row: ProcessFacts | None,
 ) -> WorkerFacts:
     noted = {_text(key): _text(value) for key, value in notes.items()}

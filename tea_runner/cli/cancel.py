@@ -9,7 +9,7 @@ import click
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.host.operator_name import operator_name
 
 
@@ -24,7 +24,7 @@ def command(context: Context, name: str) -> None:
     """
     site, by = context.site, operator_name()
     found = find_run(context, name)
-    if isinstance(found, JobFacts):
+    if isinstance(found, JobRecord):
         ids, run = [found.id], site.runs.run_of_job(found.id)
     else:
         ids, run = [job for pipeline in found.pipelines for job in pipeline.jobs], found.run

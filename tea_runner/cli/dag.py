@@ -15,7 +15,7 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.flow.check_freshness import check_freshness
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.unsaved_commit import unchecked_pipelines
 from tea_runner.present.pipeline_graph import Box, dag_dot, dag_mermaid, dag_svg, dag_text
@@ -78,7 +78,7 @@ def _upstream(pipelines: PipelineSet, *, files: bool) -> dict[str, list[str]]:
     return found
 
 
-def _notes(dataset: CloneDataset, tip: CommitView) -> dict[str, str]:
+def _notes(dataset: CloneDataset, tip: CommitReader) -> dict[str, str]:
     notes = {}
     for each in check_freshness(dataset, tip):
         current = sum(datum.state in ("current", "recovered") for datum in each.datums)

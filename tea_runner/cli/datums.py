@@ -21,7 +21,7 @@ from tea_runner.cli.read_resolved_file import read_resolved
 from tea_runner.core.datums.datum import Datum, shown_label
 from tea_runner.core.errors import UserError
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_pipeline import seen_files
@@ -99,14 +99,14 @@ def _report_none(context: Context, inputs: PipelineInputs, upstream: list[str]) 
 
 
 def _items(
-    tip: CommitView, inputs: PipelineInputs, *, files: bool
+    tip: CommitReader, inputs: PipelineInputs, *, files: bool
 ) -> Iterator[tuple[Datum, KeyedDatum]]:
     """All datums with their keys; facts about files are prefetched when files are shown."""
     datums = prefetch_facts(tip, inputs.datums, inputs.sources) if files else inputs.datums
     return zip(datums, inputs.keyed, strict=True)
 
 
-def _lines(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[str]:
+def _lines(tip: CommitReader, inputs: PipelineInputs, *, files: bool) -> Iterator[str]:
     name = inputs.pipeline.name
     for datum, item in _items(tip, inputs, files=files):
         yield visible(f"{name} {shown_label(item.label)} {item.key}")
@@ -118,7 +118,7 @@ def _lines(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[
                 yield f"  {visible(each.path)} {content or 'empty'}"
 
 
-def _rows(tip: CommitView, inputs: PipelineInputs, *, files: bool) -> Iterator[dict[str, object]]:
+def _rows(tip: CommitReader, inputs: PipelineInputs, *, files: bool) -> Iterator[dict[str, object]]:
     for datum, item in _items(tip, inputs, files=files):
         row: dict[str, object] = {
             "pipeline": inputs.pipeline.name,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tea_runner.cli.main import Context
-from tea_runner.core.socket_address import format_address, local_host
+from tea_runner.core.address_text import format_address, local_host
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import Settings, StorageOptions

@@ -20,7 +20,7 @@ from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.parse import parse_specs
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_set import UncheckedPipelineSet
 from tea_runner.host.openat import remove_tree
@@ -84,7 +84,7 @@ def environment_for(context: Context, pipeline: Pipeline) -> Environment:
 
 def _run_all(
     session: OpenDataset,
-    tip: CommitView,
+    tip: CommitReader,
     inputs: PipelineInputs,
     datums: tuple[str, ...],
     environment: Environment,
@@ -102,7 +102,7 @@ def _run_all(
         remove_tree(base)
 
 
-def datum_runner(session: OpenDataset, tip: CommitView, environment: Environment) -> DatumRunner:
+def datum_runner(session: OpenDataset, tip: CommitReader, environment: Environment) -> DatumRunner:
     """A runner of the dataset's datums on this machine."""
     site = session.context.site
     return DatumRunner(
@@ -119,7 +119,7 @@ def datum_runner(session: OpenDataset, tip: CommitView, environment: Environment
     )
 
 
-def _dataset(session: OpenDataset, tip: CommitView, path: str) -> GitDataset:
+def _dataset(session: OpenDataset, tip: CommitReader, path: str) -> GitDataset:
     linked = tip.tree.resolve(path)[0].repository if path else None
     return linked if isinstance(linked, GitDataset) else session.clone
 
@@ -144,7 +144,7 @@ def _put(session: OpenDataset, path: str, item: FileToSave) -> None:
         target.chmod(0o755 if item.executable else 0o644)
 
 
-def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipeline:
+def _pinned(session: OpenDataset, tip: CommitReader, spec: str, name: str) -> Pipeline:
     blob, colon, number = spec.partition(":")
     if not colon or not number.isdigit():
         raise UsageError(f"--spec {spec}: expected BLOB:N as a run record writes it")
@@ -161,7 +161,7 @@ def _pinned(session: OpenDataset, tip: CommitView, spec: str, name: str) -> Pipe
     raise NotFound(f"document {number} of pipeline file {blob[:12]} is not a pipeline")
 
 
-def _pinned_view(tip: CommitView, pipeline: Pipeline) -> CommitView:
+def _pinned_view(tip: CommitReader, pipeline: Pipeline) -> CommitReader:
     """The commit with one pipeline as it was recorded."""
     others = [other for other in tip.pipelines if other.name != pipeline.name]
-    return CommitView(tip.tree, lambda _: UncheckedPipelineSet([*others, pipeline]))
+    return CommitReader(tip.tree, lambda _: UncheckedPipelineSet([*others, pipeline]))

@@ -8,8 +8,8 @@ import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
-from tea_runner.core.planning.job_facts import JobFacts
-from tea_runner.core.planning.needs import NEEDS
+from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.core.planning.required_environment import NEEDS
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import State
@@ -41,7 +41,7 @@ def listed_status(context: Context, head: Run) -> RunStatus:
     return status_of(context, run) if run is not None else run_status(head)
 
 
-def find_job(context: Context, name: str) -> JobFacts | None:
+def find_job(context: Context, name: str) -> JobRecord | None:
     """The job with this id or unique prefix of an id, or None.
 
     :raises UsageError: when several ids have the prefix.
@@ -51,11 +51,11 @@ def find_job(context: Context, name: str) -> JobFacts | None:
     ids = [name] if len(name) == 32 else context.site.jobs.ids_starting_with(name)
     if len(ids) > 1:
         raise UsageError(f"{len(ids)} jobs begin with {name}", hint="give more digits")
-    facts: dict[str, JobFacts] = context.site.jobs.facts(ids)
+    facts: dict[str, JobRecord] = context.site.jobs.facts(ids)
     return next(iter(facts.values()), None)
 
 
-def need_job(context: Context, name: str) -> JobFacts:
+def need_job(context: Context, name: str) -> JobRecord:
     """The job with this id or unique prefix.
 
     :raises NotFound: when there is none.
@@ -68,7 +68,7 @@ def need_job(context: Context, name: str) -> JobFacts:
     return facts
 
 
-def find_run(context: Context, name: str) -> RunStatus | JobFacts:
+def find_run(context: Context, name: str) -> RunStatus | JobRecord:
     """The run or job of a name: an id or its prefix, a commit, or a repository (its latest run).
 
     :raises NotFound: when there is none.

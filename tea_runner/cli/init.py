@@ -17,7 +17,7 @@ from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.run_record import parse_record
-from tea_runner.core.spec.file_names import SPEC_NAMES
+from tea_runner.core.spec.pipeline_file_names import SPEC_NAMES
 from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, from_record
 from tea_runner.dataset.unsaved_files import annexed
 

@@ -18,7 +18,7 @@ from tea_runner.core.git.tree import SUBMODULE, TREE
 from tea_runner.core.planning.explanation import Made
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.prov_document import write_prov
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.flow.trusted_rows import row_signer
@@ -76,7 +76,7 @@ def _path(session: OpenDataset, directory: Path, word: str) -> str:
     return "" if start == "." else start
 
 
-def _files(tip: CommitView, path: str) -> list[str]:
+def _files(tip: CommitReader, path: str) -> list[str]:
     """The file, or all files below the directory.
 
     :raises NotFound: when the commit has no such path.
@@ -92,7 +92,7 @@ def _files(tip: CommitView, path: str) -> list[str]:
     return found
 
 
-def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, Made]:
+def _records(session: OpenDataset, tip: CommitReader, home: str) -> Mapping[str, Made]:
     """For each path below a directory, the commit that last wrote it."""
     linked = tip.tree.repository
     repository = linked if isinstance(linked, GitDataset) else session.clone
@@ -117,7 +117,7 @@ def _records(session: OpenDataset, tip: CommitView, home: str) -> Mapping[str, M
     return found
 
 
-def _open(tip: CommitView, commit: str) -> CommitView | None:
+def _open(tip: CommitReader, commit: str) -> CommitReader | None:
     """Another commit of the same dataset, or None when the clone lacks it."""
     try:
         here = tip.tree
@@ -129,6 +129,6 @@ def _open(tip: CommitView, commit: str) -> CommitView | None:
             path=here.path,
             repository=here.repository,
         )
-        return CommitView(other)
+        return CommitReader(other)
     except OutsideError:
         return None

@@ -15,7 +15,7 @@ from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.local_clone import CloneDataset
 from tea_runner.dataset.unsaved_files import unsaved_paths
 from tea_runner.dataset.worktree_snapshot import snapshot_worktree
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
@@ -41,7 +41,7 @@ class OpenDataset:
     queue: LocalQueue
     planner: IncrementalPlanner
 
-    def tip(self, at: str = "HEAD") -> CommitView:
+    def tip(self, at: str = "HEAD") -> CommitReader:
         """A commit by its name.
 
         :raises NotFound: when there is none.
@@ -61,7 +61,7 @@ class OpenDataset:
             raise NotFound(f"there is no commit {at}", hint="git log --oneline lists them")
         return self._open(commit)
 
-    def results_tip(self, at: str = "HEAD", *, fetched: bool = True) -> CommitView:
+    def results_tip(self, at: str = "HEAD", *, fetched: bool = True) -> CommitReader:
         """As :meth:`tip`, but with the results beside the checked-out branch, if it has some.
 
         :param fetched: whether those do that were fetched from the forge.
@@ -91,7 +91,7 @@ class OpenDataset:
         who = self.context.site.author
         self.clone.draft = snapshot_worktree(self.clone, who, keep_content=keep_content)
 
-    def _open(self, commit: str) -> CommitView:
+    def _open(self, commit: str) -> CommitReader:
         return open_commit(
             self.clone.objects, commit, self.planner.cache, subdatasets=self.clone.subdatasets
         )
@@ -178,7 +178,7 @@ def check_names(planned: PlannedCommit, names: tuple[str, ...]) -> None:
         check_pipelines(planned.tip, names)
 
 
-def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
+def check_pipelines(tip: CommitReader, names: tuple[str, ...]) -> None:
     """Check that each name is a pipeline.
 
     :raises NotFound: with the most similar name.
@@ -200,7 +200,7 @@ def check_pipelines(tip: CommitView, names: tuple[str, ...]) -> None:
 
 
 def report_remarks(
-    tip: CommitView,
+    tip: CommitReader,
     works: Mapping[str, PipelineInputs],
     names: tuple[str, ...],
     *,
@@ -228,7 +228,7 @@ def report_unsaved(context: Context, paths: Sequence[str]) -> None:
     )
 
 
-def report_problems(tip: CommitView) -> bool:
+def report_problems(tip: CommitReader) -> bool:
     """Print errors of pipeline files to stderr; true when there are any."""
     broken = [problem for problem in tip.pipelines.problems if problem.is_error]
     for problem in broken:

@@ -15,7 +15,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.edit_value import replace_text
 from tea_runner.core.spec.image_reference import parse_image
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.resolve_image import resolve_image
 
 
@@ -63,7 +63,7 @@ def command(context: Context, pipelines: tuple[str, ...], dry_run: bool) -> int:
     return 0
 
 
-def _pinned(tip: CommitView, pipeline: Pipeline) -> str:
+def _pinned(tip: CommitReader, pipeline: Pipeline) -> str:
     """The image with its digest; empty if it has one, or needs none."""
     pinned = resolve_image(tip, pipeline).transform
     if not pinned.image_tag:

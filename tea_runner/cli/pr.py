@@ -12,7 +12,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import OutsideError, Refused, UsageError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.dataset.changed_files import changed_files
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow import approve_pull_request

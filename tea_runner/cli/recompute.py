@@ -14,7 +14,7 @@ from tea_runner.cli.options import json_option
 from tea_runner.core.datums.datum import is_label, shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.result_scope import queue_namespace, scope_of
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import RECOMPUTE, Run
 from tea_runner.host.operator_name import operator_name
 from tea_runner.present.visible_text import visible
@@ -38,7 +38,7 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     and the pipeline is reported as not reproducible.
     """
     found = find_run(context, name)
-    if isinstance(found, JobFacts):
+    if isinstance(found, JobRecord):
         if found.job is None:
             raise NotFound(f"the datums of job {found.id} have expired", hint="name its run")
         repository, branch = found.job.repository, found.job.branch

@@ -11,7 +11,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.result_scope import queue_namespace, scope_of
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import RETRY
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.host.operator_name import operator_name
@@ -30,7 +30,7 @@ def command(context: Context, name: str) -> None:
     """
     found = find_run(context, name)
     keys = _keys(context, found)
-    if isinstance(found, JobFacts):
+    if isinstance(found, JobRecord):
         if found.job is None:
             raise NotFound(f"the datums of job {found.id} have expired", hint="push again")
         repository, branch = found.job.repository, found.job.branch
@@ -60,11 +60,11 @@ def command(context: Context, name: str) -> None:
         click.echo(f"No datum has failed or waits; {repository} {branch} is planned again")
 
 
-def _hurry(context: Context, found: RunStatus | JobFacts) -> int:
+def _hurry(context: Context, found: RunStatus | JobRecord) -> int:
     """Have jobs that wait for their next try run now; returns how many datums they have."""
     jobs = context.site.jobs
     ids = (
-        [found.id] if isinstance(found, JobFacts) else [j for p in found.pipelines for j in p.jobs]
+        [found.id] if isinstance(found, JobRecord) else [j for p in found.pipelines for j in p.jobs]
     )
     number = 0
     for facts in jobs.facts(ids).values():
@@ -75,9 +75,9 @@ def _hurry(context: Context, found: RunStatus | JobFacts) -> int:
     return number
 
 
-def _keys(context: Context, found: RunStatus | JobFacts) -> list[str]:
+def _keys(context: Context, found: RunStatus | JobRecord) -> list[str]:
     """Keys of the datums that failed, were cancelled, or lack content."""
-    if isinstance(found, JobFacts):
+    if isinstance(found, JobRecord):
         return [key for _, key in found.datums]
     keys = {
         datum.key

@@ -12,7 +12,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.unlisted_datums import with_unlisted_datums
 from tea_runner.core.datums.datum import shown_label
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import human_units, state_words
@@ -38,7 +38,7 @@ def command(context: Context, name: str, everything: bool) -> None:
     unchanged datums; with --all the others are read from the manifest in git.
     """
     found = find_run(context, name)
-    if isinstance(found, JobFacts):
+    if isinstance(found, JobRecord):
         _show_job(context, found)
     else:
         _show_run(context, found, everything)
@@ -115,7 +115,7 @@ def _show_datums(row: RunStatus, everything: bool) -> None:
         )
 
 
-def _show_job(context: Context, facts: JobFacts) -> None:
+def _show_job(context: Context, facts: JobRecord) -> None:
     run = context.site.runs.run_of_job(facts.id)
     row = run_status(run, {facts.id: facts}) if run is not None else None
     document = job_document(facts, row)

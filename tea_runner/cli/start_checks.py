@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.running_server import LOCK
+from tea_runner.core.address_text import format_address
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
-from tea_runner.core.planning.needs import OF_ENVIRONMENT
-from tea_runner.core.socket_address import format_address
+from tea_runner.core.planning.required_environment import OF_ENVIRONMENT
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 
@@ -73,7 +73,7 @@ def require_queue_key(context: Context) -> None:
     :raises Refused: when it has another one.
     :raises QueueError: when Redis does not answer.
     """
-    from tea_runner.broker.job_signing_key import OTHER_KEY
+    from tea_runner.broker.queue_key_fingerprint import OTHER_KEY
 
     if context.site.queue_key.state() == "other":
         raise Refused(OTHER_KEY)

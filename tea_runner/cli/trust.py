@@ -13,12 +13,16 @@ from tea_runner.core.errors import NotFound, Refused
 from tea_runner.core.results.run_conditions import ReuseRule
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.signing_keys import signing_key
-from tea_runner.flow.adopt_results import AdoptablePipeline, adopt_results, adoptable_results
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tea_runner.flow.reuse_rule import Acceptance, reuse_rule
+from tea_runner.flow.sign_existing_results import (
+    AdoptablePipeline,
+    adoptable_results,
+    sign_existing_results,
+)
 from tea_runner.flow.trusted_rows import manifest_signer, unproven_datums
 from tea_runner.present.visible_text import visible
 
@@ -157,7 +161,7 @@ def _adopt(context: Context, dataset: GitDataset, branch: str, *, yes: bool) -> 
     for each in found:
         if each.adopted:
             tip = _open(dataset, branch)
-            commit = adopt_results(dataset, branch, tip, each, who=context.site.author)
+            commit = sign_existing_results(dataset, branch, tip, each, who=context.site.author)
             if commit is None:
                 raise Refused(f"branch {branch} has moved meanwhile", hint="run it again")
             commits.append(commit)
@@ -183,19 +187,19 @@ def _adoptable(dataset: GitDataset, branch: str) -> list[AdoptablePipeline]:
     return found
 
 
-def _open(dataset: GitDataset, branch: str) -> CommitView:
+def _open(dataset: GitDataset, branch: str) -> CommitReader:
     commit = dataset.tip(branch)
     if commit is None:
         raise NotFound(f"{dataset.name} has no branch {branch}")
     return open_commit(dataset.objects, commit, PlanningCache(), subdatasets=dataset.subdatasets)
 
 
-def _homes(tip: CommitView) -> dict[str, str]:
+def _homes(tip: CommitReader) -> dict[str, str]:
     """Name to home of each pipeline."""
     return {pipeline.name: pipeline.home for pipeline in tip.pipelines}
 
 
-def _row(dataset: GitDataset, tip: CommitView, name: str) -> dict[str, object]:
+def _row(dataset: GitDataset, tip: CommitReader, name: str) -> dict[str, object]:
     home = _homes(tip)[name]
     manifest = read_manifest(tip.tree, home)
     accepts = Acceptance(rule=ReuseRule())

@@ -8,7 +8,7 @@ from tea_runner.cli.main import Context
 from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run_status import DatumStatus, PipelineStatus, RunStatus
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_manifest import read_manifest
 

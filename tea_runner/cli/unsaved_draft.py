@@ -19,7 +19,7 @@ from tea_runner.dataset.local_clone import (
     find_clone,
 )
 from tea_runner.dataset.unsaved_files import everything, unsaved
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.unsaved_commit import UnsavedFiles, unsaved_commit
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.ports import Images
@@ -30,7 +30,7 @@ class Draft:
     """The commit that the folder would make."""
 
     top: Path
-    view: CommitView
+    view: CommitReader
     #: Paths of unsaved files; None for a file that was deleted.
     changed: Mapping[str, object | None] = field(default_factory=dict)
     #: Without it, the folder is no repository.

@@ -15,7 +15,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reproduce_datums import verify_datums
 from tea_runner.host.openat import remove_tree
@@ -68,7 +68,10 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
 
 
 def _compute(
-    session: OpenDataset, tip: CommitView, inputs: PipelineInputs, wanted: Sequence[tuple[str, str]]
+    session: OpenDataset,
+    tip: CommitReader,
+    inputs: PipelineInputs,
+    wanted: Sequence[tuple[str, str]],
 ) -> Iterator[ComputedDatum]:
     """Compute datums in a temporary directory, which is removed at the end."""
     runner = datum_runner(session, tip, environment_for(session.context, inputs.pipeline))

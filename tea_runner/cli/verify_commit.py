@@ -13,7 +13,7 @@ from tea_runner.cli.options import json_option
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.flow.verify_results_commit import check_commit
 
@@ -86,7 +86,7 @@ def _check(
     return 0
 
 
-def _manifest_signer(session: OpenDataset, tip: CommitView, name: str) -> str:
+def _manifest_signer(session: OpenDataset, tip: CommitReader, name: str) -> str:
     """The trusted signer of the manifest of a commit's pipeline; empty without one."""
     pipeline = next((each for each in tip.pipelines if each.name == name), None)
     return manifest_signer(session.clone, tip.tree, pipeline.home) if pipeline is not None else ""

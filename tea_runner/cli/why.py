@@ -16,7 +16,7 @@ from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.explanation import Made
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.explain import explain, find
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.present.visible_text import visible
@@ -81,7 +81,7 @@ def _path(session: OpenDataset, directory: Path, word: str) -> str:
     return full.relative_to(top).as_posix() if full.is_relative_to(top) else word
 
 
-def _open(session: OpenDataset, commit: str) -> CommitView | None:
+def _open(session: OpenDataset, commit: str) -> CommitReader | None:
     try:
         return session.tip(commit)
     except NotFound:

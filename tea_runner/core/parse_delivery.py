@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import is_ref_name, maintainer
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -18,13 +18,13 @@ from tea_runner.core.results.results_branch import (
     branch_tips,
     results_branch,
 )
-from tea_runner.core.results.signed_row import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex_branch_files import annex_branch_file, default_largefiles
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.described_remotes import parse_remote_log
 from tea_runner.dataset.git_repository import GitRepository
-from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.job_result_refs import JobResultRefs
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.own_annex_keys import OwnKeys
@@ -70,7 +70,7 @@ class GitDataset(ABC):
         annex: Annex,
         *,
         open_index: Callable[[Sequence[str]], ResultIndex],
-        job_results: JobResults,
+        job_results: JobResultRefs,
         own_keys: OwnKeys,
         trusted: TrustedBranches = every_branch,
         sign: Callable[[bytes], bytes] | None = None,

@@ -18,12 +18,12 @@ from tea_runner.dataset.annex_program import AnnexProgram
 from tea_runner.dataset.archived_content import ArchivedContent
 from tea_runner.dataset.content_storage import SpecialRemotes
 from tea_runner.dataset.dataset_base import GitDataset, TrustedBranches, every_branch
-from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.job_result_refs import JobResultRefs
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.own_annex_keys import OwnKeys
+from tea_runner.dataset.own_results_branches import OwnResultsBranches
 from tea_runner.dataset.pull_approvals import PullApprovals
 from tea_runner.dataset.result_index import ResultIndex
-from tea_runner.dataset.results_beside import ResultsBeside
 from tea_runner.dataset.shared_results import SharedResults
 from tea_runner.dataset.special_remote_policy import Storage
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
@@ -93,7 +93,7 @@ class ForgeDataset(GitDataset):
         self.mirror = mirror
         self.results_place = results_place
         self.approvals = PullApprovals(name, mirror, secret)
-        self.beside = ResultsBeside(name, mirror, secret)
+        self.beside = OwnResultsBranches(name, mirror, secret)
         self.remotes = SpecialRemotes(program, storages, storage_conflict, insert=objects.insert)
         self._list_refs = list_refs
         #: Of branches that are not trusted.
@@ -101,7 +101,7 @@ class ForgeDataset(GitDataset):
             subdatasets.restricted(self._trusted_gitmodules) if subdatasets is not None else None
         )
         self._gitmodules: tuple[tuple[str, ...], list[bytes]] = ((), [])
-        job_results = JobResults(name, mirror, secret)
+        job_results = JobResultRefs(name, mirror, secret)
         remotes = self.remotes
         own_keys = OwnKeys(mirror, f"{self.branches}git-annex", job_results, lambda: remotes.names)
         super().__init__(

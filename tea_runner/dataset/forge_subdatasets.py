@@ -19,7 +19,7 @@ from tea_runner.core.git.submodules import (
     parse_gitmodules,
     repository_of,
 )
-from tea_runner.core.webhook import is_repository_name, matches_repository
+from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.dataset.forge_dataset import ForgeDataset
 
 

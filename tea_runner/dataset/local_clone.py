@@ -32,12 +32,12 @@ from tea_runner.core.results.results_branch import follows, results_branch
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
+from tea_runner.dataset.clone_default_branch import default_branch
 from tea_runner.dataset.content_storage import CloneStorage
 from tea_runner.dataset.dataset_base import GitDataset
-from tea_runner.dataset.default_branch import default_branch
 from tea_runner.dataset.git_environment import GitEnvironment
 from tea_runner.dataset.git_repository import GitRepository
-from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.job_result_refs import JobResultRefs
 from tea_runner.dataset.own_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
@@ -226,7 +226,7 @@ class CloneDataset(GitDataset):
         self._default_largefiles: str | None = None
         #: Branches to whether they take their own results, found once in a process.
         self._trusts: dict[str, bool] = {}
-        job_results = JobResults(name, repository)
+        job_results = JobResultRefs(name, repository)
         super().__init__(
             name,
             repository,

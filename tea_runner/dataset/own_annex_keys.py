@@ -13,7 +13,7 @@ from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.result import Result
 from tea_runner.dataset.git_repository import GitRepository
-from tea_runner.dataset.job_results import JobResults
+from tea_runner.dataset.job_result_refs import JobResultRefs
 from tea_runner.dataset.shared_results import SharedResult
 
 
@@ -28,7 +28,7 @@ class OwnKeys:
         self,
         repository: GitRepository,
         annex_ref: str,
-        job_results: JobResults,
+        job_results: JobResultRefs,
         storages: Callable[[], Sequence[str]],
     ) -> None:
         self._repository = repository

@@ -11,13 +11,13 @@ from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.datums.file_fact import FileFact
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.results import largefiles
-from tea_runner.core.results.output_policy import printable
+from tea_runner.core.results.refused_outputs import printable
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.storage_attributes_digest import OutputAttributes, attributes_digest
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.git_repository import GitRepository
-from tea_runner.dataset.has_content import has_content
+from tea_runner.dataset.matches_content import has_content
 from tea_runner.dataset.object_writer import ObjectWriter
 
 #: Bytes from the start of a file by which its encoding is determined.
@@ -43,7 +43,7 @@ class FileToSave:
     same_as: FileFact | None = None
 
     def has_content(self, content: Content) -> bool:
-        """Whether it has these bytes; see :func:`tea_runner.dataset.has_content.has_content`."""
+        """Whether it has these bytes; see :func:`tea_runner.dataset.matches_content.has_content`."""
         if self.same_as is not None:
             return self.same_as.content == content
         return has_content(self.file, content)

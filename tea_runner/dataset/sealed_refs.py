@@ -7,7 +7,7 @@ this commit under exactly this ref.
 from __future__ import annotations
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.result_scope import sign_result, verify_result_signature
+from tea_runner.core.git.result_seal import seal_result, verify_result_seal
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.mirror import Mirror
 
@@ -35,7 +35,7 @@ class SealedRefs:
         """A new object that names a commit under a ref; always the same for the same ones."""
         self._mirror.ensure()
         writer = self._mirror.writer()
-        seal = sign_result(self._secret, self._name, ref, commit.encode())
+        seal = seal_result(self._secret, self._name, ref, commit.encode())
         message = f"tea-runner: {self._title}\n\n{self._trailer}: {commit}\n{_SEAL}: {seal}\n"
         made = writer.commit(writer.tree({}), [], message, who=_WHO, seconds=0)
         writer.flush()
@@ -51,5 +51,5 @@ class SealedRefs:
         except (OutsideError, Refused):
             return ""
         commit, seal = trailers.get(self._trailer, ""), trailers.get(_SEAL, "")
-        sealed = verify_result_signature(self._secret, self._name, ref, commit.encode(), seal)
+        sealed = verify_result_seal(self._secret, self._name, ref, commit.encode(), seal)
         return commit if sealed else ""

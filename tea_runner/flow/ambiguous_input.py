@@ -13,12 +13,12 @@ from tea_runner.core.git.tree import SUBMODULE, TREE, lookup, walk_tree
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.output_owners import join
-from tea_runner.core.spec.file_names import SPEC_NAMES
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.core.spec.pipeline_file_names import SPEC_NAMES
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.read_manifest_statement import inputs_commit
 
 
-def refuse_ambiguous_inputs(tip: CommitView, pipeline: Pipeline) -> None:
+def refuse_ambiguous_inputs(tip: CommitReader, pipeline: Pipeline) -> None:
     """Refuse a pipeline with an input that means two things, or that would write into such a one.
 
     :raises SpecError: naming both.
@@ -30,7 +30,7 @@ def refuse_ambiguous_inputs(tip: CommitView, pipeline: Pipeline) -> None:
             refuse_ambiguous(tip, pipeline, leaf, other)
 
 
-def refuse_ambiguous(tip: CommitView, pipeline: Pipeline, leaf: Pfs, other: Pipeline) -> None:
+def refuse_ambiguous(tip: CommitReader, pipeline: Pipeline, leaf: Pfs, other: Pipeline) -> None:
     """Refuse an input that reads another pipeline's results and may as well mean something else.
 
     :param other: the pipeline that the input would read.
@@ -57,7 +57,7 @@ def refuse_ambiguous(tip: CommitView, pipeline: Pipeline, leaf: Pfs, other: Pipe
         raise _refusal(pipeline, f"{name} is {both}", ways)
 
 
-def refuse_foreign_home(tip: CommitView, pipeline: Pipeline) -> None:
+def refuse_foreign_home(tip: CommitReader, pipeline: Pipeline) -> None:
     """Refuse to publish for the first time into a folder of data that another pipeline reads.
 
     :raises SpecError: naming the folder, and a file in it.
@@ -78,7 +78,7 @@ def refuse_foreign_home(tip: CommitView, pipeline: Pipeline) -> None:
         raise _refusal(pipeline, text, "give the pipeline another name", "pipeline.name")
 
 
-def foreign_file(tip: CommitView, pipeline: Pipeline) -> str:
+def foreign_file(tip: CommitReader, pipeline: Pipeline) -> str:
     """A file in the folder of a pipeline's results that was there before them; empty for none.
 
     Only where the pipeline file is elsewhere: files beside it are code.
@@ -91,7 +91,7 @@ def foreign_file(tip: CommitView, pipeline: Pipeline) -> str:
     return _first_file(tip, pipeline.home, home.oid)
 
 
-def _takes_over(tip: CommitView, pipeline: Pipeline, reader: Pipeline) -> bool:
+def _takes_over(tip: CommitReader, pipeline: Pipeline, reader: Pipeline) -> bool:
     """Whether a pipeline without results lies in a folder whose files made those of a reader.
 
     Only if the reader's file has not changed since: else the results may be what it asks for now.
@@ -127,7 +127,7 @@ def _is_apart(pipeline: Pipeline) -> bool:
     return pipeline.home != pipeline.spec_path.rpartition("/")[0]
 
 
-def _folder_called(tip: CommitView, name: str) -> str:
+def _folder_called(tip: CommitReader, name: str) -> str:
     """The folder with data, or the subdataset, that a name is the path or the repository of."""
     entry = tip.tree.entry(name)
     if entry is not None and entry.mode == SUBMODULE:
@@ -137,7 +137,7 @@ def _folder_called(tip: CommitView, name: str) -> str:
     return tip.tree.subdataset_called(name)
 
 
-def _first_file(tip: CommitView, folder: str, oid: str) -> str:
+def _first_file(tip: CommitReader, folder: str, oid: str) -> str:
     """Path of a file in a folder, outside of the folders of pipelines; empty for none."""
     homes = tuple(f"{each.home}/" for each in tip.pipelines.written if each.home != folder)
     paths = (join(folder, path) for path, _ in walk_tree(tip.tree.objects.tree, oid))

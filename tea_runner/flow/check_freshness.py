@@ -14,8 +14,8 @@ from tea_runner.core.planning.result_freshness import (
 )
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.output_differences import output_differences
+from tea_runner.flow.changed_outputs import changed_outputs
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
@@ -25,7 +25,7 @@ from tea_runner.ports import Dataset
 
 def check_freshness(
     dataset: Dataset,
-    tip: CommitView,
+    tip: CommitReader,
     only: Sequence[str] = (),
     *,
     reuse_branches: bool = True,
@@ -53,7 +53,7 @@ def check_freshness(
 
 def _freshness(
     dataset: Dataset,
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     behind: tuple[str, ...],
     reuse_branches: bool,
@@ -70,13 +70,13 @@ def _freshness(
         inputs.keyed,
         inputs.shared,
         before,
-        *output_differences(tip, pipeline, before),
+        *changed_outputs(tip, pipeline, before),
         unproven_datums(dataset, tip.tree, pipeline.home, before, "", accepts),
     )
     return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
 
 
-def _orphans(tip: CommitView) -> list[PipelineFreshness]:
+def _orphans(tip: CommitReader) -> list[PipelineFreshness]:
     """Results below manifests without a pipeline: it was removed or moved."""
     homes = {pipeline.home for pipeline in tip.pipelines}
     found = []

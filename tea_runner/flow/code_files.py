@@ -13,8 +13,8 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.code_patterns import CodePatterns
-from tea_runner.core.spec.file_names import SPEC_NAMES
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.core.spec.pipeline_file_names import SPEC_NAMES
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.linked_folders import LinkedFolders
 from tea_runner.flow.links_into_results import links_into_results
 from tea_runner.flow.nested_datasets import NestedDatasets
@@ -28,7 +28,9 @@ class CodeFiles:
     :param documentation: whether files that document the code count as well.
     """
 
-    def __init__(self, tip: CommitView, pipeline: Pipeline, *, documentation: bool = False) -> None:
+    def __init__(
+        self, tip: CommitReader, pipeline: Pipeline, *, documentation: bool = False
+    ) -> None:
         self._tip = tip
         self._documentation = documentation
         self._pipeline = pipeline
@@ -88,7 +90,7 @@ class CodeFiles:
         return fact.problem or links_into_results(self._tip, self._pipeline, [fact.through])
 
 
-def _declared_code(tip: CommitView, globs: Sequence[Glob], links: InputLinks) -> list[str]:
+def _declared_code(tip: CommitReader, globs: Sequence[Glob], links: InputLinks) -> list[str]:
     """Files that globs of ``transform.code`` match."""
     nested = NestedDatasets(
         lambda path: any(glob.reaches("/" + path) for glob in globs),
@@ -106,7 +108,7 @@ def _declared_code(tip: CommitView, globs: Sequence[Glob], links: InputLinks) ->
     return sorted(folders.expand(found.files, {*found.links, *matched}), key=_byte_order)
 
 
-def _default_code(tip: CommitView, pipeline: Pipeline, links: InputLinks) -> list[str]:
+def _default_code(tip: CommitReader, pipeline: Pipeline, links: InputLinks) -> list[str]:
     """Files below ``code/``, and files beside the pipeline file that are not results."""
     paths = []
     code = tip.tree.entry(CODE_FOLDER)
@@ -146,13 +148,13 @@ def _default_code(tip: CommitView, pipeline: Pipeline, links: InputLinks) -> lis
 
 
 def _with_folders(
-    tip: CommitView, paths: list[str], linked: Iterable[str], links: InputLinks
+    tip: CommitReader, paths: list[str], linked: Iterable[str], links: InputLinks
 ) -> list[str]:
     folders = LinkedFolders(tip=tip, prefix="", links=links, wants=lambda _: True)
     return folders.expand(paths, linked)
 
 
-def _is_plain_link(tip: CommitView, path: str) -> bool:
+def _is_plain_link(tip: CommitReader, path: str) -> bool:
     view, rest = tip.resolve(path)
     entry = view.tree.entry(rest)
     return entry is not None and view.files.target(entry) is not None

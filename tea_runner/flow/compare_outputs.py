@@ -13,7 +13,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import ResultFile
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 _T = TypeVar("_T")
 
@@ -33,7 +33,7 @@ def differing_paths(
             yield full
 
 
-def is_same_result(tip: CommitView, path: str, output: ResultFile) -> bool:
+def is_same_result(tip: CommitReader, path: str, output: ResultFile) -> bool:
     """Whether a commit has the output of a result at this path."""
     if output.kind == "link":
         entry = tip.tree.entry(path)
@@ -48,7 +48,7 @@ def is_same_result(tip: CommitView, path: str, output: ResultFile) -> bool:
 
 
 def is_same_file(
-    tip: CommitView, path: str, mode: int | None, has_content: Callable[[FileFact], bool]
+    tip: CommitReader, path: str, mode: int | None, has_content: Callable[[FileFact], bool]
 ) -> bool:
     """Whether a commit has a file of this mode and content at this path.
 
@@ -68,7 +68,7 @@ def is_same_file(
     return has_content(fact)
 
 
-def content_of(tip: CommitView, output: ResultFile) -> Content | None:
+def content_of(tip: CommitReader, output: ResultFile) -> Content | None:
     """The content identity of an output; None when its annex key has no hash of content."""
     if output.kind == "annex":
         return key_content(output.name)

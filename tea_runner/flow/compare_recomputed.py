@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, first_few
-from tea_runner.core.results.compose import FinishedDatum
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.core.results.compose_commit import FinishedDatum
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.compare_outputs import differing_paths, is_same_result
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.read_manifest import read_manifest
@@ -17,7 +17,7 @@ from tea_runner.ports import RecomputeRequests
 
 
 def judge_recomputed(
-    tip: CommitView, plan: PipelinePlan, finished: Sequence[FinishedDatum]
+    tip: CommitReader, plan: PipelinePlan, finished: Sequence[FinishedDatum]
 ) -> tuple[list[FinishedDatum], list[RecomputeVerdict]]:
     """Compare recomputed results with those in the tree.
 

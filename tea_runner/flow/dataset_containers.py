@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tea_runner.core.spec.datalad_containers import container_image
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 
-def container_path(tip: CommitView, name: str) -> str:
+def container_path(tip: CommitReader, name: str) -> str:
     """Path of a container's image in the dataset or in a subdataset; empty when there is no such one.
 
     Containers of a subdataset are called ``PATH/NAME``, as ``datalad containers-list --recursive`` does.

@@ -13,7 +13,7 @@ from tea_runner.core.planning.explanation import Change, Explanation, Made
 from tea_runner.core.planning.plan import Action, Decision
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
@@ -21,7 +21,7 @@ from tea_runner.flow.read_manifest_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
 
 #: Opens a commit; None when the clone does not have it.
-OpenTip = Callable[[str], CommitView | None]
+OpenTip = Callable[[str], CommitReader | None]
 #: Finds the commit that last wrote a path.
 LastCommit = Callable[[str], Made | None]
 
@@ -160,7 +160,7 @@ def _decision(planned: PlannedCommit, pipeline: Pipeline, label: str) -> Decisio
 
 
 def _changes(
-    old: CommitView, now: CommitView, inputs: PipelineInputs, label: str
+    old: CommitReader, now: CommitReader, inputs: PipelineInputs, label: str
 ) -> Iterator[Change]:
     """Differences between what a datum's command sees now and what it saw then."""
     pipeline = inputs.pipeline
@@ -185,7 +185,7 @@ def _files(inputs: PipelineInputs, label: str) -> dict[str, str]:
     }
 
 
-def _code(tip: CommitView, inputs: PipelineInputs) -> dict[str, str]:
+def _code(tip: CommitReader, inputs: PipelineInputs) -> dict[str, str]:
     return {path: str(tip.locate(path).fact.content) for path in inputs.code}
 
 

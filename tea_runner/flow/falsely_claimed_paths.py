@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Iterable
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.reserved_names import is_code, reserved_part
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import place_of
 from tea_runner.flow.read_manifest import read_manifest
 
 
 def falsely_claimed_paths(
-    tip: CommitView, pipeline: Pipeline, *, is_signed: bool
+    tip: CommitReader, pipeline: Pipeline, *, is_signed: bool
 ) -> Callable[[Collection[str]], set[str]]:
     """What finds those of some paths below a pipeline's home that are not its outputs.
 
@@ -41,7 +41,7 @@ def falsely_claimed_paths(
     return foreign
 
 
-def _results_of_others(tip: CommitView, pipeline: Pipeline, paths: Collection[str]) -> set[str]:
+def _results_of_others(tip: CommitReader, pipeline: Pipeline, paths: Collection[str]) -> set[str]:
     base = join(pipeline.home, "")
     found = set[str]()
     for other in tip.pipelines:
@@ -55,7 +55,7 @@ def _results_of_others(tip: CommitView, pipeline: Pipeline, paths: Collection[st
     return found
 
 
-def _input_folders(tip: CommitView, pipeline: Pipeline) -> list[str]:
+def _input_folders(tip: CommitReader, pipeline: Pipeline) -> list[str]:
     """The folders below the home that any pipeline reads and none writes, relative to the home."""
     base = join(pipeline.home, "")
     leaves = [leaf for each in tip.pipelines for leaf in pfs_leaves(each.input)]

@@ -28,8 +28,9 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.incremental_output_differences import IncrementalOutputDifferences
+from tea_runner.flow.changed_outputs import ChangedOutputs
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.incremental_changed_outputs import IncrementalChangedOutputs
 from tea_runner.flow.input_changes import file_changes
 from tea_runner.flow.input_links import (
     broken_datums,
@@ -39,13 +40,12 @@ from tea_runner.flow.input_links import (
 )
 from tea_runner.flow.input_location import InputLocation, make_source
 from tea_runner.flow.input_read_set import input_dependencies
-from tea_runner.flow.key_states import KeyLookup, Recompute
+from tea_runner.flow.key_lookup import KeyLookup, Recompute
 from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.make_plan import (
     ExaminedPipeline,
     PipelinePlanner,
 )
-from tea_runner.flow.output_differences import OutputDifferences
 from tea_runner.flow.pipeline_inputs import (
     PipelineInputs,
     key_datums,
@@ -67,7 +67,7 @@ class IncrementalPlanner(PipelinePlanner):
         #: For the commits that are planned here.
         self.cache = cache or PlanningCache()
         self._memory: dict[str, PipelineMemory] = {}
-        self._differences = IncrementalOutputDifferences()
+        self._differences = IncrementalChangedOutputs()
         #: Two root trees, and the names in them that differ.
         self._changes: tuple[tuple[str, str], Set[str]] = (("", ""), frozenset())
 
@@ -82,7 +82,7 @@ class IncrementalPlanner(PipelinePlanner):
         self._memory.clear()
         self._differences.clear()
 
-    def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
+    def examine(self, tip: CommitReader, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
         pipeline = resolve_image(tip, pipeline)
         memory = self._untouched(tip, pipeline)
@@ -92,7 +92,7 @@ class IncrementalPlanner(PipelinePlanner):
         self._memory[pipeline.name].examined = examined
         return examined
 
-    def _untouched(self, tip: CommitView, pipeline: Pipeline) -> PipelineMemory | None:
+    def _untouched(self, tip: CommitReader, pipeline: Pipeline) -> PipelineMemory | None:
         """The memory of a pipeline if nothing that it depends on is different at this commit."""
         memory = self._memory.get(pipeline.name)
         if (
@@ -115,7 +115,7 @@ class IncrementalPlanner(PipelinePlanner):
             memory.root = tip.tree.root
         return memory
 
-    def _changed_names(self, tip: CommitView, root: str) -> Set[str]:
+    def _changed_names(self, tip: CommitReader, root: str) -> Set[str]:
         """Names in the root tree of a commit that are different in another root tree."""
         roots = (root, tip.tree.root)
         if self._changes[0] != roots:
@@ -131,7 +131,7 @@ class IncrementalPlanner(PipelinePlanner):
     # -- datums and keys ---------------------------------------------------------------------
 
     def derive_inputs(
-        self, tip: CommitView, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
+        self, tip: CommitReader, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
         pipeline = resolve_image(tip, pipeline)
@@ -160,7 +160,7 @@ class IncrementalPlanner(PipelinePlanner):
     def _follow(
         self,
         memory: PipelineMemory,
-        tip: CommitView,
+        tip: CommitReader,
         locations: tuple[InputLocation, ...],
         shared: SharedInputs,
     ) -> PipelineInputs | None:
@@ -220,10 +220,10 @@ class IncrementalPlanner(PipelinePlanner):
 
     # -- outputs that are in the tree not as the manifest lists them -----------------------------
 
-    def output_differences(
-        self, tip: CommitView, pipeline: Pipeline, before: Manifest
-    ) -> OutputDifferences:
-        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
+    def changed_outputs(
+        self, tip: CommitReader, pipeline: Pipeline, before: Manifest
+    ) -> ChangedOutputs:
+        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
         return self._differences.of(tip, pipeline, before)
 
     # -- decisions ---------------------------------------------------------------------------
@@ -234,7 +234,7 @@ class IncrementalPlanner(PipelinePlanner):
         examined: ExaminedPipeline,
         recompute: Recompute,
     ) -> PipelinePlan:
-        """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
+        """See :meth:`~tea_runner.flow.key_lookup.KeyLookup.decide`."""
         inputs, before = examined.inputs, examined.before
         different = examined.different
         memory = self._memory[inputs.pipeline.name]
@@ -251,7 +251,7 @@ class IncrementalPlanner(PipelinePlanner):
         return plan
 
 
-def _at_commit(inputs: PipelineInputs, tip: CommitView) -> PipelineInputs:
+def _at_commit(inputs: PipelineInputs, tip: CommitReader) -> PipelineInputs:
     """The same datums and keys, read from another commit from now on."""
     here = tuple(replace(each, tip=tip.resolve(each.dataset)[0]) for each in inputs.locations)
     sources = tuple(

@@ -10,7 +10,7 @@ from typing import TypedDict
 from tea_runner.core.datums.view import Source
 from tea_runner.core.errors import OutsideError, UserError
 from tea_runner.core.git.tree import LINK, SUBMODULE, TreeEntry, differences
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import InputLocation, join, nested_datasets
 from tea_runner.flow.nested_datasets import NestedDatasets, is_housekeeping, left_out
 
@@ -75,8 +75,8 @@ class _Changes:
     def follow(
         self,
         steps: Iterator[_Difference],
-        before: CommitView,
-        after: CommitView,
+        before: CommitReader,
+        after: CommitReader,
         prefix: str,
         skip: tuple[str, ...],
         at: str,
@@ -118,8 +118,8 @@ class _Changes:
 
     def _subdataset(
         self,
-        before: CommitView,
-        after: CommitView,
+        before: CommitReader,
+        after: CommitReader,
         path: str,
         at: str,
         there: tuple[bool, bool],

@@ -11,7 +11,7 @@ from tea_runner.core.datums.view import Source
 from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import LinkedFolder
 from tea_runner.flow.input_location import (
     InputLocation,
@@ -37,7 +37,7 @@ def with_folders(location: InputLocation, source: Source, paths: Iterable[str]) 
     return make_source(location, Listing(files), source.inner, source.links)
 
 
-def refuse_results(tip: CommitView, pipeline: Pipeline, sources: Iterable[Source]) -> None:
+def refuse_results(tip: CommitReader, pipeline: Pipeline, sources: Iterable[Source]) -> None:
     """Refuse a pipeline whose inputs have links to results that it does not wait for.
 
     :raises SpecError: naming the file and the other pipeline.

@@ -13,7 +13,7 @@ from tea_runner.core.errors import SpecError, UserError
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.deleted_folders import was_folder
 from tea_runner.flow.follow_links import Followed, within
 from tea_runner.flow.linked_folders import LinkedFolders
@@ -44,10 +44,10 @@ class InputLocation:
     pins: tuple[tuple[str, str], ...] = ()
     #: Paths in the planned dataset of links that lead to the directory.
     through: tuple[str, ...] = field(default=(), compare=False)
-    tip: CommitView = field(compare=False, repr=False)
+    tip: CommitReader = field(compare=False, repr=False)
 
 
-def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocation:
+def locate_input(tip: CommitReader, pipeline: Pipeline, leaf: Pfs) -> InputLocation:
     """The location of an input.
 
     :raises UserError: when it names nothing; the message suggests a similar name.
@@ -90,7 +90,7 @@ def locate_input(tip: CommitView, pipeline: Pipeline, leaf: Pfs) -> InputLocatio
     )
 
 
-def _behind_links(tip: CommitView, pipeline: Pipeline, leaf: Pfs, prefix: str) -> Followed | None:
+def _behind_links(tip: CommitReader, pipeline: Pipeline, leaf: Pfs, prefix: str) -> Followed | None:
     """What an input leads to by links; None without a link.
 
     :raises SpecError: when a link cannot be followed, or leads to results.
@@ -174,7 +174,7 @@ def make_source(
     followed = InputLinks() if links is None else links
     tip, base = location.tip, location.prefix
     own = tip.tree.reader()
-    readers: dict[str, tuple[CommitView, Callable[[str], TreeEntry | None]]] = {}
+    readers: dict[str, tuple[CommitReader, Callable[[str], TreeEntry | None]]] = {}
 
     def fact(path: str) -> FileFact:
         found = fact_of(path)
@@ -208,7 +208,7 @@ def make_source(
     return source
 
 
-def place_of(tip: CommitView, leaf: Pfs) -> str:
+def place_of(tip: CommitReader, leaf: Pfs) -> str:
     """The path that an input names: of a directory, or of a subdataset by its repository's name."""
     prefix = leaf.place
     if prefix and tip.tree.entry(prefix.split("/", 1)[0]) is None:
@@ -217,7 +217,7 @@ def place_of(tip: CommitView, leaf: Pfs) -> str:
 
 
 def _no_such_place(
-    tip: CommitView, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None
+    tip: CommitReader, pipeline: Pipeline, leaf: Pfs, found: TreeEntry | None
 ) -> UserError:
     names = [other.name for other in tip.pipelines]
     names += [

@@ -9,7 +9,7 @@ from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.results import manifest_statement, manifest_text
 from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.code_patterns import CodePatterns
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import join
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
@@ -17,7 +17,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 _MANY = 1000
 
 
-def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]:
+def input_dependencies(tip: CommitReader, inputs: PipelineInputs) -> Iterator[str]:
     """Paths with these entries, and the same pipeline files, give the same inputs.
 
     An entry of a directory is the id of its tree, so that it stands for everything below it.
@@ -57,7 +57,7 @@ def input_dependencies(tip: CommitView, inputs: PipelineInputs) -> Iterator[str]
             yield leaf.place
 
 
-def _pinned(tip: CommitView, path: str) -> str:
+def _pinned(tip: CommitReader, path: str) -> str:
     """A path in the dataset that is planned; for one in a subdataset, that of the pin."""
     parts = path.split("/")
     fronts = ("/".join(parts[:count]) for count in range(1, len(parts)))

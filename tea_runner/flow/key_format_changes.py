@@ -10,13 +10,13 @@ from tea_runner.core.datums.key_forms import KeyForm
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.pipeline_key_parts import code_digest
 
 
 def name_format_changes(
-    tip: CommitView, inputs: PipelineInputs, plan: PipelinePlan, before: Manifest
+    tip: CommitReader, inputs: PipelineInputs, plan: PipelinePlan, before: Manifest
 ) -> PipelinePlan:
     """The plan with the reason ``key-format`` for datums that former rules give the row's key.
 
@@ -38,7 +38,7 @@ def name_format_changes(
 
 
 def _forms(
-    tip: CommitView, inputs: PipelineInputs, before: Manifest, reasons: set[str]
+    tip: CommitReader, inputs: PipelineInputs, before: Manifest, reasons: set[str]
 ) -> Iterable[tuple[KeyForm, KeyBase]]:
     """The former rules that can give other keys than today's, with the shared part under them."""
     pipeline = inputs.pipeline

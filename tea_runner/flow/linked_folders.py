@@ -10,8 +10,8 @@ from tea_runner.core.errors import Refused, UserError
 from tea_runner.core.git.tree import LINK, TREE
 from tea_runner.core.results import manifest_statement, manifest_text
 from tea_runner.core.results.output_owners import join
-from tea_runner.core.spec.file_names import SPEC_NAMES
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.core.spec.pipeline_file_names import SPEC_NAMES
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import Followed, within
 from tea_runner.flow.nested_datasets import NestedDatasets, left_out
 
@@ -34,7 +34,7 @@ class LinkedFoldersError(UserError):
 class LinkedFolders:
     """Replaces links to folders by the files there."""
 
-    tip: CommitView
+    tip: CommitReader
     #: Of the listing, in the dataset of *tip*.
     prefix: str
     #: Where links to folders are noted.

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import within
 from tea_runner.flow.read_manifest import read_manifest
 
 
-def links_into_results(tip: CommitView, pipeline: Pipeline, ways: Iterable[Sequence[str]]) -> str:
+def links_into_results(tip: CommitReader, pipeline: Pipeline, ways: Iterable[Sequence[str]]) -> str:
     """Why a pipeline may not read what links lead to; empty if it may.
 
     Results of pipelines that it reads, directly or through others, are settled when it is planned.
@@ -48,7 +48,7 @@ def _above(path: str) -> set[str]:
     return {"/".join(parts[:count]) for count in range(len(parts) + 1)}
 
 
-def _upstream(tip: CommitView, pipeline: Pipeline) -> Collection[Pipeline]:
+def _upstream(tip: CommitReader, pipeline: Pipeline) -> Collection[Pipeline]:
     """All pipelines whose results a pipeline reads, directly or through others."""
     found: dict[str, Pipeline] = {}
     todo = [pipeline]
@@ -60,7 +60,7 @@ def _upstream(tip: CommitView, pipeline: Pipeline) -> Collection[Pipeline]:
     return found.values()
 
 
-def _results(tip: CommitView, home: str, paths: Iterable[str]) -> list[str]:
+def _results(tip: CommitReader, home: str, paths: Iterable[str]) -> list[str]:
     """Those of the paths that are results of a pipeline, or would be when they exist."""
     manifest = read_manifest(tip.tree, home)
     base = f"{home}/" if home else ""

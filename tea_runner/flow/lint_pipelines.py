@@ -19,7 +19,7 @@ from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.source_position import input_keys, locate
 from tea_runner.core.spec.unmet_needs import unmet_needs
 from tea_runner.flow.ambiguous_input import refuse_ambiguous, refuse_foreign_home
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.resolve_image import UnavailableImage, resolve_image
@@ -30,7 +30,7 @@ from tea_runner.flow.why_no_datums import why_no_datums
 _SCRIPT = re.compile(r"(?!/)[\w./-]+\.(?:py|sh|bash|R|r|m|pl|jl|rb|js|lua)")
 
 
-def lint_pipelines(tip: CommitView) -> tuple[Problem, ...]:
+def lint_pipelines(tip: CommitReader) -> tuple[Problem, ...]:
     """All problems, sorted by file and line."""
     found = [*tip.pipelines.problems, *_duplicate_names(tip), *_cycles(tip)]
     offer = tip.tree.cache.offer
@@ -43,7 +43,7 @@ def lint_pipelines(tip: CommitView) -> tuple[Problem, ...]:
 
 
 def _problem(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     key: str,
     message: str,
@@ -63,7 +63,7 @@ def _problem(
     )
 
 
-def _duplicate_names(tip: CommitView) -> Iterator[Problem]:
+def _duplicate_names(tip: CommitReader) -> Iterator[Problem]:
     """Pipelines of one name in two files (the parser reports those in one file)."""
     first: dict[str, Pipeline] = {}
     for pipeline in tip.pipelines.written:
@@ -73,7 +73,7 @@ def _duplicate_names(tip: CommitView) -> Iterator[Problem]:
             yield _problem(tip, pipeline, "pipeline.name", text, "give each a name of its own")
 
 
-def _cycles(tip: CommitView) -> Iterator[Problem]:
+def _cycles(tip: CommitReader) -> Iterator[Problem]:
     """Pipelines that read their own results, alone or through others."""
     by_name = {pipeline.name: pipeline for pipeline in tip.pipelines}
     upstream: dict[str, list[str]] = {}
@@ -104,7 +104,7 @@ def _cycles(tip: CommitView) -> Iterator[Problem]:
             return
 
 
-def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
+def _inputs(tip: CommitReader, pipeline: Pipeline) -> Iterator[Problem]:
     """Inputs that are missing, have no hash or make no datums; scripts that the command cannot see."""
     try:
         pipeline = resolve_image(tip, pipeline)
@@ -166,7 +166,7 @@ def _inputs(tip: CommitView, pipeline: Pipeline) -> Iterator[Problem]:
         yield _problem(tip, pipeline, reason.key, reason.problem, reason.hint, "warning")
 
 
-def _exists(tip: CommitView, path: str) -> bool:
+def _exists(tip: CommitReader, path: str) -> bool:
     """Whether the dataset, or a subdataset that can be read, has a file at a path."""
     try:
         at, rest = tip.resolve(path)
@@ -175,7 +175,7 @@ def _exists(tip: CommitView, path: str) -> bool:
     return at.tree.entry(rest) is not None
 
 
-def _scripts(tip: CommitView, inputs: PipelineInputs) -> Iterator[Problem]:
+def _scripts(tip: CommitReader, inputs: PipelineInputs) -> Iterator[Problem]:
     """Words of the command that look like scripts but name no file that it can see."""
     pipeline = inputs.pipeline
     if pipeline.transform.image or pipeline.transform.working_dir:

@@ -18,15 +18,15 @@ from tea_runner.core.planning.plan import (
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import RunScope
-from tea_runner.core.results.signed_row import Accepts, accept_all
+from tea_runner.core.results.signed_result import Accepts, accept_all
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.key_states import KeyLookup, Recompute, Sentences
-from tea_runner.flow.output_differences import (
-    NO_DIFFERENCES,
-    OutputDifferences,
-    output_differences,
+from tea_runner.flow.changed_outputs import (
+    NO_CHANGED_OUTPUTS,
+    ChangedOutputs,
+    changed_outputs,
 )
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.key_lookup import KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_image import UnavailableImage
@@ -40,7 +40,7 @@ class PlannedCommit:
     """A plan, and what is needed to carry it out."""
 
     plan: Plan
-    tip: CommitView
+    tip: CommitReader
     #: By the pipelines' names; without those that cannot be derived, or have to wait.
     works: dict[str, PipelineInputs] = field(default_factory=dict)
     #: Key to the job's ref and the result, of results that no results commit has yet.
@@ -63,14 +63,14 @@ class ExaminedPipeline:
     before: Manifest
     inputs: PipelineInputs
     #: Datums of the manifest with missing or edited outputs.
-    different: OutputDifferences
+    different: ChangedOutputs
     #: Datums of the manifest whose rows are no known results.
     unproven: frozenset[str] = frozenset()
 
     @property
     def all_current(self) -> bool:
         """Whether each row of the manifest is a known result whose outputs are in the tree."""
-        return self.different == NO_DIFFERENCES and not self.unproven
+        return self.different == NO_CHANGED_OUTPUTS and not self.unproven
 
 
 class PipelinePlanner:
@@ -80,7 +80,7 @@ class PipelinePlanner:
     the commit before.
     """
 
-    def examine(self, tip: CommitView, pipeline: Pipeline) -> ExaminedPipeline:
+    def examine(self, tip: CommitReader, pipeline: Pipeline) -> ExaminedPipeline:
         """Read a pipeline's manifest, inputs and outputs.
 
         :raises UserError: when an input names nothing, or has content without a hash.
@@ -89,20 +89,20 @@ class PipelinePlanner:
         return ExaminedPipeline(
             before=before,
             inputs=self.derive_inputs(tip, pipeline, before),
-            different=self.output_differences(tip, pipeline, before),
+            different=self.changed_outputs(tip, pipeline, before),
         )
 
     def derive_inputs(
-        self, tip: CommitView, pipeline: Pipeline, before: Manifest
+        self, tip: CommitReader, pipeline: Pipeline, before: Manifest
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
         return derive_inputs(tip, pipeline, before)
 
-    def output_differences(
-        self, tip: CommitView, pipeline: Pipeline, before: Manifest
-    ) -> OutputDifferences:
-        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
-        return output_differences(tip, pipeline, before)
+    def changed_outputs(
+        self, tip: CommitReader, pipeline: Pipeline, before: Manifest
+    ) -> ChangedOutputs:
+        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
+        return changed_outputs(tip, pipeline, before)
 
     def decide(
         self,
@@ -110,7 +110,7 @@ class PipelinePlanner:
         examined: ExaminedPipeline,
         recompute: Recompute,
     ) -> PipelinePlan:
-        """See :meth:`~tea_runner.flow.key_states.KeyLookup.decide`."""
+        """See :meth:`~tea_runner.flow.key_lookup.KeyLookup.decide`."""
         inputs = examined.inputs
         return lookup.decide(
             inputs,
@@ -124,7 +124,7 @@ class PipelinePlanner:
 
 def make_plan(
     dataset: Dataset,
-    tip: CommitView,
+    tip: CommitReader,
     *,
     failures: Sentences,
     failure_attributes: Sentences = lambda _: {},
@@ -195,7 +195,7 @@ def make_plan(
     return planned
 
 
-def _refuse_ambiguous(tip: CommitView, pipeline: Pipeline) -> PipelinePlan | None:
+def _refuse_ambiguous(tip: CommitReader, pipeline: Pipeline) -> PipelinePlan | None:
     """The plan of a pipeline with an input that means two things; None for others."""
     try:
         refuse_ambiguous_inputs(tip, pipeline)
@@ -207,7 +207,7 @@ def _refuse_ambiguous(tip: CommitView, pipeline: Pipeline) -> PipelinePlan | Non
 
 
 def _wait_for_upstream(
-    tip: CommitView, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
+    tip: CommitReader, pipeline: Pipeline, plans: Mapping[str, PipelinePlan]
 ) -> PipelinePlan | None:
     """The plan of a pipeline that has to wait for another; None when it does not."""
     for other in tip.pipelines.upstream(pipeline):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tea_runner.core.errors import Refused, TeaError, UserError
 from tea_runner.core.git.tree import LINK, SUBMODULE, walk_tree
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 #: A file with which git keeps an empty folder.
 KEEP = ".gitkeep"
@@ -44,7 +44,7 @@ def is_housekeeping(path: str) -> bool:
     return path.rpartition("/")[2] in _HOUSEKEEPING or path == KEEP
 
 
-def left_out(view: CommitView, prefix: str) -> tuple[str, ...]:
+def left_out(view: CommitReader, prefix: str) -> tuple[str, ...]:
     """Prefixes of paths below a folder of a subdataset that are no data: homes of its pipelines."""
     base = prefix + "/" if prefix else ""
     homes = [p.home for p in view.pipelines.written if p.home not in ("", prefix)]
@@ -74,7 +74,7 @@ class NestedDatasets:
         self.found = FoundFiles()
 
     def collect(
-        self, view: CommitView, tree: str, prefix: str, skip: tuple[str, ...], at: str = ""
+        self, view: CommitReader, tree: str, prefix: str, skip: tuple[str, ...], at: str = ""
     ) -> None:
         """Add the files below a tree of one dataset.
 
@@ -95,7 +95,7 @@ class NestedDatasets:
             elif self.reaches(base + path):
                 self.add(view, f"{prefix}/{path}" if prefix else path, base + path)
 
-    def add(self, view: CommitView, path: str, at: str) -> None:
+    def add(self, view: CommitReader, path: str, at: str) -> None:
         """Add the files of one subdataset, or note why it may not or cannot be read.
 
         :param path: in the dataset *view*.

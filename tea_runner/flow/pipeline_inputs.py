@@ -22,7 +22,7 @@ from tea_runner.core.planning.image_record import image_parts
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import LinkedFolder, within
 from tea_runner.flow.input_links import broken_datums, list_source, refuse_results, with_folders
 from tea_runner.flow.input_location import InputLocation, locate_input
@@ -123,7 +123,7 @@ class PipelineInputs:
         return tuple(sorted(p for p in linked if not any(within(p, each) for each in entries)))
 
 
-def input_bytes(tip: CommitView, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
+def input_bytes(tip: CommitReader, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
     """Bytes of the inputs of each of the datums; a file whose size git does not have counts as 0."""
     sizes = {}
     for datum in prefetch_facts(tip, map(work.datum, labels), work.sources):
@@ -134,7 +134,7 @@ def input_bytes(tip: CommitView, work: PipelineInputs, labels: Iterable[str]) ->
 
 
 def derive_inputs(
-    tip: CommitView, pipeline: Pipeline, before: Manifest = _NOTHING
+    tip: CommitReader, pipeline: Pipeline, before: Manifest = _NOTHING
 ) -> PipelineInputs:
     """The pipeline's datums with their keys.
 
@@ -147,7 +147,7 @@ def derive_inputs(
     return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
 
 
-def locate_inputs(tip: CommitView, pipeline: Pipeline) -> tuple[InputLocation, ...]:
+def locate_inputs(tip: CommitReader, pipeline: Pipeline) -> tuple[InputLocation, ...]:
     """Where each input of the pipeline is.
 
     :raises UserError: when an input names nothing.
@@ -157,7 +157,7 @@ def locate_inputs(tip: CommitView, pipeline: Pipeline) -> tuple[InputLocation, .
 
 
 def list_datums(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     locations: tuple[InputLocation, ...],
     shared: SharedInputs,
@@ -191,7 +191,7 @@ def list_datums(
 
 
 def _keyed_datums(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     sources: Sequence[Source],
     shared: SharedInputs,
@@ -203,7 +203,7 @@ def _keyed_datums(
 
 
 def key_datums(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     shared: KeyBase,
     datums: Sequence[Datum],
@@ -235,7 +235,7 @@ def key_datums(
 
 
 def _unusable_files(
-    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
 ) -> list[Unusable]:
     """All files of these datums that cannot be inputs."""
     found: dict[str, Unusable] = {}
@@ -250,7 +250,7 @@ def _unusable_files(
 
 
 def _linked_folders(
-    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
 ) -> Iterator[tuple[int, str]]:
     """All files of these datums that are links to folders."""
     for number, path in dict.fromkeys(_files_of(tip, datums, sources)):
@@ -263,7 +263,7 @@ def _linked_folders(
 
 
 def _files_of(
-    tip: CommitView, datums: Sequence[Datum], sources: Sequence[Source]
+    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
 ) -> Iterator[tuple[int, str]]:
     for datum in prefetch_facts(tip, datums, sources):
         for number, _, path, is_dir, *_ in datum:
@@ -272,7 +272,7 @@ def _files_of(
 
 
 def _trigger(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     datums: Sequence[Datum],
     sources: Sequence[Source],

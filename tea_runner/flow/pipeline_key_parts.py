@@ -9,7 +9,7 @@ from tea_runner.core.errors import SpecError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.flow.code_files import CodeFiles
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.dataset_containers import container_path
 
 
@@ -28,7 +28,7 @@ class SharedInputs:
     left_out: tuple[str, ...] = ()
 
 
-def shared_inputs(tip: CommitView, pipeline: Pipeline) -> SharedInputs:
+def shared_inputs(tip: CommitReader, pipeline: Pipeline) -> SharedInputs:
     """The parts of the keys that do not depend on the datum.
 
     :raises UserError: when a file cannot be an input, or there is no such container.
@@ -48,7 +48,7 @@ def shared_inputs(tip: CommitView, pipeline: Pipeline) -> SharedInputs:
     )
 
 
-def code_digest(tip: CommitView, pipeline: Pipeline, *, documentation: bool) -> str:
+def code_digest(tip: CommitReader, pipeline: Pipeline, *, documentation: bool) -> str:
     """Digest of a pipeline's code as it enters keys.
 
     :param documentation: whether files that document the code count as well.
@@ -59,7 +59,7 @@ def code_digest(tip: CommitView, pipeline: Pipeline, *, documentation: bool) -> 
     return code_part(code.seen)
 
 
-def environment_of(tip: CommitView, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
+def environment_of(tip: CommitReader, pipeline: Pipeline) -> tuple[str, tuple[str, ...]]:
     """The path of a pipeline's annexed image (or the empty text), and the identity of its environment.
 
     An image is identified by its content: the same bytes are the same environment under any name.

@@ -13,7 +13,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.spec.field_reader import FOR_CLUSTERS
 from tea_runner.core.spec.unmet_needs import unmet_needs
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.why_no_datums import why_no_datums
@@ -36,7 +36,7 @@ class PipelineRemarks:
 
 
 def pipeline_remarks(
-    tip: CommitView, works: Mapping[str, PipelineInputs], only: Sequence[str] = ()
+    tip: CommitReader, works: Mapping[str, PipelineInputs], only: Sequence[str] = ()
 ) -> PipelineRemarks:
     """The remarks on the pipelines of a commit.
 
@@ -71,7 +71,7 @@ def pipeline_remarks(
     )
 
 
-def _gone_inputs(tip: CommitView, pipeline: Pipeline) -> list[str]:
+def _gone_inputs(tip: CommitReader, pipeline: Pipeline) -> list[str]:
     """Inputs whose folder is no longer there."""
     found = []
     for leaf in pfs_leaves(pipeline.input):

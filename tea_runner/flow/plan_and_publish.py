@@ -19,11 +19,11 @@ from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.changed_outputs import edited_paths
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
-from tea_runner.flow.output_differences import edited_paths
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
@@ -283,7 +283,7 @@ class _Advance:
             )
 
 
-def _put_back(tip: CommitView, plan: PipelinePlan) -> str:
+def _put_back(tip: CommitReader, plan: PipelinePlan) -> str:
     """A sentence about outputs that were changed by hand; empty without such."""
     labels = [decision.label for decision in plan.moving if decision.reason == "edited"]
     if not labels:

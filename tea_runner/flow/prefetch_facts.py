@@ -9,7 +9,7 @@ from itertools import chain
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.view import Source
 from tea_runner.core.git.tree import LINK, TreeEntry
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 #: Files in one batch.
 _FILES = 2000
@@ -37,7 +37,7 @@ class _FactBatch:
 
 
 def prefetch_facts(
-    tip: CommitView, datums: Iterable[Datum], sources: Sequence[Source]
+    tip: CommitReader, datums: Iterable[Datum], sources: Sequence[Source]
 ) -> Iterator[Datum]:
     """Yield the datums in their order, each after the facts about its files are cached.
 
@@ -60,14 +60,14 @@ def prefetch_facts(
         ready = batch
 
 
-class _Datasets(dict[str, CommitView]):
+class _Datasets(dict[str, CommitReader]):
     """The dataset and its subdatasets by path, each opened when it is first used."""
 
-    def __init__(self, tip: CommitView) -> None:
+    def __init__(self, tip: CommitReader) -> None:
         super().__init__()
         self._tip = tip
 
-    def __missing__(self, path: str) -> CommitView:
+    def __missing__(self, path: str) -> CommitReader:
         view = self[path] = self._tip.resolve(path)[0]
         return view
 

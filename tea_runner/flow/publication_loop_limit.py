@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.plan import PipelinePlan
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.tracked_subdatasets import tracked
 from tea_runner.ports import PublicationCounts
 
@@ -45,7 +45,7 @@ class PublicationLimit:
     counts: PublicationCounts
     most: int = MOST_PUBLICATIONS
 
-    def refusal(self, tip: CommitView, plan: PipelinePlan) -> str:
+    def refusal(self, tip: CommitReader, plan: PipelinePlan) -> str:
         """Why the pipeline is not published once more, or an empty text.
 
         :raises QueueError: when the counts cannot be read.
@@ -60,7 +60,7 @@ class PublicationLimit:
             f"tea-runner retry"
         )
 
-    def count(self, tip: CommitView, plan: PipelinePlan) -> None:
+    def count(self, tip: CommitReader, plan: PipelinePlan) -> None:
         """Count a publication, unless a person asked for it.
 
         :raises QueueError: when it cannot be counted.
@@ -69,7 +69,7 @@ class PublicationLimit:
             self.counts.add(_inputs(tip), plan.pipeline.name)
 
 
-def _inputs(tip: CommitView) -> str:
+def _inputs(tip: CommitReader) -> str:
     """What people gave: the pushed commit, and the commits of tracked subdatasets."""
     pins = []
     with contextlib.suppress(TeaError):

@@ -15,15 +15,15 @@ from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
 from tea_runner.core.git.result_scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.core.results.compose import FinishedDatum
+from tea_runner.core.results.compose_commit import FinishedDatum
+from tea_runner.core.results.dataset_view_command import Paths, declared_outputs, record_text
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.run_record_command import Paths, declared_outputs, record_text
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.compare_recomputed import judge_recomputed
 from tea_runner.flow.make_plan import PlannedCommit
+from tea_runner.flow.pfs_view_command import pfs_view_command
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.rerun_command import rerun_command
 from tea_runner.flow.write_results_commit import finish, settle
 from tea_runner.ports import Dataset
 
@@ -159,14 +159,16 @@ def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> 
     return [ref for ref, keys in by_ref.items() if keys <= settled]
 
 
-def command_of(tip: CommitView, inputs: PipelineInputs) -> Callable[[Sequence[FinishedDatum]], str]:
+def command_of(
+    tip: CommitReader, inputs: PipelineInputs
+) -> Callable[[Sequence[FinishedDatum]], str]:
     """What makes the shell text of a run record.
 
     With ``view: dataset`` and without a container, the command runs by itself in a clone.
     """
     if inputs.pipeline.view == "dataset" and not inputs.pipeline.transform.image:
         return functools.partial(_shell_text, inputs)
-    return functools.partial(rerun_command, tip, inputs)
+    return functools.partial(pfs_view_command, tip, inputs)
 
 
 def _shell_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:

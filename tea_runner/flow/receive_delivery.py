@@ -19,7 +19,7 @@ from tea_runner.core.parse_delivery import (
     is_signed,
     parse_delivery,
 )
-from tea_runner.core.webhook import Webhook, matches_repository
+from tea_runner.core.registered_webhook import Webhook, matches_repository
 from tea_runner.ports import PlanRequests
 
 DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]

@@ -16,7 +16,7 @@ from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.planning.recompute_verdict import Outcome, RecomputeVerdict, first_few
 from tea_runner.core.results.manifest import Row
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.compare_outputs import differing_paths, is_same_file
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
@@ -73,7 +73,7 @@ Compute = Callable[[PipelineInputs, Sequence[tuple[str, str]]], Iterator[Scratch
 
 
 def verify_datums(
-    tip: CommitView, words: Sequence[str], compute: Compute
+    tip: CommitReader, words: Sequence[str], compute: Compute
 ) -> Iterator[RecomputeVerdict]:
     """Compute datums with results at this commit again, one verdict each.
 
@@ -110,7 +110,7 @@ def _matches(word: str, pipeline: str, row: Row) -> bool:
 
 
 def _verify_pipeline(
-    tip: CommitView, inputs: PipelineInputs, rows: Sequence[Row], compute: Compute
+    tip: CommitReader, inputs: PipelineInputs, rows: Sequence[Row], compute: Compute
 ) -> Iterator[RecomputeVerdict]:
     def verdict(row: Row, outcome: Outcome, detail: str = "") -> RecomputeVerdict:
         return RecomputeVerdict(
@@ -144,7 +144,7 @@ def _verify_pipeline(
             yield verdict(row, "differs" if paths else "ok", first_few(paths))
 
 
-def _comparison(tip: CommitView) -> Callable[[str, ScratchFile], bool]:
+def _comparison(tip: CommitReader) -> Callable[[str, ScratchFile], bool]:
     def is_same(path: str, file: ScratchFile) -> bool:
         if file.link:
             entry = tip.tree.entry(path)

@@ -13,7 +13,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.image_record import recorded_image, recorded_software
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import image_digest
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.dataset_containers import container_path
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.ports import Images
@@ -23,7 +23,9 @@ class UnavailableImage(OutsideError):
     """It cannot be found out which image a name has now."""
 
 
-def resolve_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None = None) -> Pipeline:
+def resolve_image(
+    tip: CommitReader, pipeline: Pipeline, before: Manifest | None = None
+) -> Pipeline:
     """The pipeline with its image by digest, or the software of the host; the same one if it has that.
 
     :param before: the manifest at the commit, if it has been read.
@@ -53,7 +55,7 @@ def resolve_image(tip: CommitView, pipeline: Pipeline, before: Manifest | None =
     return replace(pipeline, transform=replace(pipeline.transform, image=found, image_tag=image))
 
 
-def _with_software(tip: CommitView, pipeline: Pipeline, before: Manifest | None) -> Pipeline:
+def _with_software(tip: CommitReader, pipeline: Pipeline, before: Manifest | None) -> Pipeline:
     if pipeline.transform.software is not None:
         return pipeline
     found = tip.tree.cache.software

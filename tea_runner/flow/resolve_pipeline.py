@@ -13,13 +13,13 @@ from tea_runner.core.planning.resolved_pipeline_file import (
     datum_row,
     pipeline_row,
 )
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 
-def resolve_spec(tip: CommitView, pipeline: Pipeline) -> Document:
+def resolve_spec(tip: CommitReader, pipeline: Pipeline) -> Document:
     """Everything that a run of this pipeline at this commit depends on.
 
     :raises UserError: when an input does not exist, or has content without a hash.

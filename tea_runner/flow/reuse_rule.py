@@ -9,8 +9,8 @@ from tea_runner.core.datums.content_identity import GIT, Content
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.run_conditions import ReuseRule, RunScope, parse_conditions
-from tea_runner.core.results.signed_row import SignedResult
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.core.results.signed_result import SignedResult
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 #: Hexadecimal digits of a SHA-1 object id.
@@ -44,7 +44,7 @@ class Acceptance:
 
 
 def acceptance_of(
-    inputs: PipelineInputs, *, tip: CommitView, reader: RunScope, reuse_branches: bool
+    inputs: PipelineInputs, *, tip: CommitReader, reader: RunScope, reuse_branches: bool
 ) -> Acceptance:
     """What counts as a known result of a pipeline.
 
@@ -66,7 +66,7 @@ def reuse_rule(pipeline: Pipeline, *, reader: RunScope, reuse_branches: bool) ->
     )
 
 
-def _weak_datums(inputs: PipelineInputs, tip: CommitView) -> Callable[[str], bool]:
+def _weak_datums(inputs: PipelineInputs, tip: CommitReader) -> Callable[[str], bool]:
     """A test of a key: whether safe hashes are required and the datum has an unsafe identity."""
     if not tip.tree.cache.strict_hashes:
         return lambda _: False

@@ -14,7 +14,7 @@ from tea_runner.core.planning.explanation import Made
 from tea_runner.core.results.lineage import Lineage, LineageFile, LineageStep
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.follow_links import LinkedFolder
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
@@ -24,11 +24,11 @@ from tea_runner.flow.resolve_image import pin_as_recorded
 from tea_runner.flow.resolve_pipeline import seen_files
 
 #: The history of a directory: path to the commit that last wrote it.
-Records = Callable[[CommitView, str], Mapping[str, Made]]
+Records = Callable[[CommitReader, str], Mapping[str, Made]]
 #: Opens another commit of the same dataset; None when the clone does not have it.
-OpenTip = Callable[[CommitView, str], CommitView | None]
+OpenTip = Callable[[CommitReader, str], CommitReader | None]
 #: The trusted signer of a row of the manifest at a home; empty where nothing proves the row.
-SignerOf = Callable[[CommitView, str, Row], str]
+SignerOf = Callable[[CommitReader, str, Row], str]
 
 
 class LineageTracer:
@@ -50,12 +50,12 @@ class LineageTracer:
 
     # -- upstream ----------------------------------------------------------------------------
 
-    def up(self, tip: CommitView, paths: list[str]) -> Lineage:
+    def up(self, tip: CommitReader, paths: list[str]) -> Lineage:
         """The steps that made these files, up to files that no pipeline made.
 
         :raises UserError: when a path is not in the commit, or has content without a hash.
         """
-        queue: list[tuple[CommitView, str, LineageFile]] = []
+        queue: list[tuple[CommitReader, str, LineageFile]] = []
         for path in paths:
             file = self._file(tip, path)
             self._found.roots.append(file.id)
@@ -71,7 +71,7 @@ class LineageTracer:
                 queue += self._step(at, *owner)
         return self._found
 
-    def _file(self, tip: CommitView, path: str) -> LineageFile:
+    def _file(self, tip: CommitReader, path: str) -> LineageFile:
         at, rest = tip.resolve(path)
         try:
             fact = at.files.fact(rest)
@@ -90,7 +90,7 @@ class LineageTracer:
         )
         return self._found.files.setdefault(file.id, file)
 
-    def _owners_of(self, tip: CommitView) -> dict[str, tuple[Pipeline, Row]]:
+    def _owners_of(self, tip: CommitReader) -> dict[str, tuple[Pipeline, Row]]:
         """Each path that a pipeline made, with the datum that made it."""
         name = (tip.tree.path, tip.tree.commit)
         if name not in self._owners:
@@ -107,8 +107,8 @@ class LineageTracer:
         return self._owners[name]
 
     def _step(
-        self, tip: CommitView, pipeline: Pipeline, row: Row
-    ) -> Iterator[tuple[CommitView, str, LineageFile]]:
+        self, tip: CommitReader, pipeline: Pipeline, row: Row
+    ) -> Iterator[tuple[CommitReader, str, LineageFile]]:
         """Add the step of a datum; yields its inputs, to be traced further."""
         present = [path for path in _paths(pipeline, row) if tip.tree.entry(path) is not None]
         outputs = [self._file(tip, path).id for path in present]
@@ -151,15 +151,15 @@ class LineageTracer:
         for path, file in inputs:
             yield (*at.resolve(path), file)
 
-    def _made(self, tip: CommitView, pipeline: Pipeline, paths: list[str]) -> Made | None:
+    def _made(self, tip: CommitReader, pipeline: Pipeline, paths: list[str]) -> Made | None:
         name = (tip.tree.path, tip.tree.commit, pipeline.home)
         if name not in self._homes:
             self._homes[name] = self._records(tip, pipeline.home)
         return next((self._homes[name][path] for path in paths if path in self._homes[name]), None)
 
     def _source(
-        self, tip: CommitView, pipeline: Pipeline, row: Row, made: Made | None
-    ) -> tuple[CommitView, PipelineInputs] | None:
+        self, tip: CommitReader, pipeline: Pipeline, row: Row, made: Made | None
+    ) -> tuple[CommitReader, PipelineInputs] | None:
         """The commit at which the datum has this key: this one, its record, or the planned one."""
         planned = inputs_commit(tip.tree, pipeline.home)
         commits = [tip.tree.commit, made.commit if made else "", planned]
@@ -172,7 +172,9 @@ class LineageTracer:
                 return at, inputs
         return None
 
-    def _derived(self, tip: CommitView, name: str, results: CommitView) -> PipelineInputs | None:
+    def _derived(
+        self, tip: CommitReader, name: str, results: CommitReader
+    ) -> PipelineInputs | None:
         """The inputs of a pipeline at a commit, with the image of its results at another."""
         key = (tip.tree.path, tip.tree.commit, name, results.tree.commit)
         if key not in self._inputs:
@@ -188,7 +190,7 @@ class LineageTracer:
 
     # -- downstream --------------------------------------------------------------------------
 
-    def down(self, tip: CommitView, path: str) -> Lineage:
+    def down(self, tip: CommitReader, path: str) -> Lineage:
         """The steps that used a file, or a file below a directory, directly or through others.
 
         :raises NotFound: when no result at this commit was made from it.
@@ -216,7 +218,7 @@ class LineageTracer:
         return self._found
 
 
-def _input_paths(tip: CommitView, inputs: PipelineInputs, label: str) -> list[str]:
+def _input_paths(tip: CommitReader, inputs: PipelineInputs, label: str) -> list[str]:
     """Paths in the commit's dataset of all input files of a datum."""
     files = [
         each.path for _, located in seen_files(inputs, inputs.datum(label)) for each in located

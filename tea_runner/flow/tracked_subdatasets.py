@@ -12,7 +12,7 @@ from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import SUBMODULE
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
 from tea_runner.core.results.run_record import parse_trailers
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import place_of
 
 #: Results commits that may cause one another through several repositories.
@@ -20,7 +20,7 @@ MOST_HOPS = 16
 HOPS = "Tea-Hops"
 
 
-def tracked(tip: CommitView) -> dict[str, tuple[Submodule, str]]:
+def tracked(tip: CommitReader) -> dict[str, tuple[Submodule, str]]:
     """Path of each subdataset that some pipeline tracks, with the branch that its spec names."""
     found: dict[str, tuple[Submodule, str]] = {}
     for pipeline in tip.pipelines:
@@ -31,13 +31,13 @@ def tracked(tip: CommitView) -> dict[str, tuple[Submodule, str]]:
     return found
 
 
-def used(tip: CommitView, pipeline: Pipeline) -> set[str]:
+def used(tip: CommitReader, pipeline: Pipeline) -> set[str]:
     """Paths of the subdatasets that a pipeline tracks."""
     paths = (_subdataset(tip, leaf) for leaf in pfs_leaves(pipeline.input) if leaf.track)
     return {path for path in paths if path is not None}
 
 
-def _subdataset(tip: CommitView, leaf: Pfs) -> str | None:
+def _subdataset(tip: CommitReader, leaf: Pfs) -> str | None:
     """The path of the subdataset that an input is in; None when it is in the dataset itself."""
     place = place_of(tip, leaf)
     for path in tip.tree.submodules:
@@ -46,7 +46,7 @@ def _subdataset(tip: CommitView, leaf: Pfs) -> str | None:
     return None
 
 
-def moved(tip: CommitView) -> dict[str, str]:
+def moved(tip: CommitReader) -> dict[str, str]:
     """Tracked subdatasets whose branch is not at their pin, with the commit of the branch.
 
     :raises UserError: when datasets track one another in a circle.
@@ -65,7 +65,7 @@ def moved(tip: CommitView) -> dict[str, str]:
     return found
 
 
-def hops(tip: CommitView, paths: set[str]) -> int:
+def hops(tip: CommitReader, paths: set[str]) -> int:
     """The number of repositories between a push by a person and a results commit that moves these pins.
 
     :raises UserError: beyond :data:`MOST_HOPS`.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tea_runner.core.results.reserved_names import CODE_FOLDER
 from tea_runner.core.spec.code_patterns import CodePatterns
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 #: Datums from which on it matters.
@@ -16,7 +16,7 @@ MANY_DATUMS = 100
 _MAX_FILES = 500
 
 
-def unnamed_code(tip: CommitView, inputs: PipelineInputs) -> tuple[str, ...]:
+def unnamed_code(tip: CommitReader, inputs: PipelineInputs) -> tuple[str, ...]:
     """Paths of these files, for a pipeline with many datums; what cannot be read names nothing."""
     patterns = CodePatterns(inputs.pipeline.transform)
     few = len(inputs.datums) < MANY_DATUMS or len(inputs.code) > _MAX_FILES
@@ -42,6 +42,6 @@ def _words(path: str) -> list[bytes]:
     return [word.encode("utf-8", "surrogateescape") for word in words]
 
 
-def _text(tip: CommitView, path: str) -> bytes:
+def _text(tip: CommitReader, path: str) -> bytes:
     at, rest = tip.resolve(path)
     return at.tree.blob_at(rest) or b""

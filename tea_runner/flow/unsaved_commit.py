@@ -11,7 +11,7 @@ from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
@@ -130,7 +130,7 @@ def unsaved_commit(
     subdatasets: Subdatasets | None = None,
     images: Images | None = None,
     offer: Offer | None = None,
-) -> CommitView:
+) -> CommitReader:
     """The commit of these files on top of another.
 
     :param parent: id of a commit; None for no commit.
@@ -147,6 +147,6 @@ def unsaved_commit(
     tree = edit_tree(overlay.tree, overlay.write, root, changes)
     overlay.root = tree or overlay.write({})
     cache = PlanningCache(allowed=allowed, images=images or RecordedImages(), offer=offer)
-    return CommitView(
+    return CommitReader(
         CommitTree(overlay, NULL_COMMIT, cache, subdatasets=subdatasets), unchecked_pipelines
     )

@@ -20,7 +20,7 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.publish_pipeline import command_of
@@ -162,7 +162,7 @@ def _moved_pins(dataset: Dataset, before: str, after: str) -> dict[str, str]:
 
 
 def _check_keys(
-    inputs: PipelineInputs, manifest: Manifest, tip: CommitView, check: CommitCheck
+    inputs: PipelineInputs, manifest: Manifest, tip: CommitReader, check: CommitCheck
 ) -> None:
     keys = {item.label: item for item in inputs.keyed}
     for row in manifest.rows:
@@ -181,7 +181,7 @@ def _check_keys(
 
 def _results(
     dataset: Dataset,
-    after: CommitView,
+    after: CommitReader,
     inputs: PipelineInputs,
     manifest: Manifest,
     check: CommitCheck,
@@ -203,7 +203,7 @@ def _results(
 
 
 def _output(
-    dataset: Dataset, after: CommitView, home: str, row: Row, path: str
+    dataset: Dataset, after: CommitReader, home: str, row: Row, path: str
 ) -> ResultFile | None:
     full = join(home, join(row.place, path))
     entry = lookup(dataset.objects.tree, after.tree.root, full)

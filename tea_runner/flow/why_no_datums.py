@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tea_runner.core.datums.enumerate import enumerate_datums
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.spec.source_position import input_keys
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 
 
@@ -22,7 +22,7 @@ class NoDatumsReason:
     hint: str
 
 
-def why_no_datums(tip: CommitView, inputs: PipelineInputs) -> Iterator[NoDatumsReason]:
+def why_no_datums(tip: CommitReader, inputs: PipelineInputs) -> Iterator[NoDatumsReason]:
     """The reasons; none if there are datums, if an input is gone, or if other pipelines make its files."""
     if inputs.datums:
         return

@@ -16,7 +16,7 @@ from tea_runner.core.git import annex_paths
 from tea_runner.core.git.tree import PLAIN, SUBMODULE, TreeEntry, edit_tree, lookup
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results import manifest_text
-from tea_runner.core.results.compose import (
+from tea_runner.core.results.compose_commit import (
     Changes,
     Composition,
     FinishedDatum,
@@ -27,12 +27,12 @@ from tea_runner.core.results.compose import (
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.empty_files import empty_file_contents
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.empty_file_placeholders import empty_file_contents
 from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
+from tea_runner.flow.pfs_view_command import with_program
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.rerun_command import with_program
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.flow.trusted_rows import manifest_signer
@@ -74,7 +74,7 @@ def captures(datum: Datum) -> tuple[str, ...]:
 def settle(
     dataset: Dataset,
     branch: str,
-    tip: CommitView,
+    tip: CommitReader,
     work: PipelineInputs,
     finished: Sequence[FinishedDatum],
     gone: Sequence[str],
@@ -149,7 +149,7 @@ def settle(
 def draft(
     objects: Objects,
     store: TreeStore,
-    tip: CommitView,
+    tip: CommitReader,
     work: PipelineInputs,
     finished: Sequence[FinishedDatum],
     gone: Sequence[str],
@@ -213,13 +213,13 @@ def draft(
     return composition, commit
 
 
-def _seconds(objects: Objects, tip: CommitView, finished: Sequence[FinishedDatum]) -> int:
+def _seconds(objects: Objects, tip: CommitReader, finished: Sequence[FinishedDatum]) -> int:
     """The time of the results commit: that of its parent, one second later if a result is replaced."""
     return objects.commit(tip.tree.commit).committed + any(item.recomputed for item in finished)
 
 
 def _with_pins(
-    tip: CommitView, work: PipelineInputs, composition: Composition
+    tip: CommitReader, work: PipelineInputs, composition: Composition
 ) -> tuple[Composition, tuple[tuple[str, str], ...]]:
     """Add to the first commit the subdataset pins that the results were computed with."""
     paths = {path for path in used(tip, work.pipeline) if path in tip.tree.pins}
@@ -237,7 +237,7 @@ def _with_pins(
 def _write(
     objects: Objects,
     store: TreeStore,
-    tip: CommitView,
+    tip: CommitReader,
     work: PipelineInputs,
     composition: Composition,
     *,

@@ -20,7 +20,7 @@ from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.webhook import (
+from tea_runner.core.registered_webhook import (
     ListedWebhook,
     is_repository_name,
     matches_repository,

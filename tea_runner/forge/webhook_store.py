@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.core.webhook import Webhook
+from tea_runner.core.registered_webhook import Webhook
 
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 

@@ -55,7 +55,7 @@ class JobQueue(Protocol):
     def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Of the keys that failed while their outputs were stored, the attributes that were in force.
 
-        A digest, see :func:`tea_runner.flow.destination_attributes_digest.destination_attributes_digest`.
+        A digest, see :func:`tea_runner.flow.output_storage_digest.output_storage_digest`.
 
         :raises QueueError: when the queue does not answer.
         """

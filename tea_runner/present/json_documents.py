@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import DatumStatus, PipelineStatus, RunStatus
 from tea_runner.present.human_units import instant
 
@@ -86,7 +86,7 @@ def datum_document(datum: DatumStatus) -> dict[str, Any]:
     }
 
 
-def job_document(facts: JobFacts, run: RunStatus | None) -> dict[str, Any]:
+def job_document(facts: JobRecord, run: RunStatus | None) -> dict[str, Any]:
     """A job with its datums."""
     job = facts.job
     reasons = {

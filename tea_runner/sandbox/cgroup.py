@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher
+from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient
 from tea_runner.sandbox.protocol import Limits
 
 MOUNT = Path("/sys/fs/cgroup")
@@ -44,9 +44,9 @@ class Cgroup:
         self.peak = 0
         #: Files with the kernel's counter of OOM kills, in version 2 and in version 1.
         self._counters: tuple[str, ...] = ("memory.events", "memory.oom_control")
-        self._launcher: CgroupLauncher | None = None
+        self._launcher: CgroupForkClient | None = None
 
-    def ready(self) -> CgroupLauncher | None:
+    def ready(self) -> CgroupForkClient | None:
         """The launcher for the next command; None when it cannot be moved into the cgroup."""
         self._oom_kills = self._count_oom_kills()
         self.peak = 0
@@ -54,7 +54,7 @@ class Cgroup:
             self._launcher.close()
             self._launcher = None
         if self._launcher is None:
-            launcher = CgroupLauncher()
+            launcher = CgroupForkClient()
             try:
                 (self._directory / "cgroup.procs").write_text(str(launcher.pid))
             except OSError:
@@ -115,7 +115,7 @@ class Cgroups:
         weakref.finalize(self, _remove, self._idle)
 
     @contextlib.contextmanager
-    def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, CgroupLauncher] | None]:
+    def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, CgroupForkClient] | None]:
         """A cgroup with these limits on memory and processes, and its launcher, for one command.
 
         The caller ends all processes in it before it leaves the block.  None when there is no memory limit

@@ -13,7 +13,7 @@ from pathlib import Path
 from tea_runner.core.errors import Refused, SettingsError
 from tea_runner.core.pipeline import SecretReference
 from tea_runner.core.redact import MIN_LENGTH
-from tea_runner.core.webhook import matches_repository
+from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.bubblewrap_options import is_loader_variable
 from tea_runner.sandbox.protocol import Mount

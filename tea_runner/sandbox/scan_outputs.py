@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.core.results.output_owners import parents_of
-from tea_runner.core.results.output_policy import (
+from tea_runner.core.results.refused_outputs import (
     NamePolicy,
     OutputNameRules,
     Refusal,

@@ -23,7 +23,7 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 from tea_runner.sandbox import bubblewrap_options, seccomp, system_mounts
 from tea_runner.sandbox.bubblewrap_options import USER, Bind, SandboxLayout
-from tea_runner.sandbox.cgroup_launcher_client import in_memory
+from tea_runner.sandbox.cgroup_fork_client import in_memory
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
 from tea_runner.sandbox.follow_command import RunningCommand, end_group
 from tea_runner.sandbox.mounts import mounts, working_directory
@@ -144,7 +144,7 @@ class StartedSandbox:
 
 
 class StartProcess(Protocol):
-    """Starts a program; see :meth:`tea_runner.sandbox.cgroup_launcher_client.CgroupLauncher.start`."""
+    """Starts a program; see :meth:`tea_runner.sandbox.cgroup_fork_client.CgroupForkClient.start`."""
 
     def __call__(
         self, argv: Sequence[str], *, stdin: int, output: int, pass_fds: Sequence[int]

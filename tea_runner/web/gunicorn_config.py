@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.socket_address import format_address
+from tea_runner.core.address_text import format_address
 from tea_runner.settings import Settings
 
 #: The application that gunicorn loads.

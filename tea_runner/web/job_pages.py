@@ -7,7 +7,7 @@ import time
 from flask import Blueprint, Response, request
 
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.present.json_documents import job_document
@@ -62,13 +62,13 @@ def _job(desk: PageContext, name: str) -> Response:
     )
 
 
-def _row(run: RunStatus | None, facts: JobFacts) -> PipelineStatus | None:
+def _row(run: RunStatus | None, facts: JobRecord) -> PipelineStatus | None:
     rows = run.pipelines if run else ()
     return next((row for row in rows if facts.id in row.jobs), None)
 
 
 def _again(
-    desk: PageContext, facts: JobFacts, row: PipelineStatus | None, run: Run | None
+    desk: PageContext, facts: JobRecord, row: PipelineStatus | None, run: Run | None
 ) -> list[str]:
     """Shell commands that run the job again on any computer."""
     job = facts.job

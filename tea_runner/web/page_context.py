@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from flask import Response, jsonify, make_response, render_template
 
 from tea_runner.core.errors import NotFound, QueueError
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
 from tea_runner.wiring import Site
 
@@ -52,7 +52,7 @@ class PageContext:
         self._fresh[name] = (now, answer)
         return answer
 
-    def run(self, run: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
+    def run(self, run: str) -> tuple[RunStatus, Mapping[str, JobRecord]]:
         """The current status of a run, with its jobs.
 
         :raises NotFound: when it is unknown or has expired.
@@ -61,13 +61,13 @@ class PageContext:
             raise NotFound("run not found")
         return self.lately(("run", run), lambda: self._run(run))
 
-    def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobFacts]]:
+    def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobRecord]]:
         run = self.site.runs.get(name)
         if run is None:
             raise NotFound(f"run {name} not found; runs are kept for two weeks")
         return self._stands(run)
 
-    def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobFacts]]:
+    def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobRecord]]:
         ids = [job for pipeline in run.pipelines for job in pipeline.jobs]
         facts = self.site.jobs.facts(ids[:MOST_JOBS])
         offers = self.lately("offers", self.site.processes.offers)
@@ -85,7 +85,7 @@ class PageContext:
                 found.append(run_status(head))
         return found
 
-    def job(self, job: str) -> JobFacts:
+    def job(self, job: str) -> JobRecord:
         """The current state of a job.
 
         :raises NotFound: when it is unknown or has expired.

@@ -16,7 +16,7 @@ from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import STATES
-from tea_runner.core.webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request, url_for
 from markupsafe import Markup
 
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import DatumStatus, RunStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.present import state_words
@@ -77,7 +77,7 @@ def _datums(standing: RunStatus, pipeline: int, state: str) -> list[tuple[str, D
     return sorted(rows, key=lambda row: STATES.index(row[1].state))
 
 
-def _jobs(facts: Mapping[str, JobFacts]) -> list[JobFacts]:
+def _jobs(facts: Mapping[str, JobRecord]) -> list[JobRecord]:
     order = sorted(
         facts.values(),
         key=lambda each: (STATES.index(each.state), -each.started, each.id),

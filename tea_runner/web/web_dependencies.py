@@ -8,7 +8,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from tea_runner.core.webhook import Webhook
+from tea_runner.core.registered_webhook import Webhook
 from tea_runner.ports import PlanRequests
 from tea_runner.settings import Settings
 

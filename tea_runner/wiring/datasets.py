@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
 from tea_runner.core.git.submodules import parse_addresses
-from tea_runner.core.webhook import is_repository_name, matches_repository
+from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
 

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from tea_runner.broker.datum_measures import MeasureStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
     from tea_runner.broker.job_logs import JobLog, LogReader
-    from tea_runner.broker.job_signing_key import QueueKey
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
     from tea_runner.broker.plan_requests import PlanRequestStore
-    from tea_runner.broker.planner_signing_keys import PlannerKeys
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.queue_consistency import QueueConsistency
+    from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
+    from tea_runner.broker.results_signers import ResultsSigners
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
@@ -144,18 +144,18 @@ class Site(DatasetSite, SandboxSite):
         return LiveProcesses(self.redis)
 
     @cached_property
-    def planner_keys(self) -> PlannerKeys:
+    def planner_keys(self) -> ResultsSigners:
         """Keys of all planners of this server."""
-        from tea_runner.broker.planner_signing_keys import PlannerKeys
+        from tea_runner.broker.results_signers import ResultsSigners
 
-        return PlannerKeys(self.redis)
+        return ResultsSigners(self.redis)
 
     @cached_property
-    def queue_key(self) -> QueueKey:
+    def queue_key(self) -> QueueKeyFingerprint:
         """The key that signs jobs, compared with that of the planners."""
-        from tea_runner.broker.job_signing_key import QueueKey
+        from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 
-        return QueueKey(self.redis, self.secret)
+        return QueueKeyFingerprint(self.redis, self.secret)
 
     @cached_property
     def queues(self) -> Queues:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tea_runner.core.errors import SettingsError, TeaError
-from tea_runner.core.planning.needs import OF_ENVIRONMENT, Need
+from tea_runner.core.planning.required_environment import OF_ENVIRONMENT, Need
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.wiring.process_settings import ProcessSettings
 
@@ -127,14 +127,14 @@ class SandboxSite(ProcessSettings):
     def images(self) -> Images:
         """Finds the digests of images that pipelines name without one."""
         from tea_runner.sandbox.container_engine import ContainerEngine
-        from tea_runner.sandbox.image_digests import ImageDigests
+        from tea_runner.sandbox.image_lookup import ImageLookup
         from tea_runner.sandbox.kinds import KINDS
 
         choice = self.environment_choice
         engine = KINDS[choice.container](choice) if choice.container else None
         if isinstance(engine, ContainerEngine):
-            return ImageDigests(self.image_policy, self._ask_registry, engine.local_image)
-        return ImageDigests(self.image_policy, self._ask_registry)
+            return ImageLookup(self.image_policy, self._ask_registry, engine.local_image)
+        return ImageLookup(self.image_policy, self._ask_registry)
 
     def _ask_registry(self, image: ImageReference) -> str:
         return self._registries.digest(image)

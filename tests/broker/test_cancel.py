@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.errors import NotFound
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job
@@ -78,7 +78,7 @@ def test_a_job_whose_worker_died_while_stopping_is_not_started_again(site: Site)
     job = make_job()
     begin(site, job)
     site.jobs.cancel(job.id)
-    site.redis.delete(keys.lease(job.id))
+    site.redis.delete(redis_keys.lease(job.id))
     assert site.jobs.claim(job.id, "another", "token2") is None
     assert site.jobs.facts([job.id])[job.id].state == "cancelled"
 
@@ -87,7 +87,7 @@ def test_a_worker_that_lost_its_claim_ends_nothing(site: Site) -> None:
     """Another worker has the job by now: giving an old claim back changes nothing."""
     job = make_job()
     old = begin(site, job)
-    site.redis.delete(keys.lease(job.id))
+    site.redis.delete(redis_keys.lease(job.id))
     assert site.jobs.claim(job.id, "another", "token2") is not None
     site.jobs.cancel(job.id)
     site.jobs.release(old)

@@ -6,7 +6,7 @@ import time
 
 from fakeredis import FakeRedis, FakeServer
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.delivery_counts import DeliveryCounts
 
 
@@ -39,6 +39,6 @@ def test_a_count_is_sent_by_itself() -> None:
     tally = DeliveryCounts(connection, delay=0.001)
     tally.count("accepted")
     until = time.monotonic() + 10
-    while connection.hget(keys.delivery_counts(), "accepted") != b"1":
+    while connection.hget(redis_keys.delivery_counts(), "accepted") != b"1":
         assert time.monotonic() < until, "it was not sent"
         time.sleep(0.001)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.job import Job
 from tea_runner.wiring import Site
 from tests.looking import begin, fail, make_job
@@ -51,7 +51,7 @@ def test_only_one_worker_gets_a_job(site: Site) -> None:
     assert first is not None
     assert (job, 1) == (first.job, first.attempt)
     assert site.jobs.claim(job.id, "two", "2") is None
-    site.redis.delete(keys.lease(job.id))
+    site.redis.delete(redis_keys.lease(job.id))
     second = site.jobs.claim(job.id, "two", "2")
     assert second is not None
     assert (2, False, True) == (second.attempt, site.jobs.extend(first), site.jobs.extend(second))
@@ -62,7 +62,7 @@ def test_who_lost_its_claim_cannot_end_the_job(site: Site) -> None:
     job = make_job()
     site.jobs.enqueue(job)
     lost = site.jobs.claim(job.id, "one", "1")
-    site.redis.delete(keys.lease(job.id))
+    site.redis.delete(redis_keys.lease(job.id))
     assert site.jobs.claim(job.id, "two", "2") is not None
     assert lost is not None
     site.jobs.finish(lost, "failed", "x")
@@ -77,7 +77,7 @@ def test_a_job_that_kills_its_workers_is_parked(site: Site) -> None:
     site.jobs.enqueue(job)
     for attempt in "123":
         assert site.jobs.claim(job.id, "w", attempt) is not None
-        site.redis.delete(keys.lease(job.id))
+        site.redis.delete(redis_keys.lease(job.id))
 
     assert site.jobs.claim(job.id, "w", "4") is None
     (sentence,) = site.jobs.failures(job.queue_namespace, [key for _, key in job.datums]).values()

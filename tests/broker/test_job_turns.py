@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.redis_server import RedisServer
@@ -120,8 +120,8 @@ def test_a_ticket_of_a_former_planner_leads_to_its_own_job(
     """Where no repository is in line, the job that the item names is taken."""
     job = make_job()
     site.jobs.enqueue(job)
-    site.redis.delete(keys.turns("host"), keys.line("host", job.repository))
-    site.redis.hdel(keys.job(job.id), "needs", "repository")
+    site.redis.delete(redis_keys.turns("host"), redis_keys.line("host", job.repository))
+    site.redis.hdel(redis_keys.job(job.id), "needs", "repository")
 
     assert [job.repository] == consume()
 
@@ -135,14 +135,14 @@ def test_whatever_is_lost_of_a_line_each_job_is_done(
     enqueue(site, OTHER, 5)
     match lost:
         case "turns":
-            site.redis.delete(keys.turns("host"))
+            site.redis.delete(redis_keys.turns("host"))
         case "line":
-            site.redis.delete(keys.line("host", OTHER))
+            site.redis.delete(redis_keys.line("host", OTHER))
         case "item":
-            site.redis.ltrim(keys.rq_queue("tea-job"), 4, -1)
+            site.redis.ltrim(redis_keys.rq_queue("tea-job"), 4, -1)
         case "turn":
             # The worker died between its turn and its claim.
-            site.redis.lpop(keys.rq_queue("tea-job"))
+            site.redis.lpop(redis_keys.rq_queue("tea-job"))
             site.queues.take_turn("0" * 32)
     consistency = QueueConsistency(site.redis, Queues(site.redis))
 
@@ -163,11 +163,11 @@ def test_jobs_in_line_are_not_lost(site: Site) -> None:
     consistency = QueueConsistency(site.redis, Queues(site.redis))
     assert {} == consistency.jobs()
 
-    item = site.redis.lpop(keys.rq_queue("tea-job"))
+    item = site.redis.lpop(redis_keys.rq_queue("tea-job"))
     assert item is not None
     first = site.queues.take_turn("0" * 32)
     assert site.jobs.claim(first, "worker", "token") is not None
-    item = site.redis.lpop(keys.rq_queue("tea-job"))
+    item = site.redis.lpop(redis_keys.rq_queue("tea-job"))
     second = site.queues.take_turn("0" * 32)
     assert site.jobs.claim(second, "worker", "token") is not None
     assert {} == consistency.jobs()

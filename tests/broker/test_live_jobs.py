@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.live_jobs import COMPLETE
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job, plan_to_end
@@ -30,13 +30,13 @@ def commands(site: Site, call: Callable[[], object]) -> Counter[str]:
 
 def members(site: Site) -> set[str]:
     """Ids in the set."""
-    found: Any = site.redis.smembers(keys.live_jobs())
+    found: Any = site.redis.smembers(redis_keys.live_jobs())
     return {member.decode() for member in found} - {COMPLETE}
 
 
 def end_many(site: Site, number: int) -> None:
     """Many jobs that have ended, each with keys of its own; they have left the queue."""
-    queue = keys.rq_queue("tea-job")
+    queue = redis_keys.rq_queue("tea-job")
     waiting = site.redis.llen(queue)
     for each in range(1000, 1000 + number):
         site.jobs.finish(begin(site, make_job(each)), "done")
@@ -99,12 +99,12 @@ def test_jobs_from_before_the_set_existed_are_found(site: Site, lost: str) -> No
     job, ended = make_job(1), make_job(2)
     site.jobs.enqueue(job)
     site.jobs.finish(begin(site, ended), "done")
-    site.redis.delete(keys.live_jobs())
+    site.redis.delete(redis_keys.live_jobs())
     if lost == "both sets":
-        site.redis.delete(keys.known_jobs())
+        site.redis.delete(redis_keys.known_jobs())
 
     assert [job.id] == list(site.jobs.live())
-    assert not site.redis.exists(keys.live_jobs()), "a page writes nothing"
+    assert not site.redis.exists(redis_keys.live_jobs()), "a page writes nothing"
     assert [ended.id] == site.jobs.ids_starting_with(ended.id[:8])
 
     assert {} == site.consistency.jobs()
@@ -119,8 +119,8 @@ def test_a_job_that_an_earlier_version_enqueued_beside_is_found(site: Site) -> N
     site.consistency.jobs()
     job = make_job()
     site.jobs.enqueue(job)
-    site.redis.srem(keys.live_jobs(), job.id)
-    site.redis.delete(keys.rq_queue("tea-job"))
+    site.redis.srem(redis_keys.live_jobs(), job.id)
+    site.redis.delete(redis_keys.rq_queue("tea-job"))
     assert {} == site.consistency.jobs()
 
     assert {} == site.consistency.unplanned(REPOSITORY, {"main": TIP}, ["main"])
@@ -130,7 +130,7 @@ def test_a_job_that_an_earlier_version_enqueued_beside_is_found(site: Site) -> N
 def test_a_job_whose_hash_is_lost_leaves_the_set(site: Site) -> None:
     """As one that an earlier version ended: a round removes it."""
     site.jobs.enqueue(make_job())
-    site.redis.delete(keys.job(make_job().id))
+    site.redis.delete(redis_keys.job(make_job().id))
     assert {} == site.jobs.live()
     assert {} == site.consistency.jobs()
     assert set() == members(site)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job
 
@@ -33,7 +33,7 @@ def test_a_plan_that_redis_forgot_meanwhile_counts_for_nothing(site: Site) -> No
 def test_another_planner_has_the_say(site: Site) -> None:
     """One that was stopped for long ends its plan while another is at it."""
     with site.plan_requests.lock(REPOSITORY, "main") as mine:
-        site.redis.delete(keys.plan_lock(keys.branch_id(REPOSITORY, "main")))
+        site.redis.delete(redis_keys.plan_lock(redis_keys.branch_id(REPOSITORY, "main")))
         with site.plan_requests.lock(REPOSITORY, "main") as others:
             assert not site.plan_requests.complete(REPOSITORY, "main", "2" * 40, mine)
             assert site.plan_requests.complete(REPOSITORY, "main", TIP, others)

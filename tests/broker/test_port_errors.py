@@ -19,18 +19,18 @@ from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
-from tea_runner.broker.job_signing_key import QueueKey
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.plan_requests import PlanRequestStore
-from tea_runner.broker.planner_signing_keys import PlannerKeys
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.queue_consistency import QueueConsistency
+from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
+from tea_runner.broker.results_signers import ResultsSigners
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
@@ -142,11 +142,11 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
-    QueueKey: (
-        lambda connection: QueueKey(connection, b"secret"),
+    QueueKeyFingerprint: (
+        lambda connection: QueueKeyFingerprint(connection, b"secret"),
         {"state": (), "register": ()},
     ),
-    PlannerKeys: (PlannerKeys, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
+    ResultsSigners: (ResultsSigners, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
     BranchPublicationCounts: (
         lambda connection: BranchPublicationCounts(connection, REPOSITORY, "main"),
         {"of": ("inputs",), "add": ("inputs", "edges"), "reset": ()},
@@ -220,7 +220,10 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
     ),
     DeliveryCounts: (DeliveryCounts, {"count": ("accepted",), "send": (), "counts": ()}),
     EvictionPolicy: (EvictionPolicy, {"problem": ()}),
-    QueueKey: (lambda connection: QueueKey(connection, b"secret"), {"problem": (), "keep": ()}),
+    QueueKeyFingerprint: (
+        lambda connection: QueueKeyFingerprint(connection, b"secret"),
+        {"problem": (), "keep": ()},
+    ),
 }
 KEYWORDS: dict[str, dict[str, Any]] = {
     "request_plan": {"why": "push"},
@@ -261,7 +264,11 @@ def broken(
 
 def call(part: Any, name: str, arguments: tuple[Any, ...]) -> None:
     """Call a method; read the generator or enter the context that it returns."""
-    words = {} if name == "register" and not isinstance(part, QueueKey) else KEYWORDS.get(name, {})
+    words = (
+        {}
+        if name == "register" and not isinstance(part, QueueKeyFingerprint)
+        else KEYWORDS.get(name, {})
+    )
     answer = getattr(part, name)(*arguments, **words)
     if inspect.isgenerator(answer):
         list(answer)

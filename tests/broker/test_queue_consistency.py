@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import NoPermissionError
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer, check_policy
@@ -60,7 +60,7 @@ def test_a_job_whose_worker_is_silent_is_found(site: Site, lost: QueueConsistenc
     site.jobs.enqueue(job)
     empty(site, "job")
     site.jobs.claim(job.id, "worker", "token")
-    site.redis.delete(keys.lease(job.id))
+    site.redis.delete(redis_keys.lease(job.id))
 
     assert {job.id: "its worker is silent"} == lost.jobs()
 
@@ -76,7 +76,7 @@ def test_a_job_that_waits_for_its_next_try_is_not_lost(site: Site, lost: QueueCo
 
     assert {} == lost.jobs()
     assert site.jobs.claim(job.id, "another", "other token") is None
-    site.redis.hset(keys.job(job.id), "after", 1)
+    site.redis.hset(redis_keys.job(job.id), "after", 1)
     assert {job.id: "it was in no queue"} == lost.jobs()
     again = site.jobs.claim(job.id, "another", "other token")
     assert again is not None
@@ -122,7 +122,7 @@ def test_a_planned_tip_is_left_alone(site: Site, lost: QueueConsistency) -> None
     site.jobs.enqueue(job)
     plan_to_end(site, REPOSITORY, TIP)
     assert {} == lost.unplanned(REPOSITORY, tips, ["main"])
-    site.redis.delete(keys.job(job.id))
+    site.redis.delete(redis_keys.job(job.id))
     assert {"main": "1 of its jobs were lost"} == lost.unplanned(REPOSITORY, tips, ["main"])
 
 
@@ -143,7 +143,7 @@ def test_a_branch_without_content_is_planned_when_git_annex_moves(
     assert {"main": "its git-annex branch moved, so content may have come"} == {
         "main": moved["main"]
     }
-    for name in site.redis.scan_iter(keys.any_missing("*")):
+    for name in site.redis.scan_iter(redis_keys.any_missing("*")):
         site.redis.delete(name)
     later = unplanned(lost, "a")
     assert {"main": "content that was missing may have come by now"} == later

@@ -19,7 +19,7 @@ from rq.job import Job
 from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_consumer import QueueConsumer, RqWorker
@@ -201,10 +201,10 @@ def test_keys_have_the_names_that_rq_gives_them(site: Site) -> None:
     """Of workers and queues."""
     queue = Queue(JOBS, connection=site.redis)
     worker = SimpleWorker([queue], name="w", connection=site.redis)
-    assert keys.rq_queue(JOBS) == queue.key
-    assert keys.rq_worker("w") == worker.key
-    assert keys.rq_workers() == REDIS_WORKER_KEYS == worker.redis_workers_keys
-    assert keys.rq_workers(JOBS) == WORKERS_BY_QUEUE_KEY % JOBS
+    assert redis_keys.rq_queue(JOBS) == queue.key
+    assert redis_keys.rq_worker("w") == worker.key
+    assert redis_keys.rq_workers() == REDIS_WORKER_KEYS == worker.redis_workers_keys
+    assert redis_keys.rq_workers(JOBS) == WORKERS_BY_QUEUE_KEY % JOBS
 
 
 def test_a_workers_hash_has_the_fields_that_are_read(site: Site) -> None:
@@ -212,7 +212,7 @@ def test_a_workers_hash_has_the_fields_that_are_read(site: Site) -> None:
     worker = SimpleWorker([Queue(JOBS, connection=site.redis)], name="w", connection=site.redis)
     worker.register_birth()
     worker.set_state("idle")
-    fields = {field.decode() for field in site.redis.hkeys(keys.rq_worker("w"))}
+    fields = {field.decode() for field in site.redis.hkeys(redis_keys.rq_worker("w"))}
     read = {"hostname", "pid", "queues", "birth", "last_heartbeat", "state"}
     assert read <= fields
-    assert site.redis.sismember(keys.rq_workers(JOBS), keys.rq_worker("w"))
+    assert site.redis.sismember(redis_keys.rq_workers(JOBS), redis_keys.rq_worker("w"))

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.datum_states import DatumRow
+from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, make_job, save
 
@@ -84,8 +84,8 @@ def test_a_later_look_does_not_make_done_into_reused(site: Site) -> None:
 
 def test_what_another_version_wrote_counts_as_nothing(site: Site) -> None:
     """A run that cannot be read is left out of lists; nothing breaks."""
-    site.redis.set(keys.run(RUN), b'{"pipelines": [{"novel": 1}]}')
-    site.redis.zadd(keys.runs(), {RUN: 1.0})
+    site.redis.set(redis_keys.run(RUN), b'{"pipelines": [{"novel": 1}]}')
+    site.redis.zadd(redis_keys.runs(), {RUN: 1.0})
     assert site.runs.get(RUN) is None
     assert [] == site.runs.recent()
 
@@ -164,7 +164,9 @@ def test_all_datums_with_something_to_do_are_kept(site: Site) -> None:
 def test_runs_of_former_versions_are_indexed(site: Site) -> None:
     """The latest of each branch, and those that have not ended."""
     save(site, [make_job()])
-    site.redis.delete(keys.open_runs(), keys.branch_run(keys.branch_id(REPOSITORY, "main")))
+    site.redis.delete(
+        redis_keys.open_runs(), redis_keys.branch_run(redis_keys.branch_id(REPOSITORY, "main"))
+    )
     site.runs.index()
 
     assert RUN == site.runs.current(REPOSITORY, "main")

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.job_store import Claim
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run
@@ -43,7 +43,7 @@ class Moves:
         return claim
 
     def lease_ran_out(self) -> None:
-        self.site.redis.delete(keys.lease(self.job.id))
+        self.site.redis.delete(redis_keys.lease(self.job.id))
 
     def its_workers_died(self) -> None:
         for _ in range(2):

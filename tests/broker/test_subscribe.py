@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.job import Job
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job
@@ -17,14 +17,14 @@ OTHER = "other"
 def end(site: Site, job: Job, how: str) -> None:
     """The job ends, in one of the ways in which one can."""
     if how == "lost":
-        site.redis.delete(keys.job(job.id))
+        site.redis.delete(redis_keys.job(job.id))
     elif how == "cancelled":
         site.jobs.cancel(job.id)
     else:
         site.jobs.finish(begin(site, job), "done")
     # The job's own branch is planned then; here it is about the other one.
     site.plan_requests.begin(REPOSITORY, "main")
-    site.redis.delete(keys.rq_queue("tea-plan"))
+    site.redis.delete(redis_keys.rq_queue("tea-plan"))
 
 
 @pytest.mark.parametrize("how", ["done", "cancelled", "lost"])
@@ -38,8 +38,8 @@ def test_a_branch_is_planned_at_once_when_the_job_has_ended(site: Site, how: str
     site.jobs.subscribe(REPOSITORY, OTHER, job.id)
 
     assert {json.dumps([REPOSITORY, OTHER])} == site.queues.queued("plan")
-    assert not site.redis.exists(keys.subscribers(job.id)) or how == "lost"
-    assert not site.redis.exists(keys.pending(keys.branch_id(REPOSITORY, OTHER)))
+    assert not site.redis.exists(redis_keys.subscribers(job.id)) or how == "lost"
+    assert not site.redis.exists(redis_keys.pending(redis_keys.branch_id(REPOSITORY, OTHER)))
 
 
 def test_several_jobs_that_have_ended_are_one_plan(site: Site) -> None:
@@ -62,4 +62,4 @@ def test_a_branch_is_planned_when_the_job_ends_later(site: Site) -> None:
 
     expected = {json.dumps([REPOSITORY, branch]) for branch in ("main", OTHER)}
     assert expected == site.queues.queued("plan")
-    assert not site.redis.exists(keys.subscribers(job.id))
+    assert not site.redis.exists(redis_keys.subscribers(job.id))

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tea_runner.broker import keys as redis_keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.main import cli
 from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.git.result_scope import scope_of
-from tea_runner.core.planning.datum_states import DatumRow
+from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, save

@@ -18,7 +18,7 @@ from tea_runner.core.parse_delivery import (
     parse_delivery,
     reason_to_ignore,
 )
-from tea_runner.core.webhook import is_repository_name, matches_repository
+from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 
 RECORDED = Path(__file__).parent / "deliveries"
 AFTER = "4bb71d674bc20617b13042dfcd1f64d75949cb69"

@@ -9,7 +9,7 @@ import pytest
 
 from tea_runner.core.datums.content_identity import GIT, HASHLIB, Content
 from tea_runner.core.errors import UserError
-from tea_runner.dataset.has_content import has_content
+from tea_runner.dataset.matches_content import has_content
 
 DATA = b"some bytes\n"
 

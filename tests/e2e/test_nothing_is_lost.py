@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.errors import OutsideError
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -94,7 +94,7 @@ def test_a_redis_that_is_away_is_no_fault_of_a_job(
         for _ in range(2):
             with pytest.raises(redis.ConnectionError):
                 one.worker(job)
-            one.site.redis.delete(keys.lease(job))
+            one.site.redis.delete(redis_keys.lease(job))
     one.worker(job)
     facts = one.site.jobs.get(job)
     assert ("done", "") == (facts["state"], facts.get("error", ""))
@@ -141,7 +141,7 @@ def test_deaths_make_no_pause_longer(
         monkeypatch.setattr("workers.job_runner.JobRunner.run", die)
         with pytest.raises(SystemExit):
             one.worker(job)
-        one.site.redis.delete(keys.lease(job))
+        one.site.redis.delete(redis_keys.lease(job))
     monkeypatch.setattr("workers.job_runner.JobRunner.run", hiccup)
     now = one.site.redis.time()
     assert isinstance(now, tuple)
@@ -150,7 +150,7 @@ def test_deaths_make_no_pause_longer(
         one.worker(job)
         after = int(one.site.jobs.get(job).get("after", 0))
         pauses.append(max(0, after - int(now[0])))
-        one.site.redis.hdel(keys.job(job), "after")
+        one.site.redis.hdel(redis_keys.job(job), "after")
     assert [True, True, False, False] == [pause <= 1 for pause in pauses]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.flow.rerun_command import PROGRAM, PROGRAM_PATH
+from tea_runner.flow.pfs_view_command import PROGRAM, PROGRAM_PATH
 from tea_runner.host import process
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, pfs, spec

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.queue_consistency import QueueConsistency
@@ -59,7 +59,7 @@ def dataset(root: Path, world: World, command: str, attributes: str = "") -> Non
 def states(world: World) -> list[str]:
     """Of all jobs."""
     found = []
-    for name in world.redis.scan_iter(keys.job("*")):
+    for name in world.redis.scan_iter(redis_keys.job("*")):
         found.append(str(world.redis.hget(name, "state"), "utf-8"))
     return found
 
@@ -161,7 +161,7 @@ def test_a_job_that_kills_its_workers_is_parked(tmp_path: Path, world: World) ->
     dataset(tmp_path / "lab", world, "kill -9 $PPID; sleep 5")
 
     wait_for(lambda: states(world) == ["failed"], 90)
-    (name,) = world.redis.scan_iter(keys.failure("*", "*"))
+    (name,) = world.redis.scan_iter(redis_keys.failure("*", "*"))
     assert b"its worker died 3 times in a row" in (world.redis.get(name) or b"")
     assert 4 <= world.roles["worker"].starts
     assert {} == QueueConsistency(world.redis, Queues(world.redis)).jobs()

@@ -19,7 +19,7 @@ from typing import Any
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import connect
 from tea_runner.broker.job_store import JobStore
 from tea_runner.broker.plan_requests import PlanRequestStore
@@ -168,19 +168,21 @@ class World:
         """What Redis says of a repository's branch and of jobs that have not ended, for who looks why."""
         try:
             marks: list[str] = []
-            branch = keys.branch_id(f"lab/{name}", "main")
+            branch = redis_keys.branch_id(f"lab/{name}", "main")
             held: dict[str, Any] = {
-                "plan request": self.redis.hget(keys.plan_requests(), branch),
-                "plan lock": self.redis.get(keys.plan_lock(branch)),
-                "planned": self.redis.hget(keys.planned(f"lab/{name}"), "main"),
-                "pending": self.redis.smembers(keys.pending(branch)),
+                "plan request": self.redis.hget(redis_keys.plan_requests(), branch),
+                "plan lock": self.redis.get(redis_keys.plan_lock(branch)),
+                "planned": self.redis.hget(redis_keys.planned(f"lab/{name}"), "main"),
+                "pending": self.redis.smembers(redis_keys.pending(branch)),
             }
             marks += [f"{what} {value}" for what, value in held.items()]
             for job, facts in self.jobs.live().items():
                 if facts.job is not None and facts.job.repository == f"lab/{name}":
                     raw = self.jobs.get(job)
                     raw.pop("body", "")
-                    marks.append(f"job {job[:12]} {raw} lease {self.redis.ttl(keys.lease(job))}")
+                    marks.append(
+                        f"job {job[:12]} {raw} lease {self.redis.ttl(redis_keys.lease(job))}"
+                    )
             return "; ".join(marks)
         except (redis.RedisError, TeaError) as error:
             return str(error)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tea_runner.flow import incremental_planner
-from tea_runner.flow.commit_view import open_commit
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
 from tests.flow.test_incremental import facts

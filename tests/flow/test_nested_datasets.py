@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tea_runner.core.errors import Refused, UserError
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.flow import nested_datasets
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import make_plan
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -291,7 +291,7 @@ def test_planning_from_the_plan_before_gives_the_same(
         assert found[0] == found[1]
 
 
-def _at(lab: MemoryLab, planner: IncrementalPlanner) -> CommitView:
+def _at(lab: MemoryLab, planner: IncrementalPlanner) -> CommitReader:
 
     cache = planner.cache
     return open_commit(lab.dataset.objects, lab.tip(), cache, subdatasets=lab.dataset.subdatasets)

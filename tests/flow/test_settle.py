@@ -11,7 +11,7 @@ from tea_runner.core.git.annex_paths import log_path
 from tea_runner.core.git.tree import EXECUTABLE, LINK
 from tea_runner.core.results import manifest as manifests
 from tea_runner.core.results.run_record import parse_record
-from tea_runner.flow.rerun_command import PROGRAM, PROGRAM_ID
+from tea_runner.flow.pfs_view_command import PROGRAM, PROGRAM_ID
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Annexed, Content, Executable, Symlink
 from tests.twins.lab import WHO, MemoryLab, output_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.core.results.output_policy import OutputNameRules
+from tea_runner.core.results.refused_outputs import OutputNameRules
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.scan_outputs import OutputLimits, scan_outputs
 from tests.hostile.forge import HostileForge

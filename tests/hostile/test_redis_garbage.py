@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.errors import NotFound, QueueError
@@ -30,7 +30,7 @@ from workers.reconciler import Reconciler
 
 __all__ = ["broker", "forge", "site"]
 
-_BRANCH = keys.branch_id(REPOSITORY, "main")
+_BRANCH = redis_keys.branch_id(REPOSITORY, "main")
 #: What each part of a key's name is in these tests.
 _PARTS = {
     "job_id": JOB.id,
@@ -84,11 +84,16 @@ _each_type = pytest.mark.parametrize("put", _TYPES, ids=lambda put: put.__name__
 
 def _names() -> Iterator[str]:
     """A key of each family and those of RQ, but for locks: one that is there is held, and waited for."""
-    for name, family in keys.FAMILIES.items():
+    for name, family in redis_keys.FAMILIES.items():
         if not name.endswith("lock"):
             parts = inspect.signature(family.suffix).parameters
-            yield getattr(keys, name)(*(_PARTS[part] for part in parts))
-    yield from (keys.rq_queue("tea-job"), keys.rq_queue("tea-plan"), "rq:job:x", "rq:workers")
+            yield getattr(redis_keys, name)(*(_PARTS[part] for part in parts))
+    yield from (
+        redis_keys.rq_queue("tea-job"),
+        redis_keys.rq_queue("tea-plan"),
+        "rq:job:x",
+        "rq:workers",
+    )
 
 
 def _fill(to: redis.Redis, put: _Put, text: bytes) -> None:
@@ -163,8 +168,8 @@ def test_no_process_ends_by_garbage(forge: HostileForge, put: _Put, text: bytes)
 def test_one_job_with_a_malformed_time_does_not_hide_lost_ones(site: Site) -> None:
     """It counts as due, so the reconciler puts it into the queue, beside the others."""
     job_store(site.redis).enqueue(JOB)
-    site.redis.hset(keys.job(JOB.id), "after", "soon")
-    site.redis.delete(keys.rq_queue("tea-job"))
+    site.redis.hset(redis_keys.job(JOB.id), "after", "soon")
+    site.redis.delete(redis_keys.rq_queue("tea-job"))
     found = QueueConsistency(site.redis, Queues(site.redis)).jobs()
     assert {JOB.id: "it was in no queue"} == found
 
@@ -173,7 +178,7 @@ def test_a_job_with_malformed_times_is_claimed(site: Site) -> None:
     """Its times count as long ago; otherwise it would wait for ever."""
     jobs = job_store(site.redis)
     jobs.enqueue(JOB)
-    site.redis.hset(keys.job(JOB.id), mapping={"after": "soon", "born": "then"})
+    site.redis.hset(redis_keys.job(JOB.id), mapping={"after": "soon", "born": "then"})
     claim = jobs.claim(JOB.id, "worker", "token")
     assert claim is not None
     assert 1 == claim.attempt
@@ -182,8 +187,8 @@ def test_a_job_with_malformed_times_is_claimed(site: Site) -> None:
 @pytest.mark.parametrize("text", [b"null", b"7", b"{", b"\xff", b'{"x": 1}', b"[" * 100_000])
 def test_a_malformed_record_of_missing_content_is_planned_again(site: Site, text: bytes) -> None:
     """The plan writes a new one."""
-    site.redis.hset(keys.planned(REPOSITORY), "main", "1" * 40)
-    site.redis.hset(keys.missing_content(), _BRANCH, text)
+    site.redis.hset(redis_keys.planned(REPOSITORY), "main", "1" * 40)
+    site.redis.hset(redis_keys.missing_content(), _BRANCH, text)
     found = QueueConsistency(site.redis, Queues(site.redis)).unplanned(
         REPOSITORY, {"main": "1" * 40, "git-annex": "2" * 40}, ["main"]
     )
@@ -193,8 +198,8 @@ def test_a_malformed_record_of_missing_content_is_planned_again(site: Site, text
 @pytest.mark.parametrize("text", [b"null", b"7", b"[]", b'[["a"], "b"]', b"[[1, 2], 3]", b"\xff"])
 def test_a_malformed_record_of_missing_inputs_is_as_none(site: Site, text: bytes) -> None:
     """The key beside it is found."""
-    site.redis.set(keys.missing(REPOSITORY, "bad"), text)
-    site.redis.set(keys.missing(REPOSITORY, "good"), json.dumps([["commit", "tip"], "why"]))
+    site.redis.set(redis_keys.missing(REPOSITORY, "bad"), text)
+    site.redis.set(redis_keys.missing(REPOSITORY, "good"), json.dumps([["commit", "tip"], "why"]))
     assert ["good"] == list(job_store(site.redis).missing(REPOSITORY, ["bad", "good"]))
 
 
@@ -217,7 +222,7 @@ def test_a_malformed_item_does_not_hide_the_others(site: Site, fields: dict[str,
     """Items of the queue that are not ours are left out."""
     queues = Queues(site.redis)
     queues.enqueue("job", "first")
-    item: Any = site.redis.lindex(keys.rq_queue("tea-job"), 0)
+    item: Any = site.redis.lindex(redis_keys.rq_queue("tea-job"), 0)
     site.redis.hset(b"rq:job:" + item, mapping=fields)
     queues.enqueue("job", "second")
     assert {"second"} == queues.queued("job") - {"first"}
@@ -228,7 +233,7 @@ def test_an_item_that_grows_by_decompression_is_not_decompressed(site: Site, fie
     """A few hundred kilobytes in Redis that RQ would make 200 MB of in each process that reads it."""
     queues = Queues(site.redis)
     queues.enqueue("job", "first")
-    item: Any = site.redis.lindex(keys.rq_queue("tea-job"), 0)
+    item: Any = site.redis.lindex(redis_keys.rq_queue("tea-job"), 0)
     site.redis.hset(b"rq:job:" + item, field, zlib.compress(b"0" * 200_000_000))
     tracemalloc.start()
     try:
@@ -249,7 +254,7 @@ def test_a_malformed_item_does_not_end_the_loop(
     seen: list[str] = []
     for argument in ("first", "second", "third"):
         site.queues.enqueue("plan", argument)
-    items: Any = site.redis.lrange(keys.rq_queue("tea-plan"), 0, -1)
+    items: Any = site.redis.lrange(redis_keys.rq_queue("tea-plan"), 0, -1)
     site.redis.hset(b"rq:job:" + items[0], "created_at", "soon")
     site.redis.hdel(b"rq:job:" + items[1], "data")
     site.consumer("plan", seen.append, name="malformed").run(burst=True)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from tea_runner.broker import keys
-from tea_runner.core.webhook import Webhook
+from tea_runner.broker import redis_keys
+from tea_runner.core.registered_webhook import Webhook
 from tea_runner.web.gunicorn_config import APPLICATION
 from tea_runner.web.wsgi import FLAGS
 from tests.hostile.forge import HostileForge
@@ -23,7 +23,7 @@ from tests.web.deliveries import HOOK, NUMBER, OTHER, ROWS, SECRET, WIRE, Row, W
 from tests.web.server import Server, serving
 
 #: What counts deliveries, and what remembers that a test delivery arrived, may change.
-_COUNTED = keys.delivery_counts()
+_COUNTED = redis_keys.delivery_counts()
 
 
 class Whole(NamedTuple):
@@ -80,7 +80,7 @@ def _plans(whole: Whole) -> int:
     number = whole.forge.site.queues.length("plan")
     redis = whole.forge.site.redis
     for name in redis.scan_iter("*"):
-        if name.startswith((keys.plan_requests().encode(), b"rq:")):
+        if name.startswith((redis_keys.plan_requests().encode(), b"rq:")):
             redis.delete(name)
     return number
 

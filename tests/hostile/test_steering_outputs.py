@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.results.output_policy import WrittenFile, refusals
+from tea_runner.core.results.refused_outputs import WrittenFile, refusals
 from tests.e2e.pipelines import spec
 from tests.hostile.forge import HostileForge
 from tests.twins.files import Content

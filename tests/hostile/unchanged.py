@@ -8,22 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tests.hostile.forge import HostileForge
 
 #: Keys that tell people how something stands, or what was said to the forge; they lead to no deed.
 TOLD = (
-    keys.planned(""),
-    keys.announced(""),
-    keys.run(""),
-    keys.run_datums(""),
-    keys.next_run(""),
-    keys.branch_run(""),
-    keys.open_runs(),
-    keys.run_summary(""),
-    keys.runs(),
-    keys.repositories(),
-    keys.commit_statuses("", "").rstrip(":") + ":",
+    redis_keys.planned(""),
+    redis_keys.announced(""),
+    redis_keys.run(""),
+    redis_keys.run_datums(""),
+    redis_keys.next_run(""),
+    redis_keys.branch_run(""),
+    redis_keys.open_runs(),
+    redis_keys.run_summary(""),
+    redis_keys.runs(),
+    redis_keys.repositories(),
+    redis_keys.commit_statuses("", "").rstrip(":") + ":",
 )
 
 

@@ -18,7 +18,7 @@ from tea_runner.sandbox.cgroup import (
     _remove_cgroups_of_dead_workers,
     _version_2,
 )
-from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher
+from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient
 from tea_runner.sandbox.protocol import Limits
 
 
@@ -49,7 +49,7 @@ def groups() -> list[Path]:
     return [path for path in MOUNT.glob(f"**/tea-{os.getpid()}-*") if path.is_dir()]
 
 
-def run(launcher: CgroupLauncher, *argv: str) -> tuple[int, str]:
+def run(launcher: CgroupForkClient, *argv: str) -> tuple[int, str]:
     """Run a program; its exit code and output."""
     reading, printed = os.pipe()
     with open(os.devnull, "rb") as nothing:

@@ -14,7 +14,7 @@ from tea_runner.core.errors import Refused
 from tea_runner.core.spec.image_reference import ImageReference, parse_image
 from tea_runner.host import process
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.image_digests import ImageDigests
+from tea_runner.sandbox.image_lookup import ImageLookup
 from tea_runner.sandbox.image_policy import ImagePolicy
 from tea_runner.sandbox.image_registry import ImageRegistries
 from tea_runner.sandbox.protocol import Environment
@@ -113,7 +113,7 @@ def test_an_image_of_the_engine_has_a_digest(
     engine, name = pushed
     host = _image(name).host
     digest = ImageRegistries({}, plain=frozenset({host})).digest(_image(name))
-    images = ImageDigests(
+    images = ImageLookup(
         ImagePolicy(registries=("127.0.0.1:1", host)),
         # Nothing listens there.
         ImageRegistries({}, timeout=1).digest,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, TeaError
-from tea_runner.core.git.annex_config import LARGEFILES, parse_annex_config
+from tea_runner.core.git.annex_config_log import LARGEFILES, parse_annex_config
 from tea_runner.core.git.branch_kinds import RESULTS_PREFIX, belongs_to_annex
 from tea_runner.core.git.result_scope import results_prefix, scope_of
 from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
@@ -22,7 +22,7 @@ from tea_runner.core.results.results_branch import (
     results_branch,
 )
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
-from tea_runner.core.results.signed_row import Accepts, SignedResult, accept_all
+from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
 

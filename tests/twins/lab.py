@@ -11,7 +11,7 @@ from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.branch_outcome import BranchProgress
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.plan_and_publish import BranchAdvancer
@@ -168,7 +168,7 @@ class MemoryLab:
         assert tip is not None
         return self.advancer(**options).plan(tip)
 
-    def view(self, commit: str = "", *, strict_hashes: bool = False) -> CommitView:
+    def view(self, commit: str = "", *, strict_hashes: bool = False) -> CommitReader:
         """A commit, or the tip of ``main``, read without a cache."""
         oid = commit or self.dataset.forge["refs/heads/main"]
         cache = PlanningCache(strict_hashes=strict_hashes)

@@ -14,7 +14,7 @@ from tea_runner.core.spec.problem import Problem
 from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow import explain as explaining
 from tea_runner.flow.check_freshness import check_freshness
-from tea_runner.flow.commit_view import CommitView, open_commit
+from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.resolve_pipeline import resolve_spec
 from tea_runner.flow.trace_lineage import LineageTracer
@@ -30,7 +30,7 @@ def unsaved(
     lab: MemoryLab | None,
     files: Mapping[str, Content | None],
     allowed: ResourceAllowance = ANY_RESOURCES,
-) -> CommitView:
+) -> CommitReader:
     """These files upon the tip of ``main``, or upon nothing, uncommitted."""
     changes: dict[str, UnsavedFiles | None] = {}
     for path, content in files.items():
@@ -68,7 +68,7 @@ def explain(lab: MemoryLab, pipeline: str, label: str, *, history: bool = True) 
 
 
 def lineage(
-    lab: MemoryLab, paths: Sequence[str], *, history: bool = True, tip: CommitView | None = None
+    lab: MemoryLab, paths: Sequence[str], *, history: bool = True, tip: CommitReader | None = None
 ) -> Lineage:
     """What these files of the tip were made from."""
     return _tracer(lab, history=history).up(tip or lab.view(), list(paths))
@@ -80,12 +80,12 @@ def descendants(lab: MemoryLab, path: str) -> Lineage:
 
 
 def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
-    def records(tip: CommitView, home: str) -> Mapping[str, Made]:
+    def records(tip: CommitReader, home: str) -> Mapping[str, Made]:
         if not history:
             return {}
         return last_commits(tip.tree.objects, tip.tree.commit, home)
 
-    def open_tip(tip: CommitView, commit: str) -> CommitView | None:
+    def open_tip(tip: CommitReader, commit: str) -> CommitReader | None:
         links = tip.tree.subdatasets
         return (
             open_commit(tip.tree.objects, commit, tip.tree.cache, subdatasets=links)
@@ -93,7 +93,7 @@ def _tracer(lab: MemoryLab, *, history: bool = True) -> LineageTracer:
             else None
         )
 
-    def signer(tip: CommitView, home: str, row: Row) -> str:
+    def signer(tip: CommitReader, home: str, row: Row) -> str:
         return row_signer(lab.dataset, tip.tree, home, row)
 
     return LineageTracer(records, open_tip, signer)

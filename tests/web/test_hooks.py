@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.webhook import Webhook
+from tea_runner.core.registered_webhook import Webhook
 from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web.app import WebDependencies, create_app

@@ -8,10 +8,10 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from tea_runner.broker import keys
-from tea_runner.core.planning.datum_states import DatumRow
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
 from tests.web.browser import data, see
@@ -47,7 +47,7 @@ def test_hostile_text_stays_text(site: Site, pages: FlaskClient, text: str) -> N
     site.jobs.enqueue(job)
     claim = site.jobs.claim(job.id, text.encode("utf-8", "replace").decode(), "token")
     assert claim is not None
-    site.redis.append(keys.log_head(job.id), text.encode("utf-8", "surrogatepass"))
+    site.redis.append(redis_keys.log_head(job.id), text.encode("utf-8", "surrogatepass"))
     error = text.encode("utf-8", "replace").decode()
     pipelines = [
         PipelineRun(
@@ -92,7 +92,7 @@ def test_names_of_repositories_that_can_be_none_are_left_out(
 ) -> None:
     """What stands in Redis is not believed to be a name only because it stands there."""
     for name in ("../x", "a/b/c", "<b>/x", "lab/\x1b", "alone"):
-        site.redis.zadd(keys.repositories(), {name: 1.0})
+        site.redis.zadd(redis_keys.repositories(), {name: 1.0})
     assert [] == data(pages, "/index.json")["repositories"]
 
 
@@ -101,7 +101,9 @@ def test_a_job_that_the_planner_did_not_write_is_shown_as_such(
 ) -> None:
     """Foreign rows in Redis break nothing and are not taken for jobs of ours."""
     name = "f" * 32
-    site.redis.hset(keys.job(name), mapping={b"state": b"running", b"\xff": b"\xff", b"body": b"{"})
+    site.redis.hset(
+        redis_keys.job(name), mapping={b"state": b"running", b"\xff": b"\xff", b"body": b"{"}
+    )
     assert "no valid signature of the planner" in see(pages, f"/jobs/{name}").text
     assert data(pages, f"/jobs/{name}.json")["datums"] == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.live_processes import ProcessFacts
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present import state_words
@@ -73,7 +73,7 @@ def test_the_run_says_what_no_worker_offers(forged: Lab, hands: Hands) -> None:
 
     hands.site.processes.beat(_row("there", "host", "container"))
     assert () == _status(hands).lacking
-    hands.site.redis.delete(keys.processes())
+    hands.site.redis.delete(redis_keys.processes())
     assert ["1 job waits: no worker runs"] == state_words.lack_sentences(_status(hands))
 
 
@@ -102,7 +102,7 @@ def test_a_job_in_the_queue_of_another_need_is_handed_over(forged: Lab, hands: H
     hands.plan()
     jobs = hands.site.jobs.live().values()
     (job,) = [facts.id for facts in jobs if facts.needs == "container"]
-    hands.site.redis.hdel(keys.job(job), "needs", "repository")
+    hands.site.redis.hdel(redis_keys.job(job), "needs", "repository")
 
     hands.worker(job)
 
@@ -122,8 +122,8 @@ def test_workers_of_former_versions_can_read_jobs_of_the_host(forged: Lab, hands
 def test_a_worker_of_a_former_version_counts(hands: Hands) -> None:
     """It has no row of its own: RQ's notes say which queue it listens to."""
     assert set() == hands.site.processes.offers()
-    name = keys.rq_worker("worker-old-1")
-    hands.site.redis.sadd(keys.rq_workers("tea-job"), name)
+    name = redis_keys.rq_worker("worker-old-1")
+    hands.site.redis.sadd(redis_keys.rq_workers("tea-job"), name)
     assert set() == hands.site.processes.offers()
     hands.site.redis.hset(name, "birth", "x")
     assert {"host"} == hands.site.processes.offers()
@@ -135,7 +135,7 @@ def test_a_process_that_is_silent_is_gone(hands: Hands) -> None:
     hands.site.processes.beat(_row("two", "host"))
     hands.site.processes.leave("two")
     assert ["one"] == [each.name for each in hands.site.processes.all()]
-    raw = hands.site.redis.hget(keys.processes(), "one")
+    raw = hands.site.redis.hget(redis_keys.processes(), "one")
     row = {**json.loads(raw or b""), "heard": time.time() - 60}
-    hands.site.redis.hset(keys.processes(), "one", json.dumps(row))
+    hands.site.redis.hset(redis_keys.processes(), "one", json.dumps(row))
     assert [] == hands.site.processes.all()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
@@ -74,10 +74,10 @@ def test_the_commit_status_says_that_a_job_is_tried_again(
     (job,) = hands.site.jobs.waiting()
     requests = []
     for _ in range(5):
-        hands.site.redis.hset(keys.job(job), "after", 0)
-        hands.site.redis.delete(keys.plan_requests())
+        hands.site.redis.hset(redis_keys.job(job), "after", 0)
+        hands.site.redis.delete(redis_keys.plan_requests())
         hands.worker(job)
-        requests.append(hands.site.redis.hlen(keys.plan_requests()))
+        requests.append(hands.site.redis.hlen(redis_keys.plan_requests()))
     assert [0, 0, 1, 0, 0] == requests
 
     hands.plan()

@@ -8,7 +8,6 @@ So a person who can push to *some* branch cannot change the results of another.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Sequence
 
 from tea_runner.core.git.branch_kinds import (
@@ -46,18 +45,3 @@ def results_prefix(scope: str) -> str:
 def queue_namespace(repository: str, scope: str) -> str:
     """The repository's name in Redis keys, so that each scope has its own jobs."""
     return f"{repository}@{scope}" if scope else repository
-
-
-def sign_result(secret: bytes, repository: str, ref: str, data: bytes) -> str:
-    """HMAC-SHA256 that proves that one of our workers stored this result under this ref."""
-    parts = (repository.encode("utf-8", "surrogateescape"), ref.encode(), data)
-    text = b"".join(b"%d:%s" % (len(part), part) for part in parts)
-    return hmac.new(secret, b"tea-result\0" + text, "sha256").hexdigest()
-
-
-def verify_result_signature(
-    secret: bytes, repository: str, ref: str, data: bytes, proof: str
-) -> bool:
-    """Whether *proof* is the signature of exactly this result under this ref."""
-    expected = sign_result(secret, repository, ref, data)
-    return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))

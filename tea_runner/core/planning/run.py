@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tea_runner.core.planning.datum_states import DatumRow, count_datums, states_of_words
+from tea_runner.core.planning.run_datum_states import DatumRow, count_datums, states_of_words
 from tea_runner.core.planning.states import ENDED_STATES, PlanState, RunState, State
 
 #: Causes of runs that somebody requested for a commit that had a run before.

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tea_runner.core.planning.datum_states import DatumRow, count_datums, datum_state
-from tea_runner.core.planning.job_facts import JobFacts, jobs_by_key
-from tea_runner.core.planning.needs import NEEDS, Need, unoffered
+from tea_runner.core.planning.job_record import JobRecord, jobs_by_key
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.reasons import SENTENCES
+from tea_runner.core.planning.required_environment import NEEDS, Need, unoffered
 from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.run_datum_states import DatumRow, count_datums, datum_state
 from tea_runner.core.planning.states import ENDED_STATES, STATES, State
 
 
@@ -120,7 +120,7 @@ class RunStatus:
 
 def run_status(
     run: Run,
-    jobs: Mapping[str, JobFacts] | None = None,
+    jobs: Mapping[str, JobRecord] | None = None,
     offers: Collection[Need] = NEEDS,
 ) -> RunStatus:
     """The status of a run.
@@ -139,18 +139,18 @@ def run_status(
     )
 
 
-def lack_of(facts: JobFacts, offers: Collection[Need]) -> str:
+def lack_of(facts: JobRecord, offers: Collection[Need]) -> str:
     """Why a job waits for a worker that does not run; empty for any other job."""
     return unoffered(facts.needs, offers) if facts.state == "waiting" else ""
 
 
-def lacks(jobs: Iterable[JobFacts], offers: Collection[Need]) -> tuple[Lack, ...]:
+def lacks(jobs: Iterable[JobRecord], offers: Collection[Need]) -> tuple[Lack, ...]:
     """What the workers that run cannot do of these jobs."""
     counted = Counter(lack_of(facts, offers) for facts in jobs)
     return tuple(Lack(reason=reason, jobs=counted[reason]) for reason in sorted(+counted) if reason)
 
 
-def _retries(run: Run, jobs: Mapping[str, JobFacts]) -> Iterator[Retry]:
+def _retries(run: Run, jobs: Mapping[str, JobRecord]) -> Iterator[Retry]:
     if run.trouble:
         yield Retry(reason=run.trouble, tries=run.tries, next_try=run.next_try)
     for facts in jobs.values():
@@ -178,7 +178,7 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
 
 
 def _pipeline(
-    run: Run, row: PipelineRun, jobs: Mapping[str, JobFacts], offers: Collection[Need]
+    run: Run, row: PipelineRun, jobs: Mapping[str, JobRecord], offers: Collection[Need]
 ) -> PipelineStatus:
     by_key = jobs_by_key(jobs[job_id] for job_id in row.jobs if job_id in jobs)
     live = {} if run.has_ended else by_key
@@ -207,8 +207,8 @@ def _pipeline(
 
 def _datum(
     row: DatumRow,
-    by_key: Mapping[str, JobFacts],
-    live: Mapping[str, JobFacts],
+    by_key: Mapping[str, JobRecord],
+    live: Mapping[str, JobRecord],
     superseded: bool,
     offers: Collection[Need],
 ) -> DatumStatus:

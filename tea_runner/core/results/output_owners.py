@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import TREE, TreeEntry
 from tea_runner.core.results.manifest import Manifest
-from tea_runner.core.results.output_policy import repository_shaped
+from tea_runner.core.results.refused_outputs import repository_shaped
 from tea_runner.core.results.reserved_names import is_code, is_reserved, reserved_part
 
 

@@ -16,7 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from tea_runner.core.results import manifest_text
-from tea_runner.core.spec.file_names import IGNORE_NAME, SPEC_NAMES
+from tea_runner.core.spec.pipeline_file_names import IGNORE_NAME, SPEC_NAMES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tea_runner.core.planning.datum_states import DatumRow
 from tea_runner.core.planning.run import (
     PipelineRun,
     Run,
@@ -18,6 +17,7 @@ from tea_runner.core.planning.run import (
     run_id,
     updated_run,
 )
+from tea_runner.core.planning.run_datum_states import DatumRow
 
 RAN = DatumRow("in:a", "ka", "run", "new")
 KNOWN = DatumRow("in:b", "kb", "reuse", "known", "c0ffee", "manifest")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tea_runner.core.planning.datum_states import DatumRow, RunAction
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.job_facts import JobFacts, job_facts
+from tea_runner.core.planning.job_record import JobRecord, parse_job_record
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.run import PipelineRun, Run, superseded_run, updated_run
+from tea_runner.core.planning.run_datum_states import DatumRow, RunAction
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.core.planning.states import JobState, PlanState, State
 
 
-def facts(state: JobState, number: int, *keys: str) -> JobFacts:
+def facts(state: JobState, number: int, *keys: str) -> JobRecord:
     """A job with these keys."""
     job = Job(
         repository="lab/edges",
@@ -25,7 +25,7 @@ def facts(state: JobState, number: int, *keys: str) -> JobFacts:
         pipeline="edges",
         datums=tuple((key, key) for key in keys),
     )
-    return JobFacts(id=f"job{number}", state=state, job=job)
+    return JobRecord(id=f"job{number}", state=state, job=job)
 
 
 def run(*pipelines: PipelineRun, **words: object) -> Run:
@@ -181,6 +181,6 @@ def test_what_the_queue_says_is_read_with_care() -> None:
         "fetched": "12",
         "created": "1700000000.5",
     }
-    found = job_facts("j", known, None)
-    assert found == JobFacts(id="j", state="waiting", created=1700000000.5, fetched=12)
+    found = parse_job_record("j", known, None)
+    assert found == JobRecord(id="j", state="waiting", created=1700000000.5, fetched=12)
     assert () == found.datums

@@ -9,7 +9,12 @@ import pytest
 from tea_runner.core.errors import OutputRefused
 from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pfs, Pipeline, Transform
-from tea_runner.core.results.compose import Composition, FinishedDatum, PipelineChange, compose
+from tea_runner.core.results.compose_commit import (
+    Composition,
+    FinishedDatum,
+    PipelineChange,
+    compose,
+)
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.result import Result, ResultFile
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tea_runner.core.errors import OutputRefused
-from tea_runner.core.results.output_policy import (
+from tea_runner.core.results.refused_outputs import (
     OutputNameRules,
     Refusal,
     WrittenFile,

@@ -14,20 +14,20 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
-from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher, LaunchedProcess
+from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient, ForkedProcess
 
 
 @pytest.fixture
-def launcher() -> Iterator[CgroupLauncher]:
+def launcher() -> Iterator[CgroupForkClient]:
     """A launcher, closed at the end of the test."""
-    made = CgroupLauncher()
+    made = CgroupForkClient()
     yield made
     made.close()
 
 
 def start(
-    launcher: CgroupLauncher, *argv: str, pass_fds: tuple[int, ...] = ()
-) -> tuple[LaunchedProcess, int]:
+    launcher: CgroupForkClient, *argv: str, pass_fds: tuple[int, ...] = ()
+) -> tuple[ForkedProcess, int]:
     """Start a program with an input; the process and its output."""
     reading, printed = os.pipe()
     asking, answer = os.pipe()
@@ -48,7 +48,7 @@ def said(reading: int) -> str:
 
 
 def test_descriptors_words_and_directory_arrive_as_they_were_given(
-    launcher: CgroupLauncher,
+    launcher: CgroupForkClient,
 ) -> None:
     """Descriptors keep their numbers, arguments their bytes; nothing else is open or set."""
     program = (
@@ -83,14 +83,16 @@ def test_descriptors_words_and_directory_arrive_as_they_were_given(
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -TERM $$", -15)])
-def test_the_code_is_that_of_the_process(launcher: CgroupLauncher, command: str, code: int) -> None:
+def test_the_code_is_that_of_the_process(
+    launcher: CgroupForkClient, command: str, code: int
+) -> None:
     """The exit code is right after a signal, too, and stays available."""
     child, reading = start(launcher, "/bin/sh", "-c", command)
     said(reading)
     assert (code, code) == (child.wait(), child.poll())
 
 
-def test_it_runs_until_it_ends(launcher: CgroupLauncher) -> None:
+def test_it_runs_until_it_ends(launcher: CgroupForkClient) -> None:
     """A running process has no exit code."""
     child, reading = start(launcher, "/bin/sh", "-c", "read -r x; read -r y; sleep 60")
     assert child.poll() is None
@@ -99,7 +101,7 @@ def test_it_runs_until_it_ends(launcher: CgroupLauncher) -> None:
     assert -9 == child.wait()
 
 
-def test_a_program_that_is_not_there_is_said(launcher: CgroupLauncher) -> None:
+def test_a_program_that_is_not_there_is_said(launcher: CgroupForkClient) -> None:
     """The error has the program's name, and the launcher can be used again."""
     with pytest.raises(OutsideError, match="cannot start /nowhere/at/all: No such file"):
         start(launcher, "/nowhere/at/all")
@@ -109,7 +111,7 @@ def test_a_program_that_is_not_there_is_said(launcher: CgroupLauncher) -> None:
 
 def test_one_that_was_killed_is_said_and_its_processes_count_as_killed() -> None:
     """After the launcher's death a request fails at once."""
-    launcher = CgroupLauncher()
+    launcher = CgroupForkClient()
     child, reading = start(launcher, "/bin/sh", "-c", "sleep 0.2")
     os.kill(launcher.pid, signal.SIGKILL)
     said(reading)
@@ -124,8 +126,8 @@ def test_it_ends_when_the_worker_does() -> None:
     """The launcher ends with its worker: the kernel closes the socket."""
     program = (
         "import os\n"
-        "from tea_runner.sandbox.cgroup_launcher_client import CgroupLauncher\n"
-        "print(CgroupLauncher().pid, flush=True)\n"
+        "from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient\n"
+        "print(CgroupForkClient().pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     done = process.run([sys.executable, "-c", program], env=dict(os.environ), check=False)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.needs import Need, read_need
+from tea_runner.core.planning.required_environment import Need, read_need
 from tea_runner.core.planning.states import JobState
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobFacts:
+class JobRecord:
     """One job in the queue; times are seconds since 1970, 0 for what has not happened yet."""
 
     id: str
@@ -62,12 +62,12 @@ class JobFacts:
         return self.failures.get(key, "") if self.failures else self.error
 
 
-def jobs_by_key(jobs: Iterable[JobFacts]) -> dict[str, JobFacts]:
+def jobs_by_key(jobs: Iterable[JobRecord]) -> dict[str, JobRecord]:
     """The last of these jobs that has each key."""
     return {key: facts for facts in jobs for _, key in facts.datums}
 
 
-def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFacts:
+def parse_job_record(job_id: str, known: Mapping[str, str], job: Job | None) -> JobRecord:
     """Parse a job's fields in the queue; invalid text counts as unknown.
 
     :param known: the fields.
@@ -76,7 +76,7 @@ def job_facts(job_id: str, known: Mapping[str, str], job: Job | None) -> JobFact
     state = known.get("state", "")
     stopping = state == "running" and bool(known.get("cancel"))
     seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
-    return JobFacts(
+    return JobRecord(
         id=job_id,
         state=next((each for each in get_args(JobState) if each == state), "waiting"),
         job=job,

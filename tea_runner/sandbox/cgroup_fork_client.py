@@ -17,7 +17,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError
 from tea_runner.host import process
 
-_PROGRAM = Path(__file__).with_name("cgroup_launcher_server.py")
+_PROGRAM = Path(__file__).with_name("cgroup_fork_server.py")
 #: Seconds after which a launcher that does not answer is killed.
 _TIMEOUT = 60.0
 
@@ -31,10 +31,10 @@ def in_memory(content: bytes) -> int:
     return descriptor
 
 
-class LaunchedProcess:
+class ForkedProcess:
     """A process that a launcher has started; see :class:`follow_command.RunningCommand`."""
 
-    def __init__(self, launcher: CgroupLauncher, pid: int) -> None:
+    def __init__(self, launcher: CgroupForkClient, pid: int) -> None:
         self.pid = pid
         self._launcher = launcher
         self._code: int | None = None
@@ -57,7 +57,7 @@ class LaunchedProcess:
         return code
 
 
-class CgroupLauncher:
+class CgroupForkClient:
     """A launcher process; for one thread at a time."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class CgroupLauncher:
         stdin: int,
         output: int,
         pass_fds: Sequence[int],
-    ) -> LaunchedProcess:
+    ) -> ForkedProcess:
         """Start a program, given by its full path, in a process group of its own.
 
         :param output: descriptor for standard output and standard error.
@@ -110,7 +110,7 @@ class CgroupLauncher:
         if word == "pid":
             # It fails if launcher and process were killed in the meantime.
             with contextlib.suppress(ProcessLookupError):
-                return LaunchedProcess(self, number)
+                return ForkedProcess(self, number)
             number = 0
         why = os.strerror(number) if number else "its launcher has died"
         raise OutsideError(f"cannot start {argv[0]}: {why}")

@@ -9,7 +9,7 @@ import pytest
 
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.results.run_record import parse_record
-from tea_runner.flow.rerun_command import OWN_VARIABLES, PROGRAM, PROGRAM_ID, PROGRAM_PATH
+from tea_runner.flow.pfs_view_command import OWN_VARIABLES, PROGRAM, PROGRAM_ID, PROGRAM_PATH
 from tea_runner.flow.write_results_commit import finish, settle
 from tests.twins.files import Content, Symlink
 from tests.twins.lab import WHO, MemoryLab

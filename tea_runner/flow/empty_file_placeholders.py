@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from tea_runner.core.datums.content_identity import Content
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 
 
 def empty_file_contents(
-    tip: CommitView, work: PipelineInputs, labels: Iterable[str]
+    tip: CommitReader, work: PipelineInputs, labels: Iterable[str]
 ) -> set[Content]:
     """Contents of the dataset that outputs of these datums may have by links to placeholders.
 

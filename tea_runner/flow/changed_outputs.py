@@ -13,10 +13,10 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import manifest_output
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 
 
-class OutputDifferences(NamedTuple):
+class ChangedOutputs(NamedTuple):
     """Datums of a manifest whose outputs are not in the tree as the manifest lists them, sorted."""
 
     #: Datums with outputs that are not in the tree.
@@ -25,10 +25,10 @@ class OutputDifferences(NamedTuple):
     edited: tuple[str, ...] = ()
 
 
-NO_DIFFERENCES = OutputDifferences()
+NO_CHANGED_OUTPUTS = ChangedOutputs()
 
 
-def output_differences(tip: CommitView, pipeline: Pipeline, before: Manifest) -> OutputDifferences:
+def changed_outputs(tip: CommitReader, pipeline: Pipeline, before: Manifest) -> ChangedOutputs:
     """All differences of a pipeline's outputs.
 
     :param before: the manifest at the commit.
@@ -38,7 +38,7 @@ def output_differences(tip: CommitView, pipeline: Pipeline, before: Manifest) ->
     return differences_of(tip, pipeline, rows)
 
 
-def differences_of(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> OutputDifferences:
+def differences_of(tip: CommitReader, pipeline: Pipeline, rows: Iterable[Row]) -> ChangedOutputs:
     """The differences of the outputs of some rows."""
     missing: set[str] = set()
     unlike: list[_Unlike] = []
@@ -48,16 +48,16 @@ def differences_of(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> 
         else:
             unlike.append(found)
     edited = {each.datum for each in _edited(tip, unlike)} - missing
-    return OutputDifferences(tuple(sorted(missing)), tuple(sorted(edited)))
+    return ChangedOutputs(tuple(sorted(missing)), tuple(sorted(edited)))
 
 
-def edited_paths(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> list[str]:
+def edited_paths(tip: CommitReader, pipeline: Pipeline, rows: Iterable[Row]) -> list[str]:
     """Paths in the dataset of the edited outputs of some rows."""
     unlike = [each for each in _unlike(tip, pipeline, rows) if each.entry is not None]
     return [each.path for each in _edited(tip, unlike)]
 
 
-def home_tree(tip: CommitView, pipeline: Pipeline) -> str:
+def home_tree(tip: CommitReader, pipeline: Pipeline) -> str:
     """Id of the tree at the pipeline's home; empty where there is none."""
     home = tip.tree.entry(pipeline.home)
     return home.oid if home is not None and home.mode == TREE else ""
@@ -73,7 +73,7 @@ class _Unlike(NamedTuple):
     entry: TreeEntry | None
 
 
-def _unlike(tip: CommitView, pipeline: Pipeline, rows: Iterable[Row]) -> Iterator[_Unlike]:
+def _unlike(tip: CommitReader, pipeline: Pipeline, rows: Iterable[Row]) -> Iterator[_Unlike]:
     read, tree = tip.tree.objects.tree, home_tree(tip, pipeline)
     for row in rows:
         contents = row.contents or ("",) * len(row.outputs)
@@ -93,7 +93,7 @@ def _is_entry(entry: TreeEntry, content: str, path: str) -> bool:
     return entry == (LINK, object_id("blob", target, len(entry.oid)))
 
 
-def _edited(tip: CommitView, unlike: list[_Unlike]) -> Iterator[_Unlike]:
+def _edited(tip: CommitReader, unlike: list[_Unlike]) -> Iterator[_Unlike]:
     """Those with another content or mode; an unlocked annexed file has the same."""
     entries = [each.entry for each in unlike if each.entry is not None]
     blobs = tip.tree.objects.small_blobs(dict.fromkeys(entry.oid for entry in entries))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.errors import QueueError, Refused
 
@@ -20,7 +20,7 @@ OTHER_KEY = (
 
 
 @raises_queue_error
-class QueueKey:
+class QueueKeyFingerprint:
     """The key of this process, and the fingerprint of the planners' key in Redis.
 
     :param secret: the key.  Its fingerprint is an HMAC, from which it cannot be computed.
@@ -35,7 +35,7 @@ class QueueKey:
 
         :raises QueueError: when Redis does not answer.
         """
-        registered = self._redis.get(keys.queue_key())
+        registered = self._redis.get(redis_keys.queue_key())
         if registered is None:
             return "unknown"
         return "same" if registered == self._own else "other"
@@ -49,7 +49,7 @@ class QueueKey:
     def keep(self) -> str:
         """Register a planner's key again if Redis lost it; returns the :meth:`problem`."""
         with contextlib.suppress(redis.RedisError):
-            self._redis.set(keys.queue_key(), self._own, nx=True)
+            self._redis.set(redis_keys.queue_key(), self._own, nx=True)
         return self.problem()
 
     def register(self, *, replace: bool) -> None:
@@ -59,7 +59,7 @@ class QueueKey:
         :raises Refused: when another planner uses another key.
         :raises QueueError: when Redis does not answer.
         """
-        self._redis.set(keys.queue_key(), self._own, nx=not replace)
+        self._redis.set(redis_keys.queue_key(), self._own, nx=not replace)
         if self.state() == "other":
             raise Refused(
                 OTHER_KEY, hint="or, if that planner is no more, start this one in a minute"

@@ -17,7 +17,7 @@ _NAME = ".gitattributes"
 _FOLDERS = 2000
 
 
-def destination_attributes_digest(
+def output_storage_digest(
     tree: CommitTree, directory: str, default_rule: str, storages: str
 ) -> str:
     """16 hex digits; equal as long as ``.gitattributes`` there, above and below are the same.

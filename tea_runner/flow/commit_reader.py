@@ -18,12 +18,12 @@ from tea_runner.ports import Objects, Subdatasets
 
 
 @dataclass(frozen=True)
-class CommitView:
+class CommitReader:
     """The three things that planning reads of one commit; each is read when it is first used."""
 
     tree: CommitTree
     read: Callable[[CommitTree], PipelineSet] = read_pipelines
-    _subdatasets: dict[str, CommitView] = field(default_factory=dict, init=False, repr=False)
+    _subdatasets: dict[str, CommitReader] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def pipelines(self) -> PipelineSet:
@@ -57,13 +57,13 @@ class CommitView:
             raise UserError(fact.problem)
         return Located(fact, fact.dataset, fact.path)
 
-    def view_of(self, tree: CommitTree) -> CommitView:
+    def view_of(self, tree: CommitTree) -> CommitReader:
         """The view of the dataset's tree, or of that of a subdataset."""
         if tree is self.tree:
             return self
-        return self._subdatasets.setdefault(tree.path, CommitView(tree))
+        return self._subdatasets.setdefault(tree.path, CommitReader(tree))
 
-    def resolve(self, path: str) -> tuple[CommitView, str]:
+    def resolve(self, path: str) -> tuple[CommitReader, str]:
         """The innermost dataset that holds *path*, and the path in that dataset."""
         tree, rest = self.tree.resolve(path)
         return self.view_of(tree), rest
@@ -76,10 +76,10 @@ def open_commit(
     *,
     subdatasets: Subdatasets | None = None,
     pins: Mapping[str, str] | None = None,
-) -> CommitView:
+) -> CommitReader:
     """The view of a commit of the dataset that is planned.
 
     :param pins: commits that replace the pins of some subdatasets, by path.
     :raises OutsideError: when the commit is not in the repository.
     """
-    return CommitView(CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins))
+    return CommitReader(CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins))

@@ -199,7 +199,7 @@ def announced(branch: str) -> str:
     return f"announced:{branch}"
 
 
-@_family("set", "planner_signing_keys", _DAY)
+@_family("set", "results_signers", _DAY)
 def planner_keys() -> str:
     """Fingerprints of the keys with which the planners of this server sign results."""
     return "planner-keys"
@@ -211,7 +211,7 @@ def processes() -> str:
     return "processes"
 
 
-@_family("string", "job_signing_key")
+@_family("string", "queue_key_fingerprint")
 def queue_key() -> str:
     """Fingerprint of the key with which the planners of this server sign jobs."""
     return "queue-key"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from tea_runner.core.planning.job_facts import JobFacts
+from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.states import State
 
@@ -57,7 +57,7 @@ def states_of_words(numbers: Mapping[str, int]) -> Counter[State]:
     return +counted
 
 
-def datum_state(row: DatumRow, facts: JobFacts | None = None) -> State:
+def datum_state(row: DatumRow, facts: JobRecord | None = None) -> State:
     """The state of a datum.
 
     :param facts: the job that computes it, while the run has not ended.
@@ -74,7 +74,7 @@ def datum_state(row: DatumRow, facts: JobFacts | None = None) -> State:
 def count_datums(
     rows: Iterable[DatumRow],
     unlisted: int = 0,
-    by_key: Mapping[str, JobFacts] | None = None,
+    by_key: Mapping[str, JobRecord] | None = None,
     *,
     superseded: bool = False,
 ) -> Counter[State]:

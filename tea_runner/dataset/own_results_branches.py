@@ -27,7 +27,7 @@ _SCOPE = re.compile(r"[0-9a-f]{16}")
 _MOST_KEPT = 100
 
 
-class ResultsBeside:
+class OwnResultsBranches:
     """Results beside the branches of one repository.
 
     :param name: ``owner/name`` of the repository; a seal is for it alone.

@@ -17,10 +17,10 @@ from tea_runner.core.datums.view import View
 from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import PLAIN, TREE
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.core.results.compose import Composition, FinishedDatum, NewEntry
+from tea_runner.core.results.compose_commit import Composition, FinishedDatum, NewEntry
 from tea_runner.core.results.output_owners import parents_of
 from tea_runner.core.results.run_record import escape, exec_command
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import join
 from tea_runner.flow.nested_datasets import is_housekeeping
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -49,7 +49,9 @@ OWN_VARIABLES = frozenset(
 )
 
 
-def rerun_command(tip: CommitView, inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
+def pfs_view_command(
+    tip: CommitReader, inputs: PipelineInputs, group: Sequence[FinishedDatum]
+) -> str:
     """Shell text that repeats datums in a clone.
 
     It calls ``tea-runner exec`` where the program cannot do it: in images, with secrets, for datums of so
@@ -93,14 +95,14 @@ def rerun_command(tip: CommitView, inputs: PipelineInputs, group: Sequence[Finis
     return escape(text) if len(text.encode("utf-8", "surrogateescape")) <= _LONGEST else plain
 
 
-def _has_room(tip: CommitView) -> bool:
+def _has_room(tip: CommitReader) -> bool:
     """Whether no file, link or subdataset of the dataset is in the place of the program's folders."""
     folders = list(parents_of(PROGRAM_PATH))
     entries = [entry for entry in map(tip.tree.entry, folders) if entry is not None]
     return all(entry.mode == TREE for entry in entries)
 
 
-def with_program(tip: CommitView, composition: Composition) -> Composition:
+def with_program(tip: CommitReader, composition: Composition) -> Composition:
     """Add the program to the commits, if a record needs it and the dataset does not have it."""
     entry = tip.tree.entry(PROGRAM_PATH)
     used = any(PROGRAM_ID in step.record.command for step in composition.steps)

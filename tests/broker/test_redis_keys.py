@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, fail, make_job, plan_to_end, save
@@ -29,31 +29,31 @@ def test_no_other_module_spells_a_key() -> None:
         for path in product()
         if re.search(r"\b(tea|rq):[a-z]", path.read_text(encoding="utf-8"))
     ]
-    assert ["tea_runner/broker/keys.py"] == spelled
+    assert ["tea_runner/broker/redis_keys.py"] == spelled
 
 
-@pytest.mark.parametrize("name", keys.FAMILIES)
+@pytest.mark.parametrize("name", redis_keys.FAMILIES)
 def test_each_family_says_what_it_holds_and_who_writes_it(name: str) -> None:
     """Its docstring, and a module of the room that uses it."""
-    family = keys.FAMILIES[name]
+    family = redis_keys.FAMILIES[name]
     assert inspect.getdoc(family.suffix)
     assert f"keys.{name}(" in (BROKER / f"{family.owner}.py").read_text(encoding="utf-8")
-    assert family.ttl >= keys.NO_EXPIRY
+    assert family.ttl >= redis_keys.NO_EXPIRY
 
 
 def test_no_two_families_share_a_name() -> None:
     """Their keys differ, whatever the parts."""
     names = [
         family(*("x" for _ in inspect.signature(family.suffix).parameters))
-        for family in keys.FAMILIES.values()
+        for family in redis_keys.FAMILIES.values()
     ]
     assert len(names) == len(set(names))
 
 
 def test_a_branch_id_is_read_back() -> None:
     """Names of branches need not be UTF-8."""
-    name = keys.branch_id("a/b", "odd\udcff/branch")
-    assert ("a/b", "odd\udcff/branch") == keys.split_branch_id(
+    name = redis_keys.branch_id("a/b", "odd\udcff/branch")
+    assert ("a/b", "odd\udcff/branch") == redis_keys.split_branch_id(
         name.encode("utf-8", "surrogateescape")
     )
 
@@ -79,21 +79,23 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
     site.delivery_counts.send()
 
     seen = set()
-    for raw in site.redis.keys(f"{keys.PREFIX}*"):
+    for raw in site.redis.keys(f"{redis_keys.PREFIX}*"):
         name = raw.decode()
         family = _family(name)
         seen.add(family)
-        expected = keys.FAMILIES[family]
+        expected = redis_keys.FAMILIES[family]
         assert expected.shape.replace("sorted set", "zset") == site.redis.type(raw).decode(), name
         ttl = site.redis.ttl(raw)
-        assert (ttl == -1) if expected.ttl == keys.NO_EXPIRY else (0 < ttl <= expected.ttl), name
+        assert (ttl == -1) if expected.ttl == redis_keys.NO_EXPIRY else (0 < ttl <= expected.ttl), (
+            name
+        )
     assert {"job", "live_jobs", "pending", "plan_requests", "run", "commit_statuses"} <= seen
 
 
 def _family(name: str) -> str:
     """The family of a key: the one whose name, with any parts, matches the most of it."""
     matching = []
-    for family, key in keys.FAMILIES.items():
+    for family, key in redis_keys.FAMILIES.items():
         parts = ["\0"] * len(inspect.signature(key.suffix).parameters)
         pattern = re.escape(key(*parts)).replace("\0", "(?s:.+)").replace("\\\0", "(?s:.+)")
         if re.fullmatch(pattern, name):

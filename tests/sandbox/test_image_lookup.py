@@ -8,7 +8,7 @@ import pytest
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.spec.image_reference import ImageReference
-from tea_runner.sandbox.image_digests import ImageDigests
+from tea_runner.sandbox.image_lookup import ImageLookup
 from tea_runner.sandbox.image_policy import ImageNotFound, ImagePolicy, parse_names
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -38,9 +38,9 @@ class World:
         """What the engine has."""
         return self.engine.get(str(image), "")
 
-    def digests(self, **policy: object) -> ImageDigests:
+    def digests(self, **policy: object) -> ImageLookup:
         """The part that is tested."""
-        return ImageDigests(
+        return ImageLookup(
             ImagePolicy(**policy),  # type: ignore[arg-type]
             self.ask_registry,
             self.ask_engine,

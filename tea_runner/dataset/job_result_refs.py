@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from tea_runner.core.errors import OutsideError, Refused
-from tea_runner.core.git.result_scope import results_prefix, sign_result, verify_result_signature
+from tea_runner.core.git.result_scope import results_prefix
+from tea_runner.core.git.result_seal import seal_result, verify_result_seal
 from tea_runner.core.results.result import Result, ResultError, parse_results
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.dataset.git_repository import GitRepository
@@ -18,7 +19,7 @@ RESULTS = "results.json"
 _SEAL_TRAILER = "Tea-Seal"
 
 
-class JobResults:
+class JobResultRefs:
     """Reads the results that jobs of one dataset have published.
 
     :param name: the dataset's name, for the seal and for log messages.
@@ -81,7 +82,7 @@ class JobResults:
             # Larger than the blobs that the mirror holds; git fetches this one.
             data = self._repository.read_blob(entry.oid, why="reading results")
         seal = parse_trailers(commit.message).get(_SEAL_TRAILER, "")
-        if self._secret and not verify_result_signature(
+        if self._secret and not verify_result_seal(
             self._secret, self._name, ref, data or b"", seal
         ):
             log.warning(
@@ -97,4 +98,4 @@ class JobResults:
         """Message of the commit that holds results, with the seal if there is a secret."""
         if not self._secret:
             return f"{title}\n"
-        return f"{title}\n\n{_SEAL_TRAILER}: {sign_result(self._secret, self._name, ref, data)}\n"
+        return f"{title}\n\n{_SEAL_TRAILER}: {seal_result(self._secret, self._name, ref, data)}\n"

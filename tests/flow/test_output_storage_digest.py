@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
+from tea_runner.flow.output_storage_digest import output_storage_digest
 from tests.twins.files import Content
 from tests.twins.lab import MemoryLab
 from tests.twins.plans import TWO, reasons
@@ -15,7 +15,7 @@ RULE = "* annex.largefiles=nothing\n"
 def digest(lab: MemoryLab) -> str:
     """Of the rules for outputs of ``copy`` with ``output.path: sub/$1``."""
     rule, storages = lab.dataset.default_largefiles(), lab.dataset.storages()
-    return destination_attributes_digest(lab.view().tree, "copy/sub", rule, storages)
+    return output_storage_digest(lab.view().tree, "copy/sub", rule, storages)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,7 @@ def test_a_failure_is_tried_again_after_git_annex_config(lab: MemoryLab) -> None
     (job, *_) = lab.queue.jobs()
     label, key = job.datums[0]
     tree = lab.view().tree
-    attributes = {
-        key: destination_attributes_digest(tree, "copy", lab.dataset.default_largefiles(), "")
-    }
+    attributes = {key: output_storage_digest(tree, "copy", lab.dataset.default_largefiles(), "")}
     assert lab.queue.claim(job.id) is not None
     lab.queue.fail(job, {key: "too large for git"}, attributes)
     lab.queue.finish(job.id, "failed")

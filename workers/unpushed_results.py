@@ -26,7 +26,7 @@ def give_up(error: OutsideError) -> None:
     raise error
 
 
-class UnpublishedResults:
+class UnpushedResults:
     """Sends the results of jobs of one repository to storage and forge."""
 
     def __init__(self, repository: GitDataset) -> None:

@@ -9,16 +9,16 @@ from tea_runner.core.results import largefiles
 from tea_runner.core.results.output_owners import join
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.dataset_base import GitDataset
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.output_storage_digest import output_storage_digest
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import step
 from workers.datum_view_folders import output_directory
 
 
-def storing_rules(repository: GitDataset, tip: CommitView, directory: str) -> str:
+def storing_rules(repository: GitDataset, tip: CommitReader, directory: str) -> str:
     """Digest of what decides how and where outputs in a directory are stored."""
-    return destination_attributes_digest(
+    return output_storage_digest(
         tip.tree, directory, repository.default_largefiles(), repository.storages()
     )
 
@@ -26,7 +26,7 @@ def storing_rules(repository: GitDataset, tip: CommitView, directory: str) -> st
 def refused_by_storage(
     repository: GitDataset,
     attributes: Attributes,
-    tip: CommitView,
+    tip: CommitReader,
     inputs: PipelineInputs,
     datums: Sequence[tuple[str, str]],
 ) -> tuple[dict[str, str], dict[str, str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import redis
 
-from tea_runner.broker import keys
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 
 
 @raises_queue_error
-class PlannerKeys:
+class ResultsSigners:
     """Fingerprints of the keys of all planners that ran lately.
 
     A planner that does not trust the signatures of another one would compute its results again.
@@ -23,10 +23,10 @@ class PlannerKeys:
 
         :raises QueueError: when Redis does not answer.
         """
-        name = keys.planner_keys()
+        name = redis_keys.planner_keys()
         with self._redis.pipeline() as pipeline:
             pipeline.sadd(name, fingerprint)
-            pipeline.expire(name, keys.planner_keys.ttl)
+            pipeline.expire(name, redis_keys.planner_keys.ttl)
             pipeline.smembers(name)
             members = pipeline.execute()[2]
         return frozenset(member.decode("ascii", "replace") for member in members)
@@ -36,4 +36,4 @@ class PlannerKeys:
 
         :raises QueueError: when Redis does not answer.
         """
-        self._redis.srem(keys.planner_keys(), fingerprint)
+        self._redis.srem(redis_keys.planner_keys(), fingerprint)

@@ -10,15 +10,15 @@ from tea_runner.core.generational_cache import GenerationalCache
 from tea_runner.core.git.tree import differences
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.manifest import Manifest, Row
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
-from tea_runner.flow.output_differences import (
-    NO_DIFFERENCES,
-    OutputDifferences,
+from tea_runner.flow.changed_outputs import (
+    NO_CHANGED_OUTPUTS,
+    ChangedOutputs,
+    changed_outputs,
     differences_of,
     home_tree,
-    output_differences,
 )
+from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
 
 #: Changed files of a home up to which differences are found by them.
 _MAX_HOME_CHANGES = 10_000
@@ -26,30 +26,30 @@ _MAX_HOME_CHANGES = 10_000
 _MAX_ROWS = 20_000
 
 
-class IncrementalOutputDifferences:
+class IncrementalChangedOutputs:
     """Finds missing and edited outputs, for all pipelines of one repository."""
 
     def __init__(self) -> None:
         #: A pipeline's name to the tree of its home and the manifest when nothing was different.
         self._complete: dict[str, tuple[str, Manifest]] = {}
         #: Tree of a home to the manifest in it and the differences.
-        self._found: GenerationalCache[str, tuple[Manifest, OutputDifferences]]
+        self._found: GenerationalCache[str, tuple[Manifest, ChangedOutputs]]
         self._found = GenerationalCache(lambda found: found[0].count + 1)
 
     def __len__(self) -> int:
         """The number of homes that are cached."""
         return len(self._found)
 
-    def of(self, tip: CommitView, pipeline: Pipeline, before: Manifest) -> OutputDifferences:
-        """See :func:`~tea_runner.flow.output_differences.output_differences`."""
+    def of(self, tip: CommitReader, pipeline: Pipeline, before: Manifest) -> ChangedOutputs:
+        """See :func:`~tea_runner.flow.changed_outputs.changed_outputs`."""
         tree = home_tree(tip, pipeline)
-        manifest, different = self._found.get(tree) or (None, NO_DIFFERENCES)
+        manifest, different = self._found.get(tree) or (None, NO_CHANGED_OUTPUTS)
         if manifest is not before:
             old_tree, old = self._complete.get(pipeline.name, ("", before))
             found = _differences_since(tip, pipeline, before, tree, old_tree, old)
-            different = output_differences(tip, pipeline, before) if found is None else found
+            different = changed_outputs(tip, pipeline, before) if found is None else found
             self._found.put(tree, (before, different))
-        if different == NO_DIFFERENCES:
+        if different == NO_CHANGED_OUTPUTS:
             self._complete[pipeline.name] = (tree, before)
         return different
 
@@ -64,13 +64,13 @@ class IncrementalOutputDifferences:
 
 
 def _differences_since(
-    tip: CommitView,
+    tip: CommitReader,
     pipeline: Pipeline,
     before: Manifest,
     tree: str,
     old_tree: str,
     old: Manifest,
-) -> OutputDifferences | None:
+) -> ChangedOutputs | None:
     """The differences, by what differs from a tree in which there were none.
 
     None where too much differs, or an output was removed whose row is the same.
@@ -95,7 +95,7 @@ def _differences_since(
 
 
 def _rows_of(
-    tip: CommitView, pipeline: Pipeline, manifest: Manifest, paths: Iterable[str]
+    tip: CommitReader, pipeline: Pipeline, manifest: Manifest, paths: Iterable[str]
 ) -> Iterator[Row]:
     """The rows with one of these outputs."""
     written = set(paths)

@@ -18,7 +18,7 @@ _KEPT = 60.0
 _WINDOW, _MOST_WAITING = 300.0, 60.0
 
 
-class ImageDigests:
+class ImageLookup:
     """Finds digests; see :class:`tea_runner.ports.Images`.
 
     :param ask_registry: the digest of an image; see

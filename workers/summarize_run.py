@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from itertools import islice
 
-from tea_runner.core.planning.datum_states import DatumRow, states_of_words
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
+from tea_runner.core.planning.run_datum_states import DatumRow, states_of_words
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.pipeline_remarks import pipeline_remarks

@@ -17,7 +17,7 @@ from tea_runner.core.results.manifest_text import edited_files
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED
-from tea_runner.flow.commit_view import CommitView
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.sign_manifest import dataset_signer
@@ -41,7 +41,7 @@ class AdoptablePipeline:
 
 
 def adoptable_results(
-    tip: CommitView, pipeline: Pipeline, unproven: Collection[str]
+    tip: CommitReader, pipeline: Pipeline, unproven: Collection[str]
 ) -> AdoptablePipeline:
     """Compare the unproven rows of a pipeline with its inputs and with the tree.
 
@@ -72,7 +72,7 @@ def adoptable_results(
     )
 
 
-def _outputs(tip: CommitView, home: str, row: Row) -> list[ResultFile] | None:
+def _outputs(tip: CommitReader, home: str, row: Row) -> list[ResultFile] | None:
     """The outputs of a row in the tree; None where one is missing."""
     found = []
     for path, full in zip(row.outputs, row.paths, strict=True):
@@ -103,8 +103,8 @@ def _adopted(row: Row, outputs: list[ResultFile], inputs: PipelineInputs) -> Row
     )
 
 
-def adopt_results(
-    dataset: Dataset, branch: str, tip: CommitView, found: AdoptablePipeline, *, who: str
+def sign_existing_results(
+    dataset: Dataset, branch: str, tip: CommitReader, found: AdoptablePipeline, *, who: str
 ) -> str | None:
     """Commit a pipeline's manifest with the adopted rows, signed with the key of this installation.
 

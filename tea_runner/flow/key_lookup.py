@@ -10,11 +10,11 @@ from tea_runner.core.git.result_scope import results_prefix
 from tea_runner.core.planning.plan import KeyedDatum, KnownResult, PipelinePlan, decide
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.signed_row import Accepts
-from tea_runner.flow.commit_view import CommitView
-from tea_runner.flow.destination_attributes_digest import destination_attributes_digest
+from tea_runner.core.results.signed_result import Accepts
+from tea_runner.flow.changed_outputs import ChangedOutputs
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.key_format_changes import name_format_changes
-from tea_runner.flow.output_differences import OutputDifferences
+from tea_runner.flow.output_storage_digest import output_storage_digest
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
 from tea_runner.ports import Dataset
@@ -43,7 +43,7 @@ class KeyLookup:
     """Looks up keys for one plan."""
 
     dataset: Dataset
-    tip: CommitView
+    tip: CommitReader
     #: Of the branch; only results that it may use are known.
     scope: str
     #: Decides which signed results count for a pipeline.
@@ -90,7 +90,7 @@ class KeyLookup:
         inputs: PipelineInputs,
         keyed: Sequence[KeyedDatum],
         before: Manifest,
-        different: OutputDifferences,
+        different: ChangedOutputs,
         recompute: Recompute,
         unproven: Collection[str] = (),
     ) -> PipelinePlan:
@@ -134,7 +134,7 @@ class KeyLookup:
         for item in keyed:
             if item.key in bound:
                 directory = "/".join(filter(None, (inputs.pipeline.home, item.place)))
-                digest = destination_attributes_digest(self.tip.tree, directory, rule, storages)
+                digest = output_storage_digest(self.tip.tree, directory, rule, storages)
                 now.setdefault(item.key, set()).add(digest)
         return {
             key: sentence
