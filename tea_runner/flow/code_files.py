@@ -73,7 +73,7 @@ class CodeFiles:
                 self.left_out.append(problem)
             else:
                 self.seen.append(VisibleFile(path, fact.executable, fact.content))
-        self.through.update(path for way in self._links.ways for path in way)
+        self.through.update(path for way in self._links.dependencies for path in way)
         if unusable:
             raise UnusableFilesError(unusable)
         if self.left_out and not patterns.uses_default:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.file_fact import InputLinks
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import Source
 from tea_runner.core.errors import SpecError, UserError
+from tea_runner.core.git.tree import TREE
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.flow.commit_reader import CommitReader
@@ -99,6 +101,10 @@ def moved_links(location: InputLocation, source: Source) -> set[str] | None:
         found = follow(join(location.prefix, path))
         if found is None or found.problem or (found.full_path, found.entry.oid) != before:
             return None
+    for path in links.no_folders:
+        found = follow(join(location.prefix, path))
+        if found is not None and found.through and not found.problem and found.entry.mode == TREE:
+            return None
     now = make_source(location, source.listing, source.inner)
     moved = set()
     for path, file in links.files.items():
@@ -118,4 +124,4 @@ def kept_links(source: Source, changed: Iterable[str]) -> InputLinks:
     for path in changed:
         files.pop(path, None)
     links = source.links
-    return InputLinks(files=files, folders=links.folders, ways_to_folders=links.ways_to_folders)
+    return replace(links, files=files, refused={})

@@ -29,7 +29,7 @@ def input_dependencies(tip: CommitReader, inputs: PipelineInputs) -> Iterator[st
     through = {_pinned(tip, path) for path in inputs.through}
     through.update(_pinned(tip, path) for each in inputs.locations for path in each.through)
     for source in inputs.sources:
-        through.update(_pinned(tip, path) for way in source.links.ways for path in way)
+        through.update(_pinned(tip, path) for way in source.links.dependencies for path in way)
     # Of many, the folders at the top stand for all.
     yield from through if len(through) <= _MANY else {path.partition("/")[0] for path in through}
     beside = pipeline.spec_path.rpartition("/")[0]

@@ -71,7 +71,10 @@ class LinkedFolders:
     def _look(self, path: str) -> list[str]:
         """Add the files of the folder that a path leads to, if it does; returns the links among them."""
         found = self.tip.files.follow(join(self.prefix, path))
-        if found is None or found.problem or found.entry.mode != TREE or not found.through:
+        if found is None or not found.through:
+            return []
+        if found.problem or found.entry.mode != TREE:
+            self.links.no_folders[path] = found.through
             return []
         if any(within(link, found.full_path) for link in found.through[:-1]):
             problem = (

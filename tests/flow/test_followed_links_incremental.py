@@ -95,3 +95,15 @@ def test_a_change_is_not_planned_from_nothing_because_of_links(
     lab.push({"far/x": "2"})
     changed = {label for label, (action, _) in reasons(lab).items() if action == "run"}
     assert {"in:3", "in:l"} == changed
+
+
+def test_a_link_above_the_files_of_a_glob_that_leads_to_a_folder_now_is_followed(
+    lab: MemoryLab,
+) -> None:
+    """The glob names files below the link; it named none as long as the link led nowhere."""
+    lab.push({"raw/l": Symlink("d"), "copy/spec.yml": spec("copy", pfs("raw", "/*/*"))})
+    assert {} == reasons(lab)
+
+    lab.push({"raw/d/c": "x"})
+
+    assert {"in:d/c", "in:l/c"} == set(reasons(lab))

@@ -66,6 +66,8 @@ class InputLinks:
     folders: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: Of each link to a folder, its way, as :attr:`LinkedFile.through`.
     ways_to_folders: list[tuple[str, ...]] = field(default_factory=list)
+    #: Path in the listing of each link to no folder, below which the input could have files, to its way.
+    no_folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: Links to folders that are not followed.
     refused: dict[str, LinkedFile] = field(default_factory=dict)
 
@@ -76,9 +78,15 @@ class InputLinks:
 
     @property
     def ways(self) -> Iterator[tuple[str, ...]]:
-        """The ways of all links, as :attr:`LinkedFile.through`."""
+        """The ways of all links that are followed or refused, as :attr:`LinkedFile.through`."""
         yield from (file.through for file in (*self.files.values(), *self.refused.values()))
         yield from self.ways_to_folders
 
+    @property
+    def dependencies(self) -> Iterator[tuple[str, ...]]:
+        """The ways of all links that decide which files there are, and what they are."""
+        yield from self.ways
+        yield from self.no_folders.values()
+
     def __bool__(self) -> bool:
-        return bool(self.files or self.folders or self.refused)
+        return bool(self.files or self.folders or self.refused or self.no_folders)
