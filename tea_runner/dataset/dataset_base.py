@@ -62,6 +62,8 @@ class GitDataset(ABC):
     is_clone: bool
     #: Setting ``results.place``.
     results_place: ResultsPlace = "beside"
+    #: Whether ``outputs.names`` is ``portable``.
+    distinct_names: bool = False
 
     def __init__(
         self,

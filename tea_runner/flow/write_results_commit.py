@@ -28,6 +28,7 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import format_record, format_summary
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.distinct_output_names import check_distinct_names
 from tea_runner.flow.empty_file_placeholders import empty_file_contents
 from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
 from tea_runner.flow.pfs_view_command import with_program
@@ -114,6 +115,8 @@ def settle(
     )
     if composition.empty:
         return composition, tip.tree.commit
+    if dataset.distinct_names:
+        check_distinct_names(tip, work.pipeline.home, finished, composition.rest)
     seconds = _seconds(dataset.objects, tip, finished)
     tips = dataset.tips(branch)
     if tips is None or tips.planned != tip.tree.commit:

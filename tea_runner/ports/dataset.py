@@ -279,6 +279,9 @@ class Dataset(Protocol):
         """
         ...
 
+    #: Whether results of a directory must have names that are distinct on every system.
+    distinct_names: bool
+
     @property
     def requires_signatures(self) -> bool:
         """Whether only rows that a trusted signature covers are known results."""

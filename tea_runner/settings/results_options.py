@@ -35,7 +35,7 @@ class OutputsOptions:
     names: Literal["git", "portable", "any"] = option(
         "git",
         "Names that outputs may have. git: what git and a forge can hold. portable: also nothing that "
-        "Windows or macOS cannot hold, such as a colon, a blank at the end, or A beside a in one datum. "
+        "Windows or macOS cannot hold, such as a colon, a blank at the end, or A beside a. "
         "any: also control characters, and bytes that are not UTF-8. Names that steer other programs are "
         "refused in any case.",
     )

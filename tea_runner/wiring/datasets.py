@@ -219,7 +219,7 @@ class DatasetSite(ProcessSettings):
         path = mirror_path(self.state_folder / "mirrors", name)
         limits = FetchLimits(size=settings.forge.max_fetch, refs=settings.forge.max_refs)
         shared = SharedResults(name, lambda: self._shared_with(name), self.repository)
-        return ForgeDataset(
+        dataset = ForgeDataset(
             name,
             Mirror(path, self.forge.remote_url(name), self.git, limits),
             self.storages_of(name),
@@ -243,6 +243,8 @@ class DatasetSite(ProcessSettings):
             ),
             results_place=settings.results.place,
         )
+        dataset.distinct_names = settings.outputs.names == "portable"
+        return dataset
 
     def clone(self, start: Path) -> CloneDataset:
         """The dataset that contains a folder."""
@@ -252,6 +254,7 @@ class DatasetSite(ProcessSettings):
             start, {**self.variables, **tool_variables(self.variables)}, self.proofs()
         )
         clone.results_place = self.settings.results.place
+        clone.distinct_names = self.settings.outputs.names == "portable"
         clone.trusted_branches = self.settings.trusted_branches
         return clone
 

@@ -52,6 +52,7 @@ class MemoryDataset:
     ) -> None:
         self.name = name
         self.results_place = results_place
+        self.distinct_names = False
         #: Commits that were published beside branches.
         self._beside: set[str] = set()
         self.requires_signatures = requires_signatures
