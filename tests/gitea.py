@@ -189,7 +189,7 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
             owner="lab",
             owner_token=token("lab", "all"),
             bot="teabot",
-            bot_token=token("teabot", "write:repository,read:user"),
+            bot_token=token("teabot", "write:repository,write:issue,read:user"),
             command=tuple(command),
         )
     finally:

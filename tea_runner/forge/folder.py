@@ -5,6 +5,8 @@ statuses go to the log.  A ``post-receive`` hook sends deliveries to the receive
 reconciler finds pushes.
 """
 
+# ruff: noqa: ARG002 - a folder has no statuses and no pull requests
+
 from __future__ import annotations
 
 import contextlib
@@ -76,7 +78,7 @@ class FolderForge:
                     found[str(file.relative_to(heads))] = file.read_text().strip()
         return found
 
-    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:  # noqa: ARG002
+    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
         """None: git lists the refs of a local repository without a request."""
         return None
 
@@ -100,13 +102,56 @@ class FolderForge:
         self._path(repository)
         return Audience(visibility="public")
 
-    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+    def pull_requests(
+        self,
+        repository: str,
+        *,
+        closed: bool = False,
+    ) -> Sequence[ListedPullRequest]:
         """None: a folder has no pull requests.
 
         :raises ForgeError: when the repository does not exist.
         """
         self._path(repository)
         return []
+
+    def pull_request(self, repository: str, number: int) -> ListedPullRequest | None:
+        """None: a folder has no pull requests."""
+        self._path(repository)
+        return None
+
+    def open_pull_request(
+        self,
+        repository: str,
+        *,
+        head: str,
+        base: str,
+        title: str,
+        text: str,
+    ) -> ListedPullRequest | None:
+        """None: a folder has no pull requests."""
+        self._path(repository)
+        return None
+
+    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+        """Raise, as there is none.
+
+        :raises ForgeError: always.
+        """
+        raise ForgeError(f"{self._path(repository)} has no pull request {number}", 404)
+
+    def write_comment(
+        self,
+        repository: str,
+        number: int,
+        text: str,
+        *,
+        marker: str,
+        comment: str = "",
+    ) -> str:
+        """Empty: comments are not stored."""
+        self._path(repository)
+        return ""
 
     def set_commit_status(
         self,
@@ -123,7 +168,7 @@ class FolderForge:
             "%s %s %s: %s: %s %s", repository, commit, context, state, description, target_url
         )
 
-    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:  # noqa: ARG002
+    def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """Empty: statuses are not stored."""
         return {}
 

@@ -13,7 +13,6 @@ from typing import Any
 from tea_runner.core.audience import Audience, Visibility
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.git.pull_request import ListedPullRequest
 
 #: Of a repository that is not private, by the visibility of its owner.
 _VISIBILITY: Mapping[object, Visibility] = {
@@ -103,13 +102,3 @@ def _reads_code(team: Mapping[str, Any]) -> bool:
     if isinstance(team.get("units"), list):
         return "repo.code" in team["units"]
     raise ForgeError(f"the forge does not say what team {team.get('name')} may read")
-
-
-def parse_pull_request(row: Mapping[str, Any]) -> ListedPullRequest:
-    """A pull request of a list."""
-    return ListedPullRequest(
-        number=int(row["number"]),
-        title=str(row.get("title") or ""),
-        author=str((row.get("user") or {}).get("login") or ""),
-        url=str(row.get("html_url") or ""),
-    )

@@ -78,9 +78,49 @@ class Forge(Protocol):
         """
         ...
 
-    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
+    def pull_requests(
+        self, repository: str, *, closed: bool = False
+    ) -> Sequence[ListedPullRequest]:
         """Open pull requests, the newest first, some hundreds at most; none where there are no such things.
 
+        :param closed: those that were merged or closed instead, the one that changed last first.
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def pull_request(self, repository: str, number: int) -> ListedPullRequest | None:
+        """One pull request, open or not; None when there is none of this number.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def open_pull_request(
+        self, repository: str, *, head: str, base: str, title: str, text: str
+    ) -> ListedPullRequest | None:
+        """Open a pull request; None where there are no such things.
+
+        :param head: a branch of the repository.
+        :param base: the branch that it is to be merged into.
+        :raises ForgeError: when the forge declines, as it does for a second one, or does not answer.
+        """
+        ...
+
+    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+        """Replace title and text of a pull request.
+
+        :raises ForgeError: when the forge declines or does not answer.
+        """
+        ...
+
+    def write_comment(
+        self, repository: str, number: int, text: str, *, marker: str, comment: str = ""
+    ) -> str:
+        """Write the bot's one comment on a pull request anew, or make it.
+
+        :param marker: what the text begins with, to find the comment.
+        :param comment: its id, if it is known.
+        :returns: its id; empty where there are no such things.
         :raises ForgeError: when the forge declines or does not answer.
         """
         ...

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
@@ -38,6 +40,8 @@ class Side:
     serves: bool = True
     #: Whether it keeps more than one hook.
     hooks: bool = True
+    #: Whether it has pull requests.
+    pulls: bool = False
 
 
 def memory_side() -> Side:
@@ -51,7 +55,7 @@ def memory_side() -> Side:
         forge.push("ada/edges", dict.fromkeys(refs, commit))
         return commit
 
-    return Side(forge, "ada/edges", push, lambda: setattr(forge, "reachable", False))
+    return Side(forge, "ada/edges", push, lambda: setattr(forge, "reachable", False), pulls=True)
 
 
 def _pusher(clone: Clone) -> Callable[..., str]:
@@ -97,7 +101,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
         repository = gitea.repository(f"c{abs(hash(request.node.nodeid))}")
         clone = Clone(tmp_path / "clone", gitea.push_url(repository))
         client = GiteaForge(gitea.url, gitea.bot_token)
-        yield Side(client, repository, _pusher(clone), lambda: None)
+        yield Side(client, repository, _pusher(clone), lambda: None, pulls=True)
 
 
 def eventually(ask: Callable[[], T], good: Callable[[T], bool]) -> T:
@@ -166,6 +170,96 @@ def test_a_repository_is_read_by_the_same_people_as_itself(side: Side) -> None:
 def test_a_new_repository_has_no_pull_requests(side: Side) -> None:
     """An empty list, where there are no such things as well."""
     assert list(side.forge.pull_requests(side.repository)) == []
+
+
+def _proposed(side: Side) -> ListedPullRequest | None:
+    side.push("refs/heads/main")
+    side.push("refs/heads/change")
+
+    def propose() -> ListedPullRequest | None:
+        try:
+            return side.forge.open_pull_request(
+                side.repository, head="change", base="main", title="A <b>", text="of @all"
+            )
+        except ForgeError as error:
+            # Gitea works pushes off in the background.
+            if error.response_status not in (404, 409, 500):
+                raise
+            return None
+
+    return eventually(propose, lambda made: made is not None or not side.pulls)
+
+
+def test_a_pull_request_is_opened_once_and_edited(side: Side) -> None:
+    """With branches and commit; None where there are no such things."""
+    made = _proposed(side)
+    if made is None:
+        assert side.forge.pull_request(side.repository, 1) is None
+        with pytest.raises(ForgeError):
+            side.forge.edit_pull_request(side.repository, 1, title="b", text="c")
+        return
+    commit = side.forge.branches(side.repository)["change"]
+    found = side.forge.pull_request(side.repository, made.number)
+    assert made == found
+    assert [made] == list(side.forge.pull_requests(side.repository))
+    assert [] == list(side.forge.pull_requests(side.repository, closed=True))
+    expected = ("change", commit, side.repository, "main", "open", "A <b>", "of @all")
+    assert expected == (
+        made.branch,
+        made.commit,
+        made.source,
+        made.target,
+        made.state,
+        made.title,
+        made.text,
+    )
+    with pytest.raises(ForgeError):
+        side.forge.open_pull_request(
+            side.repository, head="change", base="main", title="again", text=""
+        )
+    side.forge.edit_pull_request(side.repository, made.number, title="B", text="c")
+    found = side.forge.pull_request(side.repository, made.number)
+    assert found is not None
+    assert ("B", "c") == (found.title, found.text)
+    assert side.forge.pull_request(side.repository, made.number + 1000) is None
+
+
+def test_the_bot_has_one_comment_on_a_pull_request(side: Side) -> None:
+    """It is found again by its marker; nothing is written where there are no such things."""
+    made = _proposed(side)
+    number = made.number if made else 1
+    write = partial(side.forge.write_comment, side.repository, number, marker="<!-- t -->")
+    first = write("<!-- t -->\none")
+    if made is None:
+        assert first == ""
+        return
+    assert first == write("<!-- t -->\ntwo")
+    assert first == write("<!-- t -->\nthree", comment=first)
+    other = side.forge.write_comment(
+        side.repository, number, "<!-- u -->\nfour", marker="<!-- u -->"
+    )
+    assert other != first
+    assert first == write("<!-- t -->\nfive")
+    # One that somebody has deleted is made again.
+    assert write("<!-- t -->\nsix", comment="999999999") == first or side.pulls
+
+
+@pytest.mark.gitea
+def test_the_comment_of_somebody_else_is_left_alone(gitea: real.Gitea, tmp_path: Path) -> None:
+    """Whoever writes the marker first: only the bot's own comment is replaced."""
+    repository = gitea.repository(f"others-{time.time_ns()}", bot="write")
+    clone = Clone(tmp_path / "clone", gitea.push_url(repository))
+    client = GiteaForge(gitea.url, gitea.bot_token)
+    made = _proposed(Side(client, repository, _pusher(clone), lambda: None, pulls=True))
+    assert made is not None
+    place = f"/repos/{repository}/issues/{made.number}/comments"
+    gitea.api("POST", place, {"body": "<!-- t -->\nhe was here"})
+    own = client.write_comment(repository, made.number, "<!-- t -->\nmine", marker="<!-- t -->")
+    again = client.write_comment(repository, made.number, "<!-- t -->\nours", marker="<!-- t -->")
+
+    assert own == again
+    texts = [row["body"] for row in gitea.api("GET", place)]
+    assert ["<!-- t -->\nhe was here", "<!-- t -->\nours"] == texts
 
 
 def test_refs_come_in_one_request_or_not_at_all(side: Side) -> None:
@@ -248,6 +342,11 @@ CALLS: dict[str, Callable[[Forge, str], object]] = {
     "branches": lambda forge, name: forge.branches(name),
     "branch_protection": lambda forge, name: forge.branch_protection(name),
     "pull_requests": lambda forge, name: forge.pull_requests(name),
+    "pull_request": lambda forge, name: forge.pull_request(name, 1),
+    "open_pull_request": lambda forge, name: forge.open_pull_request(
+        name, head="a", base="b", title="c", text="d"
+    ),
+    "edit_pull_request": lambda forge, name: forge.edit_pull_request(name, 1, title="", text=""),
     "audience": lambda forge, name: forge.audience(name),
     "set_commit_status": lambda forge, name: forge.set_commit_status(
         name, "1" * 40, "error", description="", context="tea"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
@@ -25,6 +25,7 @@ class _Repository:
     audience: Audience = Audience(visibility="public")  # noqa: RUF009 - frozen
     statuses: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     hooks: dict[str, ListedWebhook] = field(default_factory=dict)
+    comments: dict[int, dict[str, str]] = field(default_factory=dict)
 
 
 class MemoryForge:
@@ -116,9 +117,60 @@ class MemoryForge:
         """Everybody, unless a test said otherwise."""
         return self._repository(repository).audience
 
-    def pull_requests(self, repository: str) -> Sequence[ListedPullRequest]:
-        """Those that a test proposed."""
-        return self._repository(repository).pulls[::-1]
+    def pull_requests(
+        self, repository: str, *, closed: bool = False
+    ) -> Sequence[ListedPullRequest]:
+        """Those that a test or :meth:`open_pull_request` proposed."""
+        pulls = self._repository(repository).pulls[::-1]
+        return [pull for pull in pulls if (pull.state != "open") == closed]
+
+    def pull_request(self, repository: str, number: int) -> ListedPullRequest | None:
+        """One of them."""
+        pulls = self._repository(repository).pulls
+        return next((pull for pull in pulls if pull.number == number), None)
+
+    def open_pull_request(
+        self, repository: str, *, head: str, base: str, title: str, text: str
+    ) -> ListedPullRequest | None:
+        """Open one; a second one of the same branches is declined."""
+        found = self._repository(repository)
+        if any(
+            (each.branch, each.target) == (head, base) for each in self.pull_requests(repository)
+        ):
+            raise ForgeError("pull request already exists for these targets", 409)
+        made = ListedPullRequest(
+            number=self._next(),
+            title=title,
+            author="bot",
+            url=f"memory://forge/{repository}/pulls",
+            text=text,
+            commit=self.branches(repository)[head],
+            branch=head,
+            source=repository,
+            target=base,
+        )
+        found.pulls.append(made)
+        return made
+
+    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+        """Replace it."""
+        pulls = self._repository(repository).pulls
+        found = self.pull_request(repository, number)
+        if found is None:
+            raise ForgeError(f"there is no pull request {number}", 404)
+        pulls[pulls.index(found)] = replace(found, title=title, text=text)
+
+    def write_comment(
+        self, repository: str, number: int, text: str, *, marker: str, comment: str = ""
+    ) -> str:
+        """Keep the texts of comments by their ids; all are the bot's."""
+        if self.pull_request(repository, number) is None:
+            return ""
+        kept = self._repository(repository).comments.setdefault(number, {})
+        known = [name for name, said in kept.items() if said.startswith(marker)]
+        name = comment if comment in kept else known[0] if known else str(self._next())
+        kept[name] = text
+        return name
 
     def set_commit_status(
         self,

@@ -1,0 +1,108 @@
+"""Pull requests of Gitea and Forgejo, and the bot's comments on them.
+
+The embedded forge has none: its answer 404 reads as "there are none".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from tea_runner.core.git.pull_request import ListedPullRequest
+from tea_runner.forge.gitea_api import GiteaApi, repository_path
+
+_MOST_PULL_REQUESTS = 200
+
+
+class GiteaPullRequests(GiteaApi):
+    """See :class:`tea_runner.ports.Forge`."""
+
+    def pull_requests(
+        self, repository: str, *, closed: bool = False
+    ) -> Sequence[ListedPullRequest]:
+        """Open pull requests, or closed ones; the embedded forge has none."""
+        path = f"/repos/{repository_path(repository)}/pulls"
+        if self.ask("GET", f"{path}?limit=1", allowed=(404,)).status_code == 404:
+            # Raises where there is no repository.
+            self.ask("GET", f"/repos/{repository_path(repository)}")
+            return []
+        fields = {"state": "closed", "sort": "recentupdate"} if closed else {"state": "open"}
+        rows = itertools.islice(self.pages(path, **fields), _MOST_PULL_REQUESTS)
+        return [parse_pull_request(row) for row in rows]
+
+    def pull_request(self, repository: str, number: int) -> ListedPullRequest | None:
+        """One pull request, open or closed; None when there is none of this number."""
+        path = f"/repos/{repository_path(repository)}"
+        answer = self.ask("GET", f"{path}/pulls/{number}", allowed=(404,))
+        if answer.status_code == 404:
+            self.ask("GET", path)
+            return None
+        return parse_pull_request(answer.json())
+
+    def open_pull_request(
+        self, repository: str, *, head: str, base: str, title: str, text: str
+    ) -> ListedPullRequest | None:
+        """Open a pull request of a branch of the repository; None where there are no such things."""
+        path = f"/repos/{repository_path(repository)}"
+        fields = {"head": head, "base": base, "title": title, "body": text}
+        answer = self.ask("POST", f"{path}/pulls", fields, allowed=(404,))
+        if answer.status_code == 404:
+            self.ask("GET", path)
+            return None
+        return parse_pull_request(answer.json())
+
+    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+        """Replace title and text of a pull request."""
+        path = f"/repos/{repository_path(repository)}/pulls/{number}"
+        self.ask("PATCH", path, {"title": title, "body": text})
+
+    def write_comment(
+        self, repository: str, number: int, text: str, *, marker: str, comment: str = ""
+    ) -> str:
+        """See :class:`tea_runner.ports.Forge`: the comment is found by its marker and its author."""
+        issues = f"/repos/{repository_path(repository)}/issues"
+        body = {"body": text}
+        comment = comment or self._own_comment(f"{issues}/{number}/comments", marker)
+        if comment:
+            path = f"{issues}/comments/{int(comment)}"
+            if self.ask("PATCH", path, body, allowed=(404,)).status_code != 404:
+                return comment
+        answer = self.ask("POST", f"{issues}/{number}/comments", body, allowed=(404,))
+        return str(answer.json()["id"]) if answer.status_code != 404 else ""
+
+    def _own_comment(self, path: str, marker: str) -> str:
+        answer = self.ask("GET", path, allowed=(404,))
+        rows: list[Mapping[str, Any]] = answer.json() if answer.status_code == 200 else []
+        return next(
+            (
+                str(row["id"])
+                for row in rows
+                if str(row.get("body") or "").startswith(marker)
+                and (row.get("user") or {}).get("id") == self._user_id
+            ),
+            "",
+        )
+
+    @cached_property
+    def _user_id(self) -> int:
+        return int(self.ask("GET", "/user").json()["id"])
+
+
+def parse_pull_request(row: Mapping[str, Any]) -> ListedPullRequest:
+    """A pull request in an answer of the API."""
+    head, base = row.get("head") or {}, row.get("base") or {}
+    return ListedPullRequest(
+        number=int(row["number"]),
+        title=str(row.get("title") or ""),
+        author=str((row.get("user") or {}).get("login") or ""),
+        url=str(row.get("html_url") or ""),
+        text=str(row.get("body") or ""),
+        commit=str(head.get("sha") or ""),
+        branch=str(head.get("ref") or ""),
+        # Null when the fork was deleted.
+        source=str((head.get("repo") or {}).get("full_name") or ""),
+        target=str(base.get("ref") or ""),
+        state="merged" if row.get("merged") else "open" if row.get("state") == "open" else "closed",
+    )
