@@ -31,7 +31,7 @@ def new_request_id() -> str:
 @json_option
 @click.pass_obj
 def command(context: Context, name: str, words: tuple[str, ...]) -> None:
-    """Compute known results on the server again.
+    """Compute known results on the server again; replace what differs.
 
     Of a run, of some of its pipelines or datums, or of a job. A datum is named by its label or the
     first 8 or more digits of its key. Equal bytes change nothing. Different bytes replace the result,

@@ -18,7 +18,7 @@ GROUPS = {
         "lineage": "Trace a result to its inputs, or an input to results.",
         "pin": "Write the digests of images into pipeline files.",
         "resolve": "Print all pipelines with defaults and datums filled in.",
-        "verify": "Compute known results again and compare the bytes.",
+        "reproduce": "Compute known results again and compare the bytes.",
         "verify-commit": "Check signature, keys and outputs of a results commit.",
     },
     "With a server": {
@@ -27,7 +27,7 @@ GROUPS = {
         "logs": "Print a job's log.",
         "wait": "Wait for the end of a run.",
         "retry": "Run failed, cancelled and waiting datums again, now.",
-        "recompute": "Compute known results on the server again.",
+        "recompute": "Compute known results on the server again; replace what differs.",
         "cancel": "Cancel a job, or all jobs of a run.",
         "pr": "List pull requests and approve their commits.",
     },
@@ -53,4 +53,4 @@ GROUPS = {
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
 #: Former names of verbs, which help and completion do not show.
-ALIASES = {"pull": "pr", "hook": "webhook"}
+ALIASES = {"pull": "pr", "hook": "webhook", "verify": "reproduce"}

@@ -72,7 +72,7 @@ class ScratchDatum(Protocol):
 Compute = Callable[[PipelineInputs, Sequence[tuple[str, str]]], Iterator[ScratchDatum]]
 
 
-def verify_datums(
+def reproduce_datums(
     tip: CommitReader, words: Sequence[str], compute: Compute
 ) -> Iterator[RecomputeVerdict]:
     """Compute datums with results at this commit again, one verdict each.
@@ -127,7 +127,9 @@ def _verify_pipeline(
         if keys.get(row.datum) == row.key:
             current[row.datum] = row
         else:
-            yield verdict(row, "skipped", "its inputs have changed since; verify an earlier --at")
+            yield verdict(
+                row, "skipped", "its inputs have changed since; reproduce an earlier --at"
+            )
     if not current:
         return
     for computed in compute(inputs, [(row.datum, row.key) for row in current.values()]):

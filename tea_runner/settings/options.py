@@ -330,7 +330,7 @@ class Options:
     trusted_signers: tuple[str, ...] = option(
         (),
         "Public keys (lines as in id_ed25519.pub) whose signed results count here, beside the key of this "
-        "installation; `tea-runner trust key` prints one.",
+        "installation; `tea-runner trust key` prints one. (bot.allowed_signers is about commits.)",
     )
     environments: tuple[EnvironmentKind, ...] = option(
         ("host",),

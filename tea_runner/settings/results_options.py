@@ -24,7 +24,7 @@ class BotOptions:
     allowed_signers: Path | None = option(
         None,
         "List of signers that tea-runner verify-commit accepts, as in ssh-keygen(1), ALLOWED "
-        "SIGNERS.",
+        "SIGNERS; trusted_signers decides which results count.",
     )
 
 

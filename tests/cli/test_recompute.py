@@ -1,4 +1,4 @@
-"""``tea-runner run --recompute`` and ``verify`` compute known results again, and tell what came of it."""
+"""``tea-runner run --recompute`` and ``reproduce`` compute known results again, and tell what came of it."""
 
 from __future__ import annotations
 
@@ -98,42 +98,42 @@ def test_what_was_computed_last_is_what_is_known_from_then_on(counted: Counted) 
 def test_verify_compares_and_writes_nothing(counted: Counted) -> None:
     """Each datum gets its verdict, the dataset stays as it is, the ledger counts."""
     head = counted.dataset.do("git", "rev-parse", "HEAD")
-    said = counted.dataset.tea("verify")
+    said = counted.dataset.tea("reproduce")
 
     assert 1 == said.code
     assert 4 == counted.executions()
     assert [
-        "verify(differs): moody in:a.txt: moody/a.txt",
-        "verify(differs): moody in:b.txt: moody/b.txt",
-        "verify(ok): steady in:a.txt",
-        "verify(ok): steady in:b.txt",
+        "reproduce(differs): moody in:a.txt: moody/a.txt",
+        "reproduce(differs): moody in:b.txt: moody/b.txt",
+        "reproduce(ok): steady in:a.txt",
+        "reproduce(ok): steady in:b.txt",
     ] == sorted(said.lines)
     assert (head, "") == (
         counted.dataset.do("git", "rev-parse", "HEAD"),
         counted.dataset.do("git", "status", "--porcelain"),
     )
     assert {"moody": (0, 2), "steady": (2, 0)} == counted.ledger()
-    shown = counted.dataset.tea("verify", "--ledger").lines
+    shown = counted.dataset.tea("reproduce", "--ledger").lines
     assert "steady: 2 same, 0 other bytes, 0 failed" in shown
 
 
 def test_verify_takes_a_datum_and_an_earlier_commit(counted: Counted) -> None:
     """One datum runs; a stale one is skipped now, and verified at the commit that had it."""
-    one = counted.dataset.tea("verify", "steady in:a.txt")
-    assert ["verify(ok): steady in:a.txt"] == one.lines
+    one = counted.dataset.tea("reproduce", "steady in:a.txt")
+    assert ["reproduce(ok): steady in:a.txt"] == one.lines
     assert 1 == counted.executions()
     counted.dataset.save({"raw/a.txt": "other\n"})
 
-    now = counted.dataset.tea("verify", "steady in:a.txt")
+    now = counted.dataset.tea("reproduce", "steady in:a.txt")
     assert (0, 0) == (now.code, counted.executions())
-    assert "verify(skipped): steady in:a.txt: " in now.out
-    then = counted.dataset.tea("verify", "steady in:a.txt", "--at", "HEAD~1")
-    assert ["verify(ok): steady in:a.txt"] == then.lines
+    assert "reproduce(skipped): steady in:a.txt: " in now.out
+    then = counted.dataset.tea("reproduce", "steady in:a.txt", "--at", "HEAD~1")
+    assert ["reproduce(ok): steady in:a.txt"] == then.lines
 
 
 def test_words_that_mean_nothing_are_told(counted: Counted) -> None:
     """Neither verb runs anything for a name that is no pipeline and no datum."""
-    assert 1 == counted.dataset.tea("verify", "nothing").code
+    assert 1 == counted.dataset.tea("reproduce", "nothing").code
     said = counted.dataset.tea("run", "--recompute", "-y", "nothing")
     assert (1, 0) == (said.code, counted.executions())
     assert "there is no pipeline or datum nothing" in said.err

@@ -133,7 +133,7 @@ def test_a_file_of_a_subdataset_is_saved_here(lab: Lab, counted: Counted) -> Non
 
 
 def test_a_clone_computes_verifies_and_repeats_it(lab: Lab, counted: Counted) -> None:
-    """``run``, ``verify`` and ``datalad rerun`` without content have the same result."""
+    """``run``, ``reproduce`` and ``datalad rerun`` without content have the same result."""
     lab.create(files={**FILES, "up/spec.yml": shuffle(counted[0])})
     lab.do("git", "annex", "drop", "--force", "--quiet", "raw")
     path = lab.env["PATH"]
@@ -141,7 +141,7 @@ def test_a_clone_computes_verifies_and_repeats_it(lab: Lab, counted: Counted) ->
     assert 0 == tea(lab.dataset, "run", "-y", env={"PATH": path}).code
     made = entries(lab, "up/a/it", "up/b/it", "up/c/it")
     assert entries(lab, "raw/a.jpg", "raw/b.jpg", "raw/c.note") == made
-    assert 0 == tea(lab.dataset, "verify", env={"PATH": path}).code
+    assert 0 == tea(lab.dataset, "reproduce", env={"PATH": path}).code
     lab.do("git", "rm", "-rq", "up/a", "up/b", "up/c")
     blob = lab.git("rev-parse", "HEAD:up/spec.yml").strip()
     words = ("exec", "--spec", f"{blob}:0", "--pipeline", "up", "in:a.jpg", "in:c.note")

@@ -27,7 +27,7 @@ class RecomputeVerdict:
     outcome: Outcome
     #: Paths in the dataset whose bytes differ; or why nothing was compared.
     detail: str = ""
-    by: Literal["recompute", "verify"] = "verify"
+    by: Literal["recompute", "reproduce"] = "reproduce"
 
     def __str__(self) -> str:
         rest = f": {self.detail}" if self.detail else ""

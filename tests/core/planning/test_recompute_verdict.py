@@ -18,8 +18,8 @@ def _verdict(datum: str, outcome: Outcome, detail: str = "") -> RecomputeVerdict
 
 def test_a_verdict_is_one_line() -> None:
     """By whom, the outcome, who it is, and what differs."""
-    assert "verify(ok): up a" == str(_verdict("a", "ok"))
-    assert "verify(differs): up a: up/x" == str(_verdict("a", "differs", "up/x"))
+    assert "reproduce(ok): up a" == str(_verdict("a", "ok"))
+    assert "reproduce(differs): up a: up/x" == str(_verdict("a", "differs", "up/x"))
 
 
 def test_many_paths_are_cut() -> None:

@@ -1,4 +1,4 @@
-"""``tea-runner verify``: compute known results again in a temporary directory and compare."""
+"""``tea-runner reproduce``: compute known results again in a temporary directory and compare."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tea_runner.cli.options import at_option, json_option
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.reproduce_datums import verify_datums
+from tea_runner.flow.reproduce_datums import reproduce_datums
 from tea_runner.host.openat import remove_tree
 from tea_runner.present.visible_text import visible
 from workers.run_datums import ComputedDatum
 
 
-@click.command("verify")
+@click.command("reproduce")
 @click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
 @at_option
 @click.option(
@@ -45,7 +45,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
     tip = session.results_tip(at, fetched=False)
     broken = report_problems(tip)
     verdicts = []
-    for verdict in verify_datums(tip, words, functools.partial(_compute, session, tip)):
+    for verdict in reproduce_datums(tip, words, functools.partial(_compute, session, tip)):
         verdicts.append(verdict)
         ledger.add_verdict([verdict])
         if not context.as_json:
@@ -63,7 +63,7 @@ def command(context: Context, words: tuple[str, ...], at: str, only_ledger: bool
         ]
         click.echo(json.dumps(rows, indent=1))
     elif not verdicts and not broken:
-        click.echo("There is no result to verify; compute some with: tea-runner run")
+        click.echo("There is no result to reproduce; compute some with: tea-runner run")
     return 1 if broken or any(v.outcome in ("differs", "failed") for v in verdicts) else 0
 
 
@@ -75,9 +75,11 @@ def _compute(
 ) -> Iterator[ComputedDatum]:
     """Compute datums in a temporary directory, which is removed at the end."""
     runner = datum_runner(session, tip, environment_for(session.context, inputs.pipeline))
-    base = Path(tempfile.mkdtemp(prefix="tea-verify-"))
+    base = Path(tempfile.mkdtemp(prefix="tea-reproduce-"))
     try:
-        yield from runner.run(tip, inputs, wanted, base, job_id="verify", write_log=lambda _: None)
+        yield from runner.run(
+            tip, inputs, wanted, base, job_id="reproduce", write_log=lambda _: None
+        )
     finally:
         remove_tree(base)
 

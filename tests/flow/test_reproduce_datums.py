@@ -13,7 +13,7 @@ from tea_runner.core.errors import CommandFailed, JobError, NotFound, UserError
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow.pipeline_inputs import PipelineInputs
-from tea_runner.flow.reproduce_datums import ScratchFile, verify_datums
+from tea_runner.flow.reproduce_datums import ScratchFile, reproduce_datums
 from tests.twins.files import Symlink
 from tests.twins.lab import MemoryLab, output_of
 from tests.twins.plans import TWO
@@ -54,7 +54,7 @@ def settled(lab: MemoryLab) -> MemoryLab:
     return lab
 
 
-def verify(
+def reproduce(
     lab: MemoryLab, *words: str, error: JobError | None = None, **change: str | bool
 ) -> list[RecomputeVerdict]:
     """Verify with a command that writes the same, with one thing changed."""
@@ -69,7 +69,7 @@ def verify(
             found = [] if error else [file, link]
             yield Computed(KeyedDatum(label, key, ""), found, error)
 
-    return list(verify_datums(lab.view(), words, compute))
+    return list(reproduce_datums(lab.view(), words, compute))
 
 
 def outcomes(verdicts: list[RecomputeVerdict]) -> list[tuple[str, str, str]]:
@@ -79,7 +79,7 @@ def outcomes(verdicts: list[RecomputeVerdict]) -> list[tuple[str, str, str]]:
 
 def test_the_same_bytes_are_ok(settled: MemoryLab) -> None:
     """Of all datums with results, without any word."""
-    assert outcomes(verify(settled)) == [("in:a", "ok", ""), ("in:b", "ok", "")]
+    assert outcomes(reproduce(settled)) == [("in:a", "ok", ""), ("in:b", "ok", "")]
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_the_same_bytes_are_ok(settled: MemoryLab) -> None:
 )
 def test_other_bytes_differ(settled: MemoryLab, change: dict[str, str], path: str) -> None:
     """The paths are named."""
-    assert outcomes(verify(settled, "in:a", **change)) == [("in:a", "differs", path)]
+    assert outcomes(reproduce(settled, "in:a", **change)) == [("in:a", "differs", path)]
 
 
 @pytest.mark.parametrize("word", ["copy", "in:a", "copy in:a", "KEY"])
 def test_a_word_chooses_datums(settled: MemoryLab, word: str) -> None:
     """A pipeline, a label, both, or the beginning of a key."""
     key = settled.plan().plan.pipelines[0].decisions[0].key
-    found = verify(settled, key[:8] if word == "KEY" else word)
+    found = reproduce(settled, key[:8] if word == "KEY" else word)
 
     assert [each.datum for each in found] == (["in:a", "in:b"] if word == "copy" else ["in:a"])
 
@@ -107,23 +107,25 @@ def test_a_word_chooses_datums(settled: MemoryLab, word: str) -> None:
 def test_an_unknown_word_is_an_error_before_anything_runs(settled: MemoryLab) -> None:
     """The next step is named."""
     with pytest.raises(NotFound, match="no pipeline or datum nothing"):
-        verify(settled, "in:a", "nothing")
+        reproduce(settled, "in:a", "nothing")
 
 
 def test_a_failed_datum_has_its_sentence(settled: MemoryLab) -> None:
     """On one line."""
     error = CommandFailed("ended with\n code 1")
 
-    assert outcomes(verify(settled, "in:a", error=error)) == [
+    assert outcomes(reproduce(settled, "in:a", error=error)) == [
         ("in:a", "failed", "ended with code 1")
     ]
 
 
 def test_changed_inputs_and_unknown_hashes_are_skipped(settled: MemoryLab) -> None:
     """There is nothing to compare with."""
-    assert outcomes(verify(settled, "in:a", odd=True)) == [("in:a", "skipped", "no such hash here")]
+    assert outcomes(reproduce(settled, "in:a", odd=True)) == [
+        ("in:a", "skipped", "no such hash here")
+    ]
     settled.push({"raw/a": "changed"})
-    found = verify(settled, "in:a")
+    found = reproduce(settled, "in:a")
 
     assert found[0].outcome == "skipped"
     assert "its inputs have changed since" in found[0].detail
