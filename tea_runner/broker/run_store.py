@@ -25,6 +25,7 @@ from tea_runner.core.planning.run import (
     superseded_run,
     troubled_run,
     updated_run,
+    without_datums,
 )
 from tea_runner.core.planning.run_datum_states import DatumRow
 
@@ -182,7 +183,7 @@ class RunStore:
     def _write(self, run: Run, before: Run | None, *, keep_open: bool = False) -> None:
         old = {job for pipeline in before.pipelines for job in pipeline.jobs} if before else set()
         pipe = self._redis.pipeline(transaction=True)
-        pipe.set(redis_keys.run(run.id), format_run(_without_datums(run)), ex=redis_keys.run.ttl)
+        pipe.set(redis_keys.run(run.id), format_run(without_datums(run)), ex=redis_keys.run.ttl)
         if before is None or _rows(run) != _rows(before):
             datums = redis_keys.run_datums(run.id)
             pipe.delete(datums)
@@ -219,6 +220,11 @@ class RunStore:
         raw, datums = pipe.execute()
         found = _read(raw)
         return with_datums(found, datums) if found is not None else None
+
+    def head(self, run: str) -> Run | None:
+        """As :meth:`get`, without the datums."""
+        raw: Any = self._redis.get(redis_keys.run(run)) if run else None
+        return _read(raw)
 
     def latest(self, number: int = 50, repository: str = "") -> list[Run]:
         """The newest runs in full, of one repository or of all."""
@@ -287,10 +293,6 @@ def _replaced_by(run: Run, latest: Run) -> str:
     if run.commit == latest.commit:
         return f"replaced by run {run.id} of the same commit ({run.why or 'planned again'})"
     return f"replaced by the push of {run.commit[:12]}"
-
-
-def _without_datums(run: Run) -> Run:
-    return replace(run, pipelines=[replace(pipeline, datums=[]) for pipeline in run.pipelines])
 
 
 def _summary(run: Run) -> Run:

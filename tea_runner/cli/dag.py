@@ -59,7 +59,7 @@ def command(context: Context, form: str | None, files: bool, counts: bool, at: s
         "mermaid": lambda: mermaid,
         "md": lambda: f"```mermaid\n{mermaid}```",
         "dot": lambda: dag_dot(boxes, upstream),
-        "svg": lambda: dag_svg(boxes, upstream),
+        "svg": lambda: dag_svg(boxes, upstream, styled=True),
     }.get(form or "", lambda: "\n".join(dag_text(boxes, upstream)))()
     click.echo(drawn.rstrip("\n"))
     return int(broken)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from tea_runner.core.planning.states import State
+from tea_runner.present.picture_style import STYLE
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 
@@ -29,6 +30,8 @@ class Box:
 Upstream = Mapping[str, Sequence[str]]
 
 _WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 196, 44, 44, 14, 4
+#: Gap between rows of a graph that goes downwards, and columns that a page has room for.
+_GAP_DOWN, _MOST_COLUMNS = 26, 5
 #: Number of characters of a name that fit into a box; notes have a smaller font.
 _SHOWN = 22
 
@@ -112,27 +115,51 @@ def _dot(text: str) -> str:
     return f'"{visible(quoted)}"'
 
 
-def dag_svg(boxes: Sequence[Box], upstream: Upstream) -> str:
-    """For pages: no style of its own (a page's sheet has the classes), no script, all text escaped."""
+def dag_svg(boxes: Sequence[Box], upstream: Upstream, *, styled: bool = False) -> str:
+    """As SVG, from left to right while that fits a page, otherwise downwards; all text escaped.
+
+    :param styled: whether it has a style of its own; a page's sheet has the classes.
+    """
     columns = layers([box.name for box in boxes], upstream)
     by_name = {box.name: box for box in boxes}
     tallest = max((len(column) for column in columns), default=0)
-    wide = len(columns) * (_WIDE + _GAP_X) - _GAP_X + 2 * _EDGE if columns else 2 * _EDGE
-    high = tallest * (_HIGH + _GAP_Y) - _GAP_Y + 2 * _EDGE if columns else 2 * _EDGE
+    down = len(columns) > _MOST_COLUMNS and tallest < len(columns)
+    # Size of one place, with the gap behind it: along the way of the data, and across.
+    along, across = (
+        (_HIGH + _GAP_DOWN, _WIDE + _GAP_Y) if down else (_WIDE + _GAP_X, _HIGH + _GAP_Y)
+    )
     at: dict[str, tuple[int, int]] = {}
     for number, column in enumerate(columns):
-        down = (tallest - len(column)) * (_HIGH + _GAP_Y) // 2
+        shift = (tallest - len(column)) * across // 2
         for row, name in enumerate(column):
-            x = _EDGE + number * (_WIDE + _GAP_X)
-            at[name] = (x, _EDGE + down + row * (_HIGH + _GAP_Y))
+            place = (_EDGE + number * along, _EDGE + shift + row * across)
+            at[name] = (place[1], place[0]) if down else place
+    wide = max((x for x, _ in at.values()), default=-_WIDE) + _WIDE + _EDGE
+    high = max((y for _, y in at.values()), default=-_HIGH) + _HIGH + _EDGE
+    # Links inside of an image would be out of reach for readers of screens.
+    role = "group" if any(box.link for box in boxes) else "img"
+    words = escape("; ".join(dag_text(boxes, upstream)))
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" role="img" width="{wide}" '
-        f'height="{high}" viewBox="0 0 {wide} {high}">',
-        f"<title>{escape('; '.join(dag_text(boxes, upstream)))}</title>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" role="{role}" width="{wide}" '
+        f'height="{high}" viewBox="0 0 {wide} {high}" aria-label="Graph of pipelines">',
+        f"<title>{words}</title>",
     ]
-    lines += [_arrow(at[a], at[b]) for a, b in _edges(boxes, upstream)]
+    if styled:
+        lines.append(f"<style>{STYLE}</style>")
+    arrow = _arrow_down if down else _arrow
+    lines += [arrow(at[a], at[b]) for a, b in _edges(boxes, upstream)]
     lines += [_rectangle(by_name[name], *at[name]) for name in at]
     return "\n".join([*lines, "</svg>"])
+
+
+def _arrow_down(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x1, y1 = start[0] + _WIDE // 2, start[1] + _HIGH
+    x2, y2 = end[0] + _WIDE // 2, end[1]
+    bend = max(14, (y2 - y1) // 2)
+    return (
+        f'<path class="arrow" d="M{x1} {y1} C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2 - 6}"/>'
+        f'<path class="tip" d="M{x2} {y2} l-4 -7 h8 z"/>'
+    )
 
 
 def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -98,6 +98,20 @@ def lack_sentences(status: RunStatus) -> list[str]:
     ]
 
 
+def kept_sentence(status: RunStatus) -> str:
+    """What failed pipelines keep, and what a retry computes; empty where nothing failed."""
+    good = again = 0
+    for row in status.pipelines:
+        bad = row.numbers.get("failed", 0) + row.numbers.get("cancelled", 0)
+        if bad:
+            again += bad
+            good += sum(row.numbers.get(state, 0) for state in _FINISHED)
+    if not again or not status.ended:
+        return ""
+    kept = "1 good result is kept" if good == 1 else f"{good} good results are kept"
+    return f"{kept}; a retry computes {again}" if good else f"a retry computes {again}"
+
+
 def pipeline_remark(pipeline: PipelineStatus) -> str:
     """Explanation of a pipeline's state, besides its counts, and its remark; may be empty."""
     return "; ".join(filter(None, (_explanation(pipeline), pipeline.remark)))

@@ -18,12 +18,11 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
+from tea_runner.web.run_views import MOST_JOBS, RunView, RunViews
 from tea_runner.wiring import Site
 
 T = TypeVar("T")
 
-#: Largest number of jobs of a run that are read; the others count as waiting until they end.
-MOST_JOBS = 5000
 #: Rows of a table on one page.
 ROWS = 100
 _FRESH = 1.0
@@ -36,6 +35,7 @@ class PageContext:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.views = RunViews(site, lambda: self.lately("offers", site.processes.offers))
         self._fresh: dict[object, tuple[float, object]] = {}
 
     # -- data ----------------------------------------------------------------------------------
@@ -73,6 +73,15 @@ class PageContext:
         offers = self.lately("offers", self.site.processes.offers)
         return run_status(run, facts, offers), facts
 
+    def run_view(self, run: str) -> RunView:
+        """The current status of a run, with its datums as a table.
+
+        :raises NotFound: when it is unknown or has expired.
+        """
+        if not _RUN.fullmatch(run):
+            raise NotFound("run not found")
+        return self.lately(("view", run), lambda: self.views.view(run))
+
     def listed(self, heads: list[Run]) -> list[RunStatus]:
         """The statuses of runs; those of the newest running ones with the states of their jobs."""
         found = []
@@ -80,7 +89,7 @@ class PageContext:
         for head in heads:
             if not head.has_ended and looked < 5:
                 looked += 1
-                found.append(self.run(head.id)[0])
+                found.append(self.run_view(head.id).status)
             else:
                 found.append(run_status(head))
         return found

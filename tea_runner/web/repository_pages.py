@@ -22,7 +22,7 @@ from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
-from tea_runner.web.run_pages import add_run_pages
+from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
 from tea_runner.wiring import Site
 
@@ -151,6 +151,8 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
         live=any(not standing.ended for standing in shown),
         repository=full,
         forge=desk.forge(full),
+        latest=heads[0] if heads else None,
+        picture=run_picture(desk.listed(heads[:1])[0]) if heads else "",
         rows=shown,
         wanted=wanted if wanted in STATES else "",
         page=number,

@@ -90,6 +90,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "get": (JOB.id,),
             "facts": ([JOB.id],),
+            "heads": ([JOB.id], {}),
             "next_attempt": (JOB,),
             "ids_starting_with": ("12",),
             "live": (),
@@ -182,6 +183,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "save": (RUN,),
             "current": (REPOSITORY, "main"),
+            "head": (RUN.id,),
             "request": (REPOSITORY, "main", "retry requested"),
             "note_trouble": (RUN, "why"),
             "note_cancelled": (RUN.id, "ada"),

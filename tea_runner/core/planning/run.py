@@ -124,6 +124,11 @@ def run_id(repository: str, branch: str, commit: str, attempt: int = 1) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
+def without_datums(run: Run) -> Run:
+    """The run with the counts of its datums only."""
+    return replace(run, pipelines=[replace(pipeline, datums=[]) for pipeline in run.pipelines])
+
+
 def updated_run(run: Run, before: Run | None, now: float) -> Run:
     """The run after a further plan: what earlier plans of the same run did is kept."""
     old = {pipeline.name: pipeline for pipeline in before.pipelines} if before else {}

@@ -122,14 +122,19 @@ def run_status(
     run: Run,
     jobs: Mapping[str, JobRecord] | None = None,
     offers: Collection[Need] = NEEDS,
+    counts: Sequence[Counter[State]] | None = None,
 ) -> RunStatus:
     """The status of a run.
 
     :param jobs: its jobs by id; missing ones count as waiting.  They say nothing of a run that has ended:
         a later run may have enqueued them again.
     :param offers: what the workers that run can do.
+    :param counts: of each pipeline, where they are known; its datums are left out then.
     """
-    pipelines = tuple(_pipeline(run, pipeline, jobs or {}, offers) for pipeline in run.pipelines)
+    pipelines = tuple(
+        _pipeline(run, pipeline, jobs or {}, offers, counts[number] if counts else None)
+        for number, pipeline in enumerate(run.pipelines)
+    )
     return RunStatus(
         run=run,
         state=_verdict(run, pipelines),
@@ -178,16 +183,23 @@ def _verdict(run: Run, pipelines: Sequence[PipelineStatus]) -> State:
 
 
 def _pipeline(
-    run: Run, row: PipelineRun, jobs: Mapping[str, JobRecord], offers: Collection[Need]
+    run: Run,
+    row: PipelineRun,
+    jobs: Mapping[str, JobRecord],
+    offers: Collection[Need],
+    counts: Counter[State] | None,
 ) -> PipelineStatus:
-    by_key = jobs_by_key(jobs[job_id] for job_id in row.jobs if job_id in jobs)
+    rows = row.datums if counts is None else []
+    by_key = jobs_by_key(jobs[job_id] for job_id in row.jobs if job_id in jobs) if rows else {}
     live = {} if run.has_ended else by_key
-    if live and row.datums:
+    if counts is not None:
+        numbers = counts
+    elif live and row.datums:
         numbers = count_datums(row.datums, row.unlisted, live)
     else:
         numbers = Counter({state: row.counts.get(state, 0) for state in STATES})
     superseded = bool(run.superseded) and row.state not in ENDED_STATES
-    datums = tuple(_datum(datum, by_key, live, superseded, offers) for datum in row.datums)
+    datums = tuple(datum_status(datum, by_key, live, superseded, offers) for datum in rows)
     return PipelineStatus(
         name=row.name,
         state="superseded" if superseded else _state(row, numbers),
@@ -205,13 +217,19 @@ def _pipeline(
     )
 
 
-def _datum(
+def datum_status(
     row: DatumRow,
     by_key: Mapping[str, JobRecord],
     live: Mapping[str, JobRecord],
-    superseded: bool,
-    offers: Collection[Need],
+    superseded: bool = False,
+    offers: Collection[Need] = NEEDS,
 ) -> DatumStatus:
+    """The status of one datum.
+
+    :param by_key: the jobs that compute or computed datums of its pipeline.
+    :param live: the same while the run has not ended, otherwise none.
+    :param superseded: whether its pipeline was replaced before it ended.
+    """
     label, key, action, reason, detail, source = row
     state = datum_state(row, live.get(key))
     if superseded and state in ("waiting", "running"):
