@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib.resources import files
 
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.git.object_id import object_id
-from tea_runner.core.git.tree import PLAIN, TREE
+from tea_runner.core.git.tree import TREE
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.core.results.compose_commit import Composition, FinishedDatum, NewEntry
+from tea_runner.core.results.compose_commit import FinishedDatum
 from tea_runner.core.results.output_owners import parents_of
-from tea_runner.core.results.run_record import escape, exec_command
+from tea_runner.core.results.run_record import RecordedCommand, escape, exec_command
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import join
 from tea_runner.flow.nested_datasets import is_housekeeping
@@ -29,10 +28,16 @@ from tea_runner.flow.prefetch_facts import prefetch_facts
 #: The program's text, as it is in datasets.
 PROGRAM = files("tea_runner.sandbox").joinpath("rerun_program.py").read_bytes()
 PROGRAM_ID = object_id("blob", PROGRAM)
-PROGRAM_PATH = f".datalad/tea-runner/rerun-{PROGRAM_ID[:12]}.py"
+#: Ids of the programs of all releases, the last one that of this release. A commit of a release is verified
+#: with its own program: a release that changes it adds an id.
+PROGRAMS = ("1bbeae0e075a94e000ff7db5b5c8ef2bebfdc4ec",)
+#: Where the dataset keeps what records execute and read.
+FOLDER = ".datalad/tea-runner"
 #: Longest command, in bytes: the kernel takes 128 KiB for an argument (``MAX_ARG_STRLEN``), and shell text is
 #: one argument.
 _LONGEST = 100_000
+#: Most labels in one call of tea-runner: all arguments of a process have a limit together.
+_LABELS = 500
 #: Variables that the program sets itself.
 OWN_VARIABLES = frozenset(
     {
@@ -49,36 +54,33 @@ OWN_VARIABLES = frozenset(
 )
 
 
-def pfs_view_command(
-    tip: CommitReader, inputs: PipelineInputs, group: Sequence[FinishedDatum]
-) -> str:
+def program_path(program: str) -> str:
+    """Where the dataset keeps the program of this id."""
+    return f"{FOLDER}/rerun-{program[:12]}.py"
+
+
+PROGRAM_PATH = program_path(PROGRAM_ID)
+
+
+def recorded_command(
+    tip: CommitReader,
+    inputs: PipelineInputs,
+    group: Sequence[FinishedDatum],
+    *,
+    program: str = "",
+) -> RecordedCommand:
     """Shell text that repeats datums in a clone.
 
-    It calls ``tea-runner exec`` where the program cannot do it: in images, with secrets, for datums of so
-    many inputs that the text would be too long, and where the dataset has no room for the program.
+    It calls ``tea-runner exec`` for datasets in images, and where the dataset has no room for the program.
+    Datums for which a command has no room are in a file of their own.
+
+    :param program: id of a former program; that of this release by default.
     """
-    pipeline, transform = inputs.pipeline, inputs.pipeline.transform
-    labels = [datum.label for datum in group]
-    plain = exec_command(
-        pipeline.spec_blob,
-        pipeline.spec_document,
-        pipeline.name,
-        labels,
-        transform.image if transform.image_tag else "",
-    )
-    if transform.image or transform.secrets or not _has_room(tip):
-        return plain
-    words = ["--spec", f"{pipeline.spec_blob}:{pipeline.spec_document}"]
-    words += ["--pipeline", pipeline.name]
-    words += _repeated("--code", inputs.code)
-    words += _repeated("--stdin", transform.stdin)
-    words += _repeated("--accept", map(str, transform.accept_return_code))
-    words += _repeated("--error", transform.err_cmd)
-    words += _repeated("--error-stdin", transform.err_stdin)
-    words += ["--workdir", transform.working_dir] if transform.working_dir else []
-    words += ["--tries", str(pipeline.datum_tries)] if pipeline.datum_tries != 3 else []
-    words += ["--network"] if transform.network else []
-    datums = list(prefetch_facts(tip, map(inputs.datum, labels), inputs.sources))
+    pipeline = inputs.pipeline
+    if pipeline.view == "dataset" or not has_room(tip):
+        return short_command(tip, _exec_text(inputs, group))
+    words = _shared_words(inputs)
+    datums = list(prefetch_facts(tip, (inputs.datum(each.label) for each in group), inputs.sources))
     views = [inputs.view(datum) for datum in datums]
     settings = [
         _variables(inputs, datum, view, item.key)
@@ -86,31 +88,89 @@ def pfs_view_command(
     ]
     common = dict(set.intersection(*(set(each.items()) for each in settings)))
     words += _assignments(common)
+    own_words: list[str] = []
     for item, datum, view, own in zip(group, datums, views, settings, strict=True):
-        words += ["--datum", item.label, "--to", join(pipeline.home, item.place)]
-        words += _assignments({name: own[name] for name in own.keys() - common.keys()})
-        words += _inputs(inputs, datum, view)
-    text = f'program=$(git cat-file blob {PROGRAM_ID}) && python3 -c "$program" '
-    text += shlex.join([*words, "--", *transform.cmd])
-    return escape(text) if len(text.encode("utf-8", "surrogateescape")) <= _LONGEST else plain
+        own_words += ["--datum", item.label, "--to", join(pipeline.home, item.place)]
+        own_words += _assignments({name: own[name] for name in own.keys() - common.keys()})
+        own_words += _inputs(inputs, datum, view)
+    program = program or PROGRAM_ID
+    start = f'program=$(git cat-file blob {program}) && python3 -c "$program" '
+    end = ["--", *pipeline.transform.cmd]
+    text = escape(start + shlex.join([*words, *own_words, *end]))
+    former = tip.tree.objects.blob(program) or b""
+    attached = (program_path(program), PROGRAM if program == PROGRAM_ID else former)
+    if is_short(text):
+        return RecordedCommand(text, (attached,))
+    data = "\0".join(own_words).encode("utf-8", "surrogateescape")
+    blob, file = attach("datums", data)
+    text = escape(start + shlex.join([*words, "--datums", blob, *end]))
+    return RecordedCommand(text, (attached, file))
 
 
-def _has_room(tip: CommitReader) -> bool:
-    """Whether no file, link or subdataset of the dataset is in the place of the program's folders."""
-    folders = list(parents_of(PROGRAM_PATH))
-    entries = [entry for entry in map(tip.tree.entry, folders) if entry is not None]
-    return all(entry.mode == TREE for entry in entries)
+def _shared_words(inputs: PipelineInputs) -> list[str]:
+    """Options of the program for all datums, without variables."""
+    pipeline, transform = inputs.pipeline, inputs.pipeline.transform
+    words = ["--spec", f"{pipeline.spec_blob}:{pipeline.spec_document}"]
+    words += ["--pipeline", pipeline.name]
+    words += ["--image", inputs.image or transform.image] if transform.image else []
+    words += ["--tagged"] if transform.image and transform.image_tag else []
+    for secret in transform.secrets:
+        words += ["--secret", secret.env_var] if secret.env_var else ["--secret-file", secret.name]
+    words += _repeated("--code", inputs.code)
+    words += _repeated("--stdin", transform.stdin)
+    words += _repeated("--accept", map(str, transform.accept_return_code))
+    words += _repeated("--error", transform.err_cmd)
+    words += _repeated("--error-stdin", transform.err_stdin)
+    words += ["--workdir", transform.working_dir] if transform.working_dir else []
+    words += ["--tries", str(pipeline.datum_tries)] if pipeline.datum_tries != 3 else []
+    return words + (["--network"] if transform.network else [])
 
 
-def with_program(tip: CommitReader, composition: Composition) -> Composition:
-    """Add the program to the commits, if a record needs it and the dataset does not have it."""
-    entry = tip.tree.entry(PROGRAM_PATH)
-    used = any(PROGRAM_ID in step.record.command for step in composition.steps)
-    if not used or (entry is not None and (entry.mode, entry.oid) == (PLAIN, PROGRAM_ID)):
-        return composition
-    return replace(
-        composition, rest={**composition.rest, PROGRAM_PATH: NewEntry(PLAIN, data=PROGRAM)}
+def short_command(tip: CommitReader, text: str) -> RecordedCommand:
+    """The text, or where it is too long for a shell, what executes it as a script."""
+    if is_short(text) or not has_room(tip):
+        return RecordedCommand(text)
+    # datalad rerun formats the text of a record, and not that of a script.
+    plain = text.replace("{{", "{").replace("}}", "}")
+    blob, file = attach("script", plain.encode("utf-8", "surrogateescape"))
+    return RecordedCommand(
+        f'script=$(mktemp) && git cat-file blob {blob} >"$script" && sh "$script"; '
+        f'code=$?; rm -f "$script"; exit $code',
+        (file,),
     )
+
+
+def is_short(text: str) -> bool:
+    """Whether a shell can be given the text."""
+    return len(text.encode("utf-8", "surrogateescape")) <= _LONGEST
+
+
+def attach(kind: str, data: bytes) -> tuple[str, tuple[str, bytes]]:
+    """Id of the blob of a file, and the file: its path in the dataset, and its content."""
+    blob = object_id("blob", data)
+    return blob, (f"{FOLDER}/{kind}-{blob[:12]}", data)
+
+
+def _exec_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
+    pipeline, transform = inputs.pipeline, inputs.pipeline.transform
+    image = transform.image if transform.image_tag else ""
+    labels = [datum.label for datum in group]
+    return " && ".join(
+        exec_command(
+            pipeline.spec_blob,
+            pipeline.spec_document,
+            pipeline.name,
+            labels[start : start + _LABELS],
+            image,
+        )
+        for start in range(0, len(labels), _LABELS)
+    )
+
+
+def has_room(tip: CommitReader) -> bool:
+    """Whether no file, link or subdataset of the dataset is in the place of the program's folders."""
+    entries = [tip.tree.entry(folder) for folder in (FOLDER, *parents_of(FOLDER))]
+    return all(entry.mode == TREE for entry in entries if entry is not None)
 
 
 def _repeated(option: str, values: Iterable[str]) -> list[str]:

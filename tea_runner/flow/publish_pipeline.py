@@ -5,8 +5,6 @@ The outcome is a value; the caller decides what follows from it.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,15 +13,12 @@ from tea_runner.core.errors import ContentMissing, OutputRefused, UserError
 from tea_runner.core.git.result_scope import results_prefix
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.core.results.compose_commit import FinishedDatum
-from tea_runner.core.results.dataset_view_command import Paths, declared_outputs, record_text
 from tea_runner.core.results.result import Result
-from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.compare_recomputed import judge_recomputed
 from tea_runner.flow.make_plan import PlannedCommit
-from tea_runner.flow.pfs_view_command import pfs_view_command
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.write_results_commit import finish, settle
 from tea_runner.ports import Dataset
 
@@ -157,24 +152,3 @@ def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> 
     if not settled.issuperset(chain.from_iterable(by_ref.values())):
         settled = {decision.key for decision in plan.decisions}
     return [ref for ref, keys in by_ref.items() if keys <= settled]
-
-
-def command_of(
-    tip: CommitReader, inputs: PipelineInputs
-) -> Callable[[Sequence[FinishedDatum]], str]:
-    """What makes the shell text of a run record.
-
-    With ``view: dataset`` and without a container, the command runs by itself in a clone.
-    """
-    if inputs.pipeline.view == "dataset" and not inputs.pipeline.transform.image:
-        return functools.partial(_shell_text, inputs)
-    return functools.partial(pfs_view_command, tip, inputs)
-
-
-def _shell_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
-    texts = []
-    for item in group:
-        datum = inputs.datum(item.label)
-        paths = Paths(inputs=item.inputs, outputs=declared_outputs(inputs.pipeline, datum))
-        texts.append(record_text(inputs.pipeline, paths, inputs.view(datum).paths))
-    return texts[0] if len(texts) == 1 else " && ".join(f"( {text} )" for text in texts)

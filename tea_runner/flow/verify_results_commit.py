@@ -6,6 +6,7 @@ by the rules of all results commits.  Any change by hand gives another commit id
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,16 +21,19 @@ from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
+from tea_runner.flow import pfs_view_command
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.publish_pipeline import command_of
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import read_manifest_statement
+from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.write_results_commit import draft, finish
 from tea_runner.ports import Dataset, Subdatasets
+
+_EXECUTES = re.compile(r"program=\$\(git cat-file blob ([0-9a-f]+)\) ")
 
 
 @dataclass
@@ -89,6 +93,10 @@ def _compare(
     if check.problems:
         return
     messages = _record_messages(dataset, commit, tip.tree.commit)
+    program = _program(messages)
+    if program and program not in pfs_view_command.PROGRAMS:
+        check.problems.append(f"its records execute {program}, which is no program of a release")
+        return
     exits = _exit_codes(messages)
     rows = manifest.by_datum
     decisions = tuple(
@@ -126,7 +134,7 @@ def _compare(
         plan.gone(read_manifest(tip.tree, pipeline.home)),
         who=who,
         # Former releases wrote commands and trailers of another form.
-        command=None if _calls_tea_runner(messages) else command_of(tip, inputs),
+        command=None if _calls_tea_runner(messages) else command_of(tip, inputs, program),
         keyed_groups=all("Tea-Key" in parse_trailers(message) for message in messages),
         signer=ManifestSigner(
             repository=signed.statement.repository if signed is not None else "",
@@ -247,6 +255,12 @@ def _exit_codes(messages: Sequence[str]) -> dict[str, int]:
         if key and isinstance(code, int):
             exits[key] = code
     return exits
+
+
+def _program(messages: Sequence[str]) -> str:
+    """Id of the program that records execute; empty where none does."""
+    commands = (str((parse_record(message) or {}).get("cmd", "")) for message in messages)
+    return next((found[1] for found in map(_EXECUTES.match, commands) if found), "")
 
 
 def _calls_tea_runner(messages: Sequence[str]) -> bool:

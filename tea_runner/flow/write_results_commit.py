@@ -26,14 +26,14 @@ from tea_runner.core.results.compose_commit import (
 )
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.run_record import format_record, format_summary
+from tea_runner.core.results.run_record import RecordedCommand, format_record, format_summary
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.distinct_output_names import check_distinct_names
 from tea_runner.flow.empty_file_placeholders import empty_file_contents
 from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
-from tea_runner.flow.pfs_view_command import with_program
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.recorded_command import with_attached_files
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
 from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
 from tea_runner.flow.trusted_rows import manifest_signer
@@ -83,7 +83,7 @@ def settle(
     who: str,
     storage_uuid: Callable[[], str],
     stored: Collection[str] = (),
-    command: Callable[[Sequence[FinishedDatum]], str] | None = None,
+    command: Callable[[Sequence[FinishedDatum]], RecordedCommand] | None = None,
     former: str | None = None,
 ) -> tuple[Composition, str] | None:
     """Compose and push the results commit of one pipeline.
@@ -158,7 +158,7 @@ def draft(
     gone: Sequence[str],
     *,
     who: str,
-    command: Callable[[Sequence[FinishedDatum]], str] | None,
+    command: Callable[[Sequence[FinishedDatum]], RecordedCommand] | None,
     signer: ManifestSigner,
     is_signed: bool,
     resign: bool | None = None,
@@ -198,7 +198,7 @@ def draft(
     composition = compose(change)
     if composition.empty:
         return composition, tip.tree.commit
-    composition, trailers = _with_pins(tip, work, with_program(tip, composition))
+    composition, trailers = _with_pins(tip, work, with_attached_files(tip, composition))
     if any(item.recomputed for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
     seconds = _seconds(objects, tip, finished)

@@ -8,16 +8,19 @@ that nothing in the work tree can replace it.  It runs in the root of the datase
    there in bubblewrap, without a network unless the pipeline asks for one, and copies what the command left
    in ``/pfs/out`` to its place in the dataset.
 3. Without bubblewrap, ``$PFS`` leads to the inputs; ``/pfs`` is a link to them if it can be made.
+4. A command with an image runs in podman or docker, and one with secrets gets them from the environment.
 
 Arguments, of which those before the first ``--datum`` are for all datums::
 
     --spec BLOB:N --pipeline NAME       for tea-runner
     --code PATH …    --set NAME VALUE …    --stdin LINE …    --workdir DIR    --network
     --accept CODE …    --tries N    --error WORD …    --error-stdin LINE …
+    --image IMAGE [--tagged]    --secret VARIABLE …    --secret-file NAME …
     --datum LABEL --to DIR [--set NAME VALUE …] [--without PATH …] [--in SEEN PATH | --empty SEEN PATH] …
     -- COMMAND
 
-SEEN is a path below ``/pfs``; PATH is a file or directory of the dataset.
+SEEN is a path below ``/pfs``; PATH is a file or directory of the dataset.  ``--datums BLOB`` stands for the
+words of a git blob, with a null character between each two.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 #: Options to the number of words after each.
-_OPTIONS = {"network": 0, "set": 2, "in": 2, "empty": 2}
+_OPTIONS = {"network": 0, "tagged": 0, "set": 2, "in": 2, "empty": 2}
+#: Labels in one call of tea-runner: the kernel limits all arguments of a process together.
+_LABELS = 500
 _HOUSEKEEPING = (".gitattributes", ".gitignore", ".gitmodules")
 #: Of each command; those of the pipeline come from the record.
 VARIABLES = {
@@ -57,12 +62,10 @@ def main(words: list[str]) -> int:
     shared, datums, command = parse(words)
     if shutil.which("tea-runner"):
         return with_tea_runner(shared, datums)
-    if "image" in shared:
-        fail(
-            f"this command runs in {shared['image'][0]}, so that it needs tea-runner and an engine"
-        )
+    require_secrets(shared)
+    alone = bool(engine(shared)) or has_bubblewrap()
     for datum in datums:
-        with tempfile.TemporaryDirectory(prefix="rerun-") as folder, Place(folder) as place:
+        with tempfile.TemporaryDirectory(prefix="rerun-") as folder, Place(folder, alone) as place:
             code = repeat(shared, datum, command, place)
         if code:
             return code
@@ -75,6 +78,11 @@ def parse(words: list[str]) -> tuple[Options, list[Options], list[str]]:
     datums: list[Options] = []
     current = shared
     position = 0
+    if "--datums" in words[: words.index("--")]:
+        at = words.index("--datums")
+        argv = ["git", "cat-file", "blob", words[at + 1]]
+        text = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
+        words[at : at + 2] = map(os.fsdecode, text.split(b"\0"))
     while words[position] != "--":
         name = words[position][2:]
         if name == "datum":
@@ -90,7 +98,32 @@ def parse(words: list[str]) -> tuple[Options, list[Options], list[str]]:
 def with_tea_runner(shared: Options, datums: list[Options]) -> int:
     """Let tea-runner do it."""
     argv = ["tea-runner", "exec", "--spec", shared["spec"][0], "--pipeline", shared["pipeline"][0]]
-    return run([*argv, "--", *(datum["datum"][0] for datum in datums)])
+    argv += ["--image", shared["image"][0]] if "tagged" in shared else []
+    labels = [datum["datum"][0] for datum in datums]
+    code = 0
+    for start in range(0, len(labels), _LABELS):
+        code = code or run([*argv, "--", *labels[start : start + _LABELS]])
+    return code
+
+
+def require_secrets(shared: Options) -> None:
+    """End unless the environment has the secrets of the command."""
+    for name in shared.get("secret-file", []):
+        fail(f"this command needs the file of the secret {name}; install tea-runner")
+    for name in shared.get("secret", []):
+        if name not in os.environ:
+            fail(f"this command needs the secret {name}; set the variable {name}")
+
+
+def engine(shared: Options) -> str:
+    """The program that runs the command's image; empty without an image."""
+    image = shared.get("image", [""])[0]
+    if image and "sha256:" not in image:
+        fail(f"this command runs in {image}; install tea-runner and apptainer")
+    found = next(filter(shutil.which, ("podman", "docker")), "")
+    if image and not found:
+        fail(f"this command runs in {image}; install podman, docker or tea-runner")
+    return found if image else ""
 
 
 def repeat(shared: Options, datum: Options, command: list[str], place: Place) -> int:
@@ -113,14 +146,15 @@ def repeat(shared: Options, datum: Options, command: list[str], place: Place) ->
 class Place:
     """The folders of one datum, and the paths at which the command finds them."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, isolated: bool) -> None:
+        self.isolated = isolated
         self.folder = os.path.realpath(folder)
         self.pfs, self.dataset = "/pfs", "/dataset"
         self._link = ""
 
     def __enter__(self) -> Place:
         """Without bubblewrap, make /pfs a link, if possible."""
-        if not has_bubblewrap():
+        if not self.isolated:
             self.pfs, self.dataset = self.at("pfs"), self.at("dataset")
             try:
                 os.symlink(self.pfs, "/pfs")
@@ -138,9 +172,6 @@ class Place:
     def at(self, *parts: str) -> str:
         """A path in the folder."""
         return os.path.join(self.folder, *parts)
-
-
-# -- the view --------------------------------------------------------------------------------------
 
 
 def make_view(shared: Options, datum: Options, place: Place) -> dict[str, str]:
@@ -221,9 +252,6 @@ def copy(source: str, target: str) -> None:
     os.chmod(target, 0o755 if os.stat(source).st_mode & 0o100 else 0o644)
 
 
-# -- the command -----------------------------------------------------------------------------------
-
-
 def in_view(
     shared: Options, datum: Options, command: list[str], stdin: list[str], place: Place
 ) -> int:
@@ -235,14 +263,35 @@ def in_view(
     env.update(dict([*shared.get("set", []), *datum.get("set", [])]))
     with open(place.at("pfs/.env"), "wb") as file:
         file.write(os.fsencode("".join(f"{name}={value}\n" for name, value in env.items())))
-    env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+    env.update({name: os.environ[name] for name in shared.get("secret", [])})
     begin = os.path.join(place.dataset, *shared.get("workdir", []))
     data = os.fsencode("".join(line + "\n" for line in stdin)) if stdin else None
+    if engine(shared):
+        return run([*container(shared, env, begin, place, data), *command], None, None, data)
+    env.setdefault("PATH", os.environ.get("PATH", os.defpath))
     if not has_bubblewrap():
         return run(command, env, begin, data)
     return run(
         [*bubblewrap(place, "network" in shared), "--chdir", begin, *command], env, None, data
     )
+
+
+def container(
+    shared: Options, env: dict[str, str], begin: str, place: Place, data: bytes | None
+) -> list[str]:
+    """A new container of the image, which is removed at the end, with the view at its paths."""
+    name = engine(shared)
+    argv = [name, "run", "--rm", "--entrypoint=", "--cap-drop=all", f"--workdir={begin}"]
+    argv += [f"--user={os.getuid()}:{os.getgid()}"]
+    argv += ["--userns=keep-id"] if name == "podman" and os.getuid() else []
+    argv += [] if "network" in shared else ["--network=none"]
+    argv += ["--interactive"] if data is not None else []
+    for path, end in (("pfs", ",readonly"), ("pfs/out", ""), ("dataset", ""), ("tmp", "")):
+        argv += [f"--mount=type=bind,source={place.at(path)},target=/{path}{end}"]
+    secret = shared.get("secret", [])
+    # The engine takes the values of secrets from its own environment: no other user sees them.
+    argv += [f"--env={name}" + ("" if name in secret else f"={env[name]}") for name in sorted(env)]
+    return [*argv, shared["image"][0]]
 
 
 @functools.cache
@@ -285,9 +334,6 @@ def run(
         print(f"{argv[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 127
     return int(code) if code >= 0 else 128 - int(code)
-
-
-# -- the outputs -----------------------------------------------------------------------------------
 
 
 def take(datum: Options, place: Place, stands_for: dict[str, str]) -> None:

@@ -146,6 +146,18 @@ def test_all_kinds_of_views_are_made_again(made: Lab) -> None:
     assert {"a.txt", "b.txt"} == {path.name for path in (there / "links").glob("?.txt")}
 
 
+def test_a_datum_of_very_many_files_is_made_again(made: Lab) -> None:
+    """What a command has no room for is in a blob beside the results."""
+    files = {f"raw/all/{'x' * 120}-{number}": "1\n" for number in range(450)}
+    group = {"group": [pfs(glob="/all/(x)*", group_by="$1")]}
+    command = 'cat "$PFS"/in/all/* >"$PFS/out/all"'
+    (commit,) = settle(made, {**files, "up/spec.yml": spec("up", command, group)})
+    message = made.git("show", "-s", "--format=%B", commit)
+    assert ("--datums" in message, "tea-runner exec" in message) == (True, False)
+    there = rerun(made, [commit])
+    assert 450 == len((there / "up/all").read_text().splitlines())
+
+
 @pytest.mark.parametrize("is_open", [True, False], ids=["with a link", "without a link"])
 def test_without_bubblewrap_folders_do(made: Lab, is_open: bool) -> None:
     """What is in $PFS is enough for a command that uses it; where /pfs cannot be made, that is said."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tea_runner.host import process
+from tea_runner.sandbox.container_engine import ContainerEngine
+from tea_runner.sandbox.protocol import Environment
 
 _PROGRAM = Path(__file__).parents[2] / "tea_runner/sandbox/rerun_program.py"
 #: What every datum here has: copy the input, with its name in upper case.
@@ -133,3 +136,90 @@ def test_where_there_is_tea_runner_it_does_the_work(repository: Repository, tmp_
     code, said = repository.run(*words)
     assert ["exec", "--spec", "abc:0", "--pipeline", "up", "--", "in:a", "in:b"] == said.split()
     assert 5 == code
+
+
+def test_tea_runner_gets_many_labels_in_several_calls(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """The kernel limits all arguments of a process together; the first call that fails ends it."""
+    (tmp_path / "bin/tea-runner").write_text("#!/bin/sh\necho $# >>../calls\n")
+    (tmp_path / "bin/tea-runner").chmod(0o755)
+    datums = [word for number in range(1100) for word in ("--datum", str(number))]
+    code, said = repository.run("--spec", "abc:0", "--pipeline", "up", *datums, "--", "true")
+    assert (0, "") == (code, said)
+    assert ["506", "506", "106"] == (tmp_path / "calls").read_text().split()
+
+
+def test_datums_can_come_from_a_blob(repository: Repository) -> None:
+    """Words of any length and with any bytes, as they would stand before the command."""
+    text = b"\0".join(os.fsencode(word) for word in (*_datum("a"), *_datum("b")))
+    argv = ["git", "hash-object", "-w", "--stdin"]
+    done = process.run(argv, env=repository.env, cwd=repository.path, stdin=text)
+    blob = done.stdout.decode().strip()
+    code, said = repository.run("--stdin", "x", "--datums", blob, *_COPY)
+
+    assert (0, "") == (code, said)
+    assert "b\n" == (repository.path / "up/b/b").read_text()
+
+
+def test_a_secret_comes_from_the_environment(repository: Repository) -> None:
+    """The person who repeats the command gives it; without it, nothing runs."""
+    command = ("--", "sh", "-c", 'echo "$TOKEN" >"$PFS/out/x"')
+    code, said = repository.run("--secret", "TOKEN", *_datum("a"), *command)
+    assert (1, "rerun: this command needs the secret TOKEN; set the variable TOKEN\n") == (
+        code,
+        said,
+    )
+    repository.env["TOKEN"] = "abc"
+    code, said = repository.run("--secret", "TOKEN", *_datum("a"), *command)
+    assert (0, "") == (code, said)
+    assert "abc\n" == (repository.path / "up/a/x").read_text()
+
+
+IMAGE = "lab/tool@sha256:" + "1" * 64
+
+
+def test_an_image_runs_in_the_engine_that_is_here(repository: Repository, tmp_path: Path) -> None:
+    """By its digest, with the view at its paths, without a network; the container goes."""
+    engine = tmp_path / "bin/podman"
+    engine.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >../called\n')
+    engine.chmod(0o755)
+    code, said = repository.run("--image", IMAGE, *_datum("a"), "--", "tool", "x y")
+    called = (tmp_path / "called").read_text().splitlines()
+
+    assert (0, "") == (code, said)
+    assert ["run", "--rm"] == called[:2]
+    assert {"--network=none", "--entrypoint=", "--workdir=/dataset", "--env=in=/pfs/in/a"} <= set(
+        called
+    )
+    assert [IMAGE, "tool", "x y"] == called[-3:]
+
+
+def test_an_image_without_an_engine_is_named(repository: Repository) -> None:
+    """With what helps."""
+    code, said = repository.run("--image", IMAGE, *_datum("a"), "--", "tool")
+    sentence = f"rerun: this command runs in {IMAGE}; install podman, docker or tea-runner\n"
+    assert (1, sentence) == (code, said)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["podman", "docker"])
+def test_a_real_engine_runs_the_image(
+    repository: Repository,
+    tmp_path: Path,
+    name: str,
+    engines: Callable[[str], tuple[Environment, str]],
+) -> None:
+    """The command reads its input and standard input there, and its outputs come back."""
+    made, image = engines(name)
+    assert isinstance(made, ContainerEngine)
+    (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    # podman starts programs of the system.
+    repository.env["PATH"] += ":/usr/sbin:/usr/bin:/bin" if name == "podman" else ""
+    repository.env.update({key: value for key, value in made.variables.items() if key != "PATH"})
+    repository.env["TOKEN"] = "abc"
+    command = 'cat "$in" - >"$PFS/out/all"; echo "$TOKEN" >>"$PFS/out/all"; echo >/dataset/x'
+    words = ("--image", image, "--stdin", "line", "--secret", "TOKEN", *_datum("a"))
+    code, said = repository.run(*words, "--", "sh", "-euc", command)
+    assert (0, "") == (code, said)
+    assert "a\nline\nabc\n" == (repository.path / "up/a/all").read_text()

@@ -16,7 +16,7 @@ from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import CollisionCheck, directory_owners, join, owners
 from tea_runner.core.results.result import Result, ResultFile
-from tea_runner.core.results.run_record import Record, exec_command, group_size
+from tea_runner.core.results.run_record import Record, RecordedCommand, exec_command, group_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class PipelineChange:
     #: Returns those of some paths below the home that are no outputs, whatever rows claim.
     foreign: Callable[[Collection[str]], Set[str]] = lambda _: frozenset()
     #: Returns the command that repeats a group of datums; ``tea-runner exec`` by default.
-    command: Callable[[Sequence[FinishedDatum]], str] | None = None
+    command: Callable[[Sequence[FinishedDatum]], RecordedCommand] | None = None
     #: Whether the records of groups name the keys of their datums; former ones do not.
     keyed_groups: bool = True
 
@@ -234,9 +234,11 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
         trailers += (("Tea-Key", datum.key) for datum in group)
     if any(datum.recomputed for datum in group):
         trailers.append(("Tea-Recompute", "1"))
+    command = change.command(group) if change.command else _exec_command(pipeline, group)
     record = Record(
         title=title,
-        command=change.command(group) if change.command else _exec_command(pipeline, group),
+        command=command.text,
+        attached=command.attached,
         inputs=tuple(sorted({path for datum in group for path in (*datum.inputs, *datum.linked)})),
         extra_inputs=tuple(change.code),
         outputs=tuple(changes),
@@ -247,7 +249,9 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
     return CommitStep(changes=changes, record=record)
 
 
-def _exec_command(pipeline: Pipeline, group: Sequence[FinishedDatum]) -> str:
+def _exec_command(pipeline: Pipeline, group: Sequence[FinishedDatum]) -> RecordedCommand:
     labels = [datum.label for datum in group]
     image = pipeline.transform.image if pipeline.transform.image_tag else ""
-    return exec_command(pipeline.spec_blob, pipeline.spec_document, pipeline.name, labels, image)
+    return RecordedCommand(
+        exec_command(pipeline.spec_blob, pipeline.spec_document, pipeline.name, labels, image)
+    )

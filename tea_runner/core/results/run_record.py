@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _BEGIN = "=== Do not change lines below ==="
 _END = "^^^ Do not change lines above ^^^"
@@ -41,6 +42,15 @@ class Record:
     exit: int = 0
     dataset_id: str = ""
     trailers: tuple[tuple[str, str], ...] = ()
+    #: Files that the command reads by their git blobs: path in the dataset, and content.
+    attached: tuple[tuple[str, bytes], ...] = ()
+
+
+class RecordedCommand(NamedTuple):
+    """Shell text of a record, and files that it reads by their git blobs."""
+
+    text: str
+    attached: tuple[tuple[str, bytes], ...] = ()
 
 
 def escape(command: str) -> str:
