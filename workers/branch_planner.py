@@ -32,6 +32,7 @@ from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.pull_request_comments import PullRequestComments
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
@@ -48,9 +49,12 @@ class _PlannedRepository:
 
     repository: ForgeDataset
     planner: IncrementalPlanner
+    #: For commits of pull requests that nobody approved: no registry is asked for their images.
+    reader: IncrementalPlanner
 
     def evict_unused(self) -> None:
         """Free what the last plan did not use."""
+        self.reader.evict_unused()
         self.repository.objects.evict()
         self.planner.evict_unused()
 
@@ -58,6 +62,7 @@ class _PlannedRepository:
         """End the processes of the repository."""
         self.repository.close()
         self.planner.clear()
+        self.reader.clear()
 
 
 def _read_request(argument: str) -> tuple[str, str] | None:
@@ -82,6 +87,7 @@ class BranchPlanner:
         self._repositories = ResourcePool(self._open, _OPEN_REPOSITORIES)
         self._statuses = CommitStatuses(site)
         self._ends = SupersededRuns(site, self._statuses)
+        self._pulls = PullRequestComments(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
         redact_logs(site.redactor.redact_text)
 
@@ -121,14 +127,19 @@ class BranchPlanner:
             reached("plan")
             why = self._site.plan_requests.begin(repository, branch)
             excluded = self._exclusion(repository, branch)
+            number = self._pulls.number_of(repository, branch)
             if excluded:
-                # Requested before the settings changed, or by another writer to Redis.
-                log.warning("not planned: %s", excluded)
+                if not number:
+                    # Requested before the settings changed, or by another writer to Redis.
+                    log.warning("not planned: %s", excluded)
                 self._ends.end_run_of_branch(repository, branch, excluded)
+                self._comment(repository, number)
                 return None
             for attempt in count(1):
                 try:
-                    return self._advance(repository, branch, token, why)
+                    result = self._advance(repository, branch, token, why)
+                    self._comment(repository, number)
+                    return result
                 except TeaError as error:
                     log.warning("not planned: %s", error.message)
                     pause = retry_plan(error, attempt)
@@ -137,6 +148,13 @@ class BranchPlanner:
                         return None
                     time.sleep(pause)
         return None
+
+    def _comment(self, repository: str, number: int) -> None:
+        """Write the comment on a pull request anew; trouble with that is no trouble of the plan."""
+        if number:
+            with contextlib.suppress(TeaError):
+                dataset = self._repositories[repository]
+                self._pulls.update(dataset.repository, dataset.reader, number)
 
     def _exclusion(self, repository: str, branch: str) -> str:
         """Why the settings exclude a branch, however its plan was requested; empty if they do not."""
@@ -152,8 +170,13 @@ class BranchPlanner:
             images=self._site.images,
             software=self._site.software,
         )
+        own = PlanningCache(
+            strict_hashes=cache.strict_hashes, allowed=cache.allowed, software=cache.software
+        )
         return _PlannedRepository(
-            repository=self._site.repository(name), planner=IncrementalPlanner(cache)
+            repository=self._site.repository(name),
+            planner=IncrementalPlanner(cache),
+            reader=IncrementalPlanner(own),
         )
 
     def _advance(self, name: str, branch: str, token: str, why: str) -> BranchProgress | None:
@@ -206,6 +229,7 @@ class BranchPlanner:
                 )
             with step("status"):
                 accepted = self._statuses.post(run, result)
+                self._pulls.announce(name, branch)
                 if replaced is not None:
                     self._ends.post(replaced)
         else:

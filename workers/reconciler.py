@@ -20,6 +20,7 @@ from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
+from workers.lost_pull_requests import LostPullRequests
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Reconciler:
         self._mirrors: dict[str, Mirror] = {}
         self._tips: dict[str, Mapping[str, str]] = {}
         self._ends = SupersededRuns(site, CommitStatuses(site))
+        self._pulls = LostPullRequests(site)
         self._is_indexed = False
         #: Why the forge could not be compared in the last round; empty when it could.
         self.problem = ""
@@ -52,6 +54,7 @@ class Reconciler:
             self._webhooks,
             self._branches,
             self._runs,
+            self._pulls.repair,
         ):
             try:
                 repairs += step()

@@ -187,6 +187,12 @@ def failed_commit_statuses() -> str:
     return "failed-statuses"
 
 
+@_family("hash", "pull_request_notes", _SHOWN)
+def pull_requests(repository: str) -> str:
+    """Numbers of open pull requests to what was said of them, as JSON."""
+    return f"pull-requests:{repository}"
+
+
 @_family("set", "superdataset_triggers")
 def superdatasets(repository: str) -> str:
     """Branches (:func:`branch_id`) of other datasets that track a branch of this subdataset."""

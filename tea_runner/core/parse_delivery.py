@@ -23,6 +23,9 @@ _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Reason for which the delivery of a hook's test button is ignored.
 TEST_DELIVERY = "a test: the branch did not move"
+#: Changes of a pull request that count, and the limit of its numbers.
+_ACTIONS = ("opened", "reopened", "closed", "synchronized", "edited")
+_NUMBERS = 10**9
 #: Branch names that tea-runner supports; git allows more.
 _BRANCH = re.compile(r"[A-Za-z0-9._/+=@#,-]{1,200}")
 
@@ -51,6 +54,15 @@ class PushEvent:
     ref: str
     after: str
     deleted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullRequestEvent:
+    """A pull request was opened, closed or changed, or has new commits."""
+
+    repository: str
+    repository_id: int | None
+    number: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,18 +133,20 @@ def is_signed(body: bytes, signature: str, secrets: Sequence[str]) -> bool:
     return matches and well_formed
 
 
-def parse_delivery(event: str, body: bytes) -> PushEvent | Ignored:
+def parse_delivery(event: str, body: bytes) -> PushEvent | PullRequestEvent | Ignored:
     """Parse a correctly signed delivery.
 
     :param event: the forge's name of the event, from the header.
     :raises DeliveryError: when the body is malformed.
     """
-    if event not in ("push", "delete"):
+    if event not in ("push", "delete", "pull_request"):
         return Ignored(reason=f"event {event[:40]!r}" if event else "event missing")
     payload = _read(body)
     if not isinstance(payload, dict):
         raise DeliveryError(400, f"not a {event} event: the body is not a JSON object")
     repository, number = _repository(payload)
+    if event == "pull_request":
+        return _pull_request(payload, repository, number)
     ref = _text(payload, "ref", 1000)
     if event == "delete":
         return _deleted(payload, repository, number, ref)
@@ -168,6 +182,19 @@ def reason_to_ignore(ref: str) -> str:
     if not _BRANCH.fullmatch(name) or name.startswith("-") or {"HEAD", "@"} & set(name.split("/")):
         return "unsupported characters in the branch name"
     return ""
+
+
+def _pull_request(
+    payload: Mapping[str, Any], repository: str, repository_id: int | None
+) -> PullRequestEvent | Ignored:
+    """A pull request: its number alone is taken from the payload."""
+    if payload.get("action") not in _ACTIONS:
+        reason = "nothing of the pull request that counts has changed"
+        return Ignored(reason=reason, repository=repository, repository_id=repository_id)
+    number = payload.get("number")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _NUMBERS:
+        raise DeliveryError(400, "number: expected the number of a pull request")
+    return PullRequestEvent(repository=repository, repository_id=repository_id, number=number)
 
 
 def _deleted(

@@ -69,9 +69,12 @@ class BranchAdvancer:
         """
         return _Advance(self, branch).run()
 
-    def plan(self, commit: str, scope: str = "") -> PlannedCommit:
-        """The plan of one commit, as the first of :meth:`advance`."""
-        return _Advance(self, scope=scope).plan(commit)
+    def plan(self, commit: str, scope: str = "", branch: str = "") -> PlannedCommit:
+        """The plan of one commit, as the first of :meth:`advance`.
+
+        :param branch: as which it would be processed.
+        """
+        return _Advance(self, branch, scope=scope).plan(commit)
 
 
 class _Advance:

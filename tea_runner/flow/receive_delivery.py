@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.git.branch_kinds import exclusion
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, exclusion
 from tea_runner.core.parse_delivery import (
     DeliveryError,
     Headers,
     Ignored,
+    PullRequestEvent,
     dialect,
     is_signed,
     parse_delivery,
@@ -49,6 +50,7 @@ def receive_delivery(
     repositories: Sequence[str] = (),
     branches: Sequence[str] = ("*",),
     pull_requests: bool = False,
+    comments: bool = False,
 ) -> DeliveryAnswer:
     """Check one delivery, and request a plan when a processed branch was pushed.
 
@@ -56,6 +58,7 @@ def receive_delivery(
     :param repositories: patterns of repositories that are processed; empty for all of the hook's.
     :param branches: patterns of branches that are processed.
     :param pull_requests: whether branches of approved pull requests are processed.
+    :param comments: whether pull requests get a comment.
     """
     header = dialect(hook.forge, headers)
     if not is_signed(body, headers.get(header.signature, ""), hook.secrets):
@@ -70,13 +73,18 @@ def receive_delivery(
         return refuse(404, "no such repository for this hook")
     if isinstance(event, Ignored):
         return _ignored(event.reason, is_test=event.is_test)
-    name = event.ref.removeprefix("refs/heads/")
-    excluded = exclusion(name, branches, pull_requests=pull_requests)
-    if excluded:
-        return _ignored(excluded)
-    why = "branch deleted" if event.deleted else f"push of {event.after[:12]}"
+    if isinstance(event, PullRequestEvent):
+        if not comments:
+            return _ignored("pull requests get no comment here; see status.comment")
+        ref, why = f"refs/heads/{PULL_REQUEST_PREFIX}{event.number}", "pull request"
+    else:
+        name = event.ref.removeprefix("refs/heads/")
+        excluded = exclusion(name, branches, pull_requests=pull_requests)
+        if excluded:
+            return _ignored(excluded)
+        ref, why = event.ref, "branch deleted" if event.deleted else f"push of {event.after[:12]}"
     try:
-        requests.request_plan(event.repository, event.ref, why=why)
+        requests.request_plan(event.repository, ref, why=why)
     except QueueError:
         return DeliveryAnswer(
             http_status=503,
@@ -86,7 +94,7 @@ def receive_delivery(
     return DeliveryAnswer(
         http_status=202,
         outcome="accepted",
-        body={"status": "accepted", "repository": event.repository, "ref": event.ref},
+        body={"status": "accepted", "repository": event.repository, "ref": ref},
     )
 
 

@@ -25,7 +25,7 @@ _LONGEST_PAGES = 2000
 class GiteaApi:
     """The API of one forge for one user; every method raises ForgeError when a call fails.
 
-    :param token: access token of the bot; scopes ``write:repository`` and ``read:user``.
+    :param token: access token of the bot; scopes ``write:repository``, ``write:issue`` and ``read:user``.
     :param timeout: seconds to wait for a response.
     :param ca_file: certificates to trust instead of the system's.
     :param proxy: URL of the proxy to use; empty for none.

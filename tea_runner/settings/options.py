@@ -55,7 +55,7 @@ class ForgeOptions:
     user: str = option("tea-runner", "The bot's user name on the forge.")
     token: SecretValue = option(
         SecretValue(),
-        "The bot's token (scopes write:repository and read:user). Not allowed in the settings "
+        "The bot's token (scopes write:repository, write:issue and read:user). Not allowed in the settings "
         "file: use token_file.",
     )
     token_file: Path | None = option(None, "File with the bot's token.")
@@ -275,9 +275,15 @@ class ReconcileOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CommitStatusOptions:
-    """Commit statuses on the forge."""
+    """Commit statuses and comments on the forge."""
 
     context: str = option("tea-runner", "Context (name) of commit statuses.")
+    comment: bool = option(
+        True,
+        "Whether each open pull request, also from forks, gets one comment that says what its newest commit "
+        "would run or has run, and is written anew when that changes. Planning it reads git only. The "
+        "forge's token needs write:issue.",
+    )
 
 
 EnvironmentKind = Literal["host", "docker", "podman", "apptainer"]

@@ -85,4 +85,5 @@ def _judge(
         repositories=parts.settings.repositories,
         branches=parts.settings.branches,
         pull_requests=parts.settings.pull_requests,
+        comments=parts.settings.status.comment,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.live_processes import LiveProcesses
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.publication_counts import BranchPublicationCounts
+    from tea_runner.broker.pull_request_notes import PullRequestNotes
     from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -178,6 +179,12 @@ class Site(DatasetSite, SandboxSite):
             redact=self.redactor.redact_text,
             has_planners_key=lambda: self.queue_key.state() == "same",
         )
+
+    def pull_request_notes(self, repository: str) -> PullRequestNotes:
+        """What was said of the pull requests of a repository."""
+        from tea_runner.broker.pull_request_notes import PullRequestNotes
+
+        return PullRequestNotes(self.redis, repository)
 
     @cached_property
     def plan_requests(self) -> PlanRequestStore:

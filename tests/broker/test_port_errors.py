@@ -26,6 +26,7 @@ from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
+from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -127,6 +128,16 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "sweep": (),
             "problems": (),
             "offers": (),
+        },
+    ),
+    PullRequestNotes: (
+        lambda connection: PullRequestNotes(connection, REPOSITORY),
+        {
+            "all": (),
+            "get": (1,),
+            "put": (1, PullRequestNote(commit="1" * 40)),
+            "forget": ([1],),
+            "of_branch": ("main",),
         },
     ),
     PlanRequestStore: (

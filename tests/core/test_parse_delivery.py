@@ -12,6 +12,7 @@ import pytest
 from tea_runner.core.parse_delivery import (
     DeliveryError,
     Ignored,
+    PullRequestEvent,
     PushEvent,
     dialect,
     is_signed,
@@ -55,6 +56,34 @@ def test_a_deleted_branch_is_a_push_to_nothing() -> None:
     assert parse_delivery("delete", body) == PushEvent(
         repository="admin/r", repository_id=1, ref="refs/heads/n", after="0" * 40, deleted=True
     )
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"action": "opened", "number": 7}, 7),
+        ({"action": "synchronized", "number": 8}, 8),
+        ({"action": "assigned", "number": 7}, None),
+        ({"number": 7}, None),
+    ],
+)
+def test_a_pull_request_is_its_number(payload: dict[str, object], expected: int | None) -> None:
+    """Its commit is asked of the forge; what changes nothing that counts is ignored."""
+    body = json.dumps({"repository": {"full_name": "lab/a", "id": 3}, **payload}).encode()
+    found = parse_delivery("pull_request", body)
+
+    if expected is None:
+        assert isinstance(found, Ignored)
+    else:
+        assert PullRequestEvent(repository="lab/a", repository_id=3, number=expected) == found
+
+
+@pytest.mark.parametrize("number", [None, 0, -1, True, "7", 1.5, 10**9])
+def test_a_pull_request_without_a_number_is_refused(number: object) -> None:
+    """It becomes the name of a branch."""
+    payload = {"repository": {"full_name": "lab/a"}, "action": "opened", "number": number}
+    with pytest.raises(DeliveryError):
+        parse_delivery("pull_request", json.dumps(payload).encode())
 
 
 def test_other_events_are_ignored_unread() -> None:

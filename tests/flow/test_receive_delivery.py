@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -115,3 +116,17 @@ def test_a_queue_that_does_not_answer_makes_the_delivery_fail() -> None:
 
     assert answer.http_status == 503
     assert "the queue cannot be reached" in answer.body["error"]
+
+
+@pytest.mark.parametrize("comments", [True, False])
+def test_a_pull_request_asks_to_be_looked_at(comments: bool) -> None:
+    """Where pull requests get a comment; branches of them need not be processed for that."""
+    asked = MemoryPlanRequests()
+    body = json.dumps(
+        {"action": "opened", "number": 7, "repository": {"full_name": "lab/edges", "id": 1}}
+    ).encode()
+    row = Row(row="0", name="", status=202, body=body, headers={"X-Gitea-Event": "pull_request"})
+    answer = receive_delivery(HOOK, row.sent(), row.body, asked, comments=comments)
+
+    assert 202 == answer.http_status
+    assert asked.requested == ({("lab/edges", "pull/7"): "pull request"} if comments else {})

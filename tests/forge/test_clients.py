@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.parse_delivery import Ignored, PushEvent, dialect, is_signed, parse_delivery
+from tea_runner.core.parse_delivery import (
+    Ignored,
+    PullRequestEvent,
+    PushEvent,
+    dialect,
+    is_signed,
+    parse_delivery,
+)
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tests import gitea as real
@@ -93,6 +101,50 @@ def test_a_hook_is_made_active_and_delivers_signed_pushes(side: Side) -> None:
         side.client.remove_webhook(side.repository, made)
         side.client.remove_webhook(side.repository, made)
         assert list(side.client.webhooks(side.repository)) == []
+
+
+@pytest.mark.gitea
+def test_a_hook_delivers_pull_requests(gitea: real.Gitea, tmp_path: Path) -> None:
+    """When one is opened, has a new commit, and is closed."""
+    repository = gitea.repository(f"hooked{time.time_ns()}")
+    clone = Clone(tmp_path / "clone", gitea.push_url(repository))
+    client = GiteaForge(gitea.url, gitea.bot_token)
+    clone.commit("a")
+    clone.push("main")
+    clone.commit("b")
+    clone.push("main:refs/heads/change")
+    with Recorder() as recorder:
+        client.add_webhook(repository, url=f"{recorder.url}/x", secret="s3cret")
+        fields = {"head": "change", "base": "main", "title": "t"}
+        place = f"/repos/{repository}/pulls"
+        until = time.monotonic() + 20
+        while True:
+            try:
+                number = gitea.api("POST", place, fields)["number"]
+                break
+            except requests.HTTPError:
+                # Gitea works pushes off in the background.
+                assert time.monotonic() < until
+                time.sleep(0.2)
+
+        def events() -> list[PullRequestEvent]:
+            parsed = [parse_delivery(each.event, each.body) for each in recorder.kept]
+            return [each for each in parsed if isinstance(each, PullRequestEvent)]
+
+        for expected in (1, 2, 3):
+            if expected == 2:
+                clone.commit("c")
+                clone.push("main:refs/heads/change")
+            if expected == 3:
+                gitea.api("PATCH", f"{place}/{number}", {"state": "closed"})
+            until = time.monotonic() + 20
+            while len(events()) < expected and time.monotonic() < until:
+                time.sleep(0.1)
+            assert len(events()) == expected, [each.event for each in recorder.kept]
+        event = PullRequestEvent(
+            repository=repository, repository_id=client.repository_id(repository), number=number
+        )
+        assert [event] * 3 == events()
 
 
 def test_refs_are_those_that_git_lists(side: Side) -> None:
