@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tea_runner.core.errors import (
@@ -21,18 +21,16 @@ from tea_runner.core.errors import (
 )
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
-from tea_runner.core.git.tree import PLAIN, TREE, TreeEntry
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.required_environment import need_of
 from tea_runner.core.redact import Redactor
-from tea_runner.core.results.result import Result, format_results
+from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.attributes import Attributes
 from tea_runner.dataset.dataset_base import GitDataset
-from tea_runner.dataset.job_result_refs import RESULTS
 from tea_runner.dataset.save_outputs import OutputSaver
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
@@ -44,6 +42,7 @@ from tea_runner.sandbox.protocol import Environment
 from workers.job_pipeline import job_pipeline
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
+from workers.results_at_tip import ResultsAtTip
 from workers.run_datums import DatumRunner
 from workers.unpushed_results import Again, UnpushedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
@@ -87,7 +86,13 @@ class JobRunner:
         #: Bytes that the running job has fetched, and how long that took.
         self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
-        self.unpublished = UnpushedResults(repository)
+        self.unpublished = UnpushedResults(repository, dependencies.author)
+        self._at_tip = ResultsAtTip(
+            repository,
+            lambda job, commit: self._at(replace(job, commit=commit)),
+            self._derive,
+            lambda job, results: self.unpublished.write(job, repository.writer(), results),
+        )
         self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
@@ -118,6 +123,12 @@ class JobRunner:
         refused, rules = refused_by_storage(
             self.repository, self._attributes, tip, inputs, job.datums
         )
+        if refused:
+            # The dataset may describe its storages otherwise by now.
+            self.repository.refresh()
+            refused, rules = refused_by_storage(
+                self.repository, self._attributes, tip, inputs, job.datums
+            )
         if refused:
             return JobReport(failures=refused, attributes=rules)
         annex = self.repository.prepared_annex()
@@ -166,7 +177,7 @@ class JobRunner:
                 saving = time.monotonic()
                 try:
                     with step("save"):
-                        outputs = saver.save(computed.files, tip.tree.root, computed.directory)
+                        outputs = self._at_tip.save(job, tip, saver, computed)
                     report.store_seconds += time.monotonic() - saving
                 except (OutputRefused, UserError) as error:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
@@ -187,12 +198,31 @@ class JobRunner:
                 report.results.append(result)
         saved = time.monotonic()
         if report.results:
-            report.commit = self._commit(job, saver, report.results)
-            self.unpublished.publish(job, report.commit, report.results, holds_claim, again)
+            commit = self.unpublished.write(job, saver.writer, report.results)
+            self._publish(report, job, commit, report.results, holds_claim, again)
         report.seconds = time.monotonic() - began
         report.fetched, report.fetch_seconds = self._fetched, self._fetch_seconds
         report.store_seconds += time.monotonic() - saved
         return report
+
+    def _publish(
+        self,
+        report: JobReport,
+        job: Job,
+        commit: str,
+        results: Sequence[Result],
+        holds_claim: Callable[[], bool],
+        again: Again,
+    ) -> None:
+        """Publish results, and note them in the report as they were published."""
+
+        def renew(commit: str, results: Sequence[Result]) -> tuple[str, Sequence[Result]]:
+            return self._at_tip.renew(job, commit, results)
+
+        report.commit, published = self.unpublished.publish(
+            job, commit, results, holds_claim, again, renew
+        )
+        report.results = list(published)
 
     def _conditions(self, job: Job, pipeline: Pipeline, secrets: GivenSecrets) -> RunConditions:
         """What is stated of the datums of a job that is not for a trusted branch."""
@@ -326,22 +356,6 @@ class JobRunner:
             pins=dict(job.pins),
         )
 
-    def _commit(self, job: Job, saver: OutputSaver, results: Sequence[Result]) -> str:
-        """Write the results as a commit into the mirror."""
-        writer = saver.writer
-        data = format_results(results)
-        entries = {RESULTS: TreeEntry(PLAIN, writer.add("blob", data))}
-        if saver.blobs:
-            blobs = {oid: TreeEntry(PLAIN, oid) for oid in saver.blobs}
-            entries["blobs"] = TreeEntry(TREE, writer.tree(blobs))
-        title = f"tea-runner: results of job {job.id}"
-        message = self.repository.job_results.message(job.ref, title, data)
-        commit = writer.commit(
-            writer.tree(entries), [], message, who=self._dependencies.author, seconds=0
-        )
-        writer.flush()
-        return commit
-
     def send_kept(
         self, job: Job, holds_claim: Callable[[], bool], again: Again
     ) -> JobReport | None:
@@ -353,9 +367,11 @@ class JobRunner:
         wanted = {key for _, key in job.datums}
         if {result.key for result in results} != wanted:
             return None
-        self.unpublished.publish(job, commit, results, holds_claim, again)
+        report = JobReport(done_before=True)
+        commit, results = self._at_tip.renew(job, commit, results)
+        self._publish(report, job, commit, results, holds_claim, again)
         self.unpublished.forget(job)
-        return JobReport(results=list(results), commit=commit, done_before=True)
+        return report
 
     @contextlib.contextmanager
     def _scratch_folder(self) -> Iterator[Path]:

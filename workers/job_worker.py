@@ -15,7 +15,7 @@ from typing import Literal
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
-from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused
+from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused, Superseded
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
@@ -195,6 +195,8 @@ class JobWorker:
                 if cancelled():
                     raise Cancelled("the worker has to stop; its results are kept on this host")
                 time.sleep(0.1)
+            if not jobs.subscribers(claim.job.id):
+                raise Superseded("no branch waits for its results any more")
 
         return again
 

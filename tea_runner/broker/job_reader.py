@@ -104,6 +104,33 @@ class JobReader:
                     found[job_id] = parse_job_record(job_id, fields, job)
         return found
 
+    def of_other_pushes(
+        self, repository: str, branch: str, jobs: Sequence[str], pushed: str
+    ) -> list[Job]:
+        """See :class:`tea_runner.ports.JobQueue`; bodies are read of jobs of other pushes only."""
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in jobs:
+            pipe.hmget(redis_keys.job(job_id), "state", "pushed")
+        others = [
+            job_id
+            for job_id, (state, of) in zip(jobs, pipe.execute(), strict=True)
+            if state == b"waiting" and (of or b"") != pushed.encode()
+        ]
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in others:
+            pipe.hget(redis_keys.job(job_id), "body")
+            pipe.smembers(redis_keys.subscribers(job_id))
+        answers = pipe.execute()
+        found = []
+        for body, subscribers in zip(answers[::2], answers[1::2], strict=True):
+            job = self._body({"body": (body or b"").decode("utf-8", "replace")})
+            if job is None or job.repository != repository:
+                continue
+            is_left = redis_keys.branch_id(repository, job.branch).encode() not in subscribers
+            if job.branch == branch or is_left:
+                found.append(job)
+        return found
+
     def subscribers(self, job_id: str) -> list[tuple[str, str]]:
         """Repository and branch of those that wait for a job."""
         raw: Any = self._redis.smembers(redis_keys.subscribers(job_id))

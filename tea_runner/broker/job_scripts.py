@@ -19,7 +19,7 @@ CANCELLED_MARK = "cancelled\n"
 FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
 
 # KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
-# ARGV: id, body, branch, now, time to live, need, repository
+# ARGV: id, body, branch, now, time to live, need, repository, pushed commit
 # Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
 ENQUEUE = """
 redis.call('SADD', KEYS[2], ARGV[3])
@@ -30,11 +30,23 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'waiting' or state == 'running' then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0,
-  'created', ARGV[4], 'born', redis.call('TIME')[1], 'needs', ARGV[6], 'repository', ARGV[7])
+  'created', ARGV[4], 'born', redis.call('TIME')[1], 'needs', ARGV[6], 'repository', ARGV[7],
+  'pushed', ARGV[8])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[4] - ARGV[5])
 for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'EX', ARGV[5]) end
+return 1
+"""
+
+# KEYS: job   ARGV: body, need, pushed commit
+# Replaces the body of a waiting job.  Returns 0 when it does not wait, 2 when it must be queued again: it
+# paused, or it goes to other workers now; else 1.
+MOVE = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'waiting' then return 0 end
+local needs = redis.call('HGET', KEYS[1], 'needs')
+redis.call('HSET', KEYS[1], 'body', ARGV[1], 'needs', ARGV[2], 'pushed', ARGV[3])
+if redis.call('HDEL', KEYS[1], 'after') == 1 or needs ~= ARGV[2] then return 2 end
 return 1
 """
 

@@ -71,6 +71,7 @@ class JobStore(KeyStates):
         self._crashes = crashes
         register = connection.register_script
         self._enqueue_script = register(job_scripts.ENQUEUE)
+        self._move_script = register(job_scripts.MOVE)
         self._subscribe_script = register(job_scripts.SUBSCRIBE)
         self._claim_script = register(job_scripts.CLAIM)
         self._extend_script = register(job_scripts.EXTEND)
@@ -79,9 +80,10 @@ class JobStore(KeyStates):
 
     # -- for planners ------------------------------------------------------------------------
 
-    def enqueue(self, job: Job) -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
         """Enqueue a job and subscribe its branch to its end.
 
+        :param pushed: see :class:`tea_runner.ports.JobQueue`.
         :returns: whether it was new; False for a job that waits or runs already.
         """
         branch = redis_keys.branch_id(job.repository, job.branch)
@@ -102,11 +104,21 @@ class JobStore(KeyStates):
                 redis_keys.job.ttl,
                 job.needs,
                 job.repository,
+                pushed,
             ],
         )
         if new:
             self._enqueue("job", job.id)
         return bool(new)
+
+    def move(self, job: Job, pushed: str) -> bool:
+        """See :class:`tea_runner.ports.JobQueue`; the state of the job is looked at in the same step."""
+        moved = self._move_script(
+            keys=[redis_keys.job(job.id)], args=[seal_job(job, self._secret), job.needs, pushed]
+        )
+        if moved == 2:
+            self._enqueue("job", job.id)
+        return bool(moved)
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when the job has ended, which may be now."""

@@ -76,8 +76,6 @@ class OutputSaver:
         self.rule = ""
         #: Annex keys of inputs that are outputs of the files that were saved last.
         self.linked: tuple[str, ...] = ()
-        #: Object id to size of the blobs that a job's commit must keep reachable.
-        self.blobs: dict[str, int] = {}
 
     def save(
         self, files: Sequence[FileToSave], root: str, directory: str
@@ -133,7 +131,6 @@ class OutputSaver:
         if fact.key is not None:
             return ResultFile(item.path, "annex", fact.key, item.size)
         size = item.size if item.size >= 0 else self._repository.blob_size(fact.oid)
-        self.blobs[fact.oid] = size
         return ResultFile(item.path, "git", fact.oid, size, item.executable)
 
     def _check_size(self, item: FileToSave, path: str) -> None:
@@ -147,14 +144,11 @@ class OutputSaver:
 
     def _file(self, item: FileToSave) -> str:
         if item.size > _STREAMED:
-            oid = self._repository.add_file(item.file)
-            self.blobs[oid] = item.size
-            return oid
+            return self._repository.add_file(item.file)
         return self._blob(item.file.read_bytes())
 
     def _blob(self, data: bytes) -> str:
         oid = self.writer.add("blob", data)
-        self.blobs[oid] = len(data)
         if self.writer.pending > _MAX_PENDING:
             self.writer.flush()
         return oid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from tea_runner.core.git.result_scope import queue_namespace
@@ -35,6 +36,15 @@ def enqueue_jobs(
     ids = list(dict.fromkeys(in_flight.values()))
     for job_id in ids:
         queue.subscribe(dataset.name, branch, job_id)
+    at_tip = _at_tip(dataset.name, branch, planned, plan, scope)
+    labels = {decision.key: decision.label for decision in plan.to_run}
+    pushed = planned.tip.tree.origin
+    for job in queue.of_other_pushes(dataset.name, branch, ids, pushed):
+        # A set of which the tip wants a part only stays whole, at the commit that wanted all of it.
+        if job.scope == scope and all(key in labels for _, key in job.datums):
+            datums = tuple((labels[key], key) for _, key in job.datums)
+            moved = replace(at_tip, datums=datums, salt=job.salt, retry=job.retry)
+            queue.move(moved, pushed)
     # By the id of the recompute request; the empty text for datums without a known result.
     by_request: dict[str, list[Decision]] = {}
     for decision in plan.to_run:
@@ -49,7 +59,6 @@ def enqueue_jobs(
     limited = chain.from_iterable(by_request.values()) if plan.pipeline.datum_set_bytes else ()
     inputs = planned.works[plan.pipeline.name]
     sizes = input_bytes(planned.tip, inputs, (decision.label for decision in limited))
-    pins = tuple(sorted(planned.tip.tree.pins.items()))
     sets = [
         (request, group)
         for request, decisions in sorted(by_request.items())
@@ -62,26 +71,36 @@ def enqueue_jobs(
             bytes_of=lambda decision: sizes[decision.label],
         )
     ]
-    image = inputs.pipeline.transform.image
-    needs = need_of(image=image, file=inputs.image)
     for request, group in sets:
-        new = Job(
-            repository=dataset.name,
-            branch=branch,
-            commit=planned.tip.tree.commit,
+        new = replace(
+            at_tip,
             salt=request,
-            pipeline=plan.pipeline.name,
             datums=tuple((decision.label, decision.key) for decision in group),
-            scope=scope,
-            pins=pins,
-            image=image if inputs.pipeline.transform.image_tag else "",
-            needs=needs,
-            software=inputs.pipeline.transform.software or "",
         )
         job = queue.next_attempt(new)
-        queue.enqueue(job)
+        queue.enqueue(job, pushed=pushed)
         ids.append(job.id)
     return ids
+
+
+def _at_tip(
+    repository: str, branch: str, planned: PlannedCommit, plan: PipelinePlan, scope: str
+) -> Job:
+    """A job of the pipeline at the planned commit, without datums."""
+    inputs = planned.works[plan.pipeline.name]
+    transform = inputs.pipeline.transform
+    return Job(
+        repository=repository,
+        branch=branch,
+        commit=planned.tip.tree.commit,
+        pipeline=plan.pipeline.name,
+        datums=(),
+        scope=scope,
+        pins=tuple(sorted(planned.tip.tree.pins.items())),
+        image=transform.image if transform.image_tag else "",
+        needs=need_of(image=transform.image, file=inputs.image),
+        software=transform.software or "",
+    )
 
 
 def _in_flight(

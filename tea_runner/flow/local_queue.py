@@ -39,11 +39,25 @@ class LocalQueue:
         """The job itself: nothing is kept of jobs that have ended."""
         return job
 
-    def enqueue(self, job: Job) -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "") -> bool:  # noqa: ARG002
         """Hold a job for :meth:`take`."""
         new = job.id not in self._jobs
         self._jobs[job.id] = job
         return new
+
+    def of_other_pushes(
+        self,
+        repository: str,  # noqa: ARG002
+        branch: str,  # noqa: ARG002
+        jobs: Sequence[str],  # noqa: ARG002
+        pushed: str,  # noqa: ARG002
+    ) -> Sequence[Job]:
+        """Nothing: no job is in flight."""
+        return ()
+
+    def move(self, job: Job, pushed: str) -> bool:  # noqa: ARG002
+        """Nothing: no job is in flight."""
+        return False
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Does nothing: no job is in flight."""

@@ -75,10 +75,33 @@ class JobQueue(Protocol):
         """
         ...
 
-    def enqueue(self, job: Job) -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
         """Enqueue a job and subscribe its branch to its end.
 
+        :param pushed: the commit that a person pushed and that its commit came from.
         :returns: whether it was new; False for a job that waits or runs already.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def of_other_pushes(
+        self, repository: str, branch: str, jobs: Sequence[str], pushed: str
+    ) -> Sequence[Job]:
+        """Those of the jobs that wait, and that the branch may have moved to its tip.
+
+        They were enqueued for another push to this branch, or for a branch of the same repository that
+        does not wait for them any more.
+
+        :param jobs: their ids.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
+    def move(self, job: Job, pushed: str) -> bool:
+        """Have a waiting job done at another commit, without a further pause.
+
+        :param job: with the id of the waiting one.
+        :returns: False when it does not wait any more; it stays as it was then.
         :raises QueueError: when the queue does not answer.
         """
         ...

@@ -63,6 +63,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         job_store,
         {
             "enqueue": (JOB,),
+            "move": (JOB, "c" * 40),
             "subscribe": (REPOSITORY, "main", JOB.id),
             "claim": (JOB.id, "worker", "token"),
             "extend": (CLAIM,),
@@ -98,6 +99,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "waiting": (),
             "states": ([JOB.id],),
             "subscribers": (JOB.id,),
+            "of_other_pushes": (REPOSITORY, "main", [JOB.id], "c" * 40),
         },
     ),
     JobIndex: (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Side:
     add: Callable[[list[str], str], object]
     #: Take a plan request: the reason.
     begin: Callable[[str, str], str]
+    #: End the interest of a branch in all jobs.
+    leave: Callable[[str], object]
     #: Branches that were announced for planning, in order.
     announced: Callable[[], list[tuple[str, str]]]
     #: Counts of verdicts by pipeline and outcome.
@@ -96,6 +99,7 @@ def memory_side() -> Side:
         queue.record_missing,
         recompute.add,
         plans.begin,
+        lambda branch: queue.unsubscribe_except((REPOSITORY, branch), ()),
         lambda: list(broker.plan_queue),
         counted,
     )
@@ -119,6 +123,9 @@ def redis_side(site: Site) -> Side:
         claims[job.id] = store.claim(job.id, "worker", f"token-{job.id}")
         assert claims[job.id] is not None
 
+    def leave(branch: str) -> None:
+        BranchRecomputeRequests(site.redis, REPOSITORY, branch, store).cancel_jobs_except(())
+
     def counted() -> dict[str, dict[str, int]]:
         rows = recompute.ledger().get("pipelines", {})
         names = ("ok", "differs", "failed")
@@ -135,6 +142,7 @@ def redis_side(site: Site) -> Side:
         store.record_missing,
         recompute.add,
         plans.begin,
+        leave,
         lambda: list(planned),
         counted,
     )
@@ -162,6 +170,32 @@ def test_a_job_is_new_until_it_has_ended(side: Side) -> None:
     assert not side.jobs.enqueue(job)
     side.finish(job, "done", {})
     assert side.jobs.enqueue(job)
+
+
+def test_a_waiting_job_moves_to_another_commit(side: Side) -> None:
+    """Its id stays, and what a worker gets is the new one; a job that runs stays as it is."""
+    job = make_job(*KEYS[:2])
+    side.jobs.enqueue(job, pushed="1" * 40)
+    new = replace(job, commit="d" * 40)
+    of_other_pushes = partial(side.jobs.of_other_pushes, REPOSITORY, "main", [job.id])
+    assert (0, [job]) == (len(of_other_pushes("1" * 40)), list(of_other_pushes("2" * 40)))
+    assert side.jobs.move(new, "2" * 40)
+    assert (0, [new]) == (len(of_other_pushes("2" * 40)), list(of_other_pushes("3" * 40)))
+    side.claim(job)
+    assert (False, 0) == (side.jobs.move(job, "3" * 40), len(of_other_pushes("3" * 40)))
+
+
+def test_a_job_of_another_branch_moves_when_that_branch_has_left_it(side: Side) -> None:
+    """And one of another repository does not."""
+    job = make_job(KEYS[0], branch="other")
+    side.jobs.enqueue(job, pushed="1" * 40)
+    side.jobs.subscribe(REPOSITORY, "main", job.id)
+    side.jobs.subscribe("lab/more", "main", job.id)
+    asked = (REPOSITORY, "main", [job.id], "2" * 40)
+    assert list(side.jobs.of_other_pushes(*asked)) == []
+    side.leave("other")
+    assert list(side.jobs.of_other_pushes(*asked)) == [job]
+    assert list(side.jobs.of_other_pushes("lab/more", "main", [job.id], "2" * 40)) == []
 
 
 def test_keys_of_waiting_and_running_jobs_are_in_flight(side: Side) -> None:
@@ -216,7 +250,6 @@ def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
     job = make_job(*KEYS[:2])
     side.record_missing(job, "d" * 40, "it is in no storage")
     found = side.jobs.missing(REPOSITORY, KEYS)
-
     assert {key: tuple(each) for key, each in found.items()} == dict.fromkeys(
         KEYS[:2], ("c" * 40, "d" * 40, "it is in no storage")
     )
@@ -226,7 +259,6 @@ def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
 def test_missing_content_can_be_that_of_some_datums(side: Side) -> None:
     """The others of the job were computed."""
     side.record_missing(make_job(*KEYS[:2]), "d" * 40, "it is in no storage", [KEYS[1]])
-
     assert list(side.jobs.missing(REPOSITORY, KEYS)) == [KEYS[1]]
 
 
@@ -327,6 +359,10 @@ CALLS: dict[str, Callable[[Side], object]] = {
     "missing": lambda side: side.jobs.missing(REPOSITORY, KEYS),
     "next_attempt": lambda side: side.jobs.next_attempt(make_job(KEYS[0])),
     "enqueue": lambda side: side.jobs.enqueue(make_job(KEYS[0])),
+    "of_other_pushes": lambda side: side.jobs.of_other_pushes(
+        REPOSITORY, "main", ["f" * 32], "c" * 40
+    ),
+    "move": lambda side: side.jobs.move(make_job(KEYS[0]), "c" * 40),
     "subscribe": lambda side: side.jobs.subscribe(REPOSITORY, "main", "f" * 32),
     "pending": lambda side: side.recompute.pending(),
     "complete": lambda side: side.recompute.complete(["copy"]),

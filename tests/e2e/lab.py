@@ -60,6 +60,8 @@ class Lab:
         self.trust = ""
         #: And for the end of it.
         self.tables = ""
+        #: Lines of the table ``[sandbox]``.
+        self.sandbox = ""
         self._planner: BranchPlanner | None = None
         self._workers: dict[str, JobWorker] = {}
 
@@ -158,7 +160,8 @@ class Lab:
                 f'state = "{path.parent}"\n{self.settings}repositories = ["{self.watched}"]\n'
                 f'[redis]\nurl = "{self.broker.url}"\nkey_file = "{key}"\n'
                 f'[trust]\nkey = "{self.root}/results_key"\n{self.trust}'
-                f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n[forge]\n{forge}'
+                f'[sandbox]\nkind = "{self._sandbox}"\nnetwork = {self._network}\n'
+                f"{self.sandbox}[forge]\n{forge}"
                 f'[[storage]]\nname = "store"\nuuid = "{self._uuid}"\ntype = "directory"\n'
                 f'[storage.options]\ndirectory = "{self.store}"\n{self.tables}'
             )

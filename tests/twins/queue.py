@@ -33,6 +33,7 @@ class MemoryBroker:
 class _Entry:
     job: Job
     state: str = "waiting"
+    pushed: str = ""
     subscribers: set[_Branch] = field(default_factory=set)
 
 
@@ -81,16 +82,40 @@ class MemoryJobQueue:
         self._broker.ask()
         return job
 
-    def enqueue(self, job: Job) -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
         """Keep a job unless it is waiting or running already."""
         self._broker.ask()
         entry = self._entries.get(job.id)
         new = entry is None or entry.state not in ("waiting", "running")
         if new:
-            entry = self._entries[job.id] = _Entry(job)
+            entry = self._entries[job.id] = _Entry(job, pushed=pushed)
         assert entry is not None
         entry.subscribers.add((job.repository, job.branch))
         return new
+
+    def of_other_pushes(
+        self, repository: str, branch: str, jobs: Sequence[str], pushed: str
+    ) -> Sequence[Job]:
+        """Waiting jobs of another push to the branch, or of a branch that has left them."""
+        self._broker.ask()
+        found = []
+        for entry in (self._entries[job_id] for job_id in jobs):
+            job = entry.job
+            own = job.repository == repository and (
+                job.branch == branch or (repository, job.branch) not in entry.subscribers
+            )
+            if own and entry.state == "waiting" and entry.pushed != pushed:
+                found.append(job)
+        return found
+
+    def move(self, job: Job, pushed: str) -> bool:
+        """Replace a waiting job."""
+        self._broker.ask()
+        entry = self._entries[job.id]
+        if entry.state != "waiting":
+            return False
+        entry.job, entry.pushed = job, pushed
+        return True
 
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have a branch planned when a job has ended."""
