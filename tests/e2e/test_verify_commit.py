@@ -15,6 +15,7 @@ from tea_runner.core.errors import SettingsError, TeaError
 from tea_runner.core.git.commit_signature import join_signature, split_signature
 from tea_runner.dataset.ssh_signature import Signer
 from tea_runner.host import process
+from tests.e2e.pipelines import COPY, pfs, spec
 from tests.hostile.forge import HostileForge
 
 
@@ -204,3 +205,51 @@ def test_keys_that_sign_differently_each_time_are_not_used(tmp_path: Path) -> No
         Signer(make_key(tmp_path, "k", "ecdsa"), {"PATH": "/usr/bin:/bin"})
     with pytest.raises(SettingsError, match="expected an Ed25519 key"):
         Signer(tmp_path / "nothing", {"PATH": "/usr/bin:/bin"})
+
+
+def push_to_branch(signed: Signed, files: dict[str, str], branch: str = "feature") -> str:
+    """Push files to a branch that is not trusted, and let the server settle it: the results' commit."""
+    signed.git("fetch", "-q", "origin")
+    signed.git("checkout", "-q", branch)
+    for name, text in files.items():
+        (signed.clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (signed.clone / name).write_text(text)
+    signed.git("add", "-A")
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    signed.git(*who, "commit", "-q", "-m", "change")
+    signed.git("push", "-q", "origin", branch)
+    met = signed.forge.meet("mine", branch)
+    assert "settled" == met.state, met.said
+    signed.git("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    return met.tips[f"refs/heads/tea/results/{branch}"]
+
+
+def test_results_beside_a_branch_are_verified(signed: Signed) -> None:
+    """By their id, by their branch, and where they replaced earlier ones; not when somebody changed them."""
+    signed.begin()
+    signed.git("checkout", "-q", "-b", "feature")
+    down = spec("down", COPY, pfs("up", "/"))
+    first = push_to_branch(signed, {"raw/a.txt": "changed\n", "down/spec.yml": down})
+    code, said = signed.check(first)
+    assert 0 == code, said
+    assert f"ok: {first[:12]} is the result of pipeline down" in said
+    below = (
+        signed.git("log", "--format=%H", "--grep=Tea-Pipeline: up", "-1", first).decode().strip()
+    )
+    code, said = signed.check(below)
+    assert 0 == code, said
+    assert f"ok: {below[:12]} is the result of pipeline up" in said
+
+    second = push_to_branch(signed, {"raw/b.txt": "changed too\n"})
+    for name in (second, "origin/tea/results/feature", first):
+        code, said = signed.check(name)
+        assert 0 == code, (name, said)
+
+    signed.git("checkout", "-q", second)
+    (signed.clone / "down/a.txt").write_text("forged\n")
+    signed.git("add", "-A")
+    tree = signed.git("write-tree").decode().strip()
+    payload, _ = split_signature(signed.git("cat-file", "commit", second))
+    forged = payload.replace(payload.split(b"\n")[0], b"tree " + tree.encode(), 1)
+    signature = Signer(signed.key, signed.env)(forged)
+    assert 1 == signed.check(signed.write(join_signature(forged, signature)))[0]
