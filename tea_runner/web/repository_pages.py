@@ -20,6 +20,7 @@ from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
+from tea_runner.web.badge import add_badges
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.run_pages import add_run_pages, run_picture
@@ -46,6 +47,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_run_pages(routes, desk)
     add_job_pages(routes, desk)
     add_host_pages(routes, desk)
+    add_badges(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
 
