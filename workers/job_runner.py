@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tea_runner.core.errors import (
-    ContentMissing,
     NotOffered,
     OutputRefused,
     OutsideError,
@@ -288,7 +287,8 @@ class JobRunner:
         with step("get"):
             try:
                 return self._get_from(repository.prepared_annex(), wanted)
-            except ContentMissing:
+            except OutsideError:
+                # Content may have come, or the dataset describes the storage otherwise by now.
                 repository.refresh()
             return self._get_from(repository.prepared_annex(), wanted)
 

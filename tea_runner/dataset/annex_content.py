@@ -47,6 +47,7 @@ class Annex:
         """Files with the verified content of these keys, fetched from storages where necessary.
 
         :raises ContentMissing: with the keys that no storage has.
+        :raises OutsideError: when a storage that should have some of them does not answer.
         """
         files: dict[str, Path] = {}
         absent = []
@@ -65,6 +66,8 @@ class Annex:
             self.fetched_bytes += sum(file.stat().st_size for file in new.values())
             missing = tuple(key for key in absent if key not in files)
             if missing:
+                if problem := self.storage.outage(missing):
+                    raise OutsideError(problem, hint="they are fetched when it answers again")
                 raise self._content_missing(missing, len(files) + len(missing), errors)
         return files
 

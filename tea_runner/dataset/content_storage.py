@@ -16,6 +16,8 @@ from tea_runner.dataset.annex_program import AnnexProgram, error_text, transfer_
 from tea_runner.dataset.described_remotes import DescribedRemote, described_remotes
 from tea_runner.dataset.special_remote_policy import BUILT_IN, Storage
 
+#: Exit code of git-annex-checkpresentkey(1) when a remote cannot say whether it has a key.
+_CANNOT_SAY = 100
 #: Seconds for which a storage that took a file is believed to take more.
 _LOOK_EVERY = 600.0
 
@@ -55,6 +57,10 @@ class ContentStorage(Protocol):
         """Which keys have their content in a storage now, with its uuid."""
         ...
 
+    def outage(self, keys: Sequence[str]) -> str:
+        """A sentence on a storage that should have some of these keys and does not answer; or empty."""
+        ...
+
 
 class CloneStorage:
     """The annex of a user's clone: content stays where git-annex would keep it."""
@@ -84,6 +90,10 @@ class CloneStorage:
     def locations(self, keys: Sequence[str]) -> dict[str, str]:
         """Only the clone's own content counts."""
         return {key: self.uuid for key in keys if self._objects.present(key) is not None}
+
+    def outage(self, keys: Sequence[str]) -> str:  # noqa: ARG002
+        """The clone is here."""
+        return ""
 
 
 class SpecialRemotes:
@@ -304,3 +314,23 @@ class SpecialRemotes:
             rest = [key for key in dict.fromkeys(keys) if key not in uuids]
             uuids.update((key, uuid) for key in rest if self._is_present(key, name))
         return uuids
+
+    def outage(self, keys: Sequence[str]) -> str:
+        """See :class:`ContentStorage`; a storage that has none of them, by the logs, is not asked.
+
+        Each other storage is asked for one key.  ``web`` is many hosts, some of which are gone for good:
+        what cannot be had from there is missing.
+        """
+        names = {uuid: name for name, uuid in self._uuids.items()}
+        asked: set[str] = set()
+        for answer in self._program.ask_json(keys, "whereis"):
+            key = str(answer.get("key"))
+            for place in answer.get("whereis", ()):
+                name = names.get(place.get("uuid"))
+                if name is None or name in asked:
+                    continue
+                asked.add(name)
+                code, error = self._program.exit_code("checkpresentkey", key, name)
+                if code == _CANNOT_SAY:
+                    return f"storage {name} does not answer: {' '.join(error.split())}"
+        return ""
