@@ -36,10 +36,12 @@ log = logging.getLogger(__name__)
 class ForgeLinks(Subdatasets, Protocol):
     """Subdatasets on a forge."""
 
-    def restricted(self, trusted_gitmodules: Callable[[], Iterable[bytes]]) -> Subdatasets:
+    def restricted(
+        self, trusted_gitmodules: Callable[[], Iterable[Sequence[bytes]]]
+    ) -> Subdatasets:
         """The same for branches that are not trusted.
 
-        :param trusted_gitmodules: the ``.gitmodules`` of the trusted branches.
+        :param trusted_gitmodules: ``.gitmodules`` and ``.datalad/config`` of the trusted branches.
         """
         ...
 
@@ -100,7 +102,7 @@ class ForgeDataset(GitDataset):
         self.untrusted_subdatasets = (
             subdatasets.restricted(self._trusted_gitmodules) if subdatasets is not None else None
         )
-        self._gitmodules: tuple[tuple[str, ...], list[bytes]] = ((), [])
+        self._gitmodules: tuple[tuple[str, ...], list[tuple[bytes, bytes]]] = ((), [])
         job_results = JobResultRefs(name, mirror, secret)
         remotes = self.remotes
         own_keys = OwnKeys(mirror, f"{self.branches}git-annex", job_results, lambda: remotes.names)
@@ -133,8 +135,8 @@ class ForgeDataset(GitDataset):
         """See :meth:`GitDataset.subdatasets_of`."""
         return self.untrusted_subdatasets if scope else self.subdatasets
 
-    def _trusted_gitmodules(self) -> list[bytes]:
-        """The ``.gitmodules`` of the tips of the trusted branches.
+    def _trusted_gitmodules(self) -> list[tuple[bytes, bytes]]:
+        """``.gitmodules`` and ``.datalad/config`` of the tips of the trusted branches.
 
         :raises OutsideError: when the forge does not say which branches are trusted.
         """
@@ -145,12 +147,13 @@ class ForgeDataset(GitDataset):
             if not scope_of(ref.removeprefix(self.branches), trusted)
         )
         if tips != self._gitmodules[0]:
-            files = [self._file(tip, ".gitmodules") for tip in tips]
-            self._gitmodules = (tips, [data for data in files if data])
+            names = (".gitmodules", ".datalad/config")
+            pairs = [(self._file(tip, names[0]), self._file(tip, names[1])) for tip in tips]
+            self._gitmodules = (tips, [pair for pair in pairs if pair[0]])
         return self._gitmodules[1]
 
     def _file(self, commit: str, name: str) -> bytes:
-        """A file in the root of a commit; empty when there is none."""
+        """A file of a commit; empty when there is none."""
         entry = lookup(self.objects.tree, self.objects.commit(commit).tree, name)
         return (self.objects.blob(entry.oid) or b"") if entry is not None else b""
 

@@ -35,7 +35,7 @@ class ForgeSubdatasets:
         allowed: Sequence[str] = (),
         lacking: Callable[[str], str] = lambda _: "",
         addresses: Mapping[str, str] | None = None,
-        trusted_gitmodules: Callable[[], Iterable[bytes]] | None = None,
+        trusted_gitmodules: Callable[[], Iterable[Sequence[bytes]]] | None = None,
     ) -> None:
         """Make them.
 
@@ -45,8 +45,8 @@ class ForgeSubdatasets:
         :param lacking: readers of the dataset who may not read a repository, in words; empty when all
             may.  :class:`OutsideError` when the forge does not say it.
         :param addresses: see :func:`~tea_runner.core.git.submodules.mirrored_repository`.
-        :param trusted_gitmodules: for branches that are not trusted, the ``.gitmodules`` of the trusted
-            branches.
+        :param trusted_gitmodules: for branches that are not trusted, ``.gitmodules`` and
+            ``.datalad/config`` of the trusted branches.
         """
         self._allowed = tuple(allowed)
         self._own = own
@@ -59,7 +59,9 @@ class ForgeSubdatasets:
         #: Repositories that were found to have the pinned commits.
         self._chosen: dict[Submodule, str] = {}
 
-    def restricted(self, trusted_gitmodules: Callable[[], Iterable[bytes]]) -> ForgeSubdatasets:
+    def restricted(
+        self, trusted_gitmodules: Callable[[], Iterable[Sequence[bytes]]]
+    ) -> ForgeSubdatasets:
         """The same for branches that are not trusted, at any depth."""
         return ForgeSubdatasets(
             self._own,
@@ -83,7 +85,7 @@ class ForgeSubdatasets:
         return self._names(submodule)[0]
 
     def _names(self, submodule: Submodule) -> list[str]:
-        """Names of the repositories where it may be: the one that its URL names, else likely ones.
+        """Names of the repositories where it may be: those that its addresses name, else likely ones.
 
         :raises UserError: when there is none, or none of them may be read.
         :raises OutsideError: when the forge does not say who may read it.
@@ -91,13 +93,13 @@ class ForgeSubdatasets:
         named = self._named(submodule)
         likely = filter(is_repository_name, likely_repositories(submodule, self._own))
         found, refusal = [], None
-        for name in (named,) if named else likely:
+        for name in named or likely:
             try:
                 self._check(submodule, name)
             except UserError as error:
                 refusal = refusal or error
             except ForgeError as error:
-                if named or error.response_status != 404:
+                if len(named) == 1 or error.response_status != 404:
                     raise
             else:
                 found.append(name)
@@ -112,10 +114,13 @@ class ForgeSubdatasets:
             hint=f"push it there, and write into .gitmodules: url = ../{last}.git",
         )
 
-    def _named(self, submodule: Submodule) -> str | None:
-        """The repository that the URL itself names, or an address of the operator's rules; or None."""
-        mirrored = mirrored_repository(submodule.url, self._addresses)
-        return mirrored or repository_of(submodule.url, self._base, self._own)
+    def _named(self, submodule: Submodule) -> list[str]:
+        """The repositories that its addresses name, by themselves or by the operator's rules."""
+        found = (
+            mirrored_repository(url, self._addresses) or repository_of(url, self._base, self._own)
+            for url in submodule.urls
+        )
+        return list(dict.fromkeys(filter(None, found)))
 
     def _check(self, submodule: Submodule, found: str) -> None:
         """Check that a repository may be read.
@@ -148,9 +153,8 @@ class ForgeSubdatasets:
         files = self._trusted_gitmodules() if self._trusted_gitmodules is not None else ()
         names: set[str] = set()
         for data in files:
-            for each in parse_gitmodules(data).values():
-                named = self._named(each)
-                names.update((named,) if named else likely_repositories(each, self._own))
+            for each in parse_gitmodules(*data).values():
+                names.update(self._named(each) or likely_repositories(each, self._own))
         return names
 
     def _repository(self, name: str) -> ForgeDataset:

@@ -131,7 +131,8 @@ class CommitTree:
     @cached_property
     def submodules(self) -> dict[str, Submodule]:
         """The subdatasets listed in ``.gitmodules``, by path."""
-        return parse_gitmodules(self.blob_at(".gitmodules") or b"")
+        data = self.blob_at(".gitmodules")
+        return parse_gitmodules(data, self.blob_at(".datalad/config") or b"") if data else {}
 
     def subdataset_called(self, name: str) -> str:
         """Path of the first subdataset whose repository has a name; empty where there is none."""

@@ -135,3 +135,78 @@ def test_a_rule_of_the_operator_leads_to_a_repository_with_its_readers(tmp_path:
             assert outputs == made.meet("open").outputs
         finally:
             made.forge.close()
+
+
+ID = "0f1a2b3c-0000-4000-8000-00000000beef"
+
+
+def candidate(pin: str, template: str, **more: str) -> dict[str, Any]:
+    """A dataset whose ``.gitmodules`` leads nowhere, and whose configuration has a source candidate."""
+    files = reads(pin, "https://elsewhere.org/x")
+    files[".gitmodules"] += "".join(f"\t{key} = {value}\n" for key, value in more.items())
+    config = f'[datalad "get"]\n\tsubdataset-source-candidate-lab = {template}\n'
+    return files | {".datalad/config": config}
+
+
+@pytest.mark.parametrize("template", ["../{path_basename}", "../{id}", "@BASE@/lab/{id}.git"])
+def test_source_candidates_of_datalad_lead_to_a_repository(lab: Neighbours, template: str) -> None:
+    """As ``datalad get`` takes them, by the path, or by the id of the dataset."""
+    pin = lab.make(ID if "{id}" in template else "one", PUBLIC, RAW)
+    base = lab.forge.site.forge_base
+    files = candidate(pin, template.replace("@BASE@", base), **{"datalad-id": ID})
+    lab.make("open", PUBLIC, files)
+
+    assert {"up/a.txt": b"data\n"} == lab.meet("open").outputs
+
+
+def test_an_address_for_datalad_leads_to_a_repository(lab: Neighbours) -> None:
+    """``datalad-url`` of ``.gitmodules`` comes before the address for git."""
+    pin = lab.make("one", PUBLIC, RAW)
+    lab.make("other", PUBLIC, {"raw/a.txt": "other\n"})
+    files = reads(pin, "../other")
+    files[".gitmodules"] += "\tdatalad-url = ../one\n"
+    lab.make("open", PUBLIC, files)
+
+    assert {"up/a.txt": b"data\n"} == lab.meet("open").outputs
+
+
+def test_a_source_candidate_obeys_the_rules_for_readers(lab: Neighbours) -> None:
+    """It is no way to a repository that not everybody may read."""
+    pin = lab.make("one", ADA, RAW)
+    lab.make("open", PUBLIC, candidate(pin, "../one"))
+
+    met = lab.meet("open")
+
+    assert {} == met.outputs
+    assert "not everybody who may read lab/open may read (everybody)" in met.said
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_source_candidates_of_trusted_branches_count_for_others(
+    lab: Neighbours, trusted: bool
+) -> None:
+    """An untrusted branch cannot add one of its own."""
+    pin = lab.make("one", PUBLIC, RAW)
+    files = candidate(pin, "../one")
+    lab.make("open", PUBLIC, files if trusted else reads(pin, "https://elsewhere.org/x"))
+    lab.branch("open", "feature", files | {"raw/other": "x"})
+
+    met = lab.meet("open", "feature")
+
+    assert ({"up/a.txt": b"data\n"} if trusted else {}) == met.outputs
+    said = "no trusted branch of lab/open has as a subdataset" in met.said
+    assert said is not trusted
+
+
+def test_a_ria_store_is_mirrored_by_the_ids_of_its_datasets(tmp_path: Path) -> None:
+    """One rule of the operator for the whole store, with or without a version."""
+    for end in ("", "@v1.2"):
+        made = Neighbours(
+            tmp_path / f"v{end}", more='other_addresses = ["ria+https://store.org/raw#=lab/"]'
+        )
+        try:
+            pin = made.make(ID, PUBLIC, RAW)
+            made.make("open", PUBLIC, reads(pin, f"ria+https://store.org/raw#{ID}{end}"))
+            assert {"up/a.txt": b"data\n"} == made.meet("open").outputs
+        finally:
+            made.forge.close()

@@ -16,6 +16,12 @@ _PORTS = {"https": 443, "http": 80, "ssh": 22, "git+ssh": 22, "ssh+git": 22, "gi
 #: Schemes of addresses whose paths have no folder before the owner, and whose port is the forge's choice.
 _SHELL = frozenset({"ssh", "git+ssh", "ssh+git", "git"})
 
+_CANDIDATE = re.compile(r"subdataset-source-candidate-(?P<cost>[0-9]{3})?.*")
+_FIELD = re.compile(r"\{([\w-]+)\}")
+#: Cost of an address whose template states none.
+_OWN_COST = 700
+_PREFIX_ENDS = ("/", ":", "#")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submodule:
@@ -24,6 +30,13 @@ class Submodule:
     path: str
     url: str
     branch: str = ""
+    #: All addresses in the order in which DataLad tries them; *url* is among them.
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses in the order in which DataLad tries them."""
+        return self.addresses or (self.url,)
 
     @property
     def shown_url(self) -> str:
@@ -31,18 +44,56 @@ class Submodule:
         return re.sub(r"(?<=://)[^/]*@", "", self.url)
 
 
-def parse_gitmodules(data: bytes) -> dict[str, Submodule]:
-    """The subdatasets by path (gitmodules(5)); what else is in the file is ignored."""
+def parse_gitmodules(data: bytes, config: bytes = b"") -> dict[str, Submodule]:
+    """The subdatasets by path (gitmodules(5)); what else is in the file is ignored.
+
+    :param config: the dataset's ``.datalad/config``, for its ``datalad.get.subdataset-source-candidate-*``.
+    """
+    templates = _candidate_templates(config)
     found: dict[str, dict[str, str]] = {}
     for section, name, key, value in parse_config(data):
         if section == "submodule" and name:
             found.setdefault(name, {})[key] = value
     rows = ({**row, "path": row.get("path", "").rstrip("/")} for row in found.values())
     return {
-        row["path"]: Submodule(path=row["path"], url=row["url"], branch=row.get("branch", ""))
+        row["path"]: Submodule(
+            path=row["path"],
+            url=row["url"],
+            branch=row.get("branch", ""),
+            addresses=_addresses(row, templates),
+        )
         for row in rows
         if row["path"] and row.get("url")
     }
+
+
+def _candidate_templates(config: bytes) -> list[tuple[int, str]]:
+    """Costs and templates of addresses of subdatasets."""
+    found = []
+    for section, subsection, key, value in parse_config(config):
+        candidate = _CANDIDATE.fullmatch(key)
+        if (section, subsection) == ("datalad", "get") and candidate:
+            found.append((int(candidate["cost"] or _OWN_COST), value))
+    return found
+
+
+def _addresses(row: Mapping[str, str], templates: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """All addresses of a subdataset, those of the least cost first (datalad-get(1)).
+
+    Templates have fields of ``.gitmodules`` only: the syntax of Python's formats also reads attributes, and
+    fills any width.
+    """
+    more = {"id": row.get("datalad-id", ""), "path_basename": posixpath.basename(row["path"])}
+    fields = {name: text for name, text in {**row, **more}.items() if text}
+    found = [(600, row["url"])]
+    if row.get("datalad-url"):
+        found.append((590, row["datalad-url"]))
+    for cost, template in templates:
+        text = _FIELD.sub(lambda match: fields.get(match[1], match[0]), template)
+        if "{" not in text:
+            found.append((cost, text))
+    urls = tuple(dict.fromkeys(url for _, url in sorted(found, key=lambda pair: pair[0])))
+    return () if urls == (row["url"],) else urls
 
 
 def repository_of(url: str, base: str, own: str) -> str | None:
@@ -78,14 +129,17 @@ def repository_of(url: str, base: str, own: str) -> str | None:
 def mirrored_repository(url: str, addresses: Mapping[str, str]) -> str | None:
     """The full name of the forge's repository that stands for another address, or None.
 
-    :param addresses: by the operator: an address, or a prefix of some that ends in ``/`` or ``:``, and the
-        repository, or the owner with a slash, or nothing where the rest of the address has both.
+    :param addresses: by the operator: an address, or a prefix of some that ends in ``/``, ``:`` or ``#``,
+        and the repository, or the owner with a slash, or nothing where the rest of the address has both.
     """
     for address, name in addresses.items():
         if url.rstrip("/").removesuffix(".git") == address.rstrip("/").removesuffix(".git"):
             return _full_name(name)
-        if address.endswith(("/", ":")) and url.startswith(address):
-            return _full_name(name + unquote(url[len(address) :]).lstrip("/"))
+        if address.endswith(_PREFIX_ENDS) and url.startswith(address):
+            rest = unquote(url[len(address) :]).lstrip("/")
+            # In a RIA store: the id of a dataset or ~ and a name, perhaps with a version.
+            rest = rest.lstrip("~").partition("@")[0] if address.endswith("#") else rest
+            return _full_name(name + rest)
     return None
 
 
@@ -97,7 +151,7 @@ def parse_addresses(rows: Sequence[str]) -> dict[str, str]:
     found = {}
     for row in rows:
         address, equals, name = row.strip().rpartition("=")
-        is_prefix = address.endswith(("/", ":"))
+        is_prefix = address.endswith(_PREFIX_ENDS)
         right = _full_name(name) == name or (is_prefix and re.fullmatch(r"(?:[\w.-]+/)?", name))
         if not (equals and address and right):
             raise ValueError(row)

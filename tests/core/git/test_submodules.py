@@ -168,3 +168,33 @@ def test_malformed_rules_are_refused(row: str) -> None:
     """The row is named."""
     with pytest.raises(ValueError, match=row):
         parse_addresses([row])
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("https://x.org/{id}", ["../b", "https://x.org/I"]),
+        ("https://x.org/{path}/{path_basename}", ["../b", "https://x.org/in/b/b"]),
+        ("../{remoteurl-origin}", ["../b"]),
+        ("../{id.__class__}", ["../b"]),
+        ("../{id:>99999999999}", ["../b"]),
+        ("{url}", ["../b"]),
+    ],
+)
+def test_templates_are_filled_with_fields_of_gitmodules(template: str, expected: list[str]) -> None:
+    """Nothing else of Python's formats: no attributes, no widths; unknown fields make no address."""
+    data = b'[submodule "b"]\n path = in/b\n url = ../b\n datalad-id = I\n'
+    config = f'[datalad "get"]\n subdataset-source-candidate-x = {template}\n'.encode()
+
+    assert expected == list(parse_gitmodules(data, config)["in/b"].urls)
+
+
+def test_addresses_are_in_the_order_of_their_costs() -> None:
+    """As DataLad: 590 for datalad-url, 600 for url, 700 for a template whose name has no other."""
+    data = b'[submodule "b"]\n path = b\n url = u\n datalad-url = d\n'
+    config = (
+        b'[datalad "get"]\n subdataset-source-candidate-x = t700\n'
+        b" subdataset-source-candidate-595y = t595\n subdataset-source-candidate-100 = t100\n"
+    )
+
+    assert ["t100", "d", "t595", "u", "t700"] == list(parse_gitmodules(data, config)["b"].urls)
