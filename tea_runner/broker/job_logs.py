@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -17,6 +17,19 @@ from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 
 _CHUNK = 1 << 18
+#: Marks after which the time, and the bytes, between two of them grow.
+_MARKS = 5000
+
+
+class LogMark(NamedTuple):
+    """A place in a log at which a line may begin."""
+
+    #: Bytes before it, with those that were dropped.
+    offset: int
+    #: Number of line ends before it, plus one.
+    line: int
+    #: When it was written, in seconds since 1970.
+    time: float
 
 
 @raises_queue_error
@@ -43,13 +56,19 @@ class JobLog:
         self._head = redis_keys.log_head(job_id)
         self._tail = redis_keys.log_tail(job_id)
         self._dropped = redis_keys.log_dropped(job_id)
+        self._marks = redis_keys.log_marks(job_id)
         self._half = max(limit // 2, 2048)
         self._written = 0
+        #: Bytes and lines since :meth:`start`; None before, when an earlier attempt's log may be there.
+        self._sum: tuple[int, int] | None = None
+        self._marked, self._marked_at, self._number = 0.0, 0, 0
 
     def start(self) -> None:
         """Remove what an earlier attempt wrote."""
-        self._redis.delete(self._head, self._tail, self._dropped)
+        self._redis.delete(self._head, self._tail, self._dropped, self._marks)
         self._written, self._held = 0, b""
+        self._sum = (0, 1)
+        self._marked, self._marked_at, self._number = 0.0, 0, 0
 
     @contextlib.contextmanager
     def together(self, pause: float) -> Iterator[None]:
@@ -77,6 +96,7 @@ class JobLog:
             return
         self._sent = time.monotonic()
         try:
+            self._mark(data)
             if self._written < self._half:
                 free = self._half - self._written
                 self._append(self._head, data[:free])
@@ -94,6 +114,23 @@ class JobLog:
                     pipe.execute()
         except redis.RedisError:
             return
+
+    def _mark(self, data: bytes) -> None:
+        """Note when the data is written, at most once a second, and less often in long logs."""
+        if self._sum is None:
+            return
+        offset, line = self._sum
+        self._sum = offset + len(data), line + data.count(b"\n")
+        rare = 1 + self._number // _MARKS
+        late = self._sent - self._marked >= rare
+        # Some of the marks are in what is kept, however much is written in a second.
+        if late or offset - self._marked_at >= self._half // 8 * rare or not self._number:
+            self._marked, self._marked_at = self._sent, offset
+            self._number += 1
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.rpush(self._marks, f"{offset} {line} {time.time():.1f}")
+            pipe.expire(self._marks, redis_keys.log_marks.ttl)
+            pipe.execute()
 
     def _append(self, name: str, data: bytes) -> int:
         pipe = self._redis.pipeline(transaction=False)
@@ -115,7 +152,23 @@ class LogReader:
         self._head = redis_keys.log_head(job_id)
         self._tail = redis_keys.log_tail(job_id)
         self._dropped = redis_keys.log_dropped(job_id)
+        self._marks = redis_keys.log_marks(job_id)
         self._seen = 0
+
+    def marks(self) -> list[LogMark]:
+        """Places of the log with their lines and times, in their order."""
+        found: Any = self._redis.lrange(self._marks, 0, -1)
+        return [mark for raw in found if (mark := _parse_mark(raw)) is not None]
+
+    def original(self, offset: int) -> int:
+        """Bytes before an offset of what is shown, with those that were dropped."""
+        head, cut, _ = self._lengths()
+        return offset if offset <= head else max(head, offset - len(_gap(cut))) + cut
+
+    def shown(self, original: int) -> int:
+        """The offset in what is shown of so many bytes with those that were dropped."""
+        head, cut, _ = self._lengths()
+        return original if original <= head else max(original, head + cut) - cut + len(_gap(cut))
 
     def size(self) -> int:
         """Bytes that can be read now."""
@@ -168,6 +221,15 @@ class LogReader:
                 return
             yield piece
             start += len(piece)
+
+
+def _parse_mark(raw: bytes) -> LogMark | None:
+    try:
+        offset, line, moment = raw.split()
+        mark = LogMark(int(offset), int(line), float(moment))
+    except ValueError:
+        return None
+    return mark if mark.offset >= 0 and mark.line >= 1 and 0 <= mark.time < 1e12 else None
 
 
 def _gap(cut: int) -> bytes:

@@ -15,7 +15,7 @@ from typing import Generic, Literal, ParamSpec
 
 PREFIX = "tea:"
 
-Shape = Literal["string", "hash", "set", "sorted set"]
+Shape = Literal["string", "hash", "set", "sorted set", "list"]
 P = ParamSpec("P")
 
 _MINUTE = 60
@@ -350,6 +350,12 @@ def log_tail(job_id: str) -> str:
 def log_dropped(job_id: str) -> str:
     """How many bytes between head and tail of a job's log were dropped."""
     return f"log:{job_id}:dropped"
+
+
+@_family("list", "job_logs", _SHOWN)
+def log_marks(job_id: str) -> str:
+    """Places in a job's log: bytes before, number of the line, and when it was written."""
+    return f"log:{job_id}:marks"
 
 
 @_family("hash", "datum_durations", 90 * _DAY)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
+from markupsafe import Markup
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_record import JobRecord
@@ -12,10 +13,9 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
+from tea_runner.web.log_lines import PART, last_part, part_with_line
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
-#: Bytes at the end of the log that the page shows.
-_TAIL = 64 * 1024
 #: Largest number of datums that the page lists.
 _DATUMS = 200
 
@@ -37,15 +37,21 @@ def _job(desk: PageContext, name: str) -> Response:
     whys = {datum.key: datum.why for datum in row.datums} if row else {}
     log = desk.site.log(name)
     size = log.size()
-    tail = b"".join(log.read(max(0, size - _TAIL), size))
-    if size > _TAIL:
-        tail = tail.partition(b"\n")[2]
+    going_on = facts.state in ("waiting", "running")
+    number = request.args.get("line", 0, type=int)
+    if 0 < number < 1 << 40:
+        part = part_with_line(log, number, ended=not going_on)
+    else:
+        part = last_part(log, ended=not going_on)
+    # A part from the middle of the log is not followed.
+    follows = going_on and (not number or part.offset >= size)
     until = facts.ended or (time.time() if facts.state == "running" else 0.0)
     return desk.answer(
         "job.html",
         {},
         as_json=False,
-        live=facts.state in ("waiting", "running"),
+        live=going_on,
+        events=url_for("pages.job_events", job=name) if going_on else "",
         facts=facts,
         job=facts.job,
         run=run,
@@ -53,9 +59,10 @@ def _job(desk: PageContext, name: str) -> Response:
         datums=[(label, key, whys.get(key, "")) for label, key in facts.datums[:_DATUMS]],
         took=until - facts.started if facts.started and until else None,
         waited=facts.started - facts.created if facts.started and facts.created else None,
-        log=tail.decode("utf-8", "replace"),
+        log=Markup(part.html),  # noqa: S704 - each line was escaped
+        log_events=f"{url_for('pages.log_events', job=name)}?from={part.place}" if follows else "",
         log_size=size,
-        cut=size > _TAIL,
+        cut=size > PART,
         again=_again(desk, facts, row, found),
         forge=lambda commit: desk.forge(facts.job.repository, commit) if facts.job else "",
         command=f"tea-runner show {name}",

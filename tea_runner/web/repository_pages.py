@@ -1,14 +1,14 @@
 """The pages of repositories; registers the pages of runs, jobs and the service as well.
 
-The server renders every page, and no page needs scripts.  All text comes from outside: the templates
-escape it, and invisible characters are shown as escapes.
+The server renders every page, and no page needs the script that keeps it up to date.  All text comes
+from outside: the templates escape it, and invisible characters are shown as escapes.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
@@ -21,6 +21,7 @@ from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web.badge import add_badges
+from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.run_pages import add_run_pages, run_picture
@@ -48,6 +49,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_job_pages(routes, desk)
     add_host_pages(routes, desk)
     add_badges(routes, desk)
+    add_event_streams(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
 
@@ -150,7 +152,8 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
         "repository.html",
         document,
         as_json=as_json,
-        live=any(not standing.ended for standing in shown),
+        live=True,
+        events=url_for("pages.repository_events", owner=owner, name=name.removesuffix(".json")),
         repository=full,
         forge=desk.forge(full),
         latest=heads[0] if heads else None,

@@ -49,6 +49,7 @@ def _run(desk: PageContext, name: str) -> Response:
         {},
         as_json=False,
         live=not status.ended,
+        events="" if status.ended else url_for("pages.run_events", run=name),
         standing=status,
         run=view.run,
         lacking=state_words.lack_sentences(status),

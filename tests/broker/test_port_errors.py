@@ -217,7 +217,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
     ),
     LogReader: (
         lambda connection: LogReader(connection, JOB.id),
-        {"size": (), "read": (0, 9), "more": ()},
+        {"size": (), "read": (0, 9), "more": (), "marks": (), "original": (1,), "shown": (1,)},
     ),
     JobLog: (lambda connection: JobLog(connection, JOB.id, 1 << 20), {"start": ()}),
     MeasureStore: (MeasureStore, {"save": ("job", []), "get": (["job"],)}),

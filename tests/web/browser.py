@@ -49,14 +49,18 @@ class Page(HTMLParser):
 
 
 def see(client: FlaskClient, path: str, status: int = 200) -> Page:
-    """A page, checked as all pages are: no script, no style of its own, no harm in its links."""
+    """A page, checked as all pages are: no script and no style of its own, no harm in its links."""
     answer = client.get(path)
     assert answer.status_code == status, answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", answer.text)
     page = Page(answer.text)
-    assert not {"script", "style", "iframe", "object", "embed", "img", "base"} & set(page.tags)
+    scripts = [(name, value) for tag, name, value in page.attributes if tag == "script"]
+    assert [("src", "/static/live.js"), ("defer", "")] == [
+        (name, value.removeprefix("/tea")) for name, value in scripts
+    ]
+    assert not {"style", "iframe", "object", "embed", "img", "base"} & set(page.tags)
     for _, name, value in page.attributes:
         assert name != "style"
         assert not name.startswith("on")
