@@ -12,6 +12,8 @@ from tea_runner.present.visible_text import visible
 
 #: Width of names and of bars, height of a row, and how many workers are drawn.
 _NAMES, _BARS, _ROW, _WORKERS = 150, 830, 20, 30
+#: Bars that are drawn at most, of all workers and of each: where there are more jobs, neighbours are one.
+_MOST, _LEAST = 160, 8
 #: Steps of the scale in seconds.
 _STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800)
 
@@ -39,9 +41,12 @@ def job_timeline(jobs: Collection[JobRecord], now: float) -> str:
         f"{duration(stop - start)}</title>",
         *_scale(stop - start, high),
     ]
+    by_worker: dict[str, list[JobRecord]] = {}
+    for each in begun:
+        by_worker.setdefault(each.worker, []).append(each)
+    gap = _BARS / max(_LEAST, _MOST // len(shown)) if len(begun) > _MOST else 0.0
     for number, worker in enumerate(shown):
-        own = [each for each in begun if each.worker == worker]
-        lines += _row(worker, own, number * _ROW, start, stop, now)
+        lines += _row(worker, by_worker[worker], number * _ROW, start, stop, now, gap)
     if len(workers) > len(shown):
         lines.append(
             f'<text x="0" y="{high - 6}">and {len(workers) - len(shown)} more workers</text>'
@@ -61,7 +66,7 @@ def _scale(seconds: float, high: int) -> list[str]:
 
 
 def _row(
-    worker: str, jobs: list[JobRecord], y: int, start: float, stop: float, now: float
+    worker: str, jobs: list[JobRecord], y: int, start: float, stop: float, now: float, gap: float
 ) -> list[str]:
     name = visible(worker)
     short = name if len(name) <= 21 else f"{name[:8]}…{name[-12:]}"
@@ -71,7 +76,8 @@ def _row(
         left = _NAMES + (each.started - start) / (stop - start) * _BARS
         right = _NAMES + ((each.ended or now) - start) / (stop - start) * _BARS
         right = max(right, left + 1)
-        if bars and bars[-1][2] == each.state and left - bars[-1][1] < 0.7 and len(jobs) > 60:
+        # A failure that is joined with others is still seen.
+        if bars and bars[-1][2] == each.state and left - bars[-1][1] < gap:
             bars[-1] = (bars[-1][0], max(right, bars[-1][1]), each.state, [*bars[-1][3], each])
         else:
             bars.append((left, right, each.state, [each]))

@@ -16,7 +16,7 @@ PART, LINES, _MOST = 1 << 16, 500, 1 << 22
 _LONGEST = 4000
 
 
-class Mark(Protocol):
+class PlaceInLog(Protocol):
     """A place in a log; see :class:`tea_runner.broker.job_logs.LogMark`."""
 
     @property
@@ -46,7 +46,7 @@ class LogSource(Protocol):
         """The bytes from *start* up to *stop*, a piece at a time."""
         ...
 
-    def marks(self) -> Sequence[Mark]:
+    def marks(self) -> Sequence[PlaceInLog]:
         """Places with their lines and times."""
         ...
 
@@ -158,7 +158,7 @@ def _part(log: LogSource, start: int, stop: int, *, whole: bool, first: bool = F
     )
 
 
-def _line_number(log: LogSource, marks: Sequence[Mark], start: int) -> int:
+def _line_number(log: LogSource, marks: Sequence[PlaceInLog], start: int) -> int:
     """Number of the line at an offset, from the nearest mark in what was kept."""
     kept = [(log.shown(mark.offset), mark) for mark in _near(marks, log.original(start))]
     kept = [(at, mark) for at, mark in kept if log.original(at) == mark.offset]
@@ -172,7 +172,7 @@ def _line_number(log: LogSource, marks: Sequence[Mark], start: int) -> int:
     return 1 + b"".join(log.read(max(0, start - _MOST), start)).count(b"\n")
 
 
-def _near(marks: Sequence[Mark], original: int) -> Sequence[Mark]:
+def _near(marks: Sequence[PlaceInLog], original: int) -> Sequence[PlaceInLog]:
     """The mark before an offset, and the one behind it."""
     index = bisect_right([mark.offset for mark in marks], original)
     return marks[max(0, index - 1) : index + 1]
@@ -180,7 +180,7 @@ def _near(marks: Sequence[Mark], original: int) -> Sequence[Mark]:
 
 def render(
     data: bytes,
-    marks: Sequence[Mark],
+    marks: Sequence[PlaceInLog],
     *,
     offset: int,
     original: int,
