@@ -67,7 +67,7 @@ class ForgeOptions:
         (),
         "Addresses of subdatasets for which a repository of this forge stands, each "
         "ADDRESS=OWNER/NAME: of a RIA store, another host, or the forge's host for ssh. A prefix that "
-        "ends in / or : may have OWNER/ or nothing, such as git@ssh.example.org:= for all of a host.",
+        "ends in /, : or # may have OWNER/ or nothing, such as git@ssh.example.org:= for all of a host.",
     )
     timeout: float = option(
         15.0, "Maximum time for a response of the forge's API.", unit="seconds", least=0.1
