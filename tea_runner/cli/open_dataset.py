@@ -160,6 +160,7 @@ def open_dataset(context: Context) -> OpenDataset:
     site = context.site
     planner = IncrementalPlanner(
         PlanningCache(
+            strict_hashes=site.settings.annex.strict_hashes,
             allowed=site.allowed_resources,
             images=site.images,
             offer=site.offer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,7 +30,8 @@ from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_image import resolve_image
-from tea_runner.flow.unusable_files import Unusable, UnusableFilesError
+from tea_runner.flow.unfit_inputs import linked_folders_of, unusable_files_of
+from tea_runner.flow.unusable_files import UnusableFilesError
 
 _NOTHING = Manifest()
 
@@ -222,9 +223,9 @@ def key_datums(
         try:
             label, key = datum.label, key_of(look(datum, None))
         except UnusableFilesError as error:
-            raise UnusableFilesError(_unusable_files(tip, datums, sources)) from error
+            raise UnusableFilesError(unusable_files_of(tip, datums, sources)) from error
         except LinkedFolder as error:
-            raise LinkedFoldersError(_linked_folders(tip, datums, sources)) from error
+            raise LinkedFoldersError(linked_folders_of(tip, datums, sources)) from error
         row = row_of(label)
         if row is not None and row.key == key:
             # The manifest has equal texts: keep those only, because a million take 150 MB.
@@ -232,43 +233,6 @@ def key_datums(
         at = place(pipeline, datum) if placed else ""
         keyed.append(fast_new(KeyedDatum, (label, key, at)))
     return keyed
-
-
-def _unusable_files(
-    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
-) -> list[Unusable]:
-    """All files of these datums that cannot be inputs."""
-    found: dict[str, Unusable] = {}
-    for number, path in _files_of(tip, datums, sources):
-        try:
-            sources[number].fact(path)
-        except LinkedFolder:
-            continue
-        except UnusableFilesError as error:
-            found.update((file.full_path, file) for file in error.files)
-    return list(found.values())
-
-
-def _linked_folders(
-    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
-) -> Iterator[tuple[int, str]]:
-    """All files of these datums that are links to folders."""
-    for number, path in dict.fromkeys(_files_of(tip, datums, sources)):
-        try:
-            sources[number].fact(path)
-        except LinkedFolder:
-            yield number, path
-        except UnusableFilesError:
-            continue
-
-
-def _files_of(
-    tip: CommitReader, datums: Sequence[Datum], sources: Sequence[Source]
-) -> Iterator[tuple[int, str]]:
-    for datum in prefetch_facts(tip, datums, sources):
-        for number, _, path, is_dir, *_ in datum:
-            for each in sources[number].listing.files_below(path) if is_dir else (path,):
-                yield number, each
 
 
 def _trigger(

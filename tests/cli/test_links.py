@@ -89,6 +89,17 @@ def test_a_broken_link_fails_alone(dataset: Dataset) -> None:
     assert (dataset.path / "up/latest.dat").exists()
 
 
+def test_why_gives_advice_that_helps(dataset: Dataset) -> None:
+    """A link that leads nowhere is no attempt that failed: a retry does not help."""
+    (dataset.path / "raw/gone").symlink_to("nowhere")
+    dataset.save()
+    said = dataset.tea("why", "raw/gone").out
+
+    assert "failed(broken-link): up data:gone" in said
+    assert "raw/gone is a link to nowhere" in said
+    assert "retry" not in said
+
+
 def test_stock_datalad_rerun_repeats_a_datum_with_links(tmp_path: Path) -> None:
     """In a fresh clone without content: the record names what the link leads to."""
     made = Dataset(tmp_path / "data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tea_runner.core.errors import UserError
+from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.results.run_record import parse_record
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
@@ -149,7 +150,7 @@ def test_a_link_that_cannot_be_followed_fails_its_datum_alone(
 
     plan = plan_of(lab)
     assert "failed" == plan.state
-    assert {"in:a": ("reuse", "known"), "in:b": ("failed", "failed")} == reasons(lab)
+    assert {"in:a": ("reuse", "known"), "in:b": ("failed", "broken-link")} == reasons(lab)
     (sentence,) = (each.detail for each in plan.decisions if each.label == "in:b")
     assert "raw/b is a link to" in sentence
     assert why in sentence
@@ -161,6 +162,15 @@ def test_a_link_that_is_mended_is_followed(lab: MemoryLab) -> None:
     lab.settle()
     lab.push({"more/x": "here"})
     assert ("run", "new") == reasons(lab)["in:b"]
+
+
+def test_a_datum_with_a_broken_link_has_a_reason_of_its_own(lab: MemoryLab) -> None:
+    """It never ran: no retry helps, and the sentence does not say so."""
+    lab.push({**TWO, "raw/b": Symlink("nowhere")})
+    lab.settle()
+
+    assert ("failed", "broken-link") == reasons(lab)["in:b"]
+    assert "retry" not in SENTENCES["broken-link"]
 
 
 def test_a_broken_link_is_an_error_of_lint(lab: MemoryLab) -> None:

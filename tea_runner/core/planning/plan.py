@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from tea_runner.core.datums.datum_keys import KeyBase
@@ -145,6 +146,7 @@ def decide(
     edited_outputs: Collection[str] = (),
     unproven: Collection[str] = (),
     failures: Mapping[str, str] | None = None,
+    broken: Mapping[str, str] = MappingProxyType({}),
     missing: Mapping[str, str] | None = None,
     forced: Collection[str] = (),
     recomputed: Mapping[str, str] | None = None,
@@ -157,6 +159,7 @@ def decide(
     :param edited_outputs: labels with outputs that have another content or mode in the tree.
     :param unproven: labels whose rows in the manifest are no known results.
     :param failures: key to the sentence with which its last attempt failed for good.
+    :param broken: key to the sentence that says which link among its inputs cannot be followed.
     :param missing: key to the sentence that says that its inputs have no content anywhere yet.
     :param forced: keys to compute although they are known.
     :param recomputed: such keys that were computed, to the job's ref.
@@ -183,6 +186,8 @@ def decide(
             action, reason = "reuse", "recovered" if is_recovered else "known"
             if item.label in edited_outputs and _is_current(row, item):
                 reason = "edited"
+        elif item.key in broken:
+            action, reason, detail = "failed", "broken-link", broken[item.key]
         elif item.key in failures:
             action, reason, detail = "failed", "failed", failures[item.key]
         elif item.key in missing:
