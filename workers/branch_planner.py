@@ -12,7 +12,7 @@ from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import exclusion, is_ref_name
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, is_ref_name
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.run import Run, run_id
 from tea_runner.core.registered_webhook import is_repository_name
@@ -101,7 +101,29 @@ class BranchPlanner:
         if request is None:
             log.warning("dropped a malformed plan request: %.80r", argument)
             return
-        self.plan(*request)
+        repository, branch = request
+        if branch == ANNEX_BRANCH:
+            self._plan_what_waits_for_annex(repository)
+        else:
+            self.plan(repository, branch)
+
+    def _plan_what_waits_for_annex(self, repository: str) -> None:
+        """Request plans of the branches for which a push of git-annex's branch may be the cure.
+
+        They wait for missing content, or their last run failed: storages are described there, too.
+        """
+        plans = self._site.plan_requests
+        plans.begin(repository, ANNEX_BRANCH)
+        if not self._site.is_watched(repository):
+            return
+        for branch, waits in plans.waits_for_content(repository).items():
+            run = (
+                None if waits else self._site.runs.head(self._site.runs.current(repository, branch))
+            )
+            if waits or (run is not None and run.state == "failed"):
+                plans.request_plan(
+                    repository, f"refs/heads/{branch}", why="its git-annex branch moved"
+                )
 
     def plan(self, repository: str, branch: str) -> BranchProgress | None:
         """Plan a branch; outside errors are retried, then left to the reconciler.

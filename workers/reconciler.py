@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import exclusion, holds_results, source_branch
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, holds_results, source_branch
 from tea_runner.core.planning.required_environment import NEEDS, Need
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
@@ -34,6 +34,8 @@ class Reconciler:
         self._consistency = site.consistency
         self._mirrors: dict[str, Mirror] = {}
         self._tips: dict[str, Mapping[str, str]] = {}
+        #: Repositories to the tips of their ``git-annex`` branches in the last round.
+        self._annex_tips: dict[str, str] = {}
         self._ends = SupersededRuns(site, CommitStatuses(site))
         self._pulls = LostPullRequests(site)
         self._is_indexed = False
@@ -73,6 +75,7 @@ class Reconciler:
             raise
         for repository in self._mirrors.keys() - set(watched):
             del self._mirrors[repository]
+            self._annex_tips.pop(repository, None)
         for repository in watched:
             try:
                 refs = self._refs(repository)
@@ -89,6 +92,13 @@ class Reconciler:
                     repository, f"refs/heads/{branch}", why="reconciler"
                 )
                 repairs.append(f"planned {repository} {branch}: {why}")
+            moved = tips.get(ANNEX_BRANCH, "")
+            if moved != self._annex_tips.setdefault(repository, moved):
+                # A branch that waits for content is found above; here are those that failed.
+                self._annex_tips[repository] = moved
+                self._site.plan_requests.request_plan(
+                    repository, f"refs/heads/{ANNEX_BRANCH}", why="reconciler"
+                )
             for branch in self._deleted_sources(tips):
                 self._site.plan_requests.request_plan(
                     repository, f"refs/heads/{branch}", why="reconciler"

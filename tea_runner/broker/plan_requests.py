@@ -101,6 +101,16 @@ class PlanRequestStore:
         )
         return bool(completed)
 
+    def waits_for_content(self, repository: str) -> dict[str, bool]:
+        """Branches of a repository that were planned, to whether they wait for missing content."""
+        raw: Any = self._redis.hkeys(redis_keys.planned(repository))
+        branches = sorted(each.decode("utf-8", "surrogateescape") for each in raw)
+        if not branches:
+            return {}
+        names = [redis_keys.branch_id(repository, branch) for branch in branches]
+        tips: Any = self._redis.hmget(redis_keys.missing_content(), names)
+        return {branch: tip is not None for branch, tip in zip(branches, tips, strict=True)}
+
     def planned(self, repository: str, branch: str) -> str:
         """The commit of a branch that was planned completely; empty when none was."""
         raw: Any = self._redis.hget(redis_keys.planned(repository), branch)

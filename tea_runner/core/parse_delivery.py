@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import is_ref_name, maintainer
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, is_ref_name, maintainer
 from tea_runner.core.registered_webhook import is_repository_name
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
@@ -154,7 +154,8 @@ def parse_delivery(event: str, body: bytes) -> PushEvent | PullRequestEvent | Ig
     after, before = _text(payload, "after", 64), payload.get("before")
     if not _COMMIT.fullmatch(after):
         raise DeliveryError(400, "after: expected the full id of a commit in lower case")
-    reason = reason_to_ignore(ref)
+    # With git-annex's branch content may have come that other branches wait for.
+    reason = "" if ref == f"refs/heads/{ANNEX_BRANCH}" else reason_to_ignore(ref)
     is_test = not reason and before == after
     if reason or is_test:
         return Ignored(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tea_runner.core.errors import QueueError
-from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, exclusion
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, PULL_REQUEST_PREFIX, exclusion
 from tea_runner.core.parse_delivery import (
     DeliveryError,
     Headers,
@@ -80,7 +80,7 @@ def receive_delivery(
     else:
         name = event.ref.removeprefix("refs/heads/")
         excluded = exclusion(name, branches, pull_requests=pull_requests)
-        if excluded:
+        if excluded and name != ANNEX_BRANCH:
             return _ignored(excluded)
         ref, why = event.ref, "branch deleted" if event.deleted else f"push of {event.after[:12]}"
     try:

@@ -150,6 +150,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "begin": (REPOSITORY, "main"),
             "complete": (REPOSITORY, "main", "1" * 40, "token"),
             "planned": (REPOSITORY, "main"),
+            "waits_for_content": (REPOSITORY,),
         },
     ),
     SuperdatasetStore: (

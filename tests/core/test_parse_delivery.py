@@ -147,6 +147,10 @@ def push(ref: str) -> bytes:
 def test_refs_that_start_nothing_are_ignored_with_a_reason(ref: str, reason: str) -> None:
     """They are fine for the forge, so it is told that all is well."""
     assert reason == reason_to_ignore(ref)
+    if ref == "refs/heads/git-annex":
+        # Content may have come: branches that wait for it are planned.
+        assert isinstance(parse_delivery("push", push(ref)), PushEvent)
+        return
     assert parse_delivery("push", push(ref)) == Ignored(
         reason=reason, repository="lab/edges", repository_id=1
     )

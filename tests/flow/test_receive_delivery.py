@@ -24,6 +24,15 @@ def test_a_push_asks_for_one_plan_and_says_why() -> None:
     assert asked.requested == {("lab/edges", "main"): "push of 4bb71d674bc2"}
 
 
+def test_a_push_of_the_annex_branch_alone_asks_for_those_that_wait_for_content() -> None:
+    """The planner knows which these are; whatever ``branches`` selects."""
+    asked = MemoryPlanRequests()
+    row = Row(row="0", name="", status=202, body=push(ref="refs/heads/git-annex"))
+    answer = receive_delivery(HOOK, row.sent(), row.body, asked, branches=["main"])
+    assert (202, "accepted") == (answer.http_status, answer.outcome)
+    assert {("lab/edges", "git-annex"): "push of 4bb71d674bc2"} == asked.requested
+
+
 def test_a_deleted_branch_asks_too() -> None:
     """The planner finds that there is nothing left, and stops what runs."""
     asked = MemoryPlanRequests()

@@ -11,6 +11,9 @@ PULL_REQUEST_PREFIX = "pull/"
 #: Prefix of the branches that hold the results of other branches; the branch's name follows.
 RESULTS_PREFIX = "tea/results/"
 
+#: git-annex's branch, in which it notes where content and storages are.
+ANNEX_BRANCH = "git-annex"
+
 #: What git-check-ref-format(1) forbids anywhere in a name.
 _INVALID_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
 
@@ -26,7 +29,7 @@ def is_ref_name(ref: str) -> bool:
 
 def belongs_to_annex(branch: str) -> bool:
     """Whether the branch is maintained by git-annex (``git-annex``, ``synced/…``)."""
-    return branch == "git-annex" or branch.startswith("synced/")
+    return branch == ANNEX_BRANCH or branch.startswith("synced/")
 
 
 def maintainer(branch: str) -> str:
