@@ -33,6 +33,7 @@ from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
 from workers.pull_request_comments import PullRequestComments
+from workers.results_pull_requests import ResultsPullRequests
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
@@ -88,6 +89,7 @@ class BranchPlanner:
         self._statuses = CommitStatuses(site)
         self._ends = SupersededRuns(site, self._statuses)
         self._pulls = PullRequestComments(site)
+        self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
         redact_logs(site.redactor.redact_text)
 
@@ -252,11 +254,13 @@ class BranchPlanner:
             with step("status"):
                 accepted = self._statuses.post(run, result)
                 self._pulls.announce(name, branch)
+                accepted &= self._proposals.update(repository, branch, result, run.id)
                 if replaced is not None:
                     self._ends.post(replaced)
         else:
             why = f"replaced by the push of {result.origin[:12]}, which has no pipelines"
             self._ends.end_run_of_branch(name, branch, why)
+            accepted = self._proposals.update(repository, branch, result, "")
         if any(plan.reason == "image-unavailable" for plan in result.planned.plan.pipelines):
             # The branch stays unplanned: the reconciler has it planned again.
             return result

@@ -14,7 +14,11 @@ from collections.abc import Mapping
 
 from tea_runner.broker.pull_request_notes import PullRequestNote
 from tea_runner.core.errors import OutsideError, TeaError
-from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
+from tea_runner.core.git.branch_kinds import (
+    PULL_REQUEST_PREFIX,
+    holds_results,
+    is_pull_request_branch,
+)
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import run_status
@@ -76,6 +80,10 @@ class PullRequestComments:
         pull = self._site.forge.pull_request(name, number)
         if pull is None or pull.state != "open":
             notes.forget([number])
+            return
+        if pull.source == name and holds_results(pull.branch):
+            # It says itself what it proposes.
+            notes.put(number, PullRequestNote(commit=pull.commit))
             return
         before = notes.get(number) or PullRequestNote(commit="")
         run = self._run_of(name, pull)

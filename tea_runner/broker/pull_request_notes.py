@@ -59,6 +59,18 @@ class PullRequestNotes:
         if numbers:
             self._redis.hdel(self._name, *map(str, numbers))
 
+    def proposed(self, branch: str) -> str:
+        """The results commit of a branch that its pull request was last written for."""
+        raw: Any = self._redis.hget(self._name, f"results {branch}")
+        return (raw or b"").decode("ascii", "replace")
+
+    def note_proposed(self, branch: str, commit: str) -> None:
+        """Note for which results commit the pull request of a branch is written."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(self._name, f"results {branch}", commit)
+        pipe.expire(self._name, redis_keys.pull_requests.ttl)
+        pipe.execute()
+
     def of_branch(self, branch: str) -> list[int]:
         """Numbers of the pull requests of a branch of the repository."""
         return sorted(number for number, note in self.all().items() if note.branch == branch)

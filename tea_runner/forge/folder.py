@@ -133,7 +133,9 @@ class FolderForge:
         self._path(repository)
         return None
 
-    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+    def edit_pull_request(
+        self, repository: str, number: int, *, title: str, text: str, close: bool = False
+    ) -> None:
         """Raise, as there is none.
 
         :raises ForgeError: always.

@@ -30,7 +30,7 @@ class GiteaPullRequests(GiteaApi):
             return []
         fields = {"state": "closed", "sort": "recentupdate"} if closed else {"state": "open"}
         rows = itertools.islice(self.pages(path, **fields), _MOST_PULL_REQUESTS)
-        return [parse_pull_request(row) for row in rows]
+        return [parse_pull_request(row, self._user_id) for row in rows]
 
     def pull_request(self, repository: str, number: int) -> ListedPullRequest | None:
         """One pull request, open or closed; None when there is none of this number."""
@@ -39,7 +39,7 @@ class GiteaPullRequests(GiteaApi):
         if answer.status_code == 404:
             self.ask("GET", path)
             return None
-        return parse_pull_request(answer.json())
+        return parse_pull_request(answer.json(), self._user_id)
 
     def open_pull_request(
         self, repository: str, *, head: str, base: str, title: str, text: str
@@ -51,12 +51,15 @@ class GiteaPullRequests(GiteaApi):
         if answer.status_code == 404:
             self.ask("GET", path)
             return None
-        return parse_pull_request(answer.json())
+        return parse_pull_request(answer.json(), self._user_id)
 
-    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+    def edit_pull_request(
+        self, repository: str, number: int, *, title: str, text: str, close: bool = False
+    ) -> None:
         """Replace title and text of a pull request."""
         path = f"/repos/{repository_path(repository)}/pulls/{number}"
-        self.ask("PATCH", path, {"title": title, "body": text})
+        state = {"state": "closed"} if close else {}
+        self.ask("PATCH", path, {"title": title, "body": text, **state})
 
     def write_comment(
         self, repository: str, number: int, text: str, *, marker: str, comment: str = ""
@@ -90,8 +93,11 @@ class GiteaPullRequests(GiteaApi):
         return int(self.ask("GET", "/user").json()["id"])
 
 
-def parse_pull_request(row: Mapping[str, Any]) -> ListedPullRequest:
-    """A pull request in an answer of the API."""
+def parse_pull_request(row: Mapping[str, Any], user: int) -> ListedPullRequest:
+    """A pull request in an answer of the API.
+
+    :param user: id of the account that asks.
+    """
     head, base = row.get("head") or {}, row.get("base") or {}
     return ListedPullRequest(
         number=int(row["number"]),
@@ -104,5 +110,6 @@ def parse_pull_request(row: Mapping[str, Any]) -> ListedPullRequest:
         # Null when the fork was deleted.
         source=str((head.get("repo") or {}).get("full_name") or ""),
         target=str(base.get("ref") or ""),
+        own=(row.get("user") or {}).get("id") == user,
         state="merged" if row.get("merged") else "open" if row.get("state") == "open" else "closed",
     )

@@ -106,9 +106,12 @@ class Forge(Protocol):
         """
         ...
 
-    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+    def edit_pull_request(
+        self, repository: str, number: int, *, title: str, text: str, close: bool = False
+    ) -> None:
         """Replace title and text of a pull request.
 
+        :param close: close it as well.
         :raises ForgeError: when the forge declines or does not answer.
         """
         ...

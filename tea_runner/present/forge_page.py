@@ -17,3 +17,15 @@ def branch_page(kind: str, url: str, repository: str, branch: str) -> str:
     """URL of the forge's page of a branch; empty if the forge has no pages."""
     page = forge_page(kind, url, repository)
     return page and f"{page}/src/branch/{quote(branch, errors='replace')}"
+
+
+def file_page(
+    kind: str, url: str, repository: str, commit: str, path: str, *, raw: bool = False
+) -> str:
+    """URL of the forge's page of a file at a commit; empty if the forge has no pages.
+
+    :param raw: of its content instead.
+    """
+    page = forge_page(kind, url, repository)
+    view = "raw" if raw else "src"
+    return page and f"{page}/{view}/commit/{commit}/{quote(path, errors='surrogateescape')}"

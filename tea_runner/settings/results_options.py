@@ -50,6 +50,12 @@ class ResultsOptions:
         "Where results of branches that are not trusted go. beside: to the branch tea/results/BRANCH, upon "
         "the tip of BRANCH, so that branches and pull requests can be merged. branch: to the branch itself.",
     )
+    pull_requests: tuple[str, ...] = option(
+        (),
+        "Repositories, as owner/name patterns, whose results on trusted branches are proposed, too: they go "
+        "to tea/results/BRANCH, and a pull request of that branch shows them. Merging it publishes them; "
+        "once it is closed, the same results are not proposed again.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from tea_runner.host.tool_search_path import tool_variables
 from tea_runner.wiring.process_settings import ProcessSettings
 
 if TYPE_CHECKING:
+    from tea_runner.core.results.results_branch import ResultsPlace
     from tea_runner.dataset.forge_dataset import ForgeDataset
     from tea_runner.dataset.git_environment import ForgeCertificates, GitEnvironment
     from tea_runner.dataset.local_clone import CloneDataset
@@ -241,10 +242,15 @@ class DatasetSite(ProcessSettings):
             proofs=self.proofs(
                 lambda named: named in ("", name) or self.current_name(named) == name
             ),
-            results_place=settings.results.place,
+            results_place=self._results_place(name),
         )
         dataset.distinct_names = settings.outputs.names == "portable"
         return dataset
+
+    def _results_place(self, repository: str) -> ResultsPlace:
+        results = self.settings.results
+        proposed = any(matches_repository(each, repository) for each in results.pull_requests)
+        return "pull-request" if proposed else results.place
 
     def clone(self, start: Path) -> CloneDataset:
         """The dataset that contains a folder."""

@@ -140,6 +140,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "put": (1, PullRequestNote(commit="1" * 40)),
             "forget": ([1],),
             "of_branch": ("main",),
+            "proposed": ("main",),
+            "note_proposed": ("main", "1" * 40),
         },
     ),
     PlanRequestStore: (

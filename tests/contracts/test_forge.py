@@ -222,6 +222,10 @@ def test_a_pull_request_is_opened_once_and_edited(side: Side) -> None:
     assert found is not None
     assert ("B", "c") == (found.title, found.text)
     assert side.forge.pull_request(side.repository, made.number + 1000) is None
+    side.forge.edit_pull_request(side.repository, made.number, title="B", text="c", close=True)
+    (closed,) = side.forge.pull_requests(side.repository, closed=True)
+    assert ("closed", True, "B") == (closed.state, closed.own, closed.title)
+    assert [] == list(side.forge.pull_requests(side.repository))
 
 
 def test_the_bot_has_one_comment_on_a_pull_request(side: Side) -> None:

@@ -148,17 +148,22 @@ class MemoryForge:
             branch=head,
             source=repository,
             target=base,
+            own=True,
         )
         found.pulls.append(made)
         return made
 
-    def edit_pull_request(self, repository: str, number: int, *, title: str, text: str) -> None:
+    def edit_pull_request(
+        self, repository: str, number: int, *, title: str, text: str, close: bool = False
+    ) -> None:
         """Replace it."""
         pulls = self._repository(repository).pulls
         found = self.pull_request(repository, number)
         if found is None:
             raise ForgeError(f"there is no pull request {number}", 404)
-        pulls[pulls.index(found)] = replace(found, title=title, text=text)
+        pulls[pulls.index(found)] = replace(
+            found, title=title, text=text, state="closed" if close else found.state
+        )
 
     def write_comment(
         self, repository: str, number: int, text: str, *, marker: str, comment: str = ""

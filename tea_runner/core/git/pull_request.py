@@ -23,3 +23,5 @@ class ListedPullRequest:
     #: The branch that it is to be merged into.
     target: str = ""
     state: Literal["open", "merged", "closed"] = "open"
+    #: Whether the account of tea-runner has opened it.
+    own: bool = False

@@ -14,8 +14,9 @@ from typing import Literal, Protocol
 from tea_runner.core.git.branch_kinds import RESULTS_PREFIX
 from tea_runner.core.results.run_record import parse_trailers
 
-#: Setting ``results.place``: where results of branches that are not trusted go.
-ResultsPlace = Literal["beside", "branch"]
+#: Where results go: those of branches that are not trusted beside them, or all on the branch itself, or all
+#: beside the branch, and those of trusted ones into a pull request.
+ResultsPlace = Literal["beside", "branch", "pull-request"]
 #: Most results commits upon one tip, one for each pipeline.
 _MOST = 1000
 
@@ -36,7 +37,8 @@ class MessageAndParents(Protocol):
 
 def results_branch(branch: str, *, trusted: bool, place: ResultsPlace) -> str:
     """The branch to which the results commits of a branch go."""
-    return branch if trusted or place == "branch" else RESULTS_PREFIX + branch
+    on_branch = place == "branch" or (trusted and place == "beside")
+    return branch if on_branch else RESULTS_PREFIX + branch
 
 
 def follows(commit: Callable[[str], MessageAndParents], results: str, tip: str) -> bool:
