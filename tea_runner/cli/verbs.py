@@ -12,6 +12,7 @@ GROUPS = {
         "datums": "List datums and their keys.",
         "plan": "Show what a push would run, and why.",
         "run": "Run new and changed datums here; commit the results.",
+        "watch": "Save files when they arrive, and run or push.",
         "status": "Show which results are current, stale or missing.",
         "why": "Explain why a datum runs, or what made a file.",
         "dag": "Draw the pipelines and their inputs.",

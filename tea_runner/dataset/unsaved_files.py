@@ -40,10 +40,18 @@ def unsaved(worktree: Path, variables: Mapping[str, str]) -> dict[str, FileState
 
     :raises CommandError: when git fails.
     """
+    return {path: unsaved_state(worktree / path) for path in unsaved_files(worktree, variables)}
+
+
+def unsaved_files(worktree: Path, variables: Mapping[str, str]) -> list[str]:
+    """Paths of all files that differ from HEAD and are not ignored, without those of subdatasets.
+
+    :raises CommandError: when git fails.
+    """
     options = ("--untracked-files=all", "--ignore-submodules=all")
     paths = _changed_paths(worktree, variables, options)
     # A path with a slash at its end is a repository.
-    return {path: unsaved_state(worktree / path) for path in paths if not path.endswith("/")}
+    return [path for path in paths if not path.endswith("/")]
 
 
 def _changed_paths(

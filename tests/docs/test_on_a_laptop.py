@@ -104,6 +104,41 @@ def test_a_template_writes_the_pipeline_of_the_how_to(tmp_path: Path) -> None:
     assert (reader.folder / "edges-1/spec.json").exists()
 
 
+def test_files_that_arrive_start_the_pipelines(tmp_path: Path) -> None:
+    """No forge, no server: a dataset, a watch, a folder beside it, and a hook."""
+    reader = Reader(tmp_path)
+    reader.say("mkdir incoming; echo x >incoming/c; datalad -l error create -c text2git data")
+    reader.say("cd data; mkdir raw sums")
+    spec = """\
+pipeline: {name: sums}
+input: {pfs: {name: x, repo: raw, glob: "/*"}}
+transform: {cmd: [sh, -c, 'sha256sum "$x" > "$PFS/out/$(basename "$x")"']}
+"""
+    (reader.folder / "sums/spec.yml").write_text(spec)
+    reader.say("echo a >raw/a; datalad -l error save -m begin")
+    log = tmp_path / "watch.log"
+
+    def watch(text: str) -> str:
+        reader.begin(text, log)
+        wait_for(lambda: "watching: raw" in log.read_text())
+        (reader.folder / "raw/b").write_text("b\n")
+        wait_for(lambda: (reader.folder / "sums/b").exists())
+        reader.interrupt()
+        return log.read_text()
+
+    def commit(text: str) -> str:
+        said = reader.say(text)
+        reader.say("echo d >raw/d; datalad -l error save -m d")
+        wait_for(lambda: (reader.folder / "sums/d").exists())
+        return said
+
+    between = {"tea-runner watch": watch, "tea-runner watch install --yes": commit}
+    follow("docs/how-to/run-when-files-arrive.md", reader, between=between)
+    results = {path.name for path in (reader.folder / "sums").iterdir()}
+    assert {"a", "b", "c", "d", "spec.yml", "manifest.tsv", "manifest.sig"} == results
+    assert "" == reader.say("git status --porcelain")
+
+
 def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
     """The first command of the page, beside the other dataset; the pipeline reads it at its pin."""
     reader = Reader(tmp_path)

@@ -1,0 +1,1 @@
+"""What starts work besides a push: each kind of trigger is one file."""
