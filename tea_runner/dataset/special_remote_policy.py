@@ -54,6 +54,10 @@ _HIDDEN = "(not shown)"
 _TRUE = frozenset({"yes", "true", "1"})
 #: Types that content is only fetched from.
 _FETCHED_ONLY = frozenset({"web", "bittorrent", "httpalso"})
+#: Programs of external special remotes of DataLad, likewise.
+_FETCHING_PROGRAMS = frozenset({"uncurl", "datalad", "datalad-archives"})
+#: An address whose host no field of a template chooses.
+_FIXED_HOST = re.compile(r"https?://[^/{}@?#]+/")
 _S3_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -93,6 +97,14 @@ class Storage:
         Empty when there are none.  Everyone who may push can change the description: a storage of the
         right uuid and type could send the operator's credentials to another address.
         """
+        # It asks any address that is recorded for a key, also by ssh, unless a template says which.
+        fixed = _FIXED_HOST.match(self.options.get("url", ""))
+        if described.get("externaltype") == "uncurl" and not fixed:
+            return (
+                f"storage {self.name} is of type uncurl, which goes where the dataset says; set url in "
+                f"options of this [[storage]] to a template with a host of yours, such as "
+                f"https://HOST/{{name}}"
+            )
         different = {
             name: value
             for name, value in sorted(described.items())
@@ -127,6 +139,8 @@ class Storage:
             reason = "is an import (importtree=yes)"
         elif _is(described, "readonly"):
             reason = "is read-only (readonly=true)"
+        elif described.get("externaltype") in _FETCHING_PROGRAMS:
+            reason = f"is of type {described['externaltype']}, from which content is only fetched"
         elif kind in _FETCHED_ONLY:
             reason = f"is of type {kind}, from which content is only fetched"
         elif kind == "S3" and not self._has_s3_credentials():
