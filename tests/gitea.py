@@ -98,6 +98,19 @@ class Gitea:
         )
 
 
+def make_token(gitea: Gitea, name: str, scopes: str) -> str:
+    """A token of an account."""
+    return _token(
+        gitea.command, {each: os.environ[each] for each in ("PATH", "HOME")}, name, scopes
+    )
+
+
+def _token(command: tuple[str, ...], env: dict[str, str], name: str, scopes: str) -> str:
+    words = ("admin", "user", "generate-access-token", "-u", name, "--raw", "--scopes", scopes)
+    made = process.run([*command, *words, "-t", secrets.token_hex(4)], env=env)
+    return made.stdout.decode().split()[-1]
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -161,23 +174,6 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
         # A bot cannot be made without having to change the password that it does not have.
         process.run([*admin, "must-change-password", "--unset", "teabot"], env=env)
 
-    def token(name: str, scopes: str) -> str:
-        made = process.run(
-            [
-                *admin,
-                "generate-access-token",
-                "-u",
-                name,
-                "-t",
-                "tests",
-                "--raw",
-                "--scopes",
-                scopes,
-            ],
-            env=env,
-        )
-        return made.stdout.decode().split()[-1]
-
     log = root / "web.log"
     with log.open("wb") as written:
         running = process.start_process([*command, "web"], env=env, stdout=written, stderr=written)
@@ -187,9 +183,11 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
         yield Gitea(
             url=url,
             owner="lab",
-            owner_token=token("lab", "all"),
+            owner_token=_token(tuple(command), env, "lab", "all"),
             bot="teabot",
-            bot_token=token("teabot", "write:repository,write:issue,read:user"),
+            bot_token=_token(
+                tuple(command), env, "teabot", "write:repository,write:issue,read:user"
+            ),
             command=tuple(command),
         )
     finally:

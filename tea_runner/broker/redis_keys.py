@@ -370,6 +370,18 @@ def delivery_counts() -> str:
     return "deliveries"
 
 
+# -- people on the pages ---------------------------------------------------------------------
+
+
+@_family("string", "session_store", 7 * _DAY)
+def session(digest: str) -> str:
+    """Who signed in, encrypted; its time to live is the setting ``pages.session``.
+
+    :param digest: of the session's id, which only the person's browser has.
+    """
+    return f"session:{digest}"
+
+
 # -- keys of RQ that are read here; tests/broker/test_rq_private_parts.py compares them with RQ's ---
 
 

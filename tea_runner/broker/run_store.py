@@ -251,6 +251,16 @@ class RunStore:
         raw: Any = self._redis.get(redis_keys.run_of_job(job_id))
         return self.get(raw.decode("ascii", "replace")) if raw else None
 
+    def repository_of(self, run: str) -> str:
+        """The repository of a run; empty for an unknown one.  Costs one read of its summary."""
+        found = _read(self._redis.get(redis_keys.run_summary(run)))  # type: ignore[arg-type]
+        return found.repository if found is not None else ""
+
+    def repository_of_job(self, job_id: str) -> str:
+        """The repository of the latest run that enqueued a job; empty for an unknown one."""
+        raw: Any = self._redis.get(redis_keys.run_of_job(job_id))
+        return self.repository_of(raw.decode("ascii", "replace")) if raw else ""
+
     def find(self, name: str) -> Run:
         """The run of this id, or the latest one of this commit (7 digits or more) or repository.
 

@@ -220,7 +220,9 @@ class Demo:
                     pipeline.commit,
                 )
                 self.console.print(shown.rstrip(), markup=False)
-        self.console.print(f"page: {self.stack.web_url}/runs/{run.id}", markup=False)
+        token = self.stack.context.site.pages_token
+        page = f"{self.stack.web_url}/runs/{run.id}?token={token}"
+        self.console.print(f"page: {page}", markup=False)
 
     # -- output -----------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
         "forge.url": url,
         "forge.user": BOT,
         "forge.token_file": str(token),
+        "pages.passwords": "true",
         "storage": json.dumps([*map(_storage_table, settings.storage), embedded]),
     }
     if settings.source("repositories") == "default":

@@ -121,6 +121,11 @@ class LocalStack:
         """Address of the pages."""
         return self.context.settings.web_url
 
+    @property
+    def pages_url(self) -> str:
+        """Address of the pages that signs in, for the person who started the servers."""
+        return f"{self.web_url}/?token={self.context.site.pages_token}"
+
     def run(
         self, stopped: Callable[[float], bool], look: Callable[[], None] = lambda: None
     ) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tea_runner.forge.folder import FolderForge
+from tea_runner.forge.folder_accounts import FolderAccounts
 from tea_runner.forge.gitea import GiteaForge
-from tea_runner.ports import Forge
+from tea_runner.forge.gitea_accounts import GiteaAccounts
+from tea_runner.ports import Forge, ForgeAccounts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,23 @@ KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
+#: Clients of the accounts, by kind of forge.
+ACCOUNTS: Mapping[str, Callable[[ForgeConnection], ForgeAccounts]] = {
+    "gitea": lambda connection: GiteaAccounts(
+        connection.url,
+        timeout=connection.timeout,
+        ca_file=connection.ca_file,
+        proxy=connection.proxy,
+    ),
+    "folder": lambda _: FolderAccounts(),
+}
+
 
 def make_forge(kind: str, connection: ForgeConnection) -> Forge:
     """Make the client for this kind of forge."""
     return KINDS[kind](connection)
+
+
+def make_accounts(kind: str, connection: ForgeConnection) -> ForgeAccounts:
+    """Make the client of this kind of forge's accounts."""
+    return ACCOUNTS[kind](connection)

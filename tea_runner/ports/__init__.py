@@ -1,13 +1,15 @@
 """Protocols of the outside things that `flow` uses, each method with the errors that it may raise.
 
 :mod:`~tea_runner.ports.dataset` is git and git-annex, :mod:`~tea_runner.ports.queue` is Redis,
-:mod:`~tea_runner.ports.forge` is Gitea, Forgejo or a folder of repositories,
+:mod:`~tea_runner.ports.forge` and :mod:`~tea_runner.ports.accounts` are Gitea, Forgejo or a folder of
+repositories,
 :mod:`~tea_runner.ports.images` are registries and container engines.
 
 An implementation raises what its method lists and nothing else; an error of a library becomes one of
 :mod:`tea_runner.core.errors`, with its cause.
 """
 
+from tea_runner.ports.accounts import ForgeAccounts
 from tea_runner.ports.dataset import (
     CommitFacts,
     Dataset,
@@ -32,6 +34,7 @@ __all__ = [
     "CommitStatusState",
     "Dataset",
     "Forge",
+    "ForgeAccounts",
     "Images",
     "JobQueue",
     "MissingContent",

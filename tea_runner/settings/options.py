@@ -14,6 +14,7 @@ from typing import Literal
 
 from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
+from tea_runner.settings.pages_options import MetricsOptions, PagesOptions
 from tea_runner.settings.results_options import (
     BotOptions,
     OutputsOptions,
@@ -359,6 +360,8 @@ class Options:
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)
     web: WebOptions = field(default_factory=WebOptions)
+    pages: PagesOptions = field(default_factory=PagesOptions)
+    metrics: MetricsOptions = field(default_factory=MetricsOptions)
     annex: AnnexOptions = field(default_factory=AnnexOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     images: ImagesOptions = field(default_factory=ImagesOptions)

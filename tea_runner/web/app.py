@@ -9,6 +9,8 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
+from tea_runner.web import not_found
+from tea_runner.web.access_gate import install_gate
 from tea_runner.web.client_deadlines import ClientDeadlines
 from tea_runner.web.deliveries import webhooks_blueprint
 from tea_runner.web.health import health_blueprint
@@ -53,6 +55,8 @@ def create_app(parts: WebDependencies) -> Flask:
             421, "this host name is not served here; the operator lists names in web.hosts"
         )
 
+    install_gate(app, parts.settings, parts.access, parts.requirements)
+
     @app.after_request
     def count(response: Response) -> Response:
         # Requests with a route are counted by their view.
@@ -67,6 +71,8 @@ def create_app(parts: WebDependencies) -> Flask:
 
 
 def _harden(response: Response) -> Response:
+    if response.status_code == 401:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("X-Frame-Options", "DENY")
@@ -89,7 +95,7 @@ def _answer(status: int, sentence: str) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    sentences = {404: "page not found", 405: "method not allowed"}
+    sentences = {404: not_found.PAGE, 405: "method not allowed"}
     status = error.code or 500
     response = _answer(status, sentences.get(status, error.name.lower()))
     allowed = getattr(error, "valid_methods", None)

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, jsonify
 
 from tea_runner.core.errors import TeaError
+from tea_runner.web.visitor import visitor
 from tea_runner.web.web_dependencies import WebDependencies
 
 
 def health_blueprint(parts: WebDependencies) -> Blueprint:
-    """Create the two routes; they reveal nothing but the state of each check.
+    """Create the two routes; the state of each check is for operators and holders of the metrics' token.
 
     A server without planner, workers or a forge that answers keeps deliveries: it is ready, and says so.
     """
@@ -30,11 +31,20 @@ def health_blueprint(parts: WebDependencies) -> Blueprint:
         if not wrong:
             with contextlib.suppress(TeaError):
                 notes = parts.notes()
-        response = jsonify(
-            status="not ready" if wrong else "degraded" if notes else "ready",
-            checks={name: said or "ok" for name, said in [*checks.items(), *notes.items()]},
+        status = "not ready" if wrong else "degraded" if notes else "ready"
+        found = {name: said or "ok" for name, said in [*checks.items(), *notes.items()]}
+        response = (
+            jsonify(status=status, checks=found) if _shows_checks() else jsonify(status=status)
         )
         response.status_code = 503 if wrong else 200
         return response
 
     return routes
+
+
+def _shows_checks() -> bool:
+    try:
+        viewer = visitor().viewer
+    except TeaError:
+        return False  # nobody can say who asks
+    return viewer.is_operator or viewer.is_monitor

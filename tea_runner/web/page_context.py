@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 
 from flask import Response, jsonify, make_response, render_template
 
-from tea_runner.core.errors import NotFound, QueueError
+from tea_runner.core.errors import NotFound, QueueError, TeaError
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
+from tea_runner.web import not_found
 from tea_runner.web.run_views import MOST_JOBS, RunView, RunViews
+from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 
 T = TypeVar("T")
@@ -58,13 +60,13 @@ class PageContext:
         :raises NotFound: when it is unknown or has expired.
         """
         if not _RUN.fullmatch(run):
-            raise NotFound("run not found")
+            raise NotFound(not_found.RUN)
         return self.lately(("run", run), lambda: self._run(run))
 
     def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobRecord]]:
         run = self.site.runs.get(name)
         if run is None:
-            raise NotFound(f"run {name} not found; runs are kept for two weeks")
+            raise NotFound(not_found.RUN)
         return self._stands(run)
 
     def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobRecord]]:
@@ -79,7 +81,7 @@ class PageContext:
         :raises NotFound: when it is unknown or has expired.
         """
         if not _RUN.fullmatch(run):
-            raise NotFound("run not found")
+            raise NotFound(not_found.RUN)
         return self.lately(("view", run), lambda: self.views.view(run))
 
     def listed(self, heads: list[Run]) -> list[RunStatus]:
@@ -101,7 +103,7 @@ class PageContext:
         """
         facts = self.site.jobs.facts([job]).get(job) if _JOB.fullmatch(job) else None
         if facts is None:
-            raise NotFound("job not found; jobs are kept for two weeks")
+            raise NotFound(not_found.JOB)
         return facts
 
     def repositories(self) -> list[str]:
@@ -127,6 +129,13 @@ class PageContext:
         except QueueError:
             return []
 
+    def _problems_for_viewer(self) -> list[str]:
+        try:
+            is_known = visitor().viewer.is_known
+        except TeaError:
+            return []
+        return self.lately("problems", self._service_problems) if is_known else []
+
     # -- responses -----------------------------------------------------------------------------
 
     def answer(
@@ -145,7 +154,7 @@ class PageContext:
         if as_json:
             response = jsonify(document)
         else:
-            words = {"service_problems": self.lately("problems", self._service_problems), **words}
+            words = {"service_problems": self._problems_for_viewer(), **words}
             html = render_template(template, live=live, now=time.time(), **words)
             response = make_response(html)
         response.headers["Cache-Control"] = "no-store"

@@ -20,12 +20,14 @@ from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
+from tea_runner.web import not_found
 from tea_runner.web.badge import add_badges
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
+from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 
 _STRIP = 10
@@ -90,6 +92,8 @@ def _home(desk: PageContext, as_json: bool) -> Response:
         return [(name, desk.listed(desk.site.runs.recent(_STRIP, name))) for name in names]
 
     rows = desk.lately("home", ask)
+    mine = visitor().readable(name for name, _ in rows)
+    rows = [row for row in rows if row[0] in mine]
     wanted = request.args.get("q", "")[:100]
     rows = [row for row in rows if wanted.casefold() in row[0].casefold()]
     document = {
@@ -130,8 +134,8 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     as_json = False
     if full not in known:
         full, as_json = split_json_suffix(full)
-    if not is_repository_name(full) or full not in known:
-        raise NotFound("repository not found", hint="tea-runner webhook add connects one")
+    if not is_repository_name(full) or full not in known or not visitor().reads(full):
+        raise NotFound(not_found.REPOSITORY)
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)
     # To filter by state, all runs are read; otherwise one page is enough.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import Any
 
 from flask import Blueprint, Response
@@ -10,6 +11,7 @@ from flask import Blueprint, Response
 from tea_runner.present.human_units import instant
 from tea_runner.settings.settings_text import show_settings
 from tea_runner.web.page_context import PageContext
+from tea_runner.web.visitor import visitor
 
 
 def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
@@ -22,6 +24,11 @@ def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
 
 def _workers(desk: PageContext, as_json: bool) -> Response:
     fleet = desk.lately("fleet", desk.site.fleet)
+    hidden = _hidden_jobs(desk, (worker.job for worker in fleet.workers if worker.job))
+    workers = [
+        replace(worker, job="") if worker.job in hidden else worker for worker in fleet.workers
+    ]
+    fleet = replace(fleet, workers=tuple(workers))
     rows: list[dict[str, Any]] = []
     for worker in fleet.workers:
         row = asdict(worker)
@@ -43,8 +50,19 @@ def _workers(desk: PageContext, as_json: bool) -> Response:
     )
 
 
+def _hidden_jobs(desk: PageContext, jobs: Iterable[str]) -> set[str]:
+    """Those of these jobs that are of repositories that the viewer may not read."""
+    who = visitor()
+    if who.viewer.is_operator:
+        return set()
+    of_job = {job: desk.site.runs.repository_of_job(job) for job in jobs}
+    mine = who.readable(name for name in of_job.values() if name)
+    return {job for job, name in of_job.items() if name not in mine}
+
+
 def _about(desk: PageContext, as_json: bool) -> Response:
-    values = list(show_settings(desk.site.settings))
+    is_operator = visitor().viewer.is_operator
+    values = list(show_settings(desk.site.settings)) if is_operator else []
     versions = dict(desk.site.versions)
     document = {
         "versions": versions,

@@ -8,9 +8,12 @@ from typing import Protocol
 
 from flask import Blueprint
 
+from tea_runner.core.access import Requirement
 from tea_runner.core.registered_webhook import Webhook
 from tea_runner.ports import PlanRequests
 from tea_runner.settings import Settings
+from tea_runner.web.access_parts import AccessParts
+from tea_runner.web.route_requirements import REQUIREMENTS
 
 
 class Webhooks(Protocol):
@@ -38,6 +41,8 @@ class WebDependencies:
     :param count: called once for each delivery, with its outcome.
     :param serves_webhooks: whether deliveries are received here.
     :param blueprints: further routes, such as the pages.
+    :param access: people; without it, only routes without a requirement answer.
+    :param requirements: what each route requires, by endpoint.
     """
 
     settings: Settings
@@ -48,3 +53,5 @@ class WebDependencies:
     count: Callable[[str], None] = _no_count
     serves_webhooks: bool = True
     blueprints: tuple[Blueprint, ...] = ()
+    access: AccessParts | None = None
+    requirements: Mapping[str, Requirement] = field(default_factory=lambda: REQUIREMENTS)

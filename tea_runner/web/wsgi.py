@@ -9,9 +9,11 @@ from pathlib import Path
 from flask import Blueprint, Flask
 
 from tea_runner.settings import load_settings
+from tea_runner.web.access_parts import access_parts
 from tea_runner.web.app import create_app
 from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.repository_pages import pages_blueprint
+from tea_runner.web.sign_in import sign_in_blueprint
 from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
 
@@ -40,9 +42,10 @@ def application() -> Flask:
             count=site.delivery_counts.count,
             serves_webhooks=only != "pages",
             blueprints=() if only == "hooks" else _pages(site),
+            access=access_parts(site),
         )
     )
 
 
 def _pages(site: Site) -> tuple[Blueprint, ...]:
-    return (pages_blueprint(site), metrics_blueprint(site))
+    return (pages_blueprint(site), sign_in_blueprint(site), metrics_blueprint(site))

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from tea_runner.dataset.ssh_signature import Signer
     from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
     from tea_runner.forge.cached_facts import CachedFacts
+    from tea_runner.forge.forge_kinds import ForgeConnection
     from tea_runner.forge.webhook_store import WebhookStore
+    from tea_runner.ports.accounts import ForgeAccounts
     from tea_runner.ports.forge import Forge
     from tea_runner.settings.table_options import StorageOptions
 
@@ -88,22 +90,32 @@ class DatasetSite(ProcessSettings):
     @cached_property
     def forge(self) -> Forge:
         """Client of the forge's API."""
-        from tea_runner.forge.forge_kinds import ForgeConnection, make_forge
+        from tea_runner.forge.forge_kinds import make_forge
+
+        return make_forge(self.settings.forge.kind, self._forge_connection())
+
+    @cached_property
+    def accounts(self) -> ForgeAccounts:
+        """The forge's accounts, each asked for at most once a minute."""
+        from tea_runner.forge.cached_accounts import CachedAccounts
+        from tea_runner.forge.forge_kinds import make_accounts
+
+        return CachedAccounts(make_accounts(self.settings.forge.kind, self._forge_connection()))
+
+    def _forge_connection(self) -> ForgeConnection:
+        from tea_runner.forge.forge_kinds import ForgeConnection
         from tea_runner.host.proxy_and_certificates import certificate_variables, proxy_for
 
         said = certificate_variables(self.variables)
         forge = self.settings.forge
-        return make_forge(
-            forge.kind,
-            ForgeConnection(
-                url=forge.url,
-                token=forge.token.reveal(),
-                timeout=forge.timeout,
-                ca_file=str(
-                    forge.ca_file or said.get("SSL_CERT_FILE") or said.get("GIT_SSL_CAINFO") or ""
-                ),
-                proxy="" if forge.kind == "folder" else proxy_for(forge.url, self.variables),
+        return ForgeConnection(
+            url=forge.url,
+            token=forge.token.reveal(),
+            timeout=forge.timeout,
+            ca_file=str(
+                forge.ca_file or said.get("SSL_CERT_FILE") or said.get("GIT_SSL_CAINFO") or ""
             ),
+            proxy="" if forge.kind == "folder" else proxy_for(forge.url, self.variables),
         )
 
     @cached_property

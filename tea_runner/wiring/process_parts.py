@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
+    from tea_runner.broker.session_store import SessionStore
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
     from tea_runner.broker.workers_and_queues import Fleet
 
@@ -58,7 +59,12 @@ class Site(DatasetSite, SandboxSite):
 
         The files of pipelines' secrets and the keys of workers need not be readable for a receiver.
         """
-        own = [self.settings.forge.token.reveal(), urlsplit(self.redis_url).password or ""]
+        own = [
+            self.settings.forge.token.reveal(),
+            urlsplit(self.redis_url).password or "",
+            self.pages_token,
+            self.metrics_token,
+        ]
         known: tuple[float, Redactor] | None = None
 
         def redact(text: str) -> str:
@@ -225,6 +231,13 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.run_store import RunStore
 
         return RunStore(self.redis)
+
+    @cached_property
+    def sessions(self) -> SessionStore:
+        """Sessions of people who signed in on the pages."""
+        from tea_runner.broker.session_store import SessionStore
+
+        return SessionStore(self.redis, self.pages_key, self.settings.pages.session)
 
     @cached_property
     def throughputs(self) -> ThroughputStore:

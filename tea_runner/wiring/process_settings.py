@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tea_runner.host.private_folder import make_private_folder
-from tea_runner.settings import Settings
+from tea_runner.settings import Settings, read_secret
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,39 @@ class ProcessSettings:
     @cached_property
     def secret(self) -> bytes:
         """The key that signs jobs; generated once, readable by its owner only."""
-        path = self.settings.redis.key_file or self.state_folder / "queue.key"
-        if not path.exists():
-            temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_hex(32).encode())
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                pass
-            finally:
-                temporary.unlink()
-        return path.read_bytes().strip()
+        return _made_once(self.settings.redis.key_file or self.state_folder / "queue.key")
+
+    @cached_property
+    def pages_key(self) -> bytes:
+        """The key of sessions on the pages; generated once, readable by its owner only."""
+        return _made_once(self.state_folder / "pages.key")
+
+    @cached_property
+    def pages_token(self) -> str:
+        """The token of this server's operator; generated once, readable by its owner only."""
+        return _made_once(self.state_folder / "pages.token").decode("ascii", "replace")
+
+    @cached_property
+    def metrics_token(self) -> str:
+        """The token of the metrics; empty for none.
+
+        :raises SettingsError: when its file cannot be read.
+        """
+        path, name = self.settings.metrics.token_file, "metrics.token_file"
+        return read_secret(path, name, self.settings.source(name)).reveal() if path else ""
+
+
+def _made_once(path: Path) -> bytes:
+    """The secret in a file, which is written with a new one when it does not exist."""
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_bytes().strip()

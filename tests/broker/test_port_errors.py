@@ -34,6 +34,7 @@ from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
 from tea_runner.broker.results_signers import ResultsSigners
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
+from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -105,6 +106,10 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
     JobIndex: (
         JobIndex,
         {"live": (), "starting_with": ("12",), "rebuild": (), "check": ([JOB.id],)},
+    ),
+    SessionStore: (
+        lambda connection: SessionStore(connection, b"key", 60),
+        {"begin": ({},), "get": ("id",), "change": ("id", {}), "end": ("id",)},
     ),
     Queues: (
         Queues,
@@ -213,6 +218,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "recent": (),
             "repositories": (),
             "run_of_job": (JOB.id,),
+            "repository_of": (RUN.id,),
+            "repository_of_job": (JOB.id,),
             "find": (RUN.id,),
             "commit_statuses": (REPOSITORY, "1" * 40),
             "note_commit_status": (REPOSITORY, "1" * 40, "context", "text"),

@@ -199,7 +199,8 @@ def whole_way(root: Path, forge: dict[str, str]) -> None:
         jobs = [sum(p["run"] for p in step["pipelines"].values()) for step in steps]
         assert jobs == [run["counts"].get("done", 0) for run in reversed(runs)]
         assert [] == [ref for ref in lab.git("ls-remote", "origin").split() if "refs/tea" in ref]
-        told = requests.get(f"{server.url}/metrics", timeout=5).text
+        bearer = {"Authorization": f"Bearer {(server.state / 'pages.token').read_text()}"}
+        told = requests.get(f"{server.url}/metrics", headers=bearer, timeout=5).text
         assert 'tea_deliveries_total{verdict="accepted"}' in told
         assert "tea_redis_up 1.0" in told
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import logging
@@ -17,15 +18,12 @@ from tea_runner.broker import redis_keys
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.errors import NotFound, QueueError
-from tea_runner.web.app import create_app
-from tea_runner.web.metrics import metrics_blueprint
-from tea_runner.web.repository_pages import pages_blueprint
-from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
 from tests.broker.test_port_errors import CONTRACT, JOB, RUN, SILENT, call, job_store, rows
 from tests.hostile.forge import HostileForge
 from tests.hostile.forge import edges_forge as forge
 from tests.looking import REPOSITORY, broker, site
+from tests.web.browser import make_client
 from workers.reconciler import Reconciler
 
 __all__ = ["broker", "forge", "site"]
@@ -33,6 +31,7 @@ __all__ = ["broker", "forge", "site"]
 _BRANCH = redis_keys.branch_id(REPOSITORY, "main")
 #: What each part of a key's name is in these tests.
 _PARTS = {
+    "digest": hashlib.sha256(b"id").hexdigest(),
     "job_id": JOB.id,
     "branch": _BRANCH,
     "namespace": REPOSITORY,
@@ -150,14 +149,7 @@ def test_no_process_ends_by_garbage(forge: HostileForge, put: _Put, text: bytes)
         except Exception as error:
             wrong.append(f"{who}: {type(error).__name__}: {error}"[:300])
     _fill(forge.site.redis, put, text)
-    client = create_app(
-        WebDependencies(
-            settings=forge.site.settings,
-            webhooks=forge.site.webhooks,
-            requests=forge.site.plan_requests,
-            blueprints=(pages_blueprint(forge.site), metrics_blueprint(forge.site)),
-        )
-    ).test_client()
+    client = make_client(forge.site)
     for page in ("/", "/workers", f"/runs/{RUN.id}", f"/jobs/{JOB.id}", f"/{REPOSITORY}"):
         wrong += [page + end for end in ("", ".json") if client.get(page + end).status_code == 500]
     if client.get("/metrics").status_code == 500:

@@ -42,7 +42,9 @@ class Whole(NamedTuple):
     def counts(self) -> dict[str, float]:
         """Deliveries by their end, as ``/metrics`` tells them a moment after the answer."""
         time.sleep(0.1)
-        text = requests.get(f"http://127.0.0.1:{self.server.port}/metrics", timeout=10).text
+        url = f"http://127.0.0.1:{self.server.port}/metrics"
+        token = {"Authorization": f"Bearer {self.forge.site.pages_token}"}
+        text = requests.get(url, headers=token, timeout=10).text
         lines = [line for line in text.splitlines() if line.startswith("tea_deliveries_total{")]
         return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines}
 

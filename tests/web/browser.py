@@ -8,18 +8,29 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from tea_runner.web.access_parts import access_parts
 from tea_runner.web.app import WebDependencies, create_app
+from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.repository_pages import pages_blueprint
+from tea_runner.web.sign_in import sign_in_blueprint
 from tea_runner.wiring import Site
 
 
 def make_client(site: Site) -> FlaskClient:
-    """Requests to this site's pages."""
+    """Requests of the operator to this site's pages."""
+    client = make_stranger(site)
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {site.pages_token}"
+    return client
+
+
+def make_stranger(site: Site) -> FlaskClient:
+    """Requests of somebody who has not signed in."""
     parts = WebDependencies(
         settings=site.settings,
         webhooks=site.webhooks,
         requests=site.jobs,
-        blueprints=(pages_blueprint(site),),
+        blueprints=(pages_blueprint(site), sign_in_blueprint(site), metrics_blueprint(site)),
+        access=access_parts(site),
     )
     return create_app(parts).test_client()
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response
 
+from tea_runner.core.access import Requirement
 from tea_runner.forge.webhook_store import WebhookStore
 from tea_runner.settings import load_settings
 from tea_runner.web import client_deadlines
 from tea_runner.web.app import WebDependencies, create_app
+from tea_runner.web.route_requirements import REQUIREMENTS
+from tests.twins.accounts import memory_access
 
 
 class Lines:
@@ -49,6 +52,12 @@ def make(state: Path) -> Flask:
         WebDependencies(
             settings=settings,
             blueprints=(_streams(state),),
+            access=memory_access(),
+            requirements={
+                **REQUIREMENTS,
+                "streams.log": Requirement.NOTHING,
+                "streams.events": Requirement.NOTHING,
+            },
             webhooks=WebhookStore(state / "hooks"),
             requests=Lines(state / "asked"),
             ready={"queue": lambda: "" if (state / "up").exists() else "the queue is down"},

@@ -177,7 +177,8 @@ def test_deliveries_are_counted_by_their_end(state: Path) -> None:
 def test_readiness_says_what_is_wrong(client: FlaskClient, state: Path) -> None:
     """A process lives as soon as it answers, and is ready when its checks find nothing."""
     assert client.get("/healthz").status_code == 200
-    answer = client.get("/readyz")
+    assert {"status": "not ready"} == client.get("/readyz").get_json()
+    answer = client.get("/readyz", headers={"Authorization": "Bearer metrics-token"})
     assert (answer.status_code, answer.get_json()["checks"]) == (
         503,
         {"queue": "the queue is down"},

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.looking import RUN, make_job, save
-from tests.web.browser import make_client
+from tests.web.browser import make_stranger
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ def test_a_runs_page_is_shown_as_it_is_meant(site: Site, tmp_path: Path) -> None
     if browser is None:
         pytest.skip("needs chromium: apt install chromium")
     save(site, [make_job(1), make_job(2)])
-    server = make_server("127.0.0.1", 0, make_client(site).application, threaded=True)
+    server = make_server("127.0.0.1", 0, make_stranger(site).application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     picture = tmp_path / "page.png"
@@ -42,7 +42,7 @@ def test_a_runs_page_is_shown_as_it_is_meant(site: Site, tmp_path: Path) -> None
                 *_QUIET,
                 f"--user-data-dir={tmp_path / 'profile'}",
                 f"--screenshot={picture}",
-                f"http://127.0.0.1:{server.server_port}/runs/{RUN}",
+                f"http://127.0.0.1:{server.server_port}/runs/{RUN}?token={site.pages_token}",
             ],
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
             timeout=90,

@@ -20,7 +20,7 @@ def client(state: Path, only: str | None, monkeypatch: pytest.MonkeyPatch) -> Fl
 
 
 @pytest.mark.parametrize(
-    ("only", "hook", "page"), [("hooks", 404, 404), ("pages", 404, 200), (None, 404, 200)]
+    ("only", "hook", "page"), [("hooks", 404, 404), ("pages", 404, 401), (None, 404, 401)]
 )
 def test_each_application_has_its_routes_and_the_health_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str | None, hook: int, page: int

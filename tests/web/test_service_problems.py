@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 
 from tea_runner.broker.live_processes import ProcessFacts
+from tea_runner.web.access_parts import access_parts
 from tea_runner.web.app import create_app
 from tea_runner.web.web_dependencies import WebDependencies
 from tea_runner.wiring import Site
@@ -46,8 +47,10 @@ def test_readiness_is_degraded(site: Site) -> None:
         requests=site.plan_requests,
         ready={"redis": site.jobs.problem},
         notes=site.processes.problems,
+        access=access_parts(site),
     )
     client = create_app(parts).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {site.pages_token}"
     answer = client.get("/readyz")
     assert (200, "degraded") == (answer.status_code, answer.get_json()["status"])
     assert {"redis", "planner", "workers"} == answer.get_json()["checks"].keys()

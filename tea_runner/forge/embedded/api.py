@@ -100,13 +100,12 @@ class Api:
         wanted = call.query.get("q", "").lower()
         found = [each for each in self.store.all() if wanted in each.name.lower()]
         rows, headers = _paged(call, "/repos/search", found)
-        data = [webhook_payload.about_repository(self.store, each, call.url) for each in rows]
+        data = [self._about(each, call) for each in rows]
         return Reply(status=200, body={"ok": True, "data": data}, headers=headers)
 
     def repository(self, call: Call, owner: str, name: str) -> Reply:
         """One repository."""
-        found = self._find(owner, name)
-        return Reply(status=200, body=webhook_payload.about_repository(self.store, found, call.url))
+        return Reply(status=200, body=self._about(self._find(owner, name), call))
 
     def branches(self, call: Call, owner: str, name: str) -> Reply:
         """Branches with their commits, in pages."""
@@ -212,6 +211,12 @@ class Api:
         if not may_write(call.account, found):
             raise CallError(403, "user should be an owner or a collaborator with admin write")
         return found
+
+    def _about(self, repository: BareRepository, call: Call) -> dict[str, Any]:
+        writes = may_write(call.account, repository)
+        permissions = {"admin": writes, "push": writes, "pull": True}
+        about = webhook_payload.about_repository(self.store, repository, call.url)
+        return {**about, "permissions": permissions}
 
     def _hook(self, repository: BareRepository, number: str) -> dict[str, Any]:
         for hook in self.store.read(repository.path, "hooks", []):

@@ -1,0 +1,63 @@
+"""What the gate of the pages needs to know of people and repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tea_runner.ports import ForgeAccounts
+from tea_runner.wiring import Site
+
+
+class Sessions(Protocol):
+    """Sessions of people who signed in."""
+
+    def begin(self, fields: Mapping[str, Any]) -> str:
+        """Save a new session; returns its id."""
+        ...
+
+    def get(self, name: str) -> Mapping[str, Any] | None:
+        """The fields of a session; None when it is unknown or has ended."""
+        ...
+
+    def change(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Save other fields of a session."""
+        ...
+
+    def end(self, name: str) -> None:
+        """Forget a session."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessParts:
+    """People, and the repositories of runs and jobs.
+
+    :param key: secret that signs cookies.
+    :param token: token of the operator.
+    :param metrics_token: token of the metrics; empty for none.
+    :param repository_of_run: the repository of a run's id; empty for an unknown one.
+    :param repository_of_job: the same of a job.
+    """
+
+    accounts: ForgeAccounts
+    sessions: Sessions
+    key: bytes
+    token: str
+    metrics_token: str
+    repository_of_run: Callable[[str], str]
+    repository_of_job: Callable[[str], str]
+
+
+def access_parts(site: Site) -> AccessParts:
+    """The parts of a site."""
+    return AccessParts(
+        accounts=site.accounts,
+        sessions=site.sessions,
+        key=site.pages_key,
+        token=site.pages_token,
+        metrics_token=site.metrics_token,
+        repository_of_run=site.runs.repository_of,
+        repository_of_job=site.runs.repository_of_job,
+    )

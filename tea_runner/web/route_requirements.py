@@ -1,0 +1,40 @@
+"""What each route asks of whoever requests it; a route that is not listed here answers nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tea_runner.core.access import Requirement
+
+#: By endpoint.  READ and WRITE are about the repository that the address names by ``owner`` and ``name``,
+#: by ``run`` or by ``job``.
+REQUIREMENTS: Mapping[str, Requirement] = {
+    "static": Requirement.NOTHING,
+    # Deliveries have signatures.
+    "hooks.deliver": Requirement.NOTHING,
+    "health.healthz": Requirement.NOTHING,
+    # It shows its details to holders of the metrics' token only.
+    "health.readyz": Requirement.NOTHING,
+    "metrics.metrics": Requirement.METRICS,
+    "sign_in.page": Requirement.NOTHING,
+    "sign_in.sign_in": Requirement.NOTHING,
+    "sign_in.sign_out": Requirement.NOTHING,
+    "pages.home": Requirement.LIST,
+    "pages.home_json": Requirement.LIST,
+    "pages.repository": Requirement.READ,
+    "pages.repository_events": Requirement.READ,
+    # It is of repositories that everybody may read on the forge.
+    "pages.badge": Requirement.NOTHING,
+    "pages.run_events": Requirement.READ,
+    "pages.job_events": Requirement.READ,
+    "pages.log_events": Requirement.READ,
+    "pages.run": Requirement.READ,
+    "pages.graph": Requirement.READ,
+    "pages.job": Requirement.READ,
+    "pages.log": Requirement.READ,
+    "pages.workers": Requirement.ACCOUNT,
+    "pages.workers_json": Requirement.ACCOUNT,
+    # It shows the settings to operators only.
+    "pages.about": Requirement.ACCOUNT,
+    "pages.about_json": Requirement.ACCOUNT,
+}

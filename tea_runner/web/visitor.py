@@ -1,0 +1,193 @@
+"""Who makes the present request, and what this person may see and do.
+
+Views that list things of several repositories ask here which of them to show.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from flask import g, request, session
+
+from tea_runner.core.access import STRANGER, AccessLevel, Viewer, level_in
+from tea_runner.core.registered_webhook import matches_repository
+from tea_runner.settings import Settings
+from tea_runner.web.access_parts import AccessParts
+
+#: Schemes of ``Authorization`` that carry a token; a proxy before us may have a login of its own (Basic).
+_SCHEMES = ("bearer", "token")
+
+
+class Visitor:
+    """One request's viewer.
+
+    :param credential: with which the forge is asked; empty for strangers and tokens of this server.
+    :param by_header: whether the request itself carries the credential, so that no other site can have
+        made a browser send it.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        parts: AccessParts | None,
+        settings: Settings,
+        *,
+        credential: str = "",
+        by_header: bool = False,
+        session_id: str = "",
+    ) -> None:
+        self._session_id = session_id
+        self.viewer = viewer
+        self.by_header = by_header
+        self._parts = parts
+        self._public = settings.pages.public
+        self._credential = credential
+
+    @property
+    def shows_strangers(self) -> bool:
+        """Whether there are repositories that everybody may see."""
+        return bool(self._public)
+
+    def is_current(self) -> bool:
+        """Whether the session of the request has not ended since.
+
+        :raises QueueError: when Redis does not answer.
+        """
+        if not self._session_id or self._parts is None:
+            return True
+        return self._parts.sessions.get(self._session_id) is not None
+
+    def levels(self, repositories: Iterable[str]) -> Mapping[str, AccessLevel]:
+        """What the viewer may do in each of these repositories.
+
+        :raises ForgeError: when the forge does not answer.
+        """
+        names = list(dict.fromkeys(repositories))
+        said: Mapping[str, AccessLevel] = {}
+        if self._credential and self._parts is not None and not self.viewer.is_operator:
+            said = self._parts.accounts.levels(self._credential, names)
+        return {
+            name: level_in(
+                self.viewer, said.get(name, AccessLevel.NONE), is_public=self._is_public(name)
+            )
+            for name in names
+        }
+
+    def readable(self, repositories: Iterable[str]) -> set[str]:
+        """Those of these repositories that the viewer may read.
+
+        :raises ForgeError: when the forge does not answer.
+        """
+        return {
+            name for name, level in self.levels(repositories).items() if level >= AccessLevel.READ
+        }
+
+    def reads(self, repository: str) -> bool:
+        """Whether the viewer may read a repository.
+
+        :raises ForgeError: when the forge does not answer.
+        """
+        return self.levels([repository])[repository] >= AccessLevel.READ
+
+    def writes(self, repository: str) -> bool:
+        """Whether the viewer may write to a repository, and so act on its runs.
+
+        :raises ForgeError: when the forge does not answer.
+        """
+        return self.viewer.is_known and self.levels([repository])[repository] >= AccessLevel.WRITE
+
+    def _is_public(self, repository: str) -> bool:
+        return any(matches_repository(pattern, repository) for pattern in self._public)
+
+
+def visitor() -> Visitor:
+    """The visitor of this request, found at the first call.
+
+    :raises ForgeError: when the forge does not answer.
+    :raises QueueError: when Redis does not answer.
+    """
+    if "visitor" not in g:
+        find: Callable[[], Visitor] = g.find_visitor
+        g.visitor = find()
+    found: Visitor = g.visitor
+    return found
+
+
+def find_visitor(parts: AccessParts | None, settings: Settings) -> Visitor:
+    """The visitor by the header ``Authorization``, else by the session.
+
+    :raises ForgeError: when the forge does not answer.
+    :raises QueueError: when Redis does not answer.
+    """
+    if parts is None:
+        return Visitor(STRANGER, None, settings)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() in _SCHEMES:
+        return _by_token(token.strip(), parts, settings)
+    name = str(session.get("id", ""))
+    fields = parts.sessions.get(name) if name else None
+    if fields is None:
+        return Visitor(STRANGER, parts, settings)
+    if fields.get("operator") is True:
+        return Visitor(Viewer(is_operator=True), parts, settings, session_id=name)
+    return _of_account(fields, parts, settings, session_id=name)
+
+
+def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
+    viewer = STRANGER
+    if same(token, parts.token):
+        viewer = Viewer(is_operator=True)
+    elif same(token, parts.metrics_token):
+        viewer = Viewer(is_monitor=True)
+    else:
+        credential = f"token {token}"
+        account = {"name": parts.accounts.name(credential), "credential": credential}
+        return _of_account(account, parts, settings)
+    return Visitor(viewer, parts, settings, by_header=True)
+
+
+def _of_account(
+    fields: Mapping[str, Any], parts: AccessParts, settings: Settings, *, session_id: str = ""
+) -> Visitor:
+    """The visitor with an account of the forge; without a session, by the request's header."""
+    name = str(fields.get("name", ""))
+    operators = {each.casefold() for each in settings.pages.operators}
+    return Visitor(
+        Viewer(name=name, is_operator=bool(name) and name.casefold() in operators),
+        parts,
+        settings,
+        credential=str(fields.get("credential", "")) if name else "",
+        by_header=not session_id,
+        session_id=session_id,
+    )
+
+
+def same(given: str, secret: str) -> bool:
+    """Whether a text is the secret, compared in constant time; an empty secret is nobody's."""
+    if not secret:
+        return False
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
+
+
+def begin_session(parts: AccessParts, fields: Mapping[str, Any]) -> None:
+    """Sign the person of this request in; an id from before is not used again."""
+    end_session(parts)
+    session.permanent = True
+    session["id"] = parts.sessions.begin(fields)
+
+
+def end_session(parts: AccessParts) -> None:
+    """Sign the person of this request out."""
+    if "id" in session:
+        parts.sessions.end(str(session["id"]))
+    session.clear()
+
+
+def csrf_token() -> str:
+    """The token that forms of this browser send along, which other sites cannot read."""
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(24)
+    return str(session["csrf"])
