@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator
 from itertools import islice
 
+from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow, states_of_words
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
+from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
+from tea_runner.flow.tracked_subdatasets import causes
 
 #: Unchanged datums of one pipeline that a run lists; all others are listed, and all are counted.
 _UNCHANGED = 500
@@ -39,6 +43,7 @@ def summarize_run(
         pipelines = result.planned.tip.pipelines
         upstream = {p.name: [other.name for other in pipelines.upstream(p)] for p in pipelines}
         homes = {p.name: p.home for p in pipelines}
+    moved = _moved_pins(result.planned.tip)
     remarks = pipeline_remarks(result.planned.tip, result.planned.works).by_pipeline
     return Run(
         id=run_id(repository, branch, result.origin),
@@ -68,7 +73,20 @@ def summarize_run(
             for progress in result.pipelines.values()
         ],
         problems=list(result.problems),
+        causes=moved[0],
+        pins=moved[1],
     )
+
+
+def _moved_pins(tip: CommitReader) -> tuple[list[str], list[str]]:
+    """Causes of a plan that moves pins, and the commits that they move to."""
+    with contextlib.suppress(TeaError):
+        subdatasets, pins = tip.tree.subdatasets, tip.tree.pins
+        if subdatasets is not None and pins:
+            named = {path: subdatasets.name(tip.tree.submodules[path]) for path in pins}
+            moved = sorted(f"{named[path]}@{commit}" for path, commit in pins.items())
+            return list(causes(tip, pins)), moved
+    return [], []
 
 
 def _rows(progress: PipelineProgress, cancelled: Container[str]) -> list[DatumRow]:

@@ -10,6 +10,7 @@ import click
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.cli.show_downstream import show_downstream
 from tea_runner.cli.unlisted_datums import with_unlisted_datums
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.planning.job_record import JobRecord
@@ -29,16 +30,21 @@ _SHOWN = 40
 @click.option(
     "--all", "everything", is_flag=True, help="List every datum; unchanged ones from the manifest."
 )
+@click.option(
+    "--downstream", is_flag=True, help="Show the runs of other repositories that it led to."
+)
 @json_option
 @click.pass_obj
-def command(context: Context, name: str, everything: bool) -> None:
+def command(context: Context, name: str, everything: bool, downstream: bool) -> None:
     """Show one run or job.
 
     A run is named by its id, its commit or its repository (the latest run). A run keeps some of its
     unchanged datums; with --all the others are read from the manifest in git.
     """
     found = find_run(context, name)
-    if isinstance(found, JobRecord):
+    if downstream:
+        show_downstream(context, found)
+    elif isinstance(found, JobRecord):
         _show_job(context, found)
     else:
         _show_run(context, found, everything)

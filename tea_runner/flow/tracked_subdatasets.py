@@ -7,11 +7,13 @@ no commit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tea_runner.core.errors import UserError
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import SUBMODULE
 from tea_runner.core.pipeline import Pfs, Pipeline, pfs_leaves
-from tea_runner.core.results.run_record import parse_trailers
+from tea_runner.core.results.run_record import MOST_CAUSES, parse_causes, parse_trailers
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import place_of
 
@@ -63,6 +65,25 @@ def moved(tip: CommitReader) -> dict[str, str]:
         assert upstream is not None
         found[path] = upstream
     return found
+
+
+def causes(tip: CommitReader, paths: Iterable[str]) -> tuple[str, ...]:
+    """The commits that people pushed to other repositories, and that moved these pins.
+
+    A results commit of a subdataset stands for what caused it, through any number of repositories.  They
+    depend on the pins alone, so that the same inputs have the same causes.
+
+    :raises OutsideError: when a repository does not answer.
+    """
+    found: set[str] = set()
+    for path in paths:
+        below = tip.tree.subdataset(path)
+        origin = below.origin
+        said: tuple[str, ...] = ()
+        if origin != below.commit:
+            said = parse_causes(below.objects.commit(below.commit).message)
+        found.update(said or (origin,))
+    return tuple(sorted(found)[:MOST_CAUSES])
 
 
 def hops(tip: CommitReader, paths: set[str]) -> int:

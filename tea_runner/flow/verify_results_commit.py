@@ -135,6 +135,7 @@ def _compare(
         who=who,
         # Former releases wrote commands and trailers of another form.
         command=None if _calls_tea_runner(messages) else command_of(tip, inputs, program),
+        with_causes=b"\nTea-Cause: " in payload,
         keyed_groups=all("Tea-Key" in parse_trailers(message) for message in messages),
         signer=ManifestSigner(
             repository=signed.statement.repository if signed is not None else "",

@@ -26,7 +26,7 @@ from tea_runner.core.results.compose_commit import (
 )
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
-from tea_runner.core.results.run_record import RecordedCommand, format_record, format_summary
+from tea_runner.core.results.run_record import CAUSE, RecordedCommand, format_record, format_summary
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.distinct_output_names import check_distinct_names
 from tea_runner.flow.empty_file_placeholders import empty_file_contents
@@ -35,7 +35,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import with_attached_files
 from tea_runner.flow.sign_manifest import ManifestSigner, dataset_signer
-from tea_runner.flow.tracked_subdatasets import HOPS, hops, used
+from tea_runner.flow.tracked_subdatasets import HOPS, causes, hops, used
 from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.ports import Dataset, Objects, TreeStore
 
@@ -163,6 +163,7 @@ def draft(
     is_signed: bool,
     resign: bool | None = None,
     keyed_groups: bool = True,
+    with_causes: bool = True,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
@@ -172,6 +173,7 @@ def draft(
     :param is_signed: whether the manifest at the tip has a valid signature.
     :param resign: whether it is signed even if no row changes; by default if it is not signed.
     :param keyed_groups: see :class:`PipelineChange`.
+    :param with_causes: whether the commit names what moved its pins; earlier versions did not.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -198,7 +200,9 @@ def draft(
     composition = compose(change)
     if composition.empty:
         return composition, tip.tree.commit
-    composition, trailers = _with_pins(tip, work, with_attached_files(tip, composition))
+    composition, trailers = _with_pins(
+        tip, work, with_attached_files(tip, composition), with_causes=with_causes
+    )
     if any(item.recomputed for item in finished):
         trailers = (*trailers, ("Tea-Recompute", "1"))
     seconds = _seconds(objects, tip, finished)
@@ -222,13 +226,15 @@ def _seconds(objects: Objects, tip: CommitReader, finished: Sequence[FinishedDat
 
 
 def _with_pins(
-    tip: CommitReader, work: PipelineInputs, composition: Composition
+    tip: CommitReader, work: PipelineInputs, composition: Composition, *, with_causes: bool
 ) -> tuple[Composition, tuple[tuple[str, str], ...]]:
     """Add to the first commit the subdataset pins that the results were computed with."""
     paths = {path for path in used(tip, work.pipeline) if path in tip.tree.pins}
     if not paths:
         return composition, ()
-    trailers = ((HOPS, str(hops(tip, paths))),)
+    trailers: tuple[tuple[str, str], ...] = ((HOPS, str(hops(tip, paths))),)
+    if with_causes:
+        trailers += tuple((CAUSE, commit) for commit in causes(tip, paths))
     pins: Changes = {path: NewEntry(SUBMODULE, oid=tip.tree.pins[path]) for path in paths}
     if not composition.steps:
         return replace(composition, rest={**composition.rest, **pins}), trailers

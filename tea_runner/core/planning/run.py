@@ -92,6 +92,10 @@ class Run:
     results_branch: str = ""
     pipelines: list[PipelineRun] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    #: Commits that people pushed to other repositories, and that it follows from.
+    causes: list[str] = field(default_factory=list)
+    #: The commits of other repositories that moved pins of it, as ``owner/name@commit``.
+    pins: list[str] = field(default_factory=list)
 
     @property
     def why(self) -> str:
@@ -148,6 +152,9 @@ def updated_run(run: Run, before: Run | None, now: float) -> Run:
             started=before.started,
             superseded=before.superseded,
             superseded_by=before.superseded_by,
+            # Its results commit has the pins, so that later plans move none.
+            causes=run.causes or before.causes,
+            pins=run.pins or before.pins,
         )
     ended = 0.0
     if run.has_ended:

@@ -22,6 +22,11 @@ _RECORD = re.compile(
 )
 _MAGIC = re.compile(r"([*?[])")
 _TRAILER = re.compile(r"^(Tea-[A-Za-z-]+): (.*)$", re.MULTILINE)
+_CAUSE = re.compile(r"^Tea-Cause: ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
+#: Trailer that names a pushed commit of another repository which led to a results commit.
+CAUSE = "Tea-Cause"
+#: Causes that a results commit names.
+MOST_CAUSES = 16
 
 #: Most tree entries that a chain of record commits may write in all, which limits its cost.
 CHAIN_ENTRIES = 250_000
@@ -95,6 +100,11 @@ def _trailers(trailers: Sequence[tuple[str, str]]) -> str:
 def parse_trailers(message: str) -> dict[str, str]:
     """The ``Tea-…`` trailers of a commit message by name; the last one counts."""
     return dict(_TRAILER.findall(message))
+
+
+def parse_causes(message: str) -> tuple[str, ...]:
+    """The commits that a results commit names as its causes, sorted; at most :data:`MOST_CAUSES`."""
+    return tuple(sorted(set(_CAUSE.findall(message)))[:MOST_CAUSES])
 
 
 def parse_record(message: str) -> Mapping[str, object] | None:
