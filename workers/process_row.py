@@ -13,6 +13,7 @@ from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.required_environment import Need
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
+from workers.settings_reload import SettingsReload
 
 
 @contextlib.contextmanager
@@ -23,16 +24,27 @@ def process_row(
     *,
     offers: Callable[[], tuple[Need, ...]] = tuple,
     problem: Callable[[], str] = str,
+    reload: SettingsReload | None = None,
 ) -> Iterator[None]:
     """Say that this process runs, inside the block.
 
     :param offers: needs of jobs that a worker can do now.
     :param problem: what keeps it from its work now; empty for nothing.
+    :param reload: looks at the files of the settings meanwhile.
     """
-    about = ProcessFacts(name=name, kind=kind, host=socket.gethostname(), pid=str(os.getpid()))
+    about = ProcessFacts(
+        name=name,
+        kind=kind,
+        host=socket.gethostname(),
+        pid=str(os.getpid()),
+        files=reload.digests if reload is not None else {},
+    )
 
     def beat() -> bool:
-        site.processes.beat(replace(about, offers=offers(), problem=problem()))
+        if reload is not None:
+            reload.look()
+        unread = reload.problem if reload is not None else ""
+        site.processes.beat(replace(about, offers=offers(), problem=problem() or unread))
         return True
 
     with contextlib.suppress(QueueError):

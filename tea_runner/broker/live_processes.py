@@ -7,8 +7,8 @@ of former versions write none: RQ's own notes tell of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import redis
@@ -40,6 +40,8 @@ class ProcessFacts:
     offers: tuple[Need, ...] = ()
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
+    #: Files that it has read its settings from, to a digest of the content then.
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @raises_queue_error
@@ -126,6 +128,9 @@ def _parse(text: bytes) -> ProcessFacts | None:
         kind = next(each for each in get_args(ProcessKind) if each == row["kind"])
         words = {each: str(row[each]) for each in ("name", "host", "pid", "problem")}
         offers = tuple(need for need in NEEDS if need in row["offers"])
-        return ProcessFacts(kind=kind, heard=float(row["heard"]), offers=offers, **words)
-    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
+        files = {str(path): str(each) for path, each in row.get("files", {}).items()}
+        return ProcessFacts(
+            kind=kind, heard=float(row["heard"]), offers=offers, files=files, **words
+        )
+    except (ValueError, KeyError, TypeError, StopIteration, AttributeError, RecursionError):
         return None

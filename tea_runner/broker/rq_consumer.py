@@ -94,6 +94,14 @@ class RqWorker(SimpleWorker):
         if not self._is_running_job and not again:
             raise StopRequested
 
+    def request_reload(self, signum: Any, frame: Any) -> None:  # noqa: ARG002
+        """Signal handler: end now, or after the running job, if the process is to start anew."""
+        if self._consumer.stopped or self._consumer.reloading or not self._consumer.reload():
+            return
+        self.done = self._stop_requested = True
+        if not self._is_running_job:
+            raise StopRequested
+
     def dequeue_job_and_maintain_ttl(self, timeout: Any, max_idle_time: Any = None) -> Any:  # noqa: ARG002
         """Wait until this process is ready, then for a job."""
         is_burst = timeout is None
@@ -141,6 +149,8 @@ class QueueConsumer:
     :param ready: why the process must take no job now; empty when it may.
     :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
     :param at_last: called then, before all child processes are killed.
+    :param reload: called at SIGHUP; whether the process is to end, in its own time, so that it is started
+        anew.  Without it the signal changes nothing.
     """
 
     def __init__(
@@ -155,6 +165,7 @@ class QueueConsumer:
         ready: Callable[[], str] = lambda: "",
         grace: float = 0.0,
         at_last: Callable[[], None] = lambda: None,
+        reload: Callable[[], bool] = lambda: False,
     ) -> None:
         self._redis = connection
         self._kind = kind
@@ -165,8 +176,11 @@ class QueueConsumer:
         self._ready = ready
         self._grace = grace
         self._at_last = at_last
+        self._reload = reload
         #: Whether :meth:`stop` was called, by a signal or otherwise.
         self.stopped = False
+        #: Whether the process ends so that it is started anew.
+        self.reloading = False
 
     def _taking_turns(self, handler: Handler) -> Handler:
         queues = Queues(self._redis)
@@ -177,6 +191,16 @@ class QueueConsumer:
         if self._kind == "plan":
             return [PLAN_QUEUE]
         return [JOB_QUEUES[need] for need in self._needs()]
+
+    def reload(self) -> bool:
+        """Take no more jobs if the process is to be started anew; the running one has all its time."""
+        self.reloading = self._reload()
+        return self.reloading
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether the process is to be started anew now; a signal that ends it comes before that."""
+        return self.reloading and not self.stopped
 
     def stop(self) -> None:
         """Take no more jobs, and end after the running one or after ``grace``."""
@@ -215,7 +239,7 @@ class QueueConsumer:
 
     def run(self, *, burst: bool = False) -> None:
         """Run jobs until a signal comes or, with *burst*, until the queue is empty."""
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {number: signal.getsignal(number) for number in (*_SIGNALS, signal.SIGHUP)}
         try:
             self._run(burst)
         except StopRequested:
@@ -225,10 +249,13 @@ class QueueConsumer:
                 # A process that ends ignores more signals; another one gets its handlers back.
                 for number, handler in before.items():
                     signal.signal(number, _ignore_signal if self.stopped else handler)
+                if self.reloading:
+                    # Also for the time in which it starts.
+                    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _run(self, burst: bool) -> None:
         pause = 0.1
-        while not self.stopped:
+        while not self.stopped and not self.reloading:
             began = time.monotonic()
             try:
                 worker = self._worker()
@@ -273,6 +300,7 @@ class QueueConsumer:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 signal.signal(number, worker.request_stop)
+            signal.signal(signal.SIGHUP, worker.request_reload)
         return worker
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 
 import click
@@ -16,6 +17,7 @@ from tea_runner.cli.installation_checks import (
     check_queue_key,
     check_redis,
     check_sandbox,
+    check_settings_read,
     check_state,
 )
 from tea_runner.cli.main import Context
@@ -70,8 +72,12 @@ def _findings(context: Context) -> Iterator[Finding]:
     queue = check_redis(context.site.redis_facts, wanted=bool(settings.redis.url))
     yield from queue
     if queue[0].state == "ok":
-        yield check_queue_key(lambda: context.site.queue_key.state())
-        yield from check_fleet(context.site.fleet)
+        site = context.site
+        key = check_queue_key(lambda: site.queue_key.state())
+        yield key
+        yield from check_fleet(site.fleet)
+        if key.state == "ok":
+            yield from check_settings_read(site.processes.all, site.secret, socket.gethostname())
     yield from _forge(context)
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +32,7 @@ from tea_runner.sandbox.kinds import (
 from tea_runner.sandbox.network_filter import NetworkAccess
 
 if TYPE_CHECKING:
+    from tea_runner.broker.live_processes import ProcessFacts
     from tea_runner.broker.redis_server import ServerFacts
     from tea_runner.broker.workers_and_queues import Fleet
 
@@ -236,6 +237,27 @@ def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
         if each.problem and each.state != "silent"
     ]
     return found
+
+
+def check_settings_read(
+    processes: Callable[[], Iterable[ProcessFacts]], key: bytes, host: str
+) -> list[Finding]:
+    """Check that the processes of this host have read the settings and secrets as they are now.
+
+    :param key: of the digests.
+    """
+    from tea_runner.wiring.settings_files import digest
+
+    try:
+        rows = [each for each in processes() if each.host == host]
+    except TeaError as error:
+        return [_weak("processes", error.message)]
+    return [
+        _weak(each.name, f"{path} has changed since it was read; run: kill -HUP {each.pid}")
+        for each in rows
+        for path, before in each.files.items()
+        if digest(Path(path), key) not in ("", before)
+    ]
 
 
 def check_state(state: Path) -> list[Finding]:

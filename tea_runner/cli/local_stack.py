@@ -137,6 +137,10 @@ class LocalStack:
             self.restart_ended()
             look()
 
+    def reload(self, stop: Callable[[], None]) -> None:
+        """Handle SIGHUP: all processes read their settings again; see :meth:`Supervisor.reload`."""
+        self._supervisor.reload(stop)
+
     def restart_ended(self) -> None:
         """Start the processes again that have ended."""
         if self._broker is not None and not self._broker.alive:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import Refused
+from tea_runner.host.start_anew import start_anew
 from tea_runner.wiring import Site
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import worker_name
 from workers.process_row import process_row
+from workers.settings_reload import SettingsReload
 
 
 @click.command("planner")
@@ -25,12 +29,16 @@ def command(context: Context, burst: bool) -> None:
     if not site.settings.trust.unsigned:
         _register_key(site)
     planner = BranchPlanner(site)
+    name, ready = worker_name("planner"), site.queue_key.keep
+    reload = SettingsReload(site, lambda: replace(context).settings)
+    consumer = site.consumer("plan", planner, name=name, ready=ready, reload=reload.is_due)
     try:
-        name, ready = worker_name("planner"), site.queue_key.keep
-        with process_row(site, name, "plan", problem=ready):
-            site.consumer("plan", planner, name=name, ready=ready).run(burst=burst)
+        with process_row(site, name, "plan", problem=ready, reload=reload):
+            consumer.run(burst=burst)
     finally:
         planner.close()
+    if consumer.starts_anew:
+        start_anew()
 
 
 def _other_planners(site: Site) -> bool:

@@ -6,14 +6,17 @@ import json
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import click
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.host.start_anew import start_anew
 from workers.job_worker import worker_name
 from workers.process_row import process_row
 from workers.reconciler import Reconciler
+from workers.settings_reload import SettingsReload
 
 
 @click.command("reconcile")
@@ -37,6 +40,12 @@ def command(context: Context, once: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # Safe at any moment: the next start finds the same problems again.
         signal.signal(number, lambda *_: sys.exit(0))
-    name = worker_name("reconciler")
-    with process_row(context.site, name, "reconcile", problem=lambda: reconciler.problem):
-        reconciler.forever(threading.Event().wait)
+    name, due = worker_name("reconciler"), threading.Event()
+    reload = SettingsReload(context.site, lambda: replace(context).settings)
+    signal.signal(signal.SIGHUP, lambda *_: due.set() if reload.is_due() else None)
+    with process_row(
+        context.site, name, "reconcile", problem=lambda: reconciler.problem, reload=reload
+    ):
+        reconciler.forever(due.wait)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    start_anew()

@@ -31,6 +31,7 @@ def command(context: Context, workers: int | None) -> None:
         # Before that, a signal ends the start.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        stack.reload(stop.set)
         click.echo(f"pages:   {stack.pages_url}")
         click.echo(f"logs:    {stack.state / 'logs'}")
         if stack.embedded is not None:

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import click
 
@@ -17,9 +18,11 @@ from tea_runner.cli.start_checks import (
     require_queue_key,
     require_sandbox,
 )
+from tea_runner.host.start_anew import start_anew
 from tea_runner.host.supervisor import Supervisor
 from workers.job_worker import JobWorker, worker_name
 from workers.process_row import process_row
+from workers.settings_reload import SettingsReload
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +53,12 @@ def command(context: Context, workers: int | None, burst: bool) -> int:
 def _start_several(context: Context, number: int, burst: bool) -> int:
     """Workers as child processes, until a signal or, with *burst*, until the queue is empty."""
     stop = threading.Event()
+    supervisor = Supervisor()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
+    supervisor.reload(stop.set)
     verb = ["worker", "-j", "1", *(["--burst"] if burst else [])]
     argv = [sys.executable, "-P", "-m", "tea_runner", *child_options(context), *verb]
-    supervisor = Supervisor()
     try:
         for each in range(number):
             supervisor.add(f"worker-{each + 1}", argv, dict(context.variables))
@@ -83,16 +87,21 @@ def _work(context: Context, burst: bool) -> None:
         lacking = "" if site.offers() else NO_ENVIRONMENT
         return site.queue_key.problem() or worker.scratch.problem() or lacking
 
+    reload = SettingsReload(site, lambda: replace(context).settings)
+    consumer = site.consumer(
+        "job",
+        worker,
+        name=name,
+        needs=site.offers,
+        on_stop=worker.stop,
+        at_last=worker.release_claim,
+        ready=problem,
+        reload=reload.is_due,
+    )
     try:
-        with process_row(site, name, "job", offers=site.offers, problem=problem):
-            site.consumer(
-                "job",
-                worker,
-                name=name,
-                needs=site.offers,
-                on_stop=worker.stop,
-                at_last=worker.release_claim,
-                ready=problem,
-            ).run(burst=burst)
+        with process_row(site, name, "job", offers=site.offers, problem=problem, reload=reload):
+            consumer.run(burst=burst)
     finally:
         worker.close()
+    if consumer.starts_anew:
+        start_anew()

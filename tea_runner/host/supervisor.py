@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tea_runner.host import process
+from tea_runner.host.terminal import has_terminal
 from tea_runner.present.visible_text import visible
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,27 @@ class Supervisor:
                 child.not_before = 0.0
                 self._start(child)
         return messages
+
+    def reload(self, stop: Callable[[], None]) -> None:
+        """Handle SIGHUP in this process: send it to all children, which read their settings again.
+
+        :param stop: called instead when the terminal was closed.
+        """
+        had_terminal = has_terminal()
+
+        def handle(*_: object) -> None:
+            if had_terminal and not has_terminal():
+                stop()
+            else:
+                self._send(signal.SIGHUP)
+
+        signal.signal(signal.SIGHUP, handle)
+
+    def _send(self, number: int) -> None:
+        for child in self.children:
+            if child.running is not None and child.running.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.running.pid, number)
 
     def stop(self, grace: float = 35.0) -> None:
         """Send SIGTERM to all children, the last first, and kill those that run after *grace* seconds."""

@@ -44,6 +44,8 @@ class Settings(Options):
     """All options, with the source of each value."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
+    #: The settings file that was read.
+    file: Path | None = None
 
     def source(self, name: str) -> str:
         """Source of the value of *name* (such as ``forge.url``)."""
@@ -145,6 +147,7 @@ def load_settings(
             shown = "" if names[name].kind is SecretValue else f" = {_short(value)}"
             raise SettingsError(f"{name}{shown} (from {origin}): expected {expected}") from expected
     settings = _build(values, {name: origin for name, (_, origin, _) in given.items()}, home)
+    settings = dataclasses.replace(settings, file=path)
     _check(settings)
     return settings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from tea_runner.core.address_text import format_address
 from tea_runner.settings import Settings
 
@@ -13,6 +15,15 @@ OPEN_FILES = CONNECTIONS + 1000
 
 #: gunicorn's setting: no header changes the scheme of a request.
 secure_scheme_headers: dict[str, str] = {}
+
+
+def when_ready(server: object) -> None:  # noqa: ARG001 - gunicorn's name and argument
+    """Watch the files of the settings: gunicorn's processes are replaced when one of them changes."""
+    # Not before gunicorn has had gevent patch the modules that this imports.
+    from tea_runner.web.watch_settings import watch_settings
+
+    watch = threading.Thread(target=watch_settings, name="settings", daemon=True)
+    watch.start()
 
 
 def arguments(settings: Settings, application: str = APPLICATION) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask
 
-from tea_runner.settings import load_settings
+from tea_runner.settings import Settings, load_settings
 from tea_runner.web.access_parts import access_parts
 from tea_runner.web.app import create_app
 from tea_runner.web.metrics import metrics_blueprint
@@ -23,11 +24,8 @@ FLAGS = "TEA_RUNNER_SERVE"
 
 def application() -> Flask:
     """Create the application."""
-    handed = json.loads(os.environ.get(FLAGS) or '{"config": null, "flags": {}, "only": null}')
-    only = handed["only"]
-    variables = {name: value for name, value in os.environ.items() if name != FLAGS}
-    config = Path(handed["config"]) if handed["config"] else None
-    settings = load_settings(file=config, env=variables, flags=handed["flags"])
+    only, variables = _handed()["only"], _variables()
+    settings = current_settings()
     # The forge waits for the response, so a Redis that hangs counts as unreachable.
     site = Site(settings, variables, redis_timeout=0.8)
     # gunicorn quotes requests that it cannot read in its own log.
@@ -45,6 +43,27 @@ def application() -> Flask:
             access=access_parts(site),
         )
     )
+
+
+def current_settings() -> Settings:
+    """The settings as they are now.
+
+    :raises SettingsError: when they cannot be read.
+    """
+    handed = _handed()
+    config = Path(handed["config"]) if handed["config"] else None
+    return load_settings(file=config, env=_variables(), flags=handed["flags"])
+
+
+def _handed() -> dict[str, Any]:
+    handed: dict[str, Any] = json.loads(
+        os.environ.get(FLAGS) or '{"config": null, "flags": {}, "only": null}'
+    )
+    return handed
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != FLAGS}
 
 
 def _pages(site: Site) -> tuple[Blueprint, ...]:
