@@ -47,7 +47,7 @@ class GiteaForge(GiteaPullRequests):
 
     def version(self) -> str:
         """Version of the forge."""
-        return str(self.ask("GET", "/version").json().get("version", ""))
+        return str(self.fields(self.ask("GET", "/version")).get("version", ""))
 
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
         """Full names that match one of the patterns and that the bot can see, sorted."""
@@ -56,7 +56,7 @@ class GiteaForge(GiteaPullRequests):
         for pattern in set(patterns) - set(broad):
             answer = self.ask("GET", f"/repos/{repository_path(pattern)}", allowed=(404,))
             if answer.status_code == 200:
-                found.add(str(answer.json()["full_name"]))
+                found.add(self._name(answer))
         if broad:
             for each in self.pages("/repos/search"):
                 name = str(each.get("full_name", ""))
@@ -67,7 +67,8 @@ class GiteaForge(GiteaPullRequests):
 
     def repository_id(self, repository: str) -> int | None:
         """The forge's id of a repository."""
-        number = self.ask("GET", f"/repos/{repository_path(repository)}").json().get("id")
+        answer = self.ask("GET", f"/repos/{repository_path(repository)}")
+        number = self.fields(answer).get("id")
         return number if isinstance(number, int) else None
 
     def current_name(self, repository: str) -> tuple[str, int | None]:
@@ -86,9 +87,18 @@ class GiteaForge(GiteaPullRequests):
             raise ForgeError(
                 f"{self.url}: {repository}: {error_sentence(answer)}", answer.status_code
             )
-        fields = answer.json()
-        number = fields.get("id")
-        return str(fields.get("full_name", "")), number if isinstance(number, int) else None
+        number = self.fields(answer).get("id")
+        return self._name(answer), number if isinstance(number, int) else None
+
+    def _name(self, answer: requests.Response) -> str:
+        """The full name of the repository that a response describes.
+
+        :raises ForgeError: when it has none.
+        """
+        name = str(self.fields(answer).get("full_name", ""))
+        if not is_repository_name(name):
+            raise self.strange(answer)
+        return name
 
     def branches(self, repository: str) -> Mapping[str, str]:
         """Branch names and commits; Gitea's API shows a push a moment after git does."""
@@ -146,7 +156,7 @@ class GiteaForge(GiteaPullRequests):
     def branch_protection(self, repository: str) -> BranchProtection:
         """Branches and which of them Gitea's rules protect, as it says itself."""
         path = f"/repos/{repository_path(repository)}"
-        about = self.ask("GET", path).json()
+        about = self.fields(self.ask("GET", path))
         try:
             branches = list(self.pages(f"{path}/branches"))
         except ForgeError as error:
@@ -157,7 +167,7 @@ class GiteaForge(GiteaPullRequests):
         rules: list[dict[str, Any]] = []
         if any(each.get("protected") for each in branches):
             answer = self.ask("GET", f"{path}/branch_protections", allowed=(403, 404))
-            rules = answer.json() if answer.status_code == 200 else []
+            rules = self.rows(answer) if answer.status_code == 200 else []
         return gitea_permissions.parse_protection(
             about, branches, gitea_permissions.open_rules(rules)
         )
@@ -169,9 +179,9 @@ class GiteaForge(GiteaPullRequests):
         def teams() -> list[dict[str, Any]] | None:
             # 405: the owner is no organization.
             answer = self.ask("GET", f"{path}/teams", allowed=(405,))
-            return list(answer.json()) if answer.status_code == 200 else None
+            return self.rows(answer) if answer.status_code == 200 else None
 
-        about = self.ask("GET", path).json()
+        about = self.fields(self.ask("GET", path))
         if gitea_permissions.visibility(about) in ("public", "users"):
             return gitea_permissions.parse_audience(about, list, list, "")
         return gitea_permissions.parse_audience(
@@ -201,7 +211,7 @@ class GiteaForge(GiteaPullRequests):
     def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """Context to the latest (state, description) of a commit's statuses; not tried again."""
         path = f"/repos/{repository_path(repository)}/commits/{commit}/status"
-        combined = self.ask("GET", path, tries=1).json()
+        combined = self.fields(self.ask("GET", path, tries=1))
         return {
             str(each["context"]): (str(each["status"]), str(each["description"]))
             for each in combined.get("statuses") or []
@@ -215,7 +225,7 @@ class GiteaForge(GiteaPullRequests):
             "events": _EVENTS,
             "config": {"url": url, "content_type": "json", "secret": secret},
         }
-        made = self.ask("POST", f"/repos/{repository_path(repository)}/hooks", hook).json()
+        made = self.fields(self.ask("POST", f"/repos/{repository_path(repository)}/hooks", hook))
         return str(made["id"])
 
     def webhooks(self, repository: str) -> Sequence[ListedWebhook]:

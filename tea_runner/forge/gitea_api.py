@@ -57,23 +57,59 @@ class GiteaApi:
 
     def whoami(self) -> str:
         """Name of the token's user."""
-        return str(self.ask("GET", "/user").json().get("login", ""))
+        return str(self.fields(self.ask("GET", "/user")).get("login", ""))
 
     def pages(self, path: str, **fields: str) -> Iterator[dict[str, Any]]:
         """Yield all rows of a list, page by page (``Link: …; rel="next"``)."""
         query = f"?{urlencode({'limit': _PAGE, **fields})}"
         for _ in range(_LONGEST_PAGES):
             answer = self.ask("GET", f"{path}{query}")
-            rows = answer.json()
-            if isinstance(rows, dict):
-                rows = rows.get("data")
-            yield from rows or []
+            rows = self.rows(answer)
+            yield from rows
             link = next_page(answer.headers.get("Link", ""))
             if not link or not rows:
                 return
             # Only the query of the link is used; host and path stay the configured ones.
             query = f"?{urlsplit(link).query}"
         raise ForgeError(f"{self.url}{path}: the list does not end")
+
+    def fields(self, answer: requests.Response) -> dict[str, Any]:
+        """The JSON object of a response.
+
+        :raises ForgeError: when it is none: a proxy or another program may answer in place of the forge.
+        """
+        found = self._parsed(answer)
+        if not isinstance(found, dict):
+            raise self.strange(answer)
+        return found
+
+    def rows(self, answer: requests.Response) -> list[dict[str, Any]]:
+        """The list of JSON objects of a response, also of one that has it as ``data``, or null.
+
+        :raises ForgeError: as of :meth:`fields`.
+        """
+        found = self._parsed(answer)
+        found = found.get("data") if isinstance(found, dict) else found
+        if not isinstance(found or [], list) or not all(
+            isinstance(row, dict) for row in found or []
+        ):
+            raise self.strange(answer)
+        return found or []
+
+    def _parsed(self, answer: requests.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise self.strange(answer) from error
+
+    def strange(self, answer: requests.Response) -> ForgeError:
+        """The error for a response that is none of the API."""
+        path = urlsplit(answer.url or "").path
+        return ForgeError(
+            f"{self.url}: {path}: the answer is none of Gitea's API",
+            answer.status_code,
+            hint="check forge.url; a proxy that asks for a login may answer in place of the forge",
+        )
 
     def ask(
         self,

@@ -39,7 +39,7 @@ class GiteaPullRequests(GiteaApi):
         if answer.status_code == 404:
             self.ask("GET", path)
             return None
-        return parse_pull_request(answer.json(), self._user_id)
+        return parse_pull_request(self.fields(answer), self._user_id)
 
     def open_pull_request(
         self, repository: str, *, head: str, base: str, title: str, text: str
@@ -51,7 +51,7 @@ class GiteaPullRequests(GiteaApi):
         if answer.status_code == 404:
             self.ask("GET", path)
             return None
-        return parse_pull_request(answer.json(), self._user_id)
+        return parse_pull_request(self.fields(answer), self._user_id)
 
     def edit_pull_request(
         self, repository: str, number: int, *, title: str, text: str, close: bool = False
@@ -73,11 +73,11 @@ class GiteaPullRequests(GiteaApi):
             if self.ask("PATCH", path, body, allowed=(404,)).status_code != 404:
                 return comment
         answer = self.ask("POST", f"{issues}/{number}/comments", body, allowed=(404,))
-        return str(answer.json()["id"]) if answer.status_code != 404 else ""
+        return str(self.fields(answer)["id"]) if answer.status_code != 404 else ""
 
     def _own_comment(self, path: str, marker: str) -> str:
         answer = self.ask("GET", path, allowed=(404,))
-        rows: list[Mapping[str, Any]] = answer.json() if answer.status_code == 200 else []
+        rows = self.rows(answer) if answer.status_code == 200 else []
         return next(
             (
                 str(row["id"])
@@ -90,7 +90,7 @@ class GiteaPullRequests(GiteaApi):
 
     @cached_property
     def _user_id(self) -> int:
-        return int(self.ask("GET", "/user").json()["id"])
+        return int(self.fields(self.ask("GET", "/user"))["id"])
 
 
 def parse_pull_request(row: Mapping[str, Any], user: int) -> ListedPullRequest:

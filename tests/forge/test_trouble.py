@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +101,42 @@ def test_an_absent_forge_is_said_in_words() -> None:
         port = free.getsockname()[1]
     away = GiteaForge(f"http://127.0.0.1:{port}", "t", sleep=lambda _: None)
     assert away.check() == [f"http://127.0.0.1:{port}: connection refused; check forge.url"]
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    """A page for people, or JSON of something else, with status 200."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Sign in</html>", b"", b"{}", b"[]", b'{"full_name": "../x"}', b"null"]
+)
+def test_an_answer_that_is_no_answer_of_the_api_is_an_error(body: bytes) -> None:
+    """A proxy that asks for a login, or another program, answers in place of the forge."""
+    handler = type("Handler", (_Page,), {"body": body})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        forge = GiteaForge(f"http://127.0.0.1:{server.server_address[1]}", "token")
+        try:
+            for ask in (
+                lambda: forge.current_name("lab/ds"),
+                lambda: forge.repositories(["lab/ds"]),
+                lambda: forge.audience("lab/ds"),
+            ):
+                with pytest.raises(ForgeError):
+                    ask()
+        finally:
+            server.shutdown()
+            thread.join(10)
