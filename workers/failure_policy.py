@@ -13,6 +13,7 @@ from tea_runner.core.errors import (
     Superseded,
     TeaError,
 )
+from tea_runner.sandbox.engine_images import ImageMissing
 from tea_runner.sandbox.scratch_folder import is_host_error
 
 #: Attempts of a job that met outside errors, and of one that met bugs of tea-runner.
@@ -72,6 +73,9 @@ def decide_failure(error: Exception, worker: str) -> FailureDecision:
             return FailureDecision(action="await content", message=message)
         case OutsideError():
             return FailureDecision(action="retry", message=message)
+        case ImageMissing():
+            # Another worker may have it, and this one may get it.
+            return FailureDecision(action="retry", message=f"on {worker}: {message}")
         case TeaError():
             return FailureDecision(action="fail", message=message)
         case OSError() if is_host_error(error):

@@ -14,9 +14,9 @@ _LIBRARY = "library/"
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 #: What registries and engines say of an image that will not be there a minute later either.
-_REFUSED = re.compile(
-    r"manifest unknown|not found|unauthorized|denied|no such image|no matching manifest", re.I
-)
+_ABSENT = re.compile(r"manifest unknown|not found|no such image|no matching manifest", re.I)
+#: What they say to a login that may not pull it; that of another machine may.
+_DENIED = re.compile(r"unauthorized|denied", re.I)
 #: Variables for pulls alone: Podman would give proxies to containers, too.
 _PULL_VARIABLES = (
     *("REGISTRY_AUTH_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
@@ -27,7 +27,7 @@ _LONGEST_PULL = 3600.0
 
 
 class ImageMissing(Refused):
-    """The image is not on this machine."""
+    """The image is not on this machine, which may not pull it; another machine may have it."""
 
 
 def pull_image(
@@ -44,6 +44,7 @@ def pull_image(
     :param variables: the worker's own.
     :param plain: whether the registry has no encryption; Docker's daemon has a setting of its own for that.
     :raises Refused: when the registry has no such image.
+    :raises ImageMissing: when it does not give the image to the login of this machine.
     :raises OutsideError: when the pull fails for another reason.
     """
     why = f"pulling {image}"
@@ -52,10 +53,11 @@ def pull_image(
     try:
         client("pull", "--quiet", *options, image, why=why, timeout=_LONGEST_PULL, env=env)
     except CommandError as error:
-        if _REFUSED.search(error.stderr):
-            raise Refused(
-                f"{error.message}", hint=f"see {engine} pull {image} on the worker"
-            ) from error
+        hint = f"see {engine} pull {image} on the worker"
+        if _DENIED.search(error.stderr):
+            raise ImageMissing(error.message, hint=hint) from error
+        if _ABSENT.search(error.stderr):
+            raise Refused(error.message, hint=hint) from error
         raise
 
 

@@ -17,6 +17,7 @@ from tea_runner.core.errors import (
     SpecError,
     Superseded,
 )
+from tea_runner.sandbox.engine_images import ImageMissing
 from workers.failure_policy import (
     Action,
     RetryDecision,
@@ -37,6 +38,7 @@ from workers.failure_policy import (
         (QueueError("x"), "retry", False),
         (SpecError("x"), "fail", False),
         (Refused("x"), "fail", False),
+        (ImageMissing("x"), "retry", False),
         (CommandFailed("x"), "fail", False),
         (OSError(errno.ENOSPC, "no space left"), "retry", False),
         (OSError(errno.EISDIR, "is a directory"), "retry", True),
@@ -54,6 +56,7 @@ def test_each_error_has_one_consequence(error: Exception, action: Action, bug: b
 def test_a_machine_is_named_in_its_error() -> None:
     """Another worker may do better; a bug says that it is one."""
     assert "on worker-1: " in decide_failure(OSError(errno.ENOSPC, "full"), "worker-1").message
+    assert "on worker-1: no" == decide_failure(ImageMissing("no"), "worker-1").message
     assert "a bug of tea-runner: RuntimeError: x" == decide_failure(RuntimeError("x"), "w").message
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from pathlib import Path
+
+import pytest
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.live_processes import ProcessFacts
@@ -12,7 +16,8 @@ from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_document
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
-from tests.e2e.pipelines import COPY, spec
+from tests.e2e.pipelines import ATTRIBUTES, COPY, spec
+from tests.workers.conftest import Counting, faulty_lab
 from workers.reconciler import Reconciler
 
 _IMAGE = f"example.org/tool@sha256:{'1' * 64}"
@@ -139,3 +144,20 @@ def test_a_process_that_is_silent_is_gone(hands: Hands) -> None:
     row = {**json.loads(raw or b""), "heard": time.time() - 60}
     hands.site.redis.hset(redis_keys.processes(), "one", json.dumps(row))
     assert [] == hands.site.processes.all()
+
+
+@pytest.mark.engine
+def test_a_worker_that_lacks_an_image_gives_the_job_back(tmp_path: Path, faults: Counting) -> None:
+    """Another worker may have the image: nothing fails for good, and the reason names the worker."""
+    with faulty_lab(tmp_path, faults) as lab:
+        lab.settings = 'environments = ["host", "podman"]\n'
+        lab.tables = '[images]\npull = "never"\n'
+        lab.create(files={**ATTRIBUTES, "raw/a.txt": "a\n"})
+        with contextlib.closing(Hands(lab)) as hands:
+            _push_image(lab)
+            hands.plan()
+            (job,) = hands.work()
+            facts = hands.site.jobs.facts([job])[job]
+            assert ("waiting", {}) == (facts.state, facts.failures)
+            assert facts.error.startswith(f"on {hands.worker.name}: ")
+            assert "the image is not on this machine" in facts.error
