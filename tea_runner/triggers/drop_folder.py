@@ -15,12 +15,16 @@ from pathlib import Path
 
 from tea_runner.core.errors import OutsideError, UsageError
 from tea_runner.core.results.reserved_names import reserved_part
+from tea_runner.host.openat import DirectoryEntry, TooManyEntries, open_file, walk
 from tea_runner.triggers.settled_files import Fingerprint, is_temporary
 
 log = logging.getLogger(__name__)
 
 #: Bytes of a list of imported files that is believed; a longer one is made anew.
 _LARGEST_STATE = 256 << 20
+#: Entries of a folder, and folders in one another.
+_MOST_FILES, _DEEPEST = 5_000_000, 200
+#: Begins the name of a copy until it is complete.
 _PREFIX = ".tea-import-"
 
 
@@ -68,7 +72,7 @@ class DropFolder:
 
         :raises OutsideError: when the folder cannot be read.
         """
-        found = dict(self._walk(""))
+        found = {entry.path: Fingerprint.of(entry.stat) for entry in self._files()}
         self._taken = {path: facts for path, facts in self._taken.items() if path in found}
         return {path: facts for path, facts in found.items() if self._taken.get(path) != facts}
 
@@ -79,68 +83,74 @@ class DropFolder:
 
         :raises OutsideError: when the dataset cannot be written.
         """
-        copied = []
-        for path in paths:
-            at = f"{self.destination}/{path}" if self.destination else path
-            facts = self._copy(path, self.worktree / at)
+        copied, wanted = [], set(paths)
+        for entry in self._files():
+            if entry.path not in wanted:
+                continue
+            at = f"{self.destination}/{entry.path}" if self.destination else entry.path
+            facts = self._copy(entry, self.worktree / at)
             if facts is not None:
-                self._taken[path] = facts
+                self._taken[entry.path] = facts
                 copied.append(at)
         self._write_state()
         return copied
 
-    def _walk(self, below: str) -> Iterator[tuple[str, Fingerprint]]:
+    def _files(self) -> Iterator[DirectoryEntry]:
+        """The files that count.  No link is followed, also if one takes the place of a folder."""
+        if not self.source.is_dir():
+            raise OutsideError(f"{self.source}: there is no such folder any more")
+        walked = walk(
+            self.source,
+            max_entries=_MOST_FILES,
+            max_depth=_DEEPEST,
+            on_error=lambda error: self._tell(
+                os.fsdecode(error.filename or "."), f"cannot be read: {error.strerror or error}"
+            ),
+        )
         try:
-            entries = sorted(os.scandir(self.source / below), key=lambda entry: entry.name)
-        except FileNotFoundError as error:
-            if below:
-                return
-            raise OutsideError(f"{self.source}: there is no such folder any more") from error
+            for entry in walked:
+                parts = entry.path.split("/")
+                if any(is_temporary(part) or part.startswith(".") for part in parts):
+                    continue
+                if reserved_part(entry.path):
+                    self._tell(entry.path, "has a name that steers other programs; it is left out")
+                elif stat.S_ISREG(entry.stat.st_mode):
+                    yield entry
+                elif not entry.is_directory:
+                    self._tell(entry.path, "is no file; it is left out")
+        except TooManyEntries as error:
+            raise OutsideError(
+                f"{self.source} has more than {_MOST_FILES:,} entries",
+                hint="delete what was copied, or name a folder in it",
+            ) from error
         except OSError as error:
-            self._tell(below or ".", f"cannot be read: {error.strerror}")
-            return
-        for entry in entries:
-            path = f"{below}/{entry.name}" if below else entry.name
-            if is_temporary(entry.name) or entry.name.startswith("."):
-                continue
-            if reserved_part(entry.name):
-                self._tell(path, "has a name that steers other programs; it is left out")
-                continue
-            try:
-                facts = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if stat.S_ISDIR(facts.st_mode):
-                yield from self._walk(path)
-            elif stat.S_ISREG(facts.st_mode):
-                yield path, Fingerprint.of(facts)
-            else:
-                self._tell(path, "is no file; it is left out")
+            raise OutsideError(f"{self.source} cannot be read: {error}") from error
 
-    def _copy(self, path: str, target: Path) -> Fingerprint | None:
+    def _copy(self, entry: DirectoryEntry, target: Path) -> Fingerprint | None:
         """Copy one file; None when it is gone or being written."""
         try:
-            descriptor = os.open(self.source / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = open_file(entry)
         except OSError as error:
-            self._tell(path, f"cannot be read: {error.strerror}")
+            self._tell(entry.path, f"cannot be read: {error.strerror or error}")
             return None
         with os.fdopen(descriptor, "rb") as source:
             before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                return None
             try:
                 folder = self._folder(target)
                 with tempfile.NamedTemporaryFile(dir=folder, prefix=_PREFIX, delete=False) as copy:
+                    new = Path(copy.name)
                     shutil.copyfileobj(source, copy, 1 << 20)
-                if Fingerprint.of(os.fstat(descriptor)) != Fingerprint.of(before):
-                    os.unlink(copy.name)
-                    return None
-                os.chmod(copy.name, 0o755 if before.st_mode & 0o100 else 0o644)
-                os.replace(copy.name, target)
             except OSError as error:
-                with contextlib.suppress(OSError, UnboundLocalError):
-                    os.unlink(copy.name)
                 raise OutsideError(f"{target}: cannot be written: {error.strerror}") from error
+            try:
+                if Fingerprint.of(os.fstat(descriptor)) != Fingerprint.of(before):
+                    return None
+                new.chmod(0o755 if before.st_mode & 0o100 else 0o644)
+                new.replace(target)
+            except OSError as error:
+                raise OutsideError(f"{target}: cannot be written: {error.strerror}") from error
+            finally:
+                new.unlink(missing_ok=True)
         return Fingerprint.of(before)
 
     def _folder(self, target: Path) -> Path:

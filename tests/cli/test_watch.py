@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tea_runner.host import process
+from tea_runner.triggers.drop_folder import DropFolder
 from tests.cli.dataset import Dataset, Said
 
 #: A folder that was looked at twice in this time is quiet.
@@ -168,6 +169,41 @@ def test_links_of_the_dataset_lead_no_copy_out_of_it(settled: Dataset, tmp_path:
 
     assert "leads out of the dataset" in done.err
     assert [] == os.listdir(outside)
+
+
+def test_a_deep_drop_folder_is_read_to_a_limit(settled: Dataset, tmp_path: Path) -> None:
+    """A tree of a thousand folders in one another stops nothing."""
+    drop = tmp_path / "incoming"
+    drop.mkdir()
+    (drop / "good.txt").write_text("g\n")
+    folder = os.open(drop, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=folder)
+        below = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    done = watch_once(settled, "--import", f"{drop}:raw", "--save-only")
+
+    assert 0 == done.code, done
+    assert "copied: 1 file: raw/good.txt" in done.out
+
+
+def test_a_folder_that_becomes_a_link_is_not_followed(settled: Dataset, tmp_path: Path) -> None:
+    """Whoever may write into the folder gets no file of this user copied by exchanging folders."""
+    drop, secret = tmp_path / "incoming", tmp_path / "secret"
+    for folder in (drop / "sub", secret):
+        folder.mkdir(parents=True)
+        (folder / "x.txt").write_text(folder.name)
+    taker = DropFolder(
+        source=drop, worktree=settled.path, destination="raw", state=tmp_path / "state"
+    )
+    found = list(taker.new_files())
+    (drop / "sub").rename(drop / "old")
+    (drop / "sub").symlink_to(secret)
+
+    assert (["sub/x.txt"], []) == (found, taker.take(found))
+    assert not (settled.path / "raw/sub").exists()
 
 
 def test_a_running_watch_takes_what_comes(settled: Dataset) -> None:
