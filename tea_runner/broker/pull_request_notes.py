@@ -25,6 +25,10 @@ class PullRequestNote:
     digest: str = ""
 
 
+#: Digits of the longest number of a pull request.
+_DIGITS = 18
+
+
 @raises_queue_error
 class PullRequestNotes:
     """Notes of one repository.
@@ -39,7 +43,8 @@ class PullRequestNotes:
     def all(self) -> dict[int, PullRequestNote]:
         """Numbers to notes."""
         rows: Any = self._redis.hgetall(self._name)
-        found = {int(number): _parse(raw) for number, raw in rows.items() if number.isdigit()}
+        numbers = (name for name in rows if name.isdigit() and len(name) <= _DIGITS)
+        found = {int(number): _parse(rows[number]) for number in numbers}
         return {number: note for number, note in found.items() if note is not None}
 
     def get(self, number: int) -> PullRequestNote | None:
