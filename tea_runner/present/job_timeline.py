@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from xml.sax.saxutils import escape
 
 from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.core.planning.states import STATES, State
 from tea_runner.present.human_units import duration
-from tea_runner.present.state_words import SHAPES
+from tea_runner.present.state_words import SHAPES, counts_text
 from tea_runner.present.visible_text import visible
 
 #: Width of names and of bars, height of a row, and how many workers are drawn.
@@ -71,14 +73,17 @@ def _row(
     name = visible(worker)
     short = name if len(name) <= 21 else f"{name[:8]}…{name[-12:]}"
     lines = [f'<text x="0" y="{y + 14}">{escape(short)}<title>{escape(name)}</title></text>']
-    bars: list[tuple[float, float, str, list[JobRecord]]] = []
+    bars: list[tuple[float, float, State, list[JobRecord]]] = []
     for each in jobs:
         left = _NAMES + (each.started - start) / (stop - start) * _BARS
         right = _NAMES + ((each.ended or now) - start) / (stop - start) * _BARS
         right = max(right, left + 1)
-        # A failure that is joined with others is still seen.
-        if bars and bars[-1][2] == each.state and left - bars[-1][1] < gap:
-            bars[-1] = (bars[-1][0], max(right, bars[-1][1]), each.state, [*bars[-1][3], each])
+        if bars and left - bars[-1][1] < gap and left - bars[-1][0] < 3 * gap:
+            members = bars[-1][3]
+            members.append(each)
+            # A failure that is joined with others is still seen.
+            state = min(bars[-1][2], each.state, key=STATES.index)
+            bars[-1] = (bars[-1][0], max(right, bars[-1][1]), state, members)
         else:
             bars.append((left, right, each.state, [each]))
     for left, right, state, members in bars:
@@ -91,11 +96,12 @@ def _row(
     return lines
 
 
-def _words(jobs: list[JobRecord], state: str, now: float) -> str:
+def _words(jobs: list[JobRecord], state: State, now: float) -> str:
     took = (jobs[-1].ended or now) - jobs[0].started
-    shape = SHAPES.get(state, "")  # type: ignore[call-overload]
+    shape = SHAPES[state]
     if len(jobs) > 1:
-        return f"{shape} {len(jobs)} jobs {state}, {duration(took)}"
+        states: Counter[State] = Counter(each.state for each in jobs)
+        return f"{len(jobs)} jobs, {counts_text(states)}, {duration(took)}"
     job = jobs[0].job
     label = f"{job.pipeline}: {job.datums[0][0]}" if job and job.datums else jobs[0].id[:10]
     more = f" and {len(job.datums) - 1} more" if job and len(job.datums) > 1 else ""

@@ -33,7 +33,7 @@ _WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 196, 44, 44, 14, 4
 #: Gap between rows of a graph that goes downwards, and columns that a page has room for.
 _GAP_DOWN, _MOST_COLUMNS = 26, 5
 #: Number of characters of a name that fit into a box; notes have a smaller font.
-_SHOWN = 22
+_SHOWN = 20
 
 
 def layers(names: Iterable[str], upstream: Upstream) -> list[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
@@ -85,9 +85,13 @@ def _harden(response: Response) -> Response:
 
 
 def _answer(status: int, sentence: str) -> Response:
-    """Make an error response: JSON for hooks and API clients, else a line of text."""
+    """Make an error response: JSON for hooks and API clients, a page for browsers, else a line of text."""
     if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
         response = jsonify(error=sentence)
+    elif "text/html" in request.accept_mimetypes.values() and "pages" in current_app.blueprints:
+        title = "Not found" if status == 404 else "Error"
+        words = {"title": title, "sentence_of_error": sentence, "command": "tea-runner check"}
+        response = make_response(render_template("error.html", **words))
     else:
         response = Response(f"{sentence}\n", mimetype="text/plain")
     response.status_code = status

@@ -31,13 +31,14 @@ def server(broker: RedisServer, site: Site, tmp_path: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def streams(port: int, paths: list[str]) -> Iterator[list[socket.socket]]:
+def streams(port: int, paths: list[str], token: str) -> Iterator[list[socket.socket]]:
     """Open connections that have asked for these."""
+    said = f"Authorization: Bearer {token}\r\n\r\n"
     with contextlib.ExitStack() as stack:
         opened = []
         for path in paths:
             made = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
-            made.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            made.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{said}".encode())
             opened.append(made)
         yield opened
 
@@ -61,12 +62,15 @@ def test_five_hundred_streams_get_every_change_and_pages_stay_quick(
     claim = begin(site, job, b"one\n")
     save(site, [job])
     paths = [f"/runs/{RUN}/events", f"/jobs/{job.id}/log/events?from=0-1-"] * (STREAMS // 2)
-    with streams(server.port, paths) as opened:
+    with streams(server.port, paths, site.pages_token) as opened:
         for number, stream in enumerate(opened):
             wait_for(stream, b"one" if number % 2 else b"retry:")
+        said = {"Authorization": f"Bearer {site.pages_token}"}
         asked = site.redis.info("stats")["total_commands_processed"]
         began = time.monotonic()
-        answer = requests.get(f"http://127.0.0.1:{server.port}/runs/{RUN}", timeout=30)
+        answer = requests.get(
+            f"http://127.0.0.1:{server.port}/runs/{RUN}", timeout=30, headers=said
+        )
         assert (200, True) == (answer.status_code, time.monotonic() - began < 2)
         time.sleep(max(0.0, 5 - (time.monotonic() - began)))
         # Watchers of one run share a look at it; each log is looked at for itself.

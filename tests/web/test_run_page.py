@@ -26,7 +26,9 @@ def finish(site: Site, job: Job, *, seconds: float = 1.0, memory: int = 1 << 20)
 def shown(html: str) -> list[str]:
     """Labels in the table of datums, in their order."""
     table = html[html.index('id="datum-table"') :]
-    return re.findall(r'<td class="text">(images:[\w.-]+)</td>', table[: table.index("</table>")])
+    return re.findall(
+        r'<td class="text label">(images:[\w.-]+)</td>', table[: table.index("</table>")]
+    )
 
 
 def test_the_graph_is_before_everything_else(site: Site, pages: FlaskClient) -> None:

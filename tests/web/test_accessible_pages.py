@@ -1,0 +1,114 @@
+"""Every page in a real browser, wide and narrow, light and dark: axe finds nothing, nothing is cut off.
+
+``TEA_TEST_SCREENS`` names a folder for the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tea_runner.wiring import Site
+from tests.looking import REPOSITORY
+from tests.web.screens import fill, operator, served
+
+pytestmark = [
+    pytest.mark.browser,
+    # The browser's driver leaves sockets to the collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+WIDTHS = (390, 1280)
+
+
+def axe() -> str:
+    """Its program."""
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
+def look(browser: Any, url: str, name: str, headers: dict[str, str]) -> list[str]:
+    """What is wrong with a page, at both widths, light and dark; pictures on request."""
+    return [
+        each
+        for width in WIDTHS
+        for scheme in ("light", "dark")
+        for each in look_once(browser, url, name, width, scheme, headers)
+    ]
+
+
+def look_once(
+    browser: Any, url: str, name: str, width: int, scheme: str, headers: dict[str, str]
+) -> list[str]:
+    """The same at one width."""
+    found: list[str] = []
+    with ExitStack() as stack:
+        # axe is not of the page's origin, which its policy refuses.
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            bypass_csp=True,
+            extra_http_headers=headers,
+        )
+        stack.callback(context.close)
+        page = context.new_page()
+        page.on("pageerror", lambda error: found.append(f"{name}: {error}"))
+        page.goto(url, wait_until="load")
+        page.evaluate(axe())
+        for each in page.evaluate("axe.run()")["violations"]:
+            node = each["nodes"][0]
+            found.append(
+                f"{name} {width} {scheme}: {each['id']} {len(each['nodes'])} times: "
+                f"{node['html'][:160]} {node['failureSummary'][:300]}"
+            )
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            found.append(f"{name} {width}: {wide} px wide")
+        folder = os.environ.get("TEA_TEST_SCREENS")
+        if folder and (scheme == "light" or name == "run-7-failed"):
+            page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=True)
+    return found
+
+
+@pytest.mark.parametrize("number", [0, 7, 3000, 100_000])
+@pytest.mark.parametrize("state", ["running", "failed"])
+def test_runs_are_accessible(site: Site, chromium: Any, number: int, state: str) -> None:
+    """With no datum, with some, and with very many."""
+    run = fill(site, number, state)
+    with served(site) as url:
+        assert [] == look(chromium, f"{url}/runs/{run.id}", f"run-{number}-{state}", operator(site))
+
+
+def test_the_other_pages_are_accessible(site: Site, chromium: Any) -> None:
+    """Home, repository, workers, settings, jobs that run and failed, and what is not there."""
+    running, failed = fill(site, 7), fill(site, 7, "failed")
+    jobs = {"job-running": running.pipelines[0].jobs[3], "job-failed": failed.pipelines[0].jobs[1]}
+    paths = {
+        "home": "/",
+        "repository": f"/repos/{REPOSITORY}",
+        "workers": "/workers",
+        "about": "/about",
+        "sign-in": "/sign-in",
+        "missing": "/runs/000000000000",
+        "no-page": "/nothing",
+        **{name: f"/jobs/{job}" for name, job in jobs.items()},
+    }
+    headers = operator(site)
+    with served(site) as url:
+        found = [
+            each
+            for name, path in paths.items()
+            for each in look(chromium, url + path, name, headers)
+        ]
+    assert not found, "\n".join(found)
+
+
+def test_an_empty_server_is_accessible(site: Site, chromium: Any) -> None:
+    """Its first page."""
+    with served(site) as url:
+        assert [] == look(chromium, f"{url}/", "home-empty", operator(site))
