@@ -141,6 +141,8 @@ class Storage:
             reason = "is read-only (readonly=true)"
         elif described.get("externaltype") in _FETCHING_PROGRAMS:
             reason = f"is of type {described['externaltype']}, from which content is only fetched"
+        elif described.get("url", "").startswith("ria+http") and not described.get("push-url"):
+            reason = "has an address of http without a push-url, from which content is only fetched"
         elif kind in _FETCHED_ONLY:
             reason = f"is of type {kind}, from which content is only fetched"
         elif kind == "S3" and not self._has_s3_credentials():

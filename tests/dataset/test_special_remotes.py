@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +183,34 @@ def test_a_ria_store_is_read_and_written_by_datalads_own_program(lab: Lab, tmp_p
     dataset.close()
     (stored,) = store.rglob(f"{made}/{made}")
     assert b"a result\n" == stored.read_bytes()
+
+
+def test_a_ria_store_is_read_over_http(lab: Lab) -> None:
+    """A web server gives the folder; results go there only by another address."""
+    store = lab.root / "ria"
+    store.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(store))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        url, push = f"ria+http://127.0.0.1:{server.server_address[1]}", f"ria+file://{store}"
+        words = ("-s", "ria-storage", "--new-store-ok", "--storage-sibling", "only")
+        lab.do("datalad", "-l", "error", "create-sibling-ria", *words, "--push-url", push, url)
+        lab.do("git", "annex", "copy", "-q", "--to", "ria-storage")
+        options = {"externaltype": "ora", "url": url, "push-url": push}
+        dataset = only(lab, "ria-storage", options=options, kind="external")
+        key = os.readlink(lab.dataset / "raw/a.txt").rsplit("/", 1)[-1]
+        try:
+            assert b"a\n" == dataset.prepared_annex().get([key])[key].read_bytes()
+        finally:
+            dataset.close()
+            server.shutdown()
+            thread.join(10)
+    described = {"type": "external", **options}
+    assert "" == Storage(name="s").takes_no_results(described)
+    del described["push-url"]
+    said = Storage(name="s").takes_no_results(described)
+    assert "has an address of http without a push-url" in said
 
 
 def test_a_program_goes_only_where_the_operator_says() -> None:
