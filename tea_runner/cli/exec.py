@@ -32,9 +32,9 @@ from workers.run_datums import DatumRunner
 @click.command("exec")
 @click.option(
     "--spec",
-    required=True,
     metavar="BLOB:N",
-    help="Git blob of the pipeline file, and the number of its document.",
+    help="Git blob of the pipeline file, and the number of its document; that of the commit if it is left "
+    "out.",
 )
 @click.option("--pipeline", "name", required=True, help="Name of the pipeline.")
 @click.option(
@@ -45,15 +45,19 @@ from workers.run_datums import DatumRunner
 )
 @click.argument("datums", nargs=-1, required=True)
 @click.pass_obj
-def command(context: Context, spec: str, name: str, image: str, datums: tuple[str, ...]) -> int:
+def command(
+    context: Context, spec: str | None, name: str, image: str, datums: tuple[str, ...]
+) -> int:
     """Repeat datums of a run record; datalad rerun calls it.
 
     The outputs are written into the worktree. Run records of results commits call this command where
-    tea-runner is installed.
+    tea-runner is installed; the pages of jobs whose results are not published show it.
     """
     session = open_dataset(context)
     tip = session.tip()
-    pipeline = _pinned(session, tip, spec, name)
+    pipeline = _pinned(session, tip, spec, name) if spec else tip.pipelines.find(name)
+    if pipeline is None:
+        raise NotFound(f"there is no pipeline {name} in this commit")
     if image:
         if not image_digest(image):
             raise UsageError(f"--image {image}: expected an image by its digest")

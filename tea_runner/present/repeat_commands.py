@@ -37,13 +37,16 @@ class FinishedJob:
     results: str = ""
     #: Key of the job's first datum, by which its run record is found.
     key: str = ""
+    #: Labels of its datums, and the image that its pipeline file does not name by digest.
+    labels: Sequence[str] = ()
+    image: str = ""
     storages: Sequence[StorageAddress] = ()
 
 
 def repeat_commands(job: FinishedJob) -> list[str]:
     """Commands for ``bash -e``: they clone the dataset, enable its storages and repeat the job.
 
-    With a results commit, DataLad repeats the run record; without one, tea-runner runs the pipeline.
+    With a results commit, DataLad repeats the run record; without one, tea-runner runs the job's datums.
     """
     name = job.repository.rpartition("/")[2] or job.repository
     lines = [f"git clone {shlex.quote(job.remote)} {shlex.quote(name)}", f"cd {shlex.quote(name)}"]
@@ -78,8 +81,16 @@ def repeat_commands(job: FinishedJob) -> list[str]:
     if job.results:
         lines.append('datalad rerun "$record"')
     else:
-        lines.append(f"tea-runner run {shlex.quote(job.pipeline)}")
+        lines.append(_run(job))
     return lines
+
+
+def _run(job: FinishedJob) -> str:
+    if not job.labels:
+        return f"tea-runner run {shlex.quote(job.pipeline)}"
+    words = ["tea-runner", "exec", "--pipeline", job.pipeline]
+    words += ["--image", job.image] if job.image else []
+    return shlex.join([*words, "--", *job.labels])
 
 
 def _enable(storage: StorageAddress) -> Iterator[str]:

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
@@ -63,7 +62,7 @@ def _job(desk: PageContext, name: str) -> Response:
         log_events=f"{url_for('pages.log_events', job=name)}?from={part.place}" if follows else "",
         log_size=size,
         cut=size > PART,
-        again=_again(desk, facts, row, found),
+        again=_again(desk, facts, row),
         forge=lambda commit: desk.forge(facts.job.repository, commit) if facts.job else "",
         command=f"tea-runner show {name}",
     )
@@ -74,9 +73,7 @@ def _row(run: RunStatus | None, facts: JobRecord) -> PipelineStatus | None:
     return next((row for row in rows if facts.id in row.jobs), None)
 
 
-def _again(
-    desk: PageContext, facts: JobRecord, row: PipelineStatus | None, run: Run | None
-) -> list[str]:
+def _again(desk: PageContext, facts: JobRecord, row: PipelineStatus | None) -> list[str]:
     """Shell commands that run the job again on any computer."""
     job = facts.job
     if job is None:
@@ -95,10 +92,12 @@ def _again(
         FinishedJob(
             remote=desk.site.forge.remote_url(job.repository),
             repository=job.repository,
-            commit=run.commit if run else job.commit,
+            commit=job.commit,
             pipeline=job.pipeline,
             results=results,
             key=job.datums[0][1] if job.datums else "",
+            labels=[label for label, _ in job.datums],
+            image=job.image,
             storages=storages,
         )
     )

@@ -71,8 +71,8 @@ def test_the_commands_of_a_jobs_page_make_the_same_bytes(lab: Lab, annexed: bool
     assert {"a.txt": "a\n", "b c.txt": "b\n"} == texts
 
 
-def test_the_commands_for_unpublished_results_run_the_pipeline(lab: Lab) -> None:
-    """A job that is done, while another one failed: its page leads to the same bytes here."""
+def test_the_commands_for_unpublished_results_run_the_datums_of_the_job(lab: Lab) -> None:
+    """A job that is done, while another one failed: its page leads to the same bytes, and to no others."""
     failing = 'test ! -e "$PFS/in/b c.txt"; ' + COPY
     lab.create(files={**ANNEXED, **RAW, "up/spec.yml": spec("up", failing, datum_tries=1)})
     lab.push()
@@ -83,11 +83,36 @@ def test_the_commands_for_unpublished_results_run_the_pipeline(lab: Lab) -> None
     (done,) = [name for name, job in facts.items() if job.state == "done"]
     (failed,) = [name for name, job in facts.items() if job.state == "failed"]
 
-    for name in (done, failed):
-        there = lab.root / name
-        said = follow(lab, block(lab, name), there, code=1)
-        assert "b c.txt" in said
-        assert "up [1 of 2 failed: the command exited 1]" in said
+    there = lab.root / done
+    follow(lab, block(lab, done), there)
+    assert ["a.txt", "spec.yml"] == sorted(each.name for each in (there / "data/up").iterdir())
+    assert "a\n" == (there / "data/up/a.txt").read_text()
+    there = lab.root / failed
+    said = follow(lab, block(lab, failed), there, code=1)
+    assert "the command exited 1" in said
+    assert ["spec.yml"] == [each.name for each in (there / "data/up").iterdir()]
+
+
+def test_the_commands_for_unpublished_results_have_those_of_other_pipelines(lab: Lab) -> None:
+    """They begin at the commit that the job looked at, with what the pipeline before it made."""
+    failing = 'test ! -e "$PFS/in/b c.txt"; ' + COPY
+    lab.create(
+        files={
+            **ANNEXED,
+            **RAW,
+            "up/spec.yml": spec("up", COPY),
+            "down/spec.yml": spec("down", failing, pfs("up"), datum_tries=1),
+        }
+    )
+    lab.push()
+    run = lab.settle()
+    assert run is not None
+    (row,) = [each for each in run.pipelines if each.name == "down"]
+    facts = lab.site().jobs.facts(row.jobs)
+    (done,) = [name for name, job in facts.items() if job.state == "done"]
+    there = lab.root / done
+    follow(lab, block(lab, done), there)
+    assert "a\n" == (there / "data/down/a.txt").read_text()
 
 
 def test_the_commands_enable_the_storages_of_subdatasets(lab: Lab) -> None:

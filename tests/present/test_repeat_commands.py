@@ -13,6 +13,7 @@ def commands(**more: object) -> list[str]:
         "repository": "lab/edges",
         "commit": "c0ffee",
         "pipeline": "x; rm -rf ~",
+        "labels": ("in:a b.txt", "in:c"),
         **more,
     }
     return repeat_commands(FinishedJob(**said))  # type: ignore[arg-type]
@@ -37,8 +38,11 @@ def test_commands_to_repeat_a_job_are_quoted() -> None:
         *begin,
         "git checkout -q -b again c0ffee",
         *identity,
-        "tea-runner run 'x; rm -rf ~'",
+        "tea-runner exec --pipeline 'x; rm -rf ~' -- 'in:a b.txt' in:c",
     ]
+    assert "tea-runner run 'x; rm -rf ~'" == commands(labels=())[-1]
+    pinned = "tea-runner exec --pipeline 'x; rm -rf ~' --image x@sha256:1 -- in:c"
+    assert pinned == commands(labels=("in:c",), image="x@sha256:1")[-1]
     assert commands(results="beef") == [
         *begin,
         "git checkout -q beef",
