@@ -199,7 +199,7 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
         "it had not been computed",
         "git clone http://forge.example:3000/lab/edges.git",
         f"git checkout -q -b again {COMMIT}",
-        "tea-runner run edges",
+        "tea-runner exec --pipeline edges -- images:1.jpg",
     ):
         assert words in page.text
     assert f"/runs/{RUN}" in page.links()
