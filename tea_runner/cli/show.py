@@ -13,6 +13,7 @@ from tea_runner.cli.options import json_option
 from tea_runner.cli.show_downstream import show_downstream
 from tea_runner.cli.unlisted_datums import with_unlisted_datums
 from tea_runner.core.datums.datum import shown_label
+from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import STATES
@@ -52,7 +53,11 @@ def command(context: Context, name: str, everything: bool, downstream: bool) -> 
 
 def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
     if everything:
-        row = with_unlisted_datums(context, row)
+        try:
+            row = with_unlisted_datums(context, row)
+        except TeaError as error:
+            # The rest of the run is in Redis, whatever became of the repository.
+            click.echo(f"unchanged datums cannot be listed: {visible(error.message)}", err=True)
     if context.as_json:
         click.echo(json.dumps(run_document(row), indent=1))
         return

@@ -107,7 +107,8 @@ def load_settings(
 
     :param file: settings file of the command line, if one was named.
     :param flags: values by name (``forge.url``); None counts as not given.
-    :param server: values of the server that runs in the state folder; they override all others.
+    :param server: values of the server that runs in the state folder; they override all
+        but *flags*.
     :raises SettingsError: with the value, its source, and the expected form.
     """
     names = {each.name: each for each in known()}
@@ -132,7 +133,7 @@ def load_settings(
         given[name] = (value, origin, None)
     called = ((name, value, "the command line") for name, value in flags.items())
     lent = ((name, value, SERVER) for name, value in server.items())
-    for name, value, origin in (*called, *lent):
+    for name, value, origin in (*lent, *called):
         if value is None:
             continue
         if name not in names:

@@ -100,6 +100,8 @@ def test_what_a_person_sets_is_stronger_than_the_server(server: Server) -> None:
 
     assert "http://127.0.0.1:9" == found["forge.url"]
     assert [] == found["storage"]
+    rows = server.tea("-c", "repositories=me/data", "config", "show", "--json").json
+    assert ["me/data"] == next(row["value"] for row in rows if row["name"] == "repositories")
 
 
 def test_the_file_of_the_server_is_closed_to_others(server: Server) -> None:

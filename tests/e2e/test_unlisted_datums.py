@@ -66,6 +66,17 @@ def test_all_datums_of_a_run_can_be_listed(few: Lab) -> None:
     assert "not listed" not in lines
 
 
+def test_without_the_repository_the_run_is_shown_all_the_same(few: Lab) -> None:
+    """With a note why datums are missing."""
+    (few.root / "forge").rename(few.root / "away")
+    said = show(few, "--all")
+
+    assert 0 == said.code, said
+    assert "up in:f.txt" in said.out
+    assert "… and 3 unchanged ones" in said.out
+    assert "unchanged datums cannot be listed" in said.err
+
+
 def test_a_later_push_does_not_change_the_list(few: Lab) -> None:
     """The manifest is that of the run's own results commit."""
     run = show(few, "--json").json["id"]
