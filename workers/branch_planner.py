@@ -29,6 +29,7 @@ from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
+from workers.branch_notices import BranchNotices
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
@@ -88,6 +89,7 @@ class BranchPlanner:
         self._repositories = ResourcePool(self._open, _OPEN_REPOSITORIES)
         self._statuses = CommitStatuses(site)
         self._ends = SupersededRuns(site, self._statuses)
+        self._notices = BranchNotices(site)
         self._pulls = PullRequestComments(site)
         self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
@@ -254,6 +256,7 @@ class BranchPlanner:
             with step("status"):
                 accepted = self._statuses.post(run, result)
                 self._pulls.announce(name, branch)
+                self._notices.tell(run, repository.scope(branch))
                 accepted &= self._proposals.update(repository, branch, result, run.id)
                 if replaced is not None:
                     self._ends.post(replaced)

@@ -187,6 +187,12 @@ def failed_commit_statuses() -> str:
     return "failed-statuses"
 
 
+@_family("string", "notice_states", 90 * _DAY)
+def noticed(branch: str) -> str:
+    """What people were told of a branch (:func:`branch_id`) last: ``failed`` or ``recovered``."""
+    return f"noticed:{branch}"
+
+
 @_family("hash", "pull_request_notes", _SHOWN)
 def pull_requests(repository: str) -> str:
     """Numbers of open pull requests to what was said of them, as JSON."""

@@ -79,6 +79,15 @@ def _findings(context: Context) -> Iterator[Finding]:
         if key.state == "ok":
             yield from check_settings_read(site.processes.all, site.secret, socket.gethostname())
     yield from _forge(context)
+    # smtplib and requests are read for servers with such settings only.
+    from workers.send_notice import notice_channels
+
+    for channel in notice_channels(context.site):
+        try:
+            channel.check()
+            yield Finding("notify", "ok", channel.name)
+        except TeaError as error:
+            yield Finding("notify", "error", error.message)
 
 
 def _forge(context: Context) -> Iterator[Finding]:

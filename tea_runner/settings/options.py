@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from tea_runner.settings.image_options import ImagesOptions
+from tea_runner.settings.notify_options import NotifyOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
 from tea_runner.settings.pages_options import MetricsOptions, PagesOptions
 from tea_runner.settings.results_options import (
@@ -371,6 +372,7 @@ class Options:
     log: LogOptions = field(default_factory=LogOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)
+    notify: NotifyOptions = field(default_factory=NotifyOptions)
     bot: BotOptions = field(default_factory=BotOptions)
     results: ResultsOptions = field(default_factory=ResultsOptions)
     trust: TrustOptions = field(default_factory=TrustOptions)

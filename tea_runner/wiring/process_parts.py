@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
+    from tea_runner.broker.notice_states import NoticeStates
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.pull_request_notes import PullRequestNotes
@@ -50,9 +53,27 @@ class Site(DatasetSite, SandboxSite):
         secrets += [each.encode() for each in proxy_passwords(self.variables)]
         secrets += [value.encode() for each in self.storages for value in each.env.values()]
         secrets += [text.encode() for hook in self.webhooks.all() for text in hook.secrets]
+        secrets += [text.encode() for text in self._notify_secrets()]
         for secret in self.pipeline_secrets:
             secrets += secret.values().values()
         return Redactor([*secrets, self.secret])
+
+    def notify_secret(self, name: str) -> str:
+        """A secret of ``[notify]``; empty where there is none.
+
+        :param name: of the setting with its file.
+        :raises SettingsError: when the file cannot be read.
+        """
+        from tea_runner.settings.load import read_secret
+
+        file = getattr(self.settings.notify, name)
+        return read_secret(file, f"notify.{name}", "the settings").reveal() if file else ""
+
+    def _notify_secrets(self) -> Iterator[str]:
+        """Secrets of notices; a file that cannot be read is reported where it is used."""
+        for name in ("smtp_password_file", "webhook_file"):
+            with contextlib.suppress(SettingsError):
+                yield self.notify_secret(name)
 
     def redact_receiver_logs(self) -> None:
         """Remove from this process's log what a receiver knows of secrets, also of webhooks added later.
@@ -185,6 +206,13 @@ class Site(DatasetSite, SandboxSite):
             redact=self.redactor.redact_text,
             has_planners_key=lambda: self.queue_key.state() == "same",
         )
+
+    @cached_property
+    def notice_states(self) -> NoticeStates:
+        """What people were told of branches."""
+        from tea_runner.broker.notice_states import NoticeStates
+
+        return NoticeStates(self.redis)
 
     def pull_request_notes(self, repository: str) -> PullRequestNotes:
         """What was said of the pull requests of a repository."""

@@ -24,6 +24,7 @@ from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
+from tea_runner.broker.notice_states import NoticeStates
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
@@ -136,6 +137,10 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "problems": (),
             "offers": (),
         },
+    ),
+    NoticeStates: (
+        NoticeStates,
+        {"get": (REPOSITORY, "main"), "put": (REPOSITORY, "main", "failed")},
     ),
     PullRequestNotes: (
         lambda connection: PullRequestNotes(connection, REPOSITORY),
