@@ -287,14 +287,15 @@ class BranchPlanner:
         failed = [
             d.key for p in result.pipelines.values() for d in p.moving if d.action == "failed"
         ]
-        namespace = queue_namespace(name, self._repositories[name].repository.scope(branch))
+        scope = self._repositories[name].repository.scope(branch)
+        failures = self._site.jobs.failures(queue_namespace(name, scope), failed)
         return summarize_run(
             name,
             branch,
             objects.commit(result.origin),
             result,
             cause=why,
-            cancelled=self._site.jobs.cancelled(namespace, failed),
+            cancelled={key for key, each in failures.items() if each.is_cancelled},
         )
 
     def _register(self, name: str, branch: str, tip: CommitReader) -> None:

@@ -182,7 +182,7 @@ class JobStore(KeyStates):
 
     def _discard(self, job_id: str) -> None:
         """End a job that nobody can verify; its keys stay in flight for nobody, because it has ended."""
-        self._run_end(job_id, None, "discard", "cancelled", job_scripts.FORMER_KEY)
+        self._end(job_id, "discard", "cancelled", job_scripts.FORMER_KEY)
 
     def extend(self, claim: Claim) -> bool:
         """Renew the lease of a claim; False when the claim is lost."""
@@ -253,8 +253,8 @@ class JobStore(KeyStates):
             state,
             error,
             token=claim.token,
-            failures=failures or {},
-            attributes=attributes or {},
+            failures=failures or _NONE,
+            attributes=attributes or _NONE,
         )
 
     # -- cancelling --------------------------------------------------------------------------
@@ -298,56 +298,29 @@ class JobStore(KeyStates):
 
     def _end(
         self,
-        job: Job,
-        how: Literal["finish", "park", "cancel", "unsubscribe"],
-        state: str,
-        error: str,
-        *,
-        token: str = "",
-        subscriber: str = "",
-        failures: Mapping[str, str] | None = None,
-        attributes: Mapping[str, str] | None = None,
-    ) -> str:
-        """End a job whose body is known; returns the outcome of the script END."""
-        digests = attributes or {}
-        redacted = {key: self._redact(error) for key, error in (failures or {}).items()}
-        mark = CANCELLED_MARK if how == "cancel" else ""
-        texts = {
-            key: mark + with_attributes(redacted[key], digests.get(key, "")) for key in redacted
-        }
-        return self._run_end(
-            job.id,
-            job,
-            how,
-            state,
-            error,
-            token=token,
-            subscriber=subscriber,
-            failures=redacted,
-            texts=texts,
-        )
-
-    def _run_end(
-        self,
-        job_id: str,
-        job: Job | None,
-        how: str,
+        job: Job | str,
+        how: Literal["finish", "park", "cancel", "unsubscribe", "discard"],
         state: str,
         error: str,
         *,
         token: str = "",
         subscriber: str = "",
         failures: Mapping[str, str] = _NONE,
-        texts: Mapping[str, str] = _NONE,
+        attributes: Mapping[str, str] = _NONE,
     ) -> str:
-        """Run the script END; returns its outcome.
+        """End a job; returns the outcome of the script END.
 
-        :param job: None when nobody can verify it; then its keys are not known.
-        :param failures: keys to errors.
-        :param texts: the same keys to what is kept of them.
+        :param job: the id alone when nobody can verify it; then its keys are not known.
         """
-        namespace = job.queue_namespace if job is not None else ""
-        datums = job.datums if job is not None else ()
+        job_id, namespace, datums = (
+            (job, "", ()) if isinstance(job, str) else (job.id, job.queue_namespace, job.datums)
+        )
+        redacted = {key: self._redact(each) for key, each in failures.items()}
+        mark = CANCELLED_MARK if how == "cancel" else ""
+        texts = {
+            key: mark + with_attributes(each, attributes.get(key, ""))
+            for key, each in redacted.items()
+        }
         answer: Any = self._end_script(
             keys=[
                 redis_keys.job(job_id),
@@ -370,7 +343,7 @@ class JobStore(KeyStates):
                 job_scripts.ENDED,
                 redis_keys.failure.ttl,
                 len(datums),
-                json.dumps(dict(failures)),
+                json.dumps(redacted),
                 *texts.values(),
             ],
         )

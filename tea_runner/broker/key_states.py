@@ -15,7 +15,7 @@ from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_scripts import CANCELLED_MARK
 from tea_runner.core.planning.job import Job
-from tea_runner.ports import MissingContent
+from tea_runner.ports import Failure, MissingContent
 
 log = logging.getLogger(__name__)
 
@@ -54,30 +54,10 @@ class KeyStates(JobReader):
         live = (b"waiting", b"running")
         return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
 
-    def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
-        """Those of the keys that failed for good, or were cancelled, with the error."""
-        found = self._values(
-            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
-        )
-        return {
-            key: _ATTRIBUTES.sub("", text.removeprefix(CANCELLED_MARK), count=1)
-            for key, text in found.items()
-        }
-
-    def failure_attributes(self, repository: str, datum_keys: Sequence[str]) -> dict[str, str]:
-        """Of the keys that failed while outputs were stored, the digest of the attributes then."""
-        found = self._values(
-            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
-        )
-        matches = {key: _ATTRIBUTES.match(text) for key, text in found.items()}
-        return {key: match[1] for key, match in matches.items() if match is not None}
-
-    def cancelled(self, repository: str, datum_keys: Sequence[str]) -> set[str]:
-        """Those of the keys that somebody cancelled; they are among :meth:`failures`."""
-        found = self._values(
-            [redis_keys.failure(repository, key) for key in datum_keys], datum_keys
-        )
-        return {key for key, text in found.items() if text.startswith(CANCELLED_MARK)}
+    def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, Failure]:
+        """Those of the keys that failed for good, or were cancelled."""
+        names = [redis_keys.failure(repository, key) for key in datum_keys]
+        return {key: _failure(text) for key, text in self._values(names, datum_keys).items()}
 
     def missing(self, repository: str, datum_keys: Sequence[str]) -> dict[str, MissingContent]:
         """Those of the keys whose inputs had no content."""
@@ -126,6 +106,16 @@ class KeyStates(JobReader):
             pipe.set(redis_keys.missing(job.queue_namespace, key), value, ex=redis_keys.missing.ttl)
         pipe.set(redis_keys.any_missing(job.repository), "1", ex=redis_keys.any_missing.ttl)
         pipe.execute()
+
+
+def _failure(text: str) -> Failure:
+    error = text.removeprefix(CANCELLED_MARK)
+    match = _ATTRIBUTES.match(error)
+    return Failure(
+        error[match.end() :] if match is not None else error,
+        attributes=match[1] if match is not None else "",
+        is_cancelled=text != error,
+    )
 
 
 def _missing_content(text: str) -> MissingContent | None:

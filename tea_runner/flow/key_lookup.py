@@ -17,10 +17,12 @@ from tea_runner.flow.key_format_changes import name_format_changes
 from tea_runner.flow.output_storage_digest import output_storage_digest
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.reuse_rule import Acceptance
-from tea_runner.ports import Dataset
+from tea_runner.ports import Dataset, Failure
 
 #: Of these keys, those that failed for good or lack content, with the sentence for people.
 Sentences = Callable[[Sequence[str]], Mapping[str, str]]
+#: Those of some keys that failed for good.
+Failures = Callable[[Sequence[str]], Mapping[str, Failure]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +52,7 @@ class KeyLookup:
     acceptance: Callable[[PipelineInputs], Acceptance]
     #: Key to the job's ref and the result, of results that no results commit has yet.
     unsettled: Mapping[str, tuple[str, Result]]
-    failures: Sentences
-    #: Of the keys that failed while outputs were stored, the attributes then.
-    failure_attributes: Sentences
+    failures: Failures
     missing: Sentences
     #: Keys or names of pipelines to compute although they are known, to the id of the request.
     forced: Mapping[str, str]
@@ -77,7 +77,8 @@ class KeyLookup:
                 due[key] = request
             elif result is not None and result.salt and ref.startswith(results_prefix(self.scope)):
                 done[key] = ref
-        failed = {**self.failures(list(due)), **_broken(inputs, due)} if due else {}
+        failures = self.failures(list(due)) if due else {}
+        failed = {key: each.sentence for key, each in failures.items()} | _broken(inputs, due)
         return Recompute(
             # After a failure the known result stays.
             due={key: request for key, request in due.items() if key not in failed},
@@ -124,12 +125,12 @@ class KeyLookup:
         return name_format_changes(self.tip, inputs, plan, before)
 
     def _standing(
-        self, inputs: PipelineInputs, keyed: Sequence[KeyedDatum], failures: Mapping[str, str]
+        self, inputs: PipelineInputs, keyed: Sequence[KeyedDatum], failures: Mapping[str, Failure]
     ) -> Mapping[str, str]:
-        """The failures that are still true with the attributes of where the outputs go."""
-        bound = self.failure_attributes(list(failures))
+        """The sentences of the failures that are still true with the attributes of where the outputs go."""
+        bound = {key: each.attributes for key, each in failures.items() if each.attributes}
         if not bound:
-            return failures
+            return {key: each.sentence for key, each in failures.items()}
         now: dict[str, set[str]] = {}
         rule, storages = self.dataset.default_largefiles(), self.dataset.storages()
         for item in keyed:
@@ -138,8 +139,8 @@ class KeyLookup:
                 digest = output_storage_digest(self.tip.tree, directory, rule, storages)
                 now.setdefault(item.key, set()).add(digest)
         return {
-            key: sentence
-            for key, sentence in failures.items()
+            key: each.sentence
+            for key, each in failures.items()
             if key not in bound or bound[key] in now.get(key, ())
         }
 

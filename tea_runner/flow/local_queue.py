@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.ports import MissingContent
+from tea_runner.ports import Failure, MissingContent
 
 
 class LocalQueue:
@@ -23,13 +23,9 @@ class LocalQueue:
         """Nothing: all jobs end before the next plan."""
         return {}
 
-    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, Failure]:  # noqa: ARG002
         """Failures of this process."""
-        return {key: self.failed[key] for key in keys if key in self.failed}
-
-    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
-        """Nothing: attributes do not change while this process runs."""
-        return {}
+        return {key: Failure(self.failed[key]) for key in keys if key in self.failed}
 
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:  # noqa: ARG002
         """Nothing: missing content is a failure of this run."""

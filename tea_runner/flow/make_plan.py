@@ -26,7 +26,7 @@ from tea_runner.flow.changed_outputs import (
     changed_outputs,
 )
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.key_lookup import KeyLookup, Recompute, Sentences
+from tea_runner.flow.key_lookup import Failures, KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.resolve_image import UnavailableImage
@@ -126,8 +126,7 @@ def make_plan(
     dataset: Dataset,
     tip: CommitReader,
     *,
-    failures: Sentences,
-    failure_attributes: Sentences = lambda _: {},
+    failures: Failures,
     missing: Sentences = lambda _: {},
     only: Sequence[str] = (),
     forced: Mapping[str, str] | None = None,
@@ -142,9 +141,7 @@ def make_plan(
 
     A pipeline that reads another's results is planned once those are settled in this very commit.
 
-    :param failures: finds the keys that failed for good, with the sentence.
-    :param failure_attributes: finds those of them that failed while their outputs were stored, with
-        a digest of the attributes there, without which the failure is no longer true.
+    :param failures: finds the keys that failed for good.
     :param missing: finds the keys with inputs that have no content anywhere yet, with the sentence.
     :param only: names of the pipelines to plan; all when empty.
     :param forced: keys or names of pipelines to compute although they are known, to the id of the
@@ -176,7 +173,6 @@ def make_plan(
             if not (found[1].salt and key in compared)
         },
         failures=failures,
-        failure_attributes=failure_attributes,
         missing=missing,
         forced={key: request for key, request in (forced or {}).items() if key not in compared},
         unreadable=unreadable,

@@ -163,7 +163,6 @@ class _Advance:
             self._dataset,
             tip,
             failures=lambda keys: self._queue.failures(self._namespace, keys),
-            failure_attributes=lambda keys: self._queue.failure_attributes(self._namespace, keys),
             missing=lambda keys: self._missing(commit, keys),
             only=self._advancer.only,
             forced=self._pending,

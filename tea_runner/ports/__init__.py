@@ -22,6 +22,7 @@ from tea_runner.ports.dataset import (
 from tea_runner.ports.forge import CommitStatusState, Forge
 from tea_runner.ports.images import Images
 from tea_runner.ports.queue import (
+    Failure,
     JobQueue,
     MissingContent,
     PlanRequests,
@@ -33,6 +34,7 @@ __all__ = [
     "CommitFacts",
     "CommitStatusState",
     "Dataset",
+    "Failure",
     "Forge",
     "ForgeAccounts",
     "Images",

@@ -32,6 +32,17 @@ class MissingContent(NamedTuple):
     sentence: str
 
 
+class Failure(NamedTuple):
+    """A datum failed for good."""
+
+    sentence: str
+    #: Where its outputs could not be stored, the attributes that were in force, without which it is true no
+    #: longer: a digest, see :func:`tea_runner.flow.output_storage_digest.output_storage_digest`.
+    attributes: str = ""
+    #: Whether somebody cancelled it.
+    is_cancelled: bool = False
+
+
 class JobQueue(Protocol):
     """Jobs by the keys of their datums.
 
@@ -45,17 +56,8 @@ class JobQueue(Protocol):
         """
         ...
 
-    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
-        """Those of the keys that failed for good, with the sentence that says how.
-
-        :raises QueueError: when the queue does not answer.
-        """
-        ...
-
-    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
-        """Of the keys that failed while their outputs were stored, the attributes that were in force.
-
-        A digest, see :func:`tea_runner.flow.output_storage_digest.output_storage_digest`.
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, Failure]:
+        """Those of the keys that failed for good.
 
         :raises QueueError: when the queue does not answer.
         """

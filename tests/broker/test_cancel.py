@@ -33,7 +33,9 @@ def test_a_cancelled_key_is_not_planned_again_until_somebody_retries(site: Site)
     site.jobs.enqueue(job)
     site.jobs.cancel(job.id)
 
-    assert "tea-runner retry" in site.jobs.failures(REPOSITORY, datum_keys())[datum_keys()[0]]
+    assert (
+        "tea-runner retry" in site.jobs.failures(REPOSITORY, datum_keys())[datum_keys()[0]].sentence
+    )
     assert site.jobs.forget_failures(REPOSITORY, datum_keys()) == 1
     assert site.jobs.enqueue(job)
     assert site.jobs.claim(job.id, "worker", "token") is not None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tea_runner.broker import redis_keys
 from tea_runner.core.planning.job import Job
+from tea_runner.ports import Failure
 from tea_runner.wiring import Site
 from tests.looking import begin, fail, make_job
 
@@ -81,7 +82,7 @@ def test_a_job_that_kills_its_workers_is_parked(site: Site) -> None:
 
     assert site.jobs.claim(job.id, "w", "4") is None
     (sentence,) = site.jobs.failures(job.queue_namespace, [key for _, key in job.datums]).values()
-    assert "died 3 times in a row" in sentence
+    assert "died 3 times in a row" in sentence.sentence
 
 
 def test_a_branch_is_planned_when_its_last_job_has_ended(site: Site) -> None:
@@ -102,7 +103,7 @@ def test_failures_are_forgotten_when_somebody_asks(site: Site) -> None:
     (key,) = (key for _, key in job.datums)
     site.jobs.finish(begin(site, job), "failed", failures={key: "why"})
 
-    assert {key: "why"} == dict(site.jobs.failures(job.queue_namespace, [key]))
+    assert {key: Failure("why")} == dict(site.jobs.failures(job.queue_namespace, [key]))
     assert 1 == site.jobs.forget_failures(job.queue_namespace, [key])
     assert not site.jobs.failures(job.queue_namespace, [key])
 

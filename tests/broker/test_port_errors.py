@@ -82,8 +82,6 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {
             "in_flight": (REPOSITORY, ["key"]),
             "failures": (REPOSITORY, ["key"]),
-            "failure_attributes": (REPOSITORY, ["key"]),
-            "cancelled": (REPOSITORY, ["key"]),
             "missing": (REPOSITORY, ["key"]),
             "forget_failures": (REPOSITORY, ["key"]),
             "record_missing": (JOB, "tip", "why"),

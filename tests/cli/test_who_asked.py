@@ -79,7 +79,7 @@ def test_a_cancelled_run_and_its_job_name_who_cancelled(
     assert ME == tea.data("show", RUN)["cancelled_by"]
     assert f"cancelled by {ME}" in tea("show", RUN).stdout
     assert ME == tea.data("show", job.id)["cancelled_by"]
-    assert site.jobs.failures(REPOSITORY, [key])[key].startswith(f"{ME} cancelled it")
+    assert site.jobs.failures(REPOSITORY, [key])[key].sentence.startswith(f"{ME} cancelled it")
     assert f"<dd>{ME}</dd>" in pages.get(f"/runs/{RUN}").text
     assert f"<dd>{ME}</dd>" in pages.get(f"/jobs/{job.id}").text
 

@@ -18,7 +18,7 @@ from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.ports import JobQueue, PlanRequests, RecomputeRequests
+from tea_runner.ports import Failure, JobQueue, PlanRequests, RecomputeRequests
 from tea_runner.wiring import Site
 from tests.looking import broker, site
 from tests.twins.queue import (
@@ -229,7 +229,7 @@ def test_failures_keep_their_sentences(side: Side) -> None:
     side.claim(job)
     side.finish(job, "failed", {KEYS[0]: "no such colour"})
 
-    assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: "no such colour"}
+    assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: Failure("no such colour")}
     assert dict(side.jobs.failures("lab/other", KEYS)) == {}
     assert dict(side.jobs.failures(REPOSITORY, [])) == {}
 
@@ -241,8 +241,8 @@ def test_a_failure_may_be_true_with_its_attributes_only(side: Side) -> None:
     side.claim(job)
     side.finish(job, "failed", {KEYS[0]: "too large", KEYS[1]: "no"}, {KEYS[0]: "0123456789abcdef"})
 
-    assert dict(side.jobs.failures(REPOSITORY, KEYS)) == {KEYS[0]: "too large", KEYS[1]: "no"}
-    assert dict(side.jobs.failure_attributes(REPOSITORY, KEYS)) == {KEYS[0]: "0123456789abcdef"}
+    expected = {KEYS[0]: Failure("too large", "0123456789abcdef"), KEYS[1]: Failure("no")}
+    assert expected == dict(side.jobs.failures(REPOSITORY, KEYS))
 
 
 def test_missing_content_names_commit_and_annex_tip(side: Side) -> None:
@@ -355,7 +355,6 @@ def test_a_push_after_the_plan_began_is_another_request(side: Side) -> None:
 CALLS: dict[str, Callable[[Side], object]] = {
     "in_flight": lambda side: side.jobs.in_flight(REPOSITORY, KEYS),
     "failures": lambda side: side.jobs.failures(REPOSITORY, KEYS),
-    "failure_attributes": lambda side: side.jobs.failure_attributes(REPOSITORY, KEYS),
     "missing": lambda side: side.jobs.missing(REPOSITORY, KEYS),
     "next_attempt": lambda side: side.jobs.next_attempt(make_job(KEYS[0])),
     "enqueue": lambda side: side.jobs.enqueue(make_job(KEYS[0])),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
+from tea_runner.ports import Failure
 
 REPOSITORY = "lab/data"
 KEYS = tuple(letter * 64 for letter in "ab")
@@ -28,7 +29,7 @@ def test_the_queue_of_one_process_gives_its_jobs_once() -> None:
 
     assert queue.in_flight(REPOSITORY, KEYS) == {}
     assert queue.missing(REPOSITORY, KEYS) == {}
-    assert queue.failures(REPOSITORY, KEYS) == {KEYS[1]: "no"}
+    assert queue.failures(REPOSITORY, KEYS) == {KEYS[1]: Failure("no")}
     assert queue.take() == [job]
     assert queue.take() == []
     assert queue.enqueue(job)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
-from tea_runner.ports import MissingContent
+from tea_runner.ports import Failure, MissingContent
 
 _Branch = tuple[str, str]
 
@@ -58,18 +58,17 @@ class MemoryJobQueue:
         }
         return {key: live[key] for key in keys if key in live}
 
-    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
+    def failures(self, repository: str, keys: Sequence[str]) -> Mapping[str, Failure]:
         """Keys that failed for good."""
         self._broker.ask()
         return {
-            key: self._failed[repository, key] for key in keys if (repository, key) in self._failed
+            key: Failure(
+                self._failed[repository, key],
+                attributes=self._attributes.get((repository, key), ""),
+            )
+            for key in keys
+            if (repository, key) in self._failed
         }
-
-    def failure_attributes(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
-        """Attributes with which outputs could not be stored."""
-        self._broker.ask()
-        found = self._attributes
-        return {key: found[repository, key] for key in keys if (repository, key) in found}
 
     def missing(self, repository: str, keys: Sequence[str]) -> Mapping[str, MissingContent]:
         """Keys whose inputs had no content."""
