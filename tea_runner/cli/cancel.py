@@ -10,6 +10,7 @@ from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.flow.run_actions import cancel_jobs
 from tea_runner.host.operator_name import operator_name
 
 
@@ -28,13 +29,7 @@ def command(context: Context, name: str) -> None:
         ids, run = [found.id], site.runs.run_of_job(found.id)
     else:
         ids, run = [job for pipeline in found.pipelines for job in pipeline.jobs], found.run
-    ended: dict[str, list[str]] = {"cancelled": [], "stopping": [], "ended": []}
-    known = site.jobs.facts(ids)
-    live = {job for job, facts in known.items() if facts.state in ("waiting", "running")}
-    if live and run is not None:
-        site.runs.note_cancelled(run.id, by)
-    for job in ids:
-        ended[site.jobs.cancel(job, by=by) if job in live else "ended"].append(job)
+    ended = cancel_jobs(site, ids, run.id if run is not None else "", by)
     if context.as_json:
         click.echo(json.dumps(ended, indent=1))
         return

@@ -13,7 +13,6 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
-from tea_runner.cli.recompute import new_request_id
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.datums.datum import is_label
 from tea_runner.core.errors import NotFound, UsageError
@@ -22,6 +21,7 @@ from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
+from tea_runner.flow.run_actions import new_request_id
 from tea_runner.present import summary_line
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.visible_text import visible

@@ -12,6 +12,7 @@ from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_status
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
+from tea_runner.web.action_pages import job_actions_for
 from tea_runner.web.log_lines import PART, last_part, part_with_line
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
@@ -63,6 +64,7 @@ def _job(desk: PageContext, name: str) -> Response:
         log_size=size,
         cut=size > PART,
         again=_again(desk, facts, row),
+        actions=job_actions_for(facts),
         forge=lambda commit: desk.forge(facts.job.repository, commit) if facts.job else "",
         command=f"tea-runner show {name}",
     )

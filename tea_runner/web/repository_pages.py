@@ -21,6 +21,7 @@ from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web import not_found
+from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.badge import add_badges
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
@@ -52,6 +53,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_host_pages(routes, desk)
     add_badges(routes, desk)
     add_event_streams(routes, desk)
+    add_action_pages(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
 

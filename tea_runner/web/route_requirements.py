@@ -32,6 +32,10 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.graph": Requirement.READ,
     "pages.job": Requirement.READ,
     "pages.log": Requirement.READ,
+    "pages.ask_run": Requirement.WRITE,
+    "pages.do_run": Requirement.WRITE,
+    "pages.ask_job": Requirement.WRITE,
+    "pages.do_job": Requirement.WRITE,
     "pages.workers": Requirement.ACCOUNT,
     "pages.workers_json": Requirement.ACCOUNT,
     # It shows the settings to operators only.

@@ -17,10 +17,12 @@ from tea_runner.present.job_timeline import job_timeline
 from tea_runner.present.json_documents import run_document
 from tea_runner.present.pipeline_graph import Box, dag_svg
 from tea_runner.present.time_left import time_left
+from tea_runner.web.action_pages import run_actions_for
 from tea_runner.web.datum_table import DatumTable, read_choice
 from tea_runner.web.page_context import PageContext, split_json_suffix
 from tea_runner.web.run_views import RunView
 from tea_runner.web.svg_response import svg_response
+from tea_runner.web.visitor import visitor
 
 #: Largest number of pipelines in the graph.
 _DRAWN = 60
@@ -63,6 +65,8 @@ def _run(desk: PageContext, name: str) -> Response:
         jobs=_jobs(view.facts),
         jobs_in_all=sum(len(row.jobs) for row in status.pipelines),
         failures=failures,
+        actions=run_actions_for(status),
+        writes=visitor().writes(view.run.repository),
         datums=desk.lately(
             ("datums", name, request.full_path),
             lambda: DatumTable(desk, view, read_choice(request.args)),

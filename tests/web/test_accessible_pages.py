@@ -94,6 +94,7 @@ def test_the_other_pages_are_accessible(site: Site, chromium: Any) -> None:
         "workers": "/workers",
         "about": "/about",
         "sign-in": "/sign-in",
+        "confirm": f"/runs/{failed.id}/retry",
         "missing": "/runs/000000000000",
         "no-page": "/nothing",
         **{name: f"/jobs/{job}" for name, job in jobs.items()},
