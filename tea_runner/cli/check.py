@@ -23,6 +23,7 @@ from tea_runner.cli.installation_checks import (
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.repository_checks import check_repositories
+from tea_runner.cli.sign_in_checks import check_sign_in
 from tea_runner.core.errors import TeaError
 from tea_runner.host.tool_search_path import tool_variables
 
@@ -103,6 +104,7 @@ def _forge(context: Context) -> Iterator[Finding]:
     if not wrong:
         yield Finding("forge", "ok", settings.forge.url)
         yield from check_repositories(context.site)
+    yield from check_sign_in(context.site)
     if settings.storage:
         yield Finding("storage", "ok", ", ".join(storage.name for storage in settings.storage))
     else:

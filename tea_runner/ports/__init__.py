@@ -9,7 +9,7 @@ An implementation raises what its method lists and nothing else; an error of a l
 :mod:`tea_runner.core.errors`, with its cause.
 """
 
-from tea_runner.ports.accounts import ForgeAccounts
+from tea_runner.ports.accounts import ForgeAccounts, ForgeSignIn, Grant, SignInRequest
 from tea_runner.ports.dataset import (
     CommitFacts,
     Dataset,
@@ -37,6 +37,8 @@ __all__ = [
     "Failure",
     "Forge",
     "ForgeAccounts",
+    "ForgeSignIn",
+    "Grant",
     "Images",
     "JobQueue",
     "MissingContent",
@@ -45,6 +47,7 @@ __all__ = [
     "PublicationCounts",
     "RecomputeRequests",
     "RefUpdate",
+    "SignInRequest",
     "Subdataset",
     "Subdatasets",
     "TreeStore",

@@ -285,6 +285,14 @@ def _check(settings: Settings) -> None:
         )
     if settings.web.url:
         _address(settings, "web.url", ("http", "https"), "https://tea.example.org")
+    if settings.pages.oauth_authorize_url:
+        example = "https://forge.example.org/login/oauth/authorize"
+        _address(settings, "pages.oauth_authorize_url", ("http", "https"), example)
+    if bool(settings.pages.oauth_client_id) != bool(settings.pages.oauth_secret_file):
+        raise SettingsError(
+            "pages.oauth_client_id and pages.oauth_secret_file belong together, and one is not set",
+            hint="both are shown when the OAuth2 application is made on the forge",
+        )
     if settings.redis.url:
         _address(settings, "redis.url", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
     for text in settings.sandbox.allowed_addresses:

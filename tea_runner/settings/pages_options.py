@@ -27,6 +27,17 @@ class PagesOptions:
         "Accounts of the forge that may see and do everything on the pages, as the holder of the token "
         "in the file pages.token of the state folder may.",
     )
+    oauth_client_id: str = option(
+        "",
+        "Id of the OAuth2 application on the forge with which people sign in; its redirect URI is "
+        "<web.url>/sign-in/callback. Empty: with tokens only.",
+    )
+    oauth_secret_file: Path | None = option(None, "File with the secret of the OAuth2 application.")
+    oauth_authorize_url: str = option(
+        "",
+        "Where browsers reach the forge's page of consent, if that is not below forge.url. Empty: "
+        "<forge.url>/login/oauth/authorize.",
+    )
     session: float = option(
         604_800.0, "Time after which one has to sign in again.", unit="seconds", least=60
     )

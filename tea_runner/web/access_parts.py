@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tea_runner.ports import ForgeAccounts
+from tea_runner.ports import ForgeAccounts, ForgeSignIn
 from tea_runner.wiring import Site
 
 
@@ -39,6 +39,7 @@ class AccessParts:
     :param metrics_token: token of the metrics; empty for none.
     :param repository_of_run: the repository of a run's id; empty for an unknown one.
     :param repository_of_job: the same of a job.
+    :param sign_in: None where the forge's accounts do not sign in by OAuth2.
     """
 
     accounts: ForgeAccounts
@@ -48,6 +49,7 @@ class AccessParts:
     metrics_token: str
     repository_of_run: Callable[[str], str]
     repository_of_job: Callable[[str], str]
+    sign_in: ForgeSignIn | None = None
 
 
 def access_parts(site: Site) -> AccessParts:
@@ -60,4 +62,5 @@ def access_parts(site: Site) -> AccessParts:
         metrics_token=site.metrics_token,
         repository_of_run=site.runs.repository_of,
         repository_of_job=site.runs.repository_of_job,
+        sign_in=site.sign_in,
     )

@@ -18,6 +18,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "metrics.metrics": Requirement.METRICS,
     "sign_in.page": Requirement.NOTHING,
     "sign_in.sign_in": Requirement.NOTHING,
+    "sign_in.to_forge": Requirement.NOTHING,
+    "sign_in.callback": Requirement.NOTHING,
     "sign_in.sign_out": Requirement.NOTHING,
     "pages.home": Requirement.LIST,
     "pages.home_json": Requirement.LIST,

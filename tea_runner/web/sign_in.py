@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session
 
+from tea_runner.core.errors import NotFound
 from tea_runner.settings import Settings
+from tea_runner.web import not_found
 from tea_runner.web.access_parts import AccessParts, access_parts
-from tea_runner.web.visitor import begin_session, end_session, same
+from tea_runner.web.visitor import begin_session, end_session, same, session_of
 from tea_runner.wiring import Site
+
+_NOT_BEGUN = "This sign-in was not begun in this browser; begin again."
+_DECLINED = "The forge did not let you in; begin again."
 
 
 def sign_in_blueprint(site: Site) -> Blueprint:
@@ -30,12 +35,44 @@ def sign_in_blueprint(site: Site) -> Blueprint:
         begin_session(parts, fields)
         return redirect(request.script_root + target, 303)  # type: ignore[return-value]
 
+    @routes.get("/sign-in/forge")
+    def to_forge() -> Response:
+        if parts.sign_in is None:
+            raise NotFound(not_found.PAGE)
+        begun = parts.sign_in.begin()
+        session["sign_in"] = {
+            "state": begun.state,
+            "verifier": begun.verifier,
+            "next": local_path(request.args.get("next", "")),
+        }
+        return redirect(begun.url, 303)  # type: ignore[return-value]
+
+    @routes.get("/sign-in/callback")
+    def callback() -> Response:
+        begun = session.pop("sign_in", None) or {}
+        target = str(begun.get("next", "/"))
+        if not same(request.args.get("state", ""), str(begun.get("state", ""))):
+            return _page(settings, target, problem=_NOT_BEGUN, status=403)
+        fields = _session_by_code(parts, str(begun["verifier"]))
+        if fields is None:
+            return _page(settings, target, problem=_DECLINED, status=403)
+        begin_session(parts, fields)
+        return redirect(request.script_root + target, 303)  # type: ignore[return-value]
+
     @routes.post("/sign-out")
     def sign_out() -> Response:
         end_session(parts)
         return redirect(request.script_root + "/sign-in", 303)  # type: ignore[return-value]
 
     return routes
+
+
+def _session_by_code(parts: AccessParts, verifier: str) -> dict[str, object] | None:
+    """The session of the account that the forge's code stands for; None where it declines."""
+    code = request.args.get("code", "")
+    grant = parts.sign_in.finish(code, verifier) if parts.sign_in and code else None
+    name = parts.accounts.name(grant.credential) if grant is not None else ""
+    return session_of(name, grant) if grant is not None and name else None
 
 
 def _session_of(settings: Settings, parts: AccessParts) -> dict[str, object] | None:
@@ -59,6 +96,7 @@ def _page(settings: Settings, target: str, *, problem: str = "", status: int = 2
             target=target,
             problem=problem,
             passwords=settings.pages.passwords,
+            oauth=bool(settings.pages.oauth_client_id),
             forge="" if settings.forge.kind == "folder" else settings.forge.url,
             state=settings.state,
             command="tea-runner up",

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import g, request, session
 
 from tea_runner.core.access import STRANGER, AccessLevel, Viewer, level_in
 from tea_runner.core.registered_webhook import matches_repository
+from tea_runner.ports import Grant
 from tea_runner.settings import Settings
 from tea_runner.web.access_parts import AccessParts
 
 #: Schemes of ``Authorization`` that carry a token; a proxy before us may have a login of its own (Basic).
 _SCHEMES = ("bearer", "token")
+#: Seconds before its end at which a credential is renewed.
+_EARLY = 60.0
 
 
 class Visitor:
@@ -133,7 +138,35 @@ def find_visitor(parts: AccessParts | None, settings: Settings) -> Visitor:
         return Visitor(STRANGER, parts, settings)
     if fields.get("operator") is True:
         return Visitor(Viewer(is_operator=True), parts, settings, session_id=name)
+    fields = _renewed(name, fields, parts)
+    if fields is None:
+        return Visitor(STRANGER, parts, settings)
     return _of_account(fields, parts, settings, session_id=name)
+
+
+def session_of(name: str, grant: Grant) -> dict[str, Any]:
+    """The fields of the session of an account."""
+    return {"name": name, **asdict(grant)}
+
+
+def _renewed(
+    session_id: str, fields: Mapping[str, Any], parts: AccessParts
+) -> Mapping[str, Any] | None:
+    """The session with a credential that has not expired; None, and its end, when the forge declines one."""
+    expires, refresh = float(fields.get("expires") or 0), str(fields.get("refresh") or "")
+    if not expires or time.time() < expires - _EARLY or parts.sign_in is None:
+        return fields
+    grant = parts.sign_in.renew(refresh) if refresh else None
+    if grant is None:
+        # Another request may have renewed it at the same time.
+        now = parts.sessions.get(session_id)
+        if now is not None and now.get("credential") != fields.get("credential"):
+            return now
+        parts.sessions.end(session_id)
+        return None
+    renewed = session_of(str(fields.get("name", "")), grant)
+    parts.sessions.change(session_id, renewed)
+    return renewed
 
 
 def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:

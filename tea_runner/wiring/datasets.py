@@ -15,7 +15,7 @@ from tea_runner.core.errors import ForgeError, OutsideError, SettingsError
 from tea_runner.core.git.submodules import parse_addresses
 from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.host.tool_search_path import tool_variables
-from tea_runner.wiring.process_settings import ProcessSettings
+from tea_runner.wiring.accounts import AccountsSite
 
 if TYPE_CHECKING:
     from tea_runner.core.results.results_branch import ResultsPlace
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
     from tea_runner.dataset.ssh_signature import Signer
     from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
     from tea_runner.forge.cached_facts import CachedFacts
-    from tea_runner.forge.forge_kinds import ForgeConnection
     from tea_runner.forge.webhook_store import WebhookStore
-    from tea_runner.ports.accounts import ForgeAccounts
     from tea_runner.ports.forge import Forge
     from tea_runner.settings.table_options import StorageOptions
 
 log = logging.getLogger(__name__)
 
 
-class DatasetSite(ProcessSettings):
+class DatasetSite(AccountsSite):
     """Forge, hooks and datasets of one process."""
 
     @cached_property
@@ -93,30 +91,6 @@ class DatasetSite(ProcessSettings):
         from tea_runner.forge.forge_kinds import make_forge
 
         return make_forge(self.settings.forge.kind, self._forge_connection())
-
-    @cached_property
-    def accounts(self) -> ForgeAccounts:
-        """The forge's accounts, each asked for at most once a minute."""
-        from tea_runner.forge.cached_accounts import CachedAccounts
-        from tea_runner.forge.forge_kinds import make_accounts
-
-        return CachedAccounts(make_accounts(self.settings.forge.kind, self._forge_connection()))
-
-    def _forge_connection(self) -> ForgeConnection:
-        from tea_runner.forge.forge_kinds import ForgeConnection
-        from tea_runner.host.proxy_and_certificates import certificate_variables, proxy_for
-
-        said = certificate_variables(self.variables)
-        forge = self.settings.forge
-        return ForgeConnection(
-            url=forge.url,
-            token=forge.token.reveal(),
-            timeout=forge.timeout,
-            ca_file=str(
-                forge.ca_file or said.get("SSL_CERT_FILE") or said.get("GIT_SSL_CAINFO") or ""
-            ),
-            proxy="" if forge.kind == "folder" else proxy_for(forge.url, self.variables),
-        )
 
     @cached_property
     def forge_facts(self) -> CachedFacts:
