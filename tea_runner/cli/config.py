@@ -68,7 +68,7 @@ def generate() -> None:
 @click.pass_obj
 def init(context: Context) -> None:
     """Write a commented settings file; an existing file is not overwritten."""
-    path = _file_path(context)
+    path = settings_path(context)
     if path.exists():
         raise UserError(
             f"{path} exists", hint="edit it, or compare it with: tea-runner config generate"
@@ -87,7 +87,8 @@ def init(context: Context) -> None:
     click.echo("Every setting in it is commented out; uncomment those you want to change.")
 
 
-def _file_path(context: Context) -> Path:
+def settings_path(context: Context) -> Path:
+    """The settings file that the command line, a variable or the default names; it may be missing."""
     if context.config is not None:
         return context.config
     variables = context.variables

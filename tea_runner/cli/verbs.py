@@ -34,6 +34,7 @@ GROUPS = {
     },
     "Set up and administer": {
         "demo": "Show two pushes and their results, then clean up.",
+        "setup": "Set up account, token, settings and webhooks on a forge.",
         "up": "Start a server with workers on this host.",
         "webhook": "Manage webhooks of repositories.",
         "forge": "Start the embedded forge, or add its users.",

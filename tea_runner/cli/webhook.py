@@ -38,23 +38,9 @@ def command() -> None:
 def add(context: Context, repository: str, url: str) -> None:
     """Create the webhook on the forge, with a new secret."""
     _named(repository)
-    site, settings = context.site, context.settings
-    number = site.forge.repository_id(repository)
-    for old in _of(context, repository):
-        # Replace it: it may have been deleted on the forge.
-        site.forge.remove_webhook(repository, old.forge_hook)
-        site.webhooks.remove(old.id)
-    hook = site.webhooks.new(_DIALECT, repository, repository_id=number)
+    settings = context.settings
     base = (url or settings.web_url).rstrip("/")
-    address = f"{base}/hooks/{_DIALECT}/{hook.id}"
-    # Saved first: a delivery may arrive before the response of the forge.
-    site.webhooks.keep(hook)
-    try:
-        made = site.forge.add_webhook(repository, url=address, secret=hook.secrets[0])
-    except ForgeError:
-        site.webhooks.remove(hook.id)
-        raise
-    site.webhooks.keep(replace(hook, forge_hook=made))
+    hook, address = create_webhook(context, repository, base)
     if context.as_json:
         click.echo(json.dumps({"repository": repository, "id": hook.id, "url": address}))
         return
@@ -69,6 +55,33 @@ def add(context: Context, repository: str, url: str) -> None:
             err=True,
         )
     click.echo(f"try it: tea-runner webhook test {repository}")
+
+
+def create_webhook(context: Context, repository: str, base: str) -> tuple[Webhook, str]:
+    """Create the webhook of a repository on the forge, in place of a former one.
+
+    :param base: URL of the receiver as seen from the forge.
+    :returns: the webhook, and the URL of its deliveries.
+    :raises ForgeError: when the forge declines or does not answer; then there is no webhook.
+    """
+    site = context.site
+    number = site.forge.repository_id(repository)
+    for old in _of(context, repository):
+        # Replace it: it may have been deleted on the forge.
+        site.forge.remove_webhook(repository, old.forge_hook)
+        site.webhooks.remove(old.id)
+    hook = site.webhooks.new(_DIALECT, repository, repository_id=number)
+    address = f"{base}/hooks/{_DIALECT}/{hook.id}"
+    # Saved first: a delivery may arrive before the response of the forge.
+    site.webhooks.keep(hook)
+    try:
+        made = site.forge.add_webhook(repository, url=address, secret=hook.secrets[0])
+    except ForgeError:
+        site.webhooks.remove(hook.id)
+        raise
+    hook = replace(hook, forge_hook=made)
+    site.webhooks.keep(hook)
+    return hook, address
 
 
 @command.command("remove")

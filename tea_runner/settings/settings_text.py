@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import textwrap
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
 from tea_runner.settings.option import SecretValue
@@ -55,8 +56,11 @@ Secrets are given as names of files.
 """
 
 
-def settings_file() -> str:
-    """A commented settings file in which every setting has its default."""
+def settings_file(values: Mapping[str, object] = MappingProxyType({})) -> str:
+    """A commented settings file in which every setting has its default.
+
+    :param values: of settings that have another value, by name.
+    """
     lines = [_HEAD]
     group = ""
     for each in known():
@@ -77,6 +81,8 @@ def settings_file() -> str:
             lines.append(f"{text}\n# {name} = …      # default: {each.field.metadata['shown']}\n")
         else:
             lines.append(f"{text}\n# {name} = {shown or '…'}\n")
+        if each.name in values:
+            lines[-1] += f"{name} = {_toml(values[each.name])}\n"
     return "\n".join(lines)
 
 

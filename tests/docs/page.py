@@ -25,6 +25,11 @@ NOT_RUN = {
         "make demo    # start a forge, a server and workers, push a dataset, show its results",
     ): "make test runs these tests, and tests/test_wheel.py runs the demo",
     (
+        "docs/how-to/connect-gitea.md",
+        "tea-runner setup https://git.example.org --admin ADMIN --pages http://runner.example.org:1706 "
+        "--repository OWNER/REPO",
+    ): "asks for a password; tests/cli/test_setup.py runs it with a file",
+    (
         "docs/how-to/install.md",
         "sudo apt-get install -y git python3-venv bubblewrap",
     ): "changes the machine; .ci/run installs the same packages",
