@@ -237,8 +237,11 @@ class BranchPlanner:
             ),
             reuse_branches=self._site.settings.trust.reuse == "branch",
         )
+        began = time.monotonic()
         with step("advance"), gc_paused():
             result = advancer.advance(branch)
+        if result is not None and result.results:
+            self._site.metric_counters.observe(settle=time.monotonic() - began)
         dataset.evict_unused()
         if result is None:
             self._ends.end_run_of_branch(name, branch, f"the branch {branch} was deleted")
@@ -257,6 +260,7 @@ class BranchPlanner:
                 accepted = self._statuses.post(run, result)
                 self._pulls.announce(name, branch)
                 self._notices.tell(run, repository.scope(branch))
+                self._count(run)
                 accepted &= self._proposals.update(repository, branch, result, run.id)
                 if replaced is not None:
                     self._ends.post(replaced)
@@ -281,6 +285,15 @@ class BranchPlanner:
             plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")
         reached("plan.end")
         return result
+
+    def _count(self, run: Run) -> None:
+        """Count a run that has ended with this plan, and its datums."""
+        if run.ended and run.ended == run.updated:
+            counters = self._site.metric_counters
+            counters.count("runs", run.state)
+            for row in run.pipelines:
+                for state, number in row.counts.items():
+                    counters.count("datums", state, number=number)
 
     def _summarize(self, name: str, branch: str, result: BranchProgress, why: str) -> Run:
         objects = self._repositories[name].repository.objects

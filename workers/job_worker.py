@@ -226,6 +226,7 @@ class JobWorker:
                 "store_seconds": f"{report.store_seconds:.3f}",
             }
             self._site.jobs.set_fields(job.id, **fields)
+            self._measure(claim, report)
             if report.measures:
                 self._site.measures.save(job.id, report.measures)
             if not report.failures and not report.missing:
@@ -244,6 +245,22 @@ class JobWorker:
         if not report.done_before:
             reached("end.end")
 
+    def _measure(self, claim: Claim, report: JobReport) -> None:
+        """Count a job that has ended, and add its times to the metrics."""
+        known = self._site.jobs.facts([claim.job.id]).get(claim.job.id)
+        wait = known.started - known.created if known is not None and known.created else -1.0
+        counters = self._site.metric_counters
+        counters.observe(
+            wait=wait,
+            fetch=report.fetch_seconds,
+            run=report.run_seconds,
+            store=report.store_seconds,
+        )
+        failed = bool(report.failures or report.missing)
+        reason = "command" if report.failures else "content-missing" if failed else "done"
+        state = "failed" if failed else "done"
+        counters.count("jobs", state, reason, pipeline=claim.job.pipeline)
+
     # -- after an error ----------------------------------------------------------------------
 
     def _carry_out(
@@ -259,6 +276,10 @@ class JobWorker:
                 # Branches that need its datums still enqueue them at the newer commit.
                 _log_message(job_log, message)
                 jobs.finish(claim, "cancelled", message)
+                pipeline = claim.job.pipeline
+                self._site.metric_counters.count(
+                    "jobs", "cancelled", "superseded", pipeline=pipeline
+                )
             case "await content":
                 # No failure: the datums wait until the git-annex branch moves.
                 _log_message(job_log, message)
@@ -301,6 +322,7 @@ class JobWorker:
         """End a job whose datums all failed for good with this error."""
         failures = dict.fromkeys((key for _, key in claim.job.datums), error)
         self._site.jobs.finish(claim, "failed", error, failures=failures)
+        self._site.metric_counters.count("jobs", "failed", "error", pipeline=claim.job.pipeline)
 
     def _open(self, repository: str) -> JobRunner:
         return JobRunner(

@@ -105,6 +105,8 @@ class Reconciler:
                 )
                 repairs.append(f"planned {repository} {branch}: its results outlived it")
         self.problem = problem
+        if not problem:
+            self._site.metric_counters.note_reconciled()
         return repairs
 
     def _deleted_sources(self, tips: Mapping[str, str]) -> list[str]:

@@ -187,6 +187,12 @@ def failed_commit_statuses() -> str:
     return "failed-statuses"
 
 
+@_family("hash", "metric_counters")
+def metrics() -> str:
+    """Counters and histograms of all processes, and when the reconciler compared all repositories."""
+    return "metrics"
+
+
 @_family("string", "notice_states", 90 * _DAY)
 def noticed(branch: str) -> str:
     """What people were told of a branch (:func:`branch_id`) last: ``failed`` or ``recovered``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from flask import Blueprint, Response
@@ -10,7 +11,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from tea_runner.core.errors import QueueError
+from tea_runner.web.work_metrics import work_metrics
 from tea_runner.wiring import Site
+
+_log = logging.getLogger(__name__)
 
 
 class _StateCollector(Collector):
@@ -37,6 +42,10 @@ class _StateCollector(Collector):
         for kind in ("plan", "job"):
             waiting.add_metric([kind], self._site.queues.length(kind))
         yield waiting
+        try:
+            yield from list(work_metrics(self._site))
+        except QueueError as error:
+            _log.warning("metrics of the work are left out: %s", error.message)
 
 
 def metrics_blueprint(site: Site) -> Blueprint:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
+    from tea_runner.broker.metric_counters import MetricCounters
     from tea_runner.broker.notice_states import NoticeStates
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.publication_counts import BranchPublicationCounts
@@ -206,6 +207,13 @@ class Site(DatasetSite, SandboxSite):
             redact=self.redactor.redact_text,
             has_planners_key=lambda: self.queue_key.state() == "same",
         )
+
+    @cached_property
+    def metric_counters(self) -> MetricCounters:
+        """What processes count together, for metrics."""
+        from tea_runner.broker.metric_counters import MetricCounters
+
+        return MetricCounters(self.redis)
 
     @cached_property
     def notice_states(self) -> NoticeStates:

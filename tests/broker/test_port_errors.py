@@ -24,6 +24,7 @@ from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
+from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
@@ -245,6 +246,15 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
     ThroughputStore: (
         ThroughputStore,
         {"record": (REPOSITORY, "edges"), "get": (REPOSITORY, "edges")},
+    ),
+    MetricCounters: (
+        MetricCounters,
+        {
+            "observe": (),
+            "count": ("jobs", "done"),
+            "note_reconciled": (),
+            "read": (),
+        },
     ),
     DeliveryCounts: (DeliveryCounts, {"count": ("accepted",), "send": (), "counts": ()}),
     EvictionPolicy: (EvictionPolicy, {"problem": ()}),
