@@ -163,6 +163,7 @@ def test_images_and_secrets_are_named(lab: MemoryLab) -> None:
     lab.settle()
 
     assert ([image], ["TOKEN"]) == (words(lab, "--image"), words(lab, "--secret"))
+    assert [] == check(lab).problems
 
 
 @pytest.mark.parametrize("path", [".datalad", ".datalad/tea-runner"])
