@@ -338,3 +338,25 @@ def test_only_the_changed_input_is_fetched(tmp_path: Path) -> None:
 def weight(folder: Path) -> int:
     """Bytes of all files below a folder."""
     return sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+
+
+def test_results_that_another_branch_takes_over_are_read_together(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions to git for attributes and for the rules' files do not grow with the datums."""
+    lab.git("checkout", "-qb", "work", f"{lab.git('rev-parse', 'HEAD~1').strip()}")
+    lab.push("-f")
+    site = lab.site()
+    sends = 0
+    send = process.BatchProcess.send
+
+    def counted(self: process.BatchProcess, data: bytes) -> None:
+        nonlocal sends
+        sends += b"sums/" in data
+        send(self, data)
+
+    monkeypatch.setattr(process.BatchProcess, "send", counted)
+    site.plan_requests.request_plan(lab.name, "refs/heads/work", why="test")
+    lab.work_off()
+    assert lab.tip("tea/results/work")
+    assert sends <= 2

@@ -116,7 +116,7 @@ class Commits:
 
         repository.publish = timed  # type: ignore[method-assign]
         began = time.perf_counter()
-        finished = finish(work, plan, lambda decision: results[decision.key])
+        finished = finish(work, ((each, results[each.key]) for each in plan.moving))
         assert isinstance(finished, list)
         stored = {output.name for item in finished for output in item.result.outputs}
         done = settle(

@@ -6,7 +6,7 @@ git reads ``.gitattributes`` from a temporary index that contains these files on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +15,11 @@ from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.host import process
 
 _NAMES = ("annex.largefiles", "annex.backend")
+#: Bytes of the paths that git is asked for together: the smallest pipe of Linux holds them, so that they
+#: are written without git reading, which may wait for its answers to be read.
+_TOGETHER = 4096
+#: Paths whose attributes are kept.
+_MOST_KNOWN = 20_000
 #: What git says of an attribute that no line sets (git-check-attr(1)).
 UNSPECIFIED = "unspecified"
 
@@ -34,6 +39,8 @@ class Attributes:
         self._index = scratch / f"attributes.{uuid4().hex}.index"
         self._batch: process.BatchProcess | None = None
         self._files: tuple[tuple[str, str], ...] | None = None
+        #: What git said of paths with these files.
+        self._known: dict[str, tuple[str, str]] = {}
 
     def of(self, root: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """``annex.largefiles`` and ``annex.backend`` of each path; ``unspecified`` where unset.
@@ -43,16 +50,24 @@ class Attributes:
         self._prepare(root, paths)
         assert self._batch is not None
         default = self._default() or UNSPECIFIED
-        attributes = {}
-        for path in paths:
-            self._batch.send(path.encode("utf-8", "surrogateescape") + b"\0")
-            values = []
-            for _ in _NAMES:
-                self._field()  # the path
-                self._field()  # the attribute's name
-                values.append(self._field())
-            attributes[path] = (default if values[0] == UNSPECIFIED else values[0], values[1])
-        return attributes
+        unknown = [path for path in dict.fromkeys(paths) if path not in self._known]
+        if len(self._known) + len(unknown) > _MOST_KNOWN:
+            self._known.clear()
+            unknown = list(dict.fromkeys(paths))
+        for together in _groups(unknown):
+            self._batch.send(b"".join(map(_line, together)))
+            for path in together:
+                values = []
+                for _ in _NAMES:
+                    self._field()  # the path
+                    self._field()  # the attribute's name
+                    values.append(self._field())
+                self._known[path] = (values[0], values[1])
+        found = ((path, self._known[path]) for path in paths)
+        return {
+            path: (default if large == UNSPECIFIED else large, backend)
+            for path, (large, backend) in found
+        }
 
     def _field(self) -> str:
         assert self._batch is not None
@@ -95,4 +110,24 @@ class Attributes:
         if self._batch is not None:
             self._batch.close()
             self._batch = None
+        self._known.clear()
         self._index.unlink(missing_ok=True)
+
+
+def _line(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _groups(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Paths that fit together, at least one."""
+    group: list[str] = []
+    size = 0
+    for path in paths:
+        more = len(_line(path))
+        if group and size + more > _TOGETHER:
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += more
+    if group:
+        yield group

@@ -7,7 +7,7 @@ For larger ones there is no conversion: a worker computes the datum again.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -49,6 +49,8 @@ class ResultConverter:
         self._default_largefiles = default_largefiles
         self._repository = repository
         self._annex = annex
+        #: A tree, and git-annex's backend where its attributes state none.
+        self._backend = ("", "")
         self._opened: tuple[tempfile.TemporaryDirectory[str], Attributes] | None = None
 
     @property
@@ -61,9 +63,18 @@ class ResultConverter:
             )
         return self._opened[1]
 
-    def attributes_digest(self, root: str, directory: str, outputs: Sequence[str]) -> str:
-        """Digest of how the attributes of a tree treat outputs with these paths in a directory."""
-        return attributes_digest(self._evaluate(root, directory, outputs))
+    def attributes_digest(self, root: str, directory: str, result: Result) -> str:
+        """Digest of how the attributes of a tree treat the outputs of a result in a directory."""
+        return attributes_digest(self._evaluate(root, directory, [o.path for o in _plain(result)]))
+
+    def read_ahead(self, root: str, results: Iterable[tuple[Result, str]]) -> None:
+        """Read the attributes of the outputs of results together, each with its directory."""
+        paths = [
+            f"{directory}/{output.path}" if directory else output.path
+            for result, directory in results
+            for output in _plain(result)
+        ]
+        self._attributes.of(root, paths)
 
     def _evaluate(
         self, root: str, directory: str, outputs: Sequence[str]
@@ -77,6 +88,11 @@ class ResultConverter:
         ]
 
     def _default_backend(self, root: str) -> str:
+        if self._backend[0] != root:
+            self._backend = root, self._read_default_backend(root)
+        return self._backend[1]
+
+    def _read_default_backend(self, root: str) -> str:
         entry = lookup(self._repository.objects.tree, root, ".gitattributes")
         if entry is None or entry.mode in (TREE, LINK, SUBMODULE):
             return annex_backend(b"")
@@ -88,7 +104,7 @@ class ResultConverter:
         :param root: object id of the tree.
         :returns: None when that needs content that is too large or not available.
         """
-        plain = [output for output in result.outputs if output.kind != "link"]
+        plain = _plain(result)
         attributes = {
             each.path: each for each in self._evaluate(root, directory, [o.path for o in plain])
         }
@@ -165,3 +181,7 @@ class ResultConverter:
             attributes.close()
             folder.cleanup()
             self._opened = None
+
+
+def _plain(result: Result) -> list[ResultFile]:
+    return [output for output in result.outputs if output.kind != "link"]

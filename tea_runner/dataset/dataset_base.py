@@ -224,25 +224,31 @@ class GitDataset(ABC):
         self.index.update()
         return self.index.signed_results(keys, scope)
 
-    def known_result(
-        self, key: str, scope: str = "", accepts: Accepts = accept_all
-    ) -> Result | None:
-        """The known result of a key, here or in another repository; None when it is incomplete."""
-        found = self.index.find(key, scope, accepts)
-        if found is not None:
-            signed, location = found
-            result = signed.result
-            paths = [output.path for output in result.outputs if output.kind != "link"]
+    def known_results(
+        self, keys: Sequence[str], scope: str = "", accepts: Accepts = accept_all
+    ) -> dict[str, Result]:
+        """The known results of the keys, here or in another repository, without incomplete ones."""
+        found: dict[str, Result] = {}
+        places: dict[str, list[tuple[Result, str]]] = {}
+        for signed, location in self.index.find(keys, scope, accepts).values():
             root = self.objects.commit(location.commit).tree
-            return replace(
-                result, rule=self.converter.attributes_digest(root, location.directory, paths)
-            )
-        shared = self.own_keys.shared.get(key)
-        if shared is None:
-            return None
-        return copy_result(
-            shared, self.writer(), lambda keys: len(self.content_locations(keys)) == len(set(keys))
-        )
+            places.setdefault(root, []).append((signed.result, location.directory))
+        for root, results in places.items():
+            self.converter.read_ahead(root, results)
+            for result, directory in results:
+                rule = self.converter.attributes_digest(root, directory, result)
+                found[result.key] = replace(result, rule=rule)
+        for key in keys:
+            shared = self.own_keys.shared.get(key) if key not in found else None
+            if shared is not None:
+                copied = copy_result(
+                    shared,
+                    self.writer(),
+                    lambda keys: len(self.content_locations(keys)) == len(set(keys)),
+                )
+                if copied is not None:
+                    found[key] = copied
+        return found
 
     @property
     def converter(self) -> ResultConverter:

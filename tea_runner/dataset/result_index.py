@@ -301,14 +301,17 @@ class ResultIndex:
         return self._table.counts()
 
     def find(
-        self, key: str, scope: str = "", accepts: Accepts = accept_all
-    ) -> tuple[SignedResult, ResultLocation] | None:
-        """The first result of a key that counts, and where it is."""
-        for each in self._ordered(self._table.results([key]).get(key, ()), scope):
-            signed = self._complete(self._signed(each, scope), each.result.location)
-            if signed is not None and accepts(signed):
-                return signed, each.result.location
-        return None
+        self, keys: Sequence[str], scope: str = "", accepts: Accepts = accept_all
+    ) -> dict[str, tuple[SignedResult, ResultLocation]]:
+        """Keys to the first result that counts, and where it is."""
+        found = {}
+        for key, stored in self._table.results(keys).items():
+            for each in self._ordered(stored, scope):
+                signed = self._complete(self._signed(each, scope), each.result.location)
+                if signed is not None and accepts(signed):
+                    found[key] = signed, each.result.location
+                    break
+        return found
 
     def _ordered(self, stored: Iterable[StoredResult], scope: str) -> list[StoredResult]:
         if not self._proofs.required:

@@ -150,21 +150,21 @@ class SharedResults:
         found: dict[str, SharedResult] = {}
         unsettled = other.unsettled_results()
         other.index.update()
+        known = other.index.find([key for key in keys if key not in unsettled], accepts=_is_trusted)
         for key in keys:
             if key in unsettled:
                 ref, unlogged = unsettled[key]
                 # Its job has stored the content, which no location log states yet.
                 found[key] = SharedResult(other, f"{other.name}@{ref}", unlogged)
                 continue
-            stored = other.index.find(key, accepts=_is_trusted)
-            if stored is None:
+            if key not in known:
                 continue
-            result, location = stored[0].result, stored[1]
+            signed, location = known[key]
+            result = signed.result
             if not all(storages & _logged_locations(other, o) for o in _annexed(result)):
                 continue
             root = other.objects.commit(location.commit).tree
-            paths = [o.path for o in result.outputs if o.kind != "link"]
-            rule = other.converter.attributes_digest(root, location.directory, paths)
+            rule = other.converter.attributes_digest(root, location.directory, result)
             source = f"{other.name}@{location.commit}"
             found[key] = SharedResult(other, source, replace(result, rule=rule))
         return found

@@ -5,6 +5,7 @@ The outcome is a value; the caller decides what follows from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,8 +20,11 @@ from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import command_of
-from tea_runner.flow.write_results_commit import finish, settle
+from tea_runner.flow.write_results_commit import finish, published, settle
 from tea_runner.ports import Dataset
+
+#: Datums whose results are read together.
+_READ_TOGETHER = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ def publish_pipeline(
     :raises OutsideError: when the forge or a storage does not answer.
     """
     inputs = planned.works[plan.pipeline.name]
-    finished = finish(inputs, plan, lambda d: _known_result(dataset, planned, inputs, d, scope))
+    finished = finish(inputs, _results(dataset, planned, inputs, plan, scope))
     if isinstance(finished, Decision):
         if finished.key not in planned.unsettled:
             return ResultsUnreadable(keys=(finished.key,))
@@ -111,20 +115,30 @@ def publish_pipeline(
     return Published(commit=commit, changed=not composition.empty, verdicts=tuple(verdicts))
 
 
-def _known_result(
-    dataset: Dataset, planned: PlannedCommit, inputs: PipelineInputs, decision: Decision, scope: str
-) -> Result | None:
-    """A known result, converted to the attributes of the directory where this datum's outputs go."""
-    unsettled = planned.unsettled.get(decision.key)
-    result = (
-        unsettled[1]
-        if unsettled
-        else dataset.known_result(decision.key, scope, planned.acceptance(inputs))
-    )
-    if result is None:
-        return None
-    directory = "/".join(part for part in (inputs.pipeline.home, decision.place) if part)
-    return dataset.converted_result(result, planned.tip.tree.root, directory)
+def _results(
+    dataset: Dataset,
+    planned: PlannedCommit,
+    inputs: PipelineInputs,
+    plan: PipelinePlan,
+    scope: str,
+) -> Iterator[tuple[Decision, Result | None]]:
+    """Each datum that changes with its result, by the attributes of the directory where its outputs go."""
+    moving = published(plan)
+    for start in range(0, len(moving), _READ_TOGETHER):
+        decisions = moving[start : start + _READ_TOGETHER]
+        known = dataset.known_results(
+            [each.key for each in decisions if each.key not in planned.unsettled],
+            scope,
+            planned.acceptance(inputs),
+        )
+        for decision in decisions:
+            unsettled = planned.unsettled.get(decision.key)
+            result = unsettled[1] if unsettled else known.get(decision.key)
+            if result is not None:
+                directory = "/".join(filter(None, (inputs.pipeline.home, decision.place)))
+                root = planned.tip.tree.root
+                result = dataset.converted_result(result, root, directory)
+            yield decision, result
 
 
 def _stored_keys(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:

@@ -30,7 +30,7 @@ from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
-from tea_runner.flow.write_results_commit import draft, finish
+from tea_runner.flow.write_results_commit import draft, finish, published
 from tea_runner.ports import Dataset, Subdatasets
 
 _EXECUTES = re.compile(r"program=\$\(git cat-file blob ([0-9a-f]+)\) ")
@@ -117,7 +117,7 @@ def _compare(
             ran=parse_conditions(row.ran) or TRUSTED,
         )
 
-    finished = finish(inputs, plan, result_of)
+    finished = finish(inputs, ((each, result_of(each)) for each in published(plan)))
     assert not isinstance(finished, Decision)
     former, signed = (read_manifest_statement(at.tree, pipeline.home) for at in (tip, after))
     again = signed.statement.recomputed if signed is not None else ()

@@ -6,7 +6,7 @@ from the tip and the settings, never from the clock or the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.datums.content_identity import Content, key_content, pointer_key
@@ -40,15 +40,17 @@ from tea_runner.flow.trusted_rows import manifest_signer
 from tea_runner.ports import Dataset, Objects, TreeStore
 
 
+def published(plan: PipelinePlan) -> list[Decision]:
+    """The datums of a plan whose results its commit is to have, without those that it has."""
+    return [each for each in plan.moving if each.action not in ("failed", "wait")]
+
+
 def finish(
-    work: PipelineInputs, plan: PipelinePlan, result_of: Callable[[Decision], Result | None]
+    work: PipelineInputs, results: Iterable[tuple[Decision, Result | None]]
 ) -> list[FinishedDatum] | Decision:
     """The datums that change, with their results; or the decision of the first without a result."""
     finished = []
-    for decision in plan.moving:
-        if decision.action in ("failed", "wait"):
-            continue
-        result = result_of(decision)
+    for decision, result in results:
         if result is None:
             return decision
         datum = work.datum(decision.label)

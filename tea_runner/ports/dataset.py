@@ -312,10 +312,12 @@ class Dataset(Protocol):
         """
         ...
 
-    def known_result(
-        self, key: str, scope: str = "", accepts: Accepts = accept_all
-    ) -> Result | None:
-        """The first known result of a key that counts; None when it is not complete any more.
+    def known_results(
+        self, keys: Sequence[str], scope: str = "", accepts: Accepts = accept_all
+    ) -> Mapping[str, Result]:
+        """Keys to the first known result that counts, without those that are not complete any more.
+
+        Asked for some hundreds at once, git's attributes are read together.
 
         :raises OutsideError: when git, a storage or another repository does not answer.
         """

@@ -34,13 +34,13 @@ def test_a_known_result_names_its_files_by_content(side: Side) -> None:
     side.push("refs/heads/main", tip)
     side.dataset.refresh()
     assert side.known() == {KEYS[0]: tip}
-    result = side.dataset.known_result(KEYS[0])
+    result = side.dataset.known_results(KEYS[:1]).get(KEYS[0])
 
     assert result is not None
     (output,) = result.outputs
     assert (output.path, output.kind, output.size) == ("a.txt", "git", 65)
     assert side.dataset.objects.blob(output.name) == f"{KEYS[0]} ".encode()
-    assert side.dataset.known_result(KEYS[1]) is None
+    assert {} == side.dataset.known_results([KEYS[1]])
 
 
 def test_the_first_result_of_a_key_counts_unless_it_was_recomputed(side: Side) -> None:
@@ -95,7 +95,7 @@ def test_results_of_another_branch_come_last(side: Side) -> None:
     assert found("") == {**trusted, KEYS[1]: (second, "branch memory=10", False)}
     assert found(feature) == {**trusted, KEYS[1]: (second, "branch memory=10", True)}
     assert found("bbbb") == {**trusted, KEYS[1]: (second, "branch memory=10", False)}
-    assert side.dataset.known_result(KEYS[1], accepts=lambda signed: signed.own) is None
+    assert {} == side.dataset.known_results([KEYS[1]], accepts=lambda signed: signed.own)
 
 
 def test_a_merged_row_of_a_branch_stays_one_of_a_branch(side: Side) -> None:

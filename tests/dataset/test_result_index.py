@@ -53,7 +53,7 @@ def settle(clone: Clone, home: str, *rows: tuple[str, str], text: str = "x") -> 
 
 def outputs(index: ResultIndex, key: str) -> tuple[ResultFile, ...] | None:
     """The index's answer for a key."""
-    found = index.find(key)
+    found = index.find([key]).get(key)
     return found[0].result.outputs if found else None
 
 

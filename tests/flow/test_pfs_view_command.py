@@ -21,7 +21,7 @@ from tea_runner.flow.pfs_view_command import (
     PROGRAM_PATH,
     PROGRAMS,
 )
-from tea_runner.flow.write_results_commit import finish, settle
+from tea_runner.flow.write_results_commit import finish, published, settle
 from tea_runner.host import process
 from tests.twins.files import Content, Symlink
 from tests.twins.lab import WHO, MemoryLab
@@ -186,7 +186,7 @@ def test_a_commit_of_a_former_release_is_verified(lab: MemoryLab) -> None:
     lab.work()
     planned = lab.plan()
     inputs, (plan,) = planned.works["copy"], planned.plan.pipelines
-    finished = finish(inputs, plan, lambda decision: planned.unsettled[decision.key][1])
+    finished = finish(inputs, ((each, planned.unsettled[each.key][1]) for each in published(plan)))
     assert not isinstance(finished, Decision)
     done = settle(
         lab.dataset,

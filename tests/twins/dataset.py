@@ -194,18 +194,19 @@ class MemoryDataset:
                         found.setdefault(key, []).append(signed)
         return found
 
-    def known_result(
-        self, key: str, scope: str = "", accepts: Accepts = accept_all
-    ) -> Result | None:
-        """The result that a manifest of this or of another repository lists."""
+    def known_results(
+        self, keys: Sequence[str], scope: str = "", accepts: Accepts = accept_all
+    ) -> dict[str, Result]:
+        """The results that manifests of this or of another repository list."""
+        found = ((key, self._known_result(key, scope, accepts)) for key in keys)
+        return {key: result for key, result in found if result is not None}
+
+    def _known_result(self, key: str, scope: str, accepts: Accepts) -> Result | None:
         signed = next(filter(accepts, self.signed_results([key], scope).get(key, ())), None)
         if signed is not None:
             return signed.result
-        for other in self._others:
-            result = other.known_result(key, accepts=_is_trusted)
-            if result is not None:
-                return self._copied(other, result)
-        return None
+        found = ((each, each._known_result(key, "", _is_trusted)) for each in self._others)
+        return next((self._copied(other, result) for other, result in found if result), None)
 
     def _known(self) -> dict[str, dict[str, _Known]]:
         """By scope the commit that counts for each key: the first, or the last that was recomputed."""
