@@ -177,10 +177,9 @@ class WebhookCall:
                     proxies=requests.utils.get_environ_proxies(url),
                 ).status_code
         except (requests.RequestException, ValueError) as error:
-            # Its text has the URL, which is a secret.
-            raise OutsideError(
-                f"{self.name}: {type(error).__name__}", hint="check the URL in that file"
-            ) from None
+            # Its text, and so its cause, has the URL, which is a secret.
+            problem = type(error).__name__
+        raise OutsideError(f"{self.name}: {problem}", hint="check the URL in that file")
 
 
 def send_to_all(channels: Sequence[NoticeChannel], notice: Notice) -> list[str]:

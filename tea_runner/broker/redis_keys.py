@@ -9,54 +9,16 @@ Redis is a queue and a cache.  Each key may be lost at any time; git and the for
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Literal, ParamSpec
+from tea_runner.broker.key_family import FAMILIES, NO_EXPIRY, PREFIX, KeyFamily, key_family
 
-PREFIX = "tea:"
-
-Shape = Literal["string", "hash", "set", "sorted set", "list"]
-P = ParamSpec("P")
+__all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily"]
 
 _MINUTE = 60
 _DAY = 86_400
 #: Jobs, logs and runs are shown for two weeks.
 _SHOWN = 14 * _DAY
-#: A key without a time to live.
-NO_EXPIRY = 0
 #: Seconds until a lock of a process that was killed is free again.
 LOCK_TTL = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyFamily(Generic[P]):
-    """Keys of one kind.  Calling it with their variable parts returns a key's name."""
-
-    suffix: Callable[P, str]
-    shape: Shape
-    #: Module of this package that writes it.
-    owner: str
-    #: Time to live in seconds, from the last write; :data:`NO_EXPIRY` for none.
-    ttl: int
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Name of the key with these parts."""
-        return PREFIX + self.suffix(*args, **kwargs)
-
-
-#: Every key family by the name of its function.
-FAMILIES: dict[str, KeyFamily[...]] = {}
-
-
-def _family(
-    shape: Shape, owner: str, ttl: int = NO_EXPIRY
-) -> Callable[[Callable[P, str]], KeyFamily[P]]:
-    def register(suffix: Callable[P, str]) -> KeyFamily[P]:
-        family = KeyFamily(suffix=suffix, shape=shape, owner=owner, ttl=ttl)
-        FAMILIES[suffix.__name__] = family
-        return family
-
-    return register
 
 
 def branch_id(repository: str, branch: str) -> str:
@@ -78,73 +40,73 @@ def split_branch_id(raw: bytes) -> tuple[str, str]:
 # A *namespace* is a repository, or one untrusted branch of it: tea_runner.core.git.result_scope.
 
 
-@_family("hash", "job_store", _SHOWN)
+@key_family("hash", "job_store", _SHOWN)
 def job(job_id: str) -> str:
     """State, sealed body, attempts, worker, times and error of a job."""
     return f"job:{job_id}"
 
 
-@_family("set", "job_store")
+@key_family("set", "job_store")
 def live_jobs() -> str:
     """Ids of all waiting and running jobs; see :mod:`tea_runner.broker.live_jobs`."""
     return "live-jobs"
 
 
-@_family("sorted set", "job_store")
+@key_family("sorted set", "job_store")
 def known_jobs() -> str:
     """Ids of all jobs by the time they were enqueued; older ones than a job's hash are removed."""
     return "known-jobs"
 
 
-@_family("string", "job_store", 45)
+@key_family("string", "job_store", 45)
 def lease(job_id: str) -> str:
     """Token of the claim on a running job; its time to live is the setting ``worker.lease``."""
     return f"lease:{job_id}"
 
 
-@_family("sorted set", "job_turns", _SHOWN)
+@key_family("sorted set", "job_turns", _SHOWN)
 def turns(needs: str) -> str:
     """Repositories with waiting jobs of this need, in the order of their turns."""
     return f"turns:{needs}"
 
 
-@_family("sorted set", "job_turns", _SHOWN)
+@key_family("sorted set", "job_turns", _SHOWN)
 def line(needs: str, repository: str) -> str:
     """Ids of the waiting jobs of a repository in the order of their turns; some have ended since."""
     return f"line:{needs}\n{repository}"
 
 
-@_family("set", "job_store", _SHOWN)
+@key_family("set", "job_store", _SHOWN)
 def subscribers(job_id: str) -> str:
     """Branches to plan again when a job has ended."""
     return f"subscribers:{job_id}"
 
 
-@_family("set", "job_store")
+@key_family("set", "job_store")
 def pending(branch: str) -> str:
     """Ids of the jobs that a branch (:func:`branch_id`) is subscribed to."""
     return f"pending:{branch}"
 
 
-@_family("string", "job_store", _SHOWN)
+@key_family("string", "job_store", _SHOWN)
 def in_flight(namespace: str, key: str) -> str:
     """Id of the job that computes a datum's key."""
     return f"in-flight:{namespace}\n{key}"
 
 
-@_family("string", "job_store", 30 * _DAY)
+@key_family("string", "job_store", 30 * _DAY)
 def failure(namespace: str, key: str) -> str:
     """Error of the last attempt at a datum's key, after which it is not retried by itself."""
     return f"failure:{namespace}\n{key}"
 
 
-@_family("string", "key_states", 10 * _MINUTE)
+@key_family("string", "key_states", 10 * _MINUTE)
 def missing(namespace: str, key: str) -> str:
     """Commit, ``git-annex`` tip and error of a datum whose inputs had no content, as JSON."""
     return f"missing:{namespace}\n{key}"
 
 
-@_family("string", "key_states", 10 * _MINUTE)
+@key_family("string", "key_states", 10 * _MINUTE)
 def any_missing(repository: str) -> str:
     """Exists while some :func:`missing` of the repository does, in any namespace."""
     return f"missing:{repository}"
@@ -153,7 +115,7 @@ def any_missing(repository: str) -> str:
 # -- plans -----------------------------------------------------------------------------------
 
 
-@_family("hash", "plan_requests")
+@key_family("hash", "plan_requests")
 def plan_requests() -> str:
     """Branches (:func:`branch_id`) with a plan request in the queue, to the reason.
 
@@ -163,79 +125,79 @@ def plan_requests() -> str:
     return "plan:requests"
 
 
-@_family("string", "plan_requests", LOCK_TTL)
+@key_family("string", "plan_requests", LOCK_TTL)
 def plan_lock(branch: str) -> str:
     """Token of the planner that plans a branch (:func:`branch_id`)."""
     return f"plan-lock:{branch}"
 
 
-@_family("hash", "plan_requests")
+@key_family("hash", "plan_requests")
 def planned(repository: str) -> str:
     """Branches to the commit that was planned completely."""
     return f"planned:{repository}"
 
 
-@_family("hash", "plan_requests")
+@key_family("hash", "plan_requests")
 def missing_content() -> str:
     """Branches (:func:`branch_id`) to the ``git-annex`` tips at which they lacked content, as JSON."""
     return "missing-content"
 
 
-@_family("set", "plan_requests")
+@key_family("set", "plan_requests")
 def failed_commit_statuses() -> str:
     """Branches (:func:`branch_id`) with commit statuses that the forge did not accept."""
     return "failed-statuses"
 
 
-@_family("hash", "metric_counters")
+@key_family("hash", "metric_counters")
 def metrics() -> str:
     """Counters and histograms of all processes, and when the reconciler compared all repositories."""
     return "metrics"
 
 
-@_family("string", "notice_states", 90 * _DAY)
+@key_family("string", "notice_states", 90 * _DAY)
 def noticed(branch: str) -> str:
     """What people were told of a branch (:func:`branch_id`) last: ``failed`` or ``recovered``."""
     return f"noticed:{branch}"
 
 
-@_family("hash", "pull_request_notes", _SHOWN)
+@key_family("hash", "pull_request_notes", _SHOWN)
 def pull_requests(repository: str) -> str:
     """Numbers of open pull requests to what was said of them, as JSON."""
     return f"pull-requests:{repository}"
 
 
-@_family("set", "superdataset_triggers")
+@key_family("set", "superdataset_triggers")
 def superdatasets(repository: str) -> str:
     """Branches (:func:`branch_id`) of other datasets that track a branch of this subdataset."""
     return f"superdatasets:{repository}"
 
 
-@_family("string", "superdataset_triggers")
+@key_family("string", "superdataset_triggers")
 def announced(branch: str) -> str:
     """Commit of a branch (:func:`branch_id`) that its superdatasets were last planned for."""
     return f"announced:{branch}"
 
 
-@_family("set", "results_signers", _DAY)
+@key_family("set", "results_signers", _DAY)
 def planner_keys() -> str:
     """Fingerprints of the keys with which the planners of this server sign results."""
     return "planner-keys"
 
 
-@_family("hash", "live_processes")
+@key_family("hash", "live_processes")
 def processes() -> str:
     """Names of planners, workers and reconcilers to what they are and offer, as JSON."""
     return "processes"
 
 
-@_family("string", "queue_key_fingerprint")
+@key_family("string", "queue_key_fingerprint")
 def queue_key() -> str:
     """Fingerprint of the key with which the planners of this server sign jobs."""
     return "queue-key"
 
 
-@_family("hash", "publication_counts", _SHOWN)
+@key_family("hash", "publication_counts", _SHOWN)
 def publications(branch: str) -> str:
     """Pipelines of a branch (:func:`branch_id`) to their results commits since the last push."""
     return f"publications:{branch}"
@@ -244,25 +206,25 @@ def publications(branch: str) -> str:
 # -- requests to recompute -------------------------------------------------------------------
 
 
-@_family("hash", "recompute_requests", _DAY)
+@key_family("hash", "recompute_requests", _DAY)
 def recompute(branch: str) -> str:
     """Keys and pipelines of a branch (:func:`branch_id`) to recompute, to the request's id."""
     return f"recompute:{branch}"
 
 
-@_family("string", "recompute_requests")
+@key_family("string", "recompute_requests")
 def ledger(repository: str) -> str:
     """How often results of each pipeline were reproduced, as JSON."""
     return f"ledger:{repository}"
 
 
-@_family("string", "recompute_requests", _DAY)
+@key_family("string", "recompute_requests", _DAY)
 def recorded_verdict(repository: str, request: str, pipeline: str, key: str) -> str:
     """Exists when the ledger has counted the verdict of a request."""
     return f"recorded-verdict:{repository}\n{request}\n{pipeline}\n{key}"
 
 
-@_family("string", "recompute_requests", LOCK_TTL)
+@key_family("string", "recompute_requests", LOCK_TTL)
 def enqueue_lock() -> str:
     """Token of the planner that looks for known results and enqueues jobs."""
     return "enqueue-lock"
@@ -271,73 +233,73 @@ def enqueue_lock() -> str:
 # -- runs and statuses -----------------------------------------------------------------------
 
 
-@_family("string", "run_store", _SHOWN)
+@key_family("string", "run_store", _SHOWN)
 def run(run_id: str) -> str:
     """A run, as JSON."""
     return f"run:{run_id}"
 
 
-@_family("hash", "run_store", _SHOWN)
+@key_family("hash", "run_store", _SHOWN)
 def run_datums(run_id: str) -> str:
     """Numbers of a run's pipelines to their datums, as compressed JSON."""
     return f"run-datums:{run_id}"
 
 
-@_family("string", "run_store", _SHOWN)
+@key_family("string", "run_store", _SHOWN)
 def next_run(run_id: str) -> str:
     """Id of the run of the same branch after this one."""
     return f"next-run:{run_id}"
 
 
-@_family("string", "run_store", _SHOWN)
+@key_family("string", "run_store", _SHOWN)
 def branch_run(branch: str) -> str:
     """Id of the latest run of a branch (:func:`branch_id`)."""
     return f"branch-run:{branch}"
 
 
-@_family("set", "run_store")
+@key_family("set", "run_store")
 def open_runs() -> str:
     """Ids of the runs that have not ended, and of superseded ones whose statuses are not posted."""
     return "open-runs"
 
 
-@_family("string", "run_store", _SHOWN)
+@key_family("string", "run_store", _SHOWN)
 def run_summary(run_id: str) -> str:
     """A run without its datums and jobs, as JSON."""
     return f"run-summary:{run_id}"
 
 
-@_family("string", "run_store", _SHOWN)
+@key_family("string", "run_store", _SHOWN)
 def run_of_job(job_id: str) -> str:
     """Id of the latest run that enqueued a job."""
     return f"run-of-job:{job_id}"
 
 
-@_family("sorted set", "run_store")
+@key_family("sorted set", "run_store")
 def runs() -> str:
     """Ids of the latest runs of all repositories, by the time they began."""
     return "runs"
 
 
-@_family("sorted set", "run_store", _SHOWN)
+@key_family("sorted set", "run_store", _SHOWN)
 def runs_of(repository: str) -> str:
     """Ids of the latest runs of one repository, by the time they began."""
     return f"runs:{repository}"
 
 
-@_family("sorted set", "run_store")
+@key_family("sorted set", "run_store")
 def repositories() -> str:
     """Repositories that have runs, by the time of the last one."""
     return "repositories"
 
 
-@_family("hash", "run_store", _SHOWN)
+@key_family("hash", "run_store", _SHOWN)
 def commit_statuses(repository: str, commit: str) -> str:
     """Contexts to state and description of the statuses that the forge accepted for a commit."""
     return f"status:{repository}:{commit}"
 
 
-@_family("string", "datum_measures", _SHOWN)
+@key_family("string", "datum_measures", _SHOWN)
 def measures(job_id: str) -> str:
     """What was measured of the datums of a job, as compressed JSON."""
     return f"measures:{job_id}"
@@ -346,37 +308,37 @@ def measures(job_id: str) -> str:
 # -- logs and counts -------------------------------------------------------------------------
 
 
-@_family("string", "job_logs", _SHOWN)
+@key_family("string", "job_logs", _SHOWN)
 def log_head(job_id: str) -> str:
     """The first bytes of a job's log."""
     return f"log:{job_id}:head"
 
 
-@_family("string", "job_logs", _SHOWN)
+@key_family("string", "job_logs", _SHOWN)
 def log_tail(job_id: str) -> str:
     """The last bytes of a job's log."""
     return f"log:{job_id}:tail"
 
 
-@_family("string", "job_logs", _SHOWN)
+@key_family("string", "job_logs", _SHOWN)
 def log_dropped(job_id: str) -> str:
     """How many bytes between head and tail of a job's log were dropped."""
     return f"log:{job_id}:dropped"
 
 
-@_family("list", "job_logs", _SHOWN)
+@key_family("list", "job_logs", _SHOWN)
 def log_marks(job_id: str) -> str:
     """Places in a job's log: bytes before, number of the line, and when it was written."""
     return f"log:{job_id}:marks"
 
 
-@_family("hash", "datum_durations", 90 * _DAY)
+@key_family("hash", "datum_durations", 90 * _DAY)
 def throughput(repository: str) -> str:
     """Pipelines to the mean seconds that a datum took."""
     return f"throughput:{repository}"
 
 
-@_family("hash", "delivery_counts")
+@key_family("hash", "delivery_counts")
 def delivery_counts() -> str:
     """Verdicts on webhook deliveries to their number."""
     return "deliveries"
@@ -385,7 +347,7 @@ def delivery_counts() -> str:
 # -- people on the pages ---------------------------------------------------------------------
 
 
-@_family("string", "session_store", 7 * _DAY)
+@key_family("string", "session_store", 7 * _DAY)
 def session(digest: str) -> str:
     """Who signed in, encrypted; its time to live is the setting ``pages.session``.
 
