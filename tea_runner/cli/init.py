@@ -16,10 +16,11 @@ from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound, UsageError, UserError
 from tea_runner.core.git.tree import TREE
-from tea_runner.core.results.run_record import parse_record
+from tea_runner.core.results.run_record import parse_record, parse_trailers
 from tea_runner.core.spec.pipeline_file_names import SPEC_NAMES
 from tea_runner.core.spec.scaffold import TEMPLATES, attributes, fill_template, from_record
 from tea_runner.dataset.unsaved_files import annexed
+from tea_runner.present.visible_text import visible
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 #: Usual names of folders with data.
@@ -159,7 +160,15 @@ def _guess_input(top: Path) -> str:
 
 def _from_record(session: OpenDataset, commit: str, home: str) -> tuple[dict[str, str], list[str]]:
     tip = session.tip(commit)
-    record = parse_record(session.clone.objects.commit(tip.tree.commit).message)
+    message = session.clone.objects.commit(tip.tree.commit).message
+    made_by = parse_trailers(message).get("Tea-Pipeline", "")
+    pipeline = next((each for each in tip.pipelines if each.name == made_by), None)
+    if pipeline is not None:
+        raise UserError(
+            f"commit {tip.tree.commit[:12]} is a result of pipeline {visible(pipeline.name)}",
+            hint=f"its pipeline file is {visible(pipeline.spec_path)}; copy that one",
+        )
+    record = parse_record(message)
     if record is None:
         raise NotFound(
             f"commit {tip.tree.commit[:12]} has no run record",

@@ -24,9 +24,9 @@ from tea_runner.present.visible_text import visible
 def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     """Compute known results on the server again; replace what differs.
 
-    Of a run, of some of its pipelines or datums, or of a job. A datum is named by its label or the
-    first 8 or more digits of its key. Equal bytes change nothing. Different bytes replace the result,
-    and the pipeline is reported as not reproducible.
+    Of a run, of some of its pipelines or datums, or of a job. A datum is named by its label (after its
+    pipeline for one of them) or the first 8 or more digits of its key. Equal bytes change nothing.
+    Different bytes replace the result, and the pipeline is reported as not reproducible.
     """
     found = find_run(context, name)
     if isinstance(found, JobRecord):

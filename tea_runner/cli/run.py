@@ -15,6 +15,7 @@ from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.datums.datum import is_label
+from tea_runner.core.datums.datum_words import join_datum_words
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
@@ -82,7 +83,8 @@ def command(
     --here it goes to the branch itself.
 
     With --recompute, known results are computed again, and an argument may also be a datum: its label
-    or the first 8 or more digits of its key. Results with different bytes are committed and reported.
+    (after its pipeline for one of them) or the first 8 or more digits of its key. Results with different
+    bytes are committed and reported.
 
     With --unsaved, the inputs, code and pipeline files are those of the folder as it is, and the results
     are put into the folder and git's index. Nothing is committed.
@@ -181,9 +183,10 @@ def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str]
     :raises NotFound: when a name is neither a pipeline nor a datum.
     """
     every = tuple(planned.works)
+    labels = {name: [item.label for item in planned.works[name].keyed] for name in every}
     words: list[str] = []
     concerned: list[str] = []
-    for name in names or every:
+    for name in join_datum_words(names, labels) or every:
         if name in planned.works:
             words.append(name)
             concerned.append(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tea_runner.core.datums.datum import is_label
+from tea_runner.core.datums.datum_words import join_datum_words
 from tea_runner.core.errors import NotFound
 from tea_runner.core.git.result_scope import queue_namespace, scope_of
 from tea_runner.core.planning.job_record import JobRecord
@@ -166,16 +167,17 @@ def datums_of_run(run: Run, words: Sequence[str]) -> tuple[dict[str, str], set[s
     rows = {p.name: [(row[0], row[1]) for row in p.datums] for p in run.pipelines}
     wanted: dict[str, str] = {}
     keys: set[str] = set()
-    for word in words or tuple(rows):
+    labels = {name: [label for label, _ in datums] for name, datums in rows.items()}
+    for word in join_datum_words(words, labels) or tuple(rows):
         if word in rows:
             wanted[word] = f"pipeline {word}"
             keys |= {key for _, key in rows[word]}
             continue
         matching = {
             key: label
-            for datums in rows.values()
+            for name, datums in rows.items()
             for label, key in datums
-            if is_label(word, label) or (len(word) >= 8 and key.startswith(word))
+            if is_label(word, label, name) or (len(word) >= 8 and key.startswith(word))
         }
         if not matching:
             raise NotFound(

@@ -135,3 +135,15 @@ def test_a_commit_without_a_record_is_refused(dataset: Dataset) -> None:
 
     assert 1 == said.code
     assert "has no run record; git log --oneline --grep='DATALAD RUNCMD'" in said.err
+
+
+def test_a_record_of_a_pipeline_is_refused(settled: Dataset) -> None:
+    """Its pipeline file is there already, and is named."""
+    commit = settled.do("git", "log", "-1", "--format=%H", "--grep=Tea-Key")
+    name = settled.do("git", "log", "-1", "--format=%(trailers:key=Tea-Pipeline,valueonly)", commit)
+    said = settled.tea("init", "more", "--from-record", commit)
+
+    assert 1 == said.code, said
+    assert f"is a result of pipeline {name}" in said.err
+    assert f"{name}/spec.yml" in said.err
+    assert not (settled.path / "more").exists()

@@ -285,6 +285,18 @@ def test_retry_of_what_waits(site: Site, tea: Terminal) -> None:
     assert site.jobs.claim(waits.id, "worker", "token") is not None
 
 
+def test_recompute_takes_a_datum_after_its_pipeline(site: Site, tea: Terminal) -> None:
+    """The pair is that datum; the pipeline alone is all of it."""
+    job = make_job(1, "images:1.jpg", "images:2.jpg")
+    save(site, [job], state="settled")
+    keys = dict(job.datums)
+
+    pair = tea.data("recompute", RUN, "edges", "images:1.jpg")["recompute"]
+    assert [keys["images:1.jpg"]] == pair
+    assert pair == tea.data("recompute", RUN, "edges images:1.jpg")["recompute"]
+    assert ["edges"] == tea.data("recompute", RUN, "edges")["recompute"]
+
+
 def test_wait_follows_a_retry(site: Site, tea: Terminal) -> None:
     """``retry X; wait X`` waits for the new run, which names the one before and its cause."""
     job = make_job()

@@ -68,6 +68,18 @@ def test_the_same_bytes_make_no_commit(counted: Counted) -> None:
     assert "" == counted.dataset.do("git", "for-each-ref", "refs/tea")
 
 
+def test_a_datum_after_its_pipeline_is_that_datum(counted: Counted) -> None:
+    """As ``tea-runner datums`` prints both; alone it is the datum of each pipeline."""
+    said = counted.dataset.tea("run", "--recompute", "-y", "steady", "in:a.txt")
+
+    assert 0 == said.code, said
+    assert 1 == counted.executions()
+    assert ["recompute(ok): steady in:a.txt"] == [
+        line for line in said.lines if line.startswith("recompute")
+    ]
+    assert 1 == counted.dataset.tea("run", "--recompute", "-y", "steady", "in:nothing").code
+
+
 def test_other_bytes_are_committed_recorded_and_reported(counted: Counted) -> None:
     """One datum of the other pipeline: its result is replaced, the record and the ledger say so."""
     said = counted.dataset.tea("run", "--recompute", "-y", "moody in:a.txt")
