@@ -164,7 +164,7 @@ def test_jobs_are_enqueued_under_a_lock_where_repositories_share_results() -> No
     lab.push(TWO)
     locked = []
     enqueue = lab.queue.enqueue
-    lab.queue.enqueue = lambda job: (locked.append(lab.recompute.locked), enqueue(job))[1]  # type: ignore[method-assign]
+    lab.queue.enqueue = lambda job, **_: (locked.append(lab.recompute.locked), enqueue(job))[1]  # type: ignore[method-assign]
     lab.advance(recompute=True)
 
     assert locked == [True, True]
