@@ -26,6 +26,7 @@ GROUPS = {
         "runs": "List runs.",
         "show": "Show one run or job.",
         "logs": "Print a job's log.",
+        "report": "Write a run as one HTML file.",
         "wait": "Wait for the end of a run.",
         "retry": "Run failed, cancelled and waiting datums again, now.",
         "recompute": "Compute known results on the server again; replace what differs.",

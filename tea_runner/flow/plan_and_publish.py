@@ -199,7 +199,9 @@ class _Advance:
         elif name in self._refused:
             self._progress[name] = PipelineProgress.refused(plan, self._refused[name])
         else:
-            self._progress[name] = PipelineProgress.planned(plan)
+            # With on_failure: publish, a pipeline fails although it was published.
+            commit = before.commit if before is not None else ""
+            self._progress[name] = replace(PipelineProgress.planned(plan), commit=commit)
 
     def _publish(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         refusal = self._advancer.publication_limit.refusal(planned.tip, plan)
