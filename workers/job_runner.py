@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tea_runner.core.errors import (
@@ -21,7 +21,6 @@ from tea_runner.core.errors import (
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.required_environment import need_of
 from tea_runner.core.redact import Redactor
@@ -38,7 +37,9 @@ from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment
+from workers.job_details_recorder import DetailsRecorder
 from workers.job_pipeline import job_pipeline
+from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
 from workers.results_at_tip import ResultsAtTip
@@ -48,31 +49,6 @@ from workers.worker_dependencies import WorkerDependencies
 
 #: Pipelines at commits whose inputs stay in memory, for the other jobs of one push.
 _CACHED_INPUTS = 8
-
-
-@dataclass
-class JobReport:
-    """Results and failures of a job's datums."""
-
-    results: list[Result] = field(default_factory=list)
-    #: Keys to errors.
-    failures: dict[str, str] = field(default_factory=dict)
-    #: Keys of datums that did not begin, because content of their inputs is in no storage, to errors.
-    missing: dict[str, str] = field(default_factory=dict)
-    #: Keys whose outputs could not be stored, to a digest of the attributes there.
-    attributes: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    #: Bytes of inputs that were fetched from storages.
-    fetched: int = 0
-    #: Seconds in which the inputs were fetched, commands ran, and results were saved and sent.
-    fetch_seconds: float = 0.0
-    run_seconds: float = 0.0
-    store_seconds: float = 0.0
-    measures: list[DatumMeasures] = field(default_factory=list)
-    #: The commit that holds the results.
-    commit: str = ""
-    #: Whether an earlier attempt had published the results, so that nothing was computed.
-    done_before: bool = False
 
 
 class JobRunner:
@@ -140,7 +116,7 @@ class JobRunner:
             backend,
             self._dependencies.limits.git_file_size,
         )
-        report = JobReport()
+        report = JobReport(details=DetailsRecorder(inputs))
         self._fetched, self._fetch_seconds = 0, 0.0
         stream = self._dependencies.redactor.stream(write)
         with self._scratch_folder() as folder, contextlib.ExitStack() as stack:
@@ -158,8 +134,7 @@ class JobRunner:
                 secrets=secrets,
             ):
                 key, command = computed.item.key, computed.command
-                report.measures.append(computed.measures)
-                report.run_seconds += computed.use.seconds
+                report.add_measures(computed)
                 if computed.missing is not None:
                     report.missing[key] = str(computed.missing)
                     continue
@@ -174,6 +149,7 @@ class JobRunner:
                     )
                     continue
                 saving = time.monotonic()
+                report.details.add_outputs(computed)
                 try:
                     with step("save"):
                         outputs = self._at_tip.save(job, tip, saver, computed)
@@ -181,6 +157,7 @@ class JobRunner:
                 except (OutputRefused, UserError) as error:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
                     report.failures[key] = str(error)
+                    report.details.add_inputs(computed)
                     # The cure is a change of .gitattributes, which is not in the key.
                     report.attributes[key] = storing_rules(self.repository, tip, computed.directory)
                     continue

@@ -23,7 +23,8 @@ from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
 from workers.failure_policy import TOLD_AT, FailureDecision, decide_failure, retry_job
 from workers.heartbeat import Heartbeat
-from workers.job_runner import JobReport, JobRunner
+from workers.job_report import JobReport
+from workers.job_runner import JobRunner
 from workers.lru_pool import ResourcePool
 from workers.unpushed_results import Again
 from workers.worker_dependencies import worker_dependencies
@@ -229,6 +230,7 @@ class JobWorker:
             self._measure(claim, report)
             if report.measures:
                 self._site.measures.save(job.id, report.measures)
+                self._site.measures.save_details(job.id, report.details.details())
             if not report.failures and not report.missing:
                 self._site.throughputs.record(
                     job.repository, job.pipeline, datums=len(job.datums), seconds=report.seconds

@@ -13,6 +13,7 @@ from pathlib import Path
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.datum_measures import DatumMeasures
+from tea_runner.core.planning.job_details import MOST_FILES
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave
@@ -53,6 +54,8 @@ class ComputedDatum:
     #: What its commands used, and bytes of its inputs.
     use: CommandUse = field(default_factory=CommandUse)
     read: int | None = None
+    #: Paths of its inputs in the dataset with their sizes, as many as pages show.
+    inputs: Sequence[tuple[str, int]] = ()
 
     @property
     def measures(self) -> DatumMeasures:
@@ -133,7 +136,11 @@ class DatumRunner:
                 continue
             use = CommandUse()
             ended = ComputedDatum(
-                item=each.item, directory=directory, use=use, read=_size(inputs, each)
+                item=each.item,
+                directory=directory,
+                use=use,
+                read=_size(inputs, each),
+                inputs=_shown(inputs, each),
             )
             try:
                 left = None if end is None else end - time.monotonic()
@@ -175,6 +182,15 @@ class DatumRunner:
         if len(missing) == len(selected) or _missing_of(shared, errors) is not None:
             raise first from next(iter(errors.values()))
         return content, missing
+
+
+def _shown(inputs: PipelineInputs, selected: SelectedDatum) -> list[tuple[str, int]]:
+    """Paths and sizes of the first files of a datum's inputs."""
+    found = []
+    for each in selected.view.files[: MOST_FILES + 1]:
+        place = inputs.sources[each.input].locate(each.path)
+        found.append((place.path, max(0, place.fact.content.size)))
+    return found
 
 
 def _size(inputs: PipelineInputs, selected: SelectedDatum) -> int:

@@ -11,6 +11,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.planning.datum_measures import DatumMeasures, format_measures, parse_measures
+from tea_runner.core.planning.job_details import JobDetails, format_details, parse_details
 
 #: Bytes of one job's measures that are read.
 _MOST_BYTES = 1 << 24
@@ -38,6 +39,22 @@ class MeasureStore:
                 if raw is not None:
                     found[job_id] = _unpack(raw)
         return found
+
+    def save_details(self, job_id: str, details: JobDetails) -> None:
+        """Keep what a job ran, with inputs, outputs and previews; a later attempt replaces it."""
+        packed = zlib.compress(format_details(details).encode(), 1)
+        name = redis_keys.job_details(job_id)
+        self._redis.set(name, packed, ex=redis_keys.job_details.ttl)
+
+    def details(self, job_id: str) -> JobDetails | None:
+        """What a job ran; None where it is not known."""
+        raw: Any = self._redis.get(redis_keys.job_details(job_id))
+        if raw is None:
+            return None
+        try:
+            return parse_details(zlib.decompressobj().decompress(raw, _MOST_BYTES))
+        except (zlib.error, ValueError):
+            return None
 
 
 def _unpack(raw: bytes) -> list[DatumMeasures]:

@@ -305,6 +305,12 @@ def measures(job_id: str) -> str:
     return f"measures:{job_id}"
 
 
+@key_family("string", "datum_measures", _SHOWN)
+def job_details(job_id: str) -> str:
+    """Command, inputs, outputs and previews of the datums of a job, as compressed JSON."""
+    return f"job-details:{job_id}"
+
+
 # -- logs and counts -------------------------------------------------------------------------
 
 

@@ -20,7 +20,8 @@ from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.host.bounded_text import BoundedText
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.present.visible_text import visible
-from workers.job_runner import JobReport, JobRunner
+from workers.job_report import JobReport
+from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
 
 

@@ -13,6 +13,7 @@ from tea_runner.core.planning.run_status import PipelineStatus, RunStatus, run_s
 from tea_runner.present.json_documents import job_document
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
 from tea_runner.web.action_pages import job_actions_for
+from tea_runner.web.datum_pages import datum_view, job_details, spec_page
 from tea_runner.web.log_lines import PART, last_part, part_with_line
 from tea_runner.web.page_context import PageContext, split_json_suffix
 
@@ -65,6 +66,10 @@ def _job(desk: PageContext, name: str) -> Response:
         cut=size > PART,
         again=_again(desk, facts, row),
         actions=job_actions_for(facts),
+        view=datum_view(desk, facts, row, *facts.datums[0]) if len(facts.datums) == 1 else None,
+        details=job_details(desk, name),
+        spec=spec_page(desk, facts),
+        remark=row.remark if row else "",
         forge=lambda commit: desk.forge(facts.job.repository, commit) if facts.job else "",
         command=f"tea-runner show {name}",
     )

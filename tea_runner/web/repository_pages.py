@@ -23,6 +23,7 @@ from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web import not_found
 from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.badge import add_badges
+from tea_runner.web.datum_pages import add_datum_pages
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
@@ -54,6 +55,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_badges(routes, desk)
     add_event_streams(routes, desk)
     add_action_pages(routes, desk)
+    add_datum_pages(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
 

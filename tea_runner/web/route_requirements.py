@@ -34,6 +34,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.graph": Requirement.READ,
     "pages.job": Requirement.READ,
     "pages.log": Requirement.READ,
+    "pages.datum": Requirement.READ,
+    "pages.picture": Requirement.READ,
     "pages.ask_run": Requirement.WRITE,
     "pages.do_run": Requirement.WRITE,
     "pages.ask_job": Requirement.WRITE,

@@ -39,6 +39,7 @@ from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.job_details import JobDetails
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
@@ -234,7 +235,15 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {"size": (), "read": (0, 9), "more": (), "marks": (), "original": (1,), "shown": (1,)},
     ),
     JobLog: (lambda connection: JobLog(connection, JOB.id, 1 << 20), {"start": ()}),
-    MeasureStore: (MeasureStore, {"save": ("job", []), "get": (["job"],)}),
+    MeasureStore: (
+        MeasureStore,
+        {
+            "save": ("job", []),
+            "get": (["job"],),
+            "save_details": ("job", JobDetails()),
+            "details": ("job",),
+        },
+    ),
 }
 #: Methods that raise nothing: what they return then is in their docstrings.
 SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {

@@ -61,3 +61,26 @@ def test_measures_are_not_in_results(lab: Lab) -> None:
     texts = tree(lab, "up").values()
     assert [] == [text for text in texts if f"{seconds}" in text]
     hands.close()
+
+
+def test_a_job_notes_what_ran_and_small_outputs(lab: Lab) -> None:
+    """Pictures by their bytes, first lines of tables; pages of HTML and SVG are listed only."""
+    make = (
+        f'{COPY}; echo iVBORw0KGgowMDAw | base64 -d > "$PFS/out/p.png"; '
+        'echo "<svg/>" > "$PFS/out/q.svg"; echo "<b>" > "$PFS/out/r.html"; '
+        'for n in 1 2 3 4 5 6 7 8 9; do echo "$n,x"; done > "$PFS/out/t.csv"; '
+        'echo "<svg/>" > "$PFS/out/z.png"'
+    )
+    hands = measured(lab, make, {"raw/a.txt": "aaaa\n"})
+    job = hands.site.runs.latest(1)[0].pipelines[0].jobs[0]
+    details = hands.site.measures.details(job)
+    assert details is not None
+    (datum,) = details.datums.values()
+    assert (("raw/a.txt", 5),) == datum.inputs
+    assert ("up/p.png", 12) in datum.outputs
+    assert "up/spec.yml" == details.spec_path
+    kinds = {each.path: each.type for each in datum.previews}
+    assert {"up/a.txt": "text/plain", "up/p.png": "image/png", "up/t.csv": "text/plain"} == kinds
+    assert b"6,x" in datum.previews[2].data
+    assert b"7,x" not in datum.previews[2].data
+    hands.close()

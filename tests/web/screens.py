@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
+import numpy as np
 from werkzeug.serving import make_server
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.job_details import DatumDetails, JobDetails, Preview
 from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site
@@ -42,7 +45,8 @@ def fill(site: Site, number: int, state: str = "running") -> Run:
             commit=commit,
             pipeline="fit",
             datums=tuple(
-                (label, f"{hash((label, commit)) & (1 << 128) - 1:064x}") for label in part
+                (label, f"{hash((label, commit)) & (1 << 60) - 1:015x}".ljust(64, "0"))
+                for label in part
             ),
         )
         for part in (labels[at : at + size] for at in range(0, number, size))
@@ -109,12 +113,38 @@ def _work(site: Site, job: Job, index: int, state: str) -> str:
     times = {"fetch_seconds": "1.2", "run_seconds": "30.5", "store_seconds": "0.4"}
     site.jobs.set_fields(job.id, **times)
     site.measures.save(job.id, measures)
+    site.measures.save_details(job.id, _details(job))
     if state != "settled" and index % 5 == 1:
         error = f"the command exited 1: ValueError: matrix {index} is singular"
         site.jobs.finish(claim, "failed", error, failures={job.datums[0][1]: error})
         return "failed"
     site.jobs.finish(claim, "done")
     return "done"
+
+
+def _details(job: Job) -> JobDetails:
+    """What the first datum of a job read and wrote, with a picture and a table."""
+    plot = np.full((90, 160, 3), 255, np.uint8)
+    cv2.polylines(
+        plot, [np.array([[5, 80], [60, 20], [100, 60], [155, 8]])], False, (180, 90, 20), 2
+    )
+    picture = cv2.imencode(".png", plot)[1].tobytes()
+    table = b"subject,thickness\nsub-0001,2.31\nsub-0002,2.44\n"
+    details = DatumDetails(
+        inputs=(("images/sub-000001/anat/T1w.nii.gz", 4_300_000), ("images/atlas.tsv", 812)),
+        outputs=(("fit/sub-000001/plot.png", len(picture)), ("fit/sub-000001/table.csv", 60)),
+        previews=(
+            Preview(path="fit/sub-000001/plot.png", type="image/png", data=picture),
+            Preview(path="fit/sub-000001/table.csv", type="text/plain", data=table),
+        ),
+    )
+    return JobDetails(
+        command=("python3", "code/fit.py", "--threads", "2"),
+        variables={"OMP_NUM_THREADS": "2"},
+        view="pfs",
+        spec_path="fit/pipeline.yml",
+        datums={job.datums[0][1]: details},
+    )
 
 
 def _row(kind: str, state: str, at: int, job: str) -> tuple[str, str, str, str | None]:

@@ -88,12 +88,14 @@ def test_the_other_pages_are_accessible(site: Site, chromium: Any) -> None:
     """Home, repository, workers, settings, jobs that run and failed, and what is not there."""
     running, failed = fill(site, 7), fill(site, 7, "failed")
     jobs = {"job-running": running.pipelines[0].jobs[3], "job-failed": failed.pipelines[0].jobs[1]}
+    key = failed.pipelines[0].datums[1].key
     paths = {
         "home": "/",
         "repository": f"/repos/{REPOSITORY}",
         "workers": "/workers",
         "about": "/about",
         "sign-in": "/sign-in",
+        "datum": f"/jobs/{jobs['job-failed']}/datums/{key[:16]}",
         "confirm": f"/runs/{failed.id}/retry",
         "missing": "/runs/000000000000",
         "no-page": "/nothing",

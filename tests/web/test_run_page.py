@@ -27,7 +27,8 @@ def shown(html: str) -> list[str]:
     """Labels in the table of datums, in their order."""
     table = html[html.index('id="datum-table"') :]
     return re.findall(
-        r'<td class="text label">(images:[\w.-]+)</td>', table[: table.index("</table>")]
+        r'<td class="text label">(?:<a [^>]*>)?(images:[\w.-]+)(?:</a>)?</td>',
+        table[: table.index("</table>")],
     )
 
 
