@@ -150,7 +150,11 @@ def _sentence() -> str:
 
 def _ask_to_sign_in() -> Response:
     """The way to the sign-in, or for programs a refusal; both say nothing of what was asked for."""
-    wants_page = request.method in _SAFE_METHODS and request.accept_mimetypes.accept_html
+    wants_page = (
+        request.method in _SAFE_METHODS
+        and request.accept_mimetypes.accept_html
+        and not request.path.startswith("/api/")
+    )
     if not wants_page or request.path.endswith((".json", "/log", "/metrics", "/events")):
         raise SignInNeeded("sign in first", hint="or send a token: Authorization: Bearer …")
     return redirect(url_for("sign_in.page", next=_here()), 303)  # type: ignore[return-value]

@@ -83,7 +83,8 @@ def job_actions_for(record: JobRecord) -> list[tuple[str, str]]:
     return [("retry", "Retry")]
 
 
-def _by() -> str:
+def acting_person() -> str:
+    """Who is noted as having done something."""
     viewer = visitor().viewer
     return viewer.name or "the operator"
 
@@ -124,7 +125,7 @@ def _ask(
         question=words.question.format(what=what),
         consequence=words.consequence,
         label=words.label,
-        by=_by(),
+        by=acting_person(),
         back=back,
         target=target,
         fields=fields,
@@ -134,7 +135,7 @@ def _ask(
 
 def _do_run(desk: PageContext, run: str, action: str) -> Response:
     whole, _ = desk.run(run)
-    site, by = desk.site, _by()
+    site, by = desk.site, acting_person()
     if action == "cancel":
         ids = [job for pipeline in whole.pipelines for job in pipeline.jobs]
         run_actions.cancel_jobs(site, ids, run, by)
@@ -161,7 +162,7 @@ def _chosen(status: RunStatus) -> list[str]:
 
 def _do_job(desk: PageContext, job: str, action: str) -> Response:
     record = desk.job(job)
-    site, by = desk.site, _by()
+    site, by = desk.site, acting_person()
     if action == "cancel":
         found = site.runs.run_of_job(job)
         run_actions.cancel_jobs(site, [job], found.id if found is not None else "", by)

@@ -86,7 +86,8 @@ def _harden(response: Response) -> Response:
 
 def _answer(status: int, sentence: str) -> Response:
     """Make an error response: JSON for hooks and API clients, a page for browsers, else a line of text."""
-    if request.path.startswith("/hooks/") or request.accept_mimetypes.best == "application/json":
+    for_programs = request.path.startswith(("/hooks/", "/api/"))
+    if for_programs or request.accept_mimetypes.best == "application/json":
         response = jsonify(error=sentence)
     elif "text/html" in request.accept_mimetypes.values() and "pages" in current_app.blueprints:
         title = "Not found" if status == 404 else "Error"

@@ -24,7 +24,7 @@ _DATUMS = 200
 def add_job_pages(routes: Blueprint, desk: PageContext) -> None:
     """Add ``/jobs/<id>``, its JSON and ``/jobs/<id>/log``."""
     routes.add_url_rule("/jobs/<job>", "job", lambda job: _job(desk, job))
-    routes.add_url_rule("/jobs/<job>/log", "log", lambda job: _log(desk, job))
+    routes.add_url_rule("/jobs/<job>/log", "log", lambda job: send_log(desk, job))
 
 
 def _job(desk: PageContext, name: str) -> Response:
@@ -110,7 +110,7 @@ def _again(desk: PageContext, facts: JobRecord, row: PipelineStatus | None) -> l
     )
 
 
-def _log(desk: PageContext, name: str) -> Response:
+def send_log(desk: PageContext, name: str) -> Response:
     """Send the raw log: whole, its last bytes (``?tail=4096``), or a range (RFC 9110)."""
     log = desk.site.log(name)
     size = log.size()

@@ -23,31 +23,40 @@ def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
 
 
 def _workers(desk: PageContext, as_json: bool) -> Response:
+    return desk.answer(
+        "workers.html",
+        workers_document(desk) if as_json else {},
+        as_json=as_json,
+        live=True,
+        fleet=_fleet(desk),
+        command="tea-runner worker --help",
+    )
+
+
+def _fleet(desk: PageContext) -> Any:
+    """Workers and queues, without the jobs that the viewer may not see."""
     fleet = desk.lately("fleet", desk.site.fleet)
     hidden = _hidden_jobs(desk, (worker.job for worker in fleet.workers if worker.job))
     workers = [
         replace(worker, job="") if worker.job in hidden else worker for worker in fleet.workers
     ]
-    fleet = replace(fleet, workers=tuple(workers))
+    return replace(fleet, workers=tuple(workers))
+
+
+def workers_document(desk: PageContext) -> dict[str, Any]:
+    """Workers and queues as JSON, for pages and API."""
+    fleet = _fleet(desk)
     rows: list[dict[str, Any]] = []
     for worker in fleet.workers:
         row = asdict(worker)
         since, heard = row.pop("since"), row.pop("heard")
         rows.append({**row, "since_at": instant(since), "heard_at": instant(heard)})
-    document = {
+    return {
         "workers": rows,
         "queues": dict(fleet.queues),
         "oldest_waiting_since": instant(fleet.oldest),
         "lacking": [asdict(lack) for lack in fleet.lacking],
     }
-    return desk.answer(
-        "workers.html",
-        document,
-        as_json=as_json,
-        live=True,
-        fleet=fleet,
-        command="tea-runner worker --help",
-    )
 
 
 def _hidden_jobs(desk: PageContext, jobs: Iterable[str]) -> set[str]:

@@ -11,6 +11,7 @@ from flask import Blueprint, Flask
 
 from tea_runner.settings import Settings, load_settings
 from tea_runner.web.access_parts import access_parts
+from tea_runner.web.api.openapi import api_blueprint
 from tea_runner.web.app import create_app
 from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.repository_pages import pages_blueprint
@@ -67,4 +68,9 @@ def _variables() -> dict[str, str]:
 
 
 def _pages(site: Site) -> tuple[Blueprint, ...]:
-    return (pages_blueprint(site), sign_in_blueprint(site), metrics_blueprint(site))
+    return (
+        pages_blueprint(site),
+        api_blueprint(site),
+        sign_in_blueprint(site),
+        metrics_blueprint(site),
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tea_runner.web.access_parts import access_parts
+from tea_runner.web.api.openapi import api_blueprint
 from tea_runner.web.app import WebDependencies, create_app
 from tea_runner.web.metrics import metrics_blueprint
 from tea_runner.web.repository_pages import pages_blueprint
@@ -29,7 +30,12 @@ def make_stranger(site: Site) -> FlaskClient:
         settings=site.settings,
         webhooks=site.webhooks,
         requests=site.jobs,
-        blueprints=(pages_blueprint(site), sign_in_blueprint(site), metrics_blueprint(site)),
+        blueprints=(
+            pages_blueprint(site),
+            api_blueprint(site),
+            sign_in_blueprint(site),
+            metrics_blueprint(site),
+        ),
         access=access_parts(site),
     )
     return create_app(parts).test_client()
