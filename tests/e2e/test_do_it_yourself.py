@@ -17,7 +17,7 @@ from tests.e2e.test_across_datasets import Group
 from tests.gitea import Gitea
 from tests.web.browser import make_client
 
-_BLOCK = re.compile(r'<pre class="commands">(.*?)</pre>', re.DOTALL)
+_BLOCK = re.compile(r'<pre class="commands"[^>]*>(.*?)</pre>', re.DOTALL)
 RAW = {"raw/a.txt": "a\n", "raw/b c.txt": "b\n"}
 ANNEXED = {
     ".gitattributes": ATTRIBUTES[".gitattributes"]
