@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tea_runner.cli.local_logs import keep_local_log
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import ContentMissing
@@ -18,7 +19,6 @@ from tea_runner.core.planning.job import Job
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.host.bounded_text import BoundedText
-from tea_runner.host.private_folder import make_private_folder
 from tea_runner.present.visible_text import visible
 from workers.job_report import JobReport
 from workers.job_runner import JobRunner
@@ -109,7 +109,8 @@ def _run_jobs(
                     report = JobReport(missing=dict.fromkeys(keys, str(error)))
                 session.queue.failed.update({**report.failures, **report.missing})
                 if report.failures or report.missing:
-                    _keep_log(session, job, output.read(), progress.console)
+                    failed = {**report.failures, **report.missing}
+                    _keep_log(session, job, failed, output.read(), progress.console)
                 progress.advance(bars[job.pipeline], len(job.datums))
                 runner.evict_unused()
         except BaseException as error:
@@ -132,11 +133,18 @@ def _run_jobs(
         raise broken[0]
 
 
-def _keep_log(session: OpenDataset, job: Job, output: bytes, console: Console) -> None:
-    folder = make_private_folder(session.context.site.state_folder / "logs", "state")
-    path = folder / f"{job.id}.log"
-    path.write_bytes(output)
-    text = f"failed: {job.pipeline} {visible(shown_label(job.datums[0][0]))}; log: {path}"
+def _keep_log(
+    session: OpenDataset, job: Job, failed: Collection[str], output: bytes, console: Console
+) -> None:
+    """Keep the log of a job, and name its first datum that failed.
+
+    :param failed: keys.
+    """
+    path = keep_local_log(
+        session.context.site.state_folder, job, failed, output, session.clone.clone.worktree
+    )
+    label = next((label for label, key in job.datums if key in failed), job.datums[0][0])
+    text = f"failed: {job.pipeline} {visible(shown_label(label))}; log: {path}"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

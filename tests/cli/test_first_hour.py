@@ -98,7 +98,7 @@ TABLE: list[tuple[Where, str, int, str]] = [
     (_whole, "paln", 2, "there is no command paln; did you mean plan?"),
     (_whole, "plan --exitcode", 2, "No such option '--exitcode'"),
     (_whole, "plan --zzz", 2, "No such option '--zzz'; see tea-runner plan --help"),
-    (_whole, "logs", 2, "Missing argument 'JOB'; see tea-runner logs --help"),
+    (_whole, "logs", 2, "which log?; name a job, a run or a datum, or give --failed"),
     (_whole, "-c redis.url=redis://127.0.0.1:1 runs", 1, "see that it runs, and redis.url"),
     (_whole, "why raw/c.txt", 1, "there is no datum or path raw/c.txt; did you mean raw/"),
     (_whole, "why shout/spec.yml", 1, "defines shout; run tea-runner why shout"),
