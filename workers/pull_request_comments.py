@@ -80,6 +80,7 @@ class PullRequestComments:
         pull = self._site.forge.pull_request(name, number)
         if pull is None or pull.state != "open":
             notes.forget([number])
+            _forget_commit(dataset, number)
             return
         if pull.source == name and holds_results(pull.branch):
             # It says itself what it proposes.
@@ -142,7 +143,7 @@ class PullRequestComments:
     def _of_plan(
         self, dataset: ForgeDataset, reader: IncrementalPlanner, pull: ListedPullRequest
     ) -> shown.PullRequestComment:
-        ref = f"refs/pull/{pull.number}/head"
+        ref = _head(pull.number)
         dataset.refresh()
         dataset.mirror.fetch(f"+{ref}:{ref}")
         commit = dataset.mirror.refs(ref).get(ref, "")
@@ -183,3 +184,15 @@ class PullRequestComments:
             return ""
         words = f"tea-runner pr approve {repository} {pull.number} {commit}"
         return f"After a review, a maintainer has it run: `{words}`"
+
+
+def _head(number: int) -> str:
+    """The ref of the newest commit, on the forge and in the mirror."""
+    return f"refs/pull/{number}/head"
+
+
+def _forget_commit(dataset: ForgeDataset, number: int) -> None:
+    """Delete the ref in the mirror, so that git may remove what the pull request alone had."""
+    ref = _head(number)
+    if dataset.mirror.refs(ref):
+        dataset.mirror.update([f"delete {ref}"])

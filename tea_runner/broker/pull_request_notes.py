@@ -84,6 +84,8 @@ class PullRequestNotes:
 def _parse(raw: bytes) -> PullRequestNote | None:
     """A note; None for what another version wrote."""
     try:
-        return PullRequestNote(**json.loads(raw))
+        note = PullRequestNote(**json.loads(raw))
     except (ValueError, TypeError, RecursionError):
         return None
+    is_valid = all(isinstance(value, str) for value in asdict(note).values())
+    return note if is_valid and (not note.comment or note.comment.isdecimal()) else None

@@ -67,9 +67,10 @@ class GiteaPullRequests(GiteaApi):
         """See :class:`tea_runner.ports.Forge`: the comment is found by its marker and its author."""
         issues = f"/repos/{repository_path(repository)}/issues"
         body = {"body": text}
+        comment = comment if comment.isdecimal() else ""
         comment = comment or self._own_comment(f"{issues}/{number}/comments", marker)
         if comment:
-            path = f"{issues}/comments/{int(comment)}"
+            path = f"{issues}/comments/{comment}"
             if self.ask("PATCH", path, body, allowed=(404,)).status_code != 404:
                 return comment
         answer = self.ask("POST", f"{issues}/{number}/comments", body, allowed=(404,))

@@ -121,6 +121,7 @@ def test_a_fork_is_planned_and_nothing_of_it_runs(
     gitea.api("PATCH", f"/repos/{lab.name}/pulls/{number}", {"state": "closed"})
     hands.planner.plan(lab.name, f"pull/{number}")
     assert {} == hands.site.pull_request_notes(lab.name).all()
+    assert {} == hands.site.repository(lab.name).mirror.refs(f"refs/pull/{number}/head")
     assert 0 == count()
     hands.close()
 
