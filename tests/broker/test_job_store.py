@@ -81,8 +81,8 @@ def test_a_job_that_kills_its_workers_is_parked(site: Site) -> None:
         site.redis.delete(redis_keys.lease(job.id))
 
     assert site.jobs.claim(job.id, "w", "4") is None
-    (sentence,) = site.jobs.failures(job.queue_namespace, [key for _, key in job.datums]).values()
-    assert "died 3 times in a row" in sentence.sentence
+    (failure,) = site.jobs.failures(job.queue_namespace, [key for _, key in job.datums]).values()
+    assert "died 3 times in a row" in failure.sentence
 
 
 def test_a_branch_is_planned_when_its_last_job_has_ended(site: Site) -> None:
