@@ -26,6 +26,7 @@ GROUPS = {
         "runs": "List runs.",
         "show": "Show one run or job.",
         "logs": "Print a job's log.",
+        "open": "Open the page of a run, a job or a repository.",
         "report": "Write a run as one HTML file.",
         "wait": "Wait for the end of a run.",
         "retry": "Run failed, cancelled and waiting datums again, now.",
