@@ -36,10 +36,28 @@ class WorkerFacts:
     heard: float = 0.0
     #: Id of the job that it runs; empty for none.
     job: str = ""
+    #: Repository and pipeline of that job, label of its first datum, and number of its datums.
+    repository: str = ""
+    pipeline: str = ""
+    label: str = ""
+    datums: int = 0
+    #: When it began with it.
+    begun: float = 0.0
     #: Needs of the jobs that it takes.
     offers: tuple[Need, ...] = ()
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryQueue:
+    """The waiting jobs of one repository."""
+
+    repository: str
+    jobs: int
+    datums: int
+    #: When the oldest of them was enqueued.
+    oldest: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +71,8 @@ class Fleet:
     oldest: float = 0.0
     #: Jobs that none of the workers can do.
     lacking: tuple[Lack, ...] = ()
+    #: Waiting jobs by repository, that with the most datums first.
+    repositories: tuple[RepositoryQueue, ...] = ()
 
 
 def read_fleet(
@@ -92,7 +112,25 @@ def read_fleet(
         queues=lengths,
         oldest=min(waiting, default=0.0),
         lacking=lacks(jobs, offers),
+        repositories=_queues_of_repositories(jobs),
     )
+
+
+def _queues_of_repositories(jobs: Collection[JobRecord]) -> tuple[RepositoryQueue, ...]:
+    waiting: dict[str, list[JobRecord]] = {}
+    for each in jobs:
+        if each.state == "waiting" and each.job is not None:
+            waiting.setdefault(each.job.repository, []).append(each)
+    rows = [
+        RepositoryQueue(
+            repository=name,
+            jobs=len(own),
+            datums=sum(len(each.datums) for each in own),
+            oldest=min(each.created for each in own),
+        )
+        for name, own in waiting.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.datums, row.repository)))
 
 
 def _worker(
@@ -110,6 +148,7 @@ def _worker(
         state = "busy"
     queues = noted.get("queues", "").split(",")
     offers = tuple(need for need, queue in JOB_QUEUES.items() if queue in queues)
+    job = facts.job if facts else None
     row = row or ProcessFacts(name=name, kind="job", offers=offers)
     return WorkerFacts(
         name=name,
@@ -120,6 +159,11 @@ def _worker(
         since=_time(noted.get("birth", "")),
         heard=max(_time(noted.get("last_heartbeat", "")), row.heard),
         job=facts.id if facts else "",
+        repository=job.repository if job else "",
+        pipeline=job.pipeline if job else "",
+        label=job.datums[0][0] if job and job.datums else "",
+        datums=len(job.datums) if job else 0,
+        begun=facts.started if facts else 0.0,
         offers=row.offers,
         problem=row.problem,
     )

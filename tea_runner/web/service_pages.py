@@ -8,10 +8,15 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from tea_runner.core.planning.branch_freshness import BranchFreshness, branch_freshness
+from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present.human_units import instant
 from tea_runner.settings.settings_text import show_settings
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
+
+#: Repositories, and runs of each, that are looked at for how fresh their results are; and rows of that.
+_REPOSITORIES, _RUNS, _ROWS = 200, 20, 100
 
 
 def add_host_pages(routes: Blueprint, desk: PageContext) -> None:
@@ -29,6 +34,7 @@ def _workers(desk: PageContext, as_json: bool) -> Response:
         as_json=as_json,
         live=True,
         fleet=_fleet(desk),
+        freshness=[] if as_json else _freshness(desk),
         command="tea-runner worker --help",
     )
 
@@ -38,9 +44,14 @@ def _fleet(desk: PageContext) -> Any:
     fleet = desk.lately("fleet", desk.site.fleet)
     hidden = _hidden_jobs(desk, (worker.job for worker in fleet.workers if worker.job))
     workers = [
-        replace(worker, job="") if worker.job in hidden else worker for worker in fleet.workers
+        replace(worker, job="", repository="", pipeline="", label="", datums=0)
+        if worker.job in hidden
+        else worker
+        for worker in fleet.workers
     ]
-    return replace(fleet, workers=tuple(workers))
+    mine = visitor().readable([row.repository for row in fleet.repositories])
+    waiting = tuple(row for row in fleet.repositories if row.repository in mine)
+    return replace(fleet, workers=tuple(workers), repositories=waiting)
 
 
 def workers_document(desk: PageContext) -> dict[str, Any]:
@@ -49,14 +60,46 @@ def workers_document(desk: PageContext) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for worker in fleet.workers:
         row = asdict(worker)
-        since, heard = row.pop("since"), row.pop("heard")
-        rows.append({**row, "since_at": instant(since), "heard_at": instant(heard)})
+        since, heard, begun = row.pop("since"), row.pop("heard"), row.pop("begun")
+        times = {"since_at": since, "heard_at": heard, "begun_at": begun}
+        rows.append({**row, **{name: instant(time) for name, time in times.items()}})
     return {
         "workers": rows,
         "queues": dict(fleet.queues),
         "oldest_waiting_since": instant(fleet.oldest),
         "lacking": [asdict(lack) for lack in fleet.lacking],
+        "repositories": [
+            {
+                "repository": row.repository,
+                "jobs": row.jobs,
+                "datums": row.datums,
+                "oldest_waiting_since": instant(row.oldest),
+            }
+            for row in fleet.repositories
+        ],
+        "freshness": [
+            {
+                "repository": row.latest.run.repository,
+                "branch": row.latest.run.branch,
+                "run": row.latest.run.id,
+                "state": row.latest.state,
+                "behind_since": instant(row.behind_since),
+            }
+            for row in _freshness(desk)
+        ],
     }
+
+
+def _freshness(desk: PageContext) -> list[BranchFreshness]:
+    """The branches with runs that the viewer may see."""
+
+    def ask() -> list[RunStatus]:
+        heads = (desk.site.runs.recent(_RUNS, name) for name in desk.repositories()[:_REPOSITORIES])
+        return [run_status(head) for own in heads for head in own]
+
+    runs = desk.lately("freshness", ask)
+    mine = visitor().readable({status.run.repository for status in runs})
+    return branch_freshness(each for each in runs if each.run.repository in mine)[:_ROWS]
 
 
 def _hidden_jobs(desk: PageContext, jobs: Iterable[str]) -> set[str]:

@@ -276,10 +276,36 @@ class WorkerDocument(Schema):
     job = fields.String(
         required=True, metadata={"description": "Empty also where the viewer may not read it."}
     )
+    repository = fields.String(required=True)
+    pipeline = fields.String(required=True)
+    label = fields.String(
+        required=True, metadata={"description": "The first datum of the job that it does."}
+    )
+    datums = fields.Integer(required=True)
     offers = fields.List(fields.String(), required=True)
     problem = fields.String(required=True)
     since_at = InstantField(required=True)
     heard_at = InstantField(required=True)
+    begun_at = InstantField(required=True)
+
+
+class RepositoryQueueDocument(Schema):
+    """The waiting jobs of a repository that the viewer may read."""
+
+    repository = fields.String(required=True)
+    jobs = fields.Integer(required=True)
+    datums = fields.Integer(required=True)
+    oldest_waiting_since = InstantField(required=True)
+
+
+class FreshnessDocument(Schema):
+    """The latest run of a branch, and since when its results are behind its inputs or code."""
+
+    repository = fields.String(required=True)
+    branch = fields.String(required=True)
+    run = fields.String(required=True)
+    state = fields.String(required=True)
+    behind_since = InstantField(required=True)
 
 
 class WorkersDocument(Schema):
@@ -289,3 +315,5 @@ class WorkersDocument(Schema):
     queues = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     oldest_waiting_since = InstantField(required=True)
     lacking = fields.List(fields.Nested(LackDocument), required=True)
+    repositories = fields.List(fields.Nested(RepositoryQueueDocument), required=True)
+    freshness = fields.List(fields.Nested(FreshnessDocument), required=True)

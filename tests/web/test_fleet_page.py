@@ -1,0 +1,88 @@
+"""Workers: what each does; who waits; which results are behind; and of all that what the viewer may see."""
+
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from tea_runner.core.planning.branch_freshness import branch_freshness
+from tea_runner.core.planning.run import PipelineRun, Run
+from tea_runner.core.planning.run_status import run_status
+from tea_runner.wiring import Site
+from tests.looking import REPOSITORY, begin, make_job, save
+from tests.twins.accounts import MemoryAccounts
+from tests.web.browser import data, make_stranger, see
+
+
+def test_a_worker_says_what_it_does(site: Site, pages: FlaskClient) -> None:
+    """Pipeline, first datum, how many more, and of which repository."""
+    begin(site, make_job(1, "images:a.jpg", "images:b.jpg"))
+    page = see(pages, "/workers")
+    assert "edges: images:a.jpg and 1 more" in page.text
+    row = data(pages, "/workers.json")["workers"][0]
+    assert (REPOSITORY, "edges", 2) == (row["repository"], row["pipeline"], row["datums"])
+
+
+def test_the_queue_is_counted_by_repository(site: Site, pages: FlaskClient) -> None:
+    """Jobs, datums, and how long the oldest waits."""
+    site.jobs.enqueue(make_job(1, "images:a.jpg", "images:b.jpg"))
+    site.jobs.enqueue(make_job(2))
+    assert "Queue by repository" in see(pages, "/workers").text
+    (row,) = data(pages, "/workers.json")["repositories"]
+    assert (REPOSITORY, 2, 3) == (row["repository"], row["jobs"], row["datums"])
+
+
+def test_others_see_neither_datums_nor_names(site: Site) -> None:
+    """Who may not read a repository sees a busy worker, and nothing of what it does."""
+    begin(site, make_job(1))
+    site.jobs.enqueue(make_job(2))
+    save(site, [make_job(1)])
+    accounts = MemoryAccounts()
+    accounts.add("eve", "eve-token")
+    vars(site)["accounts"] = accounts
+    eve = make_stranger(site)
+    eve.environ_base["HTTP_AUTHORIZATION"] = "token eve-token"
+    for path in ("/workers", "/workers.json"):
+        text = eve.get(path).text
+        assert "busy" in text
+        for word in ("edges", "images:", "Add photographs"):
+            assert word not in text, (path, word)
+
+
+def made(number: int, branch: str, state: str, started: float) -> Run:
+    """A run of a branch."""
+    return Run(
+        id=f"{number:012x}",
+        repository=REPOSITORY,
+        branch=branch,
+        commit=f"{number:040x}",
+        started=started,
+        ended=started + 1,
+        pipelines=[PipelineRun(name="fit", state=state, counts={"done": 1})],
+    )
+
+
+def test_a_branch_is_behind_since_its_first_push_without_results() -> None:
+    """Since the last run that brought all of them; those that are behind for longest come first."""
+    runs = [
+        made(6, "main", "failed", 60.0),
+        made(5, "dev", "settled", 50.0),
+        made(4, "main", "failed", 40.0),
+        made(3, "new", "failed", 30.0),
+        made(2, "dev", "failed", 20.0),
+        made(1, "main", "settled", 10.0),
+        made(0, "main", "failed", 5.0),
+    ]
+    rows = branch_freshness(map(run_status, runs))
+    assert [("new", 30.0), ("main", 40.0), ("dev", 0.0)] == [
+        (row.latest.run.branch, row.behind_since) for row in rows
+    ]
+    assert "000000000006" == rows[1].latest.run.id
+
+
+def test_freshness_is_on_the_page(site: Site, pages: FlaskClient) -> None:
+    """With a link to the run that did not bring the results."""
+    run = save(site, [make_job(1)], state="failed")
+    page = see(pages, "/workers")
+    assert "behind inputs or code for" in page.text
+    assert f"/runs/{run.id}" in page.links()
+    assert run.id == data(pages, "/workers.json")["freshness"][0]["run"]
