@@ -16,7 +16,10 @@ _MOST = 1 << 20
 
 def settings_files(settings: Settings) -> list[Path]:
     """The settings file, and the files of secrets and certificates that it names, sorted."""
-    paths = {*_paths(settings), settings.state.expanduser() / "queue.key"}
+    # What commands see is no setting: it may change all the time.
+    sandbox = dataclasses.replace(settings.sandbox, binds=())
+    named = _paths(dataclasses.replace(settings, sandbox=sandbox))
+    paths = {*named, settings.state.expanduser() / "queue.key"}
     return sorted(path for path in paths if _is_small_file(path))
 
 

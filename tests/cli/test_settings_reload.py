@@ -18,8 +18,9 @@ from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_consumer import QueueConsumer
 from tea_runner.cli.installation_checks import check_settings_read
 from tea_runner.host import process
+from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
-from tea_runner.wiring.settings_files import digest
+from tea_runner.wiring.settings_files import digest, settings_files
 from tests.looking import broker, process_env, site
 
 __all__ = ["broker", "site"]
@@ -176,3 +177,11 @@ def test_the_receiver_reads_changed_settings(
         assert child.poll() is None
     finally:
         process.kill(child)
+
+
+def test_files_that_commands_see_are_no_settings(tmp_path: Path, settings: Path) -> None:
+    """One that changes all the time must not have processes start anew all the time."""
+    (tmp_path / "log").write_text("line\n")
+    settings.write_text(settings.read_text() + f'[sandbox]\nbinds = ["{tmp_path}/log"]\n')
+    loaded = load_settings(file=settings, env={"HOME": str(tmp_path)}, flags={})
+    assert [settings, tmp_path / "token"] == settings_files(loaded)
