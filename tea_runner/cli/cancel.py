@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -23,6 +24,9 @@ def command(context: Context, name: str) -> None:
 
     Results that are done are kept. To run the cancelled datums: tea-runner retry.
     """
+    if context.server is not None:
+        remote_runs.cancel(context.server, name, as_json=context.as_json)
+        return
     site, by = context.site, operator_name()
     found = find_run(context, name)
     if isinstance(found, JobRecord):

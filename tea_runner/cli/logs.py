@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import find_run, need_job
 from tea_runner.cli.local_logs import LocalLog, find_local_logs, latest_local_logs
 from tea_runner.cli.main import Context
@@ -47,6 +48,17 @@ def command(
     logs of all jobs of a run on the server, RUN DATUM that of one datum, by label or key. DATUM
     alone is one that failed here. Control characters are shown as escapes such as \\x1b.
     """
+    if context.server is not None and name is not None:
+        remote_runs.logs(
+            context.server,
+            name,
+            datum,
+            failed=failed,
+            follow=follow,
+            raw=raw,
+            as_json=context.as_json,
+        )
+        return
     if name is None:
         if not failed:
             raise UsageError("which log?", hint="name a job, a run or a datum, or give --failed")

@@ -37,6 +37,7 @@ from tea_runner.settings import Settings, load_settings
 _MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 if TYPE_CHECKING:
+    from tea_runner.cli.server_client import ServerClient
     from tea_runner.wiring import Site
 
 
@@ -45,6 +46,7 @@ class Context:
     """Directory, settings and output options of one call of the command line.
 
     :param flags: values of ``-c`` by the setting's name; they override the settings file.
+    :param server_url: the server whose API verbs about runs ask; empty for Redis itself.
     :param beside: whether the server in the state folder lends its forge to a call without one.
     """
 
@@ -55,6 +57,19 @@ class Context:
     as_json: bool = False
     quiet: bool = False
     beside: bool = True
+    server_url: str = ""
+
+    @cached_property
+    def server(self) -> ServerClient | None:
+        """The server of ``--server``; None without one.
+
+        :raises UsageError: when it is no URL, or no token is set.
+        """
+        if not self.server_url:
+            return None
+        from tea_runner.cli.server_client import ServerClient
+
+        return ServerClient(self.server_url, self.variables)
 
     def with_flags(self, flags: Mapping[str, object]) -> Context:
         """A copy with more flags."""
@@ -141,6 +156,13 @@ class Verbs(click.Group):
     metavar="NAME=VALUE",
     help="Set one setting, such as -c web.port=8080.",
 )
+@click.option(
+    "--server",
+    metavar="URL",
+    default="",
+    envvar="TEA_RUNNER_SERVER",
+    help="Ask this server about runs, without Redis (TEA_RUNNER_SERVER).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Also log what goes well.")
@@ -156,6 +178,7 @@ def cli(
     directory: Path,
     config: Path | None,
     flags: tuple[str, ...],
+    server: str,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -180,6 +203,7 @@ def cli(
         variables=dict(os.environ),
         as_json=as_json,
         quiet=quiet,
+        server_url=server,
     )
 
 

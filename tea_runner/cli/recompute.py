@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -28,6 +29,9 @@ def command(context: Context, name: str, words: tuple[str, ...]) -> None:
     pipeline for one of them) or the first 8 or more digits of its key. Equal bytes change nothing.
     Different bytes replace the result, and the pipeline is reported as not reproducible.
     """
+    if context.server is not None:
+        remote_runs.recompute(context.server, name, words, as_json=context.as_json)
+        return
     found = find_run(context, name)
     if isinstance(found, JobRecord):
         wanted, datums = run_actions.datums_of_job(found)

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -24,6 +25,9 @@ def command(context: Context, name: str) -> None:
     their next try. Known results are kept. A branch that was stopped because it does not settle goes
     on.
     """
+    if context.server is not None:
+        remote_runs.retry(context.server, name, as_json=context.as_json)
+        return
     found = find_run(context, name)
     done = run_actions.retry(context.site, found, operator_name())
     if context.as_json:

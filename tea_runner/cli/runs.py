@@ -7,6 +7,7 @@ import time
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import listed_status, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -36,6 +37,9 @@ def command(context: Context, repository: str, state: str | None, number: int) -
 
     Of one REPOSITORY (owner/name), or of all.
     """
+    if context.server is not None:
+        remote_runs.list_runs(context.server, repository, state, number, as_json=context.as_json)
+        return
     heads = context.site.runs.recent(_ALL if state else number, repository)
     rows = []
     for head in heads:

@@ -7,6 +7,7 @@ import time
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -42,6 +43,9 @@ def command(context: Context, name: str, everything: bool, downstream: bool) -> 
     A run is named by its id, its commit or its repository (the latest run). A run keeps some of its
     unchanged datums; with --all the others are read from the manifest in git.
     """
+    if context.server is not None:
+        remote_runs.show(context.server, name, everything=everything, as_json=context.as_json)
+        return
     found = find_run(context, name)
     if downstream:
         show_downstream(context, found)

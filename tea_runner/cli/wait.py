@@ -8,6 +8,7 @@ import time
 
 import click
 
+from tea_runner.cli import remote_runs
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -40,6 +41,11 @@ def command(context: Context, run: str, timeout: float | None) -> int:
     given before the run exists: tea-runner wait $(git rev-parse HEAD)
     """
     run = _inputs_of(context, run) or run
+    if context.server is not None:
+        whole = bool(_WHOLE_COMMIT.fullmatch(run))
+        return remote_runs.wait(
+            context.server, run, timeout, whole_commit=whole, as_json=context.as_json
+        )
     until = None if timeout is None else time.monotonic() + timeout
     printed = ""
     while True:

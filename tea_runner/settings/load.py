@@ -30,6 +30,13 @@ from tea_runner.settings.read_value import ExpectedError, read_value
 
 PREFIX = "TEA_RUNNER_"
 CONFIG_VARIABLE = "TEA_RUNNER_CONFIG"
+#: Variables that are no settings: of the command line.
+OTHER_VARIABLES = (
+    CONFIG_VARIABLE,
+    "TEA_RUNNER_SERVER",
+    "TEA_RUNNER_SERVER_TOKEN",
+    "TEA_RUNNER_SERVER_TOKEN_FILE",
+)
 #: Source of values that a running server lends.
 SERVER = "the server that runs in the state folder"
 SYSTEM_FILE = Path("/etc/tea-runner/tea-runner.toml")
@@ -213,7 +220,7 @@ def _from_variables(
     by_variable = {each.variable: name for name, each in names.items()}
     twins = {names[name].variable + "_FILE": name for name in FROM_FILE}
     for variable in sorted(env):
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
         if variable in twins:
             name = twins[variable]
@@ -226,7 +233,7 @@ def _from_variables(
         elif variable in by_variable:
             yield by_variable[variable], env[variable], variable
         else:
-            near = difflib.get_close_matches(variable, [*by_variable, CONFIG_VARIABLE], n=1)
+            near = difflib.get_close_matches(variable, [*by_variable, *OTHER_VARIABLES], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise SettingsError(f"{variable}: unknown setting{hint}")
 

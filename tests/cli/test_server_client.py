@@ -1,0 +1,123 @@
+"""Verbs about runs as clients of a server's API: they need neither Redis nor its password."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from tea_runner.core.access import AccessLevel
+from tea_runner.host import process
+from tea_runner.wiring import Site
+from tests.looking import COMMIT, REPOSITORY, RUN, begin, broker, fail, make_job, save, site
+from tests.twins.accounts import MemoryAccounts
+from tests.web.browser import make_stranger
+
+__all__ = ["broker", "site"]
+
+JOBS = [make_job(number) for number in (1, 2, 3)]
+Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[str]:
+    """A server with a running, a failed and a waiting job; ``ada`` writes, ``eve`` sees nothing."""
+    accounts = MemoryAccounts()
+    for name in ("ada", "eve"):
+        accounts.add(name, f"{name}-token")
+    accounts.let("ada", REPOSITORY, AccessLevel.WRITE)
+    vars(site)["accounts"] = accounts
+    vars(site)["trusted_branches"] = lambda *_: ("main",)
+    begin(site, JOBS[0], b"hello\x1b[2J\n")
+    fail(site, JOBS[1])
+    site.jobs.enqueue(JOBS[2])
+    save(site, JOBS)
+    server = make_server("127.0.0.1", 0, make_stranger(site).application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def cli(served: str, tmp_path: Path) -> Cli:
+    """``tea-runner`` on a laptop with a token."""
+
+    def call(*words: str, who: str = "ada", url: str = served) -> tuple[int, str]:
+        file = tmp_path / "token"
+        file.write_text(f"{who}-token\n")
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TEA_RUNNER_SERVER": url}
+        env |= {"TEA_RUNNER_SERVER_TOKEN_FILE": str(file)} if who else {}
+        argv = [sys.executable, "-m", "tea_runner", *words]
+        done = process.run(argv, env=env, cwd=Path.cwd(), check=False)
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    return call
+
+
+def test_runs_and_their_documents_are_those_of_the_server(cli: Cli) -> None:
+    """As ``--json`` prints them beside Redis."""
+    code, text = cli("--json", "runs")
+    assert (0, [RUN]) == (code, [row["id"] for row in json.loads(text)])
+    assert RUN in cli("runs", REPOSITORY)[1]
+    for name in (RUN, COMMIT[:8], REPOSITORY):
+        assert RUN == json.loads(cli("--json", "show", name)[1])["id"]
+    assert "failed: edges images:2.jpg" in cli("show", RUN)[1]
+    assert JOBS[1].id == json.loads(cli("--json", "show", JOBS[1].id[:10])[1])["id"]
+
+
+def test_a_log_shows_no_control_characters(cli: Cli) -> None:
+    """Unless its raw bytes are asked for."""
+    assert (0, "hello\\x1b[2J\n") == cli("logs", JOBS[0].id[:10])
+    assert (0, "hello\x1b[2J\n") == cli("logs", "--raw", JOBS[0].id)
+
+
+def test_logs_of_a_run_are_those_of_its_jobs(cli: Cli) -> None:
+    """All, those of failed datums, or that of one datum."""
+    assert "hello" in cli("logs", RUN)[1]
+    for words in (("--failed",), ("images:2.jpg",)):
+        code, text = cli("logs", RUN, *words)
+        assert (0, True, False) == (code, "no such colour" in text, "hello" in text)
+    assert 1 == cli("logs", RUN, "none")[0]
+
+
+def test_writers_cancel_retry_and_wait(site: Site, cli: Cli) -> None:
+    """The server notes who did it; the exit code of ``wait`` is the run's."""
+    assert (4, True) == (cli("wait", RUN, "--timeout", "0")[0], True)
+    ended = json.loads(cli("--json", "cancel", RUN)[1])
+    assert ([JOBS[2].id], [JOBS[0].id]) == (ended["cancelled"], ended["stopping"])
+    assert "ada" == site.jobs.facts([JOBS[2].id])[JOBS[2].id].cancelled_by
+    done = json.loads(cli("--json", "retry", RUN)[1])
+    assert REPOSITORY == done["repository"]
+    assert done["retried"] > 0
+
+
+def test_single_datums_are_recomputed(cli: Cli) -> None:
+    """By their names; what the run does not have is said."""
+    done = json.loads(cli("--json", "recompute", RUN, "images:old1.jpg")[1])
+    assert (1, True) == (done["datums"], bool(done["run"]))
+    code, text = cli("recompute", RUN, "none")
+    assert (1, True) == (code, "no pipeline or datum none" in text)
+
+
+def test_others_are_told_that_there_is_nothing(cli: Cli) -> None:
+    """As of what does not exist."""
+    assert cli("show", RUN, who="eve") == cli("show", "0" * 12, who="eve")
+    assert (0, "[]\n") == cli("--json", "runs", who="eve")
+
+
+def test_what_is_wrong_with_server_or_token_is_said(cli: Cli, served: str) -> None:
+    """With the variable that mends it."""
+    code, text = cli("runs", who="nobody")
+    assert (1, True) == (code, "does not accept the token" in text)
+    code, text = cli("runs", who="")
+    assert (2, True) == (code, "TEA_RUNNER_SERVER_TOKEN_FILE is not set" in text)
+    assert "does not answer" in cli("runs", url="http://127.0.0.1:9")[1]
+    assert "expected a URL" in cli("runs", url="tea.example")[1]
