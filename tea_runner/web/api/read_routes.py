@@ -138,7 +138,7 @@ def _find(desk: PageContext, name: str) -> dict[str, str]:
         raise NotFound(not_found.RUN)
     try:
         run = runs.find(name)
-    except NotFound:
+    except NotFound as error:
         ids = desk.site.jobs.ids_starting_with(name) if _JOB.fullmatch(name) else []
         of_job = {job: runs.repository_of_job(job) for job in ids[:100]}
         mine = who.readable([*filter(None, of_job.values()), f"-/{name.replace('/', '-')}"])
@@ -148,7 +148,7 @@ def _find(desk: PageContext, name: str) -> dict[str, str]:
             if repository in mine or who.viewer.is_operator
         ]
         if len(found) != 1:
-            raise NotFound(not_found.RUN) from None
+            raise NotFound(not_found.RUN) from error
         return {"run": "", "job": found[0], "next": ""}
     if not who.reads(run.repository):
         raise NotFound(not_found.RUN)
