@@ -23,6 +23,7 @@ TOLD = (
     redis_keys.run_summary(""),
     redis_keys.runs(),
     redis_keys.repositories(),
+    redis_keys.metrics(),
     redis_keys.commit_statuses("", "").rstrip(":") + ":",
 )
 
