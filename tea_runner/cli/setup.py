@@ -82,7 +82,9 @@ def command(
     pages: str,
     repositories: tuple[str, ...],
 ) -> None:
-    """Set up an account, a token, settings and webhooks on a Gitea or Forgejo.
+    """Set up account, token, settings and webhooks on a forge.
+
+    The forge is a Gitea or Forgejo that runs already.
 
     Needs the login of an administrator, which is kept nowhere. What is there already stays: the
     command can be repeated, such as with one more --repository.
