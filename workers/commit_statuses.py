@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tea_runner.core.errors import ForgeError, TeaError
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import lacks
 from tea_runner.core.planning.states import ENDED_STATES
+from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import summary_line

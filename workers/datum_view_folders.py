@@ -16,7 +16,7 @@ from tea_runner.core.datums.environment_variables import env_file, variables
 from tea_runner.core.datums.view import View, ViewFile
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.core.results.dataset_view_command import Paths, declared_outputs, fill_placeholders
+from tea_runner.core.results.command_placeholders import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs

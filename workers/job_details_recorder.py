@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tea_runner.core.planning.job_details import (
+from tea_runner.core.planning.datum_previews import (
     MOST_FILES,
     DatumDetails,
     JobDetails,

@@ -22,7 +22,7 @@ from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.required_environment import need_of
+from tea_runner.core.planning.worker_requirement import need_of
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, run_scope
@@ -42,8 +42,8 @@ from workers.job_pipeline import job_pipeline
 from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
 from workers.output_storage_check import refused_by_storage, storing_rules
-from workers.results_at_tip import ResultsAtTip
 from workers.run_datums import DatumRunner
+from workers.store_results_at_tip import ResultsAtTip
 from workers.unpushed_results import Again, UnpushedResults, give_up
 from workers.worker_dependencies import WorkerDependencies
 

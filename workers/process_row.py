@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tea_runner.broker.live_processes import BEAT_EVERY, ProcessFacts, ProcessKind
 from tea_runner.core.errors import QueueError
-from tea_runner.core.planning.required_environment import Need
+from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.wiring import Site
 from workers.heartbeat import Heartbeat
 from workers.settings_reload import SettingsReload

@@ -23,7 +23,7 @@ from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.dataset.forge_dataset import ForgeDataset
-from tea_runner.flow.fetch_bytes import fetch_bytes
+from tea_runner.flow.download_size import fetch_bytes
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.plan_and_publish import BranchAdvancer

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, holds_results, source_branch
-from tea_runner.core.planning.required_environment import NEEDS, Need
+from tea_runner.core.planning.worker_requirement import NEEDS, Need
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site

@@ -15,7 +15,7 @@ from tea_runner.core.results.proposed_result import proposal_digest
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_reader import open_commit
-from tea_runner.flow.proposed_results import proposed_results
+from tea_runner.flow.proposed_changes import proposed_results
 from tea_runner.present import results_pull_request as shown
 from tea_runner.present.forge_page import file_page
 from tea_runner.wiring import Site

@@ -13,7 +13,7 @@ from pathlib import Path
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import Cancelled, ContentMissing, JobError, OutsideError, TimedOut
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.job_details import MOST_FILES
+from tea_runner.core.planning.datum_previews import MOST_FILES
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.redact import Redactor
 from tea_runner.dataset.save_outputs import FileToSave

@@ -10,7 +10,7 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.required_environment import Need
+from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.redact import Redactor
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets

@@ -10,7 +10,7 @@ import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.live_jobs import JobIndex
+from tea_runner.broker.job_index import JobIndex
 from tea_runner.core.errors import Refused
 from tea_runner.core.planning.job import Job, unseal_job
 from tea_runner.core.planning.job_record import JobRecord, parse_job_record

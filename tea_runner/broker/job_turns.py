@@ -16,7 +16,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import PUT_IN_LINE, TAKE_TURN
-from tea_runner.core.planning.required_environment import NEEDS, Need, read_need
+from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_need
 
 
 @raises_queue_error

@@ -16,7 +16,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.rq_queues import JOB_QUEUES, PLAN_QUEUE
-from tea_runner.core.planning.required_environment import NEEDS, Need
+from tea_runner.core.planning.worker_requirement import NEEDS, Need
 
 #: Seconds between two rows of a process, and seconds after which it counts as gone.
 BEAT_EVERY, GONE_AFTER = 5.0, 20

@@ -16,10 +16,10 @@ import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
+from tea_runner.broker.job_index import JobIndex
 from tea_runner.broker.job_scripts import REPLAN_FAILED_COMMIT_STATUSES
-from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.rq_queues import Queues
-from tea_runner.core.planning.required_environment import Need, read_need
+from tea_runner.core.planning.worker_requirement import Need, read_need
 
 
 @raises_queue_error

@@ -48,7 +48,7 @@ def job(job_id: str) -> str:
 
 @key_family("set", "job_store")
 def live_jobs() -> str:
-    """Ids of all waiting and running jobs; see :mod:`tea_runner.broker.live_jobs`."""
+    """Ids of all waiting and running jobs; see :mod:`tea_runner.broker.job_index`."""
     return "live-jobs"
 
 

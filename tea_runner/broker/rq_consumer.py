@@ -47,7 +47,7 @@ from tea_runner.broker.rq_queues import (
     Queues,
     Serializer,
 )
-from tea_runner.core.planning.required_environment import Need
+from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from rq.job import Job as RqJob
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.core.errors import QueueError
-from tea_runner.core.planning.required_environment import Need
+from tea_runner.core.planning.worker_requirement import Need
 
 log = logging.getLogger(__name__)
 

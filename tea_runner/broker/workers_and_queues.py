@@ -17,8 +17,8 @@ from tea_runner.broker.connection import redis_errors_translated
 from tea_runner.broker.live_processes import ProcessFacts
 from tea_runner.broker.rq_queues import JOB_QUEUES, QUEUES
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run_status import Lack, lacks
+from tea_runner.core.planning.worker_requirement import Need
 
 
 @dataclass(frozen=True, kw_only=True)

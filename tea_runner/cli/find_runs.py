@@ -9,10 +9,10 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.required_environment import NEEDS
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.planning.states import State
+from tea_runner.core.planning.worker_requirement import NEEDS
 from tea_runner.present.state_words import SHAPES
 from tea_runner.present.visible_text import visible
 

@@ -19,8 +19,8 @@ from tea_runner.core.planning.explanation import Made
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.trace_lineage import LineageTracer
-from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 

@@ -26,7 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
-from tea_runner.cli.running_server import settings_of_server
+from tea_runner.cli.running_server_settings import settings_of_server
 from tea_runner.cli.verbs import ALIASES, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds

@@ -8,11 +8,11 @@ import time
 import click
 
 from tea_runner.cli import remote_runs
+from tea_runner.cli.datums_from_manifests import with_unlisted_datums
+from tea_runner.cli.downstream_runs import show_downstream
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
-from tea_runner.cli.show_downstream import show_downstream
-from tea_runner.cli.unlisted_datums import with_unlisted_datums
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.job_record import JobRecord

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tea_runner.cli.main import Context
-from tea_runner.cli.running_server import LOCK
-from tea_runner.core.address_text import format_address
+from tea_runner.cli.running_server_settings import LOCK
 from tea_runner.core.errors import OutsideError, Refused, SettingsError
-from tea_runner.core.planning.required_environment import OF_ENVIRONMENT
+from tea_runner.core.host_and_port import format_address
+from tea_runner.core.planning.worker_requirement import OF_ENVIRONMENT
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.sandbox.kinds import WATCHED, memory_control, memory_refusal
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli.commit_hooks import HOOK_WORDS, install_hooks, only_watch
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
+from tea_runner.cli.post_commit_hooks import HOOK_WORDS, install_hooks, only_watch
 from tea_runner.cli.watch_loop import WatchLoop
 from tea_runner.core.errors import UsageError
 from tea_runner.triggers.drop_folder import DropFolder

@@ -16,7 +16,7 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import pfs_leaves
-from tea_runner.dataset.save_files import save_files
+from tea_runner.dataset.datalad_save import save_files
 from tea_runner.dataset.unsaved_files import unsaved_files
 from tea_runner.flow.nested_datasets import left_out
 from tea_runner.host import process

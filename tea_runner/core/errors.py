@@ -176,7 +176,7 @@ class QueueError(OutsideError):
 class NotOffered(OutsideError):
     """This worker lacks what the job needs.
 
-    :param needs: what it needs, see :data:`tea_runner.core.planning.required_environment.NEEDS`.
+    :param needs: what it needs, see :data:`tea_runner.core.planning.worker_requirement.NEEDS`.
     """
 
     def __init__(self, problem: str, needs: str, *, hint: str = "") -> None:

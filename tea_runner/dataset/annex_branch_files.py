@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.git.annex_config_log import LARGEFILES, parse_annex_config
+from tea_runner.core.git.git_annex_config import LARGEFILES, parse_annex_config
 from tea_runner.core.git.tree import lookup
 from tea_runner.dataset.object_reader import ObjectReader
 

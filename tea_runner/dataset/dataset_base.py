@@ -25,9 +25,9 @@ from tea_runner.dataset.convert_result_storage import ResultConverter
 from tea_runner.dataset.described_remotes import parse_remote_log
 from tea_runner.dataset.git_repository import GitRepository
 from tea_runner.dataset.job_result_refs import JobResultRefs
+from tea_runner.dataset.keys_in_annex_branch import OwnKeys
 from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
-from tea_runner.dataset.own_annex_keys import OwnKeys
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResults, copy_result
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs

@@ -9,11 +9,11 @@ from functools import cached_property
 from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.datums.view import Located
 from tea_runner.core.errors import UserError
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
-from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Objects, Subdatasets
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.planning.required_environment import need_of
+from tea_runner.core.planning.worker_requirement import need_of
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import input_bytes
 from tea_runner.ports import Dataset, JobQueue

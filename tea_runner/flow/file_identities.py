@@ -17,8 +17,8 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, TREE, TreeEntry
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.follow_links import LONGEST_TARGET, Followed, LinkedFolder, follow_links
-from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.flow.unusable_files import UnusableFilesError, why_unusable
 
 #: Facts that are cached; a thousand take half a megabyte.

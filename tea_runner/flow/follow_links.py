@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tea_runner.core.errors import UserError
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry
-from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.commit_tree import CommitTree
 
 #: Bytes of the longest target, as in Linux.
 LONGEST_TARGET = 4096

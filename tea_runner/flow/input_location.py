@@ -14,7 +14,7 @@ from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.glob.matcher import Glob
 from tea_runner.core.pipeline import Pfs, Pipeline
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.deleted_folders import was_folder
+from tea_runner.flow.folder_history import was_folder
 from tea_runner.flow.follow_links import Followed, within
 from tea_runner.flow.linked_folders import LinkedFolders
 from tea_runner.flow.nested_datasets import KEEP, FoundFiles, NestedDatasets, left_out

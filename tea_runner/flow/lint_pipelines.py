@@ -23,7 +23,7 @@ from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.input_location import locate_input
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.resolve_image import UnavailableImage, resolve_image
-from tea_runner.flow.unnamed_code import unnamed_code
+from tea_runner.flow.unreferenced_code import unnamed_code
 from tea_runner.flow.why_no_datums import why_no_datums
 
 #: A word of a command that looks like a script of the dataset.

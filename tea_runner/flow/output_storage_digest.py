@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tea_runner.core.git.tree import TREE
 from tea_runner.core.results.output_owners import join
-from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.commit_tree import CommitTree
 
 _NAME = ".gitattributes"
 #: Folders below the directory that are looked at; nobody writes rules in more of them.

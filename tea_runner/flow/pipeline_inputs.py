@@ -18,11 +18,12 @@ from tea_runner.core.errors import SpecError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import expand
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
-from tea_runner.core.planning.image_record import image_parts
 from tea_runner.core.planning.plan import KeyedDatum
+from tea_runner.core.planning.recorded_environment import image_parts
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.find_unusable_files import linked_folders_of, unusable_files_of
 from tea_runner.flow.follow_links import LinkedFolder, within
 from tea_runner.flow.input_links import broken_datums, list_source, refuse_results, with_folders
 from tea_runner.flow.input_location import InputLocation, locate_input
@@ -30,7 +31,6 @@ from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_image import resolve_image
-from tea_runner.flow.unfit_inputs import linked_folders_of, unusable_files_of
 from tea_runner.flow.unusable_files import UnusableFilesError
 
 _NOTHING = Manifest()

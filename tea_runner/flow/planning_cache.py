@@ -12,10 +12,10 @@ from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
 from tea_runner.core.results.manifest_statement import SignatureFile
 from tea_runner.core.spec.parse import ParsedSpecs
-from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.resource_quota import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
+from tea_runner.flow.offline_image_lookup import RecordedImages
 from tea_runner.flow.pipeline_set import PipelineSet
-from tea_runner.flow.recorded_images import RecordedImages
 from tea_runner.ports import Images
 
 #: Rows of manifests that are cached between two plans; a thousand take a megabyte at most.

@@ -11,8 +11,8 @@ from tea_runner.core.results.manifest_text import (
     parse_piece,
     piece_names,
 )
+from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import Objects
 
 

@@ -8,7 +8,7 @@ from tea_runner.core.results.manifest_statement import (
     read_signature,
     signature_file,
 )
-from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.commit_tree import CommitTree
 
 
 def read_manifest_statement(tree: CommitTree, home: str) -> FoundStatement | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError, Refused, SpecError
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.image_record import recorded_image, recorded_software
+from tea_runner.core.planning.recorded_environment import recorded_image, recorded_software
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.flow.commit_reader import CommitReader

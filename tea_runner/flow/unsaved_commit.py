@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
-from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.resource_quota import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.commit_tree import CommitTree
+from tea_runner.flow.offline_image_lookup import RecordedImages
 from tea_runner.flow.pipeline_set import PipelineSet, UncheckedPipelineSet
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.read_pipelines import read_pipelines
-from tea_runner.flow.recorded_images import RecordedImages
-from tea_runner.flow.tree_reader import CommitTree
 from tea_runner.ports import CommitFacts, Images, Objects, Subdatasets
 
 #: The id of a commit that does not exist, as in git's hooks.

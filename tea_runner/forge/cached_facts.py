@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.ports import Forge
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
@@ -28,6 +27,7 @@ from tea_runner.core.registered_webhook import (
     is_repository_name,
     matches_repository,
 )
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import post_receive
 from tea_runner.ports import CommitStatusState
 

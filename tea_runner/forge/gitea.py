@@ -13,7 +13,6 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
@@ -22,6 +21,7 @@ from tea_runner.core.registered_webhook import (
     is_repository_name,
     matches_repository,
 )
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import gitea_permissions
 from tea_runner.forge.gitea_api import BUSY, error_sentence, network_error, repository_path
 from tea_runner.forge.gitea_pull_requests import GiteaPullRequests

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tea_runner.core.audience import Audience, Visibility
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
+from tea_runner.core.repository_visibility import Audience, Visibility
 
 #: Of a repository that is not private, by the visibility of its owner.
 _VISIBILITY: Mapping[object, Visibility] = {

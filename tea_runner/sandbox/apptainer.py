@@ -18,8 +18,8 @@ from pathlib import Path
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
+from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.follow_command import outcome, tee_tail
-from tea_runner.sandbox.mounts import bind_option, mounts, working_directory, writable
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,

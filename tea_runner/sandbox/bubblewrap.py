@@ -29,6 +29,7 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.sandbox import job_user, resource_limits, seccomp, system_mounts
 from tea_runner.sandbox.attach_network import attached_network, missing_programs
 from tea_runner.sandbox.cgroup import MOUNT, Cgroups
+from tea_runner.sandbox.command_mounts import writable
 from tea_runner.sandbox.etc_folder import EtcFolder
 from tea_runner.sandbox.follow_command import (
     CommandWatch,
@@ -38,9 +39,8 @@ from tea_runner.sandbox.follow_command import (
     outcome,
     tee_tail,
 )
-from tea_runner.sandbox.mounts import writable
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
-from tea_runner.sandbox.output_limits import overflow
+from tea_runner.sandbox.output_watch import overflow
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,
     Execution,

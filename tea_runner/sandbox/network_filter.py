@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tea_runner.core.sandbox_addresses import parse_open_address
+from tea_runner.core.egress_allowlist import parse_open_address
 
 #: The network between namespace and network stack: TEST-NET-2 (RFC 5737), which nobody uses.
 SUBNET = "198.51.100.0/24"

@@ -20,7 +20,7 @@ from tea_runner.sandbox.follow_command import (
     open_stdin,
     pidfd,
 )
-from tea_runner.sandbox.output_limits import overflow
+from tea_runner.sandbox.output_watch import overflow
 from tea_runner.sandbox.protocol import Execution
 from tea_runner.sandbox.resource_limits import MemoryWatch
 

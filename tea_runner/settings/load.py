@@ -21,9 +21,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from tea_runner.core.address_text import format_address
+from tea_runner.core.egress_allowlist import parse_open_address
 from tea_runner.core.errors import SettingsError
-from tea_runner.core.sandbox_addresses import parse_open_address
+from tea_runner.core.host_and_port import format_address
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value

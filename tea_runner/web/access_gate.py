@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tea_runner.core.access import AccessLevel, Requirement, is_allowed
 from tea_runner.core.errors import NotFound, Refused, TeaError
 from tea_runner.settings import Settings
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.access_parts import AccessParts
 from tea_runner.web.visitor import begin_session, csrf_token, find_visitor, same, visitor
 
@@ -61,7 +61,7 @@ def install_gate(
         requirement = requirements.get(request.endpoint)
         if requirement is None:
             _log.error("no requirement is declared for %s", request.endpoint)
-            raise NotFound(not_found.PAGE)
+            raise NotFound(not_found_texts.PAGE)
         if request.blueprint == "hooks":
             return None
         if parts is not None and _signs_in_by_address(parts):
@@ -144,7 +144,8 @@ def _repositories(parts: AccessParts | None) -> list[str]:
 def _sentence() -> str:
     given = request.view_args or {}
     return next(
-        (not_found.SENTENCES[kind] for kind in not_found.SENTENCES if kind in given), not_found.PAGE
+        (not_found_texts.SENTENCES[kind] for kind in not_found_texts.SENTENCES if kind in given),
+        not_found_texts.PAGE,
     )
 
 

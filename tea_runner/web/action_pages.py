@@ -14,7 +14,7 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.flow import run_actions
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 
@@ -108,7 +108,7 @@ def _ask_run(desk: PageContext, run: str, action: str) -> Response:
 def _ask_job(desk: PageContext, job: str, action: str) -> Response:
     record = desk.job(job)
     if record.job is None:
-        raise NotFound(not_found.JOB)
+        raise NotFound(not_found_texts.JOB)
     what = f"job {job[:10]} of {record.job.repository}"
     back = url_for("pages.job", job=job)
     return _ask(desk, action, what, back, url_for("pages.do_job", job=job, action=action), {})
@@ -154,7 +154,7 @@ def _chosen(status: RunStatus) -> list[str]:
     number = request.form.get("pipeline", 0, type=int)
     if number:
         if not 0 < number <= len(status.pipelines):
-            raise NotFound(not_found.PAGE)
+            raise NotFound(not_found_texts.PAGE)
         return [status.pipelines[number - 1].name]
     key = request.form.get("key", "")
     return [key] if key else []

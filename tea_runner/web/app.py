@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from werkzeug.exceptions import HTTPException
 
 from tea_runner.core.errors import TeaError
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.access_gate import install_gate
 from tea_runner.web.client_deadlines import ClientDeadlines
 from tea_runner.web.deliveries import webhooks_blueprint
@@ -100,7 +100,7 @@ def _answer(status: int, sentence: str) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    sentences = {404: not_found.PAGE, 405: "method not allowed"}
+    sentences = {404: not_found_texts.PAGE, 405: "method not allowed"}
     status = error.code or 500
     response = _answer(status, sentences.get(status, error.name.lower()))
     allowed = getattr(error, "valid_methods", None)

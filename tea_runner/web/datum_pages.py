@@ -8,11 +8,11 @@ from flask import Blueprint, Response, url_for
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.job_details import DatumDetails, JobDetails, Preview, picture_type
+from tea_runner.core.planning.datum_previews import DatumDetails, JobDetails, Preview, picture_type
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import PipelineStatus, run_status
 from tea_runner.present.forge_page import file_page
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.page_context import PageContext
 
 #: Digits of a key in addresses; a job has few datums.
@@ -132,7 +132,7 @@ def _find(record: JobRecord, begin: str) -> tuple[str, str]:
     for label, key in record.datums:
         if len(begin) >= DIGITS and key.startswith(begin):
             return label, key
-    raise NotFound(not_found.JOB)
+    raise NotFound(not_found_texts.JOB)
 
 
 def _datum(desk: PageContext, job: str, key: str) -> Response:
@@ -172,7 +172,7 @@ def _picture(desk: PageContext, job: str, key: str, number: int) -> Response:
     data = previews[number].data if number < len(previews) else b""
     kind = picture_type(data)
     if not kind or len(data) > _LARGEST:
-        raise NotFound(not_found.JOB)
+        raise NotFound(not_found_texts.JOB)
     response = Response(data, mimetype=kind)
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; sandbox; frame-ancestors 'none'"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from werkzeug.datastructures import MultiDict
 
 from tea_runner.core.planning.datum_measures import DatumMeasures
+from tea_runner.core.planning.run_datum_table import ORDERS, Order
 from tea_runner.core.planning.run_status import DatumStatus
-from tea_runner.core.planning.run_table import ORDERS, Order
 from tea_runner.core.planning.states import STATES
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.run_views import RunView

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from tea_runner.core.errors import NotFound, QueueError
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.registered_webhook import is_repository_name
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.log_lines import next_part
 from tea_runner.web.page_context import PageContext
 
@@ -54,7 +54,7 @@ def _job(desk: PageContext, job: str) -> Response:
 
 def _repository(desk: PageContext, name: str) -> Response:
     if not is_repository_name(name) or name not in desk.lately("repositories", desk.repositories):
-        raise NotFound(not_found.REPOSITORY)
+        raise NotFound(not_found_texts.REPOSITORY)
 
     def look() -> tuple[Hashable, bool]:
         heads = desk.lately(("newest", name), lambda: desk.site.runs.recent(5, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tea_runner.core.address_text import format_address
+from tea_runner.core.host_and_port import format_address
 from tea_runner.settings import Settings
 
 #: The application that gunicorn loads.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tea_runner.present.ansi_to_html import TerminalText
 from tea_runner.present.human_units import instant
-from tea_runner.present.terminal_text import TerminalText
 
 #: Bytes and lines of a part, and bytes that are read to count lines.
 PART, LINES, _MOST = 1 << 16, 500, 1 << 22

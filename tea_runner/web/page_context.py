@@ -18,7 +18,7 @@ from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present.forge_page import branch_page, forge_page
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.run_views import MOST_JOBS, RunView, RunViews
 from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
@@ -60,13 +60,13 @@ class PageContext:
         :raises NotFound: when it is unknown or has expired.
         """
         if not _RUN.fullmatch(run):
-            raise NotFound(not_found.RUN)
+            raise NotFound(not_found_texts.RUN)
         return self.lately(("run", run), lambda: self._run(run))
 
     def _run(self, name: str) -> tuple[RunStatus, Mapping[str, JobRecord]]:
         run = self.site.runs.get(name)
         if run is None:
-            raise NotFound(not_found.RUN)
+            raise NotFound(not_found_texts.RUN)
         return self._stands(run)
 
     def _stands(self, run: Run) -> tuple[RunStatus, Mapping[str, JobRecord]]:
@@ -81,7 +81,7 @@ class PageContext:
         :raises NotFound: when it is unknown or has expired.
         """
         if not _RUN.fullmatch(run):
-            raise NotFound(not_found.RUN)
+            raise NotFound(not_found_texts.RUN)
         return self.lately(("view", run), lambda: self.views.view(run))
 
     def listed(self, heads: list[Run]) -> list[RunStatus]:
@@ -103,7 +103,7 @@ class PageContext:
         """
         facts = self.site.jobs.facts([job]).get(job) if _JOB.fullmatch(job) else None
         if facts is None:
-            raise NotFound(not_found.JOB)
+            raise NotFound(not_found_texts.JOB)
         return facts
 
     def repositories(self) -> list[str]:

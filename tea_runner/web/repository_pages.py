@@ -20,7 +20,7 @@ from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.badge import add_badges
 from tea_runner.web.datum_pages import add_datum_pages
@@ -139,7 +139,7 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
     if full not in known:
         full, as_json = split_json_suffix(full)
     if not is_repository_name(full) or full not in known or not visitor().reads(full):
-        raise NotFound(not_found.REPOSITORY)
+        raise NotFound(not_found_texts.REPOSITORY)
     wanted = request.args.get("state", "")
     number = request.args.get("page", 1, type=int)
     # To filter by state, all runs are read; otherwise one page is enough.

@@ -10,12 +10,12 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run import Run, without_datums
+from tea_runner.core.planning.run_datum_table import RunTable
 from tea_runner.core.planning.run_status import DatumStatus, RunStatus, datum_status, run_status
-from tea_runner.core.planning.run_table import RunTable
 from tea_runner.core.planning.states import ENDED_STATES, State
-from tea_runner.web import not_found
+from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.web import not_found_texts
 from tea_runner.wiring import Site
 
 #: Largest number of jobs of a run that are read; the others count as waiting until they end.
@@ -70,7 +70,7 @@ class RunViews:
         if run is not None and (table is None or table.updated != run.updated):
             run, table = self._site.runs.get(name), None
         if run is None:
-            raise NotFound(not_found.RUN)
+            raise NotFound(not_found_texts.RUN)
         ids = [job for pipeline in run.pipelines for job in pipeline.jobs][:MOST_JOBS]
         if sum(len(job.datums) for job in self._jobs.values()) > _MOST_ROWS:
             self._jobs.clear()

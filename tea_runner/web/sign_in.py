@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from tea_runner.core.errors import NotFound
 from tea_runner.settings import Settings
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.access_parts import AccessParts, access_parts
 from tea_runner.web.visitor import begin_session, end_session, same, session_of
 from tea_runner.wiring import Site
@@ -38,7 +38,7 @@ def sign_in_blueprint(site: Site) -> Blueprint:
     @routes.get("/sign-in/forge")
     def to_forge() -> Response:
         if parts.sign_in is None:
-            raise NotFound(not_found.PAGE)
+            raise NotFound(not_found_texts.PAGE)
         begun = parts.sign_in.begin()
         session["sign_in"] = {
             "state": begun.state,

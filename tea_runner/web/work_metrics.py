@@ -23,8 +23,8 @@ from tea_runner.core.metric_values import (
     label,
 )
 from tea_runner.core.planning.job_record import JobRecord
-from tea_runner.core.planning.required_environment import Need
 from tea_runner.core.planning.run_status import lack_of
+from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.wiring import Site
 
 _ABOUT: Mapping[Timed, str] = {

@@ -17,12 +17,12 @@ from tea_runner.broker.connection import connect
 from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
+from tea_runner.broker.job_index import JobIndex
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
 from tea_runner.broker.job_store import Claim, JobStore
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.broker.key_states import KeyStates
-from tea_runner.broker.live_jobs import JobIndex
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
@@ -39,7 +39,7 @@ from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
-from tea_runner.core.planning.job_details import JobDetails
+from tea_runner.core.planning.datum_previews import JobDetails
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site

@@ -13,7 +13,7 @@ import pytest
 from tea_runner.cli.embedded_forge_setup import free_port
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
-from tea_runner.cli.running_server import FILE
+from tea_runner.cli.running_server_settings import FILE
 from tests.cli.dataset import Dataset, Said, tea
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tea_runner.core.planning.cascade import cascade
+from tea_runner.core.planning.downstream_run_graph import cascade
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
 from tests.e2e.test_across_datasets import IN_GIT, Group, shout, spec, start

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.cached_facts import CachedFacts
 from tests.twins.forge import MemoryForge
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tea_runner.core.audience import Audience
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.cached_facts import CachedFacts
 from tests.hostile.forge import HostileForge, Met
 from tests.twins.forge import MemoryForge

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tea_runner.core.audience import Audience
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.gitea import GiteaForge
 from tests.e2e.pipelines import COPY, pfs, spec
 from tests.gitea import Gitea

@@ -13,8 +13,8 @@ import pytest
 
 from tea_runner.core.errors import Refused
 from tea_runner.sandbox import container_engine
+from tea_runner.sandbox.command_mounts import bind_option
 from tea_runner.sandbox.container_engine import ContainerEngine
-from tea_runner.sandbox.mounts import bind_option
 from tea_runner.sandbox.process_identity import process_label
 from tea_runner.sandbox.protocol import Environment, Execution, Limits, Mount
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tea_runner.core.audience import Audience
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.core.registered_webhook import ListedWebhook, matches_repository
+from tea_runner.core.repository_visibility import Audience
 from tea_runner.ports import CommitStatusState
 
 #: Longest description that forges keep (Gitea).

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from flask.testing import FlaskClient
 
-from tea_runner.core.audience import Audience, Visibility
+from tea_runner.core.repository_visibility import Audience, Visibility
 from tea_runner.forge.cached_facts import CachedFacts
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, make_job, save

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.core.planning.datum_measures import DatumMeasures
-from tea_runner.core.planning.job_details import (
+from tea_runner.core.planning.datum_previews import (
     DatumDetails,
     JobDetails,
     Preview,

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tea_runner.broker.job_logs import JobLog
-from tea_runner.present.terminal_text import TerminalText
+from tea_runner.present.ansi_to_html import TerminalText
 from tea_runner.web import event_streams
 from tea_runner.web.log_lines import last_part, next_part, part_with_line
 from tea_runner.wiring import Site

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.result_scope import queue_namespace, results_prefix
 from tea_runner.core.planning.plan import Decision
-from tea_runner.core.planning.required_environment import Need, read_need
+from tea_runner.core.planning.worker_requirement import Need, read_need
 
 #: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
 _JOBS = 32

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from tea_runner.core.planning.job import Job
-from tea_runner.core.planning.required_environment import Need, read_need
 from tea_runner.core.planning.states import JobState
+from tea_runner.core.planning.worker_requirement import Need, read_need
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline
-from tea_runner.core.planning.image_record import moved_image
 from tea_runner.core.planning.reasons import Reason
+from tea_runner.core.planning.recorded_environment import moved_image
 from tea_runner.core.planning.states import PlanState
 from tea_runner.core.results.manifest import Manifest, Row
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from tea_runner.core.planning.job_record import JobRecord, jobs_by_key
 from tea_runner.core.planning.plan import Source
 from tea_runner.core.planning.reasons import SENTENCES
-from tea_runner.core.planning.required_environment import NEEDS, Need, unoffered
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_datum_states import DatumRow, count_datums, datum_state
 from tea_runner.core.planning.states import ENDED_STATES, STATES, State
+from tea_runner.core.planning.worker_requirement import NEEDS, Need, unoffered
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tea_runner.core.address_text import format_address
 from tea_runner.core.errors import OutsideError
+from tea_runner.core.host_and_port import format_address
 from tea_runner.forge.embedded.accounts import Account, Accounts
 from tea_runner.forge.embedded.api import Api
 from tea_runner.forge.embedded.bare_repositories import BareRepositories, BareRepository

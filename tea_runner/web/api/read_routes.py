@@ -20,7 +20,7 @@ from tea_runner.present.json_documents import (
     run_document,
     run_head,
 )
-from tea_runner.web import not_found
+from tea_runner.web import not_found_texts
 from tea_runner.web.api import schemas
 from tea_runner.web.job_pages import send_log
 from tea_runner.web.page_context import PageContext
@@ -135,7 +135,7 @@ def _find(desk: PageContext, name: str) -> dict[str, str]:
     """
     runs, who = desk.site.runs, visitor()
     if "/" in name and not who.reads(name if is_repository_name(name) else "-/none"):
-        raise NotFound(not_found.RUN)
+        raise NotFound(not_found_texts.RUN)
     try:
         run = runs.find(name)
     except NotFound as error:
@@ -148,10 +148,10 @@ def _find(desk: PageContext, name: str) -> dict[str, str]:
             if repository in mine or who.viewer.is_operator
         ]
         if len(found) != 1:
-            raise NotFound(not_found.RUN) from error
+            raise NotFound(not_found_texts.RUN) from error
         return {"run": "", "job": found[0], "next": ""}
     if not who.reads(run.repository):
-        raise NotFound(not_found.RUN)
+        raise NotFound(not_found_texts.RUN)
     later = runs.head(runs.next(run.id))
     requested = (
         later is not None and later.commit == run.commit and later.cause in (RETRY, RECOMPUTE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.git.annex_config_log import parse_annex_config
+from tea_runner.core.git.git_annex_config import parse_annex_config
 
 
 def test_the_newest_value_of_a_name_counts() -> None:

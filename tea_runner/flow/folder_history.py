@@ -10,7 +10,7 @@ from collections import deque
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.tree import SUBMODULE, TREE, TreeEntry
-from tea_runner.flow.tree_reader import CommitTree
+from tea_runner.flow.commit_tree import CommitTree
 
 #: Commits in which a folder is looked for: it is read from git, and only where a folder is missing.
 _MAX_COMMITS = 5_000

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tea_runner.core.audience import Audience
+from tea_runner.core.repository_visibility import Audience
 
 PUBLIC = Audience(visibility="public")
 USERS = Audience(visibility="users", owner="lab")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tea_runner.flow.unnamed_code import named_files
+from tea_runner.flow.unreferenced_code import named_files
 
 
 @pytest.mark.parametrize(

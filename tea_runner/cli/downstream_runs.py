@@ -9,7 +9,7 @@ import click
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.core.errors import UsageError
-from tea_runner.core.planning.cascade import cascade
+from tea_runner.core.planning.downstream_run_graph import cascade
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.present.json_documents import run_head

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tea_runner.broker import redis_keys
-from tea_runner.broker.live_jobs import COMPLETE
+from tea_runner.broker.job_index import COMPLETE
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, begin, make_job, plan_to_end
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tea_runner.host.openat import TooManyEntries, walk
 from tea_runner.host.process import descendants
-from tea_runner.sandbox.mounts import writable
+from tea_runner.sandbox.command_mounts import writable
 from tea_runner.sandbox.protocol import Execution, Limits
 
 #: Checks in a row that could not see all files, after which the command is ended.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tea_runner.core.planning.cascade import cascade
+from tea_runner.core.planning.downstream_run_graph import cascade
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.results.run_record import parse_causes
 
