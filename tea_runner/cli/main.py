@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
 from tea_runner.cli.running_server_settings import settings_of_server
-from tea_runner.cli.verbs import ALIASES, GROUPS, SHORT_HELP, VERBS
+from tea_runner.cli.verbs import ALIASES, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 from tea_runner.host.gc_tuning import raise_gc_thresholds
 from tea_runner.host.structured_log import LogFormat, configure_logging
@@ -191,6 +192,11 @@ def cli(
         if not equals:
             raise UsageError(f"-c {flag}: expected NAME=VALUE, such as -c web.port=8080")
         values[name] = value
+    verb = ctx.invoked_subcommand or ""
+    is_typed = ctx.get_parameter_source("server") is ParameterSource.COMMANDLINE
+    if is_typed and ALIASES.get(verb, verb) not in ASK_SERVER:
+        asking = ", ".join(name for name in VERBS if name in ASK_SERVER)
+        raise UsageError(f"--server: {verb} asks no server; {asking} do")
     if log_format:
         values["log.format"] = log_format
     configure_logging(log_format or "text", logging.INFO if verbose else logging.WARNING)

@@ -56,5 +56,7 @@ GROUPS = {
 }
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
+#: Verbs that ask the server of ``--server``.
+ASK_SERVER = frozenset({"runs", "show", "logs", "wait", "retry", "recompute", "cancel"})
 #: Former names of verbs, which help and completion do not show.
 ALIASES = {"pull": "pr", "hook": "webhook", "verify": "reproduce"}

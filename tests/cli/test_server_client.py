@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 from tea_runner.core.access import AccessLevel
 from tea_runner.host import process
 from tea_runner.wiring import Site
+from tests.cli.dataset import tea
 from tests.looking import COMMIT, REPOSITORY, RUN, begin, broker, fail, make_job, save, site
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_stranger
@@ -121,3 +122,13 @@ def test_what_is_wrong_with_server_or_token_is_said(cli: Cli, served: str) -> No
     assert (2, True) == (code, "TEA_RUNNER_SERVER_TOKEN_FILE is not set" in text)
     assert "does not answer" in cli("runs", url="http://127.0.0.1:9")[1]
     assert "expected a URL" in cli("runs", url="tea.example")[1]
+
+
+def test_a_verb_that_asks_no_server_refuses_one(tmp_path: Path) -> None:
+    """It would answer for the folder of this machine instead; a variable is for all verbs."""
+    said = tea(tmp_path, "--server", "http://127.0.0.1:9", "plan")
+
+    assert 2 == said.code
+    assert "--server: plan asks no server; runs, show, logs, wait, retry, " in said.err
+    named = {"TEA_RUNNER_SERVER": "http://127.0.0.1:9"}
+    assert "is in no git repository" in tea(tmp_path, "plan", env=named).err
