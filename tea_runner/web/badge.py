@@ -14,7 +14,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import State
-from tea_runner.core.registered_webhook import is_repository_name
+from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.present.badge_svg import badge_svg
 from tea_runner.web.page_context import PageContext
 
@@ -48,9 +48,12 @@ def _badge(desk: PageContext, repository: str, branch: str) -> Response:
 
 
 def _is_public(desk: PageContext, repository: str) -> bool:
-    """Whether everybody may read a repository that is processed here; the forge is asked of no other."""
+    """Whether everybody may see a repository that is processed here: as the forge or the operator says."""
     if not is_repository_name(repository) or repository not in desk.repositories():
         return False
+    shown = desk.site.settings.pages.public
+    if any(matches_repository(pattern, repository) for pattern in shown):
+        return True
     try:
         return desk.site.forge_facts.audience(repository).visibility == "public"
     except TeaError:

@@ -14,6 +14,7 @@ from tea_runner.core.planning.run_status import PipelineStatus, run_status
 from tea_runner.present.forge_page import file_page
 from tea_runner.web import not_found_texts
 from tea_runner.web.page_context import PageContext
+from tea_runner.web.visitor import visitor
 
 #: Digits of a key in addresses; a job has few datums.
 DIGITS = 16
@@ -153,6 +154,9 @@ def _datum(desk: PageContext, job: str, key: str) -> Response:
         row=row,
         datum=next((each for each in row.datums if each.key == key), None) if row else None,
         state=state,
+        can_recompute=status is not None
+        and state == "done"
+        and visitor().writes(status.run.repository),
         error=record.error_of(key) if state == "failed" else "",
         view=datum_view(desk, record, row, label, key),
         details=job_details(desk, job),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -71,6 +72,18 @@ def test_there_is_no_badge_of_what_not_everybody_may_read(
 
     assert 404 == hidden.status_code == unknown.status_code
     assert hidden.data == unknown.data
+
+
+def test_the_operator_shows_a_badge_to_everybody(
+    site: Site, pages: FlaskClient, forge: MemoryForge
+) -> None:
+    """``pages.public`` counts for badges as for pages."""
+    save(site, [make_job()], state="settled")
+    forge.show(REPOSITORY, Audience(visibility="private", owner="lab"))
+    shown = replace(site.settings.pages, public=("lab/*",))
+    vars(site)["settings"] = replace(site.settings, pages=shown)
+
+    assert ["tea-runner", "done"] == _words(pages.get(_BADGE).text)
 
 
 def test_there_is_no_badge_while_the_forge_does_not_answer(

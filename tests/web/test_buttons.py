@@ -86,6 +86,20 @@ def test_retry_runs_what_failed_and_notes_who_asked(site: Site) -> None:
     assert ("retry requested", "ada", RUN) == (run.cause, run.requested_by, run.previous)
 
 
+def test_a_datum_that_is_done_can_be_recomputed_from_its_page(site: Site) -> None:
+    """By those who may write; one that failed is retried."""
+    run = failed_run(site)
+    failed, done = run.pipelines[0].datums[:2]
+    again = f"/runs/{RUN}/recompute?key={done.key}"
+    page = f"/jobs/{make_job(2).id}/datums/{done.key}"
+    ada, bob = client_of(site, "ada"), client_of(site, "bob")
+
+    assert again in see(ada, page).links()
+    assert again not in see(bob, page).links()
+    other = see(ada, f"/jobs/{make_job(1).id}/datums/{failed.key}")
+    assert not [link for link in other.links() if "recompute" in link]
+
+
 def test_recompute_takes_a_run_a_pipeline_or_a_datum(site: Site) -> None:
     """And refuses what the run has not."""
     run = failed_run(site)
