@@ -21,8 +21,8 @@ from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
+from workers.claim_heartbeat import Heartbeat
 from workers.failure_policy import TOLD_AT, FailureDecision, decide_failure, retry_job
-from workers.heartbeat import Heartbeat
 from workers.job_report import JobReport
 from workers.job_runner import JobRunner
 from workers.lru_pool import ResourcePool

@@ -12,7 +12,7 @@ from tea_runner.broker.live_processes import BEAT_EVERY, ProcessFacts, ProcessKi
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.wiring import Site
-from workers.heartbeat import Heartbeat
+from workers.claim_heartbeat import Heartbeat
 from workers.settings_reload import SettingsReload
 
 

@@ -15,7 +15,7 @@ from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.datums.datum import is_label
-from tea_runner.core.datums.datum_arguments import join_datum_words
+from tea_runner.core.datums.typed_datum_names import join_datum_words
 from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tea_runner.core.datums.datum_keys import KeyBase, datum_key
-from tea_runner.core.datums.key_forms import KeyForm
+from tea_runner.core.datums.former_key_rules import KeyForm
 from tea_runner.core.pipeline import pfs_leaves
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.results.manifest import Manifest

@@ -12,7 +12,7 @@ from tea_runner.core.git.tree import TreeEntry
 from tea_runner.core.results.manifest import Manifest, ManifestPiece
 from tea_runner.core.results.manifest_statement import SignatureFile
 from tea_runner.core.spec.parse import ParsedSpecs
-from tea_runner.core.spec.resource_quota import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.flow.offline_image_lookup import RecordedImages
 from tea_runner.flow.pipeline_set import PipelineSet

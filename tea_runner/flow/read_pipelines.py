@@ -10,7 +10,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.core.spec.pipeline_file_names import IGNORE_NAME, SPEC_NAMES, is_pipeline_text
-from tea_runner.core.spec.resource_quota import refused_resources
+from tea_runner.core.spec.resource_allowance import refused_resources
 from tea_runner.core.spec.source_position import locate
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.pipeline_set import PipelineSet

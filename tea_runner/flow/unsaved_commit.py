@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import TreeEntry, edit_tree, format_tree
-from tea_runner.core.spec.resource_quota import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.core.spec.unmet_needs import Offer
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.commit_tree import CommitTree

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tea_runner.core.pipeline import Pipeline
     from tea_runner.core.planning.job import Job
     from tea_runner.core.spec.image_reference import ImageReference
-    from tea_runner.core.spec.resource_quota import ResourceAllowance
+    from tea_runner.core.spec.resource_allowance import ResourceAllowance
     from tea_runner.core.spec.unmet_needs import Offer
     from tea_runner.ports import Images
     from tea_runner.sandbox.image_policy import ImagePolicy
@@ -209,7 +209,7 @@ class SandboxSite(ProcessSettings):
     @property
     def allowed_resources(self) -> ResourceAllowance:
         """The most that a pipeline may ask for."""
-        from tea_runner.core.spec.resource_quota import ResourceAllowance
+        from tea_runner.core.spec.resource_allowance import ResourceAllowance
 
         most, sandbox = self.settings.resources, self.settings.sandbox
         return ResourceAllowance(

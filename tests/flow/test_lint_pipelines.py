@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tea_runner.core.spec.resource_quota import ResourceAllowance
+from tea_runner.core.spec.resource_allowance import ResourceAllowance
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.lint_pipelines import lint_pipelines
 from tea_runner.flow.planning_cache import PlanningCache

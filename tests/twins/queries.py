@@ -11,7 +11,7 @@ from tea_runner.core.planning.result_freshness import PipelineFreshness
 from tea_runner.core.results.lineage import Lineage
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.spec.problem import Problem
-from tea_runner.core.spec.resource_quota import ANY_RESOURCES, ResourceAllowance
+from tea_runner.core.spec.resource_allowance import ANY_RESOURCES, ResourceAllowance
 from tea_runner.flow import explain as explaining
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_reader import CommitReader, open_commit
