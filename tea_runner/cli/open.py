@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import click
 
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.registered_webhook import is_repository_name
 
@@ -17,6 +19,7 @@ _RUN, _JOB = re.compile(r"[0-9a-f]{12}"), re.compile(r"[0-9a-f]{32}")
 @click.command("open")
 @click.argument("name", metavar="[RUN|JOB|OWNER/REPO]", required=False)
 @click.option("--print", "only_print", is_flag=True, help="Print the address only.")
+@json_option
 @click.pass_obj
 def command(context: Context, name: str | None, only_print: bool) -> None:
     """Open the page of a run, a job or a repository.
@@ -25,7 +28,7 @@ def command(context: Context, name: str | None, only_print: bool) -> None:
     connection to Redis for a whole id and for a repository.
     """
     address = context.settings.web_url + _path(context, name or "")
-    click.echo(address)
+    click.echo(json.dumps({"url": address}) if context.as_json else address)
     if not only_print and not context.as_json:
         click.launch(address)
 

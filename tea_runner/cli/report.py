@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import click
 from tea_runner import __version__
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
+from tea_runner.cli.options import json_option
 from tea_runner.core.errors import OutsideError, UsageError
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import PipelineStatus, RunStatus
@@ -34,6 +36,7 @@ _PICTURES, _LARGEST = 48, 1 << 20
     required=True,
     help="File to write; - for standard output.",
 )
+@json_option
 @click.pass_obj
 def command(context: Context, run: str, file: Path) -> None:
     """Write a run as one HTML file.
@@ -60,7 +63,9 @@ def command(context: Context, run: str, file: Path) -> None:
         click.echo(data, nl=False)
         return
     file.write_bytes(data)
-    if not context.quiet:
+    if context.as_json:
+        click.echo(json.dumps({"written": str(file), "bytes": len(data)}))
+    elif not context.quiet:
         click.echo(f"{file} written: {len(data):,} bytes", err=True)
 
 

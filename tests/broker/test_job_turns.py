@@ -58,6 +58,7 @@ def consume(site: Site, broker: RedisServer) -> Callable[..., list[str]]:
     return run
 
 
+@pytest.mark.long
 def test_a_repository_with_2000_jobs_lets_another_have_its_turn(
     site: Site, consume: Callable[..., list[str]]
 ) -> None:

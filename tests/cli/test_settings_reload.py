@@ -68,7 +68,10 @@ def _row(site: Site) -> ProcessFacts:
     return row
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb",
+    ["worker", *(pytest.param(verb, marks=pytest.mark.long) for verb in ("planner", "reconcile"))],
+)
 def test_a_secret_that_changes_is_read_again(
     run: Callable[[str], process.Process], site: Site, tmp_path: Path, verb: str
 ) -> None:
@@ -96,6 +99,7 @@ def test_a_signal_has_the_settings_read_again(
     assert 0 == child.wait(timeout=60)
 
 
+@pytest.mark.long
 def test_settings_with_an_error_leave_the_former_ones_in_force(
     run: Callable[[str], process.Process], site: Site, settings: Path
 ) -> None:
@@ -147,6 +151,7 @@ def test_check_compares_with_what_processes_have_read(tmp_path: Path) -> None:
     assert ("a", True) == (finding.name, f"{token} has changed" in finding.text)
 
 
+@pytest.mark.long
 def test_the_receiver_reads_changed_settings(
     broker: RedisServer, settings: Path, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_repositories_that_nobody_trusts_are_not_asked(lab: Lab, counted: Counte
     assert 4 == counted[1]()
 
 
+@pytest.mark.long
 def test_a_branch_that_is_not_trusted_gives_nothing_to_others(lab: Lab, counted: Counted) -> None:
     """Results of a feature branch of the other repository are its own business."""
     group = twins(lab, counted)
@@ -89,6 +90,7 @@ def test_a_branch_that_is_not_trusted_gives_nothing_to_others(lab: Lab, counted:
     assert 2 == counted[1]()
 
 
+@pytest.mark.long
 def test_content_that_the_other_storage_lost_is_computed(lab: Lab, counted: Counted) -> None:
     """A known annexed result whose content is gone from the storage is no result."""
     group = twins(lab, counted, ANNEXED, ANNEXED, command=SHOUT)
@@ -106,6 +108,7 @@ def test_content_that_the_other_storage_lost_is_computed(lab: Lab, counted: Coun
     assert "A\n" in {p.read_text() for p in lab.store.rglob("*") if p.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("own", "other", "kind"),
     [(IN_GIT, ANNEXED, "annex"), (ANNEXED, IN_GIT, "git")],
@@ -130,6 +133,7 @@ def test_a_reused_result_is_saved_as_its_new_place_asks(
     assert "a\n" == (clone / "deep/er/a.txt").read_text()
 
 
+@pytest.mark.long
 def test_within_one_repository_a_reused_result_is_saved_as_its_place_asks(
     lab: Lab, counted: Counted
 ) -> None:
@@ -182,6 +186,7 @@ def test_what_another_repository_computes_right_now_is_waited_for(
     assert "a\n" == group.show("data", "up/a.txt") == group.show("twin", "deep/er/a.txt")
 
 
+@pytest.mark.long
 def test_a_job_that_a_newer_push_makes_needless_does_not_begin(lab: Lab, counted: Counted) -> None:
     """Of the first push's three waiting jobs only those run that the second push still wants."""
     echo, count = counted
@@ -218,6 +223,7 @@ def test_a_job_that_a_newer_push_makes_needless_does_not_begin(lab: Lab, counted
     assert 1 == push(lab, count, {"raw/a.txt": "a\n"}).ran
 
 
+@pytest.mark.long
 def test_a_job_that_runs_when_it_becomes_needless_is_kept(lab: Lab, counted: Counted) -> None:
     """What ran to its end before the newer push was planned is known when it is wanted again."""
     echo, count = counted
@@ -236,6 +242,7 @@ def test_a_job_that_runs_when_it_becomes_needless_is_kept(lab: Lab, counted: Cou
     assert "a\n" == lab.git("show", "HEAD:up/a.txt")
 
 
+@pytest.mark.long
 def test_needless_jobs_of_one_branch_may_be_wanted_by_another(lab: Lab, counted: Counted) -> None:
     """A job that two repositories wait for begins when only one of them gives it up."""
     group = twins(lab, counted)

@@ -160,8 +160,14 @@ def test_a_large_output_kept_in_git_is_refused(forge: HostileForge) -> None:
     "command",
     [
         _KEPT.format("200M"),
-        "for i in 1 2 3 4; do head -c 50M /dev/urandom >$PFS/out/$i; done",
-        "i=0; while [ $i -lt 250 ]; do i=$((i+1)); head -c 900K /dev/urandom >$PFS/out/$i; done",
+        pytest.param(
+            "for i in 1 2 3 4; do head -c 50M /dev/urandom >$PFS/out/$i; done",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "i=0; while [ $i -lt 250 ]; do i=$((i+1)); head -c 900K /dev/urandom >$PFS/out/$i; done",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["zeros", "large files", "many files"],
 )

@@ -258,6 +258,7 @@ def test_runs_of_one_commit_in_two_repositories_are_apart(
     assert 404 == _as(stand, "eve").get(f"/runs/{RUN}").status_code
 
 
+@pytest.mark.long
 def test_a_stream_ends_with_the_permission(
     stand: Site, accounts: MemoryAccounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +272,7 @@ def test_a_stream_ends_with_the_permission(
         assert [] == list(parts)
 
 
+@pytest.mark.long
 def test_a_stream_ends_with_the_session(stand: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever signs out sees no more."""
     monkeypatch.setattr(access_gate, "_RECHECKED", -1.0)
