@@ -9,12 +9,13 @@ import pytest
 import requests
 
 from tests.docs.page import Reader, follow
+from tests.e2e.conftest import counted
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, spec
 from tests.e2e.test_branches_merge import files, merge, open_request, shared
 from tests.gitea import Gitea
 
-__all__ = ["shared"]
+__all__ = ["counted", "shared"]
 
 Counted = tuple[str, Callable[[], int]]
 
