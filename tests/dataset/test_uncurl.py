@@ -22,6 +22,8 @@ from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES
 
+#: Needs DataLad's extension datalad-next (the extra ``uncurl``).
+pytestmark = pytest.mark.long
 MATCH = "https?://[^/]+/(?P<name>.*)"
 _AUTHORIZATION = "Basic " + base64.b64encode(b"ada:a word").decode()
 
