@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import warnings
+from collections.abc import Iterator
 
 
 def sweep() -> None:
@@ -11,3 +13,14 @@ def sweep() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """The collector waits: its time grows with what the tests before left, not with what is measured."""
+    sweep()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

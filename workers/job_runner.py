@@ -62,12 +62,6 @@ class JobRunner:
         self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
         self.unpublished = UnpushedResults(repository, dependencies.author)
-        self._at_tip = ResultsAtTip(
-            repository,
-            lambda job, commit: self._at(replace(job, commit=commit)),
-            self._derive,
-            lambda job, results: self.unpublished.write(job, repository.writer(), results),
-        )
         self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
@@ -152,7 +146,7 @@ class JobRunner:
                 report.details.add_outputs(computed)
                 try:
                     with step("save"):
-                        outputs = self._at_tip.save(job, tip, saver, computed)
+                        outputs = self._at_tip().save(job, tip, saver, computed)
                     report.store_seconds += time.monotonic() - saving
                 except (OutputRefused, UserError) as error:
                     stream.write(f"tea-runner: {error}\n".encode("utf-8", "backslashreplace"))
@@ -193,7 +187,7 @@ class JobRunner:
         """Publish results, and note them in the report as they were published."""
 
         def renew(commit: str, results: Sequence[Result]) -> tuple[str, Sequence[Result]]:
-            return self._at_tip.renew(job, commit, results)
+            return self._at_tip().renew(job, commit, results)
 
         report.commit, published = self.unpublished.publish(
             job, commit, results, holds_claim, again, renew
@@ -345,7 +339,7 @@ class JobRunner:
         if {result.key for result in results} != wanted:
             return None
         report = JobReport(done_before=True)
-        commit, results = self._at_tip.renew(job, commit, results)
+        commit, results = self._at_tip().renew(job, commit, results)
         self._publish(report, job, commit, results, holds_claim, again)
         self.unpublished.forget(job)
         return report
@@ -365,6 +359,15 @@ class JobRunner:
         """Free what the last job did not use."""
         self.repository.objects.evict()
         self._planner.evict_unused()
+
+    def _at_tip(self) -> ResultsAtTip:
+        # Made anew for each use: kept, it would hold this object in a cycle.
+        return ResultsAtTip(
+            self.repository,
+            lambda job, commit: self._at(replace(job, commit=commit)),
+            self._derive,
+            lambda job, results: self.unpublished.write(job, self.repository.writer(), results),
+        )
 
     def close(self) -> None:
         """End the processes of the repository."""

@@ -39,7 +39,7 @@ def test_the_log_of_a_failure_has_the_limit_of_workers(tmp_path: Path) -> None:
     said = dataset.tea("-c", f"state={state}", "-c", "log.max_bytes=100 KiB", "run", "-y")
 
     assert 1 == said.code
-    (log,) = (state / "logs").iterdir()
+    (log,) = (state / "logs").glob("*.log")
     kept = log.read_bytes()
     assert len(kept) < 110_000
     assert (b"first" in kept, b"last" in kept, b"bytes were not kept" in kept) == (True, True, True)

@@ -31,7 +31,7 @@ def answers(repository: ForgeDataset) -> dict[str, object]:
     with sqlite3.connect(index.path) as database:
         keys = [row[0] for row in database.execute("SELECT DISTINCT key FROM known")]
     return {
-        f"{scope} {key}": index.find(key, scope) for scope in index.scopes for key in sorted(keys)
+        f"{scope} {key}": index.find([key], scope) for scope in index.scopes for key in sorted(keys)
     }
 
 
