@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -16,7 +16,7 @@ from tea_runner.host.operator_name import operator_name
 
 
 @click.command("cancel")
-@click.argument("name", metavar="RUN|JOB")
+@click.argument("name", metavar="RUN|JOB", shell_complete=complete_names.runs_or_jobs)
 @json_option
 @click.pass_obj
 def command(context: Context, name: str) -> None:

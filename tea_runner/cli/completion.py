@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+import tea_runner.cli.bash_completion  # noqa: F401 - bash, with colons in words
 from tea_runner.cli.main import cli
 
 

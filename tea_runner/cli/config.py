@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import NotFound, UserError
@@ -21,7 +22,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_names.settings)
 @click.option(
     "--set", "only_set", is_flag=True, help="Show only settings that are not at their default."
 )

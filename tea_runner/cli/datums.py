@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import (
     check_pipelines,
@@ -29,7 +30,7 @@ from tea_runner.present.visible_text import visible
 
 
 @click.command("datums")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines)
 @at_option
 @click.option("--files", is_flag=True, help="Also list the files of each datum with their content.")
 @click.option(

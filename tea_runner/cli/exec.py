@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.core.datums.datum import shown_label
@@ -43,7 +44,7 @@ from workers.run_datums import DatumRunner
     default="",
     help="The image, if the pipeline file names it without a digest.",
 )
-@click.argument("datums", nargs=-1, required=True)
+@click.argument("datums", nargs=-1, required=True, shell_complete=complete_names.datums)
 @click.pass_obj
 def command(
     context: Context, spec: str | None, name: str, image: str, datums: tuple[str, ...]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import json_option
@@ -26,7 +27,9 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("repositories", nargs=-1, metavar="[OWNER/NAME]...")
+@click.argument(
+    "repositories", nargs=-1, metavar="[OWNER/NAME]...", shell_complete=complete_names.repositories
+)
 @_server
 @json_option
 @click.pass_obj
@@ -40,7 +43,9 @@ def show(context: Context, repositories: tuple[str, ...], server: bool) -> None:
 
 
 @command.command("rebuild")
-@click.argument("repositories", nargs=-1, metavar="[OWNER/NAME]...")
+@click.argument(
+    "repositories", nargs=-1, metavar="[OWNER/NAME]...", shell_complete=complete_names.repositories
+)
 @_server
 @json_option
 @click.pass_obj

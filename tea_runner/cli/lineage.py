@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
@@ -26,7 +27,7 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
 @click.command("lineage")
-@click.argument("path")
+@click.argument("path", shell_complete=complete_names.files)
 @at_option
 @click.option("--downstream", is_flag=True, help="Trace to the results that were made from PATH.")
 @click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.cli.unsaved_draft import open_draft
@@ -19,7 +20,7 @@ from tea_runner.present.problem_text import problem_lines, problem_rows
 
 
 @click.command("lint")
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, shell_complete=complete_names.files)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @json_option
 @click.pass_obj

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import find_run, need_job
 from tea_runner.cli.local_logs import LocalLog, find_local_logs, latest_local_logs
 from tea_runner.cli.main import Context
@@ -25,8 +25,10 @@ _PAUSE = 0.5
 
 
 @click.command("logs")
-@click.argument("name", metavar="[JOB|RUN|DATUM]", required=False)
-@click.argument("datum", required=False)
+@click.argument(
+    "name", metavar="[JOB|RUN|DATUM]", required=False, shell_complete=complete_names.logs
+)
+@click.argument("datum", required=False, shell_complete=complete_names.datums)
 @click.option(
     "--failed", is_flag=True, help="Failed jobs only; alone, those of the latest run here."
 )

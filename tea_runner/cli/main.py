@@ -6,39 +6,34 @@ Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage, 3 a bug in tea-run
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
-import json
-import logging
 import os
-import platform
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from tea_runner import __version__
-from tea_runner.cli.running_server_settings import settings_of_server
 from tea_runner.cli.verbs import ALIASES, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
-from tea_runner.host.gc_tuning import raise_gc_thresholds
-from tea_runner.host.structured_log import LogFormat, configure_logging
-from tea_runner.settings import Settings, load_settings
 
 #: Errors of the operating system that are no bugs: rights, and file systems that are full or read-only.
 _MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
+# Help and completion are asked for at each key: what only a verb needs is imported where it is used.
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from tea_runner.cli.server_client import ServerClient
+    from tea_runner.host.structured_log import LogFormat
+    from tea_runner.settings import Settings
     from tea_runner.wiring import Site
 
 
@@ -79,6 +74,12 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The settings, from file, variables and flags; the log has their format from now on."""
+        from functools import partial
+
+        from tea_runner.cli.running_server_settings import settings_of_server
+        from tea_runner.host.structured_log import configure_logging
+        from tea_runner.settings import load_settings
+
         load = partial(load_settings, file=self.config, env=self.variables, flags=self.flags)
         settings = load()
         if self.beside and settings.source("forge.url") == "default":
@@ -114,6 +115,8 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in (*VERBS, *ALIASES):
+            import difflib
+
             near = difflib.get_close_matches(name, VERBS, 1)
             hint = f"; did you mean {near[0]}?" if near else "; see tea-runner --help"
             raise UsageError(f"there is no command {name}{hint}")
@@ -126,12 +129,22 @@ class Verbs(click.Group):
                 formatter.write_dl([(name.ljust(width), words) for name, words in verbs.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         verbs = [
             CompletionItem(name, help=words)
             for name, words in SHORT_HELP.items()
             if name.startswith(incomplete)
         ]
         return verbs + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _complete_settings(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    names = importlib.import_module("tea_runner.cli.complete_names")
+    found: list[CompletionItem] = names.settings_to_set(ctx, param, incomplete)
+    return found
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,6 +168,7 @@ class Verbs(click.Group):
     "flags",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=_complete_settings,
     help="Set one setting, such as -c web.port=8080.",
 )
 @click.option(
@@ -186,6 +200,12 @@ def cli(
     log_format: LogFormat | None,
 ) -> None:
     """Run data pipelines on DataLad datasets: push data, get a results commit back."""
+    import logging
+
+    from tea_runner.host.gc_tuning import raise_gc_thresholds
+    from tea_runner.host.structured_log import configure_logging
+
+    raise_gc_thresholds()
     values: dict[str, object] = {}
     for flag in flags:
         name, equals, value = flag.partition("=")
@@ -223,8 +243,9 @@ def _terminate(signum: int, frame: object) -> None:  # noqa: ARG001
 
 def main() -> None:
     """Run the command line; turn errors into messages and exit codes."""
-    raise_gc_thresholds()
     signal.signal(signal.SIGTERM, _terminate)
+    if "_TEA_RUNNER_COMPLETE" in os.environ:
+        importlib.import_module("tea_runner.cli.bash_completion")
     try:
         code = cli.main(prog_name="tea-runner", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -258,6 +279,8 @@ def main() -> None:
 def _fail(message: str, code: int, *, hint: str = "", problem: str = "") -> NoReturn:
     """Tell an error, as JSON where JSON was asked for, and end the process."""
     if _wants_json(sys.argv[1:]):
+        import json
+
         error = {"error": problem or message, "hint": hint, "exit_code": code}
         click.echo(json.dumps(error, indent=1))
     else:
@@ -271,7 +294,9 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 
 def _report_bug() -> None:
+    import platform
     import tempfile
+    import traceback
 
     text = (
         f"tea-runner {__version__}, Python {platform.python_version()}, {platform.platform()}\n"

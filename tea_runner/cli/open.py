@@ -7,6 +7,7 @@ import re
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -17,7 +18,12 @@ _RUN, _JOB = re.compile(r"[0-9a-f]{12}"), re.compile(r"[0-9a-f]{32}")
 
 
 @click.command("open")
-@click.argument("name", metavar="[RUN|JOB|OWNER/REPO]", required=False)
+@click.argument(
+    "name",
+    metavar="[RUN|JOB|OWNER/REPO]",
+    required=False,
+    shell_complete=complete_names.runs_or_repositories,
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the address only.")
 @json_option
 @click.pass_obj

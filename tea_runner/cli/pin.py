@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines
 from tea_runner.cli.options import json_option
@@ -20,7 +21,7 @@ from tea_runner.flow.resolve_image import resolve_image
 
 
 @click.command("pin")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines)
 @click.option("-n", "--dry-run", is_flag=True, help="Show the digests; write nothing.")
 @json_option
 @click.pass_obj

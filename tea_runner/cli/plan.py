@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
@@ -15,7 +16,7 @@ from tea_runner.present.plan_text import plan_json, plan_lines
 
 
 @click.command("plan")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines)
 @at_option
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there is work to do.")
 @click.option("--all", "everything", is_flag=True, help="List known datums too.")

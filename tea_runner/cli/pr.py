@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import OutsideError, Refused, UsageError
@@ -29,7 +30,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @json_option
 @click.pass_obj
 def list_(context: Context, repository: str) -> None:
@@ -50,7 +51,7 @@ def list_(context: Context, repository: str) -> None:
 
 
 @command.command("approve")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @click.argument("number", type=click.IntRange(min=1), metavar="NUMBER")
 @click.argument("commit", metavar="COMMIT")
 @json_option

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -18,8 +18,13 @@ from tea_runner.present.visible_text import visible
 
 
 @click.command("recompute")
-@click.argument("name", metavar="RUN|JOB")
-@click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
+@click.argument("name", metavar="RUN|JOB", shell_complete=complete_names.runs_or_jobs)
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="[PIPELINE|DATUM]...",
+    shell_complete=complete_names.pipelines_or_datums,
+)
 @json_option
 @click.pass_obj
 def command(context: Context, name: str, words: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from tea_runner import __version__
+from tea_runner.cli import complete_names
 from tea_runner.cli.find_runs import find_run
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -28,7 +29,7 @@ _PICTURES, _LARGEST = 48, 1 << 20
 
 
 @click.command("report")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete_names.runs)
 @click.option(
     "--html",
     "file",

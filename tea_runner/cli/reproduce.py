@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.exec import datum_runner, environment_for
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
@@ -24,7 +25,12 @@ from workers.run_datums import ComputedDatum
 
 
 @click.command("reproduce")
-@click.argument("words", nargs=-1, metavar="[PIPELINE|DATUM]...")
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="[PIPELINE|DATUM]...",
+    shell_complete=complete_names.pipelines_or_datums,
+)
 @at_option
 @click.option(
     "--ledger", "only_ledger", is_flag=True, help="Only show the counts of earlier checks."

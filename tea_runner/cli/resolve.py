@@ -7,6 +7,7 @@ import json
 import click
 import yaml
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_pipelines, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
@@ -19,7 +20,7 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @click.command("resolve")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines)
 @at_option
 @json_option
 @click.pass_obj

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.active_environment import active_environment_note
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
@@ -29,7 +30,7 @@ from tea_runner.present.visible_text import visible
 
 
 @click.command("run")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines_or_datums)
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; run nothing.")
 @click.option(
     "-j",

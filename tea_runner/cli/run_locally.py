@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from tea_runner.cli.local_logs import keep_local_log
 from tea_runner.cli.open_dataset import OpenDataset
+from tea_runner.cli.progress_bar import progress_bars
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import ContentMissing
 from tea_runner.core.planning.job import Job
@@ -41,7 +41,7 @@ def run_locally(
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []
-    with _progress(quiet) as progress, _Runners(session) as runners:
+    with progress_bars(quiet=quiet) as progress, _Runners(session) as runners:
         while True:
             advance = advancer.advance(branch)
             assert advance is not None
@@ -146,14 +146,3 @@ def _keep_log(
     label = next((label for label, key in job.datums if key in failed), job.datums[0][0])
     text = f"failed: {job.pipeline} {visible(shown_label(label))}; log: {path}"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _progress(quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=quiet or not sys.stderr.isatty(),
-    )

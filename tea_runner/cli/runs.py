@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import listed_status, styled_state, warn_of_server
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -20,7 +20,7 @@ _ALL = 2000
 
 
 @click.command("runs")
-@click.argument("repository", default="")
+@click.argument("repository", default="", shell_complete=complete_names.repositories)
 @click.option("--state", type=click.Choice(STATES), help="List only runs in this state.")
 @click.option(
     "-n",

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.datums_from_manifests import with_unlisted_datums
 from tea_runner.cli.downstream_runs import show_downstream
 from tea_runner.cli.find_runs import echo_visible, find_run, styled_state, warn_of_server
@@ -28,7 +28,7 @@ _SHOWN = 40
 
 
 @click.command("show")
-@click.argument("name", metavar="RUN|JOB")
+@click.argument("name", metavar="RUN|JOB", shell_complete=complete_names.runs_or_jobs)
 @click.option(
     "--all", "everything", is_flag=True, help="List every datum; unchanged ones from the manifest."
 )

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import (
     check_pipelines,
@@ -23,7 +24,7 @@ from tea_runner.present.freshness_text import results_lines, results_rows
 
 
 @click.command("status")
-@click.argument("pipelines", nargs=-1)
+@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines)
 @at_option
 @click.option("--all", "everything", is_flag=True, help="List current results too.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when a result is not current.")

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import open_dataset
 from tea_runner.cli.options import at_option, json_option
@@ -105,7 +106,9 @@ def show(context: Context, at: str) -> None:
 
 
 @command.command("adopt")
-@click.argument("repository", required=False, metavar="[OWNER/NAME]")
+@click.argument(
+    "repository", required=False, metavar="[OWNER/NAME]", shell_complete=complete_names.repositories
+)
 @click.option("--branch", default="", help="Branch; by default the one checked out, or main.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sys
 import time
+from collections.abc import Callable, Iterator
 
 import click
 
-from tea_runner.cli import remote_runs
+from tea_runner.cli import complete_names, remote_runs
 from tea_runner.cli.find_runs import echo_visible, status_of
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
@@ -21,11 +24,12 @@ from tea_runner.present import state_words
 from tea_runner.present.json_documents import run_head
 
 _PAUSE = 0.5
+_NO_RUN = "there is no run of this commit yet"
 _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @click.command("wait")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_names.runs_or_repositories)
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Maximum time to wait."
 )
@@ -47,25 +51,53 @@ def command(context: Context, run: str, timeout: float | None) -> int:
             context.server, run, timeout, whole_commit=whole, as_json=context.as_json
         )
     until = None if timeout is None else time.monotonic() + timeout
-    printed = ""
-    while True:
-        row = _look(context, run)
-        if row is not None and row.ended:
-            break
-        line = (
-            f"{row.state}: {state_words.run_sentence(row)}"
-            if row
-            else "there is no run of this commit yet"
-        )
-        if line != printed and not context.quiet and not context.as_json:
-            click.echo(line, err=True)
-            printed = line
-        if until is not None and time.monotonic() >= until:
-            _tell(context, row)
-            return 4
-        time.sleep(_PAUSE)
+    with _shown(context) as show:
+        while True:
+            row = _look(context, run)
+            if row is not None and row.ended:
+                break
+            show(row)
+            if until is not None and time.monotonic() >= until:
+                break
+            time.sleep(_PAUSE)
     _tell(context, row)
+    if row is None or not row.ended:
+        return 4
     return 0 if row.state in ("done", "reused") else 1
+
+
+@contextlib.contextmanager
+def _shown(context: Context) -> Iterator[Callable[[RunStatus | None], None]]:
+    """Shows how far a run is: a bar on a terminal, else a line for each change."""
+    if context.quiet or context.as_json:
+        yield lambda _: None
+        return
+    if not sys.stderr.isatty():
+        printed = ""
+
+        def print_change(row: RunStatus | None) -> None:
+            nonlocal printed
+            line = f"{row.state}: {state_words.run_sentence(row)}" if row else _NO_RUN
+            if line != printed:
+                click.echo(line, err=True)
+                printed = line
+
+        yield print_change
+        return
+    from tea_runner.cli.progress_bar import progress_bars
+
+    with progress_bars(quiet=False) as bars:
+        bar = bars.add_task(_NO_RUN, total=None)
+
+        def move(row: RunStatus | None) -> None:
+            if row is not None:
+                numbers = row.numbers
+                left = sum(numbers.get(state, 0) for state in ("waiting", "running"))
+                total = sum(numbers.values())
+                bars.update(bar, description=row.state, completed=total - left, total=total)
+
+        yield move
+        bars.update(bar, visible=False)
 
 
 def _inputs_of(context: Context, name: str) -> str:

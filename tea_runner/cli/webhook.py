@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
@@ -26,7 +27,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @click.option(
     "--url",
     default="",
@@ -85,7 +86,7 @@ def create_webhook(context: Context, repository: str, base: str) -> tuple[Webhoo
 
 
 @command.command("remove")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @json_option
 @click.pass_obj
 def remove(context: Context, repository: str) -> None:
@@ -100,7 +101,7 @@ def remove(context: Context, repository: str) -> None:
 
 
 @command.command("rotate")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @json_option
 @click.pass_obj
 def rotate(context: Context, repository: str) -> None:
@@ -145,7 +146,7 @@ def list_(context: Context) -> None:
 
 
 @command.command("test")
-@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("repository", metavar="OWNER/REPO", shell_complete=complete_names.repositories)
 @click.option(
     "--wait",
     default=10.0,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
@@ -28,7 +29,13 @@ _COMPARED = 2000
 
 
 @click.command("why")
-@click.argument("words", nargs=-1, required=True, metavar="PATH|DATUM")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="PATH|DATUM",
+    shell_complete=complete_names.files_or_datums,
+)
 @at_option
 @json_option
 @click.pass_obj

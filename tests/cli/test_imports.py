@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import resource
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -62,6 +64,20 @@ def test_help_imports_no_verb() -> None:
     )
     assert "tea_runner.cli.open_dataset" not in done.stderr.decode()
     assert "tea_runner.cli.lint" not in done.stderr.decode()
+    assert "tea_runner.settings" not in done.stderr.decode()
+
+
+def test_help_takes_a_fifth_of_the_time_of_datalads() -> None:
+    """In processor time, the least of three calls: other work on the machine does not count."""
+    seconds: dict[str, list[float]] = {"tea-runner": [], "datalad": []}
+    for _ in range(3):
+        for program, times in seconds.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            path = Path(sys.executable).with_name(program)
+            process.run([str(path), "--help"], env=os.environ)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(seconds["tea-runner"]) <= min(seconds["datalad"]) / 5
 
 
 def test_the_short_help_is_the_first_line_of_the_help() -> None:
