@@ -11,13 +11,12 @@ import click
 from tea_runner.cli import complete_names
 from tea_runner.cli.active_environment import active_environment_note
 from tea_runner.cli.main import Context
+from tea_runner.cli.named_datums import ChosenDatums, named_datums
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
-from tea_runner.core.datums.datum import is_label
-from tea_runner.core.datums.typed_datum_names import join_datum_words
-from tea_runner.core.errors import NotFound, UsageError
+from tea_runner.core.errors import UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
@@ -30,7 +29,12 @@ from tea_runner.present.visible_text import visible
 
 
 @click.command("run")
-@click.argument("pipelines", nargs=-1, shell_complete=complete_names.pipelines_or_datums)
+@click.argument(
+    "pipelines",
+    nargs=-1,
+    metavar="[PIPELINE|DATUM]...",
+    shell_complete=complete_names.pipelines_or_datums,
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; run nothing.")
 @click.option(
     "-j",
@@ -83,9 +87,12 @@ def command(
     another one it goes to tea/results/BRANCH, upon the tip of BRANCH, so that branches can be merged; with
     --here it goes to the branch itself.
 
-    With --recompute, known results are computed again, and an argument may also be a datum: its label
-    (after its pipeline for one of them) or the first 8 or more digits of its key. Results with different
-    bytes are committed and reported.
+    A DATUM is named by its label (after its pipeline for one of them) or by the first 8 or more digits of
+    its key. It is computed alone and its result is kept; the results of a pipeline are committed when
+    those of all its datums are known.
+
+    With --recompute, known results are computed again. Results with different bytes are committed and
+    reported.
 
     With --unsaved, the inputs, code and pipeline files are those of the folder as it is, and the results
     are put into the folder and git's index. Nothing is committed.
@@ -108,9 +115,14 @@ def command(
     if pinned is not None:
         pipelines = pinned.pipelines
     if recompute:
-        words, pipelines = requested(session.plan("HEAD"), pipelines)
+        words, pipelines = named_datums(session.plan("HEAD"), pipelines)
         ledger = ReproducibilityLedger(session.clone.repository.git_dir)
         requests = LocalRecomputeRequests(words, new_request_id(), ledger.add_verdict)
+    chosen = None
+    if pipelines and source is None and not recompute:
+        chosen = ChosenDatums.choose(session.plan("HEAD"), pipelines)
+    if chosen is not None:
+        pipelines, session.queue.only = chosen.pipelines, frozenset(chosen.before)
     planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
     problems = planned.plan.problems
     for problem in problems:
@@ -126,7 +138,8 @@ def command(
         click.echo(json.dumps({**plan_json(planned.plan), "unsaved": paths}, indent=1))
         return 0
     if dry_run:
-        for line in plan_lines(planned.plan, quiet=context.quiet):
+        shown = chosen.plan_lines() if chosen else plan_lines(planned.plan, quiet=context.quiet)
+        for line in shown:
             click.echo(line)
         report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
         return 0
@@ -134,7 +147,7 @@ def command(
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
         return 0
     if planned.plan.has_work and not yes and not context.as_json and sys.stdin.isatty():
-        for line in plan_lines(planned.plan):
+        for line in chosen.plan_lines() if chosen else plan_lines(planned.plan):
             click.echo(line)
         click.confirm("Run this?", default=True, abort=True)
     report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet or context.as_json)
@@ -146,6 +159,8 @@ def command(
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
     )
+    if chosen is not None:
+        return chosen.report(context, advance, session.queue.failed, paths)
     code = _report(context, advance, paths, is_draft=unsaved)
     # Whoever names pipelines does not ask for the others.
     code = code or int(bool(problems) and not pipelines)
@@ -176,36 +191,6 @@ def _check(pinned: PinnedDatums, planned: PlannedCommit) -> None:
         inputs = planned.works.get(plan.pipeline.name)
         if inputs is not None:
             pinned.check(inputs)
-
-
-def requested(planned: PlannedCommit, names: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
-    """Keys or names of pipelines to compute again, and the pipelines that have them.
-
-    :raises NotFound: when a name is neither a pipeline nor a datum.
-    """
-    every = tuple(planned.works)
-    labels = {name: [item.label for item in planned.works[name].keyed] for name in every}
-    words: list[str] = []
-    concerned: list[str] = []
-    for name in join_datum_words(names, labels) or every:
-        if name in planned.works:
-            words.append(name)
-            concerned.append(name)
-            continue
-        found = {
-            item.key: pipeline
-            for pipeline, inputs in planned.works.items()
-            for item in inputs.keyed
-            if is_label(name, item.label, pipeline)
-            or (len(name) >= 8 and item.key.startswith(name))
-        }
-        if not found:
-            raise NotFound(
-                f"there is no pipeline or datum {name}", hint="tea-runner datums lists the datums"
-            )
-        words += found
-        concerned += found.values()
-    return words, tuple(dict.fromkeys(concerned))
 
 
 def _report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -18,6 +19,8 @@ class LocalQueue:
         self._jobs: dict[str, Job] = {}
         #: Key to error sentence.
         self.failed: dict[str, str] = {}
+        #: Keys of the datums that are computed; None for all.
+        self.only: Collection[str] | None = None
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002
         """Nothing: all jobs end before the next plan."""
@@ -62,7 +65,14 @@ class LocalQueue:
         """Remove and return all jobs."""
         jobs = list(self._jobs.values())
         self._jobs.clear()
-        return jobs
+        if self.only is None:
+            return jobs
+        only = self.only
+        narrowed = (
+            replace(job, datums=tuple(pair for pair in job.datums if pair[1] in only))
+            for job in jobs
+        )
+        return [job for job in narrowed if job.datums]
 
 
 class LocalRecomputeRequests:
