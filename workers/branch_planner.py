@@ -14,6 +14,7 @@ from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, is_ref_name
 from tea_runner.core.git.result_scope import queue_namespace
+from tea_runner.core.planning.held_work import BranchOrders, WorkLimits
 from tea_runner.core.planning.run import Run, run_id
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
@@ -235,6 +236,7 @@ class BranchPlanner:
                 counts=self._site.publication_counts(name, branch),
                 most=self._site.settings.max_publications,
             ),
+            orders=self._orders(name, branch),
             reuse_branches=self._site.settings.trust.reuse == "branch",
         )
         began = time.monotonic()
@@ -285,6 +287,15 @@ class BranchPlanner:
             plans.request_plan(name, f"refs/heads/{branch}", why="Redis lost what was planned")
         reached("plan.end")
         return result
+
+    def _orders(self, name: str, branch: str) -> BranchOrders:
+        limits = self._site.settings.limits
+        return BranchOrders(
+            repository=name,
+            branch=branch,
+            limits=WorkLimits(datums=limits.ask_above, hours=limits.ask_above_hours),
+            orders=self._site.orders.restore(),
+        )
 
     def _count(self, run: Run) -> None:
         """Count a run that has ended with this plan, and its datums."""

@@ -17,7 +17,7 @@ from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
-from tea_runner.present import summary_line
+from tea_runner.present import state_words, summary_line
 from tea_runner.wiring import Site
 
 log = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ def _trouble(jobs: Sequence[JobRecord], offers: Collection[Need]) -> str:
 def _detail(row: PipelineRun, results_branch: str) -> str:
     """The detail of a pipeline and, where nothing is wrong, its remark and where its results are."""
     if row.state == "running":
-        return ""
+        return state_words.hold_sentence(row.reason, row.detail)
     if row.state != "settled":
         return row.detail
     place = f"results in {results_branch}" if results_branch else ""

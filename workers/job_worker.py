@@ -16,6 +16,7 @@ from typing import Literal
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused, Superseded
+from tea_runner.core.planning.order import pause_of
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.structured_log import log_fields
@@ -37,6 +38,8 @@ _LOG_PAUSE = 0.2
 _OPEN_REPOSITORIES = 8
 #: Seconds between two searches for containers of dead workers.
 _SWEEP_EVERY = 600.0
+#: Seconds until a job of something that is paused is looked at again.
+_PAUSED = 30
 #: Part of ``worker.grace`` after which a job is interrupted, so that it can be released in time.
 _INTERRUPT_AFTER = 0.8
 
@@ -116,9 +119,13 @@ class JobWorker:
             return
         if claim is None:
             return
+        job = claim.job
+        if pause_of(self._site.orders.lately(), job.repository, job.pipeline) is not None:
+            # The planner takes it out of the queue; an order that Redis lost comes back with its next plan.
+            self._site.jobs.put_off(claim, wait=_PAUSED)
+            return
         self._claim = claim
         try:
-            job = claim.job
             fields = {"repository": job.repository, "pipeline": job.pipeline}
             with log_fields(attempt=claim.attempt, **fields):
                 self._run(claim)

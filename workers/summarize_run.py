@@ -54,6 +54,7 @@ def summarize_run(
         author=pushed.author,
         cause=cause,
         results_branch=result.results_branch,
+        approved_by=result.approved_by,
         pipelines=[
             PipelineRun(
                 name=progress.pipeline,
@@ -64,7 +65,7 @@ def summarize_run(
                 state=progress.state,
                 counts=dict(states_of_words(progress.counts)),
                 reason=progress.reason or "",
-                detail=progress.detail,
+                detail=progress.hold.detail if progress.hold is not None else progress.detail,
                 commit=progress.commit,
                 jobs=progress.jobs,
                 datums=(rows := _rows(progress, cancelled)),

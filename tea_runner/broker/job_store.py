@@ -204,6 +204,13 @@ class JobStore(KeyStates):
         """
         self._release(claim, attempts=-1)
 
+    def put_off(self, claim: Claim, *, wait: int) -> None:
+        """Give a claim back that was not used; the attempt does not count.
+
+        :param wait: seconds until the job can be claimed; the reconciler queues it then.
+        """
+        self._release(claim, attempts=-1, wait=wait)
+
     def retry_later(self, claim: Claim, error: str, *, wait: int = 0) -> None:
         """Give a claim back after an outside error; the attempt counts.
 

@@ -54,6 +54,14 @@ class KeyStates(JobReader):
         live = (b"waiting", b"running")
         return {key: job_id for key, job_id in ids.items() if states[job_id] in live}
 
+    def running(self, jobs: Sequence[str]) -> set[str]:
+        """See :class:`tea_runner.ports.JobQueue`."""
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in jobs:
+            pipe.hget(redis_keys.job(job_id), "state")
+        states = dict(zip(jobs, pipe.execute(), strict=True))
+        return {job_id for job_id, state in states.items() if state == b"running"}
+
     def failures(self, repository: str, datum_keys: Sequence[str]) -> dict[str, Failure]:
         """Those of the keys that failed for good, or were cancelled."""
         names = [redis_keys.failure(repository, key) for key in datum_keys]

@@ -230,6 +230,15 @@ def enqueue_lock() -> str:
     return "enqueue-lock"
 
 
+@key_family("hash", "order_store")
+def orders() -> str:
+    """What people ordered: subjects of pauses and approvals to the latest order, sealed.
+
+    Planners keep a copy in their state folders.
+    """
+    return "orders"
+
+
 # -- runs and statuses -----------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from tea_runner.cli.installation_checks import (
     check_datalad,
     check_fleet,
     check_git,
+    check_pauses,
     check_queue_key,
     check_redis,
     check_sandbox,
@@ -77,6 +78,7 @@ def _findings(context: Context) -> Iterator[Finding]:
         key = check_queue_key(lambda: site.queue_key.state())
         yield key
         yield from check_fleet(site.fleet)
+        yield from check_pauses(site.orders.all)
         if key.state == "ok":
             yield from check_settings_read(site.processes.all, site.secret, socket.gethostname())
     yield from _forge(context)

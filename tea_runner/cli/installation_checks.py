@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tea_runner.cli.git_vulnerabilities import unfixed
 from tea_runner.core.errors import TeaError
+from tea_runner.core.planning.order import Order
 from tea_runner.host import process
 from tea_runner.host.private_folder import how_to_write
 from tea_runner.sandbox.kinds import (
@@ -237,6 +238,23 @@ def check_fleet(fleet: Callable[[], Fleet]) -> list[Finding]:
         if each.problem and each.state != "silent"
     ]
     return found
+
+
+def check_pauses(orders: Callable[[], Iterable[Order]]) -> list[Finding]:
+    """Say what is paused, and by whom."""
+    try:
+        found = [order for order in orders() if order.kind == "pause"]
+    except TeaError as error:
+        return [_weak("pauses", error.message)]
+    ends = "end it: tea-runner resume"
+    return [
+        _weak("pauses", f"{order.place} was paused by {order.by}; {ends} {_words(order)}")
+        for order in found
+    ]
+
+
+def _words(order: Order) -> str:
+    return f"{order.repository} {order.pipeline}".strip() or "--all"
 
 
 def check_settings_read(

@@ -11,8 +11,11 @@ from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
+from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
+from tea_runner.core.planning.plan import Plan
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
+from tea_runner.present.state_words import hold_sentence
 
 
 @click.command("plan")
@@ -45,14 +48,30 @@ def command(
     report_unsaved(context, paths)
     if context.as_json:
         remarks = pipeline_remarks(planned.tip, planned.works, pipelines).lines
-        document = {**plan_json(planned.plan), "remarks": remarks, "unsaved": paths}
+        document = {
+            **plan_json(planned.plan),
+            "approval": _approval(context, planned.plan),
+            "remarks": remarks,
+            "unsaved": paths,
+        }
         click.echo(json.dumps(document, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
     else:
         for line in plan_lines(planned.plan, everything=everything, quiet=context.quiet):
             click.echo(line)
+        asks = _approval(context, planned.plan)
+        if asks:
+            click.echo(asks)
         report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0
+
+
+def _approval(context: Context, plan: Plan) -> str:
+    """Why a push of it would wait for an approval; empty when it would not."""
+    limits = context.settings.limits
+    work = [PlannedWork(row.pipeline.name, len(row.to_run)) for row in plan.pipelines]
+    above = excess(work, WorkLimits(datums=limits.ask_above))
+    return hold_sentence("approval-needed", above) if above else ""

@@ -77,6 +77,8 @@ def _show_run(context: Context, row: RunStatus, everything: bool) -> None:
         echo_visible(state_words.run_origin(run))
     if run.cancelled_by:
         echo_visible(f"cancelled by {run.cancelled_by}")
+    if run.approved_by:
+        echo_visible(f"approved by {run.approved_by}")
     click.echo(f"page  {context.settings.web_url}/runs/{run.id}")
     for problem in run.problems:
         echo_visible(f"problem: {problem}")

@@ -32,6 +32,9 @@ GROUPS = {
         "retry": "Run failed, cancelled and waiting datums again, now.",
         "recompute": "Compute known results on the server again; replace what differs.",
         "cancel": "Cancel a job, or all jobs of a run.",
+        "approve": "Approve that a run computes more than limits.ask_above.",
+        "pause": "Have no more jobs begin, of a pipeline, a repository or all.",
+        "resume": "End a pause; what waited begins.",
         "pr": "List pull requests and approve their commits.",
     },
     "Set up and administer": {
@@ -57,6 +60,19 @@ GROUPS = {
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
 #: Verbs that ask the server of ``--server``.
-ASK_SERVER = frozenset({"runs", "show", "logs", "wait", "retry", "recompute", "cancel"})
+ASK_SERVER = frozenset(
+    {
+        "runs",
+        "show",
+        "logs",
+        "wait",
+        "retry",
+        "recompute",
+        "cancel",
+        "approve",
+        "pause",
+        "resume",
+    }
+)
 #: Former names of verbs, which help and completion do not show.
 ALIASES = {"pull": "pr", "hook": "webhook", "verify": "reproduce"}

@@ -18,6 +18,7 @@ from tea_runner.cli.start_checks import (
     require_queue_key,
     require_sandbox,
 )
+from tea_runner.core.planning.order import pause_of
 from tea_runner.host.start_anew import start_anew
 from tea_runner.host.supervisor import Supervisor
 from workers.job_worker import JobWorker, worker_name
@@ -87,6 +88,10 @@ def _work(context: Context, burst: bool) -> None:
         lacking = "" if site.offers() else NO_ENVIRONMENT
         return site.queue_key.problem() or worker.scratch.problem() or lacking
 
+    def paused() -> str:
+        pause = pause_of(site.orders.lately(), "", "")
+        return f"everything was paused by {pause.by}" if pause is not None else ""
+
     reload = SettingsReload(site, lambda: replace(context).settings)
     consumer = site.consumer(
         "job",
@@ -95,7 +100,7 @@ def _work(context: Context, burst: bool) -> None:
         needs=site.offers,
         on_stop=worker.stop,
         at_last=worker.release_claim,
-        ready=problem,
+        ready=lambda: problem() or paused(),
         reload=reload.is_due,
     )
     try:

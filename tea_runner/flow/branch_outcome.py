@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tea_runner.core.planning.held_work import Hold
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -25,6 +26,8 @@ class PipelineProgress:
     commit: str = ""
     #: Ids of the jobs that it waits for.
     jobs: list[str] = field(default_factory=list)
+    #: Why its jobs do not begin; None when they may.
+    hold: Hold | None = None
     plan: PipelinePlan | None = None
 
     @classmethod
@@ -70,6 +73,8 @@ class PipelineProgress:
     @property
     def reason(self) -> Reason | None:
         """Why the pipeline as a whole waits or is blocked."""
+        if self.hold is not None:
+            return self.hold.reason
         return self.plan.reason if self.plan is not None else None
 
     @property
@@ -99,6 +104,8 @@ class BranchProgress:
     verdicts: list[RecomputeVerdict]
     #: Tips of ``git-annex`` at which input content was missing that the branch waits for.
     missing_at: set[str]
+    #: Who approved that so much is computed; empty for nobody.
+    approved_by: str = ""
 
     @property
     def commit(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -23,16 +23,17 @@ def enqueue_jobs(
     plan: PipelinePlan,
     *,
     scope: str,
+    in_flight: Mapping[str, str],
     throughput: Callable[[str], Throughput | None],
 ) -> list[str]:
     """Enqueue what is not in flight, and subscribe the branch to what is.
 
     :param scope: of the branch.
+    :param in_flight: of :func:`keys_in_flight`.
     :param throughput: of a pipeline's datums, where it is known.
     :returns: ids of all jobs that the pipeline waits for.
     :raises QueueError: when the queue does not answer.
     """
-    in_flight = _in_flight(dataset, queue, planned, [d.key for d in plan.to_run], scope)
     ids = list(dict.fromkeys(in_flight.values()))
     for job_id in ids:
         queue.subscribe(dataset.name, branch, job_id)
@@ -103,10 +104,28 @@ def _at_tip(
     )
 
 
-def _in_flight(
-    dataset: Dataset, queue: JobQueue, planned: PlannedCommit, keys: Sequence[str], scope: str
+def keep_running_jobs(
+    dataset: Dataset, queue: JobQueue, branch: str, in_flight: Mapping[str, str]
+) -> list[str]:
+    """Subscribe the branch to the jobs that run already, and enqueue nothing; returns their ids.
+
+    :param in_flight: of :func:`keys_in_flight`.
+    :raises QueueError: when the queue does not answer.
+    """
+    running = queue.running(list(dict.fromkeys(in_flight.values())))
+    for job_id in running:
+        queue.subscribe(dataset.name, branch, job_id)
+    return sorted(running)
+
+
+def keys_in_flight(
+    dataset: Dataset, queue: JobQueue, planned: PlannedCommit, plan: PipelinePlan, scope: str
 ) -> dict[str, str]:
-    """Keys with a live job, here or in a repository whose results count here, and the job's id."""
+    """Keys to run with a live job, here or in a repository whose results count here, and the job's id.
+
+    :raises QueueError: when the queue does not answer.
+    """
+    keys = [decision.key for decision in plan.to_run]
     found = dict(queue.in_flight(queue_namespace(dataset.name, scope), keys))
     for name in dataset.trusted_repositories:
         rest = [key for key in keys if key not in found and key not in planned.forced]

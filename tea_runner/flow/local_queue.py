@@ -58,6 +58,10 @@ class LocalQueue:
         """Nothing: no job is in flight."""
         return False
 
+    def running(self, jobs: Sequence[str]) -> Collection[str]:  # noqa: ARG002
+        """Nothing: no job is in flight."""
+        return ()
+
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Does nothing: no job is in flight."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import UserError
 from tea_runner.core.git.result_scope import queue_namespace
+from tea_runner.core.planning.held_work import BranchOrders, Hold, PlannedWork
 from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -21,7 +22,7 @@ from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.changed_outputs import edited_paths
 from tea_runner.flow.commit_reader import CommitReader, open_commit
-from tea_runner.flow.enqueue_jobs import enqueue_jobs
+from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_in_flight
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
@@ -58,6 +59,8 @@ class BranchAdvancer:
     publication_limit: PublicationLimit = field(
         default_factory=lambda: PublicationLimit(counts=LocalPublicationCounts())
     )
+    #: What people ordered for the branch, and what it may compute without them; None for no limits.
+    orders: BranchOrders | None = None
     #: Setting ``trust.reuse``: whether results of untrusted branches may count on others.
     reuse_branches: bool = True
 
@@ -146,6 +149,9 @@ class _Advance:
             results=self._results,
             verdicts=self._verdicts,
             missing_at=self._missing_at,
+            approved_by=self._advancer.orders.approved_by(planned.tip.tree.origin)
+            if self._advancer.orders is not None
+            else "",
         )
 
     def plan(self, commit: str) -> PlannedCommit:
@@ -259,22 +265,46 @@ class _Advance:
 
     def _finish(self, planned: PlannedCommit) -> None:
         """Clean up after settled pipelines; enqueue the jobs of running ones."""
+        dataset, queue = self._dataset, self._queue
+        running: list[tuple[PipelinePlan, Mapping[str, str]]] = []
         for plan in planned.plan.pipelines:
             if plan.state == "settled":
                 # The process that published it may have ended before its clean-up.
                 self._clean_up(planned, plan)
             elif plan.state == "running":
+                running.append((plan, keys_in_flight(dataset, queue, planned, plan, self._scope)))
+        holds = self._holds(planned, running)
+        for plan, live in running:
+            name = plan.pipeline.name
+            hold = holds.get(name)
+            if hold is not None:
+                jobs = keep_running_jobs(dataset, queue, self._branch, live)
+            else:
                 jobs = enqueue_jobs(
-                    self._dataset,
-                    self._queue,
+                    dataset,
+                    queue,
                     self._branch,
                     planned,
                     plan,
                     scope=self._scope,
+                    in_flight=live,
                     throughput=self._advancer.throughput,
                 )
-                name = plan.pipeline.name
-                self._progress[name] = replace(self._progress[name], jobs=jobs)
+            self._progress[name] = replace(self._progress[name], jobs=jobs, hold=hold)
+
+    def _holds(
+        self, planned: PlannedCommit, running: Sequence[tuple[PipelinePlan, Mapping[str, str]]]
+    ) -> Mapping[str, Hold]:
+        """Pipelines whose jobs do not begin: what people asked to compute again is never too much."""
+        if self._advancer.orders is None:
+            return {}
+        work = []
+        for plan, live in running:
+            pace = self._advancer.throughput(plan.pipeline.name)
+            new = {d.key for d in plan.to_run if d.reason != "forced"}.difference(live)
+            seconds = pace.seconds if pace is not None else None
+            work.append(PlannedWork(plan.pipeline.name, len(new), seconds))
+        return self._advancer.orders.holds(planned.tip.tree.origin, work)
 
     def _clean_up(self, planned: PlannedCommit, plan: PipelinePlan) -> None:
         """Delete job refs of a settled pipeline and complete its recompute requests."""

@@ -108,6 +108,14 @@ class JobQueue(Protocol):
         """
         ...
 
+    def running(self, jobs: Sequence[str]) -> Collection[str]:
+        """Those of the jobs that run.
+
+        :param jobs: their ids.
+        :raises QueueError: when the queue does not answer.
+        """
+        ...
+
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have the branch planned again when that job has ended.
 

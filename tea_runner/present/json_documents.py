@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tea_runner.core.planning.job_record import JobRecord
+from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.run_status import DatumStatus, PipelineStatus, RunStatus
 from tea_runner.present.human_units import instant
 
@@ -23,6 +24,7 @@ def run_head(status: RunStatus) -> dict[str, Any]:
         "cause": run.cause,
         "requested_by": run.requested_by,
         "cancelled_by": run.cancelled_by,
+        "approved_by": run.approved_by,
         "attempt": run.attempt,
         "previous": run.previous,
         "state": status.state,
@@ -69,6 +71,20 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "jobs": list(pipeline.jobs),
         "datums": [datum_document(datum) for datum in pipeline.datums],
         "unlisted_datums": pipeline.unlisted,
+    }
+
+
+def order_document(order: Order) -> dict[str, Any]:
+    """A pause, its end, or an approval."""
+    return {
+        "order": order.kind,
+        "place": order.place,
+        "repository": order.repository,
+        "pipeline": order.pipeline,
+        "branch": order.branch,
+        "commit": order.commit,
+        "by": order.by,
+        "at": instant(order.at),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tea_runner.core.planning.held_work import HOLD_REASONS
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import PipelineStatus, Retry, RunStatus
 from tea_runner.core.planning.states import STATES, State
@@ -64,7 +65,8 @@ def run_sentence(status: RunStatus) -> str:
     if status.run.problems and not counted:
         return status.run.problems[0]
     replaced = f"; {status.run.superseded}" if status.run.superseded else ""
-    return "; ".join([(counted or "no datums") + took + replaced, *lack_sentences(status)])
+    more = [*hold_sentences(status), *lack_sentences(status)]
+    return "; ".join([(counted or "no datums") + took + replaced, *more])
 
 
 def run_origin(run: Run) -> str:
@@ -120,11 +122,26 @@ def pipeline_remark(pipeline: PipelineStatus) -> str:
 def _explanation(pipeline: PipelineStatus) -> str:
     if pipeline.reason == "upstream":
         return f"waits for {pipeline.detail}"
+    if pipeline.reason in HOLD_REASONS:
+        return hold_sentence(pipeline.reason, pipeline.detail)
     if pipeline.reason == "blocked-by-failure":
         return f"reads {pipeline.detail}, which has not succeeded"
     if pipeline.state == "blocked":
         return f"blocked: {pipeline.detail or 'it cannot be planned'}"
     return pipeline.detail
+
+
+def hold_sentence(reason: str, detail: str) -> str:
+    """Why the jobs of a pipeline do not begin, for a person; empty where they do."""
+    if reason == "approval-needed":
+        return f"waits for approval: {detail}"
+    return detail if reason == "paused" else ""
+
+
+def hold_sentences(status: RunStatus) -> list[str]:
+    """Why jobs of a run do not begin, each once; nothing of a run that has ended."""
+    rows = () if status.ended else status.pipelines
+    return list(dict.fromkeys(filter(None, (hold_sentence(r.reason, r.detail) for r in rows))))
 
 
 def ordered(counts: Mapping[State, int]) -> list[tuple[State, int]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from tea_runner.settings.image_options import ImagesOptions
+from tea_runner.settings.limits_options import LimitsOptions
 from tea_runner.settings.notify_options import NotifyOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
 from tea_runner.settings.pages_options import MetricsOptions, PagesOptions
@@ -368,6 +369,7 @@ class Options:
     images: ImagesOptions = field(default_factory=ImagesOptions)
     outputs: OutputsOptions = field(default_factory=OutputsOptions)
     resources: ResourcesOptions = field(default_factory=ResourcesOptions)
+    limits: LimitsOptions = field(default_factory=LimitsOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus
-from tea_runner.flow import run_actions
+from tea_runner.flow import order_actions, run_actions
 from tea_runner.web import not_found_texts
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
@@ -31,6 +31,11 @@ class Question:
 
 
 _QUESTIONS = {
+    "approve": Question(
+        question="Approve {what}?",
+        consequence="All of its pipelines compute, however much that is. The next push asks again.",
+        label="Approve",
+    ),
     "cancel": Question(
         question="Cancel {what}?",
         consequence="What is done is kept. What waits does not begin, and what runs is stopped.",
@@ -52,8 +57,11 @@ _QUESTIONS = {
 
 def add_action_pages(routes: Blueprint, desk: PageContext) -> None:
     """Add the confirmations, and what they send."""
-    for kind, show, act in (("run", _ask_run, _do_run), ("job", _ask_job, _do_job)):
-        path = f"/{kind}s/<{kind}>/<any(cancel, retry, recompute):action>"
+    for kind, words, show, act in (
+        ("run", "approve, cancel, retry, recompute", _ask_run, _do_run),
+        ("job", "cancel, retry, recompute", _ask_job, _do_job),
+    ):
+        path = f"/{kind}s/<{kind}>/<any({words}):action>"
         routes.add_url_rule(path, f"ask_{kind}", partial(show, desk), methods=["GET"])
         routes.add_url_rule(path, f"do_{kind}", partial(act, desk), methods=["POST"])
 
@@ -63,6 +71,8 @@ def run_actions_for(status: RunStatus) -> list[tuple[str, str]]:
     if not visitor().writes(status.run.repository):
         return []
     found = []
+    if order_actions.needs_approval(status):
+        found.append(("approve", "Approve"))
     if not status.ended:
         found.append(("cancel", "Cancel"))
     if any(status.numbers.get(state) for state in ("failed", "cancelled")) or status.retries:
@@ -136,6 +146,9 @@ def _ask(
 def _do_run(desk: PageContext, run: str, action: str) -> Response:
     whole, _ = desk.run(run)
     site, by = desk.site, acting_person()
+    if action == "approve":
+        order_actions.approve(site, whole, by)
+        return _to(run)
     if action == "cancel":
         ids = [job for pipeline in whole.pipelines for job in pipeline.jobs]
         run_actions.cancel_jobs(site, ids, run, by)

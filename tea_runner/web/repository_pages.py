@@ -26,6 +26,7 @@ from tea_runner.web.badge import add_badges
 from tea_runner.web.datum_pages import add_datum_pages
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
+from tea_runner.web.order_pages import add_order_pages, pause_button, pause_views
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
@@ -55,6 +56,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_badges(routes, desk)
     add_event_streams(routes, desk)
     add_action_pages(routes, desk)
+    add_order_pages(routes, desk)
     add_datum_pages(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
@@ -170,6 +172,8 @@ def _repository(desk: PageContext, owner: str, name: str) -> Response:
         wanted=wanted if wanted in STATES else "",
         page=number,
         pages=pages,
+        pauses=pause_views(desk, full),
+        pause=pause_button(desk, full),
         command=f"tea-runner runs {full}",
     )
 

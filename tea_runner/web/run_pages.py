@@ -62,6 +62,7 @@ def _run(desk: PageContext, name: str) -> Response:
         timeline=Markup(job_timeline(view.facts.values(), time.time())),  # noqa: S704 - escapes
         left=desk.lately(("left", name), lambda: _time_left(desk, view)),
         kept=state_words.kept_sentence(status),
+        holds=state_words.hold_sentences(status),
         jobs=_jobs(view.facts),
         jobs_in_all=sum(len(row.jobs) for row in status.pipelines),
         failures=failures,

@@ -12,6 +12,7 @@ from tea_runner.core.planning.branch_freshness import BranchFreshness, branch_fr
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present.human_units import instant
 from tea_runner.settings.settings_text import show_settings
+from tea_runner.web.order_pages import pause_button, pause_views
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 
@@ -35,6 +36,8 @@ def _workers(desk: PageContext, as_json: bool) -> Response:
         live=True,
         fleet=_fleet(desk),
         freshness=[] if as_json else _freshness(desk),
+        pauses=[] if as_json else pause_views(desk),
+        pause="" if as_json else pause_button(desk, ""),
         command="tea-runner worker --help",
     )
 

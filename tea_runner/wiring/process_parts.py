@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.live_processes import LiveProcesses
     from tea_runner.broker.metric_counters import MetricCounters
     from tea_runner.broker.notice_states import NoticeStates
+    from tea_runner.broker.order_store import OrderStore
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.pull_request_notes import PullRequestNotes
@@ -234,6 +235,18 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.plan_requests import PlanRequestStore
 
         return PlanRequestStore(self.redis, self.queues.enqueue)
+
+    @cached_property
+    def orders(self) -> OrderStore:
+        """Pauses and approvals."""
+        from tea_runner.broker.order_store import OrderStore
+
+        return OrderStore(
+            self.redis,
+            secret=self.secret,
+            copy=self.state_folder / "orders.json",
+            key_problem=lambda: self.queue_key.problem(),
+        )
 
     def recompute_requests(self, repository: str, branch: str) -> BranchRecomputeRequests:
         """Recompute requests for one branch."""

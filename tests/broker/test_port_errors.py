@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tea_runner.broker.key_states import KeyStates
 from tea_runner.broker.live_processes import LiveProcesses, ProcessFacts
 from tea_runner.broker.metric_counters import MetricCounters
 from tea_runner.broker.notice_states import NoticeStates
+from tea_runner.broker.order_store import OrderStore
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
@@ -40,6 +42,7 @@ from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.datum_previews import JobDetails
+from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
@@ -73,6 +76,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "extend": (CLAIM,),
             "release": (CLAIM,),
             "retry_later": (CLAIM, "why"),
+            "put_off": (CLAIM,),
             "count": (JOB.id, "bugs"),
             "finish": (CLAIM, "done"),
             "cancel": (JOB.id,),
@@ -85,6 +89,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "in_flight": (REPOSITORY, ["key"]),
             "failures": (REPOSITORY, ["key"]),
             "missing": (REPOSITORY, ["key"]),
+            "running": ([JOB.id],),
             "forget_failures": (REPOSITORY, ["key"]),
             "record_missing": (JOB, "tip", "why"),
         },
@@ -204,6 +209,10 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "forget": (REPOSITORY, {}),
         },
     ),
+    OrderStore: (
+        lambda connection: OrderStore(connection, secret=b"secret", copy=Path("/nonexistent/copy")),
+        {"put": (Order(kind="pause"),), "all": (), "lately": (), "restore": ()},
+    ),
     RunStore: (
         RunStore,
         {
@@ -274,6 +283,7 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
 }
 KEYWORDS: dict[str, dict[str, Any]] = {
     "request_plan": {"why": "push"},
+    "put_off": {"wait": 1},
     "record": {"datums": 1, "seconds": 1.0},
     "register": {"replace": True},
 }

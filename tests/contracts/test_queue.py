@@ -207,6 +207,7 @@ def test_keys_of_waiting_and_running_jobs_are_in_flight(side: Side) -> None:
     expected = {KEYS[0]: one.id, KEYS[1]: one.id, KEYS[2]: two.id}
 
     assert dict(side.jobs.in_flight(REPOSITORY, KEYS)) == expected
+    assert set(side.jobs.running([one.id, two.id])) == {two.id}
     assert dict(side.jobs.in_flight("lab/other", KEYS)) == {}
     assert dict(side.jobs.in_flight(REPOSITORY, [])) == {}
     side.finish(two, "done", {})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tea_runner.core.git.tree import TREE, TreeEntry, edit_tree, lookup, walk_tree
+from tea_runner.core.planning.held_work import BranchOrders
 from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
@@ -133,6 +134,7 @@ class MemoryLab:
         recompute: bool = False,
         only: Sequence[str] = (),
         pace: Throughput | None = None,
+        orders: BranchOrders | None = None,
     ) -> BranchAdvancer:
         """What advances a branch."""
         return BranchAdvancer(
@@ -142,6 +144,7 @@ class MemoryLab:
             planner=self.planner,
             only=only,
             throughput=lambda _: pace,
+            orders=orders,
             recompute_requests=self.recompute if recompute else None,
             publication_limit=PublicationLimit(counts=self.publications, most=5),
             reuse_branches=self.reuse_branches,
@@ -154,10 +157,12 @@ class MemoryLab:
         recompute: bool = False,
         only: Sequence[str] = (),
         pace: Throughput | None = None,
+        orders: BranchOrders | None = None,
     ) -> BranchProgress:
         """Fetch and advance a branch that exists."""
         self.dataset.refresh()
-        done = self.advancer(recompute=recompute, only=only, pace=pace).advance(branch)
+        advancer = self.advancer(recompute=recompute, only=only, pace=pace, orders=orders)
+        done = advancer.advance(branch)
         assert done is not None
         return done
 

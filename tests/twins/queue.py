@@ -116,6 +116,11 @@ class MemoryJobQueue:
         entry.job, entry.pushed = job, pushed
         return True
 
+    def running(self, jobs: Sequence[str]) -> Collection[str]:
+        """Jobs in that state."""
+        self._broker.ask()
+        return {job_id for job_id in jobs if self.state(job_id) == "running"}
+
     def subscribe(self, repository: str, branch: str, job_id: str) -> None:
         """Have a branch planned when a job has ended."""
         self._broker.ask()

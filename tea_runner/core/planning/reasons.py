@@ -33,6 +33,8 @@ Reason = Literal[
     "spec-error",
     "missing-input",
     "image-unavailable",
+    "paused",
+    "approval-needed",
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -68,4 +70,6 @@ SENTENCES: dict[Reason, str] = {
     "spec-error": "the pipeline file has an error",
     "missing-input": "an input does not exist in this dataset",
     "image-unavailable": "the registry of its image does not answer",
+    "paused": "somebody paused it",
+    "approval-needed": "it is more than limits.ask_above, and nobody has approved it yet",
 }

@@ -73,6 +73,8 @@ class Run:
     requested_by: str = ""
     #: Who cancelled jobs of it, the last of them.
     cancelled_by: str = ""
+    #: Who approved that it computes more than the settings let a push compute.
+    approved_by: str = ""
     #: Id of the run of this branch before it.
     previous: str = ""
     #: Counts the runs of this commit on this branch.
@@ -147,6 +149,7 @@ def updated_run(run: Run, before: Run | None, now: float) -> Run:
             cause=before.cause,
             requested_by=before.requested_by,
             cancelled_by=before.cancelled_by,
+            approved_by=run.approved_by or before.approved_by,
             previous=before.previous,
             attempt=before.attempt,
             started=before.started,

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from tea_runner.core.planning.order import OrderKind
 from tea_runner.core.planning.states import STATES
 
 
@@ -45,6 +46,7 @@ class RunHeadDocument(Schema):
     cause = fields.String(required=True)
     requested_by = fields.String(required=True)
     cancelled_by = fields.String(required=True)
+    approved_by = fields.String(required=True)
     attempt = fields.Integer(required=True)
     previous = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(STATES))
@@ -263,6 +265,35 @@ class RequestedDocument(Schema):
     run = fields.String(
         required=True, metadata={"description": "The new run; empty where nothing runs again."}
     )
+
+
+class PauseBody(Schema):
+    """What is paused, or goes on."""
+
+    pipeline = fields.String(
+        load_default="",
+        validate=validate.Length(max=200),
+        metadata={"description": "Its name; empty for all pipelines."},
+    )
+
+
+class OrderDocument(Schema):
+    """A pause, its end, or an approval."""
+
+    order = fields.String(required=True, validate=validate.OneOf(get_args(OrderKind)))
+    place = fields.String(required=True, metadata={"description": "What it is about, in words."})
+    repository = fields.String(required=True, metadata={"description": "Empty for all."})
+    pipeline = fields.String(required=True, metadata={"description": "Empty for all."})
+    branch = fields.String(required=True)
+    commit = fields.String(required=True)
+    by = fields.String(required=True)
+    at = InstantField(required=True)
+
+
+class PausesDocument(Schema):
+    """What is paused, the latest first."""
+
+    pauses = fields.List(fields.Nested(OrderDocument), required=True)
 
 
 class WorkerDocument(Schema):

@@ -1,0 +1,84 @@
+"""Routes of orders: approve what waits, pause and resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_smorest import Blueprint
+
+from tea_runner.core.errors import NotFound
+from tea_runner.core.planning.order import Order
+from tea_runner.flow import order_actions
+from tea_runner.present.json_documents import order_document
+from tea_runner.web import not_found_texts
+from tea_runner.web.action_pages import acting_person
+from tea_runner.web.api import schemas
+from tea_runner.web.order_pages import visible_pauses
+from tea_runner.web.page_context import PageContext
+
+
+def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
+    """Add them."""
+    site = desk.site
+
+    @routes.post("/runs/<run>/approve")
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(400, schema=schemas.ErrorDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def approve_run(run: str) -> Response:
+        """Approve that a run computes more than ``limits.ask_above``."""
+        return _ordered(order_actions.approve(site, desk.run(run)[0], acting_person()))
+
+    @routes.get("/pauses")
+    @routes.response(200, schemas.PausesDocument)
+    def pauses() -> Response:
+        """List what is paused, of the whole server and of repositories that you may read."""
+        return jsonify(pauses=[order_document(order) for order in visible_pauses(desk)])
+
+    @routes.post("/repositories/<owner>/<name>/pause")
+    @routes.arguments(schemas.PauseBody)
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def pause_repository(body: dict[str, Any], owner: str, name: str) -> Response:
+        """Have no more jobs of a repository, or of one of its pipelines, begin."""
+        where = _known(desk, owner, name)
+        return _ordered(order_actions.pause(site, where, body["pipeline"], acting_person()))
+
+    @routes.post("/repositories/<owner>/<name>/resume")
+    @routes.arguments(schemas.PauseBody)
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def resume_repository(body: dict[str, Any], owner: str, name: str) -> Response:
+        """End a pause of a repository, or of one of its pipelines."""
+        where = _known(desk, owner, name)
+        return _ordered(order_actions.resume(site, where, body["pipeline"], acting_person()))
+
+    @routes.post("/pause")
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def pause_all() -> Response:
+        """Have no more jobs of this server begin; for its operators."""
+        return _ordered(order_actions.pause(site, "", "", acting_person()))
+
+    @routes.post("/resume")
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def resume_all() -> Response:
+        """End the pause of this server."""
+        return _ordered(order_actions.resume(site, "", "", acting_person()))
+
+
+def _known(desk: PageContext, owner: str, name: str) -> str:
+    """A repository that is processed here.
+
+    :raises NotFound: when it is not.
+    """
+    whole = f"{owner}/{name}"
+    if whole not in desk.lately("repositories", desk.repositories):
+        raise NotFound(not_found_texts.REPOSITORY)
+    return whole
+
+
+def _ordered(order: Order) -> Response:
+    return jsonify(order_document(order))
