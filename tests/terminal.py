@@ -40,6 +40,6 @@ def on_terminal(
         cwd=folder,
         stdin=typed.encode(),
         check=False,
-        timeout=120,
+        timeout=60,
     )
     return done.returncode, _ESCAPES.sub("", done.stdout.decode("utf-8", "replace"))

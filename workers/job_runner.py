@@ -36,7 +36,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment
+from tea_runner.sandbox.protocol import Environment, Execution
 from workers.job_details_recorder import DetailsRecorder
 from workers.job_pipeline import job_pipeline
 from workers.job_report import JobReport
@@ -174,6 +174,22 @@ class JobRunner:
         report.fetched, report.fetch_seconds = self._fetched, self._fetch_seconds
         report.store_seconds += time.monotonic() - saved
         return report
+
+    def provision(self, job: Job, folder: Path) -> tuple[Environment, Execution, str]:
+        """Make the room of a job's first datum and run nothing.
+
+        :param folder: an empty folder.
+        :returns: what would run and in what, and the pipeline's home.
+        :raises OutsideError: as :meth:`run`.
+        """
+        tip, inputs = self._derive(job)
+        environment = self._environment(inputs)
+        secrets = self._dependencies.secrets(job, inputs.pipeline, folder / "secrets")
+        runner = self._datum_runner(job, tip, environment)
+        execution = runner.provision(
+            tip, inputs, job.datums[0], folder, job_id=job.id, secrets=secrets
+        )
+        return environment, execution, inputs.pipeline.home
 
     def _publish(
         self,

@@ -23,7 +23,7 @@ from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
 from tea_runner.present.visible_text import visible
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Limits
+from tea_runner.sandbox.protocol import Environment, Execution, Limits
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.datum_view_folders import (
     DatasetFolders,
@@ -107,22 +107,7 @@ class DatumRunner:
         pipeline = inputs.pipeline
         selected = _select(tip, inputs, wanted)
         content, missing = self._get_content(tip, inputs, selected)
-        batch = DatumBatch(
-            environment=self.environment,
-            limits=self.limits,
-            output_limits=self.output_limits,
-            network=self.network,
-            tip=tip,
-            inputs=inputs,
-            content=content,
-            get_content=self.get_content,
-            write_blob=self.write_blob,
-            folder=folder,
-            job_id=job_id,
-            write_log=write_log,
-            cancelled=cancelled,
-            secrets=secrets,
-        )
+        batch = self._batch(tip, inputs, content, folder, job_id, write_log, cancelled, secrets)
         limit = pipeline.job_timeout
         end = None if limit is None else time.monotonic() + limit
         for each in selected:
@@ -154,6 +139,59 @@ class DatumRunner:
                 yield replace(ended, error=error)
             else:
                 yield replace(ended, command=command, files=files)
+
+    def provision(
+        self,
+        tip: CommitReader,
+        inputs: PipelineInputs,
+        wanted: tuple[str, str],
+        folder: Path,
+        *,
+        job_id: str,
+        secrets: GivenSecrets = _NO_SECRETS,
+    ) -> Execution:
+        """Make the folders of one datum and run nothing; returns what would run in them.
+
+        :param wanted: label and key.
+        :raises ContentMissing: when an input has no content.
+        :raises OutsideError: as :meth:`run`.
+        """
+        selected = _select(tip, inputs, [wanted])
+        content, missing = self._get_content(tip, inputs, selected)
+        for error in missing.values():
+            raise error
+        batch = self._batch(
+            tip, inputs, content, folder, job_id, lambda _: None, lambda: False, secrets
+        )
+        return _folders(batch, selected[0]).provision()
+
+    def _batch(
+        self,
+        tip: CommitReader,
+        inputs: PipelineInputs,
+        content: Mapping[str, Path],
+        folder: Path,
+        job_id: str,
+        write_log: Callable[[bytes], None],
+        cancelled: Callable[[], bool],
+        secrets: GivenSecrets,
+    ) -> DatumBatch:
+        return DatumBatch(
+            environment=self.environment,
+            limits=self.limits,
+            output_limits=self.output_limits,
+            network=self.network,
+            tip=tip,
+            inputs=inputs,
+            content=content,
+            get_content=self.get_content,
+            write_blob=self.write_blob,
+            folder=folder,
+            job_id=job_id,
+            write_log=write_log,
+            cancelled=cancelled,
+            secrets=secrets,
+        )
 
     def _get_content(
         self, tip: CommitReader, inputs: PipelineInputs, selected: Sequence[SelectedDatum]
@@ -232,6 +270,11 @@ def _select(
     ]
 
 
+def _folders(batch: DatumBatch, selected: SelectedDatum) -> DatumFolders:
+    kind = DatasetFolders if batch.pipeline.view == "dataset" else PfsFolders
+    return kind(batch, selected)
+
+
 def _compute(
     batch: DatumBatch,
     selected: SelectedDatum,
@@ -244,8 +287,7 @@ def _compute(
     :param seconds: left of the pipeline's ``job_timeout``; None for no limit.
     :param use: what the commands use is added to it.
     """
-    kind = DatasetFolders if batch.pipeline.view == "dataset" else PfsFolders
-    folders: DatumFolders = kind(batch, selected)
+    folders = _folders(batch, selected)
     with step("provision"):
         execution = folders.provision()
     with step("run"):

@@ -28,6 +28,8 @@ class LocalLog:
     dataset: str = ""
     pipeline: str = ""
     datums: tuple[tuple[str, str], ...] = ()
+    #: The commit that was run; empty when unknown.
+    commit: str = ""
     #: When the run began, in seconds since 1970.
     run: float = 0.0
 
@@ -53,6 +55,7 @@ def keep_local_log(
         "dataset": str(dataset),
         "pipeline": job.pipeline,
         "datums": [list(pair) for pair in job.datums if pair[1] in failed],
+        "commit": job.commit,
         "run": _STARTED,
     }
     path.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
@@ -99,6 +102,7 @@ def _read(path: Path) -> LocalLog:
             dataset=str(about["dataset"]),
             pipeline=str(about["pipeline"]),
             datums=tuple((str(label), str(key)) for label, key in about["datums"]),
+            commit=str(about.get("commit", "")),
             run=float(about["run"]),
         )
     except (OSError, ValueError, KeyError, TypeError):

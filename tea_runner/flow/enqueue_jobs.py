@@ -37,7 +37,7 @@ def enqueue_jobs(
     ids = list(dict.fromkeys(in_flight.values()))
     for job_id in ids:
         queue.subscribe(dataset.name, branch, job_id)
-    at_tip = _at_tip(dataset.name, branch, planned, plan, scope)
+    at_tip = job_at_tip(dataset.name, branch, planned, plan.pipeline.name, scope)
     labels = {decision.key: decision.label for decision in plan.to_run}
     pushed = planned.tip.tree.origin
     for job in queue.of_other_pushes(dataset.name, branch, ids, pushed):
@@ -84,17 +84,17 @@ def enqueue_jobs(
     return ids
 
 
-def _at_tip(
-    repository: str, branch: str, planned: PlannedCommit, plan: PipelinePlan, scope: str
+def job_at_tip(
+    repository: str, branch: str, planned: PlannedCommit, pipeline: str, scope: str
 ) -> Job:
-    """A job of the pipeline at the planned commit, without datums."""
-    inputs = planned.works[plan.pipeline.name]
+    """A job of a pipeline at the planned commit, without datums."""
+    inputs = planned.works[pipeline]
     transform = inputs.pipeline.transform
     return Job(
         repository=repository,
         branch=branch,
         commit=planned.tip.tree.commit,
-        pipeline=plan.pipeline.name,
+        pipeline=pipeline,
         datums=(),
         scope=scope,
         pins=tuple(sorted(planned.tip.tree.pins.items())),

@@ -19,7 +19,7 @@ from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
 from tea_runner.sandbox import job_user, resource_limits
 from tea_runner.sandbox.command_mounts import bind_option, mounts, working_directory, writable
-from tea_runner.sandbox.follow_command import outcome, tee_tail
+from tea_runner.sandbox.follow_command import outcome, tee_tail, with_terminal
 from tea_runner.sandbox.network_filter import OWN_NETWORK, NetworkAccess
 from tea_runner.sandbox.protocol import (
     STANDARD_PATHS,
@@ -107,7 +107,7 @@ class Apptainer:
         end, exceeded, code, cpu, memory = run_process(
             logged,
             lambda stdin, output: process.start_process(
-                self._command(execution, user),
+                with_terminal(tuple(self._command(execution, user)), execution),
                 env=self._variables(execution),
                 cwd="/",
                 stdin=stdin,

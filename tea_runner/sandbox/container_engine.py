@@ -256,8 +256,10 @@ class ContainerEngine:
             if os.geteuid() != 0:
                 argv += ["--userns=keep-id"]
         argv += [f"--network={self._network_of(execution)}"]
-        if execution.stdin is not None:
+        if execution.stdin is not None or execution.terminal is not None:
             argv += ["--interactive"]
+        if execution.terminal is not None:
+            argv += ["--tty"]
         return argv + _limit_options(limits)
 
     def _network_of(self, execution: Execution) -> str:

@@ -79,13 +79,22 @@ def tee_tail(execution: Execution) -> tuple[Execution, bytearray]:
 
 
 def open_stdin(execution: Execution, stack: contextlib.ExitStack) -> int | None:
-    """A descriptor of a file with the command's standard input, closed with *stack*; None for no input."""
+    """A descriptor of the command's standard input, closed with *stack*; None for no input."""
+    if execution.terminal is not None:
+        descriptor = os.dup(execution.terminal)
+        stack.callback(os.close, descriptor)
+        return descriptor
     if execution.stdin is None:
         return None
     file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack's
     file.write(execution.stdin)
     file.seek(0)
     return file.fileno()
+
+
+def with_terminal(argv: tuple[str, ...], execution: Execution) -> tuple[str, ...]:
+    """The command as leader of a session that the execution's terminal controls, if it has one."""
+    return argv if execution.terminal is None else ("/usr/bin/setsid", "-c", "-w", *argv)
 
 
 def processor_seconds(pid: int) -> float | None:

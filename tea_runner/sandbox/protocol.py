@@ -63,6 +63,8 @@ class Execution:
     #: Empty: the image's own command.
     argv: tuple[str, ...]
     stdin: bytes | None = None
+    #: The terminal's end that the command gets in place of *stdin* and *log*; None for no terminal.
+    terminal: int | None = None
     #: All variables of the command; without ``PATH`` it gets the environment's own.
     env: Mapping[str, str]
     #: Names of those whose values are secret.

@@ -61,7 +61,8 @@ def run_process(
         output, written = os.pipe()
         stack.callback(os.close, output)
         try:
-            process = start(open_stdin(execution, stack), written)
+            outputs = written if execution.terminal is None else execution.terminal
+            process = start(open_stdin(execution, stack), outputs)
         finally:
             os.close(written)
         stack.callback(end_group, process)

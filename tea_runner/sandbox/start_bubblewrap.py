@@ -26,7 +26,7 @@ from tea_runner.sandbox.bubblewrap_options import USER, Bind, SandboxLayout
 from tea_runner.sandbox.cgroup_fork_client import in_memory
 from tea_runner.sandbox.command_mounts import mounts, working_directory
 from tea_runner.sandbox.etc_folder import FILES, EtcFolder
-from tea_runner.sandbox.follow_command import RunningCommand, end_group
+from tea_runner.sandbox.follow_command import RunningCommand, end_group, with_terminal
 from tea_runner.sandbox.network_filter import RESOLV_CONF
 from tea_runner.sandbox.protocol import DEFAULT_SCRATCH, Execution
 
@@ -208,7 +208,7 @@ def start_sandbox(
                 etc,
                 start_process,
                 share_network=share_network,
-                printed=output_in,
+                printed=output_in if execution.terminal is None else execution.terminal,
                 status=status_in,
                 gate=gate_out,
             )
@@ -245,7 +245,10 @@ def _start(
 
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     stack.callback(os.close, null)
-    stdin = null if execution.stdin is None else memory_file(execution.stdin)
+    if execution.terminal is not None:
+        stdin = execution.terminal
+    else:
+        stdin = null if execution.stdin is None else memory_file(execution.stdin)
     if user is not None:
         # The command may open /dev/stdin and /dev/stdout by name, as its own user.
         os.fchown(printed, user, user)
@@ -291,7 +294,9 @@ def _start(
             "--args",
             str(options),
             "--",
-            *bubblewrap_options.command(execution.argv, env, mapped=mapped),
+            *bubblewrap_options.command(
+                with_terminal(execution.argv, execution), env, mapped=mapped
+            ),
         ),
         stdin=stdin,
         output=printed,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.host import process
-from tea_runner.sandbox.follow_command import RunningCommand, outcome
+from tea_runner.sandbox.follow_command import RunningCommand, outcome, with_terminal
 from tea_runner.sandbox.protocol import Execution, Limits, Outcome, SandboxPaths, host_identity
 from tea_runner.sandbox.run_process import run_process
 from tea_runner.sandbox.system_mounts import default_path
@@ -84,7 +84,7 @@ class Unsandboxed:
     def _start(self, execution: Execution, stdin: int | None, output: int) -> RunningCommand:
         try:
             return process.start_process(
-                execution.argv,
+                with_terminal(execution.argv, execution),
                 env={"PATH": self._path, **execution.env},
                 cwd=_working_directory(execution),
                 stdin=stdin,

@@ -69,6 +69,28 @@ def test_without_stdin_there_is_nothing_to_wait_for(bench: Bench) -> None:
     assert 0 == bench.run("cat", timeout=10).code
 
 
+def test_a_terminal_is_the_commands_own(bench: Bench) -> None:
+    """It reads from it and prints to it, and the terminal controls it: Ctrl-C reaches it."""
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, b"typed\n")
+        words = "[ -t 1 ] && [ -t 2 ] || exit 9; read line; echo $line > $OUT/line; sleep 60"
+
+        def interrupt() -> None:
+            soon(lambda: (bench.out / "line").exists())
+            os.write(ours, b"\x03")
+
+        pressed = threading.Thread(target=interrupt)
+        pressed.start()
+        outcome = bench.shell(words, terminal=theirs, timeout=30)
+        pressed.join()
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert outcome.code not in (None, 0, 9)
+    assert "typed\n" == (bench.out / "line").read_text()
+
+
 def test_variables_are_exactly_those_given(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command gets none of the worker's variables."""
     monkeypatch.setenv("TEA_SECRET_OF_THE_WORKER", "canary")
