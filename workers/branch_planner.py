@@ -34,6 +34,7 @@ from workers.branch_notices import BranchNotices
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
 from workers.results_pull_requests import ResultsPullRequests
 from workers.skipped_pushes import SkippedPushes
@@ -92,6 +93,7 @@ class BranchPlanner:
         self._ends = SupersededRuns(site, self._statuses)
         self._notices = BranchNotices(site)
         self._pulls = PullRequestComments(site)
+        self._approvals = PullRequestApprovals(site)
         self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
         redact_logs(site.redactor.redact_text)
@@ -220,6 +222,8 @@ class BranchPlanner:
         with step("refresh"):
             # After jobs of this host, all that they pushed is here already.
             repository.refresh(expected=why != ENDED)
+        if self._approvals.carry_out(repository, branch, dataset.planner.cache):
+            repository.refresh()
         marker = self._skipped.marker(repository, branch, dataset.planner.cache)
         if marker:
             log.info("skipped: the message of the pushed commit says %s", marker)

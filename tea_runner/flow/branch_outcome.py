@@ -104,7 +104,7 @@ class BranchProgress:
     verdicts: list[RecomputeVerdict]
     #: Tips of ``git-annex`` at which input content was missing that the branch waits for.
     missing_at: set[str]
-    #: Who approved that so much is computed; empty for nobody.
+    #: Who approved the pushed commit; empty for nobody.
     approved_by: str = ""
 
     @property

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from tea_runner.core.errors import NotFound, UserError
+from tea_runner.core.errors import NotFound, Refused, UserError
+from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX
 from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus
@@ -51,6 +52,20 @@ class OrderServer(Protocol):
         ...
 
 
+class PullRequestServer(OrderServer, Protocol):
+    """The parts of a server that approvals of pull requests need."""
+
+    @property
+    def settings(self) -> Any:
+        """Settings."""
+        ...
+
+    @property
+    def forge(self) -> Any:
+        """The forge."""
+        ...
+
+
 def needs_approval(status: RunStatus) -> bool:
     """Whether a run waits until somebody approves that it computes so much."""
     rows = () if status.ended else status.pipelines
@@ -79,6 +94,49 @@ def approve(server: OrderServer, status: RunStatus, by: str) -> Order:
         run.repository, f"refs/heads/{run.branch}", why=f"approved by {by}"
     )
     return order
+
+
+def approve_pull_request(
+    server: PullRequestServer, repository: str, number: int, commit: str, by: str
+) -> Order:
+    """Approve one commit of a pull request; a planner moves its branch there.
+
+    :param commit: the whole id of its newest commit.
+    :raises Refused: when pull requests are not processed, or it has another newest commit.
+    :raises NotFound: when there is no such open pull request.
+    :raises ForgeError: when the forge does not answer.
+    """
+    if not server.settings.pull_requests:
+        raise Refused(
+            "pull requests are not processed here",
+            hint="to approve single commits of them, set pull_requests = true in the settings",
+        )
+    pull = server.forge.pull_request(repository, number)
+    if pull is None or pull.state != "open":
+        raise NotFound(f"the forge has no open pull request {number} of this repository")
+    if not commit or pull.commit != commit:
+        raise Refused(
+            f"the newest commit of pull request {number} is {pull.commit}, not {commit}",
+            hint="review that one and approve it",
+        )
+    order = pull_request_approval(repository, number, commit, by)
+    server.orders.put(order)
+    server.plan_requests.request_plan(
+        repository, f"refs/heads/{order.branch}", why=f"pull request {number} approved"
+    )
+    return order
+
+
+def pull_request_approval(repository: str, number: int, commit: str, by: str) -> Order:
+    """The order that approves a commit of a pull request."""
+    return Order(
+        kind="approve pull request",
+        repository=repository,
+        branch=f"{PULL_REQUEST_PREFIX}{number}",
+        commit=commit,
+        by=by,
+        at=time.time(),
+    )
 
 
 def pause(server: OrderServer, repository: str, pipeline: str, by: str) -> Order:

@@ -149,7 +149,7 @@ class _Advance:
             results=self._results,
             verdicts=self._verdicts,
             missing_at=self._missing_at,
-            approved_by=self._advancer.orders.approved_by(planned.tip.tree.origin)
+            approved_by=self._advancer.orders.approver(planned.tip.tree.origin)
             if self._advancer.orders is not None
             else "",
         )

@@ -28,6 +28,7 @@ from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.order_pages import add_order_pages, pause_button, pause_views
 from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
+from tea_runner.web.pull_request_pages import add_pull_request_pages
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
 from tea_runner.web.visitor import visitor
@@ -57,6 +58,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_event_streams(routes, desk)
     add_action_pages(routes, desk)
     add_order_pages(routes, desk)
+    add_pull_request_pages(routes, desk)
     add_datum_pages(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes

@@ -36,6 +36,11 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "api.retry_job": Requirement.WRITE,
     "api.recompute_run": Requirement.WRITE,
     "api.recompute_job": Requirement.WRITE,
+    "pages.pull_requests": Requirement.READ,
+    "pages.ask_pull_request": Requirement.WRITE,
+    "pages.do_pull_request": Requirement.WRITE,
+    "api.pull_requests": Requirement.READ,
+    "api.approve_pull_request": Requirement.WRITE,
     "api.approve_run": Requirement.WRITE,
     # It shows the whole server, and what the viewer may read.
     "api.pauses": Requirement.ACCOUNT,

@@ -13,7 +13,7 @@ import requests
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.git.result_scope import scope_of
-from tea_runner.flow import approve_pull_request
+from tea_runner.flow import approve_pull_request, order_actions
 from tea_runner.sandbox.bubblewrap import BubblewrapSandbox
 from tests.cli.dataset import tea
 from tests.durations import without_duration
@@ -90,6 +90,30 @@ def test_an_approved_commit_is_computed_on_its_own_branch(
     lab.settle()
     lab.pull()
     assert (1, {"up/a.txt": "stranger\n"}) == (counted[1](), tree(lab, "up"))
+
+
+def test_an_approval_that_was_given_on_a_page_is_carried_out_once(lab: Lab, proposed: str) -> None:
+    """By the planner, in the name of who gave it; an approval of a commit that was replaced has no effect."""
+    hands = Hands(lab)
+    orders = hands.site.orders
+
+    orders.put(order_actions.pull_request_approval(lab.name, 1, "0" * 40, "eve"))
+    hands.plan("pull/1")
+    assert "" == lab.tip("pull/1")
+    orders.put(order_actions.pull_request_approval(lab.name, 1, proposed, "ada"))
+    hands.plan("pull/1")
+    hands.work()
+    hands.plan("pull/1")
+    run = hands.site.runs.latest(1)[0]
+    assert (proposed, proposed, "settled", "ada") == (
+        lab.tip("pull/1"),
+        run.commit,
+        run.state,
+        run.approved_by,
+    )
+    hands.plan("pull/1")
+    assert run.id == hands.site.runs.latest(1)[0].id
+    hands.close()
 
 
 def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted) -> None:

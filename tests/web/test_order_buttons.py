@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.access import AccessLevel
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
-from tests.looking import COMMIT, REPOSITORY, RUN, make_job, save
+from tests.looking import COMMIT, REPOSITORY, RUN, make_job, make_site, save
 from tests.twins.accounts import MemoryAccounts
+from tests.twins.forge import MemoryForge
 from tests.web.browser import make_client, make_stranger, see
 
 _PAGE = f"/repos/{REPOSITORY}"
@@ -20,6 +23,10 @@ _API = f"/api/v1/repositories/{REPOSITORY}"
 
 @pytest.fixture(autouse=True)
 def _people(site: Site) -> None:
+    _let_people(site)
+
+
+def _let_people(site: Site) -> None:
     """``ada`` may write to the repository, ``bob`` may read it, ``eve`` neither."""
     accounts = MemoryAccounts()
     for name, level in (("ada", "WRITE"), ("bob", "READ"), ("eve", "NONE")):
@@ -121,3 +128,38 @@ def test_the_api_pauses_resumes_and_lists(site: Site) -> None:
     assert 404 == ada.post(f"{_API}/resume", json={}).status_code, "the repository is not paused"
     assert 200 == ada.post(f"{_API}/resume", json={"pipeline": "edges"}).status_code
     assert 404 == ada.post("/api/v1/repositories/lab/absent/pause", json={}).status_code
+
+
+def test_a_commit_of_a_pull_request_is_approved_on_its_page(
+    broker: RedisServer, tmp_path: Path
+) -> None:
+    """The newest one only, by who may write; readers see what waits."""
+    site = make_site(broker, tmp_path, pull_requests="true")
+    site.redis.flushall()
+    forge = MemoryForge()
+    forge.create(REPOSITORY)
+    forge.push(REPOSITORY, {"refs/heads/fix": COMMIT})
+    pull = forge.open_pull_request(REPOSITORY, head="fix", base="main", title="Fix", text="")
+    vars(site)["forge"] = forge
+    _let_people(site)
+    save(site, [make_job(1)])
+    ada, bob = client_of(site, "ada"), client_of(site, "bob")
+    page, ask = f"{_PAGE}/pulls", f"{_PAGE}/pulls/{pull.number}/approve"
+    assert "waits for approval" in see(bob, page).text
+    assert (True, False) == tuple(ask in see(client, page).links() for client in (ada, bob))
+    assert f"Approve commit {COMMIT[:12]}" in see(ada, ask).text
+
+    assert 404 == bob.post(ask, data={"commit": COMMIT}).status_code
+    assert 403 == ada.post(ask, data={"commit": "0" * 40}).status_code
+    assert [] == site.orders.all()
+    assert 303 == ada.post(ask, data={"commit": COMMIT}).status_code
+    (order,) = site.orders.all()
+    assert ("approve pull request", f"pull/{pull.number}", COMMIT, "ada") == (
+        order.kind,
+        order.branch,
+        order.commit,
+        order.by,
+    )
+    (row,) = bob.get(f"{_API}/pull-requests").get_json()["pull_requests"]
+    assert ("Fix", False) == (row["title"], row["waits_for_approval"])
+    site.redis.close()

@@ -57,6 +57,13 @@ class BranchOrders:
         found = approval_of(self.orders, "approve", self.repository, self.branch, commit)
         return found.by if found is not None else ""
 
+    def approver(self, commit: str) -> str:
+        """Who approved a pushed commit, or a pull request's; empty for nobody."""
+        found = approval_of(
+            self.orders, "approve pull request", self.repository, self.branch, commit
+        )
+        return self.approved_by(commit) or (found.by if found is not None else "")
+
     def holds(self, commit: str, work: Iterable[PlannedWork]) -> Mapping[str, Hold]:
         """Pipelines whose jobs do not begin.
 

@@ -73,7 +73,7 @@ class Run:
     requested_by: str = ""
     #: Who cancelled jobs of it, the last of them.
     cancelled_by: str = ""
-    #: Who approved that it computes more than the settings let a push compute.
+    #: Who approved the commit of a pull request, or that so much is computed.
     approved_by: str = ""
     #: Id of the run of this branch before it.
     previous: str = ""

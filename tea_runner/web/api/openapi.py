@@ -13,6 +13,7 @@ from flask import Flask, Response, jsonify
 from flask_smorest import Api, Blueprint
 
 from tea_runner.settings import load_settings
+from tea_runner.web.api import schemas
 from tea_runner.web.api.action_routes import add_action_routes
 from tea_runner.web.api.order_routes import add_order_routes
 from tea_runner.web.api.read_routes import add_read_routes
@@ -52,11 +53,17 @@ def _unprocessable(error: Any) -> tuple[Response, int]:
     return jsonify(error="; ".join(wrong) or "the request does not fit"), 422
 
 
+class _DescribedApi(Api):
+    """Errors are documents of ours."""
+
+    ERROR_SCHEMA = schemas.ErrorDocument
+
+
 def openapi_document() -> dict[str, Any]:
     """The description of the API (OpenAPI 3.1)."""
     app = Flask("tea_runner.api")
     app.config.update(API_TITLE="tea-runner", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-    api = Api(app)
+    api = _DescribedApi(app)
     token = {"type": "http", "scheme": "bearer"}
     about = "A token of the forge (read:user, read:repository), or that of the server's operator."
     api.spec.components.security_scheme("token", {**token, "description": about})

@@ -16,6 +16,7 @@ from tea_runner.web.action_pages import acting_person
 from tea_runner.web.api import schemas
 from tea_runner.web.order_pages import visible_pauses
 from tea_runner.web.page_context import PageContext
+from tea_runner.web.pull_request_pages import pull_request_document, pull_request_rows
 
 
 def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
@@ -29,6 +30,28 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     def approve_run(run: str) -> Response:
         """Approve that a run computes more than ``limits.ask_above``."""
         return _ordered(order_actions.approve(site, desk.run(run)[0], acting_person()))
+
+    @routes.get("/repositories/<owner>/<name>/pull-requests")
+    @routes.response(200, schemas.PullRequestsDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @routes.alt_response(503, schema=schemas.ErrorDocument)
+    def pull_requests(owner: str, name: str) -> Response:
+        """List the newest open pull requests, and which of them wait for an approval."""
+        rows = pull_request_rows(desk, f"{owner}/{name}")
+        return jsonify(pull_requests=[pull_request_document(row) for row in rows])
+
+    @routes.post("/repositories/<owner>/<name>/pull-requests/<int:number>/approve")
+    @routes.arguments(schemas.ApprovalBody)
+    @routes.response(200, schemas.OrderDocument)
+    @routes.alt_response(403, schema=schemas.ErrorDocument)
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @routes.alt_response(503, schema=schemas.ErrorDocument)
+    def approve_pull_request(body: dict[str, Any], owner: str, name: str, number: int) -> Response:
+        """Approve the newest commit of a pull request, whose commands run then."""
+        where = _known(desk, owner, name)
+        return _ordered(
+            order_actions.approve_pull_request(site, where, number, body["commit"], acting_person())
+        )
 
     @routes.get("/pauses")
     @routes.response(200, schemas.PausesDocument)

@@ -290,6 +290,35 @@ class OrderDocument(Schema):
     at = InstantField(required=True)
 
 
+class ApprovalBody(Schema):
+    """What is approved."""
+
+    commit = fields.String(
+        required=True,
+        validate=validate.Regexp("^[0-9a-f]{40}([0-9a-f]{24})?$"),
+        metadata={"description": "The whole id of the newest commit of the pull request."},
+    )
+
+
+class PullRequestDocument(Schema):
+    """An open pull request."""
+
+    number = fields.Integer(required=True)
+    title = fields.String(required=True)
+    author = fields.String(required=True)
+    url = fields.String(required=True)
+    commit = fields.String(required=True, metadata={"description": "The newest one."})
+    target = fields.String(required=True)
+    waits_for_approval = fields.Boolean(required=True)
+    run = fields.String(required=True, metadata={"description": "Of that commit; or empty."})
+
+
+class PullRequestsDocument(Schema):
+    """Open pull requests, the newest first."""
+
+    pull_requests = fields.List(fields.Nested(PullRequestDocument), required=True)
+
+
 class PausesDocument(Schema):
     """What is paused, the latest first."""
 
