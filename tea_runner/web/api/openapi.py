@@ -53,7 +53,7 @@ def _unprocessable(error: Any) -> tuple[Response, int]:
     return jsonify(error="; ".join(wrong) or "the request does not fit"), 422
 
 
-class _DescribedApi(Api):  # type: ignore[misc] - flask-smorest has no types
+class _DescribedApi(Api):  # type: ignore[misc]
     """Errors are documents of ours."""
 
     ERROR_SCHEMA = schemas.ErrorDocument
