@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tea_runner.broker.event_list import ListedEvent
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.broker.job_store import Claim
 from tea_runner.broker.redis_server import RedisServer
@@ -24,6 +25,15 @@ REPOSITORY = "lab/edges"
 COMMIT = "4bb71d674bc20617b13042dfcd1f64d75949cb69"
 RESULTS = "9d0c1f5e3a7b2468ace013579bdf02468ace1357"
 RUN = run_id(REPOSITORY, "main", COMMIT)
+EVENT = ListedEvent(
+    trigger="t",
+    kind="webhook",
+    repository=REPOSITORY,
+    branch="main",
+    event="1",
+    received=1.0,
+    outcome="planned",
+)
 
 
 @pytest.fixture(scope="session")

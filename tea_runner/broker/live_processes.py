@@ -1,4 +1,4 @@
-"""Processes of this server that run now: planners, workers and reconcilers, with what they offer.
+"""Processes of this server that run now: planners, workers, reconcilers and listeners, with what they offer.
 
 Each of them writes a row every few seconds, also while a job runs, when RQ notes nothing of it.  Workers
 of former versions write none: RQ's own notes tell of them.
@@ -23,7 +23,7 @@ BEAT_EVERY, GONE_AFTER = 5.0, 20
 #: Seconds after which its row is removed.
 _REMOVED_AFTER = 3600
 
-ProcessKind = Literal["plan", "job", "reconcile"]
+ProcessKind = Literal["plan", "job", "reconcile", "triggers"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,8 +119,7 @@ def any_missing(repository: str) -> str:
 def plan_requests() -> str:
     """Branches (:func:`branch_id`) with a plan request in the queue, to the reason.
 
-    Beside its counts and its queue, the only key that the receiver's user of Redis may write: see
-    deploy/redis/users.acl.
+    Beside counts and queue, all that the receiver's user of Redis may write: deploy/redis/users.acl.
     """
     return "plan:requests"
 
@@ -357,6 +356,18 @@ def throughput(repository: str) -> str:
 def delivery_counts() -> str:
     """Verdicts on webhook deliveries to their number."""
     return "deliveries"
+
+
+@key_family("list", "event_list", _SHOWN)
+def events() -> str:
+    """The last events of triggers, the newest first, as JSON."""
+    return "events"
+
+
+@key_family("hash", "event_list")
+def event_counts() -> str:
+    """Triggers and outcomes to the number of events."""
+    return "event-counts"
 
 
 # -- people on the pages ---------------------------------------------------------------------

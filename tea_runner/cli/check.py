@@ -82,6 +82,10 @@ def _findings(context: Context) -> Iterator[Finding]:
         if key.state == "ok":
             yield from check_settings_read(site.processes.all, site.secret, socket.gethostname())
     yield from _forge(context)
+    if settings.triggers:
+        from tea_runner.cli.trigger_checks import check_triggers
+
+        yield from check_triggers(context.site)
     # smtplib and requests are read for servers with such settings only.
     from workers.send_notice import notice_channels
 

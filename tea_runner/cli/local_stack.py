@@ -88,6 +88,8 @@ class LocalStack:
         self._child("serve")
         self._child("planner")
         self._child("reconcile")
+        if settings.triggers:
+            self._child("triggers")
         for number in range(self.workers):
             self._child("worker", "-j", "1", name=f"worker-{number + 1}")
         self._wait(f"http://{local_web(settings)}/readyz", "the receiver")

@@ -54,6 +54,7 @@ GROUPS = {
         "serve": "Start the receiver of webhooks and the pages.",
         "planner": "Start a planner on this host.",
         "worker": "Start a worker on this host, or several.",
+        "triggers": "Commit what webhooks, object stores and streams bring.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",
     },

@@ -31,6 +31,7 @@ from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.distinct_output_names import check_distinct_names
 from tea_runner.flow.empty_file_placeholders import empty_file_contents
 from tea_runner.flow.falsely_claimed_paths import falsely_claimed_paths
+from tea_runner.flow.log_presence import log_presence
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import with_attached_files
@@ -144,7 +145,7 @@ def settle(
             storage_uuid,
             lambda: empty_file_contents(tip, work, labels),
         )
-        logged = _log_presence(dataset, store, annex_tip, places, who, seconds)
+        logged = log_presence(dataset, store, annex_tip, places, who, seconds)
         if logged is not None:
             updates.append(("refs/heads/git-annex", logged, annex_tip))
     store.flush()
@@ -364,36 +365,3 @@ def _logged(dataset: Dataset, annex_tip: str | None, key: str) -> bool:
     entry = lookup(dataset.objects.tree, root, annex_paths.log_path(key))
     log = (dataset.objects.blob(entry.oid) or b"") if entry else b""
     return any(line.split(b" ")[1:2] == [b"1"] for line in log.splitlines())
-
-
-def _log_presence(
-    dataset: Dataset,
-    store: TreeStore,
-    annex_tip: str | None,
-    places: Mapping[str, str],
-    who: str,
-    seconds: int,
-) -> str | None:
-    """A commit of the ``git-annex`` branch with the content's locations; None if it has them already."""
-    root = dataset.objects.commit(annex_tip).tree if annex_tip else None
-    paths = {annex_paths.log_path(key): uuid for key, uuid in places.items()}
-    entries = {path: lookup(dataset.objects.tree, root, path) if root else None for path in paths}
-    blobs = dataset.objects.blobs(entry.oid for entry in entries.values() if entry)
-    changes: dict[str, TreeEntry | None] = {}
-    for path, entry in entries.items():
-        before = (blobs[entry.oid] or b"") if entry else b""
-        after = annex_paths.merge_location(before, paths[path], seconds)
-        if after != before:
-            changes[path] = TreeEntry(PLAIN, store.add("blob", after))
-    if not changes:
-        return None
-
-    def read(oid: str) -> Mapping[str, TreeEntry]:
-        return store.trees.get(oid) or dataset.objects.tree(oid)
-
-    tree = edit_tree(read, store.tree, root, changes)
-    assert tree is not None
-    parents = [annex_tip] if annex_tip else []
-    return store.commit(
-        tree, parents, "tea-runner: results are in storage\n", who=who, seconds=seconds
-    )

@@ -3,6 +3,7 @@
 :mod:`~tea_runner.ports.dataset` is git and git-annex, :mod:`~tea_runner.ports.queue` is Redis,
 :mod:`~tea_runner.ports.forge` and :mod:`~tea_runner.ports.accounts` are Gitea, Forgejo or a folder of
 repositories,
+:mod:`~tea_runner.ports.events` is the spool of events,
 :mod:`~tea_runner.ports.images` are registries and container engines.
 
 An implementation raises what its method lists and nothing else; an error of a library becomes one of
@@ -19,6 +20,7 @@ from tea_runner.ports.dataset import (
     Subdatasets,
     TreeStore,
 )
+from tea_runner.ports.events import EventSpool
 from tea_runner.ports.forge import CommitStatusState, Forge
 from tea_runner.ports.images import Images
 from tea_runner.ports.queue import (
@@ -34,6 +36,7 @@ __all__ = [
     "CommitFacts",
     "CommitStatusState",
     "Dataset",
+    "EventSpool",
     "Failure",
     "Forge",
     "ForgeAccounts",

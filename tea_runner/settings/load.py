@@ -318,6 +318,13 @@ def _check(settings: Settings) -> None:
                 hint="the name of each [[storage]] must be unique",
             )
         seen.add(storage.name)
+    names = [each.name for each in settings.triggers]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(
+                f"triggers (from {settings.source('triggers')}): {name} is defined twice",
+                hint="the name of each [[triggers]] must be unique",
+            )
 
 
 def _address(settings: Settings, name: str, schemes: tuple[str, ...], example: str) -> None:

@@ -24,6 +24,7 @@ from tea_runner.settings.results_options import (
     TrustOptions,
 )
 from tea_runner.settings.table_options import SecretFile, StorageOptions
+from tea_runner.settings.trigger_options import TriggerOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,6 +359,13 @@ class Options:
         "Secrets that pipelines may request with transform.secrets, one [[secrets]] table each: "
         "name, file (or a folder with a file per key), repositories (owner/name patterns). Only for "
         "trusted branches.",
+    )
+    triggers: tuple[TriggerOptions, ...] = option(
+        (),
+        "Sources of events besides the forge, one [[triggers]] table each: name, kind (webhook), repository "
+        "(owner/name), branch, folder (of the dataset, for what events bring; without it, an event asks for "
+        "a plan), path (template below the folder), keep and id (JSON pointers), max_body (bytes), and who "
+        "may send: secret_file (HMAC-SHA256 in the header signature), token_file (bearer), addresses.",
     )
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)

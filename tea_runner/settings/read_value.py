@@ -13,6 +13,7 @@ from typing import Any
 
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.table_options import SecretFile, StorageOptions
+from tea_runner.settings.trigger_options import TriggerExpected, TriggerOptions, read_trigger
 
 _BYTES: Mapping[str, float] = {
     "": 1,
@@ -39,6 +40,12 @@ _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Kinds of values that are tables, and how those are called.
+_TABLES: Mapping[object, str] = {
+    StorageOptions: "[[storage]] tables",
+    SecretFile: "[[secrets]] tables",
+    TriggerOptions: "[[triggers]] tables",
+}
 
 
 class ExpectedError(ValueError):
@@ -69,6 +76,8 @@ def read_value(
         return _storage(raw, home, base)
     if kind is SecretFile:
         return _secret_file(raw, home, base)
+    if kind is TriggerOptions:
+        return _trigger(raw, home, base)
     if kind is bool:
         return _boolean(raw)
     if kind in (int, float):
@@ -86,7 +95,7 @@ def _list(
     kind: Any, raw: object, option: dataclasses.Field[Any], home: str, base: Path | None
 ) -> tuple[object, ...]:
     if isinstance(raw, str):
-        if kind in (StorageOptions, SecretFile) or raw.lstrip().startswith("["):
+        if kind in _TABLES or raw.lstrip().startswith("["):
             try:
                 raw = json.loads(raw)
             except ValueError as error:
@@ -94,8 +103,7 @@ def _list(
         else:
             raw = [each.strip() for each in raw.split(",") if each.strip()]
     if not isinstance(raw, list | tuple):
-        tables = {StorageOptions: "[[storage]] tables", SecretFile: "[[secrets]] tables"}
-        raise ExpectedError(tables.get(kind, "a list"))
+        raise ExpectedError(_TABLES.get(kind, "a list"))
     return tuple(read_value(kind, each, option, home, base) for each in raw)
 
 
@@ -204,3 +212,17 @@ def _secret_file(raw: object, home: str, base: Path | None) -> SecretFile:
     if not _are_patterns(patterns):
         raise ExpectedError(f"a list of owner/name patterns as repositories in [[secrets]] {name}")
     return SecretFile(name=name, file=_path(file, home, base), repositories=tuple(patterns))
+
+
+def _trigger(raw: object, home: str, base: Path | None) -> TriggerOptions:
+    files = {}
+    if isinstance(raw, dict):
+        for key in ("secret_file", "token_file"):
+            if key in raw and not isinstance(raw[key], str):
+                raise ExpectedError(f"the path of a file as {key} in [[triggers]]")
+            if key in raw:
+                files[key] = _path(raw[key], home, base)
+    try:
+        return read_trigger(raw, files)
+    except TriggerExpected as error:
+        raise ExpectedError(str(error)) from error

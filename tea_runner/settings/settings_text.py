@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.table_options import SecretFile, StorageOptions
+from tea_runner.settings.trigger_options import TriggerOptions
 
 _HEAD = """\
 # Settings of tea-runner. Each commented line shows the default.
@@ -36,6 +37,17 @@ _SECRETS = """\
 # repositories = ["lab/brains"]
 """
 
+_TRIGGERS = """\
+# [[triggers]]
+# name = "orders"                              # POST /hooks/in/orders
+# kind = "webhook"
+# repository = "lab/shop"
+# folder = "incoming/orders"
+# path = "{year}/{id}.json"
+# id = "/order/id"
+# secret_file = "/etc/tea-runner/triggers/orders"
+"""
+
 _PAGE = """\
 # Settings
 
@@ -49,7 +61,7 @@ No file is read from the current directory, which may be an untrusted dataset.
 `tea-runner config init` writes a commented file;
 `tea-runner config show` lists each value with its source.
 An unknown name is an error.
-Items of a list in a variable are separated by commas (`storage` and `secrets` are lists in JSON).
+Items of a list in a variable are separated by commas (`storage`, `secrets` and `triggers` are lists in JSON).
 Sizes may be written `64 MiB`, times `45 s` or `5 min`.
 Relative paths in the file are relative to the folder of the file.
 Secrets are given as names of files.
@@ -77,6 +89,8 @@ def settings_file(values: Mapping[str, object] = MappingProxyType({})) -> str:
             lines.append(f"{text}\n{_STORAGE}")
         elif each.name == "secrets":
             lines.append(f"{text}\n{_SECRETS}")
+        elif each.name == "triggers":
+            lines.append(f"{text}\n{_TRIGGERS}")
         elif each.field.metadata["shown"]:
             lines.append(f"{text}\n# {name} = …      # default: {each.field.metadata['shown']}\n")
         else:
@@ -132,6 +146,8 @@ def _toml(value: object) -> str:
         return "[" + ", ".join(_toml(each) for each in typing.cast(tuple[object, ...], value)) + "]"
     if isinstance(value, SecretFile):
         return json.dumps(f"{value.name} ({', '.join(value.repositories)})")
+    if isinstance(value, TriggerOptions):
+        return json.dumps(f"{value.name} ({value.trigger.kind}, {value.trigger.repository})")
     if isinstance(value, StorageOptions):
         return json.dumps(f"{value.name} ({value.type}, {value.uuid})")
     if isinstance(value, int | float):

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from tea_runner.core.errors import TeaError
 from tea_runner.core.parse_delivery import DIALECTS, dialect
 from tea_runner.flow.receive_delivery import DeliveryAnswer, receive_delivery, refuse
+from tea_runner.web.events import add_event_receiver
 from tea_runner.web.request_body import read_body
 from tea_runner.web.web_dependencies import WebDependencies
 
@@ -47,6 +48,8 @@ def webhooks_blueprint(parts: WebDependencies) -> Blueprint:
         methods=["POST"],
         provide_automatic_options=False,
     )
+    if parts.triggers is not None:
+        add_event_receiver(routes, parts, parts.triggers)
     return routes
 
 

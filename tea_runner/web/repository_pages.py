@@ -24,6 +24,7 @@ from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.badge import add_badges
 from tea_runner.web.datum_pages import add_datum_pages
+from tea_runner.web.event_pages import add_event_pages
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
 from tea_runner.web.order_pages import add_order_pages, pause_button, pause_views
@@ -56,6 +57,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_host_pages(routes, desk)
     add_badges(routes, desk)
     add_event_streams(routes, desk)
+    add_event_pages(routes, desk)
     add_action_pages(routes, desk)
     add_order_pages(routes, desk)
     add_pull_request_pages(routes, desk)

@@ -15,7 +15,11 @@ _CHUNK = 1 << 16
 
 
 def read_body(
-    request: Request, largest: int, large_bodies: threading.BoundedSemaphore
+    request: Request,
+    largest: int,
+    large_bodies: threading.BoundedSemaphore,
+    *,
+    any_type: bool = False,
 ) -> bytes | DeliveryAnswer:
     """Read the whole body, or return a refusal.
 
@@ -23,15 +27,16 @@ def read_body(
 
     :param largest: limit in bytes.
     :param large_bodies: limits how many large bodies are in memory at once.
+    :param any_type: whether the content may be of another type than JSON, or nothing at all.
     """
-    length = request.headers.get("Content-Length", "")
+    length = request.headers.get("Content-Length", "0" if any_type else "")
     if "Transfer-Encoding" in request.headers or not length:
         return refuse(411, "Content-Length is required")
     if not length.isascii() or not length.isdigit() or len(length) > 15:
         return refuse(400, "Content-Length is not a number")
     if int(length) > largest:
         return refuse(413, f"the body is larger than {largest} bytes")
-    if request.mimetype != "application/json":
+    if not any_type and request.mimetype != "application/json":
         return refuse(415, "set the hook's content type to application/json")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         return refuse(415, "send the body without Content-Encoding")

@@ -12,6 +12,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "static": Requirement.NOTHING,
     # Deliveries have signatures.
     "hooks.deliver": Requirement.NOTHING,
+    # Its senders have secrets, tokens or addresses.
+    "hooks.event": Requirement.NOTHING,
     "health.healthz": Requirement.NOTHING,
     # It shows its details to holders of the metrics' token only.
     "health.readyz": Requirement.NOTHING,
@@ -73,6 +75,9 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.do_job": Requirement.WRITE,
     "pages.workers": Requirement.ACCOUNT,
     "pages.workers_json": Requirement.ACCOUNT,
+    # They list what the viewer may read.
+    "pages.events": Requirement.ACCOUNT,
+    "pages.events_json": Requirement.ACCOUNT,
     # It shows the settings to operators only.
     "pages.about": Requirement.ACCOUNT,
     "pages.about_json": Requirement.ACCOUNT,

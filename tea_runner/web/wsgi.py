@@ -40,6 +40,7 @@ def application() -> Flask:
             notes=site.processes.problems,
             count=site.delivery_counts.count,
             serves_webhooks=only != "pages",
+            triggers=site,
             blueprints=() if only == "hooks" else _pages(site),
             access=access_parts(site),
         )

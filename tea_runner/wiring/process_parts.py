@@ -13,6 +13,7 @@ from tea_runner.core.redact import Redactor
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring.datasets import DatasetSite
 from tea_runner.wiring.sandboxes import SandboxSite
+from tea_runner.wiring.trigger_parts import TriggersSite
 
 if TYPE_CHECKING:
     import redis
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.datum_durations import ThroughputStore
     from tea_runner.broker.datum_measures import MeasureStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
+    from tea_runner.broker.event_list import EventList
     from tea_runner.broker.job_logs import JobLog, LogReader
     from tea_runner.broker.job_store import JobStore
     from tea_runner.broker.live_processes import LiveProcesses
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.workers_and_queues import Fleet
 
 
-class Site(DatasetSite, SandboxSite):
+class Site(DatasetSite, SandboxSite, TriggersSite):
     """All parts of one process of tea-runner, each built at its first use."""
 
     @cached_property
@@ -56,6 +58,7 @@ class Site(DatasetSite, SandboxSite):
         secrets += [value.encode() for each in self.storages for value in each.env.values()]
         secrets += [text.encode() for hook in self.webhooks.all() for text in hook.secrets]
         secrets += [text.encode() for text in self._notify_secrets()]
+        secrets += [text.encode() for text in self.trigger_secrets()]
         for secret in self.pipeline_secrets:
             secrets += secret.values().values()
         return Redactor([*secrets, self.secret])
@@ -87,6 +90,7 @@ class Site(DatasetSite, SandboxSite):
             urlsplit(self.redis_url).password or "",
             self.pages_token,
             self.metrics_token,
+            *self.trigger_secrets(),
         ]
         known: tuple[float, Redactor] | None = None
 
@@ -308,6 +312,13 @@ class Site(DatasetSite, SandboxSite):
         from tea_runner.broker.delivery_counts import DeliveryCounts
 
         return DeliveryCounts(self.redis)
+
+    @cached_property
+    def events(self) -> EventList:
+        """The last events of triggers."""
+        from tea_runner.broker.event_list import EventList
+
+        return EventList(self.redis)
 
     def job_log(self, job_id: str) -> JobLog:
         """Writer of a job's log."""

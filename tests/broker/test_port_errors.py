@@ -18,6 +18,7 @@ from tea_runner.broker.connection import connect
 from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.datum_measures import MeasureStore
 from tea_runner.broker.delivery_counts import DeliveryCounts
+from tea_runner.broker.event_list import EventList
 from tea_runner.broker.job_index import JobIndex
 from tea_runner.broker.job_logs import JobLog, LogReader
 from tea_runner.broker.job_reader import JobReader
@@ -46,7 +47,7 @@ from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, make_job
+from tests.looking import EVENT, REPOSITORY, make_job
 
 JOB = make_job()
 CLAIM = Claim(job=JOB, token="token", attempt=1)
@@ -143,6 +144,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "offers": (),
         },
     ),
+    EventList: (EventList, {"add": ([EVENT],), "latest": (), "counts": ()}),
     NoticeStates: (
         NoticeStates,
         {"get": (REPOSITORY, "main"), "put": (REPOSITORY, "main", "failed")},

@@ -11,7 +11,7 @@ import pytest
 from tea_runner.broker import redis_keys
 from tea_runner.core.planning.datum_measures import DatumMeasures
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, fail, make_job, plan_to_end, save
+from tests.looking import EVENT, REPOSITORY, fail, make_job, plan_to_end, save
 
 ROOT = Path(__file__).parents[2]
 BROKER = ROOT / "tea_runner" / "broker"
@@ -77,6 +77,7 @@ def test_keys_in_redis_are_as_the_table_says(site: Site) -> None:
     site.measures.save(jobs[0].id, [DatumMeasures("key", 1.0)])
     site.delivery_counts.count("accepted")
     site.delivery_counts.send()
+    site.events.add([EVENT])
 
     seen = set()
     for raw in site.redis.keys(f"{redis_keys.PREFIX}*"):

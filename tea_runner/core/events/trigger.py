@@ -1,0 +1,96 @@
+"""A trigger as the operator declares it: where events come from, and where in a dataset they go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Literal, get_args
+
+from tea_runner.core.events.path_template import template_problem
+from tea_runner.core.git.branch_kinds import exclusion
+from tea_runner.core.registered_webhook import is_repository_name
+from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
+
+TriggerKind = Literal["webhook"]
+KINDS: tuple[str, ...] = get_args(TriggerKind)
+#: Begins an ``id`` that is a header of the request.
+HEADER = "header:"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """Where events come from, and where they go.
+
+    :param name: also the last part of a webhook's address.
+    :param repository: ``owner/name``.
+    :param folder: folder of the dataset that files go to; empty where an event asks for a plan only.
+    :param path: template of the path below the folder.
+    :param keep: JSON pointer of the part of a body that is kept; empty for all of it.
+    :param id: JSON pointer of what tells one event from another, or ``header:NAME``; empty for the digest
+        of the body.
+    :param max_body: bytes of the largest body.
+    :param signature: header with the HMAC of a body.
+    :param addresses: networks that requests may come from; empty for all.
+    """
+
+    name: str
+    kind: TriggerKind = "webhook"
+    repository: str
+    branch: str = "main"
+    folder: str = ""
+    path: str = "{id}"
+    keep: str = ""
+    id: str = ""
+    max_body: int = 1 << 20
+    signature: str = "X-Hub-Signature-256"
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """The branch as a full ref."""
+        return f"refs/heads/{self.branch}"
+
+
+def trigger_problem(trigger: Trigger) -> str:
+    """What is wrong with a trigger, as the end of "expected …"; empty when nothing is."""
+    if not _NAME.fullmatch(trigger.name):
+        return "a name of letters, digits, dash and underscore"
+    if not is_repository_name(trigger.repository):
+        return "repository as owner/name"
+    if why := exclusion(trigger.branch, ("*",), pull_requests=False):
+        return f"another branch than {trigger.branch}: {why}"
+    if trigger.folder and (problem := folder_problem(trigger.folder)):
+        return f"another folder than {trigger.folder}: {problem}"
+    if problem := template_problem(trigger.path):
+        return f"another path than {trigger.path}: {problem}"
+    if trigger.keep and not trigger.keep.startswith("/"):
+        return "keep as a JSON pointer, such as /data"
+    name = trigger.id.removeprefix(HEADER)
+    if trigger.id and not trigger.id.startswith("/") and name == trigger.id:
+        return "id as a JSON pointer, such as /event/id, or as header:NAME"
+    if name != trigger.id and not _HEADER.fullmatch(name):
+        return "the name of a header after header:"
+    if not _HEADER.fullmatch(trigger.signature):
+        return "the name of a header as signature"
+    for text in trigger.addresses:
+        try:
+            ip_network(text)
+        except ValueError:
+            return f"an address or network, such as 192.0.2.0/24, in place of {text}"
+    return ""
+
+
+def folder_problem(folder: str) -> str:
+    """Why this can be no folder of data; empty when it can."""
+    parts = folder.split("/")
+    if "" in parts or {".", ".."} & set(parts) or "\\" in folder or "\0" in folder:
+        return "a path from the top of the dataset is expected, such as incoming/orders"
+    if is_code(folder):
+        return f"{CODE_FOLDER}/ is code of all pipelines"
+    if part := reserved_part(folder):
+        return f"{part} has a special meaning for tea-runner, git or a forge"
+    return ""

@@ -1,0 +1,1 @@
+"""Tests of tea_runner/core/events."""
