@@ -1,26 +1,22 @@
 """Server-sent events: a page that changed says so, and a log sends its new lines.
 
-A stream costs a greenlet and, once a second for all that watch the same, a look at Redis.  It ends after
-an hour; browsers connect again by themselves and say what they got last.
+All that watch the same share a look at Redis a second; :mod:`tea_runner.web.event_stream` has the clock.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 
 from flask import Blueprint, Response, request
 
-from tea_runner.core.errors import NotFound, QueueError
+from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.web import not_found_texts
-from tea_runner.web.log_lines import next_part
+from tea_runner.web.event_stream import Look, event, stream
+from tea_runner.web.log_lines import PART, next_part
 from tea_runner.web.page_context import PageContext
-
-#: Seconds between two looks, between two signs of life, and until a stream ends.
-_PAUSE, _ALIVE, _LONGEST = 1.0, 15.0, 3600.0
 
 
 def add_event_streams(routes: Blueprint, desk: PageContext) -> None:
@@ -73,35 +69,15 @@ def _changes(look: Callable[[], tuple[Hashable, bool]]) -> Response:
 
     :param look: returns what a change changes, and whether nothing will change any more.
     """
-    seen, ended = look()
+    seen, _ = look()
 
-    def events() -> Iterator[str]:
+    def step() -> Look:
         nonlocal seen
-        yield "retry: 3000\n\n"
-        if ended:
-            yield _event("end", "")
-            return
-        begun = alive = time.monotonic()
-        while (now := time.monotonic()) - begun < _LONGEST:
-            try:
-                found, over = look()
-            except NotFound:
-                yield _event("end", "")
-                return
-            except QueueError:
-                found, over = seen, False
-            if found != seen:
-                seen, alive = found, now
-                yield _event("change", "")
-            if over:
-                yield _event("end", "")
-                return
-            if now - alive > _ALIVE:
-                alive = now
-                yield ": alive\n\n"
-            time.sleep(_PAUSE)
+        found, over = look()
+        changed, seen = found != seen, found
+        return Look(text=event("change") if changed else "", last="end" if over else "")
 
-    return _stream(events())
+    return stream(step)
 
 
 def _log(desk: PageContext, job: str) -> Response:
@@ -111,54 +87,52 @@ def _log(desk: PageContext, job: str) -> Response:
     log = desk.site.log(job)
     shown = -1
 
-    def events() -> Iterator[str]:
+    def step() -> Look:
         nonlocal place, shown
-        yield "retry: 3000\n\n"
-        begun = alive = time.monotonic()
-        while (now := time.monotonic()) - begun < _LONGEST:
-            try:
-                facts = desk.lately(("job", job), lambda: desk.job(job))
-                ended = facts.state not in ("waiting", "running")
-                size = desk.lately(("log", job), log.size)
-                offset = int(place.partition("-")[0] or 0) if place[:1].isdigit() else 0
-                if size < offset:
-                    # Another attempt has begun a new log.
-                    yield _event("restart", "")
-                    return
-                # Half a line waits for its end.
-                html = ""
-                if size != shown or ended:
-                    part = next_part(log, place, ended=ended)
-                    html, shown = part.html, size
-            except NotFound:
-                yield _event("end", "")
-                return
-            except (QueueError, ValueError):
-                time.sleep(_PAUSE)
-                continue
-            if html:
-                place, alive, shown = part.place, now, -1
-                yield _event("lines", json.dumps(html), place)
-                continue
-            if ended:
-                yield _event("end", "")
-                return
-            if now - alive > _ALIVE:
-                alive = now
-                yield ": alive\n\n"
-            time.sleep(_PAUSE)
+        facts = desk.lately(("job", job), lambda: desk.job(job))
+        ended = facts.state not in ("waiting", "running")
+        size = desk.lately(("log", job), log.size)
+        offset = int(place.partition("-")[0] or 0) if place[:1].isdigit() else 0
+        if size < offset:
+            # Another attempt has begun a new log.
+            return Look(last="restart")
+        html = ""
+        # Half a line waits for its end.
+        if size != shown or ended:
+            part = next_part(log, place, ended=ended)
+            html, shown = part.html, size
+        if not html:
+            return Look(last="end" if ended else "")
+        place, shown = part.place, -1
+        return Look(text=event("lines", json.dumps(html), place), at_once=True)
 
-    return _stream(events())
+    return stream(step)
 
 
-def _event(name: str, data: str, place: str = "") -> str:
-    head = f"id: {place}\n" if place else ""
-    return f"{head}event: {name}\ndata: {data}\n\n"
+def follow_log(desk: PageContext, job: str) -> Response:
+    """The raw text of a log from a byte on, as events ``text``; the place of each is the next byte."""
+    desk.job(job)
+    given = request.headers.get("Last-Event-ID") or request.args.get("from", "")
+    place = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
+    log = desk.site.log(job)
 
+    def step() -> Look:
+        nonlocal place
+        # State first, log second: output before the end of the job is not missed.
+        facts = desk.lately(("job", job), lambda: desk.job(job))
+        ended = facts.state not in ("waiting", "running")
+        size = log.size()
+        if size < place:
+            return Look(last="restart")
+        data = b"".join(log.read(place, min(size, place + PART)))
+        whole = ended and place + len(data) == size
+        if not whole and len(data) < PART:
+            # Half a line, or half a character, waits for its end.
+            data = data[: data.rfind(b"\n") + 1]
+        if not data:
+            return Look(last="end" if ended else "")
+        place += len(data)
+        text = json.dumps(data.decode("utf-8", "replace"))
+        return Look(text=event("text", text, str(place)), at_once=True)
 
-def _stream(events: Iterator[str]) -> Response:
-    response = Response(events, mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    # Proxies such as nginx pass each event on at once.
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
+    return stream(step)

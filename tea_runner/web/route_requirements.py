@@ -31,6 +31,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "api.datums": Requirement.READ,
     "api.job": Requirement.READ,
     "api.log": Requirement.READ,
+    "api.log_events": Requirement.READ,
     "api.workers": Requirement.ACCOUNT,
     "api.cancel_run": Requirement.WRITE,
     "api.cancel_job": Requirement.WRITE,

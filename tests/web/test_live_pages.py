@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.present.ansi_to_html import TerminalText
-from tea_runner.web import event_streams
+from tea_runner.web import event_stream
 from tea_runner.web.log_lines import last_part, next_part, part_with_line
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RUN, begin, make_job, save
@@ -20,8 +20,8 @@ from tests.looking import REPOSITORY, RUN, begin, make_job, save
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_streams, "_PAUSE", 0.05)
-    monkeypatch.setattr(event_streams, "_LONGEST", 5.0)
+    monkeypatch.setattr(event_stream, "_PAUSE", 0.05)
+    monkeypatch.setattr(event_stream, "_LONGEST", 5.0)
 
 
 def events(text: str) -> list[tuple[str, str]]:
@@ -96,6 +96,28 @@ def test_a_log_is_followed_line_by_line(site: Site, pages: FlaskClient) -> None:
     assert "end" == found[-1][0]
     sent = [line for name, data in found if name == "lines" for line in lines(json.loads(data))]
     assert [(3, "three"), (4, "four")] == sent
+
+
+def test_the_api_follows_the_raw_text_of_a_log(site: Site, pages: FlaskClient) -> None:
+    """From a byte on; half a line waits for its end, and each event says where the next begins."""
+    job = make_job(1)
+    claim = begin(site, job, b"one\ntwo\nthr")
+    log = JobLog(site.redis, job.id, 1 << 20)
+
+    def work() -> None:
+        log.write(b"ee\nf\xc3\xbcnf")
+        site.jobs.finish(claim, "done")
+
+    threading.Timer(0.3, work).start()
+    text = pages.get(f"/api/v1/jobs/{job.id}/log/events?from=4").text
+    found = events(text)
+    assert "end" == found[-1][0]
+    assert "two\nthree\nfünf" == "".join(json.loads(data) for name, data in found if name == "text")
+    last = re.findall("^id: (.*)$", text, re.MULTILINE)[-1]
+    assert str(site.log(job.id).size()) == last
+    again = pages.get(f"/api/v1/jobs/{job.id}/log/events", headers={"Last-Event-ID": last}).text
+    assert [("end", "")] == events(again)
+    assert [("restart", "")] == events(pages.get(f"/api/v1/jobs/{job.id}/log/events?from=999").text)
 
 
 def test_a_browser_that_connects_again_gets_no_line_twice(site: Site, pages: FlaskClient) -> None:

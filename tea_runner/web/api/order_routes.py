@@ -13,7 +13,7 @@ from tea_runner.flow import order_actions
 from tea_runner.present.json_documents import order_document
 from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import acting_person
-from tea_runner.web.api import schemas
+from tea_runner.web.api import order_schemas, schemas
 from tea_runner.web.order_pages import visible_pauses
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.pull_request_pages import pull_request_document, pull_request_rows
@@ -24,7 +24,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     site = desk.site
 
     @routes.post("/runs/<run>/approve")
-    @routes.response(200, schemas.OrderDocument)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(400, schema=schemas.ErrorDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def approve_run(run: str) -> Response:
@@ -32,7 +32,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         return _ordered(order_actions.approve(site, desk.run(run)[0], acting_person()))
 
     @routes.get("/repositories/<owner>/<name>/pull-requests")
-    @routes.response(200, schemas.PullRequestsDocument)
+    @routes.response(200, order_schemas.PullRequestsDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     @routes.alt_response(503, schema=schemas.ErrorDocument)
     def pull_requests(owner: str, name: str) -> Response:
@@ -41,8 +41,8 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         return jsonify(pull_requests=[pull_request_document(row) for row in rows])
 
     @routes.post("/repositories/<owner>/<name>/pull-requests/<int:number>/approve")
-    @routes.arguments(schemas.ApprovalBody)
-    @routes.response(200, schemas.OrderDocument)
+    @routes.arguments(order_schemas.ApprovalBody)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(403, schema=schemas.ErrorDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     @routes.alt_response(503, schema=schemas.ErrorDocument)
@@ -54,14 +54,14 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         )
 
     @routes.get("/pauses")
-    @routes.response(200, schemas.PausesDocument)
+    @routes.response(200, order_schemas.PausesDocument)
     def pauses() -> Response:
         """List what is paused, of the whole server and of repositories that you may read."""
         return jsonify(pauses=[order_document(order) for order in visible_pauses(desk)])
 
     @routes.post("/repositories/<owner>/<name>/pause")
-    @routes.arguments(schemas.PauseBody)
-    @routes.response(200, schemas.OrderDocument)
+    @routes.arguments(order_schemas.PauseBody)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def pause_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """Have no more jobs of a repository, or of one of its pipelines, begin."""
@@ -69,8 +69,8 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         return _ordered(order_actions.pause(site, where, body["pipeline"], acting_person()))
 
     @routes.post("/repositories/<owner>/<name>/resume")
-    @routes.arguments(schemas.PauseBody)
-    @routes.response(200, schemas.OrderDocument)
+    @routes.arguments(order_schemas.PauseBody)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def resume_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """End a pause of a repository, or of one of its pipelines."""
@@ -78,14 +78,14 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         return _ordered(order_actions.resume(site, where, body["pipeline"], acting_person()))
 
     @routes.post("/pause")
-    @routes.response(200, schemas.OrderDocument)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def pause_all() -> Response:
         """Have no more jobs of this server begin; for its operators."""
         return _ordered(order_actions.pause(site, "", "", acting_person()))
 
     @routes.post("/resume")
-    @routes.response(200, schemas.OrderDocument)
+    @routes.response(200, order_schemas.OrderDocument)
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def resume_all() -> Response:
         """End the pause of this server."""

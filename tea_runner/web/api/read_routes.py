@@ -22,6 +22,7 @@ from tea_runner.present.json_documents import (
 )
 from tea_runner.web import not_found_texts
 from tea_runner.web.api import schemas
+from tea_runner.web.event_streams import follow_log
 from tea_runner.web.job_pages import send_log
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.service_pages import workers_document
@@ -120,6 +121,18 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
     def log(job: str) -> Response:
         """Get the log of a job: whole, its last bytes (``tail``), or a range (``Range``)."""
         return send_log(desk, job)
+
+    @routes.get("/jobs/<job>/log/events")
+    @routes.arguments(schemas.FollowQuery, location="query")
+    @routes.response(200, {"type": "string"}, content_type="text/event-stream")
+    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    def log_events(query: dict[str, Any], job: str) -> Response:  # noqa: ARG001 - read by follow_log
+        """Follow the log of a job, by server-sent events.
+
+        ``text`` has a JSON string, and as its id the byte at which the next begins; ``restart`` says that
+        another attempt has begun a new log, ``end`` that the job has ended.
+        """
+        return follow_log(desk, job)
 
     @routes.get("/workers")
     @routes.response(200, schemas.WorkersDocument)
