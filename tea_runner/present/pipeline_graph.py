@@ -23,6 +23,8 @@ class Box:
     state: State | None = None
     #: A second line, such as ``12 done + 116 reused / 128``.
     note: str = ""
+    #: What a picture shows in place of the name, which tells boxes apart.
+    shown: str = ""
     #: Link target in formats that support links.
     link: str = ""
 
@@ -115,9 +117,16 @@ def _dot(text: str) -> str:
     return f'"{visible(quoted)}"'
 
 
-def dag_svg(boxes: Sequence[Box], upstream: Upstream, *, styled: bool = False) -> str:
+def dag_svg(
+    boxes: Sequence[Box],
+    upstream: Upstream,
+    *,
+    styled: bool = False,
+    label: str = "Graph of pipelines",
+) -> str:
     """As SVG, from left to right while that fits a page, otherwise downwards; all text escaped.
 
+    :param label: what it is, for readers of screens.
     :param styled: whether it has a style of its own; a page's sheet has the classes.
     """
     columns = layers([box.name for box in boxes], upstream)
@@ -141,7 +150,7 @@ def dag_svg(boxes: Sequence[Box], upstream: Upstream, *, styled: bool = False) -
     words = escape("; ".join(dag_text(boxes, upstream)))
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" role="{role}" width="{wide}" '
-        f'height="{high}" viewBox="0 0 {wide} {high}" aria-label="Graph of pipelines">',
+        f'height="{high}" viewBox="0 0 {wide} {high}" aria-label={quoteattr(label)}>',
         f"<title>{words}</title>",
     ]
     if styled:
@@ -180,7 +189,7 @@ def _rectangle(box: Box, x: int, y: int) -> str:
         f'<g class="box {state}">',
         f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="4"/>',
         f'<rect class="edge" x="{x}" y="{y}" width="4" height="{_HIGH}"/>',
-        f'<text x="{x + 14}" y="{middle}">{escape(shape + _short(box.name, _SHOWN))}</text>',
+        f'<text x="{x + 14}" y="{middle}">{escape(shape + _short(box.shown or box.name, _SHOWN))}</text>',
     ]
     if box.note:
         note = escape(_short(box.note, _SHOWN + 8))

@@ -24,6 +24,7 @@ from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import add_action_pages
 from tea_runner.web.badge import add_badges
 from tea_runner.web.datum_pages import add_datum_pages
+from tea_runner.web.downstream_pages import add_downstream_pages
 from tea_runner.web.event_pages import add_event_pages
 from tea_runner.web.event_streams import add_event_streams
 from tea_runner.web.job_pages import add_job_pages
@@ -62,6 +63,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_order_pages(routes, desk)
     add_pull_request_pages(routes, desk)
     add_datum_pages(routes, desk)
+    add_downstream_pages(routes, desk)
     routes.register_error_handler(TeaError, lambda error: _sorry(desk, error))
     return routes
 

@@ -66,6 +66,9 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.log_events": Requirement.READ,
     "pages.run": Requirement.READ,
     "pages.graph": Requirement.READ,
+    # It has the runs of the repositories that the viewer may read.
+    "pages.downstream": Requirement.READ,
+    "pages.downstream_json": Requirement.READ,
     "pages.job": Requirement.READ,
     "pages.log": Requirement.READ,
     "pages.datum": Requirement.READ,
