@@ -33,11 +33,13 @@ demo: .venv/made
 up: .venv/made
 	@$(IN_VENV) .venv/bin/tea-runner up $(ARGS)
 
+QUICK := not gitea and not engine and not browser and not cluster and not long and not soak
+
 ## make test      lint, types, units, contracts and one scenario per room;  make test ARGS='-k glob'
 .PHONY: test
 test: lint
 ifeq ($(strip $(ARGS)),)
-	@$(call pytest,-m 'not gitea and not engine and not browser and not cluster and not long and not soak')
+	@$(call pytest,-m '$(QUICK)' --ignore=tests/flow)
 	@$(MAKE) --no-print-directory cover
 else
 	@$(call pytest,-m 'not soak' $(ARGS))
@@ -46,7 +48,7 @@ endif
 ## make cover     how much of tea_runner/flow its own tests run; less than 85 % is a failure
 .PHONY: cover
 cover: .venv/made-dev
-	@$(IN_VENV) COVERAGE_FILE=.venv/coverage .venv/bin/python -m pytest -q -n 2 tests/flow \
+	@COVERAGE_FILE=.venv/coverage $(call pytest,-q -m '$(QUICK)' tests/flow) \
 	--cov=tea_runner.flow --cov-branch --cov-report=term:skip-covered --cov-fail-under=85 $(ARGS)
 
 ## make test-forge | test-engines | test-browser | test-cluster | test-long   the other tests, each group
@@ -60,8 +62,8 @@ test-browser: .venv/made-dev
 	@TEA_TEST_REQUIRE='chromium' $(call pytest,-m 'browser and not soak' $(ARGS))
 test-cluster: .venv/made-dev
 	@TEA_TEST_REQUIRE='redis-server bwrap' $(call pytest,-m 'cluster and not soak' $(ARGS))
-test-long: .venv/made-dev
-	@TEA_TEST_REQUIRE='redis-server bwrap git' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
+test-long: .venv/made-long
+	@TEA_TEST_REQUIRE='redis-server bwrap git git-annex-remote-uncurl' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
 
 ## make test-all   every test but the hour's soak
 test-all: test test-forge test-engines test-browser test-cluster test-long
@@ -162,6 +164,10 @@ moved:
 
 .venv/made-dev: .venv/made
 	@$(call install,.[demo$(comma)dev])
+	@touch $@
+
+.venv/made-long: .venv/made-dev
+	@$(call install,.[demo$(comma)dev$(comma)uncurl])
 	@touch $@
 
 comma := ,

@@ -126,3 +126,25 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
+
+
+@pytest.fixture(autouse=True)
+def _no_git_is_left(_alone: None) -> Iterator[None]:
+    """A test closes the datasets that it opened: a git process left behind fails it."""
+    before = _children_of_git()
+    yield
+    left = _children_of_git() - before
+    assert set() == {_command(pid) for pid in left}
+
+
+def _children_of_git() -> set[int]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    children = {int(pid) for task in tasks for pid in task.read_text().split()}
+    return {pid for pid in children if _command(pid).startswith("git ")}
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""

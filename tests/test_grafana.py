@@ -116,6 +116,7 @@ def _ask(url: str, **query: str) -> Any:
     return answer.json()["data"]
 
 
+@pytest.mark.long
 def test_each_panel_and_rule_is_evaluated_on_real_metrics(prometheus: str) -> None:
     """Every metric that they name exists, and no rule has an error."""
     until = time.monotonic() + 60

@@ -34,6 +34,7 @@ def environment(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bwrap: apt install bubblewrap")
 def test_the_words_that_are_given_show_the_environment(tmp_path: Path, environment: Path) -> None:
     """Without them the command does not find the module; with them it does, and nothing is said."""

@@ -55,6 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(stack, folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [

@@ -27,6 +27,7 @@ def test_a_named_pipeline_runs_beside_a_bad_one(broken: Dataset) -> None:
     assert not (broken.path / "table/table.txt").exists()
 
 
+@pytest.mark.long
 def test_all_good_pipelines_run_and_the_exit_code_tells(broken: Dataset) -> None:
     """As on a server: the others are computed, and the run is no success."""
     done = broken.tea("run", "-y")
@@ -35,6 +36,7 @@ def test_all_good_pipelines_run_and_the_exit_code_tells(broken: Dataset) -> None
     assert 1 == broken.tea("run", "-y").code
 
 
+@pytest.mark.long
 def test_the_bad_pipeline_itself_is_refused(broken: Dataset) -> None:
     """By the name in its file, with the problem."""
     done = broken.tea("run", "-y", "bad")

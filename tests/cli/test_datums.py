@@ -58,6 +58,7 @@ def test_another_commit_can_be_asked(dataset: Dataset) -> None:
     assert 2 == len(dataset.tea("datums", "shout", "--at", "HEAD~1").lines)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", [SHOUT, _HIDDEN, _OWN_PATHS, _MANY])
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_the_resolved_file_alone_gives_the_same_keys(

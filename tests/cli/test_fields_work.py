@@ -28,6 +28,7 @@ def _dataset(path: Path, spec: dict[str, Any]) -> Dataset:
     return Dataset(path / "data", {**FILES, "up/spec.yml": json.dumps(whole)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "template"), [("join", "join_on"), ("group", "group_by")])
 def test_the_command_has_pachyderms_variables(tmp_path: Path, kind: str, template: str) -> None:
     """Places, commits, ids, keys of join and group, and the pipeline's own, with its stdin."""
@@ -84,6 +85,7 @@ def test_the_command_has_pachyderms_variables(tmp_path: Path, kind: str, templat
     assert "a2\nb2\n" == (dataset.path / "up/both").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limits", "tries", "sentence"),
     [

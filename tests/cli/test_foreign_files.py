@@ -29,6 +29,7 @@ def test_files_of_other_programs_are_left_out(dataset: Dataset) -> None:
     assert 0 == done.code, done
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["pipeline: {name: x}\n", "transform: [\n", '{"transform": 1'])
 def test_a_pipeline_with_mistakes_is_ours(dataset: Dataset, text: str) -> None:
     """It is an error, and not a remark."""

@@ -32,6 +32,7 @@ def _user(root: Path, *words: str) -> str:
     return made.output.strip()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals) -> None:
     """Users made before are known; a push works; the process ends within seconds, code 0."""

@@ -22,6 +22,7 @@ _SUBJECTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("template", [name for name in TEMPLATES if name != "container"])
 def test_a_starter_pipeline_runs_as_it_is(tmp_path: Path, template: str) -> None:
     """Written, saved in a dataset that annexes everything, linted, run: results are there."""

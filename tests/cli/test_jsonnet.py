@@ -54,6 +54,7 @@ def test_a_list_of_pipelines_is_one_file(dataset: Dataset) -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("template", "words", "sentence"),
     [

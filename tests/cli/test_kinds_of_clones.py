@@ -44,6 +44,7 @@ def test_a_submodule_with_its_repository_elsewhere_is_a_dataset(tmp_path: Path) 
     assert (0, ["a.txt", "b.txt"]) == (said.code, shout(outer.path / "sub")), said
 
 
+@pytest.mark.long
 def test_an_adjusted_branch_takes_no_results(tmp_path: Path) -> None:
     """git-annex could not carry the commit back; nothing runs, and the branch is named."""
     dataset = Dataset(tmp_path / "ds", FILES)
@@ -62,6 +63,7 @@ def test_an_adjusted_branch_takes_no_results(tmp_path: Path) -> None:
     assert dataset.tea("plan").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bwrap: apt install bubblewrap")
 def test_a_read_only_clone_is_planned_and_not_written(tmp_path: Path) -> None:
     """Where it cannot be written, that is said; it is no bug of tea-runner."""

@@ -48,6 +48,7 @@ def test_a_result_leads_through_two_pipelines_to_the_inputs(settled: Dataset) ->
     assert "shout/a.txt" in record
 
 
+@pytest.mark.long
 def test_an_earlier_result_is_told_from_the_inputs_of_its_time(settled: Dataset) -> None:
     """After an input changed, the result that stands still leads to the input that it was made of."""
     before = told(settled, "shout/a.txt")[0]
@@ -61,6 +62,7 @@ def test_an_earlier_result_is_told_from_the_inputs_of_its_time(settled: Dataset)
     assert settled.do("git", "rev-parse", "HEAD") != source["commit"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["raw/a.txt", "shout/shout.sh"])
 def test_an_input_leads_down_to_everything_made_of_it(settled: Dataset, path: str) -> None:
     """An input gives its own result and the table; a script gives all results of its pipeline."""
@@ -72,6 +74,7 @@ def test_an_input_leads_down_to_everything_made_of_it(settled: Dataset, path: st
     assert "table in:/" in settled.tea("lineage", "--downstream", path).lines
 
 
+@pytest.mark.long
 def test_what_is_stale_was_not_made_of_it(settled: Dataset) -> None:
     """A changed input has no results yet, and that is said."""
     settled.save({"raw/a.txt": "other\n"})
@@ -81,6 +84,7 @@ def test_what_is_stale_was_not_made_of_it(settled: Dataset) -> None:
     assert "nothing that is current at" in said.err
 
 
+@pytest.mark.long
 def test_lines_are_indented_by_distance(settled: Dataset) -> None:
     """The result first, its step below it, and below that the inputs with their steps."""
     lines = settled.tea("lineage", "table/table.txt").lines
@@ -91,6 +95,7 @@ def test_lines_are_indented_by_distance(settled: Dataset) -> None:
     assert any(line.startswith("    raw/a.txt  ") for line in lines)
 
 
+@pytest.mark.long
 def test_a_subdataset_is_followed_into(settled: Dataset, tmp_path: Path) -> None:
     """A result over another dataset's results leads through its pipelines and commits, too."""
     outer = Dataset(tmp_path / "outer")
@@ -120,6 +125,7 @@ def test_a_subdataset_is_followed_into(settled: Dataset, tmp_path: Path) -> None
     settled.do("git", "cat-file", "-e", source["commit"] + "^{commit}")
 
 
+@pytest.mark.long
 def test_prov_says_the_same(settled: Dataset, tmp_path: Path) -> None:
     """The W3C PROV file is read by the library, with one activity per step and its uses."""
     file = tmp_path / "lineage.json"
@@ -140,6 +146,7 @@ def test_prov_says_the_same(settled: Dataset, tmp_path: Path) -> None:
     assert document.get_records()
 
 
+@pytest.mark.long
 def test_what_cannot_be_told_is_said(settled: Dataset, tmp_path: Path) -> None:
     """No such file, a form that is not known, a missing library: one line with the next step."""
     assert "there is no file nothing" in settled.tea("lineage", "nothing").err

@@ -45,6 +45,7 @@ def test_commands_see_files_and_folders_in_place_of_links(dataset: Dataset) -> N
     assert "nothing to do" in dataset.tea("plan").out.lower()
 
 
+@pytest.mark.long
 def test_a_link_that_is_not_saved_yet_is_planned(dataset: Dataset) -> None:
     """``plan --unsaved`` follows links as they lie in the folder."""
     dataset.tea("run", "-y")
@@ -54,6 +55,7 @@ def test_a_link_that_is_not_saved_yet_is_planned(dataset: Dataset) -> None:
     assert "run(input-changed): up data:latest.dat" in dataset.tea("plan", "--unsaved").out
 
 
+@pytest.mark.long
 def test_why_names_what_a_link_leads_to(dataset: Dataset) -> None:
     """Both ways: by the link, and in the lineage of its result."""
     dataset.tea("run", "-y")
@@ -61,6 +63,7 @@ def test_why_names_what_a_link_leads_to(dataset: Dataset) -> None:
     assert "raw/sub-1.0.dat" in dataset.tea("lineage", "up/latest.dat").out
 
 
+@pytest.mark.long
 def test_lineage_knows_results_that_are_links(tmp_path: Path) -> None:
     """To a file, and to a folder; from there back to what they were made from."""
     spec = """\
@@ -75,6 +78,7 @@ transform:
         assert "raw/a" in made.tea("lineage", path).out
 
 
+@pytest.mark.long
 def test_a_broken_link_fails_alone(dataset: Dataset) -> None:
     """``run`` names it, and computes what needs it not; a link in code stops nothing."""
     (dataset.path / "raw/gone").symlink_to("nowhere")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.cli.dataset import FILES, SHOUT, TABLE, Dataset, tea
 
 
@@ -120,6 +122,7 @@ def test_a_named_file_is_looked_at_alone(dataset: Dataset) -> None:
     assert {"table/spec.yml"} == {row["file"] for row in said.json}
 
 
+@pytest.mark.long
 def test_inputs_in_subdatasets_are_looked_at(dataset: Dataset) -> None:
     """At any depth, at their pins; one that is not installed is named with the words of the plan."""
     inner = Dataset(dataset.path / "inputs/raw", {"deep/a.txt": "a\n"})

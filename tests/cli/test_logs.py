@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tea_runner.broker.redis_server import RedisServer
 from tests.cli.dataset import Dataset, tea
 from tests.looking import RUN, begin, broker, make_job, make_site, process_env, save
@@ -44,6 +46,7 @@ def test_failures_of_a_run_here_are_found_again(tmp_path: Path) -> None:
     assert 2 == dataset.tea("logs").code
 
 
+@pytest.mark.long
 def test_logs_of_a_run_on_a_server(broker: RedisServer, tmp_path: Path) -> None:
     """All jobs, the failed ones, or that of a datum."""
     site = make_site(broker, tmp_path)

@@ -59,6 +59,7 @@ def _run(
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("annexed", [False, True])
 def test_a_link_to_a_folder_of_the_inputs_is_all_that_is_in_it(
     tmp_path: Path, kind: str, annexed: bool
@@ -85,6 +86,7 @@ def test_links_elsewhere_are_refused_by_name(tmp_path: Path, kind: str) -> None:
     assert "'b' is a link out of the tree, to '/tmp/a'" in said.out + said.err, said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("annexed", [False, True])
 def test_hard_links_within_the_outputs_are_files(tmp_path: Path, kind: str, annexed: bool) -> None:
     """Each name is a file of its own."""
@@ -133,6 +135,7 @@ def test_a_command_may_write_where_it_starts(tmp_path: Path, kind: str) -> None:
     assert "code\n" == (tmp_path / "data/up/script").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     ["2020-01-01T00:00:00Z", 'a"b', "a|b", "back\\slash", "trailing ", "aux.txt", "dot.", "a?*<>"],

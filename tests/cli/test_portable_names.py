@@ -47,6 +47,7 @@ def results(dataset: Dataset) -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("one", "two"),
     [
@@ -78,6 +79,7 @@ def test_by_default_such_names_are_results(tmp_path: Path) -> None:
     assert ["T1.txt", "t1.txt"] == results(dataset)
 
 
+@pytest.mark.long
 def test_a_result_cannot_stand_beside_a_file_that_some_systems_hold_for_it(tmp_path: Path) -> None:
     """The file is the person's own."""
     dataset = make(tmp_path, {"a": "readme"}, README="")
@@ -88,6 +90,7 @@ def test_a_result_cannot_stand_beside_a_file_that_some_systems_hold_for_it(tmp_p
     assert "d:a" in said.out + said.err
 
 
+@pytest.mark.long
 def test_a_later_datum_meets_results_of_earlier_ones(tmp_path: Path) -> None:
     """Those of a run before, also as a folder."""
     dataset = make(tmp_path, {"a": "Sub/x", "b": "same"})
@@ -101,6 +104,7 @@ def test_a_later_datum_meets_results_of_earlier_ones(tmp_path: Path) -> None:
     assert ["Sub/x", "same"] == results(dataset)
 
 
+@pytest.mark.long
 def test_a_datum_may_change_the_case_of_its_own_result(tmp_path: Path) -> None:
     """The former name goes."""
     dataset = make(tmp_path, {"a": "Sub/X", "b": "same"})

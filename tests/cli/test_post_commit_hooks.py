@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.dataset import Dataset
 from tests.cli.test_watch import eventually, text
 
@@ -26,6 +28,7 @@ def test_a_commit_runs_the_pipelines(dataset: Dataset) -> None:
     assert "a commit came" in log(dataset)
 
 
+@pytest.mark.long
 def test_hooks_that_are_there_keep_their_text(dataset: Dataset) -> None:
     """A line is added, once, and taken out again."""
     hook = dataset.path / ".git/hooks/post-commit"

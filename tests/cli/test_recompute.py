@@ -68,6 +68,7 @@ def test_the_same_bytes_make_no_commit(counted: Counted) -> None:
     assert "" == counted.dataset.do("git", "for-each-ref", "refs/tea")
 
 
+@pytest.mark.long
 def test_a_datum_after_its_pipeline_is_that_datum(counted: Counted) -> None:
     """As ``tea-runner datums`` prints both; alone it is the datum of each pipeline."""
     said = counted.dataset.tea("run", "--recompute", "-y", "steady", "in:a.txt")
@@ -129,6 +130,7 @@ def test_verify_compares_and_writes_nothing(counted: Counted) -> None:
     assert "steady: 2 same, 0 other bytes, 0 failed" in shown
 
 
+@pytest.mark.long
 def test_verify_takes_a_datum_and_an_earlier_commit(counted: Counted) -> None:
     """One datum runs; a stale one is skipped now, and verified at the commit that had it."""
     one = counted.dataset.tea("reproduce", "steady in:a.txt")
@@ -143,6 +145,7 @@ def test_verify_takes_a_datum_and_an_earlier_commit(counted: Counted) -> None:
     assert ["reproduce(ok): steady in:a.txt"] == then.lines
 
 
+@pytest.mark.long
 def test_words_that_mean_nothing_are_told(counted: Counted) -> None:
     """Neither verb runs anything for a name that is no pipeline and no datum."""
     assert 1 == counted.dataset.tea("reproduce", "nothing").code

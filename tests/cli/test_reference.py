@@ -61,6 +61,7 @@ def test_check_has_a_line_for_each_thing(tmp_path: Path) -> None:
     assert {"sandbox": "warning", "redis": "warning", "storage": "warning"}.items() <= found.items()
 
 
+@pytest.mark.long
 def test_check_fails_for_what_was_asked_for_and_is_not_there(tmp_path: Path) -> None:
     """A queue that was set and does not answer is an error that names the setting."""
     said = tea(tmp_path, "check", env={"TEA_RUNNER_REDIS__URL": "redis://127.0.0.1:1/0"})
@@ -69,6 +70,7 @@ def test_check_fails_for_what_was_asked_for_and_is_not_there(tmp_path: Path) -> 
     assert "redis(error): it does not answer: " in said.out
 
 
+@pytest.mark.long
 def test_check_tells_what_is_missing(tmp_path: Path) -> None:
     """Without git on PATH the line says how to get it."""
     said = tea(tmp_path, "check", env={"PATH": str(tmp_path)})
@@ -78,6 +80,7 @@ def test_check_tells_what_is_missing(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: RedisServer) -> None:
     """A queue that answers but that nobody empties is why nothing happens after a push."""
     said = tea(tmp_path, "check", env={"TEA_RUNNER_REDIS__URL": broker.url})
@@ -90,6 +93,7 @@ def test_check_tells_that_nobody_plans_or_works(tmp_path: Path, broker: RedisSer
     )
 
 
+@pytest.mark.long
 def test_the_log_format_is_an_option_and_a_setting(tmp_path: Path, broker: RedisServer) -> None:
     """A warning of a process is a JSON object with --log-format json, and with log.format."""
     state = {"TEA_RUNNER_STATE": str(tmp_path), "TEA_RUNNER_REDIS__URL": broker.url}
@@ -108,6 +112,7 @@ def test_the_log_format_is_an_option_and_a_setting(tmp_path: Path, broker: Redis
         assert {"workers.reconciler"} == {row["logger"] for row in rows}, said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("former", "verb"), [("pull", "pr"), ("hook", "webhook")])
 def test_former_names_of_verbs_work_and_are_not_shown(
     tmp_path: Path, former: str, verb: str

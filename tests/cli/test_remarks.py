@@ -39,6 +39,7 @@ def test_plan_run_and_status_say_what_has_no_effect(dataset: Dataset) -> None:
         )
 
 
+@pytest.mark.long
 def test_json_has_the_remarks(dataset: Dataset) -> None:
     """For plan, status and run."""
     expected = [line.removeprefix("remark: ") for line in (EGRESS, CLUSTER)]
@@ -46,6 +47,7 @@ def test_json_has_the_remarks(dataset: Dataset) -> None:
         assert expected == dataset.tea(*words).json["remarks"], words
 
 
+@pytest.mark.long
 def test_an_input_that_is_gone_is_said(settled: Dataset) -> None:
     """A folder that was renamed looks the same, so nobody is left to guess."""
     settled.save({"raw/a.txt": None, "raw/b.txt": None})
@@ -64,6 +66,7 @@ def settled(tmp_path: Path) -> Dataset:
     return made
 
 
+@pytest.mark.long
 def test_a_glob_that_matches_nothing_is_said(tmp_path: Path) -> None:
     """The pipeline has no datums, which is seldom meant; the results of before go."""
     remark = "remark: shout: /*.csv matches nothing in raw"

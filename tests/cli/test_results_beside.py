@@ -54,6 +54,7 @@ def test_results_go_beside_the_branch(fix: Dataset) -> None:
     assert head(fix, BESIDE)[:12] in fix.tea("lineage", "table/table.txt").out
 
 
+@pytest.mark.long
 def test_a_merge_runs_nothing(fix: Dataset) -> None:
     """After the merge the default branch takes the results over, and commits them to itself."""
     fix.tea("run", "-y")
@@ -67,6 +68,7 @@ def test_a_merge_runs_nothing(fix: Dataset) -> None:
     assert (before, "CORRECTED\n") == (head(fix, "HEAD~2"), (fix.path / "shout/a.txt").read_text())
 
 
+@pytest.mark.long
 def test_results_without_a_commit_leave_those_beside_the_branch(fix: Dataset) -> None:
     """``run --unsaved`` puts results into the folder, and touches no branch."""
     fix.tea("run", "-y")
@@ -77,6 +79,7 @@ def test_results_without_a_commit_leave_those_beside_the_branch(fix: Dataset) ->
     assert there == beside(fix)
 
 
+@pytest.mark.long
 def test_here_means_the_branch(fix: Dataset) -> None:
     """``--here`` and ``results.place`` commit to the branch that is checked out."""
     before = head(fix)
@@ -89,6 +92,7 @@ def test_here_means_the_branch(fix: Dataset) -> None:
     assert (before, "") == (head(fix, "HEAD~2"), beside(fix))
 
 
+@pytest.mark.long
 def test_a_branch_with_results_is_no_place_to_run(fix: Dataset) -> None:
     """The message says where to go; looking is possible."""
     fix.tea("run", "-y")
@@ -98,6 +102,7 @@ def test_a_branch_with_results_is_no_place_to_run(fix: Dataset) -> None:
     assert 0 == fix.tea("status", "--exit-code").code
 
 
+@pytest.mark.long
 def test_a_branch_that_is_in_the_way_is_named(fix: Dataset) -> None:
     """git cannot have both ``tea`` and ``tea/results/fix``."""
     fix.do("git", "branch", "tea")
@@ -108,6 +113,7 @@ def test_a_branch_that_is_in_the_way_is_named(fix: Dataset) -> None:
     assert beside(fix)
 
 
+@pytest.mark.long
 def test_the_only_branch_takes_its_own(dataset: Dataset) -> None:
     """Whatever its name is, and without a remote: nobody has to merge anything."""
     dataset.do("git", "branch", "-m", "trunk")
@@ -116,6 +122,7 @@ def test_the_only_branch_takes_its_own(dataset: Dataset) -> None:
     assert before == head(dataset, "HEAD~2")
 
 
+@pytest.mark.long
 def test_the_remote_says_what_the_default_branch_is(settled: Dataset, tmp_path: Path) -> None:
     """A branch ``main`` of a clone whose remote has another default branch is one as any other."""
     settled.do("git", "branch", "stable")
@@ -129,6 +136,7 @@ def test_the_remote_says_what_the_default_branch_is(settled: Dataset, tmp_path: 
         assert expected == bool(beside(copy, branch))
 
 
+@pytest.mark.long
 def test_results_of_the_server_are_shown(fix: Dataset, tmp_path: Path) -> None:
     """What was fetched from ``tea/results/BRANCH`` of the remote is what looking verbs show."""
     fix.tea("run", "-y")

@@ -21,6 +21,7 @@ datum_tries: 3
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("setting", ["state", "scratch"])
 def test_a_folder_that_cannot_be_made_is_one_sentence(dataset: Dataset, setting: str) -> None:
     """As ``check`` has it, with exit code 1."""
@@ -45,6 +46,7 @@ def test_the_log_of_a_failure_has_the_limit_of_workers(tmp_path: Path) -> None:
     assert (b"first" in kept, b"last" in kept, b"bytes were not kept" in kept) == (True, True, True)
 
 
+@pytest.mark.long
 def test_a_signal_to_end_leaves_no_folder_behind(tmp_path: Path) -> None:
     """And says so; the command ends with it."""
     dataset = Dataset(tmp_path / "data", {"raw/a": "a", "slow/spec.yml": SLOW % "sleep 4321"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.dataset import Dataset
 
 #: All that ``shout`` has made; without its manifest, its results would be taken for code.
@@ -28,6 +30,7 @@ def test_a_run_from_the_file_has_the_keys_of_the_file(settled: Dataset) -> None:
     assert "AA\nBB\n" == (settled.path / "table/table.txt").read_text()
 
 
+@pytest.mark.long
 def test_other_content_runs_nothing_and_names_the_datum(settled: Dataset) -> None:
     """A changed input and an added one are refused before any command of that pipeline runs."""
     _resolve(settled)
@@ -43,6 +46,7 @@ def test_other_content_runs_nothing_and_names_the_datum(settled: Dataset) -> Non
     assert head == settled.do("git", "rev-parse", "HEAD")
 
 
+@pytest.mark.long
 def test_one_pipeline_of_the_file_can_be_run(settled: Dataset) -> None:
     """Its name is asked of the file; a name that the file lacks is said."""
     _resolve(settled)
@@ -55,6 +59,7 @@ def test_one_pipeline_of_the_file_can_be_run(settled: Dataset) -> None:
     assert "resolved.json has no datum of nothing; it has shout, table" in said.err
 
 
+@pytest.mark.long
 def test_a_file_that_contradicts_itself_runs_nothing(settled: Dataset) -> None:
     """A stated key that the content of the file does not give is named."""
     whole = settled.tea("resolve", "--json").json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.dataset import SCRIPT, Dataset
 
 
@@ -15,6 +17,7 @@ def text(dataset: Dataset, path: str) -> str:
     return (dataset.path / path).read_text()
 
 
+@pytest.mark.long
 def test_plan_looks_at_the_folder(settled: Dataset) -> None:
     """What would run if it were saved, and neither folder nor branch nor index changes."""
     edit(settled)
@@ -50,6 +53,7 @@ def test_run_puts_results_into_the_folder(settled: Dataset) -> None:
     assert 0 == settled.tea("status", "--exit-code").code
 
 
+@pytest.mark.long
 def test_run_again_computes_what_was_changed_again(settled: Dataset) -> None:
     """Edit, run, look, edit: each time only what differs from the time before."""
     settled.write({"raw/a.txt": "a2\n"})
@@ -74,6 +78,7 @@ def test_what_was_computed_unsaved_is_known_once_saved(settled: Dataset) -> None
     assert 0 == settled.tea("plan", "--exit-code").code
 
 
+@pytest.mark.long
 def test_annexed_files_are_read_as_they_lie_there(settled: Dataset) -> None:
     """A new file that would be annexed has the key that it gets when it is saved."""
     settled.save(

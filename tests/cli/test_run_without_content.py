@@ -15,6 +15,7 @@ transform: {cmd: [sh, -c, 'cat "$data" > "$PFS/out/$(basename "$data")"']}
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("on_failure", ["fail", "publish"])
 def test_the_other_datums_are_computed(tmp_path: Path, on_failure: str) -> None:
     """The error names the file; with ``on_failure: publish`` the others are committed."""

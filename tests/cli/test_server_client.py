@@ -74,12 +74,14 @@ def test_runs_and_their_documents_are_those_of_the_server(cli: Cli) -> None:
     assert JOBS[1].id == json.loads(cli("--json", "show", JOBS[1].id[:10])[1])["id"]
 
 
+@pytest.mark.long
 def test_a_log_shows_no_control_characters(cli: Cli) -> None:
     """Unless its raw bytes are asked for."""
     assert (0, "hello\\x1b[2J\n") == cli("logs", JOBS[0].id[:10])
     assert (0, "hello\x1b[2J\n") == cli("logs", "--raw", JOBS[0].id)
 
 
+@pytest.mark.long
 def test_logs_of_a_run_are_those_of_its_jobs(cli: Cli) -> None:
     """All, those of failed datums, or that of one datum."""
     assert "hello" in cli("logs", RUN)[1]
@@ -89,6 +91,7 @@ def test_logs_of_a_run_are_those_of_its_jobs(cli: Cli) -> None:
     assert 1 == cli("logs", RUN, "none")[0]
 
 
+@pytest.mark.long
 def test_writers_cancel_retry_and_wait(site: Site, cli: Cli) -> None:
     """The server notes who did it; the exit code of ``wait`` is the run's."""
     assert (4, True) == (cli("wait", RUN, "--timeout", "0")[0], True)
@@ -108,12 +111,14 @@ def test_single_datums_are_recomputed(cli: Cli) -> None:
     assert (1, True) == (code, "no pipeline or datum none" in text)
 
 
+@pytest.mark.long
 def test_others_are_told_that_there_is_nothing(cli: Cli) -> None:
     """As of what does not exist."""
     assert cli("show", RUN, who="eve") == cli("show", "0" * 12, who="eve")
     assert (0, "[]\n") == cli("--json", "runs", who="eve")
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_server_or_token_is_said(cli: Cli, served: str) -> None:
     """With the variable that mends it."""
     code, text = cli("runs", who="nobody")

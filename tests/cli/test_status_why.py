@@ -23,6 +23,7 @@ def test_after_a_run_everything_is_current(settled: Dataset) -> None:
     assert (0, "Everything is current: 3 datums.") == (said.code, said.lines[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("files", "cause"),
     [

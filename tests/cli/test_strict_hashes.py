@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.dataset import SHOUT, Dataset
 
 
+@pytest.mark.long
 def test_strict_hashes_hold_in_a_clone_too(tmp_path: Path) -> None:
     """A file with MD5 is accepted without the setting, and refused with it, at the next call."""
     made = Dataset(tmp_path / "data")

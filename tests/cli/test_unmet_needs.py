@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.dataset import Dataset
 
 
+@pytest.mark.long
 def test_lint_and_plan_say_what_the_machine_does_not_give(tmp_path: Path) -> None:
     """A network, a container engine and secrets, each with the setting; nothing where they are given."""
     document = {

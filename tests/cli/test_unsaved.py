@@ -26,6 +26,7 @@ def test_unsaved_files_are_named(settled: Dataset, verb: str) -> None:
     assert "unsaved: " not in settled.tea("-q", verb).err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("verb", ["plan", "status", "run", "datums"])
 def test_nothing_is_said_where_all_is_saved(settled: Dataset, verb: str) -> None:
     """Neither of a clean dataset nor of ignored files, nor of an older commit."""
@@ -37,6 +38,7 @@ def test_nothing_is_said_where_all_is_saved(settled: Dataset, verb: str) -> None
         assert "unsaved" not in settled.tea(verb, "--at", "HEAD~1").err
 
 
+@pytest.mark.long
 def test_status_and_datums_look_at_the_folder(settled: Dataset) -> None:
     """With ``--unsaved``: new files are datums, a changed script makes results stale, nothing is written."""
     edit(settled)
@@ -55,6 +57,7 @@ def test_status_and_datums_look_at_the_folder(settled: Dataset) -> None:
         assert 2 == settled.tea(verb, "--unsaved", "--at", "HEAD~1").code
 
 
+@pytest.mark.long
 def test_json_lists_unsaved_files(settled: Dataset) -> None:
     """Of plan, status and run."""
     edit(settled)
@@ -74,6 +77,7 @@ def test_many_unsaved_files_are_counted(settled: Dataset) -> None:
     assert "… and 16 more" in line
 
 
+@pytest.mark.long
 def test_an_unlocked_annexed_file_that_is_saved_is_no_change(settled: Dataset) -> None:
     """Its pointer in git differs from its content in the folder, and nothing is unsaved."""
     settled.save({".gitattributes": "raw/*.bin annex.largefiles=anything\n", "raw/x.bin": "x" * 99})

@@ -77,6 +77,7 @@ def test_the_first_line_comes_at_once_and_a_signal_ends_the_start(tmp_path: Path
     assert time.monotonic() - began < 50
 
 
+@pytest.mark.long
 def test_a_stack_on_an_address_of_version_6_answers(tmp_path: Path) -> None:
     """Receiver, pages and the embedded forge are reached at ``[::1]``."""
     with socket.socket(socket.AF_INET6) as probe:

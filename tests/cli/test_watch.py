@@ -100,6 +100,7 @@ def test_what_is_staged_elsewhere_stays_staged(settled: Dataset) -> None:
     assert "raw/c.txt" == settled.do("git", "show", "--name-only", "--format=", "HEAD")
 
 
+@pytest.mark.long
 def test_files_of_a_drop_folder_are_copied_once(settled: Dataset, tmp_path: Path) -> None:
     """They stay there; a changed one is copied again, and a lost list of what was copied is no harm."""
     drop = tmp_path / "incoming"
@@ -139,6 +140,7 @@ def test_a_drop_folder_brings_only_content(settled: Dataset, tmp_path: Path) -> 
     assert sorted(["a.txt", "b.txt", "good.txt"]) == sorted(os.listdir(settled.path / "raw"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["../out", "/etc", ".git/hooks", "a/../../b", ".datalad"])
 def test_a_drop_folder_goes_into_the_dataset(settled: Dataset, tmp_path: Path, where: str) -> None:
     """A wrong place is refused in a sentence."""
@@ -149,6 +151,7 @@ def test_a_drop_folder_goes_into_the_dataset(settled: Dataset, tmp_path: Path, w
     assert "this cannot be a folder of data" in done.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("folder", ["", "data/raw", "data"])
 def test_a_drop_folder_is_beside_the_dataset(settled: Dataset, tmp_path: Path, folder: str) -> None:
     """One that holds the dataset would be copied into itself."""
@@ -209,6 +212,7 @@ def test_a_folder_that_becomes_a_link_is_not_followed(settled: Dataset, tmp_path
     assert not (settled.path / "raw/sub").exists()
 
 
+@pytest.mark.long
 def test_a_running_watch_takes_what_comes(settled: Dataset) -> None:
     """Within seconds, and one after another."""
     with watcher(settled):
@@ -219,6 +223,7 @@ def test_a_running_watch_takes_what_comes(settled: Dataset) -> None:
         assert 1 == settled.tea("watch", "--once").code  # One lock.
 
 
+@pytest.mark.long
 def test_a_killed_watch_loses_nothing(settled: Dataset, tmp_path: Path) -> None:
     """Killed at any moment, it goes on where it was, and what it half copied is deleted."""
     drop = tmp_path / "incoming"
@@ -239,6 +244,7 @@ def test_a_killed_watch_loses_nothing(settled: Dataset, tmp_path: Path) -> None:
     assert [] == unsaved(settled)
 
 
+@pytest.mark.long
 def test_a_file_that_grows_is_saved_when_it_is_complete(settled: Dataset) -> None:
     """Not in between, so that no half of it is computed."""
     target = settled.path / "raw/c.txt"

@@ -62,6 +62,7 @@ def test_a_pushed_run_was_requested_by_nobody(site: Site, tea: Terminal) -> None
     assert "" == tea.data("show", RUN)["cancelled_by"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_cancelled_run_and_its_job_name_who_cancelled(

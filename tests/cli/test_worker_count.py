@@ -17,6 +17,7 @@ from tests.looking import broker, process_env, site
 __all__ = ["broker", "site"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("count", "words", "number"), [("2", (), 2), ("", (), 1), ("3", ("-j", "2"), 2)]
 )

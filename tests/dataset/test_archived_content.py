@@ -89,6 +89,7 @@ def push(lab: Lab) -> None:
     lab.git("push", "-q", "origin", "HEAD:main", "git-annex")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.xz", "x.tar.bz2", "x.zip"])
 def test_content_of_archives_is_had_without_their_storage_or_datalad(lab: Lab, name: str) -> None:
     """The archive is fetched from where it is; nothing else is asked, and no program is started."""
@@ -133,6 +134,7 @@ def test_only_the_content_of_the_key_comes_out(
     dataset.close()
 
 
+@pytest.mark.long
 def test_an_archive_in_an_archive_and_one_in_itself(lab: Lab) -> None:
     """The one is opened; the other ends."""
     inner = lab.root / "inner.tar"

@@ -100,6 +100,7 @@ def only(
     return made
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encryption", ["shared", "hybrid"])
 def test_encrypted_storages_are_read_and_written(
     lab: Lab, keys: Path, tmp_path: Path, encryption: str
@@ -185,6 +186,7 @@ def test_a_ria_store_is_read_and_written_by_datalads_own_program(lab: Lab, tmp_p
     assert b"a result\n" == stored.read_bytes()
 
 
+@pytest.mark.long
 def test_a_ria_store_is_read_over_http(lab: Lab) -> None:
     """A web server gives the folder; results go there only by another address."""
     store = lab.root / "ria"

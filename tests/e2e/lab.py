@@ -19,6 +19,7 @@ from tea_runner.host import process
 from tea_runner.host.tool_search_path import tool_path
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
+from tests.e2e.created_dataset import create_dataset
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import JobWorker, worker_name
 
@@ -83,11 +84,13 @@ class Lab:
 
     def create(self, example: str = "", files: Mapping[str, str] | None = None) -> None:
         """A DataLad dataset with an example's files, or with these."""
-        self.do("datalad", "-l", "error", "create", str(self.dataset), cwd=self.root)
+        create_dataset(self.dataset)
         if example:
             self.add(f"{example}/dataset")
         self.write(files or {})
-        self.save("begin")
+        self.do("git", "annex", "add", "--quiet", ".")
+        if self.git("status", "--porcelain"):
+            self.git("commit", "-q", "-m", "begin")
         self.do(
             "git",
             "annex",

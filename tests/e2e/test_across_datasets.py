@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tea_runner.host import process
 from tests.e2e.lab import Lab
 
@@ -139,6 +141,7 @@ def test_a_subdataset_is_an_input_at_its_pin(lab: Lab, counted: Count) -> None:
     assert tip == lab.tip()
 
 
+@pytest.mark.long
 def test_a_subdataset_of_a_subdataset_is_an_input_and_the_rest_is_left_alone(
     lab: Lab, counted: Count
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_subdataset_of_a_subdataset_is_an_input_and_the_rest_is_left_alone(
     assert {"lab%2Fdata.git", "lab%2Fmiddle.git", "lab%2Finner.git"} == mirrors
 
 
+@pytest.mark.long
 def test_subdatasets_of_a_superdataset_are_datums(lab: Lab, counted: Count) -> None:
     """Annexed content comes by each one's own mirror; code is a subdataset too; one more is left alone."""
     counter, count = counted
@@ -208,6 +212,7 @@ def test_subdatasets_of_a_superdataset_are_datums(lab: Lab, counted: Count) -> N
     assert (1, "CHANGED\n") == (count(), group.show("data", "shout/sub-1.txt"))
 
 
+@pytest.mark.long
 def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Count) -> None:
     """Only upstream is announced; one datum runs, and the results commit carries the moved pin."""
     counter, count = counted
@@ -225,6 +230,7 @@ def test_a_push_upstream_moves_the_pin_of_who_follows_it(lab: Lab, counted: Coun
     assert pushed == entry.split()[2]
 
 
+@pytest.mark.long
 def test_a_chain_of_three_repositories_is_followed_to_its_end(lab: Lab, counted: Count) -> None:
     """A push to the first makes results in the second, and those make results in the third."""
     counter, count = counted
@@ -259,6 +265,7 @@ def test_a_chain_of_three_repositories_is_followed_to_its_end(lab: Lab, counted:
     assert "NEW\nNEW\n" == group.show("last", "twice/b.txt")
 
 
+@pytest.mark.long
 def test_two_datasets_that_follow_each_other_come_to_rest(lab: Lab, counted: Count) -> None:
     """A circle ends by content: each reads what the other leaves as it is."""
     counter, count = counted

@@ -43,6 +43,7 @@ def details(lab: Lab, name: str) -> set[str]:
     return {datum[4] for pipeline in run.pipelines for datum in pipeline.datums}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attributes", [(IN_GIT, IN_GIT), (ANNEXED, ANNEXED)])
 def test_a_second_repository_with_the_same_content_computes_nothing(
     lab: Lab, counted: Counted, attributes: tuple[str, str]
@@ -68,6 +69,7 @@ def test_a_second_repository_with_the_same_content_computes_nothing(
     lab.do("git", "annex", "fsck", "--quiet", "deep", cwd=clone)
 
 
+@pytest.mark.long
 def test_repositories_that_nobody_trusts_are_not_asked(lab: Lab, counted: Counted) -> None:
     """Without the setting naming it, the other repository computes for itself."""
     group = twins(lab, counted, trusted="other/*")
@@ -152,6 +154,7 @@ def test_within_one_repository_a_reused_result_is_saved_as_its_place_asks(
     assert "a\n" == (lab.dataset / "two/a.txt").read_text()
 
 
+@pytest.mark.long
 def test_two_pipelines_at_once_each_get_the_form_that_they_ask_for(
     lab: Lab, counted: Counted
 ) -> None:
@@ -168,6 +171,7 @@ def test_two_pipelines_at_once_each_get_the_form_that_they_ask_for(
     assert ".git/annex/objects" in lab.git("show", "HEAD:two/a.txt")
 
 
+@pytest.mark.long
 def test_what_another_repository_computes_right_now_is_waited_for(
     lab: Lab, counted: Counted
 ) -> None:

@@ -133,6 +133,7 @@ def _correct_on_a_branch(lab: Lab, echo: str) -> None:
     lab.push()
 
 
+@pytest.mark.long
 def test_a_deleted_branch_is_known_to_a_new_planner(lab: Lab, counted: Counted) -> None:
     """Its results stay on the forge; a server that has lost its mirrors and Redis runs nothing again."""
     echo, count = counted

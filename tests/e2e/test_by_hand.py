@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tea_runner.broker.run_store import RunStore
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
@@ -25,6 +27,7 @@ def recompute(lab: Lab, *words: str) -> dict[str, object]:
     return document
 
 
+@pytest.mark.long
 def test_other_bytes_replace_the_result_and_are_reported(lab: Lab, counted: Counted) -> None:
     """One datum: its file changes, the record says so, the run says "not reproducible"."""
     echo, count = counted
@@ -47,6 +50,7 @@ def test_other_bytes_replace_the_result_and_are_reported(lab: Lab, counted: Coun
     assert "not reproducible" in RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
+@pytest.mark.long
 def test_a_recomputation_that_fails_leaves_what_is_known(lab: Lab, counted: Counted) -> None:
     """The command fails the second time: it is tried once, the result stays, the ledger says so."""
     echo, count = counted

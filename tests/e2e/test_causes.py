@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tea_runner.core.planning.downstream_run_graph import cascade
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
@@ -27,6 +29,7 @@ def _tip(group: Group, name: str) -> str:
     return group.lab.git("--git-dir", str(bare), "rev-parse", "main", cwd=group.lab.root).strip()
 
 
+@pytest.mark.long
 def test_a_push_is_named_through_two_repositories(lab: Lab, counted: Count) -> None:
     """In messages that depend on inputs alone, in the runs, and as a graph."""
     counter, _ = counted
@@ -68,6 +71,7 @@ def test_a_push_is_named_through_two_repositories(lab: Lab, counted: Count) -> N
     assert f"lab/last main {last.commit[:10]} {last.id} ← lab/data" in shown.out
 
 
+@pytest.mark.long
 def test_the_same_push_makes_the_same_commit(lab: Lab, counted: Count) -> None:
     """Planned again from nothing, on a host that has forgotten all."""
     counter, _ = counted

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, Step, pfs, push, spec, tree
 
@@ -24,6 +26,7 @@ def begin(lab: Lab, counted: Counted, **files: str) -> Callable[[], int]:
     return count
 
 
+@pytest.mark.long
 def test_what_is_unchanged_runs_nothing_and_makes_no_commit(lab: Lab, counted: Counted) -> None:
     """The same tip announced again, an empty commit, and a README alone lead to nothing at all."""
     count = begin(lab, counted)
@@ -44,6 +47,7 @@ def test_one_changed_input_of_three_runs_one_command(lab: Lab, counted: Counted)
     assert before == lab.git("rev-parse", "HEAD:up/b.txt", "HEAD:up/c.txt")
 
 
+@pytest.mark.long
 def test_another_branch_with_the_same_content_computes_nothing(lab: Lab, counted: Counted) -> None:
     """A branch that never saw the results gets them all from the branch that has them."""
     count = begin(lab, counted)
@@ -55,6 +59,7 @@ def test_another_branch_with_the_same_content_computes_nothing(lab: Lab, counted
     assert results == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_the_same_command_over_the_same_content_is_one_computation(
     lab: Lab, counted: Counted
 ) -> None:
@@ -74,6 +79,7 @@ HIDDEN = {"output": {"path": "$1"}}
 CAT = 'cat "$PFS/in/datum.txt" > "$PFS/out/x"'
 
 
+@pytest.mark.long
 def test_where_names_are_hidden_equal_content_is_computed_once(lab: Lab, counted: Counted) -> None:
     """Two subjects with the same content are one computation, in one push and in a later one."""
     echo, count = counted
@@ -87,6 +93,7 @@ def test_where_names_are_hidden_equal_content_is_computed_once(lab: Lab, counted
     assert results == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_removed_input_takes_its_outputs_along(lab: Lab, counted: Counted) -> None:
     """Nothing runs; one results commit removes what the datum had written, down to the last one."""
     count = begin(lab, counted)
@@ -101,6 +108,7 @@ def test_a_removed_input_takes_its_outputs_along(lab: Lab, counted: Counted) -> 
     assert {} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_what_the_command_cannot_observe_runs_nothing(lab: Lab, counted: Counted) -> None:
     """Timeouts, tries, descriptions, parallelism, sets, resources, another pipeline: no execution."""
     echo, _ = counted
@@ -127,6 +135,7 @@ def test_what_the_command_cannot_observe_runs_nothing(lab: Lab, counted: Counted
     assert {"moved/a.txt", "moved/b.txt", "moved/c.txt"} == set(tree(lab, "moved"))
 
 
+@pytest.mark.long
 def test_equal_output_bytes_stop_the_wave(lab: Lab, counted: Counted) -> None:
     """An upstream change that gives the same output runs upstream alone (early cut-off)."""
     echo, _ = counted
@@ -139,6 +148,7 @@ def test_equal_output_bytes_stop_the_wave(lab: Lab, counted: Counted) -> None:
     assert {"7"} == {tree(lab, home)[f"{home}/a.txt"].strip() for home in ("up", "down")}
 
 
+@pytest.mark.long
 def test_the_same_bytes_in_git_and_in_the_annex_are_the_same_content(
     lab: Lab, counted: Counted
 ) -> None:
@@ -152,6 +162,7 @@ def test_the_same_bytes_in_git_and_in_the_annex_are_the_same_content(
     assert NOTHING == push(lab, count)
 
 
+@pytest.mark.long
 def test_rules_of_the_git_annex_branch_count_for_outputs(lab: Lab, counted: Counted) -> None:
     """``git annex config annex.largefiles`` is for paths whose attribute no file sets."""
     counter, count = counted

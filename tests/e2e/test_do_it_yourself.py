@@ -51,6 +51,7 @@ def jobs(run: Run | None) -> list[str]:
     return list(run.pipelines[0].jobs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("annexed", [True, False], ids=["annexed", "in git"])
 def test_the_commands_of_a_jobs_page_make_the_same_bytes(lab: Lab, annexed: bool) -> None:
     """Word for word, in an empty home and folder: the storage is enabled, and the command runs."""
@@ -71,6 +72,7 @@ def test_the_commands_of_a_jobs_page_make_the_same_bytes(lab: Lab, annexed: bool
     assert {"a.txt": "a\n", "b c.txt": "b\n"} == texts
 
 
+@pytest.mark.long
 def test_the_commands_for_unpublished_results_run_the_datums_of_the_job(lab: Lab) -> None:
     """A job that is done, while another one failed: its page leads to the same bytes, and to no others."""
     failing = 'test ! -e "$PFS/in/b c.txt"; ' + COPY
@@ -93,6 +95,7 @@ def test_the_commands_for_unpublished_results_run_the_datums_of_the_job(lab: Lab
     assert ["spec.yml"] == [each.name for each in (there / "data/up").iterdir()]
 
 
+@pytest.mark.long
 def test_the_commands_for_unpublished_results_have_those_of_other_pipelines(lab: Lab) -> None:
     """They begin at the commit that the job looked at, with what the pipeline before it made."""
     failing = 'test ! -e "$PFS/in/b c.txt"; ' + COPY
@@ -115,6 +118,7 @@ def test_the_commands_for_unpublished_results_have_those_of_other_pipelines(lab:
     assert "a\n" == (there / "data/down/a.txt").read_text()
 
 
+@pytest.mark.long
 def test_the_commands_enable_the_storages_of_subdatasets(lab: Lab) -> None:
     """An annexed input in a subdataset is got from the storage of that dataset."""
     group = Group(lab)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pytest
+
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, Step, pfs, push, spec, tree
@@ -60,6 +62,7 @@ def test_a_link_to_an_empty_file_is_the_file(lab: Lab, counted: Counted) -> None
     assert "up/a/it" in lab.git("ls-tree", "-r", "--name-only", "HEAD", "up/")
 
 
+@pytest.mark.long
 def test_the_location_log_states_no_storage_that_was_not_asked(lab: Lab, counted: Counted) -> None:
     """What is nowhere in storage is not logged there because a result names it."""
     lab.create(files={**FILES, "up/spec.yml": shuffle(counted[0])})
@@ -70,6 +73,7 @@ def test_the_location_log_states_no_storage_that_was_not_asked(lab: Lab, counted
     assert before == lab.git("rev-parse", "origin/git-annex")
 
 
+@pytest.mark.long
 def test_a_known_result_is_reused_although_its_content_is_nowhere(
     lab: Lab, counted: Counted
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_known_result_is_reused_although_its_content_is_nowhere(
     assert entries(lab, "raw/a.jpg", "raw/c.note") == entries(lab, "moved/up/a/it", "moved/up/c/it")
 
 
+@pytest.mark.long
 def test_a_changed_file_is_moved_again(lab: Lab, counted: Counted) -> None:
     """The content is in the key, since a result can have it."""
     echo, count = counted
@@ -96,6 +101,7 @@ def test_a_changed_file_is_moved_again(lab: Lab, counted: Counted) -> None:
     assert entries(lab, "raw/a.jpg") == entries(lab, "up/a/it")
 
 
+@pytest.mark.long
 def test_what_is_downstream_reads_the_content(lab: Lab, counted: Counted) -> None:
     """The moved files are inputs as all others, and a clone can get them."""
     down = spec("down", COPY, pfs("up", "/*/*"))
@@ -107,6 +113,7 @@ def test_what_is_downstream_reads_the_content(lab: Lab, counted: Counted) -> Non
     )
 
 
+@pytest.mark.long
 def test_a_large_file_in_git_is_the_same_blob(lab: Lab, counted: Counted) -> None:
     """Mirrors have no such blobs; the size in the manifest is the true one all the same."""
     files = {**FILES, "raw/large.note": "x" * 50_000}
@@ -117,6 +124,7 @@ def test_a_large_file_in_git_is_the_same_blob(lab: Lab, counted: Counted) -> Non
     assert "50000" in lab.git("show", "HEAD:up/manifest.tsv")
 
 
+@pytest.mark.long
 def test_a_file_of_a_subdataset_is_saved_here(lab: Lab, counted: Counted) -> None:
     """The dataset knows no storage of another dataset's keys, so the content is copied."""
     group = Group(lab)
@@ -132,6 +140,7 @@ def test_a_file_of_a_subdataset_is_saved_here(lab: Lab, counted: Counted) -> Non
     assert {"up/x/it": "x\n", "up/y/it": "y\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_clone_computes_verifies_and_repeats_it(lab: Lab, counted: Counted) -> None:
     """``run``, ``reproduce`` and ``datalad rerun`` without content have the same result."""
     lab.create(files={**FILES, "up/spec.yml": shuffle(counted[0])})

@@ -60,6 +60,7 @@ def check(lab: Lab, name: str) -> None:
         assert set(step["changed"]) == outputs, step["name"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_does_what_it_promises(tmp_path: Path, name: str) -> None:
     """Datums run and are reused as promised, and exactly the expected files change."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tea_runner.broker.run_store import RunStore
 from tea_runner.core.planning.run_status import run_status
 from tests.e2e.hands import Hands
@@ -28,6 +30,7 @@ def detail(lab: Lab) -> str:
     return RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
+@pytest.mark.long
 def test_one_failed_datum_publishes_nothing_and_costs_the_others_nothing(
     lab: Lab, counted: Counted
 ) -> None:
@@ -43,6 +46,7 @@ def test_one_failed_datum_publishes_nothing_and_costs_the_others_nothing(
     assert {"up/a.txt": "a\n", "up/b.txt": "good\n", "up/c.txt": "c\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_failure_is_tried_as_often_as_the_pipeline_says(lab: Lab, counted: Counted) -> None:
     """``datum_tries: 3`` runs the failing command three times, the others once."""
     echo, count = counted
@@ -66,6 +70,7 @@ def test_on_failure_publish_publishes_what_succeeded(lab: Lab, counted: Counted)
     assert {"up/a.txt": "a\n", "up/b.txt": "good\n", "up/c.txt": "c\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_correcting_the_attributes_cures_what_could_not_be_stored(
     lab: Lab, counted: Counted
 ) -> None:
@@ -87,6 +92,7 @@ def test_correcting_the_attributes_cures_what_could_not_be_stored(
     assert echo
 
 
+@pytest.mark.long
 def test_a_command_that_failed_stays_failed_with_other_attributes(
     lab: Lab, counted: Counted
 ) -> None:
@@ -99,6 +105,7 @@ def test_a_command_that_failed_stays_failed_with_other_attributes(
     assert Step(0, False, "failed") == push(lab, count, {"up/.gitattributes": "* x=y\n"})
 
 
+@pytest.mark.long
 def test_a_datum_that_err_cmd_recovered_has_no_outputs_and_ends(lab: Lab, counted: Counted) -> None:
     """The pipeline settles without it, and does not go round in circles over it."""
     echo, count = counted
@@ -121,6 +128,7 @@ def test_a_datum_that_err_cmd_recovered_has_no_outputs_and_ends(lab: Lab, counte
     assert {"up/a.txt": "a\n", "up/c.txt": "c\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_recovered_datums_are_counted_apart(lab: Lab, counted: Counted) -> None:
     """In the run that computed them, and in later ones that have nothing to do."""
     echo, count = counted
@@ -138,6 +146,7 @@ def test_recovered_datums_are_counted_apart(lab: Lab, counted: Counted) -> None:
     assert {"recovered": 1, "reused": 2} == row.numbers
 
 
+@pytest.mark.long
 def test_a_file_of_a_persons_own_is_never_written_over(lab: Lab, counted: Counted) -> None:
     """The error names the file and the datum; nothing is published until one of them gives way."""
     echo, count = counted
@@ -152,6 +161,7 @@ def test_a_file_of_a_persons_own_is_never_written_over(lab: Lab, counted: Counte
     assert {"up/a.csv": "a\n", "up/b.csv": "b\n", "up/c.csv": "c\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_file_of_a_persons_own_is_no_directory_for_results(lab: Lab, counted: Counted) -> None:
     """A datum that writes sub/x where a person keeps a file called sub is refused, with both names."""
     echo, count = counted
@@ -174,6 +184,7 @@ def test_two_datums_that_write_one_path_are_both_named(lab: Lab, counted: Counte
     assert "two datums wrote same: in:a.txt and in:b.txt" in detail(lab)
 
 
+@pytest.mark.long
 def test_a_file_that_becomes_a_directory_and_back(lab: Lab, counted: Counted) -> None:
     """Outputs replace a datum's former ones as a whole, whatever shape they have."""
     echo, count = counted
@@ -191,6 +202,7 @@ def test_a_file_that_becomes_a_directory_and_back(lab: Lab, counted: Counted) ->
     assert before == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_trailer_that_somebody_wrote_does_no_harm(lab: Lab, counted: Counted) -> None:
     """A message that claims to carry results of a commit that does not exist is planned like any."""
     echo, count = counted
@@ -200,6 +212,7 @@ def test_a_trailer_that_somebody_wrote_does_no_harm(lab: Lab, counted: Counted) 
     assert Step(3, True, "settled") == push(lab, count)
 
 
+@pytest.mark.long
 def test_what_failed_upstream_blocks_what_reads_it(lab: Lab, counted: Counted) -> None:
     """The downstream pipeline does not run on half of its inputs, and says whom it waits for."""
     echo, count = counted

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.lab import Lab
 
 RULES = "* annex.backend=MD5E\n**/spec.yml annex.largefiles=nothing\n"
@@ -26,6 +28,7 @@ def content(lab: Lab, host: str) -> int:
     return sum(Path(path).stat().st_size for path in files)
 
 
+@pytest.mark.long
 def test_one_changed_file_of_many_is_all_that_a_new_worker_fetches(lab: Lab) -> None:
     """A host that has seen nothing takes one input of ten; what it wrote is the same bytes again."""
     files = {f"in/f{number}.bin": f"{number}" * 10_000 for number in range(10)}

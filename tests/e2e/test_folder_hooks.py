@@ -42,6 +42,7 @@ def test_hooks_see_the_results(lab: Lab) -> None:
         assert lab.tip() in [line.split()[1] for line in lines if line.endswith("refs/heads/main")]
 
 
+@pytest.mark.long
 def test_what_a_hook_refuses_is_told(lab: Lab) -> None:
     """In its words, on the run."""
     _prepare(lab)
@@ -54,6 +55,7 @@ def test_what_a_hook_refuses_is_told(lab: Lab) -> None:
     assert "no results today" in run.trouble
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
 def test_hooks_of_other_users_do_not_run(lab: Lab) -> None:
     """They would have the rights of this process."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, push, spec, tree
 from tests.e2e.test_empty_files import SHUFFLE
@@ -32,6 +34,7 @@ def linked(lab: Lab, links: dict[str, str] | None = None) -> None:
     lab.save("links")
 
 
+@pytest.mark.long
 def test_commands_get_the_content_of_what_links_lead_to(lab: Lab, counted: Counted) -> None:
     """Annexed or not, inside of the input and out of it; only what changed runs again."""
     command = f'{counted[0]}; sh code/run.sh; {COPY}; test -z "$(find "$PFS/in" -type l)"'
@@ -53,6 +56,7 @@ def test_commands_get_the_content_of_what_links_lead_to(lab: Lab, counted: Count
     assert (0, False, "settled") == push(lab, counted[1])
 
 
+@pytest.mark.long
 def test_an_output_that_links_to_the_placeholder_of_a_link_is_the_file(
     lab: Lab, counted: Counted
 ) -> None:
@@ -69,6 +73,7 @@ def test_an_output_that_links_to_the_placeholder_of_a_link_is_the_file(
     assert 1 == len(keys)
 
 
+@pytest.mark.long
 def test_missing_content_is_named_by_the_file_that_has_to_be_got(
     lab: Lab, counted: Counted
 ) -> None:

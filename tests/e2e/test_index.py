@@ -6,6 +6,8 @@ import json
 import sqlite3
 from collections.abc import Callable
 
+import pytest
+
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tests.cli.conftest import dataset, settled  # noqa: F401 - fixtures
 from tests.cli.dataset import Dataset, tea
@@ -63,6 +65,7 @@ def test_an_index_made_again_is_the_index_that_grew(lab: Lab, counted: Counted) 
     repository.close()
 
 
+@pytest.mark.long
 def test_what_was_pushed_away_stays_known_after_a_rebuild(lab: Lab, counted: Counted) -> None:
     """A forced push drops the results commit; the server still knows it, and computes nothing."""
     count = begin(lab, counted)
@@ -82,6 +85,7 @@ def test_what_was_pushed_away_stays_known_after_a_rebuild(lab: Lab, counted: Cou
     assert "a\n" == lab.git("show", f"{lab.pull()}:up/a.txt")
 
 
+@pytest.mark.long
 def test_a_deleted_or_damaged_index_costs_nothing_but_time(lab: Lab, counted: Counted) -> None:
     """Without its file, and with rubbish in its place, the next push still computes only what is new."""
     count = begin(lab, counted)
@@ -100,6 +104,7 @@ def test_a_deleted_or_damaged_index_costs_nothing_but_time(lab: Lab, counted: Co
         assert Step(0, True, "settled") == push(lab, count, {"raw/a.txt": text})
 
 
+@pytest.mark.long
 def test_the_verb_counts_and_makes_again(settled: Dataset) -> None:  # noqa: F811
     """In a clone, ``index show`` and ``index rebuild`` tell the same numbers."""
     shown = json.loads(tea(settled.path, "index", "show", "--json").out)

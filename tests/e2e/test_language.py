@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tea_runner.broker.run_store import RunStore
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -25,6 +27,7 @@ def detail(lab: Lab) -> str:
     return RunStore(lab.site().redis).latest(1)[0].pipelines[0].detail
 
 
+@pytest.mark.long
 def test_a_joined_datum_is_told_where_it_is_and_why(lab: Lab, counted: Counted) -> None:
     """A variable for each input with its file, its commit and what it was joined on; and for the job."""
     names = (
@@ -71,6 +74,7 @@ def test_grouped_files_come_together(lab: Lab, counted: Counted) -> None:
     assert {"up/s1": "a\nb\n", "up/s2": "c\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_lines_for_stdin_and_the_place_where_it_begins(lab: Lab, counted: Counted) -> None:
     """``stdin`` is what the command reads, ``working_dir`` a folder of the code."""
     said: dict[str, Any] = {"stdin": ["one", "two"], "working_dir": "code"}
@@ -82,6 +86,7 @@ def test_lines_for_stdin_and_the_place_where_it_begins(lab: Lab, counted: Counte
     assert {"up/read": "one\ntwo\n", "up/beside": "here\n"} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_empty_files_are_names_only(lab: Lab, counted: Counted) -> None:
     """The command sees files of no bytes and none is fetched; another content is a change."""
     echo, count = counted
@@ -104,6 +109,7 @@ def push_without_content(lab: Lab, count: Callable[[], int]) -> Step:
     return Step(ran, lab.pull() != pushed, run.state if run else "no run")
 
 
+@pytest.mark.long
 def test_a_datum_and_a_job_may_take_so_long(lab: Lab, counted: Counted) -> None:
     """What takes longer is ended and has failed; the sentence says which limit it was."""
     echo, count = counted
@@ -120,6 +126,7 @@ def test_a_datum_and_a_job_may_take_so_long(lab: Lab, counted: Counted) -> None:
     assert "the job took longer than its job_timeout of 0.5 s" in detail(lab)
 
 
+@pytest.mark.long
 def test_at_most_so_many_jobs_at_once(lab: Lab, counted: Counted) -> None:
     """``parallelism_spec`` is a cap: five datums of unknown pace are two jobs instead of five."""
     echo, count = counted
@@ -131,6 +138,7 @@ def test_at_most_so_many_jobs_at_once(lab: Lab, counted: Counted) -> None:
     assert {f"up/{number}.txt": f"{number}\n" for number in range(5)} == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_jobs_of_an_earlier_push_count(lab: Lab, counted: Counted) -> None:
     """The cap of ``parallelism_spec`` is one for all pushes of a branch: the rest waits for its turn."""
     echo, count = counted
@@ -157,6 +165,7 @@ def test_jobs_of_an_earlier_push_count(lab: Lab, counted: Counted) -> None:
         hands.close()
 
 
+@pytest.mark.long
 def test_every_push_runs_all_again_where_that_is_asked_for(lab: Lab, counted: Counted) -> None:
     """``reprocess_spec: every_job``: the push is part of the key."""
     echo, count = counted
@@ -166,6 +175,7 @@ def test_every_push_runs_all_again_where_that_is_asked_for(lab: Lab, counted: Co
     assert 2 == push(lab, count, {"README.md": "read me\n"}).ran
 
 
+@pytest.mark.long
 def test_a_run_says_what_has_no_effect(lab: Lab, counted: Counted) -> None:
     """Once for its pipeline, beside the counts; fields of a cluster are no remark."""
     echo, count = counted
@@ -179,6 +189,7 @@ def test_a_run_says_what_has_no_effect(lab: Lab, counted: Counted) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_glob_that_matches_nothing_is_told(lab: Lab, counted: Counted) -> None:
     """On the run's page and in the commit status, which is a success."""
     echo, count = counted
@@ -190,6 +201,7 @@ def test_a_glob_that_matches_nothing_is_told(lab: Lab, counted: Counted) -> None
     assert ("settled", "/*.csv matches nothing in raw") == (row.state, row.remark)
 
 
+@pytest.mark.long
 def test_a_silent_input_starts_nothing_by_itself(lab: Lab, counted: Counted) -> None:
     """``propagation_spec.never``: its change waits for a change of another input, and is seen then."""
     echo, count = counted

@@ -61,6 +61,7 @@ def approve(
     return approve_pull_request.approve_pull(refs, number, commit, branches=branches)
 
 
+@pytest.mark.long
 def test_a_pull_request_starts_nothing(lab: Lab, proposed: str, counted: Counted) -> None:
     """No branch, no job, no command, until somebody approves it; it is listed all the same."""
     tip = lab.tip()
@@ -116,6 +117,7 @@ def test_an_approval_that_was_given_on_a_page_is_carried_out_once(lab: Lab, prop
     hands.close()
 
 
+@pytest.mark.long
 def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted) -> None:
     """What was approved stays; what came since waits, and is refused under the old commit's name."""
     approve(lab, proposed)
@@ -134,6 +136,7 @@ def test_a_later_commit_is_another_one(lab: Lab, proposed: str, counted: Counted
     )
 
 
+@pytest.mark.long
 def test_a_branch_that_somebody_pushed_is_not_processed(
     lab: Lab, proposed: str, counted: Counted
 ) -> None:
@@ -164,6 +167,7 @@ def test_a_branch_that_somebody_pushed_is_not_processed(
     assert (0, settled) == (counted[1](), lab.tip("tea/results/pull/1"))
 
 
+@pytest.mark.long
 def test_the_operator_has_to_want_it(lab: Lab, proposed: str) -> None:
     """Off unless the settings say otherwise; then one line names the branch."""
     lab.site()
@@ -195,6 +199,7 @@ def test_only_a_setting_has_them_processed() -> None:
     assert [True, True, False, True] == found
 
 
+@pytest.mark.long
 def test_a_branch_from_before_is_left_alone(lab: Lab, proposed: str, counted: Counted) -> None:
     """With the setting off, neither the reconciler nor a request in the queue has it planned."""
     approve(lab, proposed)
@@ -205,6 +210,7 @@ def test_a_branch_from_before_is_left_alone(lab: Lab, proposed: str, counted: Co
     assert (proposed, 0) == (lab.tip("pull/1"), counted[1]())
 
 
+@pytest.mark.long
 def test_a_pull_request_has_no_network(tmp_path: Path) -> None:
     """What the operator and the pipeline agree on for ``main`` is not for ``pull/1``."""
     if BubblewrapSandbox().check():

@@ -38,6 +38,7 @@ def clone(lab: Lab, path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_sixty_four_jobs_are_one_results_commit_with_exact_records(
     lab: Lab, counted: Counted
 ) -> None:
@@ -59,6 +60,7 @@ def test_sixty_four_jobs_are_one_results_commit_with_exact_records(
     assert ["raw/17.txt"] == found[last]["inputs"]
 
 
+@pytest.mark.long
 def test_the_same_work_gives_the_same_commit(lab: Lab, counted: Counted, tmp_path: Path) -> None:
     """Everything forgotten, the branch put back, computed again: the results commit has the same id."""
     echo, count = counted
@@ -91,6 +93,7 @@ def test_a_record_is_accepted_by_datalad_itself(lab: Lab, counted: Counted) -> N
         assert record["cmd"] == report["run_info"]["cmd"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("annexed", [True, False], ids=["annexed", "in git"])
 def test_a_stranger_repeats_a_record_and_gets_the_same_bytes(
     lab: Lab, counted: Counted, tmp_path: Path, annexed: bool
@@ -124,6 +127,7 @@ def test_a_stranger_repeats_a_record_and_gets_the_same_bytes(
     assert "" == lab.git("status", "--porcelain", cwd=there)
 
 
+@pytest.mark.long
 def test_a_results_file_leads_to_its_content(lab: Lab, counted: Counted, tmp_path: Path) -> None:
     """A fresh clone gets every annexed result from storage: the location log says where it is."""
     echo, count = counted

@@ -6,6 +6,8 @@ import base64
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from tests.cli.dataset import tea
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, pfs, spec
@@ -32,6 +34,7 @@ class _Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.long
 def test_a_report_holds_all_of_a_run(lab: Lab) -> None:
     """Graph, counts, datums with their errors, and pictures; of a large one, too."""
     hostile = '"><script>alert(1)</script>.png'.replace("/", "-")

@@ -86,6 +86,7 @@ def test_a_record_needs_no_tea_runner(made: Lab) -> None:
     assert "1\n2\n" == (there / "up/b c.text").read_text()
 
 
+@pytest.mark.long
 def test_links_inside_the_dataset_are_followed(made: Lab) -> None:
     """Links to files and folders, in inputs and code, are what they lead to."""
     made.create(
@@ -108,6 +109,7 @@ def test_links_inside_the_dataset_are_followed(made: Lab) -> None:
     assert "1\n2\n2\n" == (there / "up/a.text").read_text()
 
 
+@pytest.mark.long
 def test_all_kinds_of_views_are_made_again(made: Lab) -> None:
     """Results as inputs, joins, hidden names, placeholders, links, standard input, and other exit codes."""
     up = spec("up", 'cp "$in" "$PFS/out/"')
@@ -146,6 +148,7 @@ def test_all_kinds_of_views_are_made_again(made: Lab) -> None:
     assert {"a.txt", "b.txt"} == {path.name for path in (there / "links").glob("?.txt")}
 
 
+@pytest.mark.long
 def test_a_datum_of_very_many_files_is_made_again(made: Lab) -> None:
     """What a command has no room for is in a blob beside the results."""
     files = {f"raw/all/{'x' * 120}-{number}": "1\n" for number in range(450)}
@@ -158,6 +161,7 @@ def test_a_datum_of_very_many_files_is_made_again(made: Lab) -> None:
     assert 450 == len((there / "up/all").read_text().splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_open", [True, False], ids=["with a link", "without a link"])
 def test_without_bubblewrap_folders_do(made: Lab, is_open: bool) -> None:
     """What is in $PFS is enough for a command that uses it; where /pfs cannot be made, that is said."""
@@ -178,6 +182,7 @@ def test_without_bubblewrap_folders_do(made: Lab, is_open: bool) -> None:
     assert not os.path.lexists("/pfs")
 
 
+@pytest.mark.long
 def test_nothing_in_the_work_tree_replaces_the_program(made: Lab) -> None:
     """A record names the program by its blob; one that was changed is put back with the next results."""
     commits = settle(made, {"raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})
@@ -195,6 +200,7 @@ def test_nothing_in_the_work_tree_replaces_the_program(made: Lab) -> None:
     assert "run(ok)" in made.do(*argv, cwd=tampered)
 
 
+@pytest.mark.long
 def test_why_names_a_command_that_works(made: Lab) -> None:
     """What ``tea-runner why`` prints below a result, pasted into a shell."""
     settle(made, {"raw/a.txt": "a\n", "up/spec.yml": spec("up", COPY)})

@@ -91,6 +91,7 @@ def target(lab: Lab, counted: Counted) -> Iterator[Target]:
     made.hands.close()
 
 
+@pytest.mark.long
 def test_a_manifest_of_another_branch_is_no_result(target: Target) -> None:
     """A forged manifest counts nowhere, not even on the branch that has it."""
     target.lab.git("switch", "-q", "-c", "feature")
@@ -101,6 +102,7 @@ def test_a_manifest_of_another_branch_is_no_result(target: Target) -> None:
     assert 2 == target.count(), "once for each branch"
 
 
+@pytest.mark.long
 def test_an_untrusted_branch_computes_for_itself_alone(target: Target) -> None:
     """It makes no result of the trusted branch, and removes none that this one still waits for."""
     target.branch()
@@ -115,6 +117,7 @@ def test_an_untrusted_branch_computes_for_itself_alone(target: Target) -> None:
     assert 0 == target.count()
 
 
+@pytest.mark.long
 def test_a_failure_of_an_untrusted_branch_is_its_own(target: Target) -> None:
     """Timeouts are not in the key: a branch that lets the key fail does so for itself."""
     failing = target.spec.replace('"input"', '"datum_tries": 1, "datum_timeout": "1ms", "input"')
@@ -129,6 +132,7 @@ def test_a_failure_of_an_untrusted_branch_is_its_own(target: Target) -> None:
     target.settle()
 
 
+@pytest.mark.long
 def test_a_trusted_result_serves_every_branch(target: Target) -> None:
     """A branch that is not trusted reads what trusted ones have computed, and runs nothing."""
     target.settle()
@@ -153,6 +157,7 @@ def test_a_result_that_no_worker_wrote_counts_as_absent(target: Target, when: st
     target.settle()
 
 
+@pytest.mark.long
 def test_a_seal_is_for_one_result_at_one_place(target: Target) -> None:
     """Neither a worker's seal under other results, nor its results at another place, are accepted."""
     target.branch()
@@ -172,6 +177,7 @@ def test_a_seal_is_for_one_result_at_one_place(target: Target) -> None:
     target.settle()
 
 
+@pytest.mark.long
 def test_refs_that_hold_no_result_at_all_do_no_harm(target: Target) -> None:
     """A blob, a tree, a tag or an ordinary commit below ``refs/tea`` is passed over."""
     git = target.lab.git
@@ -183,6 +189,7 @@ def test_refs_that_hold_no_result_at_all_do_no_harm(target: Target) -> None:
     target.settle()
 
 
+@pytest.mark.long
 def test_trailers_that_name_another_commit_are_only_text(target: Target) -> None:
     """A person's commit that claims to carry results for another commit is itself what was pushed."""
     other = target.pushed
@@ -197,6 +204,7 @@ def test_trailers_that_name_another_commit_are_only_text(target: Target) -> None
     target.settle()
 
 
+@pytest.mark.long
 def test_the_git_annex_branch_decides_nothing(target: Target) -> None:
     """Location logs that somebody emptied or turned round lead to no other content."""
     git, lab = target.lab.git, target.lab

@@ -42,6 +42,7 @@ def datums(said: Said) -> list[dict[str, Any]]:
     return list(pipeline["datums"])
 
 
+@pytest.mark.long
 def test_a_run_keeps_some_and_counts_all(few: Lab) -> None:
     """What is left out is a number."""
     (pipeline,) = show(few, "--json").json["pipelines"]
@@ -49,6 +50,7 @@ def test_a_run_keeps_some_and_counts_all(few: Lab) -> None:
     assert (3, 3) == (len(pipeline["datums"]), pipeline["unlisted_datums"])
 
 
+@pytest.mark.long
 def test_all_datums_of_a_run_can_be_listed(few: Lab) -> None:
     """With their keys, once each, in JSON and as lines."""
     said = show(few, "--all", "--json")
@@ -66,6 +68,7 @@ def test_all_datums_of_a_run_can_be_listed(few: Lab) -> None:
     assert "not listed" not in lines
 
 
+@pytest.mark.long
 def test_without_the_repository_the_run_is_shown_all_the_same(few: Lab) -> None:
     """With a note why datums are missing."""
     (few.root / "forge").rename(few.root / "away")
@@ -77,6 +80,7 @@ def test_without_the_repository_the_run_is_shown_all_the_same(few: Lab) -> None:
     assert "unchanged datums cannot be listed" in said.err
 
 
+@pytest.mark.long
 def test_a_later_push_does_not_change_the_list(few: Lab) -> None:
     """The manifest is that of the run's own results commit."""
     run = show(few, "--json").json["id"]

@@ -142,6 +142,7 @@ def _mutations(raw: bytes, others: list[str]) -> Iterator[tuple[str, bytes]]:
         )
 
 
+@pytest.mark.long
 def test_every_changed_commit_is_rejected(signed: Signed) -> None:
     """Trees, parents, names, dates, trailers, single bits: with the old signature, or with none."""
     commit = signed.begin()
@@ -224,6 +225,7 @@ def push_to_branch(signed: Signed, files: dict[str, str], branch: str = "feature
     return met.tips[f"refs/heads/tea/results/{branch}"]
 
 
+@pytest.mark.long
 def test_results_beside_a_branch_are_verified(signed: Signed) -> None:
     """By their id, by their branch, and where they replaced earlier ones; not when somebody changed them."""
     signed.begin()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.test_records import clone
 
@@ -29,6 +31,7 @@ def make(lab: Lab, counter: str = "") -> None:
     lab.create(files={".gitattributes": RULES, **TEXTS, "count/spec.yml": spec})
 
 
+@pytest.mark.long
 def test_inputs_stand_at_their_own_paths_and_declared_outputs_are_kept(
     lab: Lab, counted: tuple[str, Callable[[], int]]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, Step, pfs, push, spec, tree
 
@@ -36,6 +38,7 @@ def test_a_missing_side_of_an_outer_join_is_absent(lab: Lab) -> None:
     } == tree(lab, "up")
 
 
+@pytest.mark.long
 def test_a_datum_of_a_union_shows_its_own_member_only(lab: Lab, counted: Counted) -> None:
     """So a member that is added changes nothing for the datums of the others."""
     echo, count = counted

@@ -96,6 +96,7 @@ def test_folders_whose_names_are_not_utf_8_stop_nothing(side: Side) -> None:
     assert side.known() == {KEYS[0]: signed}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("side", ["forge", "clone"], indirect=True)
 def test_a_commit_that_is_too_large_to_read_stops_nothing(side: Side) -> None:
     """It has a manifest, and is on a branch of somebody."""

@@ -81,6 +81,7 @@ _ROWS: dict[str, tuple[Mapping[str, Any], str, str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(_ROWS))
 def test_what_is_pushed_takes_no_memory(forge: HostileForge, name: str) -> None:
     """It is refused in a sentence, or used without being read whole."""
@@ -91,6 +92,7 @@ def test_what_is_pushed_takes_no_memory(forge: HostileForge, name: str) -> None:
     assert (state, True) == (found["state"], said in found["said"]), found
 
 
+@pytest.mark.long
 def test_a_result_of_a_job_takes_no_memory(forge: HostileForge) -> None:
     """Everybody who may push can push what looks like one."""
     forge.make("mine", {})

@@ -87,6 +87,7 @@ def test_what_holds_is_known(nowhere: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_check_and_worker_say_which_limits_hold(tmp_path: Path) -> None:
     """On this host; a worker that may not run without a control group does not start."""
     found = {row["name"]: row for row in tea(tmp_path, "check", "--json").json}

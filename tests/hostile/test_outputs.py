@@ -117,6 +117,7 @@ def _whole_way() -> dict[str, dict[str, Any]]:
     return {f"{number:03d}": row for number, row in enumerate(chosen)}
 
 
+@pytest.mark.long
 def test_commands_that_leave_such_things_get_the_same_answers(tmp_path: Path) -> None:
     """Each row by a command of its own, in the sandbox: what is refused is on no ref and in no scratch.
 

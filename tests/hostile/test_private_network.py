@@ -123,6 +123,7 @@ def make_site(tmp_path: Path, forge: EmbeddedForge, url: str, **variables: str) 
     return Site(load_settings(file=None, env={}, flags=flags), env)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", ["forge.ca_file", "SSL_CERT_FILE", "GIT_SSL_CAINFO"])
 def test_git_trusts_the_authority_of_the_forge(
     tmp_path: Path, forge: EmbeddedForge, behind_tls: str, certificates: Path, by: str
@@ -152,6 +153,7 @@ def test_git_annex_trusts_it_beside_those_of_the_system(
     assert 1 < bundle.count("BEGIN CERTIFICATE")
 
 
+@pytest.mark.long
 def test_check_tries_with_git(
     tmp_path: Path, forge: EmbeddedForge, behind_tls: str, certificates: Path
 ) -> None:
@@ -169,6 +171,7 @@ def test_check_tries_with_git(
     assert "forge.ca_file" in found["git bot/data"].text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("listed", [False, True])
 def test_proxies_reach_git_and_the_client(
     tmp_path: Path, forge: EmbeddedForge, behind_tls: str, certificates: Path, listed: bool

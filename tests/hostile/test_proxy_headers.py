@@ -124,6 +124,7 @@ def test_the_refusal_names_the_setting(server: Server) -> None:
     assert b"evil" not in answer
 
 
+@pytest.mark.long
 def test_nothing_of_the_working_directory_is_executed(tmp_path: Path) -> None:
     """``gunicorn.conf.py`` and modules of a dataset in which a server is started are not loaded."""
     state, dataset = tmp_path / "state", tmp_path / "dataset"

@@ -220,6 +220,7 @@ def test_a_malformed_item_does_not_hide_the_others(site: Site, fields: dict[str,
     assert {"second"} == queues.queued("job") - {"first"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("field", ["data", "exc_info"])
 def test_an_item_that_grows_by_decompression_is_not_decompressed(site: Site, field: str) -> None:
     """A few hundred kilobytes in Redis that RQ would make 200 MB of in each process that reads it."""

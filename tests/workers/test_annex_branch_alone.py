@@ -62,6 +62,7 @@ def test_a_branch_that_waits_for_content_is_planned(lab: Lab, hands: Hands) -> N
     assert "settled" == hands.site.runs.latest()[0].state
 
 
+@pytest.mark.long
 def test_a_branch_whose_last_run_failed_is_planned(lab: Lab, hands: Hands) -> None:
     """Storages are described in that branch; nothing runs again without a change."""
     lab.write({"up/spec.yml": spec("up", "exit 3")})
@@ -77,6 +78,7 @@ def test_a_branch_whose_last_run_failed_is_planned(lab: Lab, hands: Hands) -> No
     assert [] == hands.work()
 
 
+@pytest.mark.long
 def test_no_branch_is_planned_that_succeeded(lab: Lab, hands: Hands) -> None:
     """Each push of results moves the git-annex branch, too."""
     lab.push()
@@ -87,6 +89,7 @@ def test_no_branch_is_planned_that_succeeded(lab: Lab, hands: Hands) -> None:
     assert [] == _requested(hands)
 
 
+@pytest.mark.long
 def test_the_reconciler_sees_the_push_too(lab: Lab, hands: Hands) -> None:
     """Deliveries get lost."""
     lab.write({"up/spec.yml": spec("up", "exit 3")})

@@ -108,6 +108,7 @@ def test_the_first_failure_and_the_recovery_are_told(
         assert forged.name == said[0]["repository"]
 
 
+@pytest.mark.long
 def test_a_channel_that_fails_keeps_its_secret(
     forged: Lab, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_channel_that_fails_keeps_its_secret(
     assert "***" == hands.site.redactor.redact_text(whole)
 
 
+@pytest.mark.long
 def test_check_connects_to_the_mail_server(forged: Lab, mailbox: _Mailbox, tmp_path: Path) -> None:
     """And sends nothing."""
     port = mailbox.server_address[1]

@@ -42,6 +42,7 @@ def test_an_obstacle_that_is_gone_is_taken_back(
     } == {name: (state, without_duration(text)) for name, (state, text) in found.items()}
 
 
+@pytest.mark.long
 def test_what_stands_is_not_said_again_when_redis_was_lost(
     forged: Lab, hands: Hands, faults: Counting
 ) -> None:

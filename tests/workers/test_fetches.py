@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tea_runner.flow.branch_outcome import BranchProgress
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -18,6 +20,7 @@ def planned(hands: Hands) -> BranchProgress:
     return advance
 
 
+@pytest.mark.long
 def test_after_jobs_of_this_host_there_is_nothing_to_fetch(
     forged: Lab, hands: Hands, faults: Counting
 ) -> None:
@@ -44,6 +47,7 @@ def test_results_of_another_host_are_fetched(forged: Lab, hands: Hands, faults: 
     other.close()
 
 
+@pytest.mark.long
 def test_a_push_during_the_jobs_is_seen_when_they_have_ended(forged: Lab, hands: Hands) -> None:
     """Its delivery was lost, or is still under way: what was pushed is planned."""
     planned(hands)
@@ -56,6 +60,7 @@ def test_a_push_during_the_jobs_is_seen_when_they_have_ended(forged: Lab, hands:
     assert (pushed, False) == (advance.origin, advance.ended)
 
 
+@pytest.mark.long
 def test_a_push_is_fetched_without_a_question_before(
     forged: Lab, hands: Hands, faults: Counting
 ) -> None:

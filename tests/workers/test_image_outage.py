@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, spec
 from workers.branch_planner import BranchPlanner
@@ -11,6 +13,7 @@ from workers.reconciler import Reconciler
 _IMAGE = "127.0.0.1:1/tool:1"
 
 
+@pytest.mark.long
 def test_the_branch_is_planned_again_while_a_registry_is_silent(forged: Lab) -> None:
     """The other pipeline goes on at once; the reconciler asks for the next plan of the branch."""
     image = {"image": _IMAGE}

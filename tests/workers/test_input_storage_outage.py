@@ -59,6 +59,7 @@ def test_a_job_is_tried_again_when_the_storage_of_its_inputs_is_away(
     assert "settled" == hands.site.runs.latest()[0].state
 
 
+@pytest.mark.long
 def test_content_that_a_storage_does_not_have_is_missing(lab: Lab, hands: Hands) -> None:
     """It answers, and has lost the file."""
     shutil.rmtree(lab.store)
@@ -72,6 +73,7 @@ def test_content_that_a_storage_does_not_have_is_missing(lab: Lab, hands: Hands)
     assert 1 == len(plan.missing_at)
 
 
+@pytest.mark.long
 def test_a_storage_that_never_had_the_file_may_be_away(lab: Lab, hands: Hands) -> None:
     """The file's own storage has lost it: that is told, whatever became of another storage."""
     other = lab.store.with_name("other")

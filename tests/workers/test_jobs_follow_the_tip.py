@@ -103,6 +103,7 @@ def test_a_waiting_job_takes_the_commit_of_the_tip(lab: Lab, begin: Begin) -> No
     assert (True, 1) == ((lab.dataset / "up/b.txt").is_symlink(), _ran(hands, job))
 
 
+@pytest.mark.long
 def test_a_job_that_waits_for_its_next_try_is_tried_at_once_after_a_push(
     lab: Lab, begin: Begin
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_job_that_waits_for_its_next_try_is_tried_at_once_after_a_push(
     assert hands.site.jobs.claim(job, "worker", "token") is not None
 
 
+@pytest.mark.long
 def test_a_job_that_runs_keeps_its_commit(lab: Lab, begin: Begin) -> None:
     """Its worker has begun with it."""
     hands = begin()
@@ -132,6 +134,7 @@ def test_a_job_that_runs_keeps_its_commit(lab: Lab, begin: Begin) -> None:
     assert claim.job == facts.job
 
 
+@pytest.mark.long
 def test_a_job_of_another_branch_stays_with_it(lab: Lab, begin: Begin) -> None:
     """As long as that branch waits for it; afterwards it is this one's."""
     lab.settings = 'trusted_branches = ["main", "other"]\n'
@@ -151,6 +154,7 @@ def test_a_job_of_another_branch_stays_with_it(lab: Lab, begin: Begin) -> None:
     assert (lab.tip("other"), "other") == ((after.commit, after.branch) if after else None)
 
 
+@pytest.mark.long
 def test_outputs_are_saved_with_attributes_that_came_while_the_command_ran(
     lab: Lab, begin: Begin
 ) -> None:
@@ -174,6 +178,7 @@ def test_outputs_are_saved_with_attributes_that_came_while_the_command_ran(
     assert (lab.dataset / "up/b.txt").is_symlink()
 
 
+@pytest.mark.long
 def test_an_upload_that_fails_is_repeated_with_the_attributes_of_the_tip(
     lab: Lab, begin: Begin
 ) -> None:
@@ -198,6 +203,7 @@ def test_an_upload_that_fails_is_repeated_with_the_attributes_of_the_tip(
     )
 
 
+@pytest.mark.long
 def test_an_upload_that_nobody_waits_for_any_more_ends(lab: Lab, begin: Begin) -> None:
     """The tip wants another key; the worker is free for it, and nothing is kept."""
     hands = begin(f"mv {lab.store} {_away(lab)};")
@@ -221,6 +227,7 @@ def test_an_upload_that_nobody_waits_for_any_more_ends(lab: Lab, begin: Begin) -
     assert b"" == repository.git("for-each-ref", "refs/tea-kept/")
 
 
+@pytest.mark.long
 def test_kept_results_are_sent_with_the_attributes_of_the_tip(lab: Lab, begin: Begin) -> None:
     """A worker was stopped while the storage was away; the next one of this host needs none."""
     hands = begin(f"mv {lab.store} {_away(lab)};")

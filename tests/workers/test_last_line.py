@@ -77,6 +77,7 @@ def test_a_status_says_how_long_it_took_and_the_last_line(forged: Lab, hands: Ha
     assert 1 == log.count(b"matrix is singular")
 
 
+@pytest.mark.long
 def test_a_duration_is_posted_once(forged: Lab, hands: Hands) -> None:
     """A later plan of the same commit knows when the pipeline ended."""
     forged.write({"up/spec.yml": spec("up", f"sleep 0.1; {COPY}")})

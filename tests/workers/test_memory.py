@@ -54,6 +54,7 @@ def test_a_closed_repository_leaves_nothing_in_memory(lab: Lab) -> None:
     assert [None] * 5 == [each() for each in watched]
 
 
+@pytest.mark.long
 def test_a_repository_that_is_gone_is_forgotten_by_the_reconciler(lab: Lab) -> None:
     """Its mirror was of use while it was watched."""
     lab.watched = "lab/*"

@@ -64,6 +64,7 @@ def test_a_worker_without_an_engine_leaves_jobs_with_images_to_others(
     assert {} == hands.site.consistency.jobs()
 
 
+@pytest.mark.long
 def test_the_run_says_what_no_worker_offers(forged: Lab, hands: Hands) -> None:
     """On the datum, on the pipeline, in JSON and in words, for as long as it is so."""
     _push_image(forged)
@@ -82,6 +83,7 @@ def test_the_run_says_what_no_worker_offers(forged: Lab, hands: Hands) -> None:
     assert ["1 job waits: no worker runs"] == state_words.lack_sentences(_status(hands))
 
 
+@pytest.mark.long
 def test_the_commit_status_says_it_and_takes_it_back(forged: Lab, hands: Hands) -> None:
     """The reconciler has the branch planned again when workers come or go."""
     commit = _push_image(forged)

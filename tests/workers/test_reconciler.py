@@ -80,6 +80,7 @@ def test_an_idle_round_is_one_request_for_each_repository(forge: FaultyForge, si
     assert [f"POST /lab/{name}.git/git-upload-pack" for name in NAMES] == sorted(faults.asked)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(keep=30)])
 def test_a_forge_in_trouble_has_no_branch_deleted(
     forge: FaultyForge, site: Site, fault: Fault

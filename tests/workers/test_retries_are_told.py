@@ -28,6 +28,7 @@ def _told(hands: Hands) -> tuple[str, list[str]]:
     return status.state, state_words.retry_sentences(status, time.time())
 
 
+@pytest.mark.long
 def test_a_push_that_cannot_be_fetched_has_a_run(
     forged: Lab, hands: Hands, faults: Counting
 ) -> None:

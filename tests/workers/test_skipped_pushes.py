@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.durations import without_duration
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -53,6 +55,7 @@ def test_a_push_that_asks_to_be_skipped_starts_nothing(forged: Lab, hands: Hands
     assert "b\n" == forged.git("show", "HEAD:up/a.txt")
 
 
+@pytest.mark.long
 def test_the_run_before_a_skipped_push_ends(forged: Lab, hands: Hands) -> None:
     """Its job goes on; the result is known to the next push."""
     first = forged.git("rev-parse", "HEAD").strip()
@@ -79,6 +82,7 @@ def test_the_run_before_a_skipped_push_ends(forged: Lab, hands: Hands) -> None:
     assert set() == set(hands.site.jobs.waiting())
 
 
+@pytest.mark.long
 def test_a_results_commit_and_a_merge_are_not_asked(forged: Lab, hands: Hands) -> None:
     """A pipeline named like the marker, and a merge that repeats a title with it."""
     forged.git("checkout", "-q", "-b", "side")

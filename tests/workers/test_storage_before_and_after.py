@@ -78,6 +78,7 @@ def _troubles(lab: Lab) -> int:
     return sum(facts.troubles for facts in lab.site().jobs.live().values())
 
 
+@pytest.mark.long
 def test_a_storage_that_does_not_answer_is_found_before_the_command(
     lab: Lab, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_storage_that_does_not_answer_is_found_before_the_command(
     assert 1 == _ran(hands, job)
 
 
+@pytest.mark.long
 def test_the_look_is_short_and_leaves_nothing(
     lab: Lab, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_the_look_is_short_and_leaves_nothing(
     assert ["store"] == sent
 
 
+@pytest.mark.long
 def test_nothing_of_the_look_stays_in_the_storage(lab: Lab, hands: Hands) -> None:
     """The file that was written there is removed."""
     hands.plan()
@@ -139,6 +142,7 @@ def test_an_upload_that_fails_is_repeated_without_the_command(lab: Lab, hands: H
     assert facts.troubles > 0
 
 
+@pytest.mark.long
 def test_a_worker_that_is_stopped_meanwhile_leaves_the_results_to_the_next(
     lab: Lab, hands: Hands
 ) -> None:
@@ -159,6 +163,7 @@ def test_a_worker_that_is_stopped_meanwhile_leaves_the_results_to_the_next(
     assert ("done", 1) == (hands.site.jobs.facts([job])[job].state, _ran(hands, job))
 
 
+@pytest.mark.long
 def test_a_push_that_fails_is_repeated_without_the_command(
     lab: Lab, hands: Hands, faults: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +185,7 @@ def test_a_push_that_fails_is_repeated_without_the_command(
     assert ("done", 1, 3) == (facts.state, _ran(hands, job), len(times))
 
 
+@pytest.mark.long
 def test_a_repository_without_git_annex_keeps_results_in_git(lab: Lab, hands: Hands) -> None:
     """No storage is necessary, and none is looked for."""
     plain = lab.root / "plain"
@@ -201,6 +207,7 @@ def test_a_repository_without_git_annex_keeps_results_in_git(lab: Lab, hands: Ha
     assert (False, "a\n") == ((plain / "up/b.txt").is_symlink(), (plain / "up/b.txt").read_text())
 
 
+@pytest.mark.long
 def test_a_storage_that_takes_no_results_is_told_before_the_command(
     lab: Lab, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def test_the_reconciler_ends_runs_of_former_versions(
     assert "warning" == _status(hands, forged, first)[0]
 
 
+@pytest.mark.long
 def test_a_commit_with_another_open_run_keeps_its_status(forged: Lab, hands: Hands) -> None:
     """Statuses belong to commits: the run of another branch has something to say still."""
     first = forged.git("rev-parse", "HEAD").strip()
@@ -111,6 +112,7 @@ def test_a_commit_with_another_open_run_keeps_its_status(forged: Lab, hands: Han
     assert "pending" == _status(hands, forged, first)[0]
 
 
+@pytest.mark.long
 def test_a_retry_is_a_run_of_its_own(forged: Lab, hands: Hands) -> None:
     """The failed attempt stays as it was, with its error and its count."""
     _push(forged, "test -e /no/such; exit 1")

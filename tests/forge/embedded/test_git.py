@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
 from tea_runner.forge.embedded import EmbeddedForge
@@ -128,6 +129,7 @@ def test_a_large_push_is_streamed(tmp_path: Path, forge: EmbeddedForge) -> None:
     assert {"main": tip} == forge.store.branches(next(forge.store.all()))
 
 
+@pytest.mark.long
 def test_many_push_at_once(tmp_path: Path, forge: EmbeddedForge) -> None:
     """Thirty-two private refs of one repository from thirty-two clients: all are there."""
     mine = clone(tmp_path, forge)
