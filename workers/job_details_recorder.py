@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tea_runner.core.planning.datum_previews import (
@@ -18,7 +18,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from workers.run_datums import ComputedDatum
 
 #: Bytes of a picture that is kept, of the beginning of a text, and of all previews of a job.
-_PICTURE, _TEXT, _ALL = 48 * 1024, 1024, 512 * 1024
+MOST_PICTURE, _TEXT, _ALL = 48 * 1024, 1024, 512 * 1024
 #: Lines of a text, and previews of one datum.
 _LINES, _PREVIEWS = 6, 3
 _TEXTS = (".csv", ".tsv", ".txt", ".json", ".md", ".yml", ".yaml", ".log")
@@ -28,9 +28,15 @@ class DetailsRecorder:
     """The details of one job.
 
     :param inputs: of its pipeline.
+    :param former: the picture at a path before the job, see :func:`former_picture`.
     """
 
-    def __init__(self, inputs: PipelineInputs | None = None) -> None:
+    def __init__(
+        self,
+        inputs: PipelineInputs | None = None,
+        former: Callable[[str], bytes] = lambda _: b"",
+    ) -> None:
+        self._former = former
         self._pipeline = inputs.pipeline if inputs is not None else None
         self._datums: dict[str, DatumDetails] = {}
         self._left = _ALL
@@ -63,15 +69,22 @@ class DetailsRecorder:
             if (
                 file.link
                 or file.same_as is not None
-                or (file.size > _PICTURE and not _is_text(path))
+                or (file.size > MOST_PICTURE and not _is_text(path))
             ):
                 continue
             with contextlib.suppress(OSError):
                 preview = _preview(path, file)
                 if preview is not None:
-                    self._left -= len(preview.data)
+                    preview = self._with_former(preview)
+                    self._left -= len(preview.data) + len(preview.before)
                     found.append(preview)
         return found
+
+    def _with_former(self, preview: Preview) -> Preview:
+        if preview.type == "text/plain":
+            return preview
+        before = self._former(preview.path)
+        return preview if before == preview.data else replace(preview, before=before)
 
     def details(self) -> JobDetails:
         """What was noted."""
@@ -101,8 +114,8 @@ def _preview(path: str, file: FileToSave) -> Preview | None:
     with file.file.open("rb") as opened:
         head = opened.read(_TEXT)
         kind = picture_type(head)
-        if kind and file.size <= _PICTURE:
-            return Preview(path=path, type=kind, data=head + opened.read(_PICTURE))
+        if kind and file.size <= MOST_PICTURE:
+            return Preview(path=path, type=kind, data=head + opened.read(MOST_PICTURE))
     if kind or not _is_text(path) or b"\0" in head:
         return None
     lines = b"\n".join(head.split(b"\n")[:_LINES])

@@ -37,7 +37,8 @@ from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution
-from workers.job_details_recorder import DetailsRecorder
+from workers.former_picture import former_picture
+from workers.job_details_recorder import MOST_PICTURE, DetailsRecorder
 from workers.job_pipeline import job_pipeline
 from workers.job_report import JobReport
 from workers.leaked_secrets import leaks
@@ -110,7 +111,8 @@ class JobRunner:
             backend,
             self._dependencies.limits.git_file_size,
         )
-        report = JobReport(details=DetailsRecorder(inputs))
+        former = former_picture(self.repository, tip, MOST_PICTURE)
+        report = JobReport(details=DetailsRecorder(inputs, former))
         self._fetched, self._fetch_seconds = 0, 0.0
         stream = self._dependencies.redactor.stream(write)
         with self._scratch_folder() as folder, contextlib.ExitStack() as stack:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from tea_runner.broker.live_processes import BEAT_EVERY, ProcessFacts, ProcessKind
 from tea_runner.core.errors import QueueError
@@ -14,6 +16,15 @@ from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.wiring import Site
 from workers.claim_heartbeat import Heartbeat
 from workers.settings_reload import SettingsReload
+
+
+def _disk(folder: Path) -> tuple[int, int]:
+    """Free and all bytes of the file system of a folder, or of the one that it will be made in."""
+    for each in (folder, *folder.parents):
+        with contextlib.suppress(OSError):
+            usage = shutil.disk_usage(each)
+            return usage.free, usage.total
+    return 0, 0
 
 
 @contextlib.contextmanager
@@ -43,8 +54,17 @@ def process_row(
     def beat() -> bool:
         if reload is not None:
             reload.look()
+        free, total = _disk(site.settings.scratch.expanduser())
         unread = reload.problem if reload is not None else ""
-        site.processes.beat(replace(about, offers=offers(), problem=problem() or unread))
+        site.processes.beat(
+            replace(
+                about,
+                offers=offers(),
+                problem=problem() or unread,
+                disk_free=free,
+                disk_total=total,
+            )
+        )
         return True
 
     with contextlib.suppress(QueueError):

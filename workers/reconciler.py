@@ -6,6 +6,7 @@ every watched repository (one request each) with what was planned, and the jobs 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -62,7 +63,14 @@ class Reconciler:
                 repairs += step()
             except TeaError as error:
                 log.warning("%s", error.message)
+        self._note(repairs)
         return repairs
+
+    def _note(self, repairs: list[str]) -> None:
+        """Keep repairs for the page of workers, which can do without them."""
+        if repairs:
+            with contextlib.suppress(TeaError):
+                self._site.repair_log.add(repairs, time.time())
 
     def _branches(self) -> list[str]:
         repairs = []
@@ -219,7 +227,9 @@ class Reconciler:
                     return
                 left -= 10.0
                 try:
-                    for line in (*self._jobs(), *self._workers()):
+                    repairs = [*self._jobs(), *self._workers()]
+                    self._note(repairs)
+                    for line in repairs:
                         log.warning("%s", line)
                 except TeaError as error:
                     log.warning("%s", error.message)

@@ -40,6 +40,9 @@ class ProcessFacts:
     offers: tuple[Need, ...] = ()
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
+    #: Bytes of the file system on which it works, free and in all; 0 where unknown.
+    disk_free: int = 0
+    disk_total: int = 0
     #: Files that it has read its settings from, to a digest of the content then.
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -129,8 +132,15 @@ def _parse(text: bytes) -> ProcessFacts | None:
         words = {each: str(row[each]) for each in ("name", "host", "pid", "problem")}
         offers = tuple(need for need in NEEDS if need in row["offers"])
         files = {str(path): str(each) for path, each in row.get("files", {}).items()}
+        free, total = (max(0, int(row.get(each, 0))) for each in ("disk_free", "disk_total"))
         return ProcessFacts(
-            kind=kind, heard=float(row["heard"]), offers=offers, files=files, **words
+            kind=kind,
+            heard=float(row["heard"]),
+            offers=offers,
+            files=files,
+            disk_free=free,
+            disk_total=total,
+            **words,
         )
     except (ValueError, KeyError, TypeError, StopIteration, AttributeError, RecursionError):
         return None

@@ -154,6 +154,12 @@ def metrics() -> str:
     return "metrics"
 
 
+@key_family("list", "repair_log", _SHOWN)
+def repairs() -> str:
+    """What the reconciler repaired last, as JSON rows, the newest first."""
+    return "repairs"
+
+
 @key_family("string", "notice_states", 90 * _DAY)
 def noticed(branch: str) -> str:
     """What people were told of a branch (:func:`branch_id`) last: ``failed`` or ``recovered``."""

@@ -47,6 +47,9 @@ class WorkerFacts:
     offers: tuple[Need, ...] = ()
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
+    #: Bytes of the disk with its scratch folder; 0 where unknown.
+    disk_free: int = 0
+    disk_total: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +169,8 @@ def _worker(
         begun=facts.started if facts else 0.0,
         offers=row.offers,
         problem=row.problem,
+        disk_free=row.disk_free,
+        disk_total=row.disk_total,
     )
 
 

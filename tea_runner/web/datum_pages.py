@@ -28,6 +28,11 @@ def add_datum_pages(routes: Blueprint, desk: PageContext) -> None:
         "picture",
         lambda job, key, number: _picture(desk, job, key, number),
     )
+    routes.add_url_rule(
+        "/jobs/<job>/datums/<key>/pictures/<int:number>/before",
+        "former_picture",
+        lambda job, key, number: _picture(desk, job, key, number, before=True),
+    )
 
 
 def _find(record: JobRecord, begin: str) -> tuple[str, str]:
@@ -73,13 +78,16 @@ def _datum(desk: PageContext, job: str, key: str) -> Response:
     )
 
 
-def _picture(desk: PageContext, job: str, key: str, number: int) -> Response:
+def _picture(
+    desk: PageContext, job: str, key: str, number: int, *, before: bool = False
+) -> Response:
     """A picture that a command wrote: bytes of a known type, which no browser takes for anything else."""
     record = desk.job(job)
     _, key = _find(record, key)
     details = job_details(desk, job)
     previews = details.datums.get(key, DatumDetails()).previews if details is not None else ()
-    data = previews[number].data if number < len(previews) else b""
+    found = previews[number] if number < len(previews) else None
+    data = b"" if found is None else found.before if before else found.data
     kind = picture_type(data)
     if not kind or len(data) > _LARGEST:
         raise NotFound(not_found_texts.JOB)

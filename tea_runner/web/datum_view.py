@@ -32,6 +32,8 @@ class ShownPreview:
 
     path: str
     address: str = ""
+    #: Address of the picture that it replaces; empty for none.
+    before: str = ""
     text: str = ""
 
 
@@ -108,4 +110,5 @@ def _shown_preview(job: str, key: str, number: int, preview: Preview) -> ShownPr
     if preview.type == "text/plain":
         return ShownPreview(path=preview.path, text=preview.data.decode("utf-8", "replace"))
     address = url_for("pages.picture", job=job, key=key[:DIGITS], number=number)
-    return ShownPreview(path=preview.path, address=address)
+    before = f"{address}/before" if preview.before else ""
+    return ShownPreview(path=preview.path, address=address, before=before)

@@ -73,6 +73,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.log": Requirement.READ,
     "pages.datum": Requirement.READ,
     "pages.picture": Requirement.READ,
+    "pages.former_picture": Requirement.READ,
     "pages.ask_run": Requirement.WRITE,
     "pages.do_run": Requirement.WRITE,
     "pages.ask_job": Requirement.WRITE,

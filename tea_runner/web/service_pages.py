@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from tea_runner.core.planning.branch_freshness import BranchFreshness, branch_freshness
+from tea_runner.core.planning.repair import Repair
 from tea_runner.core.planning.run_status import RunStatus, run_status
 from tea_runner.present.human_units import instant
 from tea_runner.settings.settings_text import show_settings
@@ -36,10 +37,22 @@ def _workers(desk: PageContext, as_json: bool) -> Response:
         live=True,
         fleet=_fleet(desk),
         freshness=[] if as_json else _freshness(desk),
+        reconciled=desk.lately("metrics", desk.site.metric_counters.read).reconciled,
+        repairs=[] if as_json else _repairs(desk),
+        storages=desk.site.settings.storage if _is_operator() else (),
         pauses=[] if as_json else pause_views(desk),
         pause="" if as_json else pause_button(desk, ""),
         command="tea-runner worker --help",
     )
+
+
+def _repairs(desk: PageContext) -> list[Repair]:
+    """What the reconciler repaired; of all repositories, so for operators only."""
+    return desk.lately("repairs", desk.site.repair_log.latest) if _is_operator() else []
+
+
+def _is_operator() -> bool:
+    return visitor().viewer.is_operator
 
 
 def _fleet(desk: PageContext) -> Any:
@@ -70,6 +83,12 @@ def workers_document(desk: PageContext) -> dict[str, Any]:
         "workers": rows,
         "queues": dict(fleet.queues),
         "oldest_waiting_since": instant(fleet.oldest),
+        "reconciled_at": instant(desk.lately("metrics", desk.site.metric_counters.read).reconciled),
+        "repairs": [{"at": instant(each.time), "text": each.text} for each in _repairs(desk)],
+        "storages": [
+            {"name": each.name, "type": each.type, "repositories": list(each.repositories)}
+            for each in (desk.site.settings.storage if _is_operator() else ())
+        ],
         "lacking": [asdict(lack) for lack in fleet.lacking],
         "repositories": [
             {

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
     from tea_runner.broker.redis_server import ServerFacts
+    from tea_runner.broker.repair_log import RepairLog
     from tea_runner.broker.results_signers import ResultsSigners
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
@@ -219,6 +220,13 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.broker.metric_counters import MetricCounters
 
         return MetricCounters(self.redis)
+
+    @cached_property
+    def repair_log(self) -> RepairLog:
+        """What the reconciler has repaired lately."""
+        from tea_runner.broker.repair_log import RepairLog
+
+        return RepairLog(self.redis)
 
     @cached_property
     def notice_states(self) -> NoticeStates:

@@ -36,6 +36,7 @@ from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
 from tea_runner.broker.redis_server import EvictionPolicy, RedisServer
+from tea_runner.broker.repair_log import RepairLog
 from tea_runner.broker.results_signers import ResultsSigners
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
@@ -145,6 +146,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         },
     ),
     EventList: (EventList, {"add": ([EVENT],), "latest": (), "counts": ()}),
+    RepairLog: (RepairLog, {"add": (["planned"], 1.0), "latest": ()}),
     NoticeStates: (
         NoticeStates,
         {"get": (REPOSITORY, "main"), "put": (REPOSITORY, "main", "failed")},

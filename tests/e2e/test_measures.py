@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES, COPY, spec, tree
@@ -83,4 +85,34 @@ def test_a_job_notes_what_ran_and_small_outputs(lab: Lab) -> None:
     assert {"up/a.txt": "text/plain", "up/p.png": "image/png", "up/t.csv": "text/plain"} == kinds
     assert b"6,x" in datum.previews[2].data
     assert b"7,x" not in datum.previews[2].data
+    hands.close()
+
+
+@pytest.mark.long
+def test_a_job_notes_the_pictures_that_it_replaces(lab: Lab) -> None:
+    """Those that have changed, in git or annexed; the first ones replace none."""
+    make = (
+        'for f in p.png q.big; do { echo iVBORw0KGgo= | base64 -d; cat "$PFS"/in/*; } > '
+        '"$PFS/out/$f"; done; echo iVBORw0KGgo= | base64 -d > "$PFS/out/same.png"'
+    )
+    hands = measured(lab, make, {"raw/a.txt": "old\n"})
+    hands.plan()
+    first = hands.site.runs.latest(1)[0].pipelines[0].jobs[0]
+    lab.pull()
+    lab.write({"raw/a.txt": "new\n"})
+    lab.save()
+    lab.push()
+    hands.plan()
+    hands.work()
+    second = hands.site.runs.latest(1)[0].pipelines[0].jobs[0]
+    head = b"\x89PNG\r\n\x1a\n"
+    found = []
+    for job in (first, second):
+        details = hands.site.measures.details(job)
+        assert details is not None
+        (datum,) = details.datums.values()
+        found.append({each.path: (each.data, each.before) for each in datum.previews})
+    old, new = head + b"old\n", head + b"new\n"
+    assert {"up/p.png": (old, b""), "up/q.big": (old, b""), "up/same.png": (head, b"")} == found[0]
+    assert {"up/p.png": (new, old), "up/q.big": (new, old), "up/same.png": (head, b"")} == found[1]
     hands.close()

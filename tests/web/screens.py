@@ -129,12 +129,13 @@ def _details(job: Job) -> JobDetails:
         plot, [np.array([[5, 80], [60, 20], [100, 60], [155, 8]])], False, (180, 90, 20), 2
     )
     picture = cv2.imencode(".png", plot)[1].tobytes()
+    former = cv2.imencode(".png", 255 - plot)[1].tobytes()
     table = b"subject,thickness\nsub-0001,2.31\nsub-0002,2.44\n"
     details = DatumDetails(
         inputs=(("images/sub-000001/anat/T1w.nii.gz", 4_300_000), ("images/atlas.tsv", 812)),
         outputs=(("fit/sub-000001/plot.png", len(picture)), ("fit/sub-000001/table.csv", 60)),
         previews=(
-            Preview(path="fit/sub-000001/plot.png", type="image/png", data=picture),
+            Preview(path="fit/sub-000001/plot.png", type="image/png", data=picture, before=former),
             Preview(path="fit/sub-000001/table.csv", type="text/plain", data=table),
         ),
     )

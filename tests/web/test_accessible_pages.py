@@ -23,6 +23,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 WIDTHS = (390, 1280)
+#: Of a page with its style and script, before the log.
+MOST_BYTES = 60_000
 
 
 def axe() -> str:
@@ -42,6 +44,16 @@ def look(browser: Any, url: str, name: str, headers: dict[str, str]) -> list[str
     ]
 
 
+def _weight(answer: Any) -> int:
+    """Bytes of an answer without the lines of a log, and without pictures that commands wrote."""
+    kind = answer.headers.get("content-type", "")
+    if not kind.startswith(("text/html", "text/css", "text/javascript", "image/svg")):
+        return 0
+    text = answer.text()
+    before, log, after = text.partition('<pre class="log"')
+    return len((before + after.partition("</pre>")[2] if log else text).encode())
+
+
 def look_once(
     browser: Any, url: str, name: str, width: int, scheme: str, headers: dict[str, str]
 ) -> list[str]:
@@ -58,7 +70,11 @@ def look_once(
         stack.callback(context.close)
         page = context.new_page()
         page.on("pageerror", lambda error: found.append(f"{name}: {error}"))
+        sizes: dict[str, int] = {}
+        page.on("response", lambda answer: sizes.update({answer.url: _weight(answer)}))
         page.goto(url, wait_until="load")
+        if sum(sizes.values()) > MOST_BYTES:
+            found.append(f"{name}: {sum(sizes.values())} bytes: {sizes}")
         page.evaluate(axe())
         for each in page.evaluate("axe.run()")["violations"]:
             node = each["nodes"][0]
@@ -70,7 +86,7 @@ def look_once(
         if wide > width:
             found.append(f"{name} {width}: {wide} px wide")
         folder = os.environ.get("TEA_TEST_SCREENS")
-        if folder and (scheme == "light" or name == "run-7-failed"):
+        if folder:
             page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=True)
     return found
 
@@ -96,6 +112,7 @@ def test_the_other_pages_are_accessible(site: Site, chromium: Any) -> None:
         "about": "/about",
         "sign-in": "/sign-in",
         "datum": f"/jobs/{jobs['job-failed']}/datums/{key[:16]}",
+        "downstream": f"/runs/{failed.id}/downstream",
         "confirm": f"/runs/{failed.id}/retry",
         "missing": "/runs/000000000000",
         "no-page": "/nothing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ from tests.looking import COMMIT, RESULTS, RUN, begin, make_job, save
 from tests.web.browser import Page, see
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+FORMER = PNG + b"former"
 JOB = make_job(1)
 KEY = JOB.datums[0][1]
 DETAILS = JobDetails(
@@ -36,7 +38,7 @@ DETAILS = JobDetails(
             outputs=(("edges/1.png", 48), ("edges/1.csv", 12)),
             more_outputs=3,
             previews=(
-                Preview(path="edges/1.png", type="image/png", data=PNG),
+                Preview(path="edges/1.png", type="image/png", data=PNG, before=FORMER),
                 Preview(path="edges/1.csv", type="text/plain", data=b"a,b\n<script>,2"),
                 Preview(path="edges/x.png", type="image/png", data=b"<svg onload=alert(1)>"),
             ),
@@ -106,12 +108,28 @@ def test_pictures_are_pictures_and_nothing_else(done: Site, pages: FlaskClient) 
     assert (200, "image/png", PNG) == (answer.status_code, answer.mimetype, answer.data)
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "nosniff" == answer.headers["X-Content-Type-Options"]
+    former = pages.get(f"/jobs/{JOB.id}/datums/{KEY}/pictures/0/before")
+    assert (200, "image/png", FORMER) == (former.status_code, former.mimetype, former.data)
+    assert 404 == pages.get(f"/jobs/{JOB.id}/datums/{KEY}/pictures/1/before").status_code
     # The text, a picture that is SVG, and one that is not there.
     for number in (1, 2, 3, 99999):
         path = f"/jobs/{JOB.id}/datums/{KEY}/pictures/{number}"
         assert 404 == pages.get(path).status_code, number
     for path in (f"/jobs/{JOB.id}/datums/{KEY[:8]}", f"/jobs/{JOB.id}/datums/{'f' * 64}"):
         assert 404 == pages.get(path).status_code
+
+
+def test_a_changed_picture_is_shown_before_and_after(done: Site, pages: FlaskClient) -> None:
+    """Side by side; details of an earlier version have none before."""
+    page = see_with_pictures(pages, f"/jobs/{JOB.id}/datums/{KEY}")
+    pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    path = f"/jobs/{JOB.id}/datums/{KEY[:16]}/pictures"
+    assert [f"{path}/0/before", f"{path}/0", f"{path}/2"] == pictures
+    old = json.loads(format_details(DETAILS))
+    for row in old["datums"][KEY][4]:
+        row.pop()
+    previews = parse_details(json.dumps(old)).datums[KEY].previews
+    assert [b"", b"", b""] == [each.before for each in previews]
 
 
 def test_only_pictures_without_programs_are_known() -> None:

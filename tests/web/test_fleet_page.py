@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask.testing import FlaskClient
 
+from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.branch_freshness import branch_freshness
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import run_status
+from tea_runner.present import human_units
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY, begin, make_job, save
+from tests.looking import REPOSITORY, begin, make_job, make_site, save
 from tests.twins.accounts import MemoryAccounts
-from tests.web.browser import data, make_stranger, see
+from tests.web.browser import data, make_client, make_stranger, see
+from workers.process_row import process_row
 
 
 def test_a_worker_says_what_it_does(site: Site, pages: FlaskClient) -> None:
@@ -46,6 +51,37 @@ def test_others_see_neither_datums_nor_names(site: Site) -> None:
         assert "busy" in text
         for word in ("edges", "images:", "Add photographs"):
             assert word not in text, (path, word)
+
+
+def test_workers_say_how_much_disk_they_have(site: Site, pages: FlaskClient) -> None:
+    """Of the file system with their scratch folder."""
+    with process_row(site, "worker-a", "job", offers=lambda: ("host",)):
+        row = data(pages, "/workers.json")["workers"][0]
+        assert 0 < row["disk_free"] <= row["disk_total"]
+        assert human_units.size(row["disk_total"]) in see(pages, "/workers").text
+
+
+def test_the_operator_sees_storages_and_what_was_repaired(
+    broker: RedisServer, tmp_path: Path
+) -> None:
+    """Others see neither: both name repositories."""
+    storage = {"name": "attic", "type": "rsync", "repositories": ["lab/*"]}
+    site = make_site(broker, tmp_path, storage=[storage])
+    site.redis.flushall()
+    site.repair_log.add([f"planned {REPOSITORY} main: it was not planned"], 1_700_000_000.0)
+    accounts = MemoryAccounts()
+    accounts.add("eve", "eve-token")
+    vars(site)["accounts"] = accounts
+    page = see(make_client(site), "/workers")
+    for words in ("attic", "lab/*", f"planned {REPOSITORY} main"):
+        assert words in page.text, words
+    eve = make_stranger(site)
+    eve.environ_base["HTTP_AUTHORIZATION"] = "token eve-token"
+    for path in ("/workers", "/workers.json"):
+        text = eve.get(path).text
+        assert "attic" not in text
+        assert REPOSITORY not in text
+    site.redis.close()
 
 
 def made(number: int, branch: str, state: str, started: float) -> Run:

@@ -98,6 +98,20 @@ def test_a_log_is_followed_until_one_reads_back(site: Site, page: Any) -> None:
         until(page, "document.querySelector('#standing').innerText.includes('done')")
 
 
+def test_a_log_fills_the_screen(site: Site, page: Any) -> None:
+    """With its tools; the same button and Escape lead back."""
+    job = make_job(1)
+    begin(site, job, b"one\n")
+    with served(site) as url:
+        page.goto(f"{url}/jobs/{job.id}")
+        page.click("#log-full")
+        until(page, "document.fullscreenElement?.id === 'log'")
+        assert page.locator("#log-find:visible").count()
+        assert page.evaluate("document.querySelector('pre.log').clientHeight > 600")
+        page.click("#log-full")
+        until(page, "document.fullscreenElement === null")
+
+
 def test_a_link_to_a_line_leads_there(site: Site, page: Any) -> None:
     """Also to one that is not on the page, which asks for the part that has it."""
     job = make_job(1)

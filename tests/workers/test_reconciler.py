@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.wiring import Site
 from tests.clone import Clone
@@ -96,3 +97,12 @@ def test_a_forge_in_trouble_has_no_branch_deleted(
         bool(site.plan_requests.planned(f"lab/{name}", "main")) for name in NAMES
     )
     assert [] == reconciler.round()
+
+
+def test_repairs_are_kept_for_the_page_of_workers(forge: FaultyForge, site: Site) -> None:
+    """What a round finds is there afterwards, with its time."""
+    site.redis.delete(redis_keys.planned(f"lab/{NAMES[0]}"))
+    found = Reconciler(site).round()
+    assert [f"planned lab/{NAMES[0]} main"] == [line.partition(":")[0] for line in found]
+    assert found == [each.text for each in site.repair_log.latest()]
+    assert 0 < site.repair_log.latest()[0].time

@@ -24,6 +24,8 @@ class Preview:
     #: ``image/png`` and other types of :data:`PICTURES`, or ``text/plain``.
     type: str
     data: bytes
+    #: The picture that it replaces; empty for none, and for an equal one.
+    before: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +82,16 @@ def format_details(details: JobDetails) -> str:
                 each.outputs,
                 each.has_more_inputs,
                 each.more_outputs,
-                [[p.path, p.type, base64.b64encode(p.data).decode()] for p in each.previews],
+                [[p.path, p.type, _text(p.data), _text(p.before)] for p in each.previews],
             ]
             for key, each in details.datums.items()
         },
     }
     return json.dumps(document, separators=(",", ":"))
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def parse_details(text: str | bytes) -> JobDetails:
@@ -119,7 +125,13 @@ def _datum(row: Any) -> DatumDetails:
         has_more_inputs=bool(more_inputs),
         more_outputs=int(more_outputs),
         previews=tuple(
-            Preview(path=str(path), type=str(kind), data=base64.b64decode(data, validate=True))
-            for path, kind, data in previews
+            Preview(
+                path=str(path),
+                type=str(kind),
+                data=base64.b64decode(data, validate=True),
+                # Earlier versions wrote none.
+                before=base64.b64decode("".join(before), validate=True),
+            )
+            for path, kind, data, *before in previews
         ),
     )
