@@ -37,6 +37,7 @@ from workers.lru_pool import ResourcePool
 from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
 from workers.results_pull_requests import ResultsPullRequests
+from workers.schedule_ticks import note_next_tick
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
@@ -158,6 +159,7 @@ class BranchPlanner:
             excluded = self._exclusion(repository, branch)
             number = self._pulls.number_of(repository, branch)
             if excluded:
+                self._site.schedule_times.put(repository, branch, None)
                 if not number:
                     # Requested before the settings changed, or by another writer to Redis.
                     log.warning("not planned: %s", excluded)
@@ -242,6 +244,7 @@ class BranchPlanner:
             ),
             orders=self._orders(name, branch),
             reuse_branches=self._site.settings.trust.reuse == "branch",
+            clock=self._site.clock(name, branch),
         )
         began = time.monotonic()
         with step("advance"), gc_paused():
@@ -250,9 +253,17 @@ class BranchPlanner:
             self._site.metric_counters.observe(settle=time.monotonic() - began)
         dataset.evict_unused()
         if result is None:
+            self._site.schedule_times.put(name, branch, None)
             self._ends.end_run_of_branch(name, branch, f"the branch {branch} was deleted")
             return None
         self._register(name, branch, result.planned.tip)
+        note_next_tick(
+            self._site,
+            name,
+            branch,
+            result.planned.tip.pipelines.written,
+            repository.tick_book(branch),
+        )
         self._site.superdatasets.announce(name, branch, result.pushed)
         accepted = True
         if result.pipelines or result.problems:

@@ -14,7 +14,7 @@ from typing import Protocol
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import env_file, variables
 from tea_runner.core.datums.view import View, ViewFile
-from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.pipeline import Pipeline, empty_inputs
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.command_placeholders import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
@@ -198,9 +198,9 @@ class PfsFolders:
     @cached_property
     def _placeholders(self) -> Mapping[str, ViewFile]:
         """The files of ``empty_files`` inputs, by their path below ``/pfs``."""
-        leaves = pfs_leaves(self._batch.pipeline.input)
+        empty = empty_inputs(self._batch.pipeline.input)
         files = self._selected.view.files
-        return {shown.visible: shown for shown in files if leaves[shown.input].empty_files}
+        return {shown.visible: shown for shown in files if shown.input in empty}
 
 
 class DatasetFolders:

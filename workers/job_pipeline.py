@@ -8,6 +8,7 @@ from tea_runner.core.errors import OutsideError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.tick_inputs import ticks_of_labels
 
 
 def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:
@@ -31,4 +32,5 @@ def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:
                 hint="set sandbox.identity to the same, and install the same",
             )
         transform = replace(transform, software=job.software)
-    return replace(pipeline, transform=transform)
+    labels = (label for label, _ in job.datums)
+    return ticks_of_labels(replace(pipeline, transform=transform), labels)

@@ -22,6 +22,7 @@ from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.configured_backend import annex_backend
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.tick_names import ticks_by_input
 from tea_runner.core.planning.worker_requirement import need_of
 from tea_runner.core.redact import Redactor
 from tea_runner.core.results.result import Result
@@ -63,7 +64,7 @@ class JobRunner:
         self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
         self.unpublished = UnpushedResults(repository, dependencies.author)
-        self._inputs: dict[tuple[str, str, object, str, str], PipelineInputs] = {}
+        self._inputs: dict[tuple[str, str, object, str, str, str], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
         )
@@ -313,7 +314,8 @@ class JobRunner:
     def _derive(self, job: Job) -> tuple[CommitReader, PipelineInputs]:
         tip = self._tip(job)
         reached("derive")
-        at = (job.commit, job.pipeline, job.pins, job.image, job.software)
+        ticks = ticks_by_input(label for label, _ in job.datums)
+        at = (job.commit, job.pipeline, job.pins, job.image, job.software, repr(ticks))
         inputs = self._inputs.get(at)
         if inputs is None:
             pipeline = job_pipeline(tip, job, self._dependencies.software())

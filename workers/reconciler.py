@@ -22,6 +22,7 @@ from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
 from workers.commit_statuses import CommitStatuses
 from workers.lost_pull_requests import LostPullRequests
+from workers.schedule_ticks import request_due_plans
 from workers.superseded_runs import SupersededRuns
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Reconciler:
         for step in (
             self._jobs,
             self._workers,
+            self._schedules,
             self._statuses,
             self._webhooks,
             self._branches,
@@ -165,6 +167,10 @@ class Reconciler:
             for (repository, name), why in sorted(plans.items())
         ]
 
+    def _schedules(self) -> list[str]:
+        """Branches whose schedules have ticked."""
+        return request_due_plans(self._site)
+
     def _webhooks(self) -> list[str]:
         """Webhooks whose repository has another name now; not by what a delivery says of itself."""
         repairs = []
@@ -231,5 +237,7 @@ class Reconciler:
                     self._note(repairs)
                     for line in repairs:
                         log.warning("%s", line)
+                    for line in self._schedules():
+                        log.info("%s", line)
                 except TeaError as error:
                     log.warning("%s", error.message)

@@ -12,10 +12,10 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tea_runner.core.datums.file_fact import LinkedFile
+from tea_runner.core.datums.file_fact import GeneratedFile, LinkedFile
 from tea_runner.core.datums.view import Located, View, ViewFile
 from tea_runner.core.errors import ContentMissing, UserError
-from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.world_readable_folder import make_world_readable_folder
@@ -34,10 +34,10 @@ def wanted_keys(
 ) -> dict[str, dict[str, str]]:
     """Annex keys of the files in these views, each with a file, by dataset (see :data:`GetContent`)."""
     keys: dict[str, dict[str, str]] = {}
-    leaves = pfs_leaves(inputs.pipeline.input)
+    empty = empty_inputs(inputs.pipeline.input)
     for view in views:
         for shown in view.files:
-            if not leaves[shown.input].empty_files:
+            if shown.input not in empty:
                 found = _content(inputs, shown)
                 if found.fact.key is not None:
                     keys.setdefault(found.dataset, {}).setdefault(found.fact.key, found.path)
@@ -114,14 +114,14 @@ def make_view(
 
     An input of the pipeline that the datum has not leaves no trace: its name is not in the key.
     """
-    leaves = pfs_leaves(inputs.pipeline.input)
+    empty = empty_inputs(inputs.pipeline.input)
     make_world_readable_folder(folder)
     for seen in view.inputs:
         if seen.is_dir and inputs.pipeline.view == "pfs":
             make_world_readable_folder(folder / seen.path)
     for shown in view.files:
         target = folder / shown.visible
-        if leaves[shown.input].empty_files:
+        if shown.input in empty:
             make_world_readable_folder(target.parent)
             target.touch()
             target.chmod(0o644)
@@ -136,7 +136,9 @@ def _write_file(
     make_world_readable_folder(target.parent)
     if target.exists():
         return
-    if fact.key is not None:
+    if isinstance(fact, GeneratedFile):
+        target.write_bytes(fact.data)
+    elif fact.key is not None:
         shutil.copyfile(content[fact.key], target)
     else:
         write_blob(found.dataset, fact.oid, target)

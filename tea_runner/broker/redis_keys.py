@@ -9,9 +9,10 @@ Redis is a queue and a cache.  Each key may be lost at any time; git and the for
 
 from __future__ import annotations
 
+from tea_runner.broker.branch_ids import branch_id, split_branch_id
 from tea_runner.broker.key_family import FAMILIES, NO_EXPIRY, PREFIX, KeyFamily, key_family
 
-__all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily"]
+__all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily", "branch_id", "split_branch_id"]
 
 _MINUTE = 60
 _DAY = 86_400
@@ -19,21 +20,6 @@ _DAY = 86_400
 _SHOWN = 14 * _DAY
 #: Seconds until a lock of a process that was killed is free again.
 LOCK_TTL = 6
-
-
-def branch_id(repository: str, branch: str) -> str:
-    """How a branch is named inside keys and as a member of sets.
-
-    :param repository: ``owner/name``.
-    :param branch: without ``refs/heads/``.
-    """
-    return f"{repository}\n{branch}"
-
-
-def split_branch_id(raw: bytes) -> tuple[str, str]:
-    """Repository and branch of a :func:`branch_id` as Redis returns it."""
-    repository, _, branch = raw.decode("utf-8", "surrogateescape").partition("\n")
-    return repository, branch
 
 
 # -- jobs ------------------------------------------------------------------------------------
@@ -182,6 +168,12 @@ def superdatasets(repository: str) -> str:
 def announced(branch: str) -> str:
     """Commit of a branch (:func:`branch_id`) that its superdatasets were last planned for."""
     return f"announced:{branch}"
+
+
+@key_family("sorted set", "schedule_times")
+def next_ticks() -> str:
+    """Branches (:func:`branch_id`) by the time of their next tick, in seconds since 1970."""
+    return "next-ticks"
 
 
 @key_family("set", "results_signers", _DAY)

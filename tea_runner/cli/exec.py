@@ -24,6 +24,7 @@ from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_set import UncheckedPipelineSet
+from tea_runner.flow.tick_inputs import ticks_of_labels
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.protocol import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
@@ -65,7 +66,7 @@ def command(
         transform = replace(pipeline.transform, image=image, image_tag=pipeline.transform.image)
         pipeline = replace(pipeline, transform=transform)
     pinned = _pinned_view(tip, pipeline)
-    inputs = derive_inputs(pinned, pipeline)
+    inputs = derive_inputs(pinned, ticks_of_labels(pipeline, datums))
     missing = [label for label in datums if inputs.find(label) is None]
     if missing:
         raise NotFound(

@@ -47,7 +47,7 @@ class OpenDataset:
         :raises NotFound: when there is none.
         """
         if at == "HEAD" and self.clone.draft:
-            return self._open(self.clone.draft)
+            return self._open(self.clone.draft, is_tip=True)
         mirror = self.clone.repository
         raw = mirror.git(
             "rev-parse", "-q", "--verify", "--end-of-options", f"{at}^{{commit}}", check=False
@@ -59,7 +59,7 @@ class OpenDataset:
                     "this dataset has no commit yet", hint="save something: datalad save"
                 )
             raise NotFound(f"there is no commit {at}", hint="git log --oneline lists them")
-        return self._open(commit)
+        return self._open(commit, is_tip=at == "HEAD")
 
     def results_tip(self, at: str = "HEAD", *, fetched: bool = True) -> CommitReader:
         """As :meth:`tip`, but with the results beside the checked-out branch, if it has some.
@@ -71,7 +71,7 @@ class OpenDataset:
             return self.tip(at)
         if fetched and not (self.context.quiet or self.context.as_json):
             click.echo(f"note: the results of this branch are in {visible(name)}", err=True)
-        return self._open(commit)
+        return self._open(commit, is_tip=True)
 
     def look_at_folder(self, at: str) -> None:
         """Look at the folder as it is, for a verb that writes nothing.
@@ -91,9 +91,14 @@ class OpenDataset:
         who = self.context.site.author
         self.clone.draft = snapshot_worktree(self.clone, who, keep_content=keep_content)
 
-    def _open(self, commit: str) -> CommitReader:
+    def _open(self, commit: str, *, is_tip: bool = False) -> CommitReader:
+        branch = self.clone.clone.branch()
         return open_commit(
-            self.clone.objects, commit, self.planner.cache, subdatasets=self.clone.subdatasets
+            self.clone.objects,
+            commit,
+            self.planner.cache,
+            subdatasets=self.clone.subdatasets,
+            ticks=self.clone.tick_book(branch).pending if is_tip and branch else None,
         )
 
     def plan(

@@ -8,6 +8,7 @@ import click
 
 from tea_runner.cli import complete_names
 from tea_runner.cli.main import Context
+from tea_runner.cli.next_ticks import next_tick_lines, next_ticks
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
 from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
@@ -16,6 +17,7 @@ from tea_runner.core.planning.plan import Plan
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.state_words import hold_sentence
+from tea_runner.wiring.clocks import clock_of_clone
 
 
 @click.command("plan")
@@ -54,6 +56,8 @@ def command(
             "remarks": remarks,
             "unsaved": paths,
         }
+        clock = clock_of_clone(context.site)
+        document["next_ticks"] = next_ticks(session, clock, pipelines) if at == "HEAD" else {}
         click.echo(json.dumps(document, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
         click.echo("This dataset has no pipeline yet; tea-runner init writes one.")
@@ -64,6 +68,9 @@ def command(
         if asks:
             click.echo(asks)
         report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
+        if at == "HEAD" and not context.quiet:
+            for line in next_tick_lines(session, clock_of_clone(context.site), pipelines):
+                click.echo(line)
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0

@@ -161,7 +161,7 @@ def command(
     )
     if chosen is not None:
         return chosen.report(context, advance, session.queue.failed, paths)
-    code = _report(context, advance, paths, is_draft=unsaved)
+    code = report_progress(context, advance, paths, is_draft=unsaved)
     # Whoever names pipelines does not ask for the others.
     code = code or int(bool(problems) and not pipelines)
     verdicts = requests.verdicts if requests is not None else []
@@ -193,9 +193,10 @@ def _check(pinned: PinnedDatums, planned: PlannedCommit) -> None:
             pinned.check(inputs)
 
 
-def _report(
-    context: Context, advance: BranchProgress, unsaved: Sequence[str], *, is_draft: bool
+def report_progress(
+    context: Context, advance: BranchProgress, unsaved: Sequence[str], *, is_draft: bool = False
 ) -> int:
+    """Print what was done; returns the exit code."""
     failed = any(p.state in ("failed", "blocked") for p in advance.pipelines.values())
     if context.as_json:
         rows = [

@@ -16,6 +16,7 @@ from tea_runner.cli.progress_bar import progress_bars
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import ContentMissing
 from tea_runner.core.planning.job import Job
+from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.host.bounded_text import BoundedText
@@ -31,13 +32,16 @@ def run_locally(
     workers: int,
     requests: LocalRecomputeRequests | None = None,
     check: Callable[[], None] | None = None,
+    *,
+    clock: ScheduleClock | None = None,
 ) -> BranchProgress:
     """Plan, run jobs and publish until nothing is left to do.
 
     :param check: called before jobs run; raises an error when the plan is not allowed.
+    :param clock: where schedules tick; without it only ticks count that were recorded.
     """
     branch = session.clone.clone.head()
-    advancer = session.advancer(only, requests)
+    advancer = replace(session.advancer(only, requests), clock=clock)
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []

@@ -13,6 +13,7 @@ GROUPS = {
         "plan": "Show what a push would run, and why.",
         "run": "Run new and changed datums here; commit the results.",
         "shell": "Start a shell in the sandbox of a datum, with its inputs.",
+        "tick": "Run what the schedules of pipelines are due for.",
         "watch": "Save files when they arrive, and run or push.",
         "status": "Show which results are current, stale or missing.",
         "why": "Explain why a datum runs, or what made a file.",

@@ -44,13 +44,20 @@ class Pfs:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:
-    """A schedule; parsed, but not run yet."""
+    """A schedule: each of its ticks is a file, named by its time, of an input without a folder."""
 
     name: str
+    #: Five fields of cron(5), a name such as ``@daily``, or ``@every`` and a duration.
     spec: str
     repo: str = ""
+    #: Time (RFC 3339) after which the first tick comes; empty for the time of the first plan.
     start: str = ""
+    #: Only the newest tick is an input.
     overwrite: bool = False
+    #: Ticks that passed while nothing was planned: the newest one, or all.
+    catch_up: Literal["once", "all"] = "once"
+    #: The ticks that there are, in order.  None until they are known, before keys are made.
+    ticks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +162,21 @@ def leaves(node: Input) -> tuple[Pfs | Cron, ...]:
     if isinstance(node, Combined):
         return tuple(leaf for child in node.inputs for leaf in leaves(child))
     return (node,)
+
+
+def cron_leaves(node: Input) -> tuple[Cron, ...]:
+    """The schedules, in the order of the file."""
+    return tuple(leaf for leaf in leaves(node) if isinstance(leaf, Cron))
+
+
+def numbered_leaves(node: Input) -> tuple[Pfs | Cron, ...]:
+    """All inputs by their number in datums: the pfs inputs come before the schedules."""
+    return (*pfs_leaves(node), *cron_leaves(node))
+
+
+def empty_inputs(node: Input) -> frozenset[int]:
+    """Numbers of the inputs with ``empty_files``."""
+    return frozenset(n for n, leaf in enumerate(pfs_leaves(node)) if leaf.empty_files)
 
 
 def pfs_leaves(node: Input) -> tuple[Pfs, ...]:

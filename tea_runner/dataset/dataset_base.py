@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import (
     BranchTips,
@@ -30,6 +31,7 @@ from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResults, copy_result
+from tea_runner.dataset.tick_refs import TickRefs
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
@@ -79,6 +81,7 @@ class GitDataset(ABC):
         subdatasets: Subdatasets | None = None,
         shared_results: SharedResults | None = None,
         proofs: ManifestProofs | None = None,
+        secret: bytes = b"",
     ) -> None:
         """Make a dataset.
 
@@ -88,7 +91,9 @@ class GitDataset(ABC):
         :param sign: signs results commits; without it they are unsigned.
         :param shared_results: results of other repositories that may be used, too.
         :param proofs: decides which manifests count; without it signatures are not required.
+        :param secret: key of the seal of ticks.
         """
+        self._ticks = TickRefs(name, repository, secret)
         self._proofs = proofs or ManifestProofs(None)
         self.name = name
         self.repository = repository
@@ -187,6 +192,18 @@ class GitDataset(ABC):
 
         :raises OutsideError: when git ends with an error.
         """
+
+    def tick_book(self, branch: str) -> TickBook:
+        """The ticks of the schedules of a branch, as of the last refresh."""
+        return self._ticks.read(branch)
+
+    def record_ticks(self, branch: str, book: TickBook, discarded: Sequence[str] = ()) -> bool:
+        """Put a changed book into git; see the port."""
+        existing = self.repository.refs("refs/tea/") if discarded else {}
+        dropped: list[RefUpdate] = [
+            (ref, "", existing[ref]) for ref in discarded if ref in existing
+        ]
+        return self.publish([self._ticks.write(branch, book), *dropped])
 
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch."""

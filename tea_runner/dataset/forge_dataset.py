@@ -129,6 +129,7 @@ class ForgeDataset(GitDataset):
             subdatasets=subdatasets,
             shared_results=shared_results,
             proofs=proofs,
+            secret=secret,
         )
 
     def subdatasets_of(self, scope: str) -> Subdatasets | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -76,10 +76,13 @@ def open_commit(
     *,
     subdatasets: Subdatasets | None = None,
     pins: Mapping[str, str] | None = None,
+    ticks: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> CommitReader:
     """The view of a commit of the dataset that is planned.
 
     :param pins: commits that replace the pins of some subdatasets, by path.
+    :param ticks: those that no manifest has yet, by names of the pipeline and of its input.
     :raises OutsideError: when the commit is not in the repository.
     """
-    return CommitReader(CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins))
+    tree = CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins, ticks=ticks)
+    return CommitReader(tree)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from tea_runner.core.errors import OutsideError, Refused, UserError
@@ -35,6 +35,7 @@ class CommitTree:
         *,
         subdatasets: Subdatasets | None = None,
         pins: Mapping[str, str] | None = None,
+        ticks: Mapping[tuple[str, str], Sequence[str]] | None = None,
         path: str = "",
         repository: Subdataset | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class CommitTree:
 
         :param cache: what is remembered of the same repository between commits.
         :param pins: commits that replace the pins of some subdatasets, by path.
+        :param ticks: those that no manifest has yet, by names of the pipeline and of its input.
         :param path: where this dataset lies in the one that is planned; empty for that one.
         :param repository: the subdataset to fetch from; None for the dataset that is planned.
         :raises OutsideError: when the commit is not in the repository.
@@ -51,6 +53,7 @@ class CommitTree:
         self.cache = cache
         self.subdatasets = subdatasets
         self.pins = dict(pins or {})
+        self.ticks = dict(ticks or {})
         self.path = path
         self.repository = repository
         #: Id of the root tree.

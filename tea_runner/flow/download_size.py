@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tea_runner.core.datums.content_identity import key_size
 from tea_runner.core.datums.file_fact import LinkedFile
-from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
@@ -28,12 +28,12 @@ def fetch_bytes(planned: PlannedCommit) -> int:
 
 def _sizes(planned: PlannedCommit, work: PipelineInputs, labels: Iterable[str]) -> dict[str, int]:
     """Annex keys to their sizes; those without a size count as 0."""
-    leaves = pfs_leaves(work.pipeline.input)
+    empty = empty_inputs(work.pipeline.input)
     sizes = {}
     for datum in prefetch_facts(planned.tip, map(work.datum, labels), work.sources):
         for shown in work.view(datum).files:
             fact = work.sources[shown.input].locate(shown.path).fact
-            if isinstance(fact, LinkedFile) or leaves[shown.input].empty_files:
+            if isinstance(fact, LinkedFile) or shown.input in empty:
                 continue
             if fact.key is not None:
                 sizes[fact.key] = key_size(fact.key) or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tea_runner.core.datums.content_identity import Content
-from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.pipeline import empty_inputs
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
@@ -19,8 +19,7 @@ def empty_file_contents(
     Nobody looked at the files: they are as available as they were.  The cost is proportional to the
     files of these datums, and nothing without ``empty_files``.
     """
-    leaves = enumerate(pfs_leaves(work.pipeline.input))
-    empty = {number for number, leaf in leaves if leaf.empty_files}
+    empty = empty_inputs(work.pipeline.input)
     if not empty:
         return set()
     contents = set()

@@ -56,6 +56,7 @@ from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.pipeline_memory import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.flow.resolve_image import resolve_image
+from tea_runner.flow.tick_inputs import resolve_ticks
 
 _NO_MANIFEST = Manifest()
 
@@ -84,7 +85,7 @@ class IncrementalPlanner(PipelinePlanner):
 
     def examine(self, tip: CommitReader, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
-        pipeline = resolve_image(tip, pipeline)
+        pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
         memory = self._untouched(tip, pipeline)
         if memory is not None and memory.examined is not None:
             return replace(memory.examined, inputs=_at_commit(memory.inputs, tip))
@@ -134,7 +135,7 @@ class IncrementalPlanner(PipelinePlanner):
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
-        pipeline = resolve_image(tip, pipeline)
+        pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
         memory = self._untouched(tip, pipeline)
         if memory is not None:
             return _at_commit(memory.inputs, tip)
@@ -174,7 +175,7 @@ class IncrementalPlanner(PipelinePlanner):
         )
         pipeline = known.pipeline
         moved = set[str]()
-        for location, source in zip(locations, known.sources, strict=True):
+        for location, source in zip(locations, known.sources, strict=False):
             if source.links:
                 # Results of others may have come to where links lead.
                 some = moved_links(location, source) if memory.pins == tip.tree.pins else None
@@ -256,6 +257,7 @@ def _at_commit(inputs: PipelineInputs, tip: CommitReader) -> PipelineInputs:
     here = tuple(replace(each, tip=tip.resolve(each.dataset)[0]) for each in inputs.locations)
     sources = tuple(
         make_source(location, source.listing, source.inner, source.links)
-        for location, source in zip(here, inputs.sources, strict=True)
+        for location, source in zip(here, inputs.sources, strict=False)
     )
-    return replace(inputs, locations=here, sources=sources)
+    # Ticks of schedules are at all commits the same.
+    return replace(inputs, locations=here, sources=(*sources, *inputs.sources[len(here) :]))

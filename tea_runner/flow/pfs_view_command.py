@@ -15,7 +15,7 @@ from tea_runner.core.datums.environment_variables import variables
 from tea_runner.core.datums.view import View
 from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import TREE
-from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.pipeline import cron_leaves, empty_inputs
 from tea_runner.core.results.compose_commit import FinishedDatum
 from tea_runner.core.results.output_owners import parents_of
 from tea_runner.core.results.run_record import RecordedCommand, escape, exec_command
@@ -71,13 +71,14 @@ def recorded_command(
 ) -> RecordedCommand:
     """Shell text that repeats datums in a clone.
 
-    It calls ``tea-runner exec`` for datasets in images, and where the dataset has no room for the program.
+    It calls ``tea-runner exec`` for datasets in images, for ticks of a schedule, which are in no dataset,
+    and where the dataset has no room for the program.
     Datums for which a command has no room are in a file of their own.
 
     :param program: id of a former program; that of this release by default.
     """
     pipeline = inputs.pipeline
-    if pipeline.view == "dataset" or not has_room(tip):
+    if pipeline.view == "dataset" or cron_leaves(pipeline.input) or not has_room(tip):
         return short_command(tip, _exec_text(inputs, group))
     words = _shared_words(inputs)
     datums = list(prefetch_facts(tip, (inputs.datum(each.label) for each in group), inputs.sources))
@@ -202,13 +203,13 @@ def _variables(inputs: PipelineInputs, datum: Datum, view: View, key: str) -> di
 
 def _inputs(inputs: PipelineInputs, datum: Datum, view: View) -> Iterator[str]:
     """The datum's files and directories, each with its path below ``/pfs``."""
-    leaves = pfs_leaves(inputs.pipeline.input)
+    empty = empty_inputs(inputs.pipeline.input)
     for entry, seen in zip(datum.entries, view.inputs, strict=True):
         source = inputs.sources[entry.input].path(entry.path)
         if entry.is_dir:
             shown = {source_path for _, number, source_path in view.files if number == entry.input}
             yield from _repeated("--without", _unseen(inputs, entry.input, entry.path, shown))
-        yield "--empty" if leaves[entry.input].empty_files else "--in"
+        yield "--empty" if entry.input in empty else "--in"
         yield seen.path.rstrip("/")
         yield source or "."
 

@@ -31,6 +31,7 @@ from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.flow.resolve_image import resolve_image
+from tea_runner.flow.tick_inputs import resolve_ticks, tick_sources
 from tea_runner.flow.unusable_files import UnusableFilesError
 
 _NOTHING = Manifest()
@@ -54,7 +55,9 @@ class PipelineInputs:
 
     pipeline: Pipeline
     shared: KeyBase
+    #: Of the pfs inputs; a schedule has none.
     locations: tuple[InputLocation, ...]
+    #: By number of the input.
     sources: tuple[Source, ...]
     datums: tuple[Datum, ...]
     #: The datums with their keys; the same object as long as no datum and no key changes.
@@ -108,6 +111,11 @@ class PipelineInputs:
         """Paths of the datum's entries in the dataset, for its record."""
         return tuple(self.sources[entry.input].path(entry.path) for entry in datum.entries)
 
+    def saved_paths(self, datum: Datum) -> tuple[str, ...]:
+        """As :meth:`input_paths`, without ticks, which are in no dataset."""
+        pairs = ((self.sources[entry.input], entry.path) for entry in datum.entries)
+        return tuple(source.path(path) for source, path in pairs if not source.is_generated)
+
     def linked_paths(self, datum: Datum) -> tuple[str, ...]:
         """Paths of what links among the datum's inputs lead to, outside of its entries.
 
@@ -143,7 +151,7 @@ def derive_inputs(
     :raises UserError: when an input names nothing, or has content without a hash.
     :raises UnavailableImage: see :func:`~tea_runner.flow.resolve_image.resolve_image`.
     """
-    pipeline = resolve_image(tip, pipeline)
+    pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
     locations = locate_inputs(tip, pipeline)
     return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
 
@@ -165,14 +173,17 @@ def list_datums(
     before: Manifest,
 ) -> PipelineInputs:
     """All datums of located inputs, with their keys."""
-    sources = tuple(map(list_source, locations))
+    ticks = tick_sources(pipeline)
+    sources = (*map(list_source, locations), *ticks)
     try:
         datums, keyed = _keyed_datums(tip, pipeline, sources, shared, before)
     except LinkedFoldersError as error:
-        sources = tuple(
+        listed = tuple(
             with_folders(location, source, [path for each, path in error.paths if each == number])
-            for number, (location, source) in enumerate(zip(locations, sources, strict=True))
+            # The ticks come after the inputs that have a location.
+            for number, (location, source) in enumerate(zip(locations, sources, strict=False))
         )
+        sources = (*listed, *ticks)
         datums, keyed = _keyed_datums(tip, pipeline, sources, shared, before)
     refuse_results(tip, pipeline, sources)
     return PipelineInputs(

@@ -17,7 +17,9 @@ from tea_runner.core.planning.job import Throughput
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.states import ENDED_STATES
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.run_conditions import run_scope
+from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.changed_outputs import edited_paths
@@ -28,6 +30,7 @@ from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
     BranchMoved,
+    NothingNew,
     Published,
     PublishRefused,
     ResultsUnreadable,
@@ -35,6 +38,7 @@ from tea_runner.flow.publish_pipeline import (
     settled_job_refs,
 )
 from tea_runner.flow.read_manifest import read_manifest
+from tea_runner.flow.tick_inputs import due_ticks
 from tea_runner.flow.tracked_subdatasets import moved
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
@@ -63,6 +67,8 @@ class BranchAdvancer:
     orders: BranchOrders | None = None
     #: Setting ``trust.reuse``: whether results of untrusted branches may count on others.
     reuse_branches: bool = True
+    #: Where schedules tick; without it those ticks alone count that were recorded.
+    clock: ScheduleClock | None = None
 
     def advance(self, branch: str) -> BranchProgress | None:
         """Bring a branch as near to "everything settled" as is possible now.
@@ -107,6 +113,8 @@ class _Advance:
         self._unreadable: set[str] = set()
         #: Keys whose recomputed result was compared and published.
         self._compared: set[str] = set()
+        #: The ticks that the last plan was made for.
+        self._book = TickBook()
 
     def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
@@ -118,6 +126,8 @@ class _Advance:
                 # The index has read their rows before.
                 self._dataset.remove_results(self._branch)
                 return None
+            if not self._take_ticks(found.planned):
+                continue
             tips, planned = found, self.plan(found.planned)
             self._former = found.former or self._former
             for plan in planned.plan.pipelines:
@@ -158,11 +168,14 @@ class _Advance:
         """The plan of a commit, with tracked subdatasets at the tips of their own branches."""
         links, objects = self._dataset.subdatasets_of(self._scope), self._dataset.objects
         cache = self._advancer.planner.cache
-        tip = open_commit(objects, commit, cache, subdatasets=links)
+        if self._branch:
+            self._book = self._dataset.tick_book(self._branch)
+        ticks = self._book.pending
+        tip = open_commit(objects, commit, cache, subdatasets=links, ticks=ticks)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins)
+                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins, ticks=ticks)
         if self._requests is not None:
             self._pending = self._requests.pending()
         return make_plan(
@@ -179,6 +192,19 @@ class _Advance:
             reuse_branches=self._advancer.reuse_branches,
             planner=self._advancer.planner,
         )
+
+    def _take_ticks(self, commit: str) -> bool:
+        """Record the ticks that are due; False when another planner has changed them meanwhile."""
+        clock, objects = self._advancer.clock, self._dataset.objects
+        if clock is None:
+            return True
+        tip = open_commit(objects, commit, self._advancer.planner.cache)
+        book = self._dataset.tick_book(self._branch)
+        due = due_ticks(tip, book, clock)
+        if due == book or self._dataset.record_ticks(self._branch, due):
+            return True
+        self._dataset.refresh()
+        return False
 
     def _missing(self, commit: str, keys: Sequence[str]) -> dict[str, str]:
         """Keys whose inputs have no content yet, with the sentence.
@@ -232,6 +258,10 @@ class _Advance:
                 self._unreadable.update(keys)
             case BranchMoved():
                 self._dataset.refresh()
+            case NothingNew(refs=refs):
+                book = self._book.without_pending(plan.pipeline.name)
+                if not self._dataset.record_ticks(self._branch, book, refs):
+                    self._dataset.refresh()
 
     def _record_published(
         self, planned: PlannedCommit, plan: PipelinePlan, published: Published

@@ -83,6 +83,8 @@ def _batches(
     for datum in datums:
         batch.datums.append(datum)
         for number, _, path, is_dir, *_ in datum:
+            if sources[number].is_generated:
+                continue
             below = sources[number].listing.files_below(path) if is_dir else (path,)
             inside = nested[number]
             for each in below:

@@ -70,7 +70,7 @@ class PublicationLimit:
 
 
 def _inputs(tip: CommitReader) -> str:
-    """What people gave: the pushed commit, and the commits of tracked subdatasets."""
+    """What was given: the pushed commit, the commits of tracked subdatasets, ticks of schedules."""
     pins = []
     with contextlib.suppress(TeaError):
         pins = [
@@ -78,4 +78,5 @@ def _inputs(tip: CommitReader) -> str:
             for path in sorted(tracked(tip))
             if (entry := tip.tree.entry(path))
         ]
-    return "\n".join([tip.tree.origin, *pins])
+    ticks = [f"{name} {list(some)[-1:]}" for name, some in sorted(tip.tree.ticks.items())]
+    return "\n".join([tip.tree.origin, *pins, *ticks])

@@ -20,6 +20,7 @@ from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.recorded_command import command_of
+from tea_runner.flow.unchanged_outputs import changes_nothing
 from tea_runner.flow.write_results_commit import finish, published, settle
 from tea_runner.ports import Dataset
 
@@ -57,7 +58,15 @@ class BranchMoved:
     """The branch or the ``git-annex`` branch has moved since it was fetched; nothing was published."""
 
 
-PublishOutcome = Published | PublishRefused | ResultsUnreadable | BranchMoved
+@dataclass(frozen=True, kw_only=True)
+class NothingNew:
+    """New ticks have made what is there already: there is nothing to commit."""
+
+    #: Of the jobs with these results.
+    refs: tuple[str, ...]
+
+
+PublishOutcome = Published | PublishRefused | ResultsUnreadable | BranchMoved | NothingNew
 
 
 def publish_pipeline(
@@ -86,6 +95,10 @@ def publish_pipeline(
             message=f"the result of datum {shown_label(finished.label)} cannot be saved as "
             f".gitattributes asks for it here; give both pipelines the same rules"
         )
+    if changes_nothing(planned.tip, inputs, plan, finished):
+        moving = {decision.key for decision in plan.moving}
+        by_ref = _keys_by_ref(planned, scope)
+        return NothingNew(refs=tuple(ref for ref, keys in by_ref.items() if keys <= moving))
     finished, verdicts = judge_recomputed(planned.tip, plan, finished)
     try:
         done = settle(
@@ -155,14 +168,20 @@ def _stored_keys(planned: PlannedCommit, plan: PipelinePlan) -> set[str]:
 
 def settled_job_refs(planned: PlannedCommit, plan: PipelinePlan, scope: str) -> list[str]:
     """Refs of jobs of this scope whose results are all in the manifest of a settled pipeline."""
-    by_ref: dict[str, set[str]] = {}
-    for key, (ref, _) in planned.unsettled.items():
-        # A ref of the trusted scope may be needed by a trusted branch, so others leave it.
-        if ref.startswith(results_prefix(scope)):
-            by_ref.setdefault(ref, set()).add(key)
+    by_ref = _keys_by_ref(planned, scope)
     if not by_ref:
         return []
     settled = {decision.key for decision in plan.moving}
     if not settled.issuperset(chain.from_iterable(by_ref.values())):
         settled = {decision.key for decision in plan.decisions}
     return [ref for ref, keys in by_ref.items() if keys <= settled]
+
+
+def _keys_by_ref(planned: PlannedCommit, scope: str) -> dict[str, set[str]]:
+    """Refs of jobs of this scope, with the keys of their results."""
+    by_ref: dict[str, set[str]] = {}
+    for key, (ref, _) in planned.unsettled.items():
+        # A ref of the trusted scope may be needed by a trusted branch, so others leave it.
+        if ref.startswith(results_prefix(scope)):
+            by_ref.setdefault(ref, set()).add(key)
+    return by_ref

@@ -30,6 +30,7 @@ from tea_runner.flow.read_manifest_statement import read_manifest_statement
 from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
+from tea_runner.flow.tick_inputs import ticks_of_labels
 from tea_runner.flow.write_results_commit import draft, finish, published
 from tea_runner.ports import Dataset, Subdatasets
 
@@ -87,6 +88,7 @@ def _compare(
         )
         return
     manifest = read_manifest(after.tree, pipeline.home)
+    pipeline = ticks_of_labels(pipeline, manifest.by_datum)
     inputs = derive_inputs(tip, resolve_image(tip, pipeline, manifest))
     _check_keys(inputs, manifest, tip, check)
     results = _results(dataset, after, inputs, manifest, check)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tea_runner.core.datums.enumerate import enumerate_datums
-from tea_runner.core.pipeline import pfs_leaves
+from tea_runner.core.pipeline import cron_leaves, pfs_leaves
 from tea_runner.core.spec.source_position import input_keys
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -42,6 +42,14 @@ def why_no_datums(tip: CommitReader, inputs: PipelineInputs) -> Iterator[NoDatum
                 key=f"{key}.glob",
                 problem=f"{leaf.glob} matches nothing in {leaf.repo}",
                 hint="the pipeline has no datums; tea-runner datums lists them",
+            )
+    for schedule in cron_leaves(pipeline.input):
+        if not schedule.ticks:
+            explained = True
+            yield NoDatumsReason(
+                key="input",
+                problem=f"the schedule {schedule.name} has not ticked yet",
+                hint="tea-runner plan says when it will",
             )
     if not explained:
         yield NoDatumsReason(

@@ -61,7 +61,7 @@ def finish(
                 key=decision.key,
                 place=decision.place,
                 result=result,
-                inputs=work.input_paths(datum),
+                inputs=work.saved_paths(datum),
                 linked=work.linked_paths(datum),
                 captures=captures(datum),
                 edited=decision.reason == "edited",

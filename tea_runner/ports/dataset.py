@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import TreeEntry
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
@@ -236,6 +237,22 @@ class Dataset(Protocol):
         harm.
 
         :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def tick_book(self, branch: str) -> TickBook:
+        """The ticks of the schedules of a branch, as of the last refresh.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
+    def record_ticks(self, branch: str, book: TickBook, discarded: Sequence[str] = ()) -> bool:
+        """Put a book that was read and changed into git, before anything runs for it.
+
+        :param discarded: refs of jobs whose results are not needed; they are deleted in the same step.
+        :returns: False when the book has changed since it was read, so that nothing was done.
+        :raises OutsideError: when the forge could not be reached or declined.
         """
         ...
 

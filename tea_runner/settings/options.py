@@ -23,6 +23,7 @@ from tea_runner.settings.results_options import (
     ResultsOptions,
     TrustOptions,
 )
+from tea_runner.settings.schedule_options import ScheduleOptions
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerOptions
 
@@ -381,6 +382,7 @@ class Options:
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
+    schedules: ScheduleOptions = field(default_factory=ScheduleOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)
     notify: NotifyOptions = field(default_factory=NotifyOptions)
     bot: BotOptions = field(default_factory=BotOptions)

@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from tea_runner.broker.rq_consumer import QueueConsumer
     from tea_runner.broker.rq_queues import Handler, Queues
     from tea_runner.broker.run_store import RunStore
+    from tea_runner.broker.schedule_times import ScheduleTimes
     from tea_runner.broker.session_store import SessionStore
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
     from tea_runner.broker.workers_and_queues import Fleet
+    from tea_runner.core.spec.schedule import ScheduleClock
 
 
 class Site(DatasetSite, SandboxSite, TriggersSite):
@@ -278,6 +280,19 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 
         return SuperdatasetStore(self.redis, self.plan_requests)
+
+    def clock(self, repository: str, branch: str) -> ScheduleClock:
+        """The clock of a branch; see :func:`~tea_runner.wiring.clocks.clock_of_branch`."""
+        from tea_runner.wiring.clocks import clock_of_branch
+
+        return clock_of_branch(self, repository, branch)
+
+    @cached_property
+    def schedule_times(self) -> ScheduleTimes:
+        """When schedules of branches tick next."""
+        from tea_runner.broker.schedule_times import ScheduleTimes
+
+        return ScheduleTimes(self.redis)
 
     @cached_property
     def consistency(self) -> QueueConsistency:

@@ -40,6 +40,7 @@ from tea_runner.broker.repair_log import RepairLog
 from tea_runner.broker.results_signers import ResultsSigners
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
+from tea_runner.broker.schedule_times import ScheduleTimes
 from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
@@ -178,6 +179,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
+    ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,)}),
     QueueKeyFingerprint: (
         lambda connection: QueueKeyFingerprint(connection, b"secret"),
         {"state": (), "register": ()},

@@ -139,6 +139,26 @@ transform: {cmd: [sh, -c, 'sha256sum "$x" > "$PFS/out/$(basename "$x")"']}
     assert "" == reader.say("git status --porcelain")
 
 
+def test_a_schedule_starts_the_pipeline(tmp_path: Path) -> None:
+    """The first pipeline file of the page, with a time in the past; then there is nothing to do."""
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir raw daily weather")
+    written: list[str] = []
+
+    def keep(text: str) -> str:
+        home = "weather" if "name: weather" in text else "daily"
+        start = 'spec: "0 3 * * *"\n    start: "2026-01-01T00:00:00Z"'
+        (reader.folder / home / "spec.yml").write_text(text.replace('spec: "0 3 * * *"', start))
+        written.append(reader.say("echo a >raw/log.txt; datalad -l error save -m spec"))
+        return reader.say("tea-runner lint")
+
+    said = follow("docs/how-to/run-on-a-schedule.md", reader, between={"pipeline:": keep})
+    assert 2 == len(written)
+    assert "next tick: daily tick " in said["tea-runner plan"]
+    assert "run(ok): daily " in said["tea-runner tick"]
+    assert "1 " in (reader.folder / "daily/lines.txt").read_text()
+
+
 def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
     """The first command of the page, beside the other dataset; the pipeline reads it at its pin."""
     reader = Reader(tmp_path)

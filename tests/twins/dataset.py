@@ -25,6 +25,7 @@ from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
+from tests.twins.tick_books import MemoryTickBooks
 
 #: The file of a job's commit that holds its results.
 RESULTS = "results.json"
@@ -33,7 +34,7 @@ _Known = tuple[int, str, str, Row]
 _MERGED = "merged"
 
 
-class MemoryDataset:
+class MemoryDataset(MemoryTickBooks):
     """Dataset on a forge that is a dictionary of refs.
 
     *forge* is what the forge has; :meth:`tip` and the results show what :meth:`refresh` last fetched.

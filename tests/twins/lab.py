@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from tea_runner.core.git.tree import TREE, TreeEntry, edit_tree, lookup, walk_tree
 from tea_runner.core.planning.held_work import BranchOrders
@@ -11,6 +12,7 @@ from tea_runner.core.planning.job import Job, Throughput
 from tea_runner.core.results.result import Result, format_results
 from tea_runner.core.results.run_conditions import RunConditions, run_scope
 from tea_runner.core.results.run_record import parse_trailers
+from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
@@ -102,6 +104,8 @@ class MemoryLab:
         self.planner = IncrementalPlanner()
         self.publications = LocalPublicationCounts()
         self.seconds = 1_700_000_000
+        #: Where schedules tick; None where no clock runs.
+        self.now: datetime | None = None
 
     # -- the person --------------------------------------------------------------------------
 
@@ -148,6 +152,7 @@ class MemoryLab:
             recompute_requests=self.recompute if recompute else None,
             publication_limit=PublicationLimit(counts=self.publications, most=5),
             reuse_branches=self.reuse_branches,
+            clock=ScheduleClock(now=lambda: now) if (now := self.now) is not None else None,
         )
 
     def advance(
@@ -171,7 +176,7 @@ class MemoryLab:
         self.dataset.refresh()
         tip = self.dataset.tip(branch)
         assert tip is not None
-        return self.advancer(**options).plan(tip)
+        return self.advancer(**options).plan(tip, branch=branch)
 
     def view(self, commit: str = "", *, strict_hashes: bool = False) -> CommitReader:
         """A commit, or the tip of ``main``, read without a cache."""
@@ -279,4 +284,5 @@ class MemoryLab:
 
     def job_refs(self) -> list[str]:
         """Refs of jobs on the forge."""
-        return sorted(ref for ref in self.dataset.forge if ref.startswith("refs/tea/"))
+        private = (ref for ref in self.dataset.forge if ref.startswith("refs/tea/"))
+        return sorted(ref for ref in private if not ref.startswith("refs/tea/ticks/"))

@@ -16,8 +16,8 @@ _PLAIN = (string.ascii_letters + string.digits + _SAFE).encode()
 class Entry(NamedTuple):
     """One match of one input's glob: a file, or a directory with all below it.
 
-    *input* counts the pipeline's pfs inputs in the order of the file (see
-    :func:`tea_runner.core.pipeline.pfs_leaves`); *path* is relative to that input's directory,
+    *input* counts the pipeline's pfs inputs in the order of the file, and then its schedules (see
+    :func:`tea_runner.core.pipeline.numbered_leaves`); *path* is relative to that input's directory,
     without slashes at its ends, and empty for the directory itself.
     """
 

@@ -16,7 +16,13 @@ from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.errors import UserError
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import Glob, expand, references
-from tea_runner.core.pipeline import Cron, Input, Pfs, Pipeline, pfs_leaves
+from tea_runner.core.pipeline import (
+    Cron,
+    Input,
+    Pfs,
+    Pipeline,
+    numbered_leaves,
+)
 
 #: Default limit on the datums of one pipeline.
 LIMIT = 2_000_000
@@ -33,13 +39,13 @@ def enumerate_datums(
 ) -> tuple[Datum, ...]:
     """All datums of a pipeline, without duplicates, in the order of its inputs and their paths.
 
-    :param listings: by number of the input (see :func:`~tea_runner.core.pipeline.pfs_leaves`).
+    :param listings: of the pfs inputs, by number (see :func:`~tea_runner.core.pipeline.numbered_leaves`).
     :raises DatumsError: when there would be more than *limit*, before they are made.
     :raises UserError: when a datum would have two files at the same path.
     """
     templates = (pipeline.output_path or "", *pipeline.outputs)
     enumerator = _Enumerator(
-        pfs_leaves(pipeline.input),
+        numbered_leaves(pipeline.input),
         listings,
         limit,
         pipeline.name,
@@ -50,18 +56,19 @@ def enumerate_datums(
 
 @dataclass
 class _Enumerator:
-    """Recursion over the tree of inputs, which counts its pfs inputs."""
+    """Recursion over the tree of inputs, which counts its pfs inputs and its schedules."""
 
-    leaves: Sequence[Pfs]
+    leaves: Sequence[Pfs | Cron]
     listings: Mapping[int, Listing]
     limit: int
     pipeline: str
     #: Whether entries keep their captures.
     captures: bool
     number: int = 0
+    schedules: int = 0
 
     def __post_init__(self) -> None:
-        origins = [(leaf.name, leaf.repo, leaf.branch) for leaf in self.leaves]
+        origins = [(leaf.name, *_origin(leaf)) for leaf in self.leaves]
         numbers = {origin: number for number, origin in enumerate(dict.fromkeys(origins))}
         #: By number of the input; inputs with the same name, repo and branch have the same origin.
         self.origin = [numbers[origin] for origin in origins]
@@ -71,7 +78,7 @@ class _Enumerator:
         if isinstance(node, Pfs):
             return self._matches(node)
         if isinstance(node, Cron):
-            return []
+            return self._ticks(node)
         children = [self.rows(child) for child in node.inputs]
         made = {
             "union": self._union,
@@ -98,6 +105,19 @@ class _Enumerator:
                 row = (number, name, path, is_dir, kept, join, group)
                 rows.append((fast_new(Entry, row),))
         self._check_limit(len(rows), f"input {name}")
+        return rows
+
+    def _ticks(self, schedule: Cron) -> list[Row]:
+        pfs = sum(isinstance(leaf, Pfs) for leaf in self.leaves)
+        number = pfs + self.schedules
+        self.schedules += 1
+        ticks = schedule.ticks or ()
+        self._check_limit(len(ticks), f"input {schedule.name}")
+        name = schedule.name
+        rows: list[Row] = []
+        for tick in ticks:
+            captures = (f"/{tick}", tick) if self.captures else ()
+            rows.append((fast_new(Entry, (number, name, tick, False, captures, "", "")),))
         return rows
 
     def _union(self, children: list[list[Row]]) -> Iterable[Row]:
@@ -137,10 +157,14 @@ class _Enumerator:
         choices = []
         for side in bucket:
             kept: dict[Entry | None, None] = {
-                (entry if self.leaves[entry.input].outer_join else None): None for entry in side
+                (entry if self._is_outer(entry) else None): None for entry in side
             }
             choices.append(list(kept) or [None])
         return choices
+
+    def _is_outer(self, entry: Entry) -> bool:
+        leaf = self.leaves[entry.input]
+        return isinstance(leaf, Pfs) and leaf.outer_join
 
     def _group(self, children: list[list[Row]]) -> Iterable[Row]:
         """For each value of group_by, one datum with all its entries."""
@@ -181,15 +205,15 @@ class _Enumerator:
         return found
 
     def _repo(self, entry: Entry) -> str:
-        leaf = self.leaves[entry.input]
-        return leaf.repo if leaf.branch == "master" else f"{leaf.repo}@{leaf.branch}"
+        repo, branch = _origin(self.leaves[entry.input])
+        return repo if branch == "master" else f"{repo}@{branch}"
 
     def _refuse(self, row: Row) -> None:
         seen: dict[tuple[str, str], Entry] = {}
         for entry in row:
             other = seen.setdefault((entry.name, entry.path), entry)
             if self.origin[other.input] != self.origin[entry.input]:
-                repos = f"{self.leaves[other.input].repo} and {self.leaves[entry.input].repo}"
+                repos = f"{self._repo(other)} and {self._repo(entry)}"
                 raise UserError(
                     f"pipeline {self.pipeline}: {other.label} is in {repos}, and both inputs are "
                     f"called {other.name}; give each input its own name"
@@ -201,3 +225,8 @@ class _Enumerator:
                 f"pipeline {self.pipeline}: the {what} makes {count} datums, more than the limit of "
                 f"{self.limit}; use narrower globs, or join or group"
             )
+
+
+def _origin(leaf: Pfs | Cron) -> tuple[str, str]:
+    """Repo and branch that an input reads; a schedule has a repo of its own, as in Pachyderm."""
+    return (leaf.repo, leaf.branch) if isinstance(leaf, Pfs) else (leaf.name, "")

@@ -24,6 +24,20 @@ class FileFact(NamedTuple):
     oid: str
 
 
+class GeneratedFile(FileFact):
+    """A file that is in no commit: its content follows from the input itself."""
+
+    data: bytes = b""
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """The file with this content."""
+        digest = hashlib.sha256(data).hexdigest()
+        made = cls(False, Content("SHA256", len(data), digest), None, "")
+        made.data = data
+        return made
+
+
 class LinkedFile(FileFact):
     """Facts about the file that a symlink leads to; without one, why it cannot be followed."""
 

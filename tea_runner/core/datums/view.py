@@ -23,7 +23,7 @@ from tea_runner.core.datums.datum_keys import VisibleFile, VisibleInput
 from tea_runner.core.datums.file_fact import FileFact, InputLinks, LinkedFile
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.fast_tuple import fast_new
-from tea_runner.core.pipeline import Pipeline, pfs_leaves
+from tea_runner.core.pipeline import Pipeline, empty_inputs
 
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_-]{1,4}){1,2}$")
 
@@ -53,6 +53,8 @@ class Source:
     dataset: str = ""
     #: Paths in the listing of subdatasets that some of the files belong to.
     inner: frozenset[str] = frozenset()
+    #: Whether its files are in no dataset: the ticks of a schedule.
+    is_generated: bool = False
     #: The symlinks that :attr:`fact` has followed, or could not follow.
     links: InputLinks = field(default_factory=InputLinks, compare=False)
 
@@ -109,7 +111,7 @@ class View:
 def make_view(pipeline: Pipeline, datum: Datum, sources: Sequence[Source]) -> View:
     """The view of one datum.
 
-    :param sources: of the pipeline's pfs inputs, in their order.
+    :param sources: of the pipeline's inputs, by their numbers.
     """
     files: list[ViewFile] = []
     inputs = view_maker(pipeline, sources)(datum, files)
@@ -134,7 +136,7 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
     """
     in_dataset = pipeline.view == "dataset"
     hidden = pipeline.output_path is not None and not in_dataset
-    empty = [leaf.empty_files for leaf in pfs_leaves(pipeline.input)]
+    empty = empty_inputs(pipeline.input)
     plain = not hidden and not in_dataset
 
     def view(datum: Datum, files: list[ViewFile] | None) -> tuple[VisibleInput, ...]:
@@ -144,7 +146,7 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
             number, name, root, is_dir, _, join_on, group_by = datum[0]
             at = f"{name}/{root}"
             executable, identity, _, _ = sources[number].fact(root)
-            content = placeholder(identity) if empty[number] else identity
+            content = placeholder(identity) if number in empty else identity
             file = fast_new(VisibleFile, (at, executable, content))
             return (fast_new(VisibleInput, (name, at, is_dir, join_on, group_by, (file,))),)
         inputs = []
@@ -158,7 +160,7 @@ def view_maker(pipeline: Pipeline, sources: Sequence[Source]) -> ViewMaker:
                 visible = posixpath.join(at, rest) if rest else at
                 executable, identity, _, _ = source.fact(source_path)
                 shown: Content | None = identity
-                if empty[number]:
+                if number in empty:
                     shown = None if in_dataset else placeholder(identity)
                 seen.append(VisibleFile(visible, executable, shown))
                 if files is not None:

@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple
 
 from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
-from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.pipeline import Pipeline, cron_leaves
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.recorded_environment import moved_image
 from tea_runner.core.planning.states import PlanState
+from tea_runner.core.planning.tick_names import tick_entries
 from tea_runner.core.results.manifest import Manifest, Row
 
 Action = Literal["current", "reuse", "run", "wait", "failed", "blocked"]
@@ -164,6 +165,7 @@ def decide(
     :param forced: keys to compute although they are known.
     :param recomputed: such keys that were computed, to the job's ref.
     """
+    ticked = _new_ticks(pipeline, before)
     open_labels = {*missing_outputs, *edited_outputs, *unproven}
     failures, missing, recomputed = failures or {}, missing or {}, recomputed or {}
     find = before.finder(len(keyed))
@@ -197,6 +199,8 @@ def decide(
         else:
             action = "run"
             reason, detail = _why(pipeline, row, item, shared, before)
+            if reason == "new" and ticked and not ticked.isdisjoint(tick_entries(item.label)):
+                reason = "tick"
             if reason == "result-missing" and item.label in unproven:
                 reason = "result-unproven"
             elif reason == "result-missing" and item.label in edited_outputs:
@@ -212,6 +216,22 @@ def decide(
         counted=counted,
         recovered=recovered_counts(decisions),
     )
+
+
+def _new_ticks(pipeline: Pipeline, before: Manifest) -> set[str]:
+    """The ticks of a pipeline, as entries of labels, that its manifest does not have.
+
+    Without a schedule this costs nothing; else what it costs to look at all rows.
+    """
+    entries = {
+        f"{schedule.name}:{tick}"
+        for schedule in cron_leaves(pipeline.input)
+        for tick in schedule.ticks or ()
+    }
+    if entries:
+        for row in before.rows:
+            entries.difference_update(tick_entries(row.datum))
+    return entries
 
 
 def known_reason(row: Row | None) -> Reason:

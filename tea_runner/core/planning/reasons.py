@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 Reason = Literal[
     "new",
+    "tick",
     "input-changed",
     "command-changed",
     "code-changed",
@@ -41,6 +42,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 SENTENCES: dict[Reason, str] = {
     "new": "it had not been computed before",
+    "tick": "its schedule has ticked",
     "input-changed": "an input has changed",
     "command-changed": "the command has changed",
     "code-changed": "a code file has changed",

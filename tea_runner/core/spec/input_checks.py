@@ -8,6 +8,7 @@ from tea_runner.core.glob.matcher import Glob, GlobError, references
 from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import forbidden_variable
 from tea_runner.core.spec.input_fields import INPUT
+from tea_runner.core.spec.schedule import ScheduleError, parse_schedule, parse_time
 
 MAX_GLOBS = 50
 MAX_INPUTS = 200
@@ -54,8 +55,7 @@ def _check_kind(reader: SpecReader, mapping: ParsedMapping, kind: str) -> dict[s
     if kind == "pfs":
         return _check_pfs(reader, mapping.mapping("pfs"))
     if kind == "cron":
-        cron = mapping.mapping("cron")
-        return {cron.text("name"): cron} if cron.text("name") else {}
+        return _check_cron(reader, mapping.mapping("cron"))
     return _check_combined(reader, mapping, kind)
 
 
@@ -134,6 +134,34 @@ def _check_pfs(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMa
     name = mapping.text("name") or (default_name(repo) if repo else "")
     if not name:
         return {}
+    _check_name(reader, mapping, name)
+    return {name: mapping}
+
+
+def _check_cron(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMapping]:
+    for field, check in (("spec", parse_schedule), ("start", parse_time)):
+        if not mapping.text(field):
+            continue
+        try:
+            check(mapping.text(field))
+        except ScheduleError as error:
+            reader.report("error", mapping.place(field), mapping.key(field), str(error))
+    if mapping.flag("overwrite") and mapping.text("catch_up") == "all":
+        reader.report(
+            "error",
+            mapping.place("catch_up"),
+            mapping.key("catch_up"),
+            "catch_up: all has no meaning with overwrite, which keeps the newest tick only",
+            "leave one of them out",
+        )
+    name = mapping.text("name")
+    if not name:
+        return {}
+    _check_name(reader, mapping, name)
+    return {name: mapping}
+
+
+def _check_name(reader: SpecReader, mapping: ParsedMapping, name: str) -> None:
     where = "name" if "name" in mapping.values else "repo"
     if problem := _name_problem(name):
         reader.report(
@@ -151,7 +179,6 @@ def _check_pfs(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMa
             f"a shell cannot read the variable ${name}",
             f"write name: {re.sub('[^A-Za-z0-9_]', '_', name)}",
         )
-    return {name: mapping}
 
 
 def _name_problem(name: str) -> str:

@@ -93,15 +93,39 @@ CRON = make(
     "cron",
     "mapping",
     "a schedule",
-    make("name", "text", "name of the input", required=True),
-    make("spec", "text", "times, such as '@every 1h'", required=True),
-    make("repo", "text", "repo of the ticks"),
-    make("start", "text", "first tick"),
-    make("overwrite", "boolean", "keep the newest tick only", default="false"),
+    make(
+        "name",
+        "text",
+        "name of the input; the command sees the file /pfs/<name>/<time of the tick>",
+        required=True,
+    ),
+    make(
+        "spec",
+        "text",
+        "five fields of cron(5), @hourly, @daily, @weekly, @monthly, @yearly, or @every and a duration",
+        required=True,
+    ),
+    ignored("repo", "text", "repo of the ticks", "ticks are recorded beside the branch"),
+    make(
+        "start",
+        "text",
+        "time (RFC 3339) after which the first tick comes",
+        default="the time of the first plan",
+    ),
+    make("overwrite", "boolean", "only the newest tick is an input", default="false"),
+    make(
+        "catch_up",
+        "text",
+        "ticks that passed while no planner ran: one (the newest), or all",
+        ours=True,
+        choices=("once", "all"),
+        default="once",
+    ),
     cluster("project", "text", "project of the repo", OWNER),
     refused("commit", "text", "a fixed commit", "leave it out"),
-    support="ignored",
-    note="cron inputs are not run yet: the input makes no datums",
+    support="differs",
+    note="ticks come on the default branch; the file holds its own time; after an outage one tick "
+    "stands for all that were missed",
 )
 
 INPUT = (

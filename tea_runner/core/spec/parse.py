@@ -181,6 +181,7 @@ def _input(filled: ParsedMapping) -> Input:
             repo=cron.text("repo"),
             start=cron.text("start"),
             overwrite=cron.flag("overwrite"),
+            catch_up=cast(Literal["once", "all"], cron.text("catch_up", "once")),
         )
     return Combined(
         kind=cast(Literal["cross", "union", "join", "group"], kind),

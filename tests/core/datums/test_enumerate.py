@@ -181,9 +181,19 @@ RUNS = pfs("runs", "/(*)_run-*.txt", group_by="$1")
         pytest.param(
             both("union", Cron(name="tick", spec="@every 1h"), pfs("t1", "/a*")),
             ["t1:anna.txt"],
-            id="cron makes no datums",
+            id="a schedule without ticks has no datums",
         ),
         pytest.param(both("cross", Cron(name="tick", spec="@daily"), pfs("t1")), [], id="cron"),
+        pytest.param(
+            both(
+                "cross",
+                Cron(name="a", spec="@daily", ticks=("2026-11-30T00:00:00Z",)),
+                pfs("t1", "/a*"),
+                Cron(name="b", spec="@daily", ticks=("2026-12-01T00:00:00Z",)),
+            ),
+            ["a:2026-11-30T00:00:00Z t1:anna.txt b:2026-12-01T00:00:00Z"],
+            id="ticks of two schedules and a file",
+        ),
     ],
 )
 def test_inputs_make_datums(node: Input, expected: list[str]) -> None:

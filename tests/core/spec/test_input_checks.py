@@ -118,7 +118,36 @@ def said(text: str) -> list[tuple[str, str, str]]:
             "{atom: {repo: a, glob: /}}",
             ("deprecation", "input.atom", "atom is an older name of pfs"),
         ),
-        ("{cron: {spec: x}}", ("error", "input.cron.name", "name is missing")),
+        ("{cron: {spec: '@daily'}}", ("error", "input.cron.name", "name is missing")),
+        ("{cron: {name: t, spec: '0 3 * * *', start: '2026-12-01T00:00:00Z'}}", None),
+        (
+            "{cron: {name: t, spec: often}}",
+            (
+                "error",
+                "input.cron.spec",
+                "expected five fields such as '0 3 * * *', or '@every 1h', got 'often'",
+            ),
+        ),
+        (
+            "{cron: {name: t, spec: '@daily', start: tomorrow}}",
+            (
+                "error",
+                "input.cron.start",
+                "expected a time by RFC 3339 such as 2026-12-01T00:00:00Z, got 'tomorrow'",
+            ),
+        ),
+        (
+            "{cron: {name: t, spec: '@daily', overwrite: true, catch_up: all}}",
+            (
+                "error",
+                "input.cron.catch_up",
+                "catch_up: all has no meaning with overwrite, which keeps the newest tick only",
+            ),
+        ),
+        (
+            "{cron: {name: out, spec: '@daily'}}",
+            ("error", "input.cron.name", "the name out is reserved for the results"),
+        ),
         ("{glob: /}", ("error", "input.glob", "unknown key 'glob'")),
         (
             "{group: [{pfs: {repo: a, glob: /}}]}",

@@ -1,0 +1,73 @@
+"""Schedules on a server: ticks by the planner's clock, with real workers, and Redis lost between them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tea_runner.wiring import Site
+from tests.e2e.lab import Lab
+from tests.e2e.pipelines import ATTRIBUTES
+from workers.reconciler import Reconciler
+
+Counted = tuple[str, Callable[[], int]]
+
+
+def spec(command: str, text: str = "@every 2s") -> str:
+    """A pipeline that ticks while a test runs."""
+    return json.dumps(
+        {
+            "pipeline": {"name": "tock"},
+            "input": {"cron": {"name": "tick", "spec": text, "overwrite": True}},
+            "transform": {"cmd": ["sh", "-c", command]},
+        }
+    )
+
+
+def due(site: Site) -> None:
+    """Wait until a tick is due, and let the reconciler say so."""
+    deadline = time.monotonic() + 60
+    while not site.schedule_times.due(time.time()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    lines = Reconciler(site).round()
+    assert "planned lab/data main: its schedule has ticked" in lines
+
+
+def test_a_tick_runs_on_a_server_and_outlives_redis(lab: Lab, counted: Counted) -> None:
+    """The page says why; with Redis and all mirrors lost, the schedule goes on."""
+    echo, count = counted
+    lab.create(files={**ATTRIBUTES, "tock/spec.yml": spec(f'{echo}; cp "$tick" "$PFS/out/now"')})
+    lab.push()
+    run = lab.settle()
+    assert (0, True) == (count(), run is not None)
+    due(lab.site())
+    lab.work_off()
+    assert 1 == count()
+    lab.pull()
+    first = lab.git("show", "HEAD:tock/now")
+    lab.forget()
+    lab.settle()
+    lab.pull()
+    assert (1, True) == (count(), lab.git("show", "HEAD:tock/now") > first)
+
+
+@pytest.mark.long
+def test_a_source_that_stays_the_same_makes_no_commit(lab: Lab, counted: Counted) -> None:
+    """Several ticks, each runs the command once, and the branch stays where it is."""
+    echo, count = counted
+    lab.create(files={**ATTRIBUTES, "tock/spec.yml": spec(f'{echo}; echo same >"$PFS/out/f"')})
+    lab.push()
+    lab.settle()
+    due(lab.site())
+    lab.work_off()
+    tip = lab.tip()
+    for _ in range(2):
+        due(lab.site())
+        lab.work_off()
+    assert (3, tip) == (count(), lab.tip())
+    refs = lab.git("ls-remote", "origin", "refs/tea/*").split()[1::2]
+    assert [] == [ref for ref in refs if ref.startswith("refs/tea/jobs/")]
