@@ -128,9 +128,9 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
 
 
-@pytest.fixture(autouse=True)
-def _no_git_is_left(_alone: None) -> Iterator[None]:
-    """A test closes the datasets that it opened: a git process left behind fails it."""
+@pytest.fixture(autouse=True, scope="module")
+def _no_git_is_left() -> Iterator[None]:
+    """The tests of a file close the datasets that they open: a git process left behind fails the last."""
     before = _children_of_git()
     yield
     left = _children_of_git() - before
