@@ -73,7 +73,7 @@ class EventCommitter:
         :raises OutsideError: when the forge does not answer.
         """
         self._dataset.refresh()
-        return self._position(trigger, self._tip(trigger))[0]
+        return self.read_position(trigger, self.tip(trigger))[0]
 
     def commit(self, trigger: Trigger, events: Sequence[Event]) -> list[CommittedBatch]:
         """Commit events in their order, in as few commits as possible.
@@ -87,8 +87,8 @@ class EventCommitter:
         for _ in range(_TRIES):
             with step("event-refresh"):
                 self._dataset.refresh()
-            tip = self._tip(trigger)
-            position, ref = self._position(trigger, tip)
+            tip = self.tip(trigger)
+            position, ref = self.read_position(trigger, tip)
             store = self._dataset.writer()
             saving = _Saving(self._dataset, self._attributes, store, self._scratch, self._most)
             draft = draft_events(
@@ -115,7 +115,11 @@ class EventCommitter:
             f"{trigger.name} wait"
         )
 
-    def _tip(self, trigger: Trigger) -> CommitReader:
+    def tip(self, trigger: Trigger) -> CommitReader:
+        """The tip of a trigger's branch, as of the last refresh.
+
+        :raises NotFound: when there is no such branch.
+        """
         commit = self._dataset.tip(trigger.branch)
         if commit is None:
             raise NotFound(
@@ -125,7 +129,9 @@ class EventCommitter:
             )
         return open_commit(self._dataset.objects, commit, self._cache)
 
-    def _position(self, trigger: Trigger, tip: CommitReader) -> tuple[TriggerPosition, str | None]:
+    def read_position(
+        self, trigger: Trigger, tip: CommitReader
+    ) -> tuple[TriggerPosition, str | None]:
         """The position, and the id of the ref that keeps it."""
         name = REFS + trigger.name
         ref = self._dataset.repository.refs(name).get(name)

@@ -15,6 +15,7 @@ from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.wiring import Site
 from workers.event_committer import CommittedBatch, EventCommitter
+from workers.object_importer import ObjectImporter
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ class TriggerListener:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._committers: dict[str, EventCommitter] = {}
+        self._importers: dict[str, ObjectImporter] = {}
+        #: Triggers to when their sources are looked at again, in monotonic seconds.
+        self._due: dict[str, float] = {}
         #: Triggers that failed: when they are tried again (monotonic seconds), the wait, and why.
         self._failed: dict[str, tuple[float, float, str]] = {}
         redact_logs(site.redactor.redact_text)
@@ -71,6 +75,8 @@ class TriggerListener:
         return done
 
     def _look_at(self, trigger: Trigger) -> int:
+        if trigger.kind == "objects":
+            return self._look_at_objects(trigger)
         spool = self._site.event_spool
         names = spool.waiting(trigger.name)[:_AT_ONCE]
         read = {name: spool.read(trigger.name, name) for name in names}
@@ -93,6 +99,49 @@ class TriggerListener:
             spool.remove(trigger.name, name)
         self._list(trigger, batches)
         return len(events)
+
+    def _look_at_objects(self, trigger: Trigger) -> int:
+        """Look at a bucket when it is time, or when a notice came."""
+        spool = self._site.event_spool
+        notices = spool.waiting(trigger.name)
+        due = self._due.get(trigger.name, 0.0)
+        if not notices and time.monotonic() < due:
+            return 0
+        batch = self._importer(trigger).look()
+        self._due[trigger.name] = time.monotonic() + trigger.every
+        if batch is not None and batch.commit:
+            self._site.plan_requests.request_plan(
+                trigger.repository, trigger.ref, why=f"objects of trigger {trigger.name}"
+            )
+        # Notices that came meanwhile ask for another look.
+        for name in notices:
+            spool.remove(trigger.name, name)
+        if batch is not None:
+            self._list(trigger, [batch])
+        return len(batch.outcomes) if batch is not None else 0
+
+    def _importer(self, trigger: Trigger) -> ObjectImporter:
+        if trigger.name not in self._importers:
+            site = self._site
+            self._require_watched(trigger.repository)
+            mirrors = f"imports/{trigger.name}"
+            dataset = site.repository(trigger.repository, mirrors=mirrors)
+            scratch = make_private_folder(site.state_folder / mirrors, "state")
+            self._importers[trigger.name] = ObjectImporter(
+                dataset,
+                trigger,
+                who=site.author,
+                scratch=scratch,
+                most=site.settings.sandbox.git_file_size,
+            )
+        return self._importers[trigger.name]
+
+    def _require_watched(self, repository: str) -> None:
+        if not self._site.is_watched(repository):
+            raise OutsideError(
+                f"{repository} is not processed here",
+                hint="list it in repositories, or add its webhook",
+            )
 
     def _list(self, trigger: Trigger, batches: Iterable[CommittedBatch]) -> None:
         rows = []
@@ -118,11 +167,7 @@ class TriggerListener:
             log.warning("%d events are not listed: %s", len(rows), error.message)
 
     def _committer(self, repository: str) -> EventCommitter:
-        if not self._site.is_watched(repository):
-            raise OutsideError(
-                f"{repository} is not processed here",
-                hint="list it in repositories, or add its webhook",
-            )
+        self._require_watched(repository)
         if repository not in self._committers:
             site = self._site
             scratch = make_private_folder(site.state_folder / "events" / ".scratch", "state")
@@ -136,9 +181,12 @@ class TriggerListener:
 
     def close(self) -> None:
         """End the processes of the repositories."""
-        for each in self._committers.values():
-            each.close()
+        for committer in self._committers.values():
+            committer.close()
+        for importer in self._importers.values():
+            importer.close()
         self._committers.clear()
+        self._importers.clear()
 
 
 def planned_batch(events: Iterable[Event]) -> CommittedBatch:

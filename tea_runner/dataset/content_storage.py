@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -127,6 +127,8 @@ class SpecialRemotes:
         self._uuids: dict[str, str] = {}
         #: By name: why a storage that is enabled takes no results.
         self._refusals: dict[str, str] = {}
+        #: By name: how the dataset describes a storage that is enabled.
+        self._described: dict[str, Mapping[str, str]] = {}
         self._enabled_for: bytes | None = None
 
     def enable(self, remote_log: bytes) -> None:
@@ -149,7 +151,7 @@ class SpecialRemotes:
                 program.run("init", "--quiet", "--no-autoenable", "tea-runner worker")
             program.close()
             described = list(described_remotes(remote_log))
-            self._uuids, self._refusals = {}, {}
+            self._uuids, self._refusals, self._described = {}, {}, {}
             for storage in self._storages:
                 self._enable(storage, described)
         self._enabled_for = remote_log
@@ -206,6 +208,7 @@ class SpecialRemotes:
                 self._program.run("verifyremote", name, "--safe", number)
         self._program.set_config(f"remote.{name}.annex-speculate-present", "true")
         self._uuids[name] = remote.uuid
+        self._described[name] = remote.config
         if refusal := storage.takes_no_results(remote.config):
             self._refusals[name] = refusal
 
@@ -213,6 +216,14 @@ class SpecialRemotes:
     def names(self) -> Sequence[str]:
         """Names of the storages that are enabled."""
         return tuple(self._uuids)
+
+    def uuid_of(self, name: str) -> str:
+        """The uuid of a storage that is enabled; empty when it is not."""
+        return self._uuids.get(name, "")
+
+    def described(self, name: str) -> Mapping[str, str]:
+        """How the dataset describes a storage that is enabled; empty when it is not."""
+        return self._described.get(name, {})
 
     @property
     def refusals(self) -> Sequence[str]:

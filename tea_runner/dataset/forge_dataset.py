@@ -81,11 +81,12 @@ class ForgeDataset(GitDataset):
         :param proofs: decides which manifests count; without it signatures are not required.
         :param results_place: where results of branches that are not trusted go.
         """
+        #: Credentials of its storages.
+        self.storage_variables = {
+            name: value for storage in storages for name, value in storage.env.items()
+        }
         program = AnnexProgram(
-            mirror.git_dir,
-            mirror.git_dir,
-            mirror.environment,
-            {name: value for storage in storages for name, value in storage.env.items()},
+            mirror.git_dir, mirror.git_dir, mirror.environment, self.storage_variables
         )
         objects = AnnexObjects(
             mirror.git_dir,

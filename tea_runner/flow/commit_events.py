@@ -163,12 +163,12 @@ def _outcome(tip: CommitReader, trigger: Trigger, event: Event, known: set[str])
         if pointer_key(PLAIN, file.data):
             why = "the content is a pointer of git-annex"
             return CommittedEvent(event=event, outcome="refused", why=why)
-        if why := _refusal(tip, trigger, file.path):
+        if why := refusal(tip, trigger, file.path):
             return CommittedEvent(event=event, outcome="refused", why=why)
     return CommittedEvent(event=event, outcome="committed" if event.files else "planned")
 
 
-def _refusal(tip: CommitReader, trigger: Trigger, path: str) -> str:
+def refusal(tip: CommitReader, trigger: Trigger, path: str) -> str:
     """Why a file of data cannot be at a path of the dataset; empty when it can."""
     below = path.startswith(f"{trigger.folder}/")
     if not below or folder_problem(path) or is_code(path) or reserved_part(path):

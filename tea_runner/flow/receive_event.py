@@ -60,7 +60,7 @@ def receive_event(
         event = Event(id=told, received=received, refusal=error.message)
     try:
         spool.put(trigger.name, event)
-        if not event.refusal and not trigger.folder:
+        if not event.refusal and trigger.kind == "webhook" and not trigger.folder:
             requests.request_plan(
                 trigger.repository, trigger.ref, why=f"event of trigger {trigger.name}"
             )
@@ -83,6 +83,9 @@ def read_event(trigger: Trigger, headers: RequestHeaders, body: bytes, received:
     """
     document = _Body(body)
     digest = sha256(body).hexdigest()
+    if trigger.kind != "webhook":
+        # A notice brings nothing: it says that it is time to look at the source.
+        return Event(id=digest, received=received)
     if trigger.id.startswith(HEADER):
         identity = headers.get(trigger.id.removeprefix(HEADER), "").strip()
         if not identity:

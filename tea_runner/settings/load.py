@@ -318,6 +318,17 @@ def _check(settings: Settings) -> None:
                 hint="the name of each [[storage]] must be unique",
             )
         seen.add(storage.name)
+    _check_triggers(settings)
+
+
+def _check_triggers(settings: Settings) -> None:
+    storages = {storage.name for storage in settings.storage}
+    for each in settings.triggers:
+        if each.trigger.storage and each.trigger.storage not in storages:
+            raise SettingsError(
+                f"triggers (from {settings.source('triggers')}): {each.name} names the storage "
+                f"{each.trigger.storage}, which is no [[storage]]"
+            )
     names = [each.name for each in settings.triggers]
     for name in names:
         if names.count(name) > 1:

@@ -363,10 +363,11 @@ class Options:
     )
     triggers: tuple[TriggerOptions, ...] = option(
         (),
-        "Sources of events besides the forge, one [[triggers]] table each: name, kind (webhook), repository "
-        "(owner/name), branch, folder (of the dataset, for what events bring; without it, an event asks for "
-        "a plan), path (template below the folder), keep and id (JSON pointers), max_body (bytes), and who "
-        "may send: secret_file (HMAC-SHA256 in the header signature), token_file (bearer), addresses.",
+        "Sources of events besides the forge, one [[triggers]] table each: name, kind (webhook or objects), "
+        "repository (owner/name), branch, folder (of the dataset, for what events bring; without it, an "
+        "event asks for a plan), path (template below the folder), keep and id (JSON pointers), "
+        "max_body (bytes), and who may send: secret_file (HMAC-SHA256 in the header signature), token_file "
+        "(bearer), addresses. Of kind objects: storage (name of a [[storage]] with importtree=yes), every (seconds).",
     )
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)

@@ -78,6 +78,10 @@ def _value(key: str, value: object, where: str) -> object:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 64 << 20:
             return value
         raise TriggerExpected(f"max_body in bytes, at most {64 << 20}, {where}")
+    if key == "every":
+        if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 10**6:
+            return float(value)
+        raise TriggerExpected(f"every as a number of seconds, at least 1, {where}")
     if not isinstance(value, str) or "\0" in value or "\n" in value:
         raise TriggerExpected(f"one line of text as {key} {where}")
     return value

@@ -194,8 +194,11 @@ class DatasetSite(AccountsSite):
         named = (self.current_name(pattern) for pattern in patterns if "*" not in pattern)
         return sorted({*listed, *named})
 
-    def repository(self, name: str) -> ForgeDataset:
-        """A dataset on the forge, with this host's mirror of it."""
+    def repository(self, name: str, *, mirrors: str = "mirrors") -> ForgeDataset:
+        """A dataset on the forge, with this host's mirror of it.
+
+        :param mirrors: folder of the mirror, for a use that shares none with others.
+        """
         from tea_runner.dataset.fetch_limits import FetchLimits
         from tea_runner.dataset.forge_dataset import ForgeDataset
         from tea_runner.dataset.forge_subdatasets import ForgeSubdatasets
@@ -203,7 +206,7 @@ class DatasetSite(AccountsSite):
         from tea_runner.dataset.shared_results import SharedResults
 
         settings = self.settings
-        path = mirror_path(self.state_folder / "mirrors", name)
+        path = mirror_path(self.state_folder / mirrors, name)
         limits = FetchLimits(size=settings.forge.max_fetch, refs=settings.forge.max_refs)
         shared = SharedResults(name, lambda: self._shared_with(name), self.repository)
         dataset = ForgeDataset(

@@ -12,7 +12,7 @@ from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 
-TriggerKind = Literal["webhook"]
+TriggerKind = Literal["webhook", "objects"]
 KINDS: tuple[str, ...] = get_args(TriggerKind)
 #: Begins an ``id`` that is a header of the request.
 HEADER = "header:"
@@ -35,6 +35,8 @@ class Trigger:
     :param max_body: bytes of the largest body.
     :param signature: header with the HMAC of a body.
     :param addresses: networks that requests may come from; empty for all.
+    :param storage: name of the ``[[storage]]`` whose objects become files.
+    :param every: seconds between two looks at the source.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Trigger:
     max_body: int = 1 << 20
     signature: str = "X-Hub-Signature-256"
     addresses: tuple[str, ...] = ()
+    storage: str = ""
+    every: float = 60.0
 
     @property
     def ref(self) -> str:
@@ -76,6 +80,10 @@ def trigger_problem(trigger: Trigger) -> str:
         return "the name of a header after header:"
     if not _HEADER.fullmatch(trigger.signature):
         return "the name of a header as signature"
+    if trigger.kind != "webhook" and not trigger.folder:
+        return "folder, for what the source brings,"
+    if (trigger.kind == "objects") != bool(trigger.storage):
+        return "storage, the name of a [[storage]], for kind objects and for no other"
     for text in trigger.addresses:
         try:
             ip_network(text)
