@@ -367,7 +367,8 @@ class Options:
         "repository (owner/name), branch, folder (of the dataset, for what events bring; without it, an "
         "event asks for a plan), path (template below the folder), keep and id (JSON pointers), "
         "max_body (bytes), and who may send: secret_file (HMAC-SHA256 in the header signature), token_file "
-        "(bearer), addresses. Of kind objects: storage (name of a [[storage]] with importtree=yes), every (seconds).",
+        "(bearer), addresses. Of kind objects: storage (name of a [[storage]] with importtree=yes), "
+        "every (seconds).",
     )
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)
