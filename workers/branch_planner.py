@@ -12,11 +12,10 @@ from itertools import count
 
 from tea_runner.broker.job_scripts import ENDED
 from tea_runner.core.errors import TeaError
-from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, is_ref_name
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.held_work import BranchOrders, WorkLimits
 from tea_runner.core.planning.run import Run, run_id
-from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader
@@ -34,8 +33,10 @@ from workers.branch_notices import BranchNotices
 from workers.commit_statuses import CommitStatuses
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
+from workers.plan_queue_items import read_plan_request, read_question
 from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
+from workers.question_answers import QuestionAnswers
 from workers.results_pull_requests import ResultsPullRequests
 from workers.schedule_ticks import note_next_tick
 from workers.skipped_pushes import SkippedPushes
@@ -70,20 +71,6 @@ class _PlannedRepository:
         self.reader.clear()
 
 
-def _read_request(argument: str) -> tuple[str, str] | None:
-    """Repository and branch of a queue item; None for anything else, which others may have written."""
-    try:
-        match json.loads(argument):
-            case [str(repository), str(branch)]:
-                valid = is_repository_name(repository) and not branch.startswith("-")
-                return (
-                    (repository, branch) if valid and is_ref_name(f"refs/heads/{branch}") else None
-                )
-    except (ValueError, RecursionError):
-        pass
-    return None
-
-
 class BranchPlanner:
     """Plans branches and settles finished results; an instance is the handler of a QueueConsumer."""
 
@@ -95,6 +82,7 @@ class BranchPlanner:
         self._notices = BranchNotices(site)
         self._pulls = PullRequestComments(site)
         self._approvals = PullRequestApprovals(site)
+        self._answers = QuestionAnswers(site)
         self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
         redact_logs(site.redactor.redact_text)
@@ -105,7 +93,11 @@ class BranchPlanner:
         :param argument: ``["owner/name", "branch"]`` as JSON.
         :raises QueueError: when Redis does not answer; the reconciler requests the plan again.
         """
-        request = _read_request(argument)
+        name = read_question(argument)
+        if name:
+            self._answer(name)
+            return
+        request = read_plan_request(argument)
         if request is None:
             log.warning("dropped a malformed plan request: %.80r", argument)
             return
@@ -114,6 +106,14 @@ class BranchPlanner:
             self._plan_what_waits_for_annex(repository)
         else:
             self.plan(repository, branch)
+
+    def _answer(self, name: str) -> None:
+        """Answer a question, if somebody waits for it still and its repository is processed here."""
+        question = self._site.questions.take(name)
+        if question is not None and self._site.is_watched(question.repository):
+            dataset = self._repositories[question.repository]
+            self._answers.answer(question, dataset)
+            dataset.evict_unused()
 
     def _plan_what_waits_for_annex(self, repository: str) -> None:
         """Request plans of the branches for which a push of git-annex's branch may be the cure.

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from tea_runner.broker.branch_ids import branch_id, split_branch_id
 from tea_runner.broker.key_family import FAMILIES, NO_EXPIRY, PREFIX, KeyFamily, key_family
+from tea_runner.broker.people_keys import answer, orders, question, session
 
 __all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily", "branch_id", "split_branch_id"]
+__all__ += ["answer", "orders", "question", "session"]
 
 _MINUTE = 60
 _DAY = 86_400
@@ -227,15 +229,6 @@ def enqueue_lock() -> str:
     return "enqueue-lock"
 
 
-@key_family("hash", "order_store")
-def orders() -> str:
-    """What people ordered: subjects of pauses and approvals to the latest order, sealed.
-
-    Planners keep a copy in their state folders.
-    """
-    return "orders"
-
-
 # -- runs and statuses -----------------------------------------------------------------------
 
 
@@ -366,18 +359,6 @@ def events() -> str:
 def event_counts() -> str:
     """Triggers and outcomes to the number of events."""
     return "event-counts"
-
-
-# -- people on the pages ---------------------------------------------------------------------
-
-
-@key_family("string", "session_store", 7 * _DAY)
-def session(digest: str) -> str:
-    """Who signed in, encrypted; its time to live is the setting ``pages.session``.
-
-    :param digest: of the session's id, which only the person's browser has.
-    """
-    return f"session:{digest}"
 
 
 # -- keys of RQ that are read here; tests/broker/test_rq_private_parts.py compares them with RQ's ---

@@ -9,25 +9,27 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli import complete_names
+from tea_runner.cli import complete_names, remote_questions
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
-from tea_runner.core.errors import NotFound, OutsideError
-from tea_runner.core.git.tree import SUBMODULE, TREE
+from tea_runner.core.errors import NotFound, UsageError
 from tea_runner.core.planning.explanation import Made
 from tea_runner.dataset.dataset_base import GitDataset
+from tea_runner.dataset.path_history import last_writers
 from tea_runner.dataset.prov_document import write_prov
 from tea_runner.flow.commit_reader import CommitReader
-from tea_runner.flow.commit_tree import CommitTree
+from tea_runner.flow.other_commit import files_at, other_commit
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.trusted_rows import row_signer
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 
 
 @click.command("lineage")
-@click.argument("path", shell_complete=complete_names.files)
+@click.argument(
+    "words", nargs=-1, required=True, metavar="PATH", shell_complete=complete_names.files
+)
 @at_option
 @click.option("--downstream", is_flag=True, help="Trace to the results that were made from PATH.")
 @click.option(
@@ -38,24 +40,38 @@ from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 )
 @json_option
 @click.pass_obj
-def command(context: Context, path: str, at: str, downstream: bool, prov: Path | None) -> int:
+def command(
+    context: Context, words: tuple[str, ...], at: str, downstream: bool, prov: Path | None
+) -> int:
     """Trace a result to its inputs, or an input to results.
 
     Each step shows its datum, command, environment, inputs with content and commit, the commit with
     its run record, and the signer that proves its result. Steps are followed through pipelines and
     subdatasets.
     """
+    if context.server is not None:
+        remote_questions.ask(
+            context.server,
+            "lineage",
+            words,
+            as_json=context.as_json,
+            downstream=downstream,
+        )
+        return 0
+    if len(words) > 1:
+        raise UsageError("name one file or folder", hint="tea-runner lineage PATH")
+    path = words[0]
     session = open_dataset(context)
     tip = session.results_tip(at)
     broken = report_problems(tip)
     start = _path(session, context.directory, path)
     tracer = LineageTracer(
         lambda where, home: _records(session, where, home),
-        lambda where, commit: _open(where, commit),
+        other_commit,
         lambda where, home, row: row_signer(session.clone, where.tree, home, row),
     )
     with progress_line(context, lambda: session.clone.repository.objects.reads):
-        paths = _files(tip, start)
+        paths = files_at(tip, start)
         found = tracer.down(tip, start) if downstream else tracer.up(tip, paths)
     if prov is not None:
         write_prov(found, prov if prov.is_absolute() else context.directory / prov)
@@ -77,59 +93,8 @@ def _path(session: OpenDataset, directory: Path, word: str) -> str:
     return "" if start == "." else start
 
 
-def _files(tip: CommitReader, path: str) -> list[str]:
-    """The file, or all files below the directory.
-
-    :raises NotFound: when the commit has no such path.
-    """
-    at, rest = tip.resolve(path)
-    entry = at.tree.entry(rest) if rest else None
-    if entry is not None and entry.mode not in (TREE, SUBMODULE):
-        return [path]
-    before = path[: len(path) - len(rest)]
-    found = [before + one for one in at.tree.files_below(rest)] if entry is not None else []
-    if not found:
-        raise NotFound(f"there is no file {path or 'here'} in commit {tip.tree.commit[:12]}")
-    return found
-
-
 def _records(session: OpenDataset, tip: CommitReader, home: str) -> Mapping[str, Made]:
     """For each path below a directory, the commit that last wrote it."""
     linked = tip.tree.repository
-    repository = linked if isinstance(linked, GitDataset) else session.clone
-    out = repository.repository.git(
-        "log",
-        "--topo-order",
-        "--format=%x01%H %s",
-        "--name-only",
-        "-z",
-        tip.tree.commit,
-        "--",
-        home or ".",
-        check=False,
-    ).decode("utf-8", "surrogateescape")
-    found: dict[str, Made] = {}
-    for block in out.split("\x01")[1:]:
-        head, _, names = block.partition("\0")
-        commit, _, subject = head.partition(" ")
-        for name in names.lstrip("\n").split("\0"):
-            if name:
-                found.setdefault(name.lstrip("\n"), Made(commit, subject))
-    return found
-
-
-def _open(tip: CommitReader, commit: str) -> CommitReader | None:
-    """Another commit of the same dataset, or None when the clone lacks it."""
-    try:
-        here = tip.tree
-        other = CommitTree(
-            here.objects,
-            commit,
-            here.cache,
-            subdatasets=here.subdatasets,
-            path=here.path,
-            repository=here.repository,
-        )
-        return CommitReader(other)
-    except OutsideError:
-        return None
+    where = linked if isinstance(linked, GitDataset) else session.clone
+    return last_writers(where.repository, tip.tree.commit, home)

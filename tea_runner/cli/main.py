@@ -21,7 +21,7 @@ import click
 from click.core import ParameterSource
 
 from tea_runner import __version__
-from tea_runner.cli.verbs import ALIASES, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
+from tea_runner.cli.verbs import ALIASES, ASK_IF_TYPED, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 
 #: Errors of the operating system that are no bugs: rights, and file systems that are full or read-only.
@@ -229,7 +229,7 @@ def cli(
         variables=dict(os.environ),
         as_json=as_json,
         quiet=quiet,
-        server_url=server,
+        server_url=server if is_typed or verb not in ASK_IF_TYPED else "",
     )
 
 

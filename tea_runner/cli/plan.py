@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli import complete_names
+from tea_runner.cli import complete_names, remote_questions
 from tea_runner.cli.main import Context
 from tea_runner.cli.next_ticks import next_tick_lines, next_ticks
 from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
@@ -40,6 +40,9 @@ def command(
 
     Nothing is written or fetched.
     """
+    if context.server is not None:
+        remote_questions.ask(context.server, "plan", pipelines, as_json=context.as_json)
+        return 0
     session = open_dataset(context)
     if unsaved:
         session.look_at_folder(at)

@@ -66,7 +66,7 @@ class ServerClient:
             answer = self._session.request(
                 method,
                 f"{self.url}/api/v1/{address}",
-                params={name: str(value) for name, value in (query or {}).items()},
+                params={name: _texts(value) for name, value in (query or {}).items()},
                 json=body,
                 headers=dict(headers or {}),
                 timeout=_TIMEOUT,
@@ -79,6 +79,10 @@ class ServerClient:
         if (answer.ok and answer.status_code < 300) or answer.status_code == 416:
             return answer
         raise _error(answer, self.url)
+
+
+def _texts(value: object) -> list[str]:
+    return list(map(str, value)) if isinstance(value, (list, tuple)) else [str(value)]
 
 
 def _token(variables: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from tea_runner.cli import complete_names
+from tea_runner.cli import complete_names, remote_questions
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import (
     check_pipelines,
@@ -44,6 +44,9 @@ def command(
     Nothing is fetched or run. Orphaned results belong to a datum that no longer exists (the next run
     removes them) or to a removed pipeline (remove them with git rm).
     """
+    if context.server is not None:
+        remote_questions.ask(context.server, "status", pipelines, as_json=context.as_json)
+        return 0
     session = open_dataset(context)
     if unsaved:
         session.look_at_folder(at)

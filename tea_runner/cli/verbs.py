@@ -62,20 +62,11 @@ GROUPS = {
 }
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
-#: Verbs that ask the server of ``--server``.
-ASK_SERVER = frozenset(
-    {
-        "runs",
-        "show",
-        "logs",
-        "wait",
-        "retry",
-        "recompute",
-        "cancel",
-        "approve",
-        "pause",
-        "resume",
-    }
+#: Verbs that ask the server of ``--server``, and only where it is typed: they look at a dataset without it.
+ASK_IF_TYPED = frozenset({"plan", "status", "why", "lineage"})
+#: Verbs that ask the server of ``--server``, or of the variable.
+ASK_SERVER = ASK_IF_TYPED | frozenset(
+    ["runs", "show", "logs", "wait", "retry", "recompute", "cancel", "approve", "pause", "resume"]
 )
 #: Former names of verbs, which help and completion do not show.
 ALIASES = {"pull": "pr", "hook": "webhook", "verify": "reproduce"}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from tea_runner.cli import complete_names
+from tea_runner.cli import complete_names, remote_questions
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset, report_problems
 from tea_runner.cli.options import at_option, json_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound
-from tea_runner.core.planning.explanation import Made
+from tea_runner.dataset.path_history import last_writer
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.explain import explain, find
 from tea_runner.flow.make_plan import PlannedCommit
@@ -45,6 +45,9 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
     A datum is named as tea-runner datums lists it (with or without its pipeline), or by the first 8
     or more digits of its key. A path may be a result, an input, or code.
     """
+    if context.server is not None:
+        remote_questions.ask(context.server, "why", words, as_json=context.as_json)
+        return 0
     session = open_dataset(context)
     with progress_line(context, lambda: session.clone.repository.objects.reads):
         planned = session.plan(at, fetched=True)
@@ -60,7 +63,9 @@ def command(context: Context, words: tuple[str, ...], at: str) -> int:
                 pipeline,
                 label,
                 lambda commit: _open(session, commit),
-                lambda output: _made(session, planned.tip.tree.commit, output),
+                lambda output: last_writer(
+                    session.clone.repository, planned.tip.tree.commit, output
+                ),
             )
             for pipeline, label in meant.datums[: None if context.as_json else _SHOWN]
         ]
@@ -93,15 +98,6 @@ def _open(session: OpenDataset, commit: str) -> CommitReader | None:
         return session.tip(commit)
     except NotFound:
         return None
-
-
-def _made(session: OpenDataset, commit: str, path: str) -> Made | None:
-    """The commit that last wrote a path; for results it has the run record."""
-    out = session.clone.repository.git(
-        "log", "-1", "--format=%H %s", commit, "--", path, check=False
-    )
-    found, _, subject = out.decode("utf-8", "replace").strip().partition(" ")
-    return Made(found, subject) if found else None
 
 
 def _unknown(planned: PlannedCommit, word: str, path: str) -> str:

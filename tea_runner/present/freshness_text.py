@@ -73,8 +73,13 @@ def _summary(results: Sequence[PipelineFreshness]) -> str:
     return f"{counted or 'no datums'}. See tea-runner why DATUM."
 
 
-def results_rows(results: Sequence[PipelineFreshness]) -> list[dict[str, object]]:
-    """One object per pipeline, for JSON; the names are stable."""
+def results_rows(
+    results: Sequence[PipelineFreshness], *, everything: bool = True
+) -> list[dict[str, object]]:
+    """One object per pipeline, for JSON; the names are stable.
+
+    :param everything: with the datums that are current.
+    """
     return [
         {
             "name": each.name,
@@ -92,6 +97,7 @@ def results_rows(results: Sequence[PipelineFreshness]) -> list[dict[str, object]
                     "outputs": list(datum.outputs),
                 }
                 for datum in each.datums
+                if everything or datum.state != "current"
             ],
         }
         for each in results

@@ -96,8 +96,11 @@ def _datums(number: int) -> str:
     return "1 datum" if number == 1 else f"{number} datums"
 
 
-def plan_json(plan: Plan) -> dict[str, object]:
-    """The plan, for JSON."""
+def plan_json(plan: Plan, *, everything: bool = True) -> dict[str, object]:
+    """The plan, for JSON.
+
+    :param everything: with the datums that are known.
+    """
     return {
         "commit": plan.commit,
         "problems": list(plan.problems),
@@ -118,6 +121,7 @@ def plan_json(plan: Plan) -> dict[str, object]:
                         "source": d.source,
                     }
                     for d in row.decisions
+                    if everything or d.action not in ("current", "reuse")
                 ],
             }
             for row in plan.pipelines

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.plan_requests import PlanRequestStore
     from tea_runner.broker.publication_counts import BranchPublicationCounts
     from tea_runner.broker.pull_request_notes import PullRequestNotes
+    from tea_runner.broker.question_store import QuestionStore
     from tea_runner.broker.queue_consistency import QueueConsistency
     from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
     from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -261,6 +262,13 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
             copy=self.state_folder / "orders.json",
             key_problem=lambda: self.queue_key.problem(),
         )
+
+    @cached_property
+    def questions(self) -> QuestionStore:
+        """Questions to planners."""
+        from tea_runner.broker.question_store import QuestionStore
+
+        return QuestionStore(self.redis, self.queues.enqueue, secret=self.secret)
 
     def recompute_requests(self, repository: str, branch: str) -> BranchRecomputeRequests:
         """Recompute requests for one branch."""

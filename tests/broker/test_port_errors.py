@@ -32,6 +32,7 @@ from tea_runner.broker.order_store import OrderStore
 from tea_runner.broker.plan_requests import PlanRequestStore
 from tea_runner.broker.publication_counts import BranchPublicationCounts
 from tea_runner.broker.pull_request_notes import PullRequestNote, PullRequestNotes
+from tea_runner.broker.question_store import QuestionStore
 from tea_runner.broker.queue_consistency import QueueConsistency
 from tea_runner.broker.queue_key_fingerprint import QueueKeyFingerprint
 from tea_runner.broker.recompute_requests import BranchRecomputeRequests
@@ -46,6 +47,7 @@ from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.datum_previews import JobDetails
 from tea_runner.core.planning.order import Order
+from tea_runner.core.planning.question import RunQuestion
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
@@ -54,6 +56,7 @@ from tests.looking import EVENT, REPOSITORY, make_job
 JOB = make_job()
 CLAIM = Claim(job=JOB, token="token", attempt=1)
 RUN = Run(id="1" * 12, repository=REPOSITORY, branch="main", commit="1" * 40, pipelines=[])
+QUESTION = RunQuestion(kind="plan", repository=REPOSITORY, branch="main", commit="1" * 40)
 VERDICT = RecomputeVerdict(pipeline="edges", datum="a", key="k", outcome="ok")
 
 
@@ -219,6 +222,10 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: OrderStore(connection, secret=b"secret", copy=Path("/nonexistent/copy")),
         {"put": (Order(kind="pause"),), "all": (), "lately": (), "restore": ()},
     ),
+    QuestionStore: (
+        lambda connection: QuestionStore(connection, Queues(connection).enqueue, secret=b"secret"),
+        {"ask": (QUESTION,), "take": ("x",), "put_answer": (QUESTION, {}), "answer": (QUESTION,)},
+    ),
     RunStore: (
         RunStore,
         {
@@ -273,12 +280,7 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
     ),
     MetricCounters: (
         MetricCounters,
-        {
-            "observe": (),
-            "count": ("jobs", "done"),
-            "note_reconciled": (),
-            "read": (),
-        },
+        {"observe": (), "count": ("jobs", "done"), "note_reconciled": (), "read": ()},
     ),
     DeliveryCounts: (DeliveryCounts, {"count": ("accepted",), "send": (), "counts": ()}),
     EvictionPolicy: (EvictionPolicy, {"problem": ()}),
@@ -293,7 +295,7 @@ KEYWORDS: dict[str, dict[str, Any]] = {
     "record": {"datums": 1, "seconds": 1.0},
     "register": {"replace": True},
 }
-#: Methods that need no answer for the arguments that they have here.
+#: They need no answer for these arguments.
 NOTHING_TO_ASK = {(JobStore, "set_fields")}
 
 

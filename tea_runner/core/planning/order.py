@@ -5,11 +5,11 @@ The latest order about a subject counts.
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from tea_runner.core.sealed_text import seal_fields, unseal_fields
 
 OrderKind = Literal["pause", "resume", "approve", "approve pull request"]
 
@@ -96,27 +96,17 @@ def is_outdated(order: Order, now: float) -> bool:
 
 
 def seal_order(order: Order, secret: bytes) -> str:
-    """The order as JSON text with an HMAC (RFC 2104, SHA-256)."""
-    body = json.dumps(asdict(order), sort_keys=True)
-    return json.dumps({"body": body, "mac": _mac(body, secret)})
+    """The order as a sealed text."""
+    return seal_fields("order", asdict(order), secret)
 
 
 def unseal_order(text: str | bytes, secret: bytes) -> Order | None:
     """The order in a sealed text; None when the seal is not of this secret, or the text is no order."""
-    try:
-        document: Any = json.loads(text)
-        body = document["body"]
-        if not hmac.compare_digest(_mac(body, secret).encode(), str(document["mac"]).encode()):
-            return None
-        fields = json.loads(body)
-        at, kind = float(fields.pop("at")), fields.pop("kind")
-        if kind not in get_args(OrderKind):
-            return None
-        return Order(kind=kind, at=at, **{name: str(value) for name, value in fields.items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    fields = unseal_fields("order", text, secret)
+    if fields is None or fields.get("kind") not in get_args(OrderKind):
         return None
-
-
-def _mac(body: str, secret: bytes) -> str:
-    text = b"order\n" + body.encode("utf-8", "surrogateescape")
-    return hmac.new(secret, text, "sha256").hexdigest()
+    try:
+        at, kind = float(fields.pop("at")), fields.pop("kind")
+        return Order(kind=kind, at=at, **{name: str(value) for name, value in fields.items()})
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -16,6 +16,7 @@ from tea_runner.settings import load_settings
 from tea_runner.web.api import schemas
 from tea_runner.web.api.action_routes import add_action_routes
 from tea_runner.web.api.order_routes import add_order_routes
+from tea_runner.web.api.question_routes import add_question_routes
 from tea_runner.web.api.read_routes import add_read_routes
 from tea_runner.web.page_context import PageContext
 from tea_runner.wiring import Site
@@ -33,6 +34,7 @@ def api_blueprint(site: Site, *, described: bool = False) -> Blueprint:
     add_read_routes(routes, desk)
     add_action_routes(routes, desk)
     add_order_routes(routes, desk)
+    add_question_routes(routes, desk)
     if not described:
         description = openapi_document()
         routes.add_url_rule(

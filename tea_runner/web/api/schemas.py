@@ -18,6 +18,13 @@ class ErrorDocument(Schema):
     error = fields.String(required=True)
 
 
+class AnyQuery(Schema):
+    """A query: what is not known in it is ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
 class CountsField(fields.Dict):
     """Numbers of datums by state."""
 
@@ -157,11 +164,8 @@ class RepositoryDocument(Schema):
     last_run = fields.Nested(RunHeadDocument, required=True, allow_none=True)
 
 
-class PageQuery(Schema):
+class PageQuery(AnyQuery):
     """Which page of a list."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
     per_page = fields.Integer(load_default=50, validate=validate.Range(1, 500))
@@ -186,11 +190,8 @@ class DatumsQuery(PageQuery):
     )
 
 
-class FindQuery(Schema):
+class FindQuery(AnyQuery):
     """What somebody calls a run or a job."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     name = fields.String(
         required=True,
@@ -201,11 +202,8 @@ class FindQuery(Schema):
     )
 
 
-class FollowQuery(Schema):
+class FollowQuery(AnyQuery):
     """Where a log is followed from."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     start = fields.Integer(
         data_key="from",

@@ -8,7 +8,7 @@ import pytest
 
 from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.parse_delivery import DeliveryError, Ignored, parse_delivery
-from workers.branch_planner import _read_request
+from workers.plan_queue_items import read_plan_request
 
 NAMES = [
     "main",
@@ -31,7 +31,7 @@ def test_a_branch_is_processed_everywhere_or_nowhere(name: str) -> None:
 
     assert (name in ("main", "release/1")) == processed
     if processed:
-        assert _read_request(json.dumps(["lab/data", name])) == ("lab/data", name)
+        assert read_plan_request(json.dumps(["lab/data", name])) == ("lab/data", name)
     body = {"ref": f"refs/heads/{name}", "before": "1" * 40, "after": "2" * 40}
     body["repository"] = {"full_name": "lab/data", "id": 1}  # type: ignore[assignment]
     try:

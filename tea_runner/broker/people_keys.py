@@ -1,0 +1,35 @@
+"""Keys of what people order and ask, and of their sessions; :mod:`redis_keys` lists them with all others."""
+
+from __future__ import annotations
+
+from tea_runner.broker.key_family import key_family
+
+
+@key_family("hash", "order_store")
+def orders() -> str:
+    """What people ordered: subjects of pauses and approvals to the latest order, sealed.
+
+    Planners keep a copy in their state folders.
+    """
+    return "orders"
+
+
+@key_family("string", "question_store", 30)
+def question(question_id: str) -> str:
+    """A question that waits for a planner, sealed."""
+    return f"question:{question_id}"
+
+
+@key_family("string", "question_store", 10)
+def answer(question_id: str) -> str:
+    """The answer to a question, as compressed JSON."""
+    return f"answer:{question_id}"
+
+
+@key_family("string", "session_store", 7 * 86_400)
+def session(digest: str) -> str:
+    """Who signed in, encrypted; its time to live is the setting ``pages.session``.
+
+    :param digest: of the session's id, which only the person's browser has.
+    """
+    return f"session:{digest}"
