@@ -1,4 +1,4 @@
-"""Health and readiness checks: ``/healthz`` and ``/readyz``."""
+"""Health and readiness checks, and the version: ``/healthz``, ``/readyz`` and ``/version``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify
 
+from tea_runner import __version__
 from tea_runner.core.errors import TeaError
 from tea_runner.web.visitor import visitor
 from tea_runner.web.web_dependencies import WebDependencies
 
 
 def health_blueprint(parts: WebDependencies) -> Blueprint:
-    """Create the two routes; the state of each check is for operators and holders of the metrics' token.
+    """Create the routes; the state of each check is for operators and holders of the metrics' token.
 
     A server without planner, workers or a forge that answers keeps deliveries: it is ready, and says so.
     """
@@ -22,6 +23,10 @@ def health_blueprint(parts: WebDependencies) -> Blueprint:
     @routes.get("/healthz")
     def healthz() -> Response:
         return jsonify(status="ok")
+
+    @routes.get("/version")
+    def version() -> Response:
+        return jsonify(version=__version__)
 
     @routes.get("/readyz")
     def readyz() -> Response:

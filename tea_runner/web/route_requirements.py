@@ -15,6 +15,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     # Its senders have secrets, tokens or addresses.
     "hooks.event": Requirement.NOTHING,
     "health.healthz": Requirement.NOTHING,
+    # Strangers learn no version of which they may know a fault.
+    "health.version": Requirement.ACCOUNT,
     # It shows its details to holders of the metrics' token only.
     "health.readyz": Requirement.NOTHING,
     "metrics.metrics": Requirement.METRICS,

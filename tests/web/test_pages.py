@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner import __version__
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.run import run_id
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RESULTS, RUN, begin, fail, make_job, make_site, save
-from tests.web.browser import data, make_client, see
+from tests.web.browser import data, make_client, make_stranger, see
 
 
 def test_an_empty_home_says_how_to_connect_a_repository(pages: FlaskClient) -> None:
@@ -255,6 +256,12 @@ def test_workers_and_queues_are_counted(site: Site, pages: FlaskClient) -> None:
     twin = data(pages, "/workers.json")
     assert {"plan": 0, "job": 2} == twin["queues"]
     assert "busy" == twin["workers"][0]["state"]
+
+
+def test_the_version_is_told_to_accounts(site: Site, pages: FlaskClient) -> None:
+    """For programs that compare it; strangers do not learn it."""
+    assert {"version": __version__} == data(pages, "/version")
+    assert 401 == make_stranger(site).get("/version").status_code
 
 
 def test_about_masks_secrets_and_names_sources(broker: RedisServer, tmp_path: Path) -> None:
