@@ -33,3 +33,12 @@ def session(digest: str) -> str:
     :param digest: of the session's id, which only the person's browser has.
     """
     return f"session:{digest}"
+
+
+@key_family("hash", "sign_in_attempts", 900)
+def sign_in_attempts(digest: str) -> str:
+    """How often somebody failed to sign in.
+
+    :param digest: of an address or a user's name.
+    """
+    return f"sign-in:{digest}"

@@ -30,6 +30,18 @@ class Sessions(Protocol):
         ...
 
 
+class Attempts(Protocol):
+    """Failed attempts to sign in."""
+
+    def is_over(self, limits: Mapping[str, int]) -> bool:
+        """Whether one of these has failed too often."""
+        ...
+
+    def count(self, limits: Mapping[str, int]) -> None:
+        """Count a failure of each."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccessParts:
     """People, and the repositories of runs and jobs.
@@ -44,6 +56,7 @@ class AccessParts:
 
     accounts: ForgeAccounts
     sessions: Sessions
+    attempts: Attempts
     key: bytes
     token: str
     metrics_token: str
@@ -57,6 +70,7 @@ def access_parts(site: Site) -> AccessParts:
     return AccessParts(
         accounts=site.accounts,
         sessions=site.sessions,
+        attempts=site.sign_in_attempts,
         key=site.pages_key,
         token=site.pages_token,
         metrics_token=site.metrics_token,

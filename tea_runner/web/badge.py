@@ -7,6 +7,7 @@ may read; of all others, and of unknown ones, the answer is the same 404.
 from __future__ import annotations
 
 import hashlib
+import time
 
 from flask import Blueprint, Response, request
 
@@ -14,27 +15,47 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import State
-from tea_runner.core.registered_webhook import is_repository_name, matches_repository
+from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.present.badge_svg import badge_svg
 from tea_runner.web.page_context import PageContext
 
 #: Runs before the latest that are looked at where that one was replaced, or skipped.
 _BEFORE = 10
+#: Seconds between two questions which repositories are public.
+_ASKED = 60.0
 #: Forges' proxies ask again each time, and the picture is sent only when it has changed.
 _CACHING = "no-cache, max-age=0"
 
 
 def add_badges(routes: Blueprint, desk: PageContext) -> None:
     """Add the badges to the pages."""
+    public = _PublicRepositories(desk)
     routes.add_url_rule(
         "/badge/<owner>/<name>/<path:branch>.svg",
         "badge",
-        lambda owner, name, branch: _badge(desk, f"{owner}/{name}", branch),
+        lambda owner, name, branch: _badge(desk, public, f"{owner}/{name}", branch),
     )
 
 
-def _badge(desk: PageContext, repository: str, branch: str) -> Response:
-    if not desk.lately(("public", repository), lambda: _is_public(desk, repository)):
+class _PublicRepositories:
+    """The repositories that everybody may see, found together: no name takes longer than another."""
+
+    def __init__(self, desk: PageContext) -> None:
+        self._desk = desk
+        self._known: tuple[float, frozenset[str]] | None = None
+
+    def __contains__(self, repository: str) -> bool:
+        now = time.monotonic()
+        if self._known is None or now - self._known[0] > _ASKED:
+            names = self._desk.repositories()
+            self._known = now, frozenset(name for name in names if _is_public(self._desk, name))
+        return repository in self._known[1]
+
+
+def _badge(
+    desk: PageContext, public: _PublicRepositories, repository: str, branch: str
+) -> Response:
+    if repository not in public:
         return Response("badge not found\n", 404, mimetype="text/plain")
     pipeline = request.args.get("pipeline", "")
     run = desk.lately(("badge", repository, branch), lambda: _latest(desk, repository, branch))
@@ -49,8 +70,6 @@ def _badge(desk: PageContext, repository: str, branch: str) -> Response:
 
 def _is_public(desk: PageContext, repository: str) -> bool:
     """Whether everybody may see a repository that is processed here: as the forge or the operator says."""
-    if not is_repository_name(repository) or repository not in desk.repositories():
-        return False
     shown = desk.site.settings.pages.public
     if any(matches_repository(pattern, repository) for pattern in shown):
         return True

@@ -13,6 +13,9 @@ from tea_runner.web.access_parts import AccessParts, access_parts
 from tea_runner.web.visitor import begin_session, end_session, same, session_of
 from tea_runner.wiring import Site
 
+#: Failures of an address, of a user's name from anywhere, and from one address.
+_OF_ADDRESS, _OF_USER, _OF_BOTH = 100, 50, 10
+_TOO_OFTEN = "Too many attempts failed; wait a quarter of an hour."
 _NOT_BEGUN = "This sign-in was not begun in this browser; begin again."
 _DECLINED = "The forge did not let you in; begin again."
 
@@ -29,8 +32,12 @@ def sign_in_blueprint(site: Site) -> Blueprint:
     @routes.post("/sign-in")
     def sign_in() -> Response:
         target = local_path(request.form.get("next", ""))
+        limits = _limits()
+        if parts.attempts.is_over(limits):
+            return _page(settings, target, problem=_TOO_OFTEN, status=429)
         fields = _session_of(settings, parts)
         if fields is None:
+            parts.attempts.count(limits)
             return _page(settings, target, problem="This is not accepted.", status=403)
         begin_session(parts, fields)
         return redirect(request.script_root + target, 303)  # type: ignore[return-value]
@@ -65,6 +72,18 @@ def sign_in_blueprint(site: Site) -> Blueprint:
         return redirect(request.script_root + "/sign-in", 303)  # type: ignore[return-value]
 
     return routes
+
+
+def _limits() -> dict[str, int]:
+    """Who tries to sign in, and how often this may fail in a quarter of an hour.
+
+    Behind a proxy all have one address: there the limit of the address is that of everybody.
+    """
+    address, user = request.remote_addr or "", request.form.get("user", "").casefold()[:200]
+    limits = {f"address {address}": _OF_ADDRESS}
+    if user:
+        limits |= {f"user {user}": _OF_USER, f"both {address} {user}": _OF_BOTH}
+    return limits
 
 
 def _session_by_code(parts: AccessParts, verifier: str) -> dict[str, object] | None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.run_store import RunStore
     from tea_runner.broker.schedule_times import ScheduleTimes
     from tea_runner.broker.session_store import SessionStore
+    from tea_runner.broker.sign_in_attempts import SignInAttempts
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
     from tea_runner.broker.workers_and_queues import Fleet
     from tea_runner.core.spec.schedule import ScheduleClock
@@ -322,6 +323,13 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.broker.session_store import SessionStore
 
         return SessionStore(self.redis, self.pages_key, self.settings.pages.session)
+
+    @cached_property
+    def sign_in_attempts(self) -> SignInAttempts:
+        """Failed attempts to sign in."""
+        from tea_runner.broker.sign_in_attempts import SignInAttempts
+
+        return SignInAttempts(self.redis)
 
     @cached_property
     def throughputs(self) -> ThroughputStore:

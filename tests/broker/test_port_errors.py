@@ -43,6 +43,7 @@ from tea_runner.broker.rq_queues import Queues
 from tea_runner.broker.run_store import RunStore
 from tea_runner.broker.schedule_times import ScheduleTimes
 from tea_runner.broker.session_store import SessionStore
+from tea_runner.broker.sign_in_attempts import SignInAttempts
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.datum_previews import JobDetails
@@ -123,6 +124,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SessionStore(connection, b"key", 60),
         {"begin": ({},), "get": ("id",), "change": ("id", {}), "end": ("id",)},
     ),
+    SignInAttempts: (SignInAttempts, {"is_over": ({"ada": 1},), "count": ({"ada": 1},)}),
     Queues: (
         Queues,
         {
@@ -134,10 +136,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "in_line": ({"x": ("host", REPOSITORY)},),
         },
     ),
-    JobTurns: (
-        JobTurns,
-        {"put": ("x",), "take": ("x",), "in_line": ({"x": ("host", REPOSITORY)},)},
-    ),
+    JobTurns: (JobTurns, {"put": ("x",), "take": ("x",), "in_line": ({"x": ("host", "a/b")},)}),
     LiveProcesses: (
         LiveProcesses,
         {
@@ -267,7 +266,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         },
     ),
 }
-#: Methods that raise nothing: what they return then is in their docstrings.
+#: Methods that raise nothing.
 SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
     JobStore: (job_store, {"holds": (CLAIM,), "is_cancelled": (CLAIM,), "problem": ()}),
     JobLog: (

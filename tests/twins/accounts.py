@@ -73,11 +73,23 @@ class MemorySessions:
         self._kept.pop(name, None)
 
 
+class MemoryAttempts:
+    """Nobody has failed."""
+
+    def is_over(self, limits: Mapping[str, int]) -> bool:
+        """Never."""
+        return False
+
+    def count(self, limits: Mapping[str, int]) -> None:
+        """Forget it."""
+
+
 def memory_access(accounts: MemoryAccounts | None = None) -> AccessParts:
     """People in memory; there are no runs and no jobs."""
     return AccessParts(
         accounts=accounts or MemoryAccounts(),
         sessions=MemorySessions(),
+        attempts=MemoryAttempts(),
         key=b"key",
         token="operator-token",
         metrics_token="metrics-token",

@@ -111,3 +111,20 @@ def test_no_name_becomes_markup(
     assert {"svg", "title", "rect", "g", "text"} == tags
     assert 2 == len(_words(answer.text))
     assert len(answer.data) < 2000
+
+
+def test_no_name_takes_the_forge_more_questions_than_another(
+    site: Site, pages: FlaskClient, forge: MemoryForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the time of an answer does not tell whether there is a private repository."""
+    save(site, [make_job()], state="settled")
+    forge.show(REPOSITORY, Audience(visibility="private", owner="lab"))
+    asked: list[str] = []
+    facts = site.forge_facts
+    known = facts.audience
+    monkeypatch.setattr(facts, "audience", lambda name: (asked.append(name), known(name))[1])
+    counts = []
+    for repository in ("lab/absent", REPOSITORY, "lab/absent", REPOSITORY):
+        assert 404 == pages.get(f"/badge/{repository}/main.svg").status_code
+        counts.append(len(asked))
+    assert [1, 1, 1, 1] == counts

@@ -54,6 +54,25 @@ def test_a_token_of_the_forge_signs_in_and_the_button_out(browser: FlaskClient) 
     assert 401 == browser.get("/").status_code
 
 
+def test_passwords_are_not_tried_out(browser: FlaskClient, site: Site) -> None:
+    """Ten failures of a name from one address are enough for a quarter of an hour, whatever comes next."""
+    tried = [sign_in(browser, "wrong", user="ada") for _ in range(11)]
+    assert [403] * 10 + [429] == tried
+    assert 429 == sign_in(browser, user="ADA")
+    assert 303 == sign_in(browser)
+    keys = site.redis.keys("*sign-in:*")
+    assert ([], 3) == ([key for key in keys if b"ada" in key], len(keys))
+    assert all(0 < site.redis.ttl(key) <= 900 for key in keys)
+
+
+def test_an_address_does_not_try_out_tokens(browser: FlaskClient, site: Site) -> None:
+    """It waits after a hundred failures."""
+    site.sign_in_attempts.count({"address 127.0.0.1": 100})
+    for key in site.redis.keys("*sign-in:*"):
+        site.redis.hset(key, "failed", 100)
+    assert 429 == sign_in(browser)
+
+
 def test_a_wrong_token_does_not_sign_in(browser: FlaskClient) -> None:
     """It is said, and the page stays."""
     assert 403 == sign_in(browser, "wrong")
