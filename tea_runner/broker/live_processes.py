@@ -22,6 +22,8 @@ from tea_runner.core.planning.worker_requirement import NEEDS, Need
 BEAT_EVERY, GONE_AFTER = 5.0, 20
 #: Seconds after which its row is removed.
 _REMOVED_AFTER = 3600
+#: Bytes: a larger number is nonsense.
+_LARGEST = 1 << 60
 
 ProcessKind = Literal["plan", "job", "reconcile", "triggers"]
 
@@ -132,7 +134,9 @@ def _parse(text: bytes) -> ProcessFacts | None:
         words = {each: str(row[each]) for each in ("name", "host", "pid", "problem")}
         offers = tuple(need for need in NEEDS if need in row["offers"])
         files = {str(path): str(each) for path, each in row.get("files", {}).items()}
-        free, total = (max(0, int(row.get(each, 0))) for each in ("disk_free", "disk_total"))
+        free, total = (
+            min(max(0, int(row.get(each, 0))), _LARGEST) for each in ("disk_free", "disk_total")
+        )
         return ProcessFacts(
             kind=kind,
             heard=float(row["heard"]),
@@ -142,5 +146,13 @@ def _parse(text: bytes) -> ProcessFacts | None:
             disk_total=total,
             **words,
         )
-    except (ValueError, KeyError, TypeError, StopIteration, AttributeError, RecursionError):
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        StopIteration,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):
         return None

@@ -15,6 +15,8 @@ from tea_runner.core.planning.repair import Repair
 
 #: Repairs that are kept.
 _MOST = 50
+#: Characters of each that are shown, and a time that is none any more.
+_LONGEST, _LATEST = 1000, 1e11
 
 
 @raises_queue_error
@@ -39,7 +41,11 @@ class RepairLog:
         rows: Any = self._redis.lrange(redis_keys.repairs(), 0, _MOST - 1)
         found = []
         for raw in rows:
-            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            with contextlib.suppress(
+                ValueError, KeyError, TypeError, RecursionError, OverflowError
+            ):
                 row = json.loads(raw)
-                found.append(Repair(time=float(row["time"]), text=str(row["text"])))
+                when = float(row["time"])
+                if 0 <= when < _LATEST:
+                    found.append(Repair(time=when, text=str(row["text"])[:_LONGEST]))
         return found

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,6 +31,9 @@ from tea_runner.present.visible_text import visible
 from tea_runner.sandbox.protocol import Execution
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
+
+if TYPE_CHECKING:
+    from tea_runner.cli.server_client import ServerClient
 
 #: bash where the environment has it.
 _SHELL = (
@@ -127,6 +131,8 @@ def _find(context: Context, words: tuple[str, ...]) -> tuple[OpenDataset, Job]:
 
 def _of_server(context: Context, words: tuple[str, ...]) -> Job | None:
     """A job of the server that is set, with one datum; None where there is no server or no such job."""
+    if context.server is not None:
+        return _by_api(context.server, words)
     try:
         record = find_job(context, words[0])
     except TeaError:
@@ -135,6 +141,27 @@ def _of_server(context: Context, words: tuple[str, ...]) -> Job | None:
         return None
     failed = [pair for pair in record.datums if pair[1] in record.failures] or record.datums
     return replace(record.job, datums=(_of_job(failed, words),))
+
+
+def _by_api(server: ServerClient, words: tuple[str, ...]) -> Job | None:
+    """The same from the API of a server on another computer."""
+    try:
+        found = server.get("find", name=words[0])
+    except NotFound:
+        return None
+    if not found["job"]:
+        raise UsageError(f"{words[0]} is a run", hint=f"name a job: tea-runner show {words[0]}")
+    about = server.get("jobs", found["job"])
+    pairs = [(str(row["datum"]), str(row["key"]), row["state"]) for row in about["datums"]]
+    failed = [(label, key) for label, key, state in pairs if state == "failed"]
+    datum = _of_job(failed or [(label, key) for label, key, _ in pairs], words)
+    return Job(
+        repository=str(about["repository"]),
+        branch=str(about["branch"]),
+        commit=str(about["commit"]),
+        pipeline=str(about["pipeline"]),
+        datums=(datum,),
+    )
 
 
 def _of_job(

@@ -63,7 +63,7 @@ GROUPS = {
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
 #: Verbs that ask the server of ``--server``, and only where it is typed: they look at a dataset without it.
-ASK_IF_TYPED = frozenset({"plan", "status", "why", "lineage"})
+ASK_IF_TYPED = frozenset({"plan", "status", "why", "lineage", "shell"})
 #: Verbs that ask the server of ``--server``, or of the variable.
 ASK_SERVER = ASK_IF_TYPED | frozenset(
     ["runs", "show", "logs", "wait", "retry", "recompute", "cancel", "approve", "pause", "resume"]

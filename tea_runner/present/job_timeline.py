@@ -15,7 +15,7 @@ from tea_runner.present.visible_text import visible
 #: Width of names and of bars, height of a row, and how many workers are drawn.
 _NAMES, _BARS, _ROW, _WORKERS = 150, 830, 20, 30
 #: Bars that are drawn at most, of all workers and of each: where there are more jobs, neighbours are one.
-_MOST, _LEAST = 160, 8
+_MOST, _LEAST = 80, 8
 #: Steps of the scale in seconds.
 _STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400, 604800)
 

@@ -65,6 +65,7 @@ def _job(desk: PageContext, name: str) -> Response:
         log_size=size,
         cut=size > PART,
         again=_again(desk, facts, row),
+        server_url=desk.site.settings.web_url,
         actions=job_actions_for(facts),
         view=datum_view(desk, facts, row, *facts.datums[0]) if len(facts.datums) == 1 else None,
         details=job_details(desk, name),

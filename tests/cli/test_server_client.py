@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from werkzeug.serving import make_server
 from tea_runner.core.access import AccessLevel
 from tea_runner.host import process
 from tea_runner.wiring import Site
-from tests.cli.dataset import tea
+from tests.cli.dataset import Dataset, tea
 from tests.looking import COMMIT, REPOSITORY, RUN, begin, broker, fail, make_job, save, site
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_stranger
@@ -51,13 +52,15 @@ def served(site: Site) -> Iterator[str]:
 def cli(served: str, tmp_path: Path) -> Cli:
     """``tea-runner`` on a laptop with a token."""
 
-    def call(*words: str, who: str = "ada", url: str = served) -> tuple[int, str]:
+    def call(
+        *words: str, who: str = "ada", url: str = served, typed: bytes = b""
+    ) -> tuple[int, str]:
         file = tmp_path / "token"
         file.write_text(f"{who}-token\n")
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TEA_RUNNER_SERVER": url}
         env |= {"TEA_RUNNER_SERVER_TOKEN_FILE": str(file)} if who else {}
         argv = [sys.executable, "-m", "tea_runner", *words]
-        done = process.run(argv, env=env, cwd=Path.cwd(), check=False)
+        done = process.run(argv, env=env, cwd=Path.cwd(), stdin=typed, check=False)
         return done.returncode, (done.stdout + done.stderr).decode()
 
     return call
@@ -137,3 +140,23 @@ def test_a_verb_that_asks_no_server_refuses_one(tmp_path: Path) -> None:
     assert "--server: plan asks no server; runs, show, logs, wait, retry, " in said.err
     named = {"TEA_RUNNER_SERVER": "http://127.0.0.1:9"}
     assert "is in no git repository" in tea(tmp_path, "plan", env=named).err
+
+
+def test_the_room_of_a_servers_job_is_made_again(
+    cli: Cli, site: Site, served: str, dataset: Dataset
+) -> None:
+    """In a clone that has the commit: the datum that failed, or the one that is named."""
+    rows = json.loads(dataset.tea("--json", "datums", "shout").out)
+    pairs = tuple((row["datum"], row["key"]) for row in rows)
+    commit = dataset.do("git", "rev-parse", "HEAD")
+    job = replace(make_job(9, pipeline="shout"), commit=commit, datums=pairs)
+    claim = begin(site, job)
+    site.jobs.finish(claim, "failed", "it failed", failures={pairs[1][1]: "it failed"})
+    save(site, [job], commit=commit)
+    dataset.save({"raw/b.txt": "new\n"})
+    where = ("-q", "-C", str(dataset.path), "-c", "sandbox.kind=off", "--server", served)
+    words = (*where, "shell", job.id[:10])
+    code, text = cli(*words, typed=b"cat $PFS/in/*\n")
+    assert (0, "bb\n") == (code, text)
+    code, text = cli(*words, "in:a.txt", typed=b"cat $PFS/in/*\n")
+    assert (1, True) == (code, "is no failed datum of the job" in text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from flask.testing import FlaskClient
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.planning.branch_freshness import branch_freshness
 from tea_runner.core.planning.run import PipelineRun, Run
@@ -59,6 +61,18 @@ def test_workers_say_how_much_disk_they_have(site: Site, pages: FlaskClient) -> 
         row = data(pages, "/workers.json")["workers"][0]
         assert 0 < row["disk_free"] <= row["disk_total"]
         assert human_units.size(row["disk_total"]) in see(pages, "/workers").text
+
+
+def test_nonsense_in_redis_is_left_out(site: Site, pages: FlaskClient) -> None:
+    """Repairs and disks that nobody can have written leave the page as it is."""
+    for text in ("[", "[" * 9999, "{}", '{"time": 1e999, "text": "x"}', '{"time": "a", "text": 1}'):
+        site.redis.lpush(redis_keys.repairs(), text)
+    now = float(site.redis.time()[0])  # type: ignore[index]
+    row = {"name": "w", "kind": "job", "host": "", "pid": "", "problem": "", "heard": now}
+    disks = {"disk_free": 10**400, "disk_total": 10**401, "offers": []}
+    site.redis.hset(redis_keys.processes(), "w", json.dumps({**row, **disks}))
+    assert "Found and repaired" not in see(pages, "/workers").text
+    assert [] == data(pages, "/workers.json")["repairs"]
 
 
 def test_the_operator_sees_storages_and_what_was_repaired(

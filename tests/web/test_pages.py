@@ -201,6 +201,7 @@ def test_a_job_shows_its_facts_its_log_and_how_to_repeat_it(site: Site, pages: F
         "git clone http://forge.example:3000/lab/edges.git",
         f"git checkout -q -b again {COMMIT}",
         "tea-runner exec --pipeline edges -- images:1.jpg",
+        f"shell {job.id[:10]}",
     ):
         assert words in page.text
     assert f"/runs/{RUN}" in page.links()
