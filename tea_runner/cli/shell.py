@@ -28,7 +28,7 @@ from tea_runner.host.openat import remove_tree
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.host.terminal_relay import relayed_terminal
 from tea_runner.present.visible_text import visible
-from tea_runner.sandbox.protocol import Execution
+from tea_runner.sandbox.protocol import Execution, Outcome
 from workers.job_runner import JobRunner
 from workers.worker_dependencies import worker_dependencies
 
@@ -65,32 +65,36 @@ def command(context: Context, words: tuple[str, ...]) -> int:
     dependencies = worker_dependencies(session.context.site)
     runner = JobRunner(session.clone, dependencies)
     kept = _new_folder(context, job)
+    folder = Path(tempfile.mkdtemp(prefix="room-", dir=dependencies.scratch.path))
     try:
-        with tempfile.TemporaryDirectory(prefix="room-", dir=dependencies.scratch.path) as folder:
-            try:
-                environment, execution, home = runner.provision(job, Path(folder))
-            except Superseded as error:
-                raise NotFound(
-                    f"this clone does not have commit {job.commit[:12]} of the job",
-                    hint="git fetch; or cd into the dataset of the job",
-                ) from error
-            _introduce(context, job, execution)
-            with _connected(execution) as connected:
-                outcome = environment.run(connected)
-            if execution.out is not None:
-                _keep(execution.out, kept)
-            elif execution.code is not None:  # view: dataset
-                _keep(execution.code / home, kept)
+        outcome = _run(context, runner, job, folder, kept)
     finally:
         runner.close()
-        is_empty = not any(kept.iterdir())
-        if is_empty:
+        remove_tree(folder)
+        if not any(kept.iterdir()):
             kept.rmdir()
     if outcome.overflow or outcome.oom:
         click.echo(outcome.overflow or "the memory limit was exceeded", err=True)
-    if not is_empty:
-        click.echo(f"the outputs are kept in {kept}", err=True)
     return outcome.code or 0
+
+
+def _run(context: Context, runner: JobRunner, job: Job, folder: Path, kept: Path) -> Outcome:
+    """Make the room, run the shell in it, and keep the outputs, however it ends."""
+    try:
+        environment, execution, home = runner.provision(job, folder)
+    except Superseded as error:
+        raise NotFound(
+            f"this clone does not have commit {job.commit[:12]} of the job",
+            hint="git fetch; or cd into the dataset of the job",
+        ) from error
+    _introduce(context, job, execution)
+    try:
+        with _connected(execution) as connected:
+            return environment.run(connected)
+    finally:
+        # With view: dataset, outputs are below the home of the pipeline.
+        code = execution.code or folder
+        _keep(code / home if execution.out is None else execution.out, kept)
 
 
 def _find(context: Context, words: tuple[str, ...]) -> tuple[OpenDataset, Job]:
@@ -216,7 +220,12 @@ def _new_folder(context: Context, job: Job) -> Path:
 
 
 def _keep(out: Path, kept: Path) -> None:
-    """Move the outputs; a folder may lie on another file system."""
-    for child in out.iterdir():
-        shutil.move(child, kept / child.name)
-    remove_tree(out)
+    """Move the outputs, and say where they are; the folders may be on two file systems."""
+    children = list(out.iterdir()) if out.is_dir() else []
+    for child in children:
+        try:
+            shutil.move(child, kept / child.name)
+        except (OSError, RecursionError) as error:
+            click.echo(f"{visible(child.name)} cannot be kept: {visible(str(error))}", err=True)
+    if children:
+        click.echo(f"the outputs are kept in {kept}", err=True)

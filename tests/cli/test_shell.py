@@ -64,6 +64,25 @@ def test_the_room_of_a_failed_job_is_made_again(dataset: Dataset) -> None:
     assert "new\n" == dataset.tea("-q", "shell", "in:b.txt", stdin=b"cat $PFS/in/*\n").out
 
 
+@pytest.mark.long
+def test_with_paths_of_the_dataset_the_home_is_kept(dataset: Dataset) -> None:
+    """With ``view: dataset`` the shell is at the root of the dataset."""
+    spec = """\
+pipeline: {name: count}
+view: dataset
+input: {pfs: {repo: raw, glob: "/(*).txt"}}
+outputs: ["$1.count"]
+transform: {cmd: [sh, -c, "wc -l <{inputs} >{outputs}"]}
+"""
+    dataset.save({"count/spec.yml": spec})
+    said = dataset.tea(
+        "shell", "count", "raw:a.txt", stdin=b"cat raw/*.txt; echo 1 >count/a.count\n"
+    )
+    assert (0, "aa\n") == (said.code, said.out), said
+    assert "its command: sh -c 'wc -l <raw/a.txt >count/a.count'" in said.err
+    assert "1\n" == (kept(said) / "a.count").read_text()
+
+
 def test_names_that_mean_no_datum(dataset: Dataset) -> None:
     """Sentences with the next step."""
     for words, sentence in (
