@@ -245,6 +245,7 @@ class BranchPlanner:
             orders=self._orders(name, branch),
             reuse_branches=self._site.settings.trust.reuse == "branch",
             clock=self._site.clock(name, branch),
+            asked_ticks=self._site.asked_ticks(name, branch),
         )
         began = time.monotonic()
         with step("advance"), gc_paused():

@@ -27,7 +27,11 @@ def note_next_tick(
     now = clock.now() if scheduled else None
     if now is not None:
         moment = min(book.next_ticks(scheduled, now, clock.zone).values(), default=None)
-    site.schedule_times.put(repository, branch, moment.timestamp() if moment else None)
+    seconds = moment.timestamp() if moment else None
+    if seconds is not None and now is not None and seconds <= now.timestamp():
+        # Its pipeline runs, and the end of its jobs has the branch planned.
+        seconds = now.timestamp() + site.settings.reconcile.every
+    site.schedule_times.put(repository, branch, seconds)
 
 
 def request_due_plans(site: Site) -> list[str]:

@@ -2,9 +2,8 @@
 
 A key family is called with its parts and returns a key's name.  It carries the module that writes
 it, its type in Redis and its time to live in seconds.  No other module spells a key: scripts get
-names as KEYS, and prefixes, where they complete a name themselves, as ARGV.
-
-Redis is a queue and a cache.  Each key may be lost at any time; git and the forge hold what counts.
+names as KEYS, and prefixes, where they complete a name themselves, as ARGV.  Each key may be lost
+at any time; git and the forge hold what counts.
 """
 
 from __future__ import annotations
@@ -176,6 +175,12 @@ def announced(branch: str) -> str:
 def next_ticks() -> str:
     """Branches (:func:`branch_id`) by the time of their next tick, in seconds since 1970."""
     return "next-ticks"
+
+
+@key_family("set", "asked_ticks", _DAY)
+def asked_ticks(branch: str) -> str:
+    """Pipelines and ticks that people asked for on a branch (:func:`branch_id`)."""
+    return f"asked-ticks:{branch}"
 
 
 @key_family("set", "results_signers", _DAY)

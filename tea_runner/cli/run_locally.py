@@ -19,6 +19,7 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
+from tea_runner.flow.tick_inputs import AskedTicks
 from tea_runner.host.bounded_text import BoundedText
 from tea_runner.present.visible_text import visible
 from workers.job_report import JobReport
@@ -34,14 +35,16 @@ def run_locally(
     check: Callable[[], None] | None = None,
     *,
     clock: ScheduleClock | None = None,
+    asked_ticks: AskedTicks | None = None,
 ) -> BranchProgress:
     """Plan, run jobs and publish until nothing is left to do.
 
     :param check: called before jobs run; raises an error when the plan is not allowed.
     :param clock: where schedules tick; without it only ticks count that were recorded.
+    :param asked_ticks: those that the person asks for.
     """
     branch = session.clone.clone.head()
-    advancer = replace(session.advancer(only, requests), clock=clock)
+    advancer = replace(session.advancer(only, requests), clock=clock, asked_ticks=asked_ticks)
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []

@@ -14,6 +14,7 @@ GROUPS = {
         "run": "Run new and changed datums here; commit the results.",
         "shell": "Start a shell in the sandbox of a datum, with its inputs.",
         "tick": "Run what the schedules of pipelines are due for.",
+        "trigger": "Have the schedules of a pipeline tick now.",
         "watch": "Save files when they arrive, and run or push.",
         "status": "Show which results are current, stale or missing.",
         "why": "Explain why a datum runs, or what made a file.",
@@ -63,7 +64,7 @@ GROUPS = {
 SHORT_HELP = {name: words for group in GROUPS.values() for name, words in group.items()}
 VERBS = tuple(SHORT_HELP)
 #: Verbs that ask the server of ``--server``, and only where it is typed: they look at a dataset without it.
-ASK_IF_TYPED = frozenset({"plan", "status", "why", "lineage", "shell"})
+ASK_IF_TYPED = frozenset({"plan", "status", "why", "lineage", "shell", "trigger"})
 #: Verbs that ask the server of ``--server``, or of the variable.
 ASK_SERVER = ASK_IF_TYPED | frozenset(
     ["runs", "show", "logs", "wait", "retry", "recompute", "cancel", "approve", "pause", "resume"]

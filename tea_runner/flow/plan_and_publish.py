@@ -38,7 +38,7 @@ from tea_runner.flow.publish_pipeline import (
     settled_job_refs,
 )
 from tea_runner.flow.read_manifest import read_manifest
-from tea_runner.flow.tick_inputs import due_ticks
+from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
@@ -69,6 +69,8 @@ class BranchAdvancer:
     reuse_branches: bool = True
     #: Where schedules tick; without it those ticks alone count that were recorded.
     clock: ScheduleClock | None = None
+    #: Ticks that people asked for.
+    asked_ticks: AskedTicks | None = None
 
     def advance(self, branch: str) -> BranchProgress | None:
         """Bring a branch as near to "everything settled" as is possible now.
@@ -126,8 +128,6 @@ class _Advance:
                 # The index has read their rows before.
                 self._dataset.remove_results(self._branch)
                 return None
-            if not self._take_ticks(found.planned):
-                continue
             tips, planned = found, self.plan(found.planned)
             self._former = found.former or self._former
             for plan in planned.plan.pipelines:
@@ -140,9 +140,10 @@ class _Advance:
                 ),
                 None,
             )
-            if ready is None:
+            if ready is not None:
+                self._publish(planned, ready)
+            elif not self._take_ticks(planned):
                 break
-            self._publish(planned, ready)
         with self._exclusive():
             self._finish(planned)
         if self._requests is not None and not self._advancer.only:
@@ -193,18 +194,31 @@ class _Advance:
             planner=self._advancer.planner,
         )
 
-    def _take_ticks(self, commit: str) -> bool:
-        """Record the ticks that are due; False when another planner has changed them meanwhile."""
-        clock, objects = self._advancer.clock, self._dataset.objects
-        if clock is None:
-            return True
-        tip = open_commit(objects, commit, self._advancer.planner.cache)
+    def _take_ticks(self, planned: PlannedCommit) -> bool:
+        """Record the ticks that are due and those that people asked for; whether to plan again.
+
+        What still runs gets no new tick: a schedule that is faster than its command would never publish.
+        """
+        clock, asked = self._advancer.clock, self._advancer.asked_ticks
+        wanted = asked.pending() if asked is not None else ()
+        if clock is None and not wanted:
+            return False
+        busy = {
+            plan.pipeline.name
+            for plan in planned.plan.pipelines
+            if plan.state in ("running", "waiting", "ready")
+        }
         book = self._dataset.tick_book(self._branch)
-        due = due_ticks(tip, book, clock)
-        if due == book or self._dataset.record_ticks(self._branch, due):
+        due = due_ticks(planned.tip, book, clock, busy) if clock is not None else book
+        due = with_asked(planned.tip, due, wanted)
+        changed = due != book
+        if changed and not self._dataset.record_ticks(self._branch, due):
+            self._dataset.refresh()
             return True
-        self._dataset.refresh()
-        return False
+        for each in wanted:
+            assert asked is not None
+            asked.recorded(*each)
+        return changed
 
     def _missing(self, commit: str, keys: Sequence[str]) -> dict[str, str]:
         """Keys whose inputs have no content yet, with the sentence.

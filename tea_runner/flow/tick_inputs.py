@@ -6,8 +6,9 @@ ticks; ticks that no manifest names yet come with the plan, as moved pins of sub
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from tea_runner.core.datums.file_fact import GeneratedFile
 from tea_runner.core.datums.input_listing import Listing
@@ -40,12 +41,17 @@ def resolve_ticks(
     return with_ticks(pipeline, known)
 
 
-def due_ticks(tip: CommitReader, book: TickBook, clock: ScheduleClock) -> TickBook:
+def due_ticks(
+    tip: CommitReader, book: TickBook, clock: ScheduleClock, busy: Collection[str] = ()
+) -> TickBook:
     """The book with the ticks that are due for the pipelines of a commit; the same one without such.
+
+    :param busy: names of pipelines that get no tick now.
 
     Costs the manifests of pipelines with a schedule, and nothing where there is none.
     """
-    scheduled = [each for each in tip.pipelines.written if cron_leaves(each.input)]
+    written = (each for each in tip.pipelines.written if each.name not in busy)
+    scheduled = [each for each in written if cron_leaves(each.input)]
     now = clock.now() if scheduled else None
     if now is None:
         return book
@@ -55,6 +61,27 @@ def due_ticks(tip: CommitReader, book: TickBook, clock: ScheduleClock) -> TickBo
         for name, ticks in _published(tip, pipeline).items()
     }
     return book.with_due(scheduled, known, now, clock.zone)
+
+
+class AskedTicks(Protocol):
+    """Ticks that people asked for on a branch; every method raises QueueError."""
+
+    def pending(self) -> Sequence[tuple[str, str]]:
+        """Pipelines and ticks that are not recorded yet."""
+        ...
+
+    def recorded(self, pipeline: str, tick: str) -> None:
+        """Forget one that is in git."""
+        ...
+
+
+def with_asked(tip: CommitReader, book: TickBook, asked: Iterable[tuple[str, str]]) -> TickBook:
+    """The book with ticks by hand of the schedules of pipelines; others have no effect."""
+    for name, tick in asked:
+        pipeline = tip.pipelines.by_name.get(name)
+        for schedule in cron_leaves(pipeline.input) if pipeline is not None else ():
+            book = book.with_tick((name, schedule.name), schedule, tick)
+    return book
 
 
 def _published(tip: CommitReader, pipeline: Pipeline) -> dict[str, list[str]]:

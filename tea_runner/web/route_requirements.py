@@ -54,6 +54,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     # It shows the whole server, and what the viewer may read.
     "api.pauses": Requirement.ACCOUNT,
     "api.pause_repository": Requirement.WRITE,
+    "api.trigger_pipeline": Requirement.WRITE,
     "api.resume_repository": Requirement.WRITE,
     "api.pause_all": Requirement.OPERATOR,
     "api.resume_all": Requirement.OPERATOR,

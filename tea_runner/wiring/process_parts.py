@@ -18,6 +18,7 @@ from tea_runner.wiring.trigger_parts import TriggersSite
 if TYPE_CHECKING:
     import redis
 
+    from tea_runner.broker.asked_ticks import BranchAskedTicks
     from tea_runner.broker.datum_durations import ThroughputStore
     from tea_runner.broker.datum_measures import MeasureStore
     from tea_runner.broker.delivery_counts import DeliveryCounts
@@ -295,6 +296,12 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.wiring.clocks import clock_of_branch
 
         return clock_of_branch(self, repository, branch)
+
+    def asked_ticks(self, repository: str, branch: str) -> BranchAskedTicks:
+        """Ticks that people asked for on one branch."""
+        from tea_runner.broker.asked_ticks import BranchAskedTicks
+
+        return BranchAskedTicks(self.redis, repository, branch)
 
     @cached_property
     def schedule_times(self) -> ScheduleTimes:

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 import tea_runner.broker
+from tea_runner.broker.asked_ticks import BranchAskedTicks
 from tea_runner.broker.connection import connect
 from tea_runner.broker.datum_durations import ThroughputStore
 from tea_runner.broker.datum_measures import MeasureStore
@@ -181,11 +182,12 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         lambda connection: SuperdatasetStore(connection, plan_requests(connection)),
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
-    ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,)}),
-    QueueKeyFingerprint: (
-        lambda connection: QueueKeyFingerprint(connection, b"secret"),
-        {"state": (), "register": ()},
+    BranchAskedTicks: (
+        lambda each: BranchAskedTicks(each, REPOSITORY, "main"),
+        {"add": ("p", "t"), "pending": (), "recorded": ("p", "t")},
     ),
+    ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,)}),
+    QueueKeyFingerprint: (lambda c: QueueKeyFingerprint(c, b"s"), {"state": (), "register": ()}),
     ResultsSigners: (ResultsSigners, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
     BranchPublicationCounts: (
         lambda connection: BranchPublicationCounts(connection, REPOSITORY, "main"),

@@ -80,3 +80,15 @@ def test_the_results_can_be_verified_and_repeated(dataset: Dataset) -> None:
 def test_nothing_ticks_in_a_dataset_without_schedules(settled: Dataset) -> None:
     """It is what run does."""
     assert ["Nothing to do."] == settled.tea("tick").lines[-1:]
+
+
+def test_a_tick_by_hand_runs_now(dataset: Dataset) -> None:
+    """The present is its tick; a pipeline without a schedule has none."""
+    start = datetime.now(UTC) + timedelta(hours=8)
+    dataset.save({"daily/spec.yml": spec(start=start)})
+    assert "Nothing to do." in dataset.tea("tick", "daily").lines
+    done = dataset.tea("trigger", "daily")
+    assert 0 == done.code, done
+    assert (dataset.path / "daily/ticked").read_text() <= named(datetime.now(UTC)) + "\n\uffff"
+    refused = dataset.tea("trigger", "shout")
+    assert (1, True) == (refused.code, "pipeline shout has no schedule" in refused.err)

@@ -149,8 +149,9 @@ def test_the_same_outputs_under_another_command_are_committed(lab: MemoryLab) ->
     lab.settle(command=write_same_file)
     lab.push({"fetch/spec.yml": spec("fetch", cron(overwrite=True), cmd=["other"])})
     lab.now = NOON + timedelta(hours=2)
-    assert ["tick:2026-11-30T14:00:00Z"] == lab.settle(command=write_same_file)[1]
-    assert "[DATALAD RUNCMD] fetch: tick:2026-11-30T14:00:00Z" == lab.log()[0]
+    ticks = ["tick:2026-11-30T13:00:00Z", "tick:2026-11-30T14:00:00Z"]
+    assert ticks == lab.settle(command=write_same_file)[1]
+    assert "[DATALAD RUNCMD] fetch: tick:2026-11-30T13:00:00Z" == lab.log()[0]
     assert [] == at(lab, hours=2.5)
 
 
@@ -254,3 +255,30 @@ def test_a_week_with_outages_loses_and_doubles_no_tick(seed: int) -> None:
     hours = [NOON + timedelta(hours=number) for number in range(1, 7 * 24 + 1)]
     assert [f"tick:{time:%Y-%m-%dT%H:%M:%SZ}" for time in hours] == sorted(computed)
     assert 7 * 24 == len(lab.files("fetch"))
+
+
+def test_a_tick_by_hand_comes_beside_the_schedule(lab: MemoryLab) -> None:
+    """Once, also where no clock runs; the schedule goes on as it would."""
+    scheduled(lab, cron())
+    lab.now = None
+    lab.asked.ticks = [("fetch", "2026-11-30T12:10:00Z"), ("nothing", "2026-11-30T12:10:00Z")]
+    assert ["tick:2026-11-30T12:10:00Z"] == lab.settle()[1]
+    assert [] == lab.asked.ticks
+    assert ["tick:2026-11-30T13:00:00Z"] == at(lab, hours=1)
+    assert 2 == len(lab.files("fetch"))
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_schedule_that_is_faster_than_its_command_publishes(
+    lab: MemoryLab, *, overwrite: bool
+) -> None:
+    """What runs gets no new tick: those that pass meanwhile are caught up after it."""
+    scheduled(lab, cron(overwrite=overwrite))
+    lab.now = NOON + timedelta(hours=1)
+    lab.advance()
+    lab.now = NOON + timedelta(hours=3.5)
+    lab.advance()
+    assert ["tick:2026-11-30T13:00:00Z"] == lab.work()
+    lab.advance()
+    assert "[DATALAD RUNCMD] fetch: tick:2026-11-30T13:00:00Z" == lab.log()[0]
+    assert ["tick:2026-11-30T15:00:00Z"] == lab.work()

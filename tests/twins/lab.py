@@ -23,6 +23,7 @@ from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, Publi
 from tests.twins.dataset import RESULTS, MemoryDataset, result_file
 from tests.twins.files import Annexed, Content, mode_and_data
 from tests.twins.queue import MemoryBroker, MemoryJobQueue, MemoryRecomputeRequests
+from tests.twins.tick_books import MemoryAskedTicks
 
 WHO = "Planner <planner@example.org>"
 PERSON = "Ada <ada@example.org>"
@@ -106,6 +107,8 @@ class MemoryLab:
         self.seconds = 1_700_000_000
         #: Where schedules tick; None where no clock runs.
         self.now: datetime | None = None
+        #: Ticks that a person asks for: pipelines and times.
+        self.asked = MemoryAskedTicks()
 
     # -- the person --------------------------------------------------------------------------
 
@@ -153,6 +156,7 @@ class MemoryLab:
             publication_limit=PublicationLimit(counts=self.publications, most=5),
             reuse_branches=self.reuse_branches,
             clock=ScheduleClock(now=lambda: now) if (now := self.now) is not None else None,
+            asked_ticks=self.asked,
         )
 
     def advance(

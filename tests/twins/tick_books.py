@@ -45,3 +45,18 @@ class MemoryTickBooks:
         store.flush()
         gone = [(ref, "", self._fetched[ref]) for ref in discarded if ref in self._fetched]
         return self.publish([(_TICKS + scope_of(branch, ()), made, book.at), *gone])
+
+
+class MemoryAskedTicks:
+    """Ticks that people asked for."""
+
+    def __init__(self) -> None:
+        self.ticks: list[tuple[str, str]] = []
+
+    def pending(self) -> list[tuple[str, str]]:
+        """Those that are not recorded yet."""
+        return list(self.ticks)
+
+    def recorded(self, pipeline: str, tick: str) -> None:
+        """Forget one."""
+        self.ticks.remove((pipeline, tick))

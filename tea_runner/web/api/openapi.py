@@ -18,6 +18,7 @@ from tea_runner.web.api.action_routes import add_action_routes
 from tea_runner.web.api.order_routes import add_order_routes
 from tea_runner.web.api.question_routes import add_question_routes
 from tea_runner.web.api.read_routes import add_read_routes
+from tea_runner.web.api.trigger_routes import add_trigger_routes
 from tea_runner.web.page_context import PageContext
 from tea_runner.wiring import Site
 
@@ -35,6 +36,7 @@ def api_blueprint(site: Site, *, described: bool = False) -> Blueprint:
     add_action_routes(routes, desk)
     add_order_routes(routes, desk)
     add_question_routes(routes, desk)
+    add_trigger_routes(routes, desk)
     if not described:
         description = openapi_document()
         routes.add_url_rule(

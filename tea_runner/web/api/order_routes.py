@@ -48,7 +48,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     @routes.alt_response(503, schema=schemas.ErrorDocument)
     def approve_pull_request(body: dict[str, Any], owner: str, name: str, number: int) -> Response:
         """Approve the newest commit of a pull request, whose commands run then."""
-        where = _known(desk, owner, name)
+        where = known_repository(desk, owner, name)
         return _ordered(
             order_actions.approve_pull_request(site, where, number, body["commit"], acting_person())
         )
@@ -65,7 +65,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def pause_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """Have no more jobs of a repository, or of one of its pipelines, begin."""
-        where = _known(desk, owner, name)
+        where = known_repository(desk, owner, name)
         return _ordered(order_actions.pause(site, where, body["pipeline"], acting_person()))
 
     @routes.post("/repositories/<owner>/<name>/resume")
@@ -74,7 +74,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     def resume_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """End a pause of a repository, or of one of its pipelines."""
-        where = _known(desk, owner, name)
+        where = known_repository(desk, owner, name)
         return _ordered(order_actions.resume(site, where, body["pipeline"], acting_person()))
 
     @routes.post("/pause")
@@ -92,7 +92,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         return _ordered(order_actions.resume(site, "", "", acting_person()))
 
 
-def _known(desk: PageContext, owner: str, name: str) -> str:
+def known_repository(desk: PageContext, owner: str, name: str) -> str:
     """A repository that is processed here.
 
     :raises NotFound: when it is not.
