@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from tea_runner.broker.event_list import ListedEvent
 from tea_runner.core.errors import OutsideError, QueueError, TeaError
 from tea_runner.core.events.event import Event
-from tea_runner.core.events.trigger import Trigger
+from tea_runner.core.events.trigger import STREAMS, Trigger
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.host.private_folder import make_private_folder
 from tea_runner.wiring import Site
 from workers.event_committer import CommittedBatch, EventCommitter
 from workers.object_importer import ObjectImporter
+from workers.stream_reader import StreamReader
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class TriggerListener:
         self._site = site
         self._committers: dict[str, EventCommitter] = {}
         self._importers: dict[str, ObjectImporter] = {}
+        self._readers: dict[str, StreamReader] = {}
         #: Triggers to when their sources are looked at again, in monotonic seconds.
         self._due: dict[str, float] = {}
         #: Triggers that failed: when they are tried again (monotonic seconds), the wait, and why.
@@ -45,7 +47,8 @@ class TriggerListener:
     @property
     def problem(self) -> str:
         """What keeps events from being committed now; empty for nothing."""
-        return next((why for _, _, why in self._failed.values()), "")
+        reading = (each.problem for each in self._readers.values() if each.problem)
+        return next((why for _, _, why in self._failed.values()), next(reading, ""))
 
     def look(self) -> int:
         """Deal with the events that wait; returns their number."""
@@ -85,6 +88,8 @@ class TriggerListener:
             spool.remove(trigger.name, name)
         events = [event for event in read.values() if event is not None]
         if not events:
+            if trigger.kind in STREAMS:
+                self._read_stream(trigger)
             return 0
         if trigger.folder:
             batches = self._committer(trigger.repository).commit(trigger, events)
@@ -99,6 +104,14 @@ class TriggerListener:
             spool.remove(trigger.name, name)
         self._list(trigger, batches)
         return len(events)
+
+    def _read_stream(self, trigger: Trigger) -> None:
+        """Have a source read from where git says that it was read to; nothing of it waits now."""
+        if trigger.name not in self._readers:
+            position = self._committer(trigger.repository).position(trigger)
+            source = self._site.message_source(trigger.name)
+            spool = self._site.event_spool
+            self._readers[trigger.name] = StreamReader(trigger, source, position.offset, spool)
 
     def _look_at_objects(self, trigger: Trigger) -> int:
         """Look at a bucket when it is time, or when a notice came."""
@@ -180,7 +193,10 @@ class TriggerListener:
         return self._committers[repository]
 
     def close(self) -> None:
-        """End the processes of the repositories."""
+        """End the threads, and the processes of the repositories."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
         for committer in self._committers.values():
             committer.close()
         for importer in self._importers.values():

@@ -215,8 +215,15 @@ def _secret_file(raw: object, home: str, base: Path | None) -> SecretFile:
 
 
 def _trigger(raw: object, home: str, base: Path | None) -> TriggerOptions:
-    files = {}
+    files: dict[str, object] = {}
     if isinstance(raw, dict):
+        env = raw.get("env", {})
+        if not isinstance(env, dict) or not all(
+            isinstance(v, str) and v and _VARIABLE.fullmatch(k) for k, v in env.items()
+        ):
+            raise ExpectedError("a table (variable = file) as env in [[triggers]]")
+        if env:
+            files["env"] = tuple((k, _path(v, home, base)) for k, v in sorted(env.items()))
         for key in ("secret_file", "token_file"):
             if key in raw and not isinstance(raw[key], str):
                 raise ExpectedError(f"the path of a file as {key} in [[triggers]]")

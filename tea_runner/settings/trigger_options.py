@@ -25,6 +25,8 @@ class TriggerOptions:
     trigger: Trigger
     secret_file: Path | None = None
     token_file: Path | None = None
+    #: (variable, file) pairs: credentials of kinesis.
+    env: tuple[tuple[str, Path], ...] = ()
 
     @property
     def name(self) -> str:
@@ -33,14 +35,14 @@ class TriggerOptions:
 
 
 #: Fields with the paths of files.
-_FILES = ("secret_file", "token_file")
+_FILES = ("secret_file", "token_file", "env")
 _OWN = {each.name: each for each in fields(Trigger)}
 
 
-def read_trigger(raw: object, home: Mapping[str, Path]) -> TriggerOptions:
+def read_trigger(raw: object, files: Mapping[str, Any]) -> TriggerOptions:
     """A table as it is in the settings.
 
-    :param home: paths of its files, made absolute.
+    :param files: values of the fields that name files, made absolute.
     :raises TriggerExpected: with the expected form.
     """
     if not isinstance(raw, dict):
@@ -63,8 +65,8 @@ def read_trigger(raw: object, home: Mapping[str, Path]) -> TriggerOptions:
     trigger = Trigger(**values)
     if problem := trigger_problem(trigger):
         raise TriggerExpected(f"{problem} {where}")
-    options = TriggerOptions(trigger=trigger, **home)
-    if trigger.kind == "webhook" and not (home or trigger.addresses):
+    options = TriggerOptions(trigger=trigger, **files)
+    if trigger.kind == "webhook" and not (files or trigger.addresses):
         raise TriggerExpected(f"secret_file, token_file or addresses {where}")
     return options
 

@@ -9,6 +9,7 @@ import time
 from flask import Blueprint, Response, jsonify, request
 
 from tea_runner.core.errors import TeaError
+from tea_runner.core.events.trigger import STREAMS
 from tea_runner.flow.receive_delivery import DeliveryAnswer, refuse
 from tea_runner.flow.receive_event import receive_event
 from tea_runner.web.request_body import read_body
@@ -53,7 +54,7 @@ def _judge(
 ) -> DeliveryAnswer:
     sent = str(request.environ.get("RAW_URI", request.path))
     trigger = triggers.triggers.get(name)
-    if trigger is None or sent.partition("?")[0] != request.path:
+    if trigger is None or trigger.kind in STREAMS or sent.partition("?")[0] != request.path:
         return refuse(404, "no such hook")
     try:
         proof = triggers.sender_proof(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tea_runner.core.events.trigger import Trigger
     from tea_runner.settings.trigger_options import TriggerOptions
     from tea_runner.triggers.event_spool import EventFiles
+    from tea_runner.triggers.message import MessageSource
 
 
 class TriggersSite(ProcessSettings):
@@ -47,6 +49,26 @@ class TriggersSite(ProcessSettings):
             addresses=options.trigger.addresses,
         )
 
+    def message_source(self, name: str) -> MessageSource:
+        """Where the messages of a trigger are read.
+
+        :raises SettingsError: when a file with a secret cannot be read.
+        """
+        from tea_runner.triggers.source_kinds import SOURCES, SourceOptions
+
+        options = self._trigger_options[name]
+        trigger = options.trigger
+        return SOURCES[trigger.kind](
+            SourceOptions(
+                url=trigger.url,
+                stream=trigger.stream,
+                token=next(iter(_lines(name, "token_file", options.token_file)), ""),
+                variables={k: "".join(_lines(name, k, file)) for k, file in options.env},
+                every=trigger.every,
+                largest=trigger.max_body,
+            )
+        )
+
     @cached_property
     def _trigger_options(self) -> Mapping[str, TriggerOptions]:
         return {each.name: each for each in self.settings.triggers}
@@ -59,6 +81,9 @@ class TriggersSite(ProcessSettings):
                     yield from _lines(options.name, name, getattr(options, name))
                 except SettingsError:
                     continue
+            for name, file in options.env:
+                with contextlib.suppress(SettingsError):
+                    yield from _lines(options.name, name, file)
 
 
 def _lines(trigger: str, name: str, file: Path | None) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 
-TriggerKind = Literal["webhook", "objects"]
+TriggerKind = Literal["webhook", "objects", "http", "sse", "kinesis"]
 KINDS: tuple[str, ...] = get_args(TriggerKind)
+#: Kinds whose messages are read from a position.
+STREAMS = ("http", "sse", "kinesis")
 #: Begins an ``id`` that is a header of the request.
 HEADER = "header:"
 
@@ -37,6 +39,8 @@ class Trigger:
     :param addresses: networks that requests may come from; empty for all.
     :param storage: name of the ``[[storage]]`` whose objects become files.
     :param every: seconds between two looks at the source.
+    :param url: where messages are read; of kinesis, of a server other than Amazon's.
+    :param stream: name of a stream of kinesis.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Trigger:
     addresses: tuple[str, ...] = ()
     storage: str = ""
     every: float = 60.0
+    url: str = ""
+    stream: str = ""
 
     @property
     def ref(self) -> str:
@@ -84,6 +90,12 @@ def trigger_problem(trigger: Trigger) -> str:
         return "folder, for what the source brings,"
     if (trigger.kind == "objects") != bool(trigger.storage):
         return "storage, the name of a [[storage]], for kind objects and for no other"
+    if trigger.kind in ("http", "sse") and not trigger.url:
+        return "url, which messages are read from,"
+    if trigger.url and not trigger.url.startswith(("https://", "http://")):
+        return "url with https:// or http://"
+    if (trigger.kind == "kinesis") != bool(trigger.stream):
+        return "stream, the name of a stream, for kind kinesis and for no other"
     for text in trigger.addresses:
         try:
             ip_network(text)

@@ -1,0 +1,18 @@
+"""Kinds of sources whose messages are read from a position, by the word in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tea_runner.triggers.http_poll import HttpPoll
+from tea_runner.triggers.kinesis import Kinesis
+from tea_runner.triggers.message import MessageSource, SourceOptions
+from tea_runner.triggers.server_sent_events import ServerSentEvents
+
+__all__ = ["SOURCES", "SourceOptions"]
+
+SOURCES: Mapping[str, Callable[[SourceOptions], MessageSource]] = {
+    "http": HttpPoll,
+    "sse": ServerSentEvents,
+    "kinesis": Kinesis,
+}
