@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.gitea"]
+pytest_plugins = ["tests.gitea", "tests.gogs"]
 
 # A busy machine makes properties slow, not wrong: no deadline per example.
 settings.register_profile(

@@ -111,13 +111,15 @@ def _token(command: tuple[str, ...], env: dict[str, str], name: str, scopes: str
     return made.stdout.decode().split()[-1]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait(url: str, log: Path, running: Any) -> None:
+def wait_until_it_answers(url: str, log: Path, running: Any) -> None:
+    """Wait until a server answers; fails the test with its log when it ends instead."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -128,7 +130,7 @@ def _wait(url: str, log: Path, running: Any) -> None:
         if running.poll() is not None:
             break
         time.sleep(0.1)
-    pytest.fail(f"gitea did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    pytest.fail(f"the forge did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +143,7 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
     (root / "home").mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(root / "home"), "LC_ALL": "C.UTF-8"}
     version = process.run([program, "--version"], env=env).stdout.decode()
-    port = _free_port()
+    port = free_port()
     user = process.run(["id", "-un"], env=env).stdout.decode().strip()
     ini = root / "app.ini"
     ini.write_text(_INI.format(user=user, root=root, port=port), encoding="utf-8")
@@ -179,7 +181,7 @@ def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
         running = process.start_process([*command, "web"], env=env, stdout=written, stderr=written)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(f"{url}/api/healthz", log, running)
+        wait_until_it_answers(f"{url}/api/healthz", log, running)
         yield Gitea(
             url=url,
             owner="lab",

@@ -17,9 +17,6 @@ from tea_runner.core.registered_webhook import ListedWebhook, Webhook, is_reposi
 from tea_runner.present.visible_text import visible
 from tea_runner.web.host_names import HostNames
 
-#: Format of the deliveries of all kinds of forges.
-_DIALECT = "gitea"
-
 
 @click.group("webhook")
 def command() -> None:
@@ -71,8 +68,11 @@ def create_webhook(context: Context, repository: str, base: str) -> tuple[Webhoo
         # Replace it: it may have been deleted on the forge.
         site.forge.remove_webhook(repository, old.forge_hook)
         site.webhooks.remove(old.id)
-    hook = site.webhooks.new(_DIALECT, repository, repository_id=number)
-    address = f"{base}/hooks/{_DIALECT}/{hook.id}"
+    dialect = context.settings.forge.kind
+    # The hook of a folder of repositories sends what Gitea sends.
+    dialect = "gitea" if dialect == "folder" else dialect
+    hook = site.webhooks.new(dialect, repository, repository_id=number)
+    address = f"{base}/hooks/{dialect}/{hook.id}"
     # Saved first: a delivery may arrive before the response of the forge.
     site.webhooks.keep(hook)
     try:

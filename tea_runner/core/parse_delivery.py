@@ -95,6 +95,9 @@ DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
         ),
         Dialect(event="X-Gitea-Event", delivery="X-Gitea-Delivery", signature="X-Gitea-Signature"),
     ),
+    "gogs": (
+        Dialect(event="X-Gogs-Event", delivery="X-Gogs-Delivery", signature="X-Gogs-Signature"),
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.folder_accounts import FolderAccounts
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.gitea_accounts import GiteaAccounts
+from tea_runner.forge.gogs import GogsForge
 from tea_runner.ports import Forge, ForgeAccounts
 
 
@@ -30,25 +31,35 @@ class ForgeConnection:
     proxy: str = ""
 
 
-KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
-    "gitea": lambda connection: GiteaForge(
+def _gitea(client: type[GiteaForge]) -> Callable[[ForgeConnection], Forge]:
+    return lambda connection: client(
         connection.url,
         connection.token,
         timeout=connection.timeout,
         ca_file=connection.ca_file,
         proxy=connection.proxy,
-    ),
+    )
+
+
+def _gitea_accounts(connection: ForgeConnection) -> ForgeAccounts:
+    return GiteaAccounts(
+        connection.url,
+        timeout=connection.timeout,
+        ca_file=connection.ca_file,
+        proxy=connection.proxy,
+    )
+
+
+KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
+    "gitea": _gitea(GiteaForge),
+    "gogs": _gitea(GogsForge),
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
 #: Clients of the accounts, by kind of forge.
 ACCOUNTS: Mapping[str, Callable[[ForgeConnection], ForgeAccounts]] = {
-    "gitea": lambda connection: GiteaAccounts(
-        connection.url,
-        timeout=connection.timeout,
-        ca_file=connection.ca_file,
-        proxy=connection.proxy,
-    ),
+    "gitea": _gitea_accounts,
+    "gogs": _gitea_accounts,
     "folder": lambda _: FolderAccounts(),
 }
 

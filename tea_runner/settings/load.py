@@ -283,7 +283,7 @@ def _build(values: dict[str, object], sources: dict[str, str], home: str) -> Set
 def _check(settings: Settings) -> None:
     """Checks across several settings."""
     forge = settings.forge
-    if forge.kind == "gitea":
+    if forge.kind != "folder":
         _address(settings, "forge.url", ("http", "https"), "http://forge.example:3000")
     elif not forge.url.startswith("/"):
         raise SettingsError(
@@ -295,6 +295,11 @@ def _check(settings: Settings) -> None:
     if settings.pages.oauth_authorize_url:
         example = "https://forge.example.org/login/oauth/authorize"
         _address(settings, "pages.oauth_authorize_url", ("http", "https"), example)
+    if settings.pages.oauth_client_id and forge.kind == "gogs":
+        raise SettingsError(
+            "pages.oauth_client_id is set, and Gogs has no OAuth2",
+            hint="remove it; people sign in with a token of their own",
+        )
     if bool(settings.pages.oauth_client_id) != bool(settings.pages.oauth_secret_file):
         raise SettingsError(
             "pages.oauth_client_id and pages.oauth_secret_file belong together, and one is not set",

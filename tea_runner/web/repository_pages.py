@@ -129,7 +129,7 @@ def _example(desk: PageContext) -> list[str]:
     """The three commands that connect the first repository."""
     remote = "http://FORGE/OWNER/REPO.git"
     said = desk.site.settings.forge
-    if said.kind == "gitea" and desk.site.settings.source("forge.url") != "default":
+    if said.kind != "folder" and desk.site.settings.source("forge.url") != "default":
         remote = f"{said.url.rstrip('/')}/OWNER/REPO.git"
     elif said.kind == "folder":
         remote = f"{said.url}/OWNER/REPO.git"

@@ -1,4 +1,4 @@
-"""Forge: memory, a folder of repositories, the embedded forge, a real Gitea."""
+"""Forge: memory, a folder of repositories, the embedded forge, a real Gitea, a real Gogs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from tea_runner.core.git.pull_request import ListedPullRequest
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
+from tea_runner.forge.gogs import GogsForge
 from tea_runner.host import process
 from tea_runner.ports import Forge
 from tests import gitea as real
 from tests.clone import Clone
+from tests.gogs import Gogs
 from tests.twins.forge import MemoryForge
 
 T = TypeVar("T")
@@ -68,7 +70,13 @@ def _pusher(clone: Clone) -> Callable[..., str]:
 
 
 @pytest.fixture(
-    params=["memory", "folder", "embedded", pytest.param("gitea", marks=pytest.mark.gitea)]
+    params=[
+        "memory",
+        "folder",
+        "embedded",
+        pytest.param("gitea", marks=pytest.mark.gitea),
+        pytest.param("gogs", marks=pytest.mark.gitea),
+    ]
 )
 def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     """Each implementation in turn."""
@@ -96,6 +104,12 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
                 client.url = "http://127.0.0.1:9"
 
             yield Side(client, "ada/edges", _pusher(clone), dead)
+    elif request.param == "gogs":
+        gogs: Gogs = request.getfixturevalue("gogs")
+        repository = gogs.repository(f"c{abs(hash(request.node.nodeid))}")
+        clone = Clone(tmp_path / "clone", gogs.push_url(repository))
+        early = GogsForge(gogs.url, gogs.bot_token)
+        yield Side(early, repository, _pusher(clone), lambda: None, serves=False)
     else:
         gitea: real.Gitea = request.getfixturevalue("gitea")
         repository = gitea.repository(f"c{abs(hash(request.node.nodeid))}")
@@ -377,7 +391,7 @@ def test_an_unknown_repository_is_a_forge_error(side: Side, name: str) -> None:
 @pytest.mark.parametrize("name", [*CALLS, "repositories", "check"])
 def test_a_forge_that_is_gone_is_a_forge_error(side: Side, name: str) -> None:
     """And a check that finds it raises nothing."""
-    if side.forge.__class__ is GiteaForge and side.repository != "ada/edges":
+    if isinstance(side.forge, GiteaForge) and side.repository != "ada/edges":
         return  # The one Gitea of all tests stays up.
     side.stop()
     if name == "check":

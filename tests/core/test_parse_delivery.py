@@ -42,6 +42,14 @@ def test_the_signature_of_a_real_gitea_fits(event: str) -> None:
     assert not is_signed(body + b" ", signature, ["s"])
 
 
+def test_gogs_has_headers_of_its_own() -> None:
+    """Gitea sends them too; a hook of kind ``gogs`` reads these alone."""
+    headers, body = recorded("push")
+    names = dialect("gogs", headers)
+    assert ("X-Gogs-Event", "X-Gogs-Delivery") == (names.event, names.delivery)
+    assert is_signed(body, headers[names.signature], ["s"])
+
+
 def test_a_push_of_a_real_gitea_is_three_facts() -> None:
     """Repository, ref and new tip are kept, whatever else the delivery says."""
     headers, body = recorded("push")
