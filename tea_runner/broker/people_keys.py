@@ -42,3 +42,21 @@ def sign_in_attempts(digest: str) -> str:
     :param digest: of an address or a user's name.
     """
     return f"sign-in:{digest}"
+
+
+@key_family("string", "token_store", 365 * 86_400)
+def token(digest: str) -> str:
+    """What a token for the API stands for, encrypted; it lives as long as the token.
+
+    :param digest: of the token.
+    """
+    return f"api-token:{digest}"
+
+
+@key_family("hash", "token_store", 365 * 86_400)
+def tokens(account: str) -> str:
+    """Names, scopes and times of an account's tokens, by their digests.
+
+    :param account: a digest of its name.
+    """
+    return f"api-tokens:{account}"

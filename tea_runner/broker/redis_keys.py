@@ -10,10 +10,18 @@ from __future__ import annotations
 
 from tea_runner.broker.branch_ids import branch_id, split_branch_id
 from tea_runner.broker.key_family import FAMILIES, NO_EXPIRY, PREFIX, KeyFamily, key_family
-from tea_runner.broker.people_keys import answer, orders, question, session, sign_in_attempts
+from tea_runner.broker.people_keys import (
+    answer,
+    orders,
+    question,
+    session,
+    sign_in_attempts,
+    token,
+    tokens,
+)
 
 __all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily", "branch_id", "split_branch_id"]
-__all__ += ["answer", "orders", "question", "session", "sign_in_attempts"]
+__all__ += ["answer", "orders", "question", "session", "sign_in_attempts", "token", "tokens"]
 
 _MINUTE = 60
 _DAY = 86_400

@@ -43,11 +43,7 @@ class SessionStore:
     def get(self, name: str) -> Mapping[str, Any] | None:
         """The fields of a session; None when it is unknown, has ended or was not made by this server."""
         raw: Any = self._redis.get(_key_name(name))
-        try:
-            found = json.loads(self._fernet(name).decrypt(raw or b""))
-        except (InvalidToken, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return unsealed_by_name(self._key, name, raw)
 
     def change(self, name: str, fields: Mapping[str, Any]) -> None:
         """Save other fields of a session that has not ended; it expires when it would have expired."""
@@ -58,11 +54,26 @@ class SessionStore:
         self._redis.delete(_key_name(name))
 
     def _seal(self, name: str, fields: Mapping[str, Any]) -> bytes:
-        return self._fernet(name).encrypt(json.dumps(dict(fields)).encode())
+        return sealed_by_name(self._key, name, fields)
 
-    def _fernet(self, name: str) -> Fernet:
-        derived = hmac.digest(self._key, f"session {name}".encode(), "sha256")
-        return Fernet(base64.urlsafe_b64encode(derived))
+
+def sealed_by_name(key: bytes, name: str, fields: Mapping[str, Any]) -> bytes:
+    """Fields encrypted with a key of the server and a name that only their owner has."""
+    return _fernet(key, name).encrypt(json.dumps(dict(fields)).encode())
+
+
+def unsealed_by_name(key: bytes, name: str, raw: bytes | None) -> Mapping[str, Any] | None:
+    """The reverse; None for anything that was not encrypted so."""
+    try:
+        found = json.loads(_fernet(key, name).decrypt(raw or b""))
+    except (InvalidToken, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _fernet(key: bytes, name: str) -> Fernet:
+    derived = hmac.digest(key, f"session {name}".encode("utf-8", "surrogateescape"), "sha256")
+    return Fernet(base64.urlsafe_b64encode(derived))
 
 
 def _key_name(name: str) -> str:

@@ -54,6 +54,9 @@ class Viewer:
 
 STRANGER = Viewer()
 
+#: How credentials begin that people made on a page here, so that no forge is asked for them.
+MADE_HERE = "tea_"
+
 
 def level_in(viewer: Viewer, forge_says: AccessLevel, *, is_public: bool) -> AccessLevel:
     """What a viewer may do in a repository.

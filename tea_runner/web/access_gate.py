@@ -87,6 +87,8 @@ def install_gate(
 
 def _judge(requirement: Requirement, parts: AccessParts | None) -> Response | None:
     who = visitor()
+    if who.only_reads and request.method not in _SAFE_METHODS:
+        raise Refused("this token only reads", hint="make one with the scope write on /tokens")
     level, candidates = AccessLevel.NONE, list[str]()
     if not who.viewer.is_operator and requirement in (Requirement.READ, Requirement.WRITE):
         if not who.viewer.is_known and not who.shows_strangers:

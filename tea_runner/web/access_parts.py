@@ -10,23 +10,27 @@ from tea_runner.ports import ForgeAccounts, ForgeSignIn
 from tea_runner.wiring import Site
 
 
-class Sessions(Protocol):
+class KeptGrants(Protocol):
+    """Sessions, or tokens, with what the forge granted to their people."""
+
+    def get(self, name: str) -> Mapping[str, Any] | None:
+        """The fields of one; None when it is unknown or has ended."""
+        ...
+
+    def change(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Save other fields of one."""
+        ...
+
+    def end(self, name: str) -> None:
+        """Forget one."""
+        ...
+
+
+class Sessions(KeptGrants, Protocol):
     """Sessions of people who signed in."""
 
     def begin(self, fields: Mapping[str, Any]) -> str:
         """Save a new session; returns its id."""
-        ...
-
-    def get(self, name: str) -> Mapping[str, Any] | None:
-        """The fields of a session; None when it is unknown or has ended."""
-        ...
-
-    def change(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Save other fields of a session."""
-        ...
-
-    def end(self, name: str) -> None:
-        """Forget a session."""
         ...
 
 
@@ -57,6 +61,7 @@ class AccessParts:
     accounts: ForgeAccounts
     sessions: Sessions
     attempts: Attempts
+    tokens: KeptGrants
     key: bytes
     token: str
     metrics_token: str
@@ -71,6 +76,7 @@ def access_parts(site: Site) -> AccessParts:
         accounts=site.accounts,
         sessions=site.sessions,
         attempts=site.sign_in_attempts,
+        tokens=site.tokens,
         key=site.pages_key,
         token=site.pages_token,
         metrics_token=site.metrics_token,

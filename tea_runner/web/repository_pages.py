@@ -22,6 +22,7 @@ from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
 from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import add_action_pages
+from tea_runner.web.api_page import add_api_page
 from tea_runner.web.badge import add_badges
 from tea_runner.web.datum_pages import add_datum_pages
 from tea_runner.web.downstream_pages import add_downstream_pages
@@ -33,6 +34,7 @@ from tea_runner.web.page_context import PageContext, page_of, split_json_suffix
 from tea_runner.web.pull_request_pages import add_pull_request_pages
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
+from tea_runner.web.token_pages import add_token_pages
 from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 
@@ -61,6 +63,8 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_event_pages(routes, desk)
     add_action_pages(routes, desk)
     add_order_pages(routes, desk)
+    add_token_pages(routes, desk)
+    add_api_page(routes, desk)
     add_pull_request_pages(routes, desk)
     add_datum_pages(routes, desk)
     add_downstream_pages(routes, desk)

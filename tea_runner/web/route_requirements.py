@@ -62,6 +62,12 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.do_repository": Requirement.WRITE,
     "pages.ask_server": Requirement.OPERATOR,
     "pages.do_server": Requirement.OPERATOR,
+    # A session has tokens; no token makes another.
+    "pages.tokens": Requirement.ACCOUNT,
+    "pages.make_token": Requirement.ACCOUNT,
+    "pages.revoke_token": Requirement.ACCOUNT,
+    # It says nothing of any repository.
+    "pages.api": Requirement.NOTHING,
     "pages.home": Requirement.LIST,
     "pages.home_json": Requirement.LIST,
     "pages.repository": Requirement.READ,

@@ -14,11 +14,11 @@ from typing import Any
 
 from flask import g, request, session
 
-from tea_runner.core.access import STRANGER, AccessLevel, Viewer, level_in
+from tea_runner.core.access import MADE_HERE, STRANGER, AccessLevel, Viewer, level_in
 from tea_runner.core.registered_webhook import matches_repository
 from tea_runner.ports import Grant
 from tea_runner.settings import Settings
-from tea_runner.web.access_parts import AccessParts
+from tea_runner.web.access_parts import AccessParts, KeptGrants
 
 #: Schemes of ``Authorization`` that carry a token; a proxy before us may have a login of its own (Basic).
 _SCHEMES = ("bearer", "token")
@@ -30,6 +30,8 @@ class Visitor:
     """One request's viewer.
 
     :param credential: with which the forge is asked; empty for strangers and tokens of this server.
+    :param token: one that was made on a page.
+    :param only_reads: whether that token lets nothing but read.
     :param by_header: whether the request itself carries the credential, so that no other site can have
         made a browser send it.
     """
@@ -43,8 +45,12 @@ class Visitor:
         credential: str = "",
         by_header: bool = False,
         session_id: str = "",
+        token: str = "",
+        only_reads: bool = False,
     ) -> None:
         self._session_id = session_id
+        self._token = token
+        self.only_reads = only_reads
         self.viewer = viewer
         self.by_header = by_header
         self._parts = parts
@@ -61,9 +67,17 @@ class Visitor:
 
         :raises QueueError: when Redis does not answer.
         """
-        if not self._session_id or self._parts is None:
+        if self._parts is None:
             return True
-        return self._parts.sessions.get(self._session_id) is not None
+        if self._token:
+            return self._parts.tokens.get(self._token) is not None
+        return not self._session_id or self.session_fields() is not None
+
+    def session_fields(self) -> Mapping[str, Any] | None:
+        """The fields of the session; None for requests without one."""
+        if not self._session_id or self._parts is None:
+            return None
+        return self._parts.sessions.get(self._session_id)
 
     def levels(self, repositories: Iterable[str]) -> Mapping[str, AccessLevel]:
         """What the viewer may do in each of these repositories.
@@ -74,9 +88,13 @@ class Visitor:
         said: Mapping[str, AccessLevel] = {}
         if self._credential and self._parts is not None and not self.viewer.is_operator:
             said = self._parts.accounts.levels(self._credential, names)
+        most = AccessLevel.READ if self.only_reads else AccessLevel.WRITE
         return {
-            name: level_in(
-                self.viewer, said.get(name, AccessLevel.NONE), is_public=self._is_public(name)
+            name: min(
+                most,
+                level_in(
+                    self.viewer, said.get(name, AccessLevel.NONE), is_public=self._is_public(name)
+                ),
             )
             for name in names
         }
@@ -138,7 +156,7 @@ def find_visitor(parts: AccessParts | None, settings: Settings) -> Visitor:
         return Visitor(STRANGER, parts, settings)
     if fields.get("operator") is True:
         return Visitor(Viewer(is_operator=True), parts, settings, session_id=name)
-    fields = _renewed(name, fields, parts)
+    fields = _renewed(parts.sessions, name, fields, parts)
     if fields is None:
         return Visitor(STRANGER, parts, settings)
     return _of_account(fields, parts, settings, session_id=name)
@@ -150,27 +168,32 @@ def session_of(name: str, grant: Grant) -> dict[str, Any]:
 
 
 def _renewed(
-    session_id: str, fields: Mapping[str, Any], parts: AccessParts
+    kept: KeptGrants, name: str, fields: Mapping[str, Any], parts: AccessParts
 ) -> Mapping[str, Any] | None:
-    """The session with a credential that has not expired; None, and its end, when the forge declines one."""
+    """The fields with a credential that has not expired; None, and their end, when the forge declines one.
+
+    :param kept: where they are under this name.
+    """
     expires, refresh = float(fields.get("expires") or 0), str(fields.get("refresh") or "")
     if not expires or time.time() < expires - _EARLY or parts.sign_in is None:
         return fields
     grant = parts.sign_in.renew(refresh) if refresh else None
     if grant is None:
         # Another request may have renewed it at the same time.
-        now = parts.sessions.get(session_id)
+        now = kept.get(name)
         if now is not None and now.get("credential") != fields.get("credential"):
             return now
-        parts.sessions.end(session_id)
+        kept.end(name)
         return None
-    renewed = session_of(str(fields.get("name", "")), grant)
-    parts.sessions.change(session_id, renewed)
+    renewed = {**fields, **session_of(str(fields.get("name", "")), grant)}
+    kept.change(name, renewed)
     return renewed
 
 
 def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
     viewer = STRANGER
+    if token.startswith(MADE_HERE):
+        return _by_made_token(token, parts, settings)
     if same(token, parts.token):
         viewer = Viewer(is_operator=True)
     elif same(token, parts.metrics_token):
@@ -182,8 +205,28 @@ def _by_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
     return Visitor(viewer, parts, settings, by_header=True)
 
 
+def _by_made_token(token: str, parts: AccessParts, settings: Settings) -> Visitor:
+    """The visitor with a token that was made on a page."""
+    fields = parts.tokens.get(token)
+    if fields is not None and fields.get("operator") is not True:
+        fields = _renewed(parts.tokens, token, fields, parts)
+    if fields is None:
+        return Visitor(STRANGER, parts, settings, by_header=True)
+    only_reads = fields.get("scope") != "write"
+    if fields.get("operator") is True:
+        viewer = Viewer(is_operator=True)
+        return Visitor(viewer, parts, settings, by_header=True, token=token, only_reads=only_reads)
+    return _of_account(fields, parts, settings, token=token, only_reads=only_reads)
+
+
 def _of_account(
-    fields: Mapping[str, Any], parts: AccessParts, settings: Settings, *, session_id: str = ""
+    fields: Mapping[str, Any],
+    parts: AccessParts,
+    settings: Settings,
+    *,
+    session_id: str = "",
+    token: str = "",
+    only_reads: bool = False,
 ) -> Visitor:
     """The visitor with an account of the forge; without a session, by the request's header."""
     name = str(fields.get("name", ""))
@@ -195,6 +238,8 @@ def _of_account(
         credential=str(fields.get("credential", "")) if name else "",
         by_header=not session_id,
         session_id=session_id,
+        token=token,
+        only_reads=only_reads,
     )
 
 

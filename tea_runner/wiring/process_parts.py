@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tea_runner.broker.session_store import SessionStore
     from tea_runner.broker.sign_in_attempts import SignInAttempts
     from tea_runner.broker.superdataset_triggers import SuperdatasetStore
+    from tea_runner.broker.token_store import TokenStore
     from tea_runner.broker.workers_and_queues import Fleet
     from tea_runner.core.spec.schedule import ScheduleClock
 
@@ -337,6 +338,13 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.broker.sign_in_attempts import SignInAttempts
 
         return SignInAttempts(self.redis)
+
+    @cached_property
+    def tokens(self) -> TokenStore:
+        """Tokens that people made on a page."""
+        from tea_runner.broker.token_store import TokenStore
+
+        return TokenStore(self.redis, self.pages_key)
 
     @cached_property
     def throughputs(self) -> ThroughputStore:

@@ -46,6 +46,7 @@ from tea_runner.broker.schedule_times import ScheduleTimes
 from tea_runner.broker.session_store import SessionStore
 from tea_runner.broker.sign_in_attempts import SignInAttempts
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
+from tea_runner.broker.token_store import TokenStore
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.datum_previews import JobDetails
 from tea_runner.core.planning.order import Order
@@ -117,13 +118,15 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
             "of_other_pushes": (REPOSITORY, "main", [JOB.id], "c" * 40),
         },
     ),
-    JobIndex: (
-        JobIndex,
-        {"live": (), "starting_with": ("12",), "rebuild": (), "check": ([JOB.id],)},
-    ),
+    JobIndex: (JobIndex, {"live": (), "starting_with": ("1",), "rebuild": (), "check": (["1"],)}),
     SessionStore: (
         lambda connection: SessionStore(connection, b"key", 60),
         {"begin": ({},), "get": ("id",), "change": ("id", {}), "end": ("id",)},
+    ),
+    TokenStore: (
+        lambda connection: TokenStore(connection, b"key"),
+        {"make": ("a", {}), "get": ("x",), "listed": ("a",), "revoke": ("a", "x")}
+        | {"change": ("x", {}), "end": ("x",)},
     ),
     SignInAttempts: (SignInAttempts, {"is_over": ({"ada": 1},), "count": ({"ada": 1},)}),
     Queues: (
@@ -275,10 +278,7 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
         lambda connection: JobLog(connection, JOB.id, 1 << 20),
         {"write": (b"x" * 999,), "flush": (), "together": (1.0,)},
     ),
-    ThroughputStore: (
-        ThroughputStore,
-        {"record": (REPOSITORY, "edges"), "get": (REPOSITORY, "edges")},
-    ),
+    ThroughputStore: (ThroughputStore, {"record": (REPOSITORY, "a"), "get": (REPOSITORY, "a")}),
     MetricCounters: (
         MetricCounters,
         {"observe": (), "count": ("jobs", "done"), "note_reconciled": (), "read": ()},
@@ -293,6 +293,7 @@ SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]
 KEYWORDS: dict[str, dict[str, Any]] = {
     "request_plan": {"why": "push"},
     "put_off": {"wait": 1},
+    "make": {"name": "n", "scope": "read", "days": 1},
     "record": {"datums": 1, "seconds": 1.0},
     "register": {"replace": True},
 }

@@ -90,6 +90,7 @@ def memory_access(accounts: MemoryAccounts | None = None) -> AccessParts:
         accounts=accounts or MemoryAccounts(),
         sessions=MemorySessions(),
         attempts=MemoryAttempts(),
+        tokens=MemorySessions(),
         key=b"key",
         token="operator-token",
         metrics_token="metrics-token",

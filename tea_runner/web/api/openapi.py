@@ -69,7 +69,10 @@ def openapi_document() -> dict[str, Any]:
     app.config.update(API_TITLE="tea-runner", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = _DescribedApi(app)
     token = {"type": "http", "scheme": "bearer"}
-    about = "A token of the forge (read:user, read:repository), or that of the server's operator."
+    about = (
+        "A token of the forge (read:user, read:repository), one that was made on the page /tokens, or that "
+        "of the server's operator."
+    )
     api.spec.components.security_scheme("token", {**token, "description": about})
     site = Site(load_settings(file=None, env={"HOME": "/nonexistent"}, flags={}), {})
     api.register_blueprint(api_blueprint(site, described=True))
