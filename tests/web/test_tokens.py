@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -75,8 +76,8 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(site: Site, ada: FlaskClient
     assert "ci" in see(ada, "/tokens").text
     for key in site.redis.keys("*"):
         assert token.encode() not in key
-        kind = site.redis.type(key)
-        values = site.redis.hvals(key) if kind == b"hash" else []
+        kind: Any = site.redis.type(key)
+        values: Any = site.redis.hvals(key) if kind == b"hash" else []
         values += [site.redis.get(key)] if kind == b"string" else []
         assert not any(token.encode() in value or b"ada-token" in value for value in values)
 

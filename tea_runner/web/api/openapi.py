@@ -5,6 +5,7 @@ python -m tea_runner.web.api.openapi > docs/reference/openapi.json
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from typing import Any
@@ -63,6 +64,7 @@ class _DescribedApi(Api):  # type: ignore[misc]
     ERROR_SCHEMA = schemas.ErrorDocument
 
 
+@functools.cache
 def openapi_document() -> dict[str, Any]:
     """The description of the API (OpenAPI 3.1)."""
     app = Flask("tea_runner.api")

@@ -295,6 +295,8 @@ class WorkerDocument(Schema):
         required=True, metadata={"description": "The first datum of the job that it does."}
     )
     datums = fields.Integer(required=True)
+    disk_free = fields.Integer(required=True)
+    disk_total = fields.Integer(required=True)
     offers = fields.List(fields.String(), required=True)
     problem = fields.String(required=True)
     since_at = InstantField(required=True)
@@ -321,8 +323,31 @@ class FreshnessDocument(Schema):
     behind_since = InstantField(required=True)
 
 
+class RepairDocument(Schema):
+    """What the reconciler repaired."""
+
+    at = InstantField(required=True)
+    text = fields.String(required=True)
+
+
+class ListedStorageDocument(Schema):
+    """A storage of the settings."""
+
+    name = fields.String(required=True)
+    type = fields.String(required=True)
+    repositories = fields.List(fields.String(), required=True)
+
+
 class WorkersDocument(Schema):
     """Workers and queues."""
+
+    reconciled_at = InstantField(required=True)
+    repairs = fields.List(fields.Nested(RepairDocument), required=True)
+    storages = fields.List(
+        fields.Nested(ListedStorageDocument),
+        required=True,
+        metadata={"description": "For operators only."},
+    )
 
     workers = fields.List(fields.Nested(WorkerDocument), required=True)
     queues = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
