@@ -271,7 +271,6 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         },
     ),
 }
-#: Methods that raise nothing.
 SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
     JobStore: (job_store, {"holds": (CLAIM,), "is_cancelled": (CLAIM,), "problem": ()}),
     JobLog: (
