@@ -17,10 +17,8 @@ from tests.faults.world import World
 
 ROLES = {
     "planner-1": ("planner", "one"),
-    "planner-2": ("planner", "one"),
     "reconcile": ("reconcile", "one"),
     "worker-1": ("worker", "two"),
-    "worker-2": ("worker", "three"),
 }
 #: Before and after each of these; ``push`` is that of the book of ticks, and of a job's results.
 PLANNER = (
