@@ -2,128 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.forge.embedded import EmbeddedForge
-from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
-from tea_runner.forge.gogs import GogsForge
-from tea_runner.host import process
 from tea_runner.ports import Forge
 from tests import gitea as real
 from tests.clone import Clone
-from tests.gogs import Gogs
-from tests.twins.forge import MemoryForge
-
-T = TypeVar("T")
+from tests.contracts.forge_sides import KINDS, Side, eventually, pusher, start_side
 
 
-@dataclass
-class Side:
-    """A forge with one repository."""
-
-    forge: Forge
-    repository: str
-    #: Push commits to branches; returns the commit.
-    push: Callable[..., str]
-    #: End the forge.
-    stop: Callable[[], object]
-    #: Whether it shows statuses, and lists refs in one request.
-    serves: bool = True
-    #: Whether it keeps more than one hook.
-    hooks: bool = True
-    #: Whether it has pull requests.
-    pulls: bool = False
-
-
-def memory_side() -> Side:
-    """The twin."""
-    forge = MemoryForge()
-    forge.create("ada/edges")
-    commits = iter(f"{number:040x}" for number in range(1, 100))
-
-    def push(*refs: str) -> str:
-        commit = next(commits)
-        forge.push("ada/edges", dict.fromkeys(refs, commit))
-        return commit
-
-    return Side(forge, "ada/edges", push, lambda: setattr(forge, "reachable", False), pulls=True)
-
-
-def _pusher(clone: Clone) -> Callable[..., str]:
-    def push(*refs: str) -> str:
-        commit = clone.commit("a", str(time.monotonic_ns()))
-        clone.push(*(f"+main:{ref}" for ref in refs))
-        return commit
-
-    return push
-
-
-@pytest.fixture(
-    params=[
-        "memory",
-        "folder",
-        "embedded",
-        pytest.param("gitea", marks=pytest.mark.gitea),
-        pytest.param("gogs", marks=pytest.mark.gitea),
-    ]
-)
+@pytest.fixture(params=KINDS)
 def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     """Each implementation in turn."""
-    if request.param == "memory":
-        yield memory_side()
-    elif request.param == "folder":
-        root = tmp_path / "srv"
-        env = {name: os.environ[name] for name in ("PATH", "HOME")}
-        process.run(["git", "init", "-q", "--bare", str(root / "ada/edges.git")], env=env)
-        folder = FolderForge(root)
-        clone = Clone(tmp_path / "clone", folder.remote_url("ada/edges"))
-        gone = tmp_path / "gone"
-        stop = lambda: root.rename(gone)  # noqa: E731
-        yield Side(folder, "ada/edges", _pusher(clone), stop, serves=False, hooks=False)
-    elif request.param == "embedded":
-        embedded = EmbeddedForge(tmp_path / "forge")
-        with embedded:
-            embedded.add_user("ada", "correct")
-            embedded.add_user("bot", "horse", admin=True)
-            embedded.create_repository("ada", "edges")
-            clone = Clone(tmp_path / "clone", embedded.push_url("ada/edges", "ada", "correct"))
-            client = GiteaForge(embedded.url, embedded.add_token("bot"))
-
-            def dead() -> None:
-                client.url = "http://127.0.0.1:9"
-
-            yield Side(client, "ada/edges", _pusher(clone), dead)
-    elif request.param == "gogs":
-        gogs: Gogs = request.getfixturevalue("gogs")
-        repository = gogs.repository(f"c{abs(hash(request.node.nodeid))}")
-        clone = Clone(tmp_path / "clone", gogs.push_url(repository))
-        early = GogsForge(gogs.url, gogs.bot_token)
-        yield Side(early, repository, _pusher(clone), lambda: None, serves=False)
-    else:
-        gitea: real.Gitea = request.getfixturevalue("gitea")
-        repository = gitea.repository(f"c{abs(hash(request.node.nodeid))}")
-        clone = Clone(tmp_path / "clone", gitea.push_url(repository))
-        client = GiteaForge(gitea.url, gitea.bot_token)
-        yield Side(client, repository, _pusher(clone), lambda: None, pulls=True)
-
-
-def eventually(ask: Callable[[], T], good: Callable[[T], bool]) -> T:
-    """Ask until the answer is good: Gitea works some pushes off in the background."""
-    until = time.monotonic() + 20
-    while not good(found := ask()) and time.monotonic() < until:
-        time.sleep(0.1)
-    return found
+    yield from start_side(request, tmp_path)
 
 
 def test_repositories_are_listed_by_pattern(side: Side) -> None:
@@ -268,7 +166,7 @@ def test_the_comment_of_somebody_else_is_left_alone(gitea: real.Gitea, tmp_path:
     repository = gitea.repository(f"others-{time.time_ns()}", bot="write")
     clone = Clone(tmp_path / "clone", gitea.push_url(repository))
     client = GiteaForge(gitea.url, gitea.bot_token)
-    made = _proposed(Side(client, repository, _pusher(clone), lambda: None, pulls=True))
+    made = _proposed(Side(client, repository, pusher(clone), lambda: None, pulls=True))
     assert made is not None
     place = f"/repos/{repository}/issues/{made.number}/comments"
     gitea.api("POST", place, {"body": "<!-- t -->\nhe was here"})
