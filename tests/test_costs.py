@@ -146,6 +146,7 @@ def test_a_datum_without_a_sandbox_starts_its_command_and_little_else(
     assert len([argv for argv in started if argv[0] == "/bin/sh"]) <= 1
 
 
+@pytest.mark.long
 def test_results_are_pushed_once(lab: Lab, started: list[Sequence[str]]) -> None:
     """Twelve changed datums are one push of the branch, whatever pushes their jobs needed."""
     lab.write({"sums/spec.yml": SPEC % 1})

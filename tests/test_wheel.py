@@ -38,6 +38,7 @@ def _run(program: Path, folder: Path, *words: str) -> str:
     return process.run([str(program), *words], env=env, cwd=folder, timeout=600).stdout.decode()
 
 
+@pytest.mark.long
 def test_the_wheel_has_the_version_of_the_package(program: Path, tmp_path: Path) -> None:
     """The version is written in one place."""
     assert f"tea-runner, version {tea_runner.__version__}\n" == _run(program, tmp_path, "--version")

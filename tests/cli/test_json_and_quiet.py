@@ -11,7 +11,7 @@ import pytest
 from tea_runner.cli.verbs import VERBS
 from tests.cli.dataset import Dataset
 
-#: What has no answer: servers, a demonstration, and texts that are for other programs as they are.
+#: What has no answer: servers, a shell, a demonstration, and texts that are for other programs as they are.
 WITHOUT = {
     "completion",
     "config generate",
@@ -20,6 +20,7 @@ WITHOUT = {
     "forge serve",
     "planner",
     "serve",
+    "shell",
     "up",
     "worker",
 }

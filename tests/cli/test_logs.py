@@ -21,6 +21,7 @@ transform: {cmd: [sh, -c, 'echo "now $(ls $PFS/in)"; ! grep -q bad $PFS/in/*']}
 """
 
 
+@pytest.mark.long
 def test_failures_of_a_run_here_are_found_again(tmp_path: Path) -> None:
     """By the id, by the datum and as all that failed; a sentence where there are none."""
     dataset = Dataset(

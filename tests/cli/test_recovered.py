@@ -20,6 +20,7 @@ def dataset(tmp_path: Path) -> Dataset:
     return Dataset(tmp_path / "data", {p: t for p, t in files.items() if "table" not in p})
 
 
+@pytest.mark.long
 def test_recovered_datums_have_a_state_of_their_own(dataset: Dataset) -> None:
     """``run``, ``plan``, ``status`` and ``why`` name it, and count it apart."""
     done = dataset.tea("run", "-y")

@@ -30,6 +30,7 @@ def dataset(tmp_path: Path) -> Dataset:
     return Dataset(tmp_path / "data", files)
 
 
+@pytest.mark.long
 def test_plan_run_and_status_say_what_has_no_effect(dataset: Dataset) -> None:
     """One line for each pipeline where something does not happen, and one for all cluster fields."""
     for words in (("plan",), ("run", "-n"), ("run", "-y"), ("status",)):

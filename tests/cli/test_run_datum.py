@@ -64,6 +64,7 @@ def test_one_datum_is_computed_and_kept(counted: Counted) -> None:
     assert "b\n" == (dataset.path / "fit/b.txt").read_text()
 
 
+@pytest.mark.long
 def test_a_datum_that_fails_says_why(counted: Counted) -> None:
     """And the exit code is 1; the last one to be there has the results committed."""
     dataset = counted.dataset

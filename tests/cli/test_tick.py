@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.cli.dataset import Dataset
 
 _COMMAND = 'cat "$tick" >"$PFS/out/ticked"; ls "$PFS/tick" >>"$PFS/out/ticked"'
@@ -61,6 +63,7 @@ def test_a_tick_that_failed_is_run_again_by_run(dataset: Dataset) -> None:
     assert 1 == dataset.tea("run", "-y", "daily").code
 
 
+@pytest.mark.long
 def test_the_results_can_be_verified_and_repeated(dataset: Dataset) -> None:
     """The manifest names the tick, so that its key can be made again from the commit alone."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=90)

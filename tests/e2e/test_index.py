@@ -43,6 +43,7 @@ def table(repository: ForgeDataset) -> list[tuple[object, ...]]:
         return database.execute("SELECT * FROM known WHERE scope = '' ORDER BY key").fetchall()
 
 
+@pytest.mark.long
 def test_an_index_made_again_is_the_index_that_grew(lab: Lab, counted: Counted) -> None:
     """Pushes, branches and going back, learnt one by one: the rebuilt tables and answers are equal."""
     count = begin(lab, counted)

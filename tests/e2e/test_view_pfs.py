@@ -23,6 +23,7 @@ def member(name: str, **more: object) -> dict[str, object]:
     return pfs(name, "/(*)", name=name, **more)
 
 
+@pytest.mark.long
 def test_a_missing_side_of_an_outer_join_is_absent(lab: Lab) -> None:
     """Its folder is not there and its variables are unset, so a command can tell the sides apart."""
     sides = [member(name, join_on="$1", outer_join=True) for name in ("left", "right")]

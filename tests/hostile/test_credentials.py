@@ -110,6 +110,7 @@ def planted(tmp_path: Path) -> Iterator[Planted]:
             lab.close()
 
 
+@pytest.mark.long
 def test_credentials_stand_in_their_files_alone(
     planted: Planted, caplog: pytest.LogCaptureFixture
 ) -> None:

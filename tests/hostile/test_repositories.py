@@ -146,6 +146,7 @@ def test_private_addresses_are_contacted_where_the_operator_lists_them(tmp_path:
             forge.close()
 
 
+@pytest.mark.long
 def test_weak_hashes_are_refused_where_the_operator_says_so(
     forge: HostileForge, tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_weak_hashes_are_refused_where_the_operator_says_so(
         strict.close()
 
 
+@pytest.mark.long
 def test_a_repository_of_a_million_refs_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -55,6 +55,7 @@ def test_keep_alive_limits_the_time_for_a_head(server: Server) -> None:
     assert 4 < seconds < 15
 
 
+@pytest.mark.long
 def test_the_time_limit_of_the_socket_covers_the_body(server: Server) -> None:
     """A small body is waited for before the application runs, a large one by it: both get 408."""
     for length in (10, 1 << 20):

@@ -44,6 +44,7 @@ def _push_without_content(lab: Lab) -> None:
     lab.git("push", "-q", "origin", "main", "git-annex")
 
 
+@pytest.mark.long
 def test_a_branch_that_waits_for_content_is_planned(lab: Lab, hands: Hands) -> None:
     """Somebody uploads it later, and pushes where it is."""
     _push_without_content(lab)

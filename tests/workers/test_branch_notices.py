@@ -73,6 +73,7 @@ def _push(lab: Lab, hands: Hands, command: str) -> None:
     lab.pull()
 
 
+@pytest.mark.long
 def test_the_first_failure_and_the_recovery_are_told(
     forged: Lab, mailbox: _Mailbox, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from tests.e2e.lab import Lab
 from tests.workers.conftest import Counting
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("lost", "cut"), [(False, False), (True, False), (False, True)])
 def test_an_obstacle_that_is_gone_is_taken_back(
     forged: Lab, hands: Hands, faults: Counting, lost: bool, cut: bool

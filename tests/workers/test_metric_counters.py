@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import COPY, spec
 
 
+@pytest.mark.long
 def test_the_work_is_counted_once(forged: Lab, hands: Hands) -> None:
     """A job with its times, the datums of an ended run, a failure with its reason, and the comparison."""
     hands.plan()

@@ -17,6 +17,7 @@ def _push(lab: Lab, text: str, message: str) -> str:
     return lab.push()
 
 
+@pytest.mark.long
 def test_a_push_that_asks_to_be_skipped_starts_nothing(forged: Lab, hands: Hands) -> None:
     """Not by the reconciler either; the next push includes its change."""
     hands.plan()
