@@ -45,9 +45,16 @@ def fill(template: str, value: Callable[[str], str]) -> str:
     """The path for one event.
 
     :param value: returns the value of a field.
-    :raises EventRefused: when the path is empty in a part, too long, or has a reserved name.
+    :raises EventRefused: when a value is empty, or the path too long or with a reserved name.
     """
-    path = _FIELD.sub(lambda match: name_part(value(match[1])), template)
+
+    def part(match: re.Match[str]) -> str:
+        text = value(match[1])
+        if not text:
+            raise EventRefused(f"the value of {match[1]} for the file's path is empty")
+        return name_part(text)
+
+    path = _FIELD.sub(part, template)
     parts = path.split("/")
     if "" in parts or {".", ".."} & set(parts):
         raise EventRefused("a part of the file's path would be empty")
