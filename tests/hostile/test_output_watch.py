@@ -49,9 +49,9 @@ def test_what_a_command_writes_is_watched(bench: Bench, view: str, attack: str) 
         pytest.skip("an ordinary worker cannot look into it; see the next test")
     text, said = _ATTACKS[attack]
     if view == "pfs":
-        outcome = bench.shell(f"cd $OUT; {text}", limits=_LIMITS, timeout=8)
+        outcome = bench.shell(f"cd $OUT; {text}", limits=_LIMITS, timeout=30)
     else:
-        outcome = bench.shell(text, limits=_LIMITS, timeout=8, out=None, code_writable=True)
+        outcome = bench.shell(text, limits=_LIMITS, timeout=30, out=None, code_writable=True)
     assert (said, None) == (outcome.overflow, outcome.code), bench.text
 
 
@@ -61,7 +61,7 @@ def test_files_that_were_there_are_not_counted(bench: Bench) -> None:
     for number in range(300):
         (bench.code / str(number)).touch()
     outcome = bench.shell(
-        "echo x >y; sleep 1.5", limits=_LIMITS, timeout=8, out=None, code_writable=True
+        "echo x >y; sleep 1.5", limits=_LIMITS, timeout=30, out=None, code_writable=True
     )
     assert ("", 0) == (outcome.overflow, outcome.code)
 
