@@ -156,7 +156,7 @@ def test_push_look_mend_and_see_the_result(walk: Walk) -> None:
 
     # The run says the line that explains it, and so does the forge.
     page.click(".crumbs a:has-text('run ')")
-    assert "ValueError: matrix is singular" in page.inner_text("#failures")
+    walk.until(walk.sees("ValueError: matrix is singular", "#failures"))
     walk.picture("failed")
     assert "failure" == _status(walk, broken)
     said = walk.gitea.api("GET", f"/repos/{walk.repository}/commits/{broken}/status")
