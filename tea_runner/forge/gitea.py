@@ -34,12 +34,14 @@ _MOST_REDIRECTS = 3
 _DESCRIPTION = 255
 #: Limits of the list of one repository's refs, in bytes and seconds.
 _MOST_REFS, _LONGEST_REFS = 64 << 20, 60.0
-#: Events of a webhook, in the words of Gitea's ``routers/api/v1/utils/hook.go``.
-_EVENTS = ["push", "delete", "pull_request_only", "pull_request_sync"]
 
 
 class GiteaForge(GiteaPullRequests):
     """Client of one forge as one user; every method raises ForgeError when a call fails."""
+
+    webhook_type = "gitea"
+    #: In the words of Gitea's ``routers/api/v1/utils/hook.go``.
+    webhook_events: Sequence[str] = ("push", "delete", "pull_request_only", "pull_request_sync")
 
     def remote_url(self, repository: str) -> str:
         """The URL from which git clones, below the configured URL; those of payloads are not used."""
@@ -218,11 +220,11 @@ class GiteaForge(GiteaPullRequests):
         }
 
     def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
-        """Create an active webhook for pushes, deleted branches and pull requests; return its id."""
+        """Create an active webhook for the events of this kind of forge; return its id."""
         hook = {
-            "type": "gitea",
+            "type": self.webhook_type,
             "active": True,
-            "events": _EVENTS,
+            "events": list(self.webhook_events),
             "config": {"url": url, "content_type": "json", "secret": secret},
         }
         made = self.fields(self.ask("POST", f"/repos/{repository_path(repository)}/hooks", hook))

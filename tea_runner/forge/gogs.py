@@ -19,12 +19,13 @@ from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.gitea_api import repository_path
 from tea_runner.ports import CommitStatusState
 
-#: Events of a webhook, in the words of Gogs' ``internal/db/webhook.go``.
-_EVENTS = ["push", "delete"]
-
 
 class GogsForge(GiteaForge):
     """See :class:`tea_runner.ports.Forge`."""
+
+    webhook_type = "gogs"
+    #: In the words of Gogs' ``internal/db/webhook.go``.
+    webhook_events = ("push", "delete")
 
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
         """Full names that match one of the patterns: those of the bot, and those it was invited to."""
@@ -110,17 +111,6 @@ class GogsForge(GiteaForge):
     def commit_statuses(self, repository: str, commit: str) -> Mapping[str, tuple[str, str]]:
         """None: Gogs has no commit statuses."""
         return {}
-
-    def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
-        """Create an active webhook for pushes and deleted branches; return its id."""
-        hook = {
-            "type": "gogs",
-            "active": True,
-            "events": _EVENTS,
-            "config": {"url": url, "content_type": "json", "secret": secret},
-        }
-        made = self.fields(self.ask("POST", f"/repos/{repository_path(repository)}/hooks", hook))
-        return str(made["id"])
 
     def test_webhook(self, repository: str, hook: str) -> None:
         """Always an error: the API has no test deliveries."""
