@@ -24,6 +24,7 @@ from tea_runner.flow.other_commit import files_at, other_commit
 from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.trace_lineage import LineageTracer
 from tea_runner.flow.trusted_rows import row_signer
+from tea_runner.flow.whole_results import tips_with_results
 from tea_runner.present.freshness_text import results_lines, results_rows
 from tea_runner.present.lineage_text import down_lines, lineage_row, up_lines
 from tea_runner.present.plan_text import plan_json, plan_lines
@@ -94,7 +95,7 @@ class _RunAnswer:
     def _tip(self) -> str:
         """The tip of the branch with its results, if the question's commit is the one that was pushed."""
         try:
-            tips = self._dataset.tips(self._question.branch)
+            tips = tips_with_results(self._dataset, self._question.branch, self._cache)
         except Refused:
             return ""
         if tips is None:

@@ -86,6 +86,7 @@ def check_refs(site: Site, repository: str) -> Iterator[Finding]:
         "refs/tea/approvals/1",
         "refs/tea/beside/1",
         "refs/tea/kept/1",
+        "refs/tea/outputs/1/1",
         "refs/tea/ticks/1",
         f"refs/heads/{RESULTS_PREFIX}1",
     ]

@@ -18,6 +18,7 @@ from tea_runner.core.results.results_branch import (
     ResultsPlace,
     branch_tips,
     results_branch,
+    used_output_branch,
 )
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.dataset.annex_branch_files import annex_branch_file, default_largefiles
@@ -158,12 +159,16 @@ class GitDataset(ABC):
         """The commit at a branch's tip, None when there is no such branch."""
         return self.repository.refs(self.branches + branch).get(self.branches + branch)
 
-    def tips(self, branch: str) -> BranchTips | None:
-        """The tips of a branch and of the branch with its results; None when there is no such branch."""
+    def tips(self, branch: str, output: str = "") -> BranchTips | None:
+        """The tips of a branch and of the branch with its results; None when there is no such branch.
+
+        :param output: the branch that its pipelines name for their results.
+        """
         pushed = self.tip(branch)
         if pushed is None:
             return None
-        goal = self.results_branch(branch)
+        used = self._used_output_branch(branch, output) if output else ""
+        goal = self.results_branch(branch, used)
         ref = self.branches + goal
         return branch_tips(
             branch,
@@ -172,15 +177,28 @@ class GitDataset(ABC):
             pushed if goal == branch else self.repository.refs(ref).get(ref),
             is_ours=lambda commit: self._is_ours(branch, commit),
             commit=self.objects.commit,
+            output=used,
         )
 
-    def results_branch(self, branch: str) -> str:
+    def results_branch(self, branch: str, output: str = "") -> str:
         """The branch that the results commits of a branch go to.
 
+        :param output: the branch that gets whole results; empty for none.
         :raises OutsideError: when the forge does not say whether it is trusted.
         """
         trusted = not self.scope(branch)
-        return results_branch(branch, trusted=trusted, place=self.results_place)
+        return results_branch(branch, trusted=trusted, place=self.results_place, output=output)
+
+    def _used_output_branch(self, branch: str, output: str) -> str:
+        trusted = not self.scope(branch)
+        return used_output_branch(output, branch, trusted=trusted, place=self.results_place)
+
+    @abstractmethod
+    def publish_output(self, tips: BranchTips) -> str | None:
+        """Move the branch of whole results; see the port.
+
+        :raises OutsideError: when the forge could not be reached or declined.
+        """
 
     @abstractmethod
     def _is_ours(self, branch: str, commit: str) -> bool:

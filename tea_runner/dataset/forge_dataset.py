@@ -11,7 +11,7 @@ from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import lookup
-from tea_runner.core.results.results_branch import ResultsPlace
+from tea_runner.core.results.results_branch import BranchTips, ResultsPlace, taken_output
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -227,6 +227,16 @@ class ForgeDataset(GitDataset):
 
     def _is_ours(self, branch: str, commit: str) -> bool:
         return self.beside.is_ours(branch, commit)
+
+    def publish_output(self, tips: BranchTips) -> str | None:
+        """See :meth:`GitDataset.publish_output`."""
+        updates = self.beside.output(tips)
+        if updates is None:
+            return taken_output(tips)
+        if not updates or self.publish(updates):
+            return ""
+        self.refresh()
+        return None
 
     def remove_results(self, branch: str) -> None:
         """See :meth:`GitDataset.remove_results`."""

@@ -28,7 +28,7 @@ from tea_runner.core.git.branch_kinds import (
 from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.core.git.submodules import Submodule
 from tea_runner.core.git.tree import FILES, PLAIN, differences
-from tea_runner.core.results.results_branch import follows, results_branch
+from tea_runner.core.results.results_branch import BranchTips, follows, results_branch
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -266,7 +266,7 @@ class CloneDataset(GitDataset):
             self.draft = commit
         return True
 
-    def results_branch(self, branch: str) -> str:
+    def results_branch(self, branch: str, output: str = "") -> str:  # noqa: ARG002 - never set here
         """See :meth:`GitDataset.results_branch`: the clone's default branch takes its own results."""
         if self.draft or self.results_place == "branch":
             return branch
@@ -301,6 +301,14 @@ class CloneDataset(GitDataset):
                 if commit is not None and follows(self.objects.commit, commit, tips.pushed):
                     return name, commit
         return "", ""
+
+    def _used_output_branch(self, branch: str, output: str) -> str:  # noqa: ARG002 - see GitDataset
+        """None: the server moves that branch when the user pushes."""
+        return ""
+
+    def publish_output(self, tips: BranchTips) -> str | None:  # noqa: ARG002 - see GitDataset
+        """See :meth:`GitDataset.publish_output`; there is none."""
+        return ""
 
     def _is_ours(self, branch: str, commit: str) -> bool:  # noqa: ARG002 - see ForgeDataset
         """True: only the user moves branches of a clone."""

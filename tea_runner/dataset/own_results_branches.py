@@ -1,7 +1,9 @@
 """Branches with results of other branches on a forge: whether we made them, and how they end.
 
 Whoever may push can push to ``tea/results/BRANCH``.  So the ref ``refs/tea/beside/SCOPE`` names the one
-commit there that counts, sealed with the key of planners and workers.
+commit there that counts, sealed with the key of planners and workers.  In the same way
+``refs/tea/outputs/SCOPE/OUTPUT`` names the commit to which we have moved the branch of whole results
+(``output_branch``) of a branch: anything else there is somebody's work.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from tea_runner.core.git.branch_kinds import (
     source_branch,
 )
 from tea_runner.core.git.result_scope import KEPT_RESULTS, scope_of
+from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
 
 _SEALS = "refs/tea/beside/"
+_OUTPUT_SEALS = "refs/tea/outputs/"
 _REF = f"refs/heads/{RESULTS_PREFIX}"
 _SCOPE = re.compile(r"[0-9a-f]{16}")
 #: Deleted branches whose results stay on the forge, so that they count after a merge.
@@ -56,6 +60,26 @@ class OwnResultsBranches:
                 if made != current:
                     found.append((seal, made, current))
         return found
+
+    def output(self, tips: BranchTips) -> list[RefUpdate] | None:
+        """The updates that move the branch of whole results to the planned commit; none if it is there.
+
+        None when somebody else has put it where it is.
+        """
+        seal = _OUTPUT_SEALS + "/".join(scope_of(each, ()) for each in (tips.branch, tips.output))
+        current, sealed = self._mirror.tip(tips.output), self._mirror.refs(seal).get(seal)
+        if current is not None and current not in (tips.planned, self._sealed.named(seal)):
+            return None
+        if current == tips.planned:
+            return []
+        made = self._sealed.seal(seal, tips.planned)
+        pushed = f"refs/heads/{tips.branch}"
+        return [
+            (f"refs/heads/{tips.output}", tips.planned, current),
+            (seal, made, sealed),
+            # It stays, and has to be where it was.
+            (pushed, tips.pushed, tips.pushed),
+        ]
 
     def removal(self, branch: str) -> list[RefUpdate]:
         """The updates that delete the results beside a branch; none where there are none.

@@ -10,10 +10,12 @@ from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.git.object_id import object_id
 from tea_runner.core.git.tree import LINK, TREE, TreeEntry, lookup
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import manifest_output
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.read_manifest import read_manifest
 
 
 class ChangedOutputs(NamedTuple):
@@ -55,6 +57,21 @@ def edited_paths(tip: CommitReader, pipeline: Pipeline, rows: Iterable[Row]) -> 
     """Paths in the dataset of the edited outputs of some rows."""
     unlike = [each for each in _unlike(tip, pipeline, rows) if each.entry is not None]
     return [each.path for each in _edited(tip, unlike)]
+
+
+def put_back_sentence(tip: CommitReader, plan: PipelinePlan) -> str:
+    """A sentence about outputs that were changed by hand; empty without such."""
+    labels = [decision.label for decision in plan.moving if decision.reason == "edited"]
+    if not labels:
+        return ""
+    before = read_manifest(tip.tree, plan.pipeline.home)
+    rows = [row for label in labels if (row := before.row(label)) is not None]
+    paths = edited_paths(tip, plan.pipeline, rows)
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return (
+        f"changed by hand, now put back: {', '.join(paths[:1])}{more}; "
+        "to keep an edit, save it outside of the pipeline's outputs"
+    )
 
 
 def home_tree(tip: CommitReader, pipeline: Pipeline) -> str:

@@ -18,12 +18,13 @@ from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.states import ENDED_STATES
 from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.core.results.results_branch import BranchTips
 from tea_runner.core.results.run_conditions import run_scope
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow import compare_recomputed
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
-from tea_runner.flow.changed_outputs import edited_paths
-from tea_runner.flow.commit_reader import CommitReader, open_commit
+from tea_runner.flow.changed_outputs import put_back_sentence
+from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_in_flight
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
@@ -37,9 +38,9 @@ from tea_runner.flow.publish_pipeline import (
     publish_pipeline,
     settled_job_refs,
 )
-from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
+from tea_runner.flow.whole_results import WholeResults, publish_whole_results, tips_with_results
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
 #: Plans in one call.  A branch that others push to all the time is continued with the next push.
@@ -120,8 +121,9 @@ class _Advance:
 
     def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
+        whole: WholeResults | None = None
         for _ in range(_ROUNDS):
-            found = self._dataset.tips(self._branch)
+            found = tips_with_results(self._dataset, self._branch, self._advancer.planner.cache)
             if found is None:
                 if self._requests is not None:
                     self._requests.cancel_jobs_except(())
@@ -143,7 +145,9 @@ class _Advance:
             if ready is not None:
                 self._publish(planned, ready)
             elif not self._take_ticks(planned):
-                break
+                whole = self._publish_whole(tips)
+                if whole is not None:
+                    break
         with self._exclusive():
             self._finish(planned)
         if self._requests is not None and not self._advancer.only:
@@ -155,7 +159,11 @@ class _Advance:
         return BranchProgress(
             planned=planned,
             pushed=tips.pushed,
-            results_branch=tips.results_branch if tips.has_results else "",
+            results_branch=tips.output
+            if whole is not None and whole.moved
+            else tips.results_branch
+            if tips.has_results
+            else "",
             pipelines=self._progress,
             results=self._results,
             verdicts=self._verdicts,
@@ -219,6 +227,16 @@ class _Advance:
             assert asked is not None
             asked.recorded(*each)
         return changed
+
+    def _publish_whole(self, tips: BranchTips) -> WholeResults | None:
+        """See :func:`publish_whole_results`; without it all pipelines failed."""
+        if self._advancer.only:
+            return WholeResults()
+        whole = publish_whole_results(self._dataset, tips, self._progress.values())
+        if whole is not None and whole.refusal:
+            for name, each in self._progress.items():
+                self._progress[name] = replace(each, state="failed", detail=whole.refusal)
+        return whole
 
     def _missing(self, commit: str, keys: Sequence[str]) -> dict[str, str]:
         """Keys whose inputs have no content yet, with the sentence.
@@ -289,7 +307,7 @@ class _Advance:
         self._progress[plan.pipeline.name] = PipelineProgress.published(
             plan,
             published.commit,
-            compare_recomputed.verdict_sentence(verdicts) or _put_back(planned.tip, plan),
+            compare_recomputed.verdict_sentence(verdicts) or put_back_sentence(planned.tip, plan),
         )
         if published.changed:
             self._results.append(published.commit)
@@ -359,18 +377,3 @@ class _Advance:
             self._verdicts += compare_recomputed.complete_requests(
                 self._requests, self._pending, planned, plan
             )
-
-
-def _put_back(tip: CommitReader, plan: PipelinePlan) -> str:
-    """A sentence about outputs that were changed by hand; empty without such."""
-    labels = [decision.label for decision in plan.moving if decision.reason == "edited"]
-    if not labels:
-        return ""
-    before = read_manifest(tip.tree, plan.pipeline.home)
-    rows = [row for label in labels if (row := before.row(label)) is not None]
-    paths = edited_paths(tip, plan.pipeline, rows)
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return (
-        f"changed by hand, now put back: {', '.join(paths[:1])}{more}; "
-        "to keep an edit, save it outside of the pipeline's outputs"
-    )

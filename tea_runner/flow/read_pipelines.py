@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from tea_runner.core.datums.content_identity import SMALL_BLOB, pointer_key
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, check_depth
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.results.output_branch import wanted_branches
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 from tea_runner.core.spec.parse import ParsedSpecs, Problem, parse_specs
 from tea_runner.core.spec.pipeline_file_names import IGNORE_NAME, SPEC_NAMES, is_pipeline_text
@@ -28,6 +29,7 @@ def read_pipelines(tree: CommitTree) -> PipelineSet:
         placed = [pipeline for pipeline in written if pipeline.home not in refused]
         larger = {pipeline: _refused_resources(tree, pipeline) for pipeline in placed}
         problems = [problem for each in (*parsed, *refused.values()) for problem in each.problems]
+        problems += _different_output_branches(placed)
         pipelines = PipelineSet(
             [pipeline for pipeline in placed if not larger[pipeline]],
             [*problems, *(problem for each in larger.values() for problem in each)],
@@ -61,6 +63,23 @@ def _refused_homes(written: Iterable[Pipeline]) -> dict[str, ParsedSpecs]:
         )
         found[home] = ParsedSpecs(pipelines=(), problems=tuple(problems))
     return found
+
+
+def _different_output_branches(pipelines: Sequence[Pipeline]) -> Iterator[Problem]:
+    """Branches for results that have no effect, because other pipelines name none or another one."""
+    names = [name or "none" for name in wanted_branches(pipelines)]
+    for each in pipelines if len(names) > 1 else ():
+        if wanted_branches([each]) != ("",):
+            yield Problem(
+                kind="ignored",
+                file=each.spec_path,
+                line=each.spec_line,
+                key="output_branch",
+                message="output_branch has no effect: the pipelines name different ones "
+                f"({', '.join(sorted(names))})",
+                hint="results are on the pushed branch; name one in all pipelines",
+                pipeline=each.name,
+            )
 
 
 def _refused_resources(tree: CommitTree, pipeline: Pipeline) -> tuple[Problem, ...]:

@@ -24,6 +24,7 @@ from tea_runner.core.results.compose_commit import (
     PipelineChange,
     compose,
 )
+from tea_runner.core.results.output_branch import output_branch
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result
 from tea_runner.core.results.run_record import CAUSE, RecordedCommand, format_record, format_summary
@@ -121,7 +122,7 @@ def settle(
     if dataset.distinct_names:
         check_distinct_names(tip, work.pipeline.home, finished, composition.rest)
     seconds = _seconds(dataset.objects, tip, finished)
-    tips = dataset.tips(branch)
+    tips = dataset.tips(branch, output_branch(tip.pipelines.written))
     if tips is None or tips.planned != tip.tree.commit:
         return None
     updates = tips.updates(commit)

@@ -1,6 +1,7 @@
 """Protocols of the outside things that `flow` uses, each method with the errors that it may raise.
 
-:mod:`~tea_runner.ports.dataset` is git and git-annex, :mod:`~tea_runner.ports.queue` is Redis,
+:mod:`~tea_runner.ports.dataset` and :mod:`~tea_runner.ports.git_objects` are git and git-annex,
+:mod:`~tea_runner.ports.queue` is Redis,
 :mod:`~tea_runner.ports.forge` and :mod:`~tea_runner.ports.accounts` are Gitea, Forgejo or a folder of
 repositories,
 :mod:`~tea_runner.ports.events` is the spool of events,
@@ -11,17 +12,10 @@ An implementation raises what its method lists and nothing else; an error of a l
 """
 
 from tea_runner.ports.accounts import ForgeAccounts, ForgeSignIn, Grant, SignInRequest
-from tea_runner.ports.dataset import (
-    CommitFacts,
-    Dataset,
-    Objects,
-    RefUpdate,
-    Subdataset,
-    Subdatasets,
-    TreeStore,
-)
+from tea_runner.ports.dataset import Dataset, RefUpdate, Subdataset, Subdatasets
 from tea_runner.ports.events import EventSpool
 from tea_runner.ports.forge import CommitStatusState, Forge
+from tea_runner.ports.git_objects import CommitFacts, Objects, TreeStore
 from tea_runner.ports.images import Images
 from tea_runner.ports.queue import (
     Failure,

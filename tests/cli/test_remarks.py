@@ -14,7 +14,8 @@ FIELDS = (
 )
 EGRESS = (
     "remark: shout: egress has no effect (results are pushed only to the dataset's own siblings); "
-    "output_branch has no effect (results are published on the pushed branch)"
+    "output_branch has no effect: the pipelines name different ones (elsewhere, none) "
+    "(results are on the pushed branch; name one in all pipelines)"
 )
 CLUSTER = (
     "remark: autoscaling, resource_requests, scheduling_spec of 2 pipelines have no effect: "

@@ -163,3 +163,28 @@ def test_a_forge_that_is_gone_is_an_outside_error(side: Side) -> None:
     side.dataset.delete_job_refs(["refs/tea/jobs/1"])
 
     assert side.dataset.tip("main") == tip
+
+
+def test_a_branch_of_whole_results_is_moved_unless_somebody_else_did(side: Side) -> None:
+    """It is made, found where it is, and left alone when it is anywhere else; a clone moves none."""
+    tips = side.dataset.tips("main", "published")
+    assert tips is not None
+    assert tips.output == ("" if side.dataset.is_clone else "published")
+    if not tips.output:
+        return
+    first = tips.planned
+    assert ("", "") == (side.dataset.publish_output(tips), side.dataset.publish_output(tips))
+    assert first == side.dataset.tip("published")
+
+    second, _ = side.write({"raw/a": b"2"}, upon=first)
+    side.push("refs/heads/main", second)
+    assert side.dataset.publish_output(tips) in ("", None), "the former push changes nothing"
+    side.dataset.refresh()
+    tips = side.dataset.tips("main", "published")
+    assert tips is not None
+    assert ("", second) == (side.dataset.publish_output(tips), side.dataset.tip("published"))
+
+    side.push("refs/heads/published", first)
+    side.dataset.refresh()
+    assert "published (output_branch)" in (side.dataset.publish_output(tips) or "")
+    assert first == side.dataset.tip("published")

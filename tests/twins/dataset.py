@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tea_runner.core.datums.content_identity import key_size, pointer_key
 from tea_runner.core.errors import OutsideError, TeaError
-from tea_runner.core.git.branch_kinds import RESULTS_PREFIX, belongs_to_annex
+from tea_runner.core.git.branch_kinds import belongs_to_annex
 from tea_runner.core.git.git_annex_config import LARGEFILES, parse_annex_config
 from tea_runner.core.git.result_scope import results_prefix, scope_of
 from tea_runner.core.git.tree import FILES, LINK, TREE, TreeEntry, lookup, walk_tree
@@ -15,16 +15,12 @@ from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.manifest_statement import Statement, read_signature, signature_file
 from tea_runner.core.results.result import Result, ResultError, ResultFile, parse_results
-from tea_runner.core.results.results_branch import (
-    BranchTips,
-    ResultsPlace,
-    branch_tips,
-    results_branch,
-)
+from tea_runner.core.results.results_branch import ResultsPlace
 from tea_runner.core.results.run_conditions import TRUSTED, RunConditions, parse_conditions
 from tea_runner.core.results.signed_result import Accepts, SignedResult, accept_all
 from tea_runner.ports import Subdatasets
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
+from tests.twins.results_branches import MemoryResultsBranches
 from tests.twins.tick_books import MemoryTickBooks
 
 #: The file of a job's commit that holds its results.
@@ -34,7 +30,7 @@ _Known = tuple[int, str, str, Row]
 _MERGED = "merged"
 
 
-class MemoryDataset(MemoryTickBooks):
+class MemoryDataset(MemoryResultsBranches, MemoryTickBooks):
     """Dataset on a forge that is a dictionary of refs.
 
     *forge* is what the forge has; :meth:`tip` and the results show what :meth:`refresh` last fetched.
@@ -54,8 +50,7 @@ class MemoryDataset(MemoryTickBooks):
         self.name = name
         self.results_place = results_place
         self.distinct_names = False
-        #: Commits that were published beside branches.
-        self._beside: set[str] = set()
+        super().__init__()
         self.requires_signatures = requires_signatures
         #: Name of this installation, as signer, and the signers whose signatures count.
         self.signer = "lab"
@@ -94,29 +89,6 @@ class MemoryDataset(MemoryTickBooks):
     def tip(self, branch: str) -> str | None:
         """The commit at a branch's end, as last fetched."""
         return self._fetched.get(f"refs/heads/{branch}")
-
-    def tips(self, branch: str) -> BranchTips | None:
-        """The tips of a branch and of its results; only what was published here counts as ours."""
-        pushed = self.tip(branch)
-        if pushed is None:
-            return None
-        trusted = not self.scope(branch)
-        goal = results_branch(branch, trusted=trusted, place=self.results_place)
-        return branch_tips(
-            branch,
-            pushed,
-            goal,
-            self.tip(goal),
-            is_ours=self._beside.__contains__,
-            commit=self.objects.commit,
-        )
-
-    def remove_results(self, branch: str) -> None:
-        """Delete the results beside a branch; their rows stay known."""
-        self._known()
-        ref = f"refs/heads/{RESULTS_PREFIX}{branch}"
-        if self._fetched.get(ref) and self.reachable:
-            self.publish([(ref, "", self._fetched[ref])])
 
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch."""

@@ -35,10 +35,30 @@ class MessageAndParents(Protocol):
         ...
 
 
-def results_branch(branch: str, *, trusted: bool, place: ResultsPlace) -> str:
-    """The branch to which the results commits of a branch go."""
-    on_branch = place == "branch" or (trusted and place == "beside")
+def results_branch(branch: str, *, trusted: bool, place: ResultsPlace, output: str = "") -> str:
+    """The branch to which the results commits of a branch go.
+
+    :param output: see :func:`used_output_branch`.
+    """
+    on_branch = place == "branch" or (trusted and place == "beside" and not output)
     return branch if on_branch else RESULTS_PREFIX + branch
+
+
+def used_output_branch(output: str, branch: str, *, trusted: bool, place: ResultsPlace) -> str:
+    """The branch that gets whole results, if it is *output*; empty for none.
+
+    What the operator chose comes first, and only trusted branches move others.
+    """
+    return output if output != branch and trusted and place == "beside" else ""
+
+
+def taken_output(tips: BranchTips) -> str:
+    """That somebody else has made the branch of whole results."""
+    return (
+        f"branch {tips.output} (output_branch) is not where the results of {tips.branch} were put; "
+        f"they stay in {tips.results_branch}: delete or rename {tips.output}, or write another "
+        "output_branch"
+    )
 
 
 def follows(commit: Callable[[str], MessageAndParents], results: str, tip: str) -> bool:
@@ -71,6 +91,8 @@ class BranchTips:
     planned: str
     #: Results of ours of an earlier tip, which results of this one replace.
     former: str | None = None
+    #: The branch that gets the results once all of them are there; empty for none.
+    output: str = ""
 
     @property
     def is_beside(self) -> bool:
@@ -99,6 +121,7 @@ def branch_tips(
     *,
     is_ours: Callable[[str], bool],
     commit: Callable[[str], MessageAndParents],
+    output: str = "",
 ) -> BranchTips:
     """The tips of a branch.
 
@@ -107,6 +130,7 @@ def branch_tips(
     :param is_ours: whether a commit at *results_branch* was published there by a planner: other people
         can push to it.
     :param commit: returns a commit by its id.
+    :param output: see :func:`used_output_branch`.
     """
     planned, former = pushed, None
     if results_branch != branch and results and is_ours(results):
@@ -121,4 +145,5 @@ def branch_tips(
         results=results if results_branch != branch else pushed,
         planned=planned,
         former=former,
+        output=output,
     )

@@ -311,5 +311,5 @@ def _is_branch(name: str) -> bool:
             p in ("", "HEAD", "@") or p.startswith(".") or p.endswith(".lock") for p in parts
         )
         and name != "git-annex"
-        and parts[0] not in ("synced", "refs")
+        and parts[0] not in ("synced", "refs", "pull", "tea")
     )

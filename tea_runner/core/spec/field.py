@@ -50,8 +50,6 @@ class Field:
     compared: bool = False
     #: Whether an ignored field is for a cluster only: nothing that a command does depends on it.
     cluster: bool = False
-    #: Values of an ignored field that ask for what happens anyway.
-    harmless: tuple[str, ...] = ()
 
     @property
     def camel(self) -> str:

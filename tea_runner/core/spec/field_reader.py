@@ -203,8 +203,6 @@ class SpecReader:
         key = filled.key(known.name)
         if known.support in ("refused", "ignored") and _is_off(known, node):
             return
-        if isinstance(node, ScalarNode) and node.text in known.harmless:
-            return
         if known.support == "refused":
             self.report("error", mark, key, f"{known.name} is not available", known.note)
             return

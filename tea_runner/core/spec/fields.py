@@ -244,12 +244,12 @@ TOP = (
         default="until_success",
     ),
     make("salt", "text", "changes all keys, so that everything is recomputed"),
-    ignored(
+    make(
         "output_branch",
         "text",
-        "branch of the results",
-        "results are published on the pushed branch",
-        harmless=("master", "main"),
+        "branch that has the results, instead of the pushed one",
+        support="differs",
+        note="all pipelines name the same branch; master and main stand for the pushed branch",
     ),
     _resources(
         "resource_requests", "resources that a datum needs", support="ignored", memory=_UNRESERVED

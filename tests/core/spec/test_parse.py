@@ -169,6 +169,7 @@ def test_every_field_that_works_is_read() -> None:
         parallelism=4,
         reprocess="every_job",
         salt="pepper",
+        output_branch="results",
         requests=Resources(cpu=0.5, memory=64_000_000, disk=1 << 30, gpu_number=1),
         limits=Resources(cpu=2, memory=2 << 30),
     )
@@ -176,7 +177,6 @@ def test_every_field_that_works_is_read() -> None:
     assert (expected,) == parsed.pipelines
     assert [
         "transform.user",
-        "output_branch",
         "resource_requests.cpu",
         "resource_requests.gpu.type",
         "resource_requests.gpu.number",
@@ -299,7 +299,7 @@ def test_all_problems_are_said_at_once() -> None:
             "output: {path: a/.GIT/b}",
             ("error", "output.path", "output path 'a/.GIT/b' is not allowed"),
         ),
-        ("output_branch: results", ("ignored", "output_branch", "output_branch has no effect; ")),
+        ("output_branch: tea/x", ("error", "output_branch", "'tea/x' cannot be the branch")),
         (
             "resource_limits: {memory: 2Gb}",
             ("error", "resource_limits.memory", "expected an amoun"),

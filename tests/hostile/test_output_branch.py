@@ -1,0 +1,49 @@
+"""Somebody who may push pushes to the branch that gets the results of ``main`` (``output_branch``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tea_runner.core.git.result_scope import scope_of
+from tests.e2e.pipelines import COPY, spec
+from tests.hostile.forge import HostileForge
+from tests.hostile.test_results_branches import commit
+
+OUT = "refs/heads/published"
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[HostileForge]:
+    """A server, and one repository whose results go to ``published``."""
+    made = HostileForge(tmp_path)
+    up = spec("up", COPY, output_branch="published")
+    made.make("mine", {"files": {"up/spec.yml": up}})
+    yield made
+    made.close()
+
+
+def test_what_somebody_pushed_there_stays(forge: HostileForge) -> None:
+    """Results are put there upon the pushed commit, and never over the work of somebody else.
+
+    Neither a branch that was there first is replaced, nor one with a seal of another commit.
+    """
+    met = forge.meet("mine")
+    assert ("settled", {"up/a.txt": b"a\n"}) == (met.state, met.outputs)
+    ours, pushed = met.tips[OUT], met.tips["refs/heads/main"]
+    assert pushed.encode() == forge.git("mine", "rev-parse", f"{ours}~1").strip()
+
+    seal = f"refs/tea/outputs/{scope_of('main', ())}/{scope_of('published', ())}"
+    assert seal in met.tips
+    forge.git("mine", "update-ref", OUT, "refs/heads/main")
+    theirs = forge.tips("mine")[OUT]
+    commit(forge, "refs/heads/main", {"raw/b.txt": "b\n"}, "refs/heads/main")
+    met = forge.meet("mine")
+    assert ("failed", theirs) == (met.state, met.tips[OUT])
+    assert "published (output_branch) is not where the results of main were put" in met.said
+
+    forge.git("mine", "update-ref", "-d", OUT)
+    met = forge.meet("mine")
+    assert ("settled", {"up/a.txt": b"a\n", "up/b.txt": b"b\n"}) == (met.state, met.outputs)
