@@ -9,6 +9,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.job import Job
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.tick_inputs import ticks_of_labels
+from tea_runner.flow.variable_inputs import with_variables
 
 
 def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:
@@ -33,4 +34,5 @@ def job_pipeline(tip: CommitReader, job: Job, software: str) -> Pipeline:
             )
         transform = replace(transform, software=job.software)
     labels = (label for label, _ in job.datums)
-    return ticks_of_labels(replace(pipeline, transform=transform), labels)
+    pipeline = with_variables(replace(pipeline, transform=transform), dict(job.variables))
+    return ticks_of_labels(pipeline, labels)

@@ -64,7 +64,7 @@ class JobRunner:
         self._fetched, self._fetch_seconds = 0, 0.0
         #: Results that could not be sent.
         self.unpublished = UnpushedResults(repository, dependencies.author)
-        self._inputs: dict[tuple[str, str, object, str, str, str], PipelineInputs] = {}
+        self._inputs: dict[tuple[object, ...], PipelineInputs] = {}
         self._attributes = Attributes(
             repository.repository, dependencies.scratch.path, repository.default_largefiles
         )
@@ -315,7 +315,8 @@ class JobRunner:
         tip = self._tip(job)
         reached("derive")
         ticks = ticks_by_input(label for label, _ in job.datums)
-        at = (job.commit, job.pipeline, job.pins, job.image, job.software, repr(ticks))
+        of_plan = (job.image, job.software, job.variables, repr(ticks))
+        at = (job.commit, job.pipeline, job.pins, *of_plan)
         inputs = self._inputs.get(at)
         if inputs is None:
             pipeline = job_pipeline(tip, job, self._dependencies.software())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Container, Iterator
 from itertools import islice
+from typing import Any
 
 from tea_runner.core.errors import TeaError
+from tea_runner.core.pipeline import Pipeline, cron_leaves
 from tea_runner.core.planning.plan import Decision
-from tea_runner.core.planning.run import PipelineRun, Run, run_id
+from tea_runner.core.planning.run import PipelineRun, Run, run_id, variable_rows
 from tea_runner.core.planning.run_datum_states import DatumRow, states_of_words
 from tea_runner.dataset.parse_commit import Commit
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
@@ -39,10 +41,13 @@ def summarize_run(
     """
     upstream: dict[str, list[str]] = {}
     homes: dict[str, str] = {}
+    starts: dict[str, Pipeline] = {}
     if not result.problems:
         pipelines = result.planned.tip.pipelines
         upstream = {p.name: [other.name for other in pipelines.upstream(p)] for p in pipelines}
         homes = {p.name: p.home for p in pipelines}
+        planned = {p.pipeline.name: p.pipeline for p in result.planned.works.values()}
+        starts = {p.name: planned.get(p.name, p) for p in pipelines}
     moved = _moved_pins(result.planned.tip)
     remarks = pipeline_remarks(result.planned.tip, result.planned.works).by_pipeline
     return Run(
@@ -62,6 +67,7 @@ def summarize_run(
                 home=homes.get(progress.pipeline, ""),
                 signer=result.planned.signers.get(progress.pipeline, ""),
                 remark=remarks.get(progress.pipeline, ""),
+                **_starts(starts.get(progress.pipeline)),
                 state=progress.state,
                 counts=dict(states_of_words(progress.counts)),
                 reason=progress.reason or "",
@@ -77,6 +83,16 @@ def summarize_run(
         causes=moved[0],
         pins=moved[1],
     )
+
+
+def _starts(pipeline: Pipeline | None) -> dict[str, Any]:
+    """How a person can start a pipeline: its schedules and variables."""
+    if pipeline is None:
+        return {}
+    return {
+        "schedules": [each.name for each in cron_leaves(pipeline.input)],
+        "variables": variable_rows(pipeline),
+    }
 
 
 def _moved_pins(tip: CommitReader) -> tuple[list[str], list[str]]:

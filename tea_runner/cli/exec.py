@@ -19,12 +19,14 @@ from tea_runner.core.git.annex_paths import link_target
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.spec.datalad_containers import image_digest
 from tea_runner.core.spec.parse import parse_specs
+from tea_runner.core.spec.variable_values import check_values, read_assignments
 from tea_runner.dataset.dataset_base import GitDataset
 from tea_runner.dataset.save_outputs import FileToSave
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_set import UncheckedPipelineSet
 from tea_runner.flow.tick_inputs import ticks_of_labels
+from tea_runner.flow.variable_inputs import with_variables
 from tea_runner.host.openat import remove_tree
 from tea_runner.sandbox.protocol import Environment
 from tea_runner.sandbox.unsandboxed import Unsandboxed
@@ -45,10 +47,18 @@ from workers.run_datums import DatumRunner
     default="",
     help="The image, if the pipeline file names it without a digest.",
 )
+@click.option(
+    "--var", "values", metavar="NAME=VALUE", multiple=True, help="Value of a variable; repeatable."
+)
 @click.argument("datums", nargs=-1, required=True, shell_complete=complete_names.datums)
 @click.pass_obj
 def command(
-    context: Context, spec: str | None, name: str, image: str, datums: tuple[str, ...]
+    context: Context,
+    spec: str | None,
+    name: str,
+    image: str,
+    values: tuple[str, ...],
+    datums: tuple[str, ...],
 ) -> int:
     """Repeat datums of a run record; datalad rerun calls it.
 
@@ -65,6 +75,8 @@ def command(
             raise UsageError(f"--image {image}: expected an image by its digest")
         transform = replace(pipeline.transform, image=image, image_tag=pipeline.transform.image)
         pipeline = replace(pipeline, transform=transform)
+    given = check_values(pipeline.name, pipeline.variables, read_assignments(values))
+    pipeline = with_variables(pipeline, dict(given))
     pinned = _pinned_view(tip, pipeline)
     inputs = derive_inputs(pinned, ticks_of_labels(pipeline, datums))
     missing = [label for label in datums if inputs.find(label) is None]

@@ -98,7 +98,7 @@ class OpenDataset:
             commit,
             self.planner.cache,
             subdatasets=self.clone.subdatasets,
-            ticks=self.clone.tick_book(branch).pending if is_tip and branch else None,
+            book=self.clone.tick_book(branch) if is_tip and branch else None,
         )
 
     def plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 
@@ -14,9 +15,12 @@ from tea_runner.cli.options import at_option, json_option, unsaved_option
 from tea_runner.cli.progress_line import progress_line
 from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
 from tea_runner.core.planning.plan import Plan
+from tea_runner.core.spec.variable_values import all_values
+from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.plan_text import plan_json, plan_lines
 from tea_runner.present.state_words import hold_sentence
+from tea_runner.present.visible_text import visible
 from tea_runner.wiring.clocks import clock_of_clone
 
 
@@ -60,6 +64,7 @@ def command(
             "unsaved": paths,
         }
         clock = clock_of_clone(context.site)
+        document["variables"] = _variable_values(planned)
         document["next_ticks"] = next_ticks(session, clock, pipelines) if at == "HEAD" else {}
         click.echo(json.dumps(document, indent=1))
     elif not planned.plan.pipelines and not planned.plan.problems:
@@ -70,6 +75,8 @@ def command(
         asks = _approval(context, planned.plan)
         if asks:
             click.echo(asks)
+        for name, values in _variable_values(planned).items() if not context.quiet else ():
+            click.echo(visible(f"variables: {name} {_assignments(values)}"))
         report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet)
         if at == "HEAD" and not context.quiet:
             for line in next_tick_lines(session, clock_of_clone(context.site), pipelines):
@@ -77,6 +84,21 @@ def command(
     if planned.plan.problems:
         return 1
     return 4 if exit_code and planned.plan.has_work else 0
+
+
+def _variable_values(planned: PlannedCommit) -> dict[str, dict[str, str]]:
+    """The values of the variables of each pipeline that has some."""
+    found = {}
+    for name, inputs in planned.works.items():
+        pipeline = inputs.pipeline
+        if pipeline.variables:
+            found[name] = all_values(pipeline.variables, dict(pipeline.given or ()))
+    return found
+
+
+def _assignments(values: Mapping[str, str]) -> str:
+    """``year=2026 mode=fast``."""
+    return " ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _approval(context: Context, plan: Plan) -> str:

@@ -14,7 +14,7 @@ GROUPS = {
         "run": "Run new and changed datums here; commit the results.",
         "shell": "Start a shell in the sandbox of a datum, with its inputs.",
         "tick": "Run what the schedules of pipelines are due for.",
-        "trigger": "Have the schedules of a pipeline tick now.",
+        "trigger": "Start a pipeline by hand, with values of its variables.",
         "watch": "Save files when they arrive, and run or push.",
         "status": "Show which results are current, stale or missing.",
         "why": "Explain why a datum runs, or what made a file.",

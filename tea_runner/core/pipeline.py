@@ -72,6 +72,19 @@ Input = Pfs | Cron | Combined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """A variable of a pipeline: the command has it in its environment, and a person can set it."""
+
+    name: str
+    type: Literal["string", "integer", "number", "boolean", "choice"] = "string"
+    #: Its value where nobody has set another, in the form that keys have.
+    default: str = ""
+    #: The values of a choice.
+    options: tuple[str, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SecretReference:
     """A secret that the worker's operator provides; never in keys or records."""
 
@@ -155,6 +168,11 @@ class Pipeline:
     output_branch: str = ""
     requests: Resources = Resources()
     limits: Resources = Resources()
+    #: Variables that a person can set.
+    variables: tuple[Variable, ...] = ()
+    #: The values that a person has set, sorted by name; all values are in the transform's ``env`` then.
+    #: None until they are known, before keys are made.
+    given: tuple[tuple[str, str], ...] | None = None
 
 
 def leaves(node: Input) -> tuple[Pfs | Cron, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.datums.view import Located
 from tea_runner.core.errors import UserError
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.file_identities import FileFacts
 from tea_runner.flow.pipeline_set import PipelineSet
@@ -76,13 +77,13 @@ def open_commit(
     *,
     subdatasets: Subdatasets | None = None,
     pins: Mapping[str, str] | None = None,
-    ticks: Mapping[tuple[str, str], Sequence[str]] | None = None,
+    book: TickBook | None = None,
 ) -> CommitReader:
     """The view of a commit of the dataset that is planned.
 
     :param pins: commits that replace the pins of some subdatasets, by path.
-    :param ticks: those that no manifest has yet, by names of the pipeline and of its input.
+    :param book: ticks and values of variables that no manifest has yet.
     :raises OutsideError: when the commit is not in the repository.
     """
-    tree = CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins, ticks=ticks)
+    tree = CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins, book=book)
     return CommitReader(tree)

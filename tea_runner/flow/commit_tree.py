@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from tea_runner.core.errors import OutsideError, Refused, UserError
 from tea_runner.core.git.config_text import parse_config
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, lookup, walk_tree
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.ports import Objects, Subdataset, Subdatasets
@@ -35,7 +36,7 @@ class CommitTree:
         *,
         subdatasets: Subdatasets | None = None,
         pins: Mapping[str, str] | None = None,
-        ticks: Mapping[tuple[str, str], Sequence[str]] | None = None,
+        book: TickBook | None = None,
         path: str = "",
         repository: Subdataset | None = None,
     ) -> None:
@@ -43,7 +44,7 @@ class CommitTree:
 
         :param cache: what is remembered of the same repository between commits.
         :param pins: commits that replace the pins of some subdatasets, by path.
-        :param ticks: those that no manifest has yet, by names of the pipeline and of its input.
+        :param book: ticks and values of variables that no manifest has yet.
         :param path: where this dataset lies in the one that is planned; empty for that one.
         :param repository: the subdataset to fetch from; None for the dataset that is planned.
         :raises OutsideError: when the commit is not in the repository.
@@ -53,7 +54,10 @@ class CommitTree:
         self.cache = cache
         self.subdatasets = subdatasets
         self.pins = dict(pins or {})
-        self.ticks = dict(ticks or {})
+        #: By names of the pipeline and of its input.
+        self.ticks = book.pending if book is not None else {}
+        #: By name of the pipeline.
+        self.variables = book.variables if book is not None else {}
         self.path = path
         self.repository = repository
         #: Id of the root tree.

@@ -101,6 +101,7 @@ def job_at_tip(
         image=transform.image if transform.image_tag else "",
         needs=need_of(image=transform.image, file=inputs.image),
         software=transform.software or "",
+        variables=inputs.pipeline.given or (),
     )
 
 

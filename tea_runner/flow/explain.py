@@ -11,6 +11,7 @@ from tea_runner.core.errors import TeaError
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.planning.explanation import Change, Explanation, Made
 from tea_runner.core.planning.plan import Action, Decision
+from tea_runner.core.planning.recorded_environment import recorded_variables
 from tea_runner.core.results.manifest import Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.flow.commit_reader import CommitReader
@@ -19,6 +20,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import inputs_commit
 from tea_runner.flow.resolve_pipeline import seen_files
+from tea_runner.flow.variable_inputs import with_variables
 
 #: Opens a commit; None when the clone does not have it.
 OpenTip = Callable[[str], CommitReader | None]
@@ -166,6 +168,7 @@ def _changes(
     pipeline = inputs.pipeline
     try:
         former = next((p for p in old.pipelines if p.name == pipeline.name), pipeline)
+        former = with_variables(former, recorded_variables(read_manifest(now.tree, pipeline.home)))
         then = derive_inputs(old, former)
     except TeaError:
         return

@@ -55,8 +55,7 @@ from tea_runner.flow.pipeline_inputs import (
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.pipeline_memory import PipelineMemory
 from tea_runner.flow.planning_cache import PlanningCache
-from tea_runner.flow.resolve_image import resolve_image
-from tea_runner.flow.tick_inputs import resolve_ticks
+from tea_runner.flow.resolve_at import resolve_at
 
 _NO_MANIFEST = Manifest()
 
@@ -85,7 +84,7 @@ class IncrementalPlanner(PipelinePlanner):
 
     def examine(self, tip: CommitReader, pipeline: Pipeline) -> ExaminedPipeline:
         """See :meth:`~tea_runner.flow.make_plan.PipelinePlanner.examine`."""
-        pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
+        pipeline = resolve_at(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None and memory.examined is not None:
             return replace(memory.examined, inputs=_at_commit(memory.inputs, tip))
@@ -135,7 +134,7 @@ class IncrementalPlanner(PipelinePlanner):
         self, tip: CommitReader, pipeline: Pipeline, before: Manifest = _NO_MANIFEST
     ) -> PipelineInputs:
         """See :func:`~tea_runner.flow.pipeline_inputs.derive_inputs`."""
-        pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
+        pipeline = resolve_at(tip, pipeline)
         memory = self._untouched(tip, pipeline)
         if memory is not None:
             return _at_commit(memory.inputs, tip)

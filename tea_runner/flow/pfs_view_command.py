@@ -71,14 +71,15 @@ def recorded_command(
 ) -> RecordedCommand:
     """Shell text that repeats datums in a clone.
 
-    It calls ``tea-runner exec`` for datasets in images, for ticks of a schedule, which are in no dataset,
-    and where the dataset has no room for the program.
+    It calls ``tea-runner exec`` for datasets in images, for ticks of a schedule and values of variables,
+    which are in no dataset, and where the dataset has no room for the program.
     Datums for which a command has no room are in a file of their own.
 
     :param program: id of a former program; that of this release by default.
     """
     pipeline = inputs.pipeline
-    if pipeline.view == "dataset" or cron_leaves(pipeline.input) or not has_room(tip):
+    by_hand = cron_leaves(pipeline.input) or pipeline.given
+    if pipeline.view == "dataset" or by_hand or not has_room(tip):
         return short_command(tip, _exec_text(inputs, group))
     words = _shared_words(inputs)
     datums = list(prefetch_facts(tip, (inputs.datum(each.label) for each in group), inputs.sources))
@@ -163,6 +164,7 @@ def _exec_text(inputs: PipelineInputs, group: Sequence[FinishedDatum]) -> str:
             pipeline.name,
             labels[start : start + _LABELS],
             image,
+            pipeline.given or (),
         )
         for start in range(0, len(labels), _LABELS)
     )

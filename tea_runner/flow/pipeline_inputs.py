@@ -19,7 +19,7 @@ from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.glob.matcher import expand
 from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import KeyedDatum
-from tea_runner.core.planning.recorded_environment import image_parts
+from tea_runner.core.planning.recorded_environment import image_parts, variable_parts
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.ambiguous_input import refuse_ambiguous_inputs
 from tea_runner.flow.commit_reader import CommitReader
@@ -30,8 +30,8 @@ from tea_runner.flow.input_location import InputLocation, locate_input
 from tea_runner.flow.linked_folders import LinkedFoldersError
 from tea_runner.flow.pipeline_key_parts import SharedInputs, shared_inputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
-from tea_runner.flow.resolve_image import resolve_image
-from tea_runner.flow.tick_inputs import resolve_ticks, tick_sources
+from tea_runner.flow.resolve_at import resolve_at
+from tea_runner.flow.tick_inputs import tick_sources
 from tea_runner.flow.unusable_files import UnusableFilesError
 
 _NOTHING = Manifest()
@@ -84,7 +84,12 @@ class PipelineInputs:
     def parts(self) -> dict[str, str]:
         """The parts of the keys that the manifest records, to tell later why a key changed."""
         trigger = {"trigger": self.trigger} if self.trigger else {}
-        return {**self.shared.parts, **trigger, **image_parts(self.pipeline)}
+        return {
+            **self.shared.parts,
+            **trigger,
+            **image_parts(self.pipeline),
+            **variable_parts(self.pipeline),
+        }
 
     def find(self, label: str) -> tuple[Datum, KeyedDatum] | None:
         """The datum of a label and its key; None when there is none."""
@@ -151,7 +156,7 @@ def derive_inputs(
     :raises UserError: when an input names nothing, or has content without a hash.
     :raises UnavailableImage: see :func:`~tea_runner.flow.resolve_image.resolve_image`.
     """
-    pipeline = resolve_ticks(tip, resolve_image(tip, pipeline))
+    pipeline = resolve_at(tip, pipeline)
     locations = locate_inputs(tip, pipeline)
     return list_datums(tip, pipeline, locations, shared_inputs(tip, pipeline), before)
 

@@ -179,12 +179,12 @@ class _Advance:
         cache = self._advancer.planner.cache
         if self._branch:
             self._book = self._dataset.tick_book(self._branch)
-        ticks = self._book.pending
-        tip = open_commit(objects, commit, cache, subdatasets=links, ticks=ticks)
+        book = self._book
+        tip = open_commit(objects, commit, cache, subdatasets=links, book=book)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins, ticks=ticks)
+                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins, book=book)
         if self._requests is not None:
             self._pending = self._requests.pending()
         return make_plan(
@@ -225,7 +225,7 @@ class _Advance:
             return True
         for each in wanted:
             assert asked is not None
-            asked.recorded(*each)
+            asked.recorded(each)
         return changed
 
     def _publish_whole(self, tips: BranchTips) -> WholeResults | None:

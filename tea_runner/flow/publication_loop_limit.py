@@ -70,7 +70,7 @@ class PublicationLimit:
 
 
 def _inputs(tip: CommitReader) -> str:
-    """What was given: the pushed commit, the commits of tracked subdatasets, ticks of schedules."""
+    """What was given: the pushed commit, commits of tracked subdatasets, ticks, values of variables."""
     pins = []
     with contextlib.suppress(TeaError):
         pins = [
@@ -79,4 +79,5 @@ def _inputs(tip: CommitReader) -> str:
             if (entry := tip.tree.entry(path))
         ]
     ticks = [f"{name} {list(some)[-1:]}" for name, some in sorted(tip.tree.ticks.items())]
-    return "\n".join([tip.tree.origin, *pins, *ticks])
+    values = [f"{name} {sorted(some.items())}" for name, some in sorted(tip.tree.variables.items())]
+    return "\n".join([tip.tree.origin, *pins, *ticks, *values])

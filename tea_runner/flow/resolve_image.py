@@ -64,15 +64,3 @@ def _with_software(tip: CommitReader, pipeline: Pipeline, before: Manifest | Non
             read_manifest(tip.tree, pipeline.home) if before is None else before
         )
     return replace(pipeline, transform=replace(pipeline.transform, software=found))
-
-
-def pin_as_recorded(pipeline: Pipeline, results: Manifest) -> Pipeline:
-    """The pipeline with the image or the software with which these results were made, if recorded."""
-    if not pipeline.transform.image:
-        software = recorded_software(results)
-        return replace(pipeline, transform=replace(pipeline.transform, software=software))
-    found = recorded_image(results, pipeline.transform.image)
-    if not found:
-        return pipeline
-    was = pipeline.transform
-    return replace(pipeline, transform=replace(was, image=found, image_tag=was.image))

@@ -14,10 +14,12 @@ from tea_runner.core.datums.file_fact import GeneratedFile
 from tea_runner.core.datums.input_listing import Listing
 from tea_runner.core.datums.view import Source
 from tea_runner.core.pipeline import Combined, Cron, Input, Pipeline, cron_leaves
+from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.planning.tick_names import ticks_by_input
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.schedule import ScheduleClock
+from tea_runner.core.spec.variable_values import still_valid
 from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.read_manifest import read_manifest
 
@@ -66,21 +68,29 @@ def due_ticks(
 class AskedTicks(Protocol):
     """Ticks that people asked for on a branch; every method raises QueueError."""
 
-    def pending(self) -> Sequence[tuple[str, str]]:
-        """Pipelines and ticks that are not recorded yet."""
+    def pending(self) -> Sequence[AskedTick]:
+        """What is not recorded yet, in the order of time."""
         ...
 
-    def recorded(self, pipeline: str, tick: str) -> None:
+    def recorded(self, asked: AskedTick) -> None:
         """Forget one that is in git."""
         ...
 
 
-def with_asked(tip: CommitReader, book: TickBook, asked: Iterable[tuple[str, str]]) -> TickBook:
-    """The book with ticks by hand of the schedules of pipelines; others have no effect."""
-    for name, tick in asked:
-        pipeline = tip.pipelines.by_name.get(name)
-        for schedule in cron_leaves(pipeline.input) if pipeline is not None else ():
-            book = book.with_tick((name, schedule.name), schedule, tick)
+def with_asked(tip: CommitReader, book: TickBook, asked: Iterable[AskedTick]) -> TickBook:
+    """The book with ticks by hand of the schedules of pipelines, and the values that came with them.
+
+    A pipeline that there is not has no tick, and a value that its file does not allow does not count.
+    """
+    for each in asked:
+        pipeline = tip.pipelines.by_name.get(each.pipeline)
+        if pipeline is None:
+            continue
+        for schedule in cron_leaves(pipeline.input):
+            book = book.with_tick((pipeline.name, schedule.name), schedule, each.tick)
+        if pipeline.variables:
+            given = dict(still_valid(pipeline.variables, dict(each.variables)))
+            book = book.with_variables(pipeline.name, given)
     return book
 
 

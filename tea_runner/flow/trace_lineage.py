@@ -20,7 +20,7 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.pipeline_key_parts import environment_of
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.read_manifest_statement import inputs_commit
-from tea_runner.flow.resolve_image import pin_as_recorded
+from tea_runner.flow.resolve_at import pin_as_recorded
 from tea_runner.flow.resolve_pipeline import seen_files
 
 #: The history of a directory: path to the commit that last wrote it.

@@ -16,6 +16,7 @@ from tea_runner.core.errors import OutputRefused, OutsideError, TeaError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.core.git.tree import EXECUTABLE, LINK, PLAIN, SUBMODULE, lookup, walk_tree
 from tea_runner.core.planning.plan import Decision, PipelinePlan
+from tea_runner.core.planning.recorded_environment import recorded_variables
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import join
 from tea_runner.core.results.result import Result, ResultFile
@@ -31,6 +32,7 @@ from tea_runner.flow.recorded_command import command_of
 from tea_runner.flow.resolve_image import resolve_image
 from tea_runner.flow.sign_manifest import ManifestSigner
 from tea_runner.flow.tick_inputs import ticks_of_labels
+from tea_runner.flow.variable_inputs import with_variables
 from tea_runner.flow.write_results_commit import draft, finish, published
 from tea_runner.ports import Dataset, Subdatasets
 
@@ -89,6 +91,7 @@ def _compare(
         return
     manifest = read_manifest(after.tree, pipeline.home)
     pipeline = ticks_of_labels(pipeline, manifest.by_datum)
+    pipeline = with_variables(pipeline, recorded_variables(manifest))
     inputs = derive_inputs(tip, resolve_image(tip, pipeline, manifest))
     _check_keys(inputs, manifest, tip, check)
     results = _results(dataset, after, inputs, manifest, check)

@@ -67,6 +67,8 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "results_commit": pipeline.commit,
         "signer": pipeline.signer,
         "remark": pipeline.remark,
+        "schedules": list(pipeline.schedules),
+        "variables": dict(pipeline.variables),
         "upstream": list(pipeline.upstream),
         "jobs": list(pipeline.jobs),
         "datums": [datum_document(datum) for datum in pipeline.datums],

@@ -40,6 +40,8 @@ class FinishedJob:
     #: Labels of its datums, and the image that its pipeline file does not name by digest.
     labels: Sequence[str] = ()
     image: str = ""
+    #: Values of variables that somebody had set.
+    variables: Sequence[tuple[str, str]] = ()
     storages: Sequence[StorageAddress] = ()
 
 
@@ -90,6 +92,7 @@ def _run(job: FinishedJob) -> str:
         return f"tea-runner run {shlex.quote(job.pipeline)}"
     words = ["tea-runner", "exec", "--pipeline", job.pipeline]
     words += ["--image", job.image] if job.image else []
+    words += [word for name, value in job.variables for word in ("--var", f"{name}={value}")]
     return shlex.join([*words, "--", *job.labels])
 
 

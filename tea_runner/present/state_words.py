@@ -115,8 +115,9 @@ def kept_sentence(status: RunStatus) -> str:
 
 
 def pipeline_remark(pipeline: PipelineStatus) -> str:
-    """Explanation of a pipeline's state, besides its counts, and its remark; may be empty."""
-    return "; ".join(filter(None, (_explanation(pipeline), pipeline.remark)))
+    """Explanation of a pipeline's state, besides its counts, its remark and variables; may be empty."""
+    values = ", ".join(f"{name}={value}" for name, value in pipeline.variables)
+    return "; ".join(filter(None, (_explanation(pipeline), pipeline.remark, values)))
 
 
 def _explanation(pipeline: PipelineStatus) -> str:

@@ -106,6 +106,7 @@ def _again(desk: PageContext, facts: JobRecord, row: PipelineStatus | None) -> l
             key=job.datums[0][1] if job.datums else "",
             labels=[label for label, _ in job.datums],
             image=job.image,
+            variables=job.variables,
             storages=storages,
         )
     )

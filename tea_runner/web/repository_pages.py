@@ -35,6 +35,7 @@ from tea_runner.web.pull_request_pages import add_pull_request_pages
 from tea_runner.web.run_pages import add_run_pages, run_picture
 from tea_runner.web.service_pages import add_host_pages
 from tea_runner.web.token_pages import add_token_pages
+from tea_runner.web.trigger_pages import add_trigger_pages
 from tea_runner.web.visitor import visitor
 from tea_runner.wiring import Site
 
@@ -63,6 +64,7 @@ def pages_blueprint(site: Site) -> Blueprint:
     add_event_pages(routes, desk)
     add_action_pages(routes, desk)
     add_order_pages(routes, desk)
+    add_trigger_pages(routes, desk)
     add_token_pages(routes, desk)
     add_api_page(routes, desk)
     add_pull_request_pages(routes, desk)

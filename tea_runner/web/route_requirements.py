@@ -89,6 +89,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "pages.former_picture": Requirement.READ,
     "pages.ask_run": Requirement.WRITE,
     "pages.do_run": Requirement.WRITE,
+    "pages.ask_trigger": Requirement.WRITE,
+    "pages.do_trigger": Requirement.WRITE,
     "pages.ask_job": Requirement.WRITE,
     "pages.do_job": Requirement.WRITE,
     "pages.workers": Requirement.ACCOUNT,

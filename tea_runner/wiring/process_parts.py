@@ -302,7 +302,13 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         """Ticks that people asked for on one branch."""
         from tea_runner.broker.asked_ticks import BranchAskedTicks
 
-        return BranchAskedTicks(self.redis, repository, branch)
+        return BranchAskedTicks(
+            self.redis,
+            repository,
+            branch,
+            secret=self.secret,
+            key_problem=lambda: self.queue_key.problem(),
+        )
 
     @cached_property
     def schedule_times(self) -> ScheduleTimes:

@@ -48,6 +48,7 @@ from tea_runner.broker.sign_in_attempts import SignInAttempts
 from tea_runner.broker.superdataset_triggers import SuperdatasetStore
 from tea_runner.broker.token_store import TokenStore
 from tea_runner.core.errors import QueueError
+from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.datum_previews import JobDetails
 from tea_runner.core.planning.order import Order
 from tea_runner.core.planning.question import RunQuestion
@@ -60,6 +61,7 @@ JOB = make_job()
 CLAIM = Claim(job=JOB, token="token", attempt=1)
 RUN = Run(id="1" * 12, repository=REPOSITORY, branch="main", commit="1" * 40, pipelines=[])
 QUESTION = RunQuestion(kind="plan", repository=REPOSITORY, branch="main", commit="1" * 40)
+ASKED = AskedTick(pipeline="p", tick="t")
 VERDICT = RecomputeVerdict(pipeline="edges", datum="a", key="k", outcome="ok")
 
 
@@ -74,7 +76,9 @@ def plan_requests(connection: redis.Redis) -> PlanRequestStore:
 
 
 #: How each class is made, and its public methods with arguments for which Redis must be asked.
-CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
+Made = Callable[[redis.Redis], Any]
+Table = dict[type, tuple[Made, dict[str, tuple[Any, ...]]]]
+CONTRACT: Table = {
     JobStore: (
         job_store,
         {
@@ -186,8 +190,8 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         {"register": ("a/b", "main", [REPOSITORY]), "announce": (REPOSITORY, "main", "1" * 40)},
     ),
     BranchAskedTicks: (
-        lambda each: BranchAskedTicks(each, REPOSITORY, "main"),
-        {"add": ("p", "t"), "pending": (), "recorded": ("p", "t")},
+        lambda each: BranchAskedTicks(each, REPOSITORY, "main", secret=b"s"),
+        {"add": (ASKED,), "pending": (), "recorded": (ASKED,)},
     ),
     ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,)}),
     QueueKeyFingerprint: (lambda c: QueueKeyFingerprint(c, b"s"), {"state": (), "register": ()}),
@@ -271,7 +275,7 @@ CONTRACT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ..
         },
     ),
 }
-SILENT: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]] = {
+SILENT: Table = {
     JobStore: (job_store, {"holds": (CLAIM,), "is_cancelled": (CLAIM,), "problem": ()}),
     JobLog: (
         lambda connection: JobLog(connection, JOB.id, 1 << 20),
@@ -301,7 +305,7 @@ NOTHING_TO_ASK = {(JobStore, "set_fields")}
 
 
 def rows(
-    table: dict[type, tuple[Callable[[redis.Redis], Any], dict[str, tuple[Any, ...]]]],
+    table: Table,
 ) -> list[Any]:
     """One parameter for each method."""
     return [
@@ -345,10 +349,7 @@ def call(part: Any, name: str, arguments: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize(("make", "name", "arguments"), rows(CONTRACT))
 def test_an_error_of_redis_is_a_queue_error(
-    broken: redis.Redis,
-    make: Callable[[redis.Redis], Any],
-    name: str,
-    arguments: tuple[Any, ...],
+    broken: redis.Redis, make: Made, name: str, arguments: tuple[Any, ...]
 ) -> None:
     """The cause is kept, and the message says what to look at."""
     with pytest.raises(
@@ -360,10 +361,7 @@ def test_an_error_of_redis_is_a_queue_error(
 
 @pytest.mark.parametrize(("make", "name", "arguments"), rows(SILENT))
 def test_what_is_no_reason_to_fail_raises_nothing(
-    broken: redis.Redis,
-    make: Callable[[redis.Redis], Any],
-    name: str,
-    arguments: tuple[Any, ...],
+    broken: redis.Redis, make: Made, name: str, arguments: tuple[Any, ...]
 ) -> None:
     """Logs, counts and estimates."""
     call(make(broken), name, arguments)

@@ -94,4 +94,51 @@ def test_a_tick_by_hand_runs_now(dataset: Dataset) -> None:
     assert 0 == done.code, done
     assert (dataset.path / "daily/ticked").read_text() <= named(datetime.now(UTC)) + "\n\uffff"
     refused = dataset.tea("trigger", "shout")
-    assert (1, True) == (refused.code, "pipeline shout has no schedule" in refused.err)
+    assert (1, True) == (
+        refused.code,
+        "pipeline shout has no schedule and no variables" in refused.err,
+    )
+
+
+_YEARLY = {
+    "pipeline": {"name": "yearly"},
+    "input": {"cron": {"name": "tick", "spec": "@never", "overwrite": True}},
+    "transform": {"cmd": ["sh", "-c", 'echo "$year" >"$PFS/out/year"']},
+    "vars": [{"name": "year", "type": "integer", "default": 2025}],
+}
+
+
+def test_a_pipeline_is_started_by_hand_with_a_value(dataset: Dataset) -> None:
+    """It runs by hand only; what is not declared, or of another type, is refused in a sentence."""
+    dataset.save({"yearly/spec.yml": json.dumps(_YEARLY)})
+    assert ["Nothing to do."] == dataset.tea("tick", "yearly").lines[-1:]
+    for value, sentence in (
+        ("month=5", "pipeline yearly has no variable month; it has year"),
+        ("year=soon", "variable year of pipeline yearly: expected a whole number, got 'soon'"),
+        ("year", "'year' sets no variable; write NAME=VALUE"),
+    ):
+        refused = dataset.tea("trigger", "yearly", "--var", value)
+        assert (1, True) == (refused.code, sentence in refused.err), refused
+    done = dataset.tea("trigger", "yearly", "--var", "year=2026")
+    assert 0 == done.code, done
+    assert "2026\n" == (dataset.path / "yearly/year").read_text()
+    assert "variables: yearly year=2026" in dataset.tea("plan", "yearly").lines
+    plan = json.loads(dataset.tea("plan", "yearly", "--json").out)
+    assert ({"yearly": {"year": "2026"}}, {}) == (plan["variables"], plan["next_ticks"])
+    record = dataset.do("git", "log", "-1", "--format=%B")
+    assert "tea-runner exec" in record
+    assert "--var year=2026" in record
+
+
+@pytest.mark.long
+def test_results_with_a_value_can_be_verified_and_repeated(dataset: Dataset) -> None:
+    """From the commit alone, also after everything else is lost."""
+    dataset.save({"yearly/spec.yml": json.dumps(_YEARLY)})
+    dataset.tea("trigger", "yearly", "--var", "year=2026")
+    for ref in dataset.do("git", "for-each-ref", "--format=%(refname)", "refs/tea/").split():
+        dataset.do("git", "update-ref", "-d", ref)
+    verified = dataset.tea("verify-commit", "--unsigned", "HEAD")
+    assert 0 == verified.code, verified
+    again = dataset.tea("reproduce", "yearly")
+    assert 0 == again.code, again
+    assert "run(" not in dataset.tea("plan", "yearly").out

@@ -159,6 +159,21 @@ def test_a_schedule_starts_the_pipeline(tmp_path: Path) -> None:
     assert "1 " in (reader.folder / "daily/lines.txt").read_text()
 
 
+def test_a_person_starts_a_pipeline_with_a_value(tmp_path: Path) -> None:
+    """The pipeline file and the command of the page; the default was computed before."""
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir raw yearly")
+
+    def keep(text: str) -> str:
+        (reader.folder / "yearly/spec.yml").write_text(text)
+        reader.say("printf '2025 a\n2026 b\n' >raw/log; datalad -l error save -m spec")
+        return reader.say("tea-runner lint; tea-runner run; cat yearly/2026.txt")
+
+    said = follow("docs/how-to/start-by-hand.md", reader, between={"pipeline:": keep})
+    assert "run(ok): yearly " in said["tea-runner trigger yearly --var year=2025"]
+    assert "2025 a\n" == (reader.folder / "yearly/2025.txt").read_text()
+
+
 def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
     """The first command of the page, beside the other dataset; the pipeline reads it at its pin."""
     reader = Reader(tmp_path)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_book import ScheduleState
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tests.twins.files import Content
@@ -261,7 +262,9 @@ def test_a_tick_by_hand_comes_beside_the_schedule(lab: MemoryLab) -> None:
     """Once, also where no clock runs; the schedule goes on as it would."""
     scheduled(lab, cron())
     lab.now = None
-    lab.asked.ticks = [("fetch", "2026-11-30T12:10:00Z"), ("nothing", "2026-11-30T12:10:00Z")]
+    lab.asked.ticks = [
+        AskedTick(pipeline=name, tick="2026-11-30T12:10:00Z") for name in ("fetch", "nothing")
+    ]
     assert ["tick:2026-11-30T12:10:00Z"] == lab.settle()[1]
     assert [] == lab.asked.ticks
     assert ["tick:2026-11-30T13:00:00Z"] == at(lab, hours=1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import PLAIN, TreeEntry
+from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_book import TickBook, parse_book
 from tests.twins.objects import MemoryObjects, MemoryTreeStore
 
@@ -51,12 +52,12 @@ class MemoryAskedTicks:
     """Ticks that people asked for."""
 
     def __init__(self) -> None:
-        self.ticks: list[tuple[str, str]] = []
+        self.ticks: list[AskedTick] = []
 
-    def pending(self) -> list[tuple[str, str]]:
+    def pending(self) -> list[AskedTick]:
         """Those that are not recorded yet."""
         return list(self.ticks)
 
-    def recorded(self, pipeline: str, tick: str) -> None:
+    def recorded(self, asked: AskedTick) -> None:
         """Forget one."""
-        self.ticks.remove((pipeline, tick))
+        self.ticks.remove(asked)

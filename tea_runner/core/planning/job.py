@@ -62,6 +62,8 @@ class Job:
     image: str = ""
     #: Identity of the software that a command without an image has to see; empty for any.
     software: str = ""
+    #: Values of the pipeline's variables that somebody has set, sorted by name.
+    variables: tuple[tuple[str, str], ...] = ()
     #: What its worker must offer.
     needs: Need = "host"
 
@@ -143,6 +145,8 @@ def seal_job(job: Job, secret: bytes) -> str:
     fields = asdict(job)
     if not job.software:
         del fields["software"]
+    if not job.variables:
+        del fields["variables"]
     if job.needs == "host":
         # So that workers of former versions, which know of no other need, can read it.
         del fields["needs"]
@@ -163,9 +167,10 @@ def unseal_job(text: str, secret: bytes) -> Job:
         fields = json.loads(body)
         datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
+        variables = tuple((str(n), str(value)) for n, value in fields.pop("variables", ()))
         needs = read_need(str(fields.pop("needs", "host")))
         texts = {name: str(value) for name, value in fields.items()}
-        return Job(datums=datums, pins=pins, needs=needs, **texts)
+        return Job(datums=datums, pins=pins, variables=variables, needs=needs, **texts)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("a job in the queue cannot be read") from error
 

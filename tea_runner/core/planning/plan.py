@@ -16,7 +16,7 @@ from tea_runner.core.datums.datum_keys import KeyBase
 from tea_runner.core.fast_tuple import fast_new
 from tea_runner.core.pipeline import Pipeline, cron_leaves
 from tea_runner.core.planning.reasons import Reason
-from tea_runner.core.planning.recorded_environment import moved_image
+from tea_runner.core.planning.recorded_environment import changed_variables, moved_image
 from tea_runner.core.planning.states import PlanState
 from tea_runner.core.planning.tick_names import tick_entries
 from tea_runner.core.results.manifest import Manifest, Row
@@ -256,6 +256,9 @@ def _why(
             moved = moved_image(before, pipeline) if name == "environment" else None
             if moved is not None:
                 return "image-moved", " → ".join(digest[:19] for digest in moved)
+            variables = changed_variables(before, pipeline) if name == "parameters" else ""
+            if variables:
+                return "parameters-changed", variables
             names: dict[str, Reason] = {
                 "command": "command-changed",
                 "code": "code-changed",

@@ -8,8 +8,10 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tea_runner.core.pipeline import Pipeline, Variable
 from tea_runner.core.planning.run_datum_states import DatumRow, count_datums, states_of_words
 from tea_runner.core.planning.states import ENDED_STATES, PlanState, RunState, State
+from tea_runner.core.spec.variable_values import all_values
 
 #: Causes of runs that somebody requested for a commit that had a run before.
 RETRY, RECOMPUTE = "retry requested", "recompute requested"
@@ -46,6 +48,9 @@ class PipelineRun:
     signer: str = ""
     #: What its file asks for and does not happen; empty for nothing.
     remark: str = ""
+    #: Names of its schedules, and its variables with their values (see :func:`variable_rows`).
+    schedules: list[str] = field(default_factory=list)
+    variables: list[dict[str, Any]] = field(default_factory=list)
     #: When it waited for no other pipeline any more, and when nothing was left to do; 0 before.
     started: float = 0.0
     ended: float = 0.0
@@ -122,6 +127,23 @@ class Run:
     def has_ended(self) -> bool:
         """Whether nothing is under way any more."""
         return self.state in ENDED_STATES
+
+
+def variable_rows(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The variables of a pipeline, as a run keeps them: what is declared, and the present value."""
+    values = all_values(pipeline.variables, dict(pipeline.given or ()))
+    return [{**asdict(each), "value": values[each.name]} for each in pipeline.variables]
+
+
+def declared_variables(row: PipelineRun) -> tuple[Variable, ...]:
+    """The variables that a pipeline of a run declares."""
+    return tuple(
+        Variable(
+            **{name: value for name, value in each.items() if name not in ("value", "options")},
+            options=tuple(each["options"]),
+        )
+        for each in row.variables
+    )
 
 
 def run_id(repository: str, branch: str, commit: str, attempt: int = 1) -> str:
@@ -208,7 +230,14 @@ def requested_run(latest: Run, cause: str, by: str, now: float) -> Run:
     """
     attempt = latest.attempt + 1
     pipelines = [
-        PipelineRun(name=row.name, state="waiting", upstream=row.upstream, home=row.home)
+        PipelineRun(
+            name=row.name,
+            state="waiting",
+            upstream=row.upstream,
+            home=row.home,
+            schedules=row.schedules,
+            variables=row.variables,
+        )
         for row in latest.pipelines
     ]
     return Run(

@@ -55,6 +55,9 @@ class PipelineStatus:
     signer: str = ""
     #: What its file asks for and does not happen; empty for nothing.
     remark: str = ""
+    #: Names of its schedules, and its variables with their values.
+    schedules: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
     jobs: tuple[str, ...] = ()
     #: All that have something to do, and some of the unchanged ones.
     datums: tuple[DatumStatus, ...] = ()
@@ -211,6 +214,8 @@ def _pipeline(
         home=row.home,
         signer=row.signer,
         remark=row.remark,
+        schedules=tuple(row.schedules),
+        variables=tuple((each["name"], each["value"]) for each in row.variables),
         jobs=tuple(row.jobs),
         datums=datums,
         unlisted=row.unlisted,

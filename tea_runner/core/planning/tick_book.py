@@ -35,6 +35,8 @@ class TickBook:
     """The schedules of the pipelines of a branch."""
 
     states: Mapping[InputName, ScheduleState] = field(default_factory=dict)
+    #: Names of pipelines to the values of variables that a person has set last.
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Id of the commit that it was read from; None for a new book.
     at: str | None = field(default=None, compare=False)
 
@@ -68,6 +70,10 @@ class TickBook:
         pending = _merged(schedule, state.pending, [tick])
         return replace(self, states={**self.states, name: replace(state, pending=pending)})
 
+    def with_variables(self, pipeline: str, given: Mapping[str, str]) -> TickBook:
+        """The book with the values that a person has set; those of before count no more."""
+        return replace(self, variables={**self.variables, pipeline: dict(given)})
+
     def without_pending(self, pipeline: str) -> TickBook:
         """The book after the ticks of a pipeline were found to change nothing."""
         states = {
@@ -95,7 +101,12 @@ class TickBook:
             {"pipeline": p, "input": i, "since": state.since, "pending": list(state.pending)}
             for (p, i), state in sorted(self.states.items())
         ]
-        return json.dumps({"schedules": rows}, indent=1) + "\n"
+        document: dict[str, Any] = {"schedules": rows}
+        if self.variables:
+            document["variables"] = {
+                name: dict(sorted(given.items())) for name, given in sorted(self.variables.items())
+            }
+        return json.dumps(document, indent=1) + "\n"
 
 
 def parse_book(data: bytes) -> TickBook:
@@ -104,7 +115,8 @@ def parse_book(data: bytes) -> TickBook:
     :raises ValueError: when it is none.
     """
     try:
-        rows: list[dict[str, Any]] = json.loads(data)["schedules"]
+        document = json.loads(data)
+        rows: list[dict[str, Any]] = document["schedules"]
         states = {}
         for row in rows:
             times = [row["since"], *row["pending"]]
@@ -112,7 +124,11 @@ def parse_book(data: bytes) -> TickBook:
                 tick_time(time)
             name = (str(row["pipeline"]), str(row["input"]))
             states[name] = ScheduleState(times[0], tuple(times[1:]))
-        return TickBook(states)
+        variables = {
+            str(pipeline): {str(name): str(value) for name, value in given.items()}
+            for pipeline, given in document.get("variables", {}).items()
+        }
+        return TickBook(states, variables)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no book of ticks") from error
 

@@ -253,5 +253,12 @@ def _exec_command(pipeline: Pipeline, group: Sequence[FinishedDatum]) -> Recorde
     labels = [datum.label for datum in group]
     image = pipeline.transform.image if pipeline.transform.image_tag else ""
     return RecordedCommand(
-        exec_command(pipeline.spec_blob, pipeline.spec_document, pipeline.name, labels, image)
+        exec_command(
+            pipeline.spec_blob,
+            pipeline.spec_document,
+            pipeline.name,
+            labels,
+            image,
+            pipeline.given or (),
+        )
     )

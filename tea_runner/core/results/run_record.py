@@ -130,12 +130,19 @@ def group_size(datums: int) -> int:
 
 
 def exec_command(
-    spec_blob: str, document: int, pipeline: str, datums: Sequence[str], image: str = ""
+    spec_blob: str,
+    document: int,
+    pipeline: str,
+    datums: Sequence[str],
+    image: str = "",
+    variables: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Shell text that repeats datums of a pinned pipeline file in a clone.
 
     :param image: by its digest, if the pipeline file names it without.
+    :param variables: values that somebody has set.
     """
     words = ["tea-runner", "exec", "--spec", f"{spec_blob}:{document}", "--pipeline", pipeline]
     words += ["--image", image] if image else []
+    words += [word for name, value in variables for word in ("--var", f"{name}={value}")]
     return escape(shlex.join([*words, "--", *datums]))

@@ -13,6 +13,7 @@ from tea_runner.core.spec.field_reader import ParsedMapping, SpecReader
 from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.image_reference import parse_image
 from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
+from tea_runner.core.spec.variable_checks import check_variables
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100
@@ -53,8 +54,10 @@ _PLACEHOLDERS = frozenset({"inputs", "outputs", "pwd", "dspath", "tmpdir"})
 def check_document(reader: SpecReader, mapping: ParsedMapping) -> None:
     """Check one pipeline."""
     _check_name(reader, mapping.mapping("pipeline"))
+    inputs: set[str] = set()
     if "input" in mapping.values and _check_count(reader, mapping):
-        check_input(reader, mapping.mapping("input"))
+        inputs = set(check_input(reader, mapping.mapping("input")))
+    check_variables(reader, mapping, inputs)
     _check_transform(reader, mapping.mapping("transform"))
     _check_outputs(reader, mapping)
     _check_numbers(reader, mapping)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: Type of the value: ``texts`` is a list of text, ``named texts`` a mapping of names to text,
-#: ``inputs`` a list of inputs; ``anything`` is not examined.
+#: ``inputs`` a list of inputs; ``value`` is a text, number or boolean, as it is written; ``anything`` is
+#: not examined.
 Shape = Literal[
     "text",
     "texts",
@@ -21,6 +22,7 @@ Shape = Literal[
     "mapping",
     "mappings",
     "inputs",
+    "value",
     "anything",
 ]
 

@@ -30,6 +30,7 @@ _SCALARS: dict[str, Callable[[str], object]] = {
     "cpu": scalars.processors,
     "duration": scalars.duration,
     "bytes": scalars.amount,
+    "value": str,
 }
 
 

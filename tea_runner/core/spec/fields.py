@@ -245,6 +245,24 @@ TOP = (
     ),
     make("salt", "text", "changes all keys, so that everything is recomputed"),
     make(
+        "vars",
+        "mappings",
+        "variables that a person can set when starting the pipeline (tea-runner trigger); the command has "
+        "them in its environment, and they are in the key",
+        make("name", "text", "name of the variable", required=True),
+        make(
+            "type",
+            "text",
+            "what its values are",
+            choices=("string", "integer", "number", "boolean", "choice"),
+            default="string",
+        ),
+        make("default", "value", "its value where nobody has set another", required=True),
+        make("options", "texts", "the values of a choice"),
+        make("description", "text", "for people"),
+        ours=True,
+    ),
+    make(
         "output_branch",
         "text",
         "branch that has the results, instead of the pushed one",

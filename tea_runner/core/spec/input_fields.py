@@ -102,7 +102,8 @@ CRON = make(
     make(
         "spec",
         "text",
-        "five fields of cron(5), @hourly, @daily, @weekly, @monthly, @yearly, or @every and a duration",
+        "five fields of cron(5), @hourly, @daily, @weekly, @monthly, @yearly, @every and a duration, or "
+        "@never for ticks by hand only",
         required=True,
     ),
     ignored("repo", "text", "repo of the ticks", "ticks are recorded beside the branch"),

@@ -27,6 +27,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
     "duration": {"type": "string", "pattern": "^([0-9]+(\\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$"},
     "bytes": {"type": ["string", "integer"]},
+    "value": _TEXT,
     "inputs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/input"}},
     "anything": {},
 }

@@ -31,6 +31,7 @@ from tea_runner.core.spec.fields import TOP
 from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Kind, Problem
+from tea_runner.core.spec.variable_checks import make_variable
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]
@@ -127,6 +128,7 @@ def _pipeline(
         output_branch=filled.text("output_branch"),
         requests=_resources(filled.mapping("resource_requests")),
         limits=_resources(filled.mapping("resource_limits")),
+        variables=tuple(make_variable(each) for each in filled.mappings("vars")),
     )
 
 

@@ -1,8 +1,8 @@
 """Schedules: when the ticks of an input are due.
 
 The language is that of Pachyderm's ``spec``: five fields of cron(5), names such as ``@daily``, ``@every``
-and a duration; ``TZ=Area/City`` before the fields names a time zone.  Summer time is treated as Debian's
-cron does.
+and a duration, and ``@never`` for one that ticks by hand only; ``TZ=Area/City`` before the fields names a
+time zone.  Summer time is treated as Debian's cron does.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ class ScheduleError(ValueError):
 class Schedule:
     """When ticks are due."""
 
-    #: Five fields of cron(5); empty for one of equal intervals.
+    #: Five fields of cron(5); empty for one of equal intervals, or one that never ticks by itself.
     fields: str = ""
     zone: tzinfo = UTC
     interval: timedelta = timedelta()
 
     def after(self, since: datetime) -> Iterator[datetime]:
         """The times after another one, in order; none when the schedule never comes."""
-        if not self.interval:
+        if self.fields:
             yield from self._cron(since, reverse=False)
             return
         with contextlib.suppress(OverflowError):
-            for number in count(1):
+            for number in count(1) if self.interval else ():
                 yield since + number * self.interval
 
     def due(self, since: datetime, now: datetime, *, every: bool) -> tuple[datetime, ...]:
         """The times after *since* until *now*: the newest, or the first of all of them."""
-        if now <= since:
+        if now <= since or not (self.fields or self.interval):
             return ()
         if every:
             times = islice(self.after(since), MOST_AT_ONCE)
@@ -96,6 +96,8 @@ def parse_schedule(text: str, zone: tzinfo = UTC) -> Schedule:
     name, _, area = words[0].partition("=")
     if name in ("TZ", "CRON_TZ") and area:
         zone, words = time_zone(area), words[1:]
+    if words == ["@never"]:
+        return Schedule()
     if words[:1] == ["@every"]:
         return Schedule(interval=_interval(words[1:]))
     fields = _NAMED.get(words[0], "") if len(words) == 1 else " ".join(words).replace("?", "*")

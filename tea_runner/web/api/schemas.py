@@ -89,6 +89,15 @@ class PipelineDocument(Schema):
     results_commit = fields.String(required=True)
     signer = fields.String(required=True)
     remark = fields.String(required=True)
+    schedules = fields.List(
+        fields.String(), required=True, metadata={"description": "Names of its schedules."}
+    )
+    variables = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Values of its variables."},
+    )
     upstream = fields.List(fields.String(), required=True)
     jobs = fields.List(fields.String(), required=True)
     datums = fields.List(fields.Nested(DatumDocument), required=True)

@@ -1,4 +1,4 @@
-"""The route that has the schedules of a pipeline tick now, for who may write to the repository."""
+"""The route that starts a pipeline by hand, for who may write to the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tea_runner.web.page_context import PageContext
 
 
 class TriggerBody(Schema):
-    """What ticks."""
+    """What starts."""
 
     pipeline = fields.String(
         required=True,
@@ -30,15 +30,30 @@ class TriggerBody(Schema):
         validate=validate.Length(max=200),
         metadata={"description": "Empty for the default branch."},
     )
+    variables = fields.Dict(
+        keys=fields.String(validate=validate.Length(min=1, max=200)),
+        values=fields.String(validate=validate.Length(max=1000)),
+        load_default=dict,
+        validate=validate.Length(max=50),
+        metadata={
+            "description": "Values of its variables, as texts; the others get their defaults."
+        },
+    )
 
 
 class TriggerDocument(Schema):
-    """A tick that was asked for."""
+    """A start that was asked for."""
 
     repository = fields.String(required=True)
     branch = fields.String(required=True)
     pipeline = fields.String(required=True)
     tick = fields.String(required=True, metadata={"description": "Its time, which names it."})
+    variables = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "The values that were given."},
+    )
     run = fields.String(required=True, metadata={"description": "The new run; or empty."})
 
 
@@ -53,15 +68,24 @@ def add_trigger_routes(routes: Blueprint, desk: PageContext) -> None:
     @routes.alt_response(404, schema=schemas.ErrorDocument)
     @routes.alt_response(503, schema=schemas.ErrorDocument)
     def trigger_pipeline(body: dict[str, Any], owner: str, name: str) -> Response:
-        """Have the schedules of a pipeline tick now."""
+        """Start a pipeline by hand: its schedules tick now, and its variables have new values."""
         where = known_repository(desk, owner, name)
         branch = body["branch"] or site.forge_facts.branch_protection(where).default
         tick = tick_name(datetime.now(UTC))
-        run = trigger(site, where, branch, body["pipeline"], tick, acting_person())
+        run = trigger(
+            site,
+            where,
+            branch,
+            body["pipeline"],
+            tick,
+            acting_person(),
+            variables=body["variables"],
+        )
         return jsonify(
             repository=where,
             branch=branch,
             pipeline=body["pipeline"],
             tick=tick,
+            variables=body["variables"],
             run=run.id if run is not None else "",
         )

@@ -39,6 +39,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "env": st.dictionaries(st.sampled_from(["A", "_b"]), words, max_size=2),
     "output_branch": st.just("results"),
     "datum_tries": st.integers(1, 100),
+    "vars": st.just([{"name": "year", "type": "integer", "default": 2026}]),
     "secrets": st.just([{"name": "s", "env_var": "S", "key": "k"}]),
 }
 SHAPES: dict[str, st.SearchStrategy[Any]] = {
