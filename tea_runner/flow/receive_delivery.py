@@ -9,21 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tea_runner.core.errors import QueueError
-from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, PULL_REQUEST_PREFIX, exclusion
-from tea_runner.core.parse_delivery import (
+from tea_runner.core.delivery_events import (
     DeliveryError,
-    Headers,
+    DeliveryEvent,
     Ignored,
     PullRequestEvent,
-    dialect,
-    is_signed,
-    parse_delivery,
 )
+from tea_runner.core.delivery_signature import Headers, dialect, is_signed
+from tea_runner.core.errors import QueueError
+from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, PULL_REQUEST_PREFIX, exclusion
+from tea_runner.core.read_delivery import read_delivery
 from tea_runner.core.registered_webhook import Webhook, matches_repository
 from tea_runner.ports import PlanRequests
 
 DeliveryOutcome = Literal["accepted", "ignored", "tested", "refused", "failed"]
+#: Which event's answer is that of a delivery with several: a forge sends one again that failed.
+_ORDER: Sequence[DeliveryOutcome] = ("failed", "accepted", "tested", "ignored")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,25 +62,48 @@ def receive_delivery(
     :param comments: whether pull requests get a comment.
     """
     header = dialect(hook.forge, headers)
-    if not is_signed(body, headers.get(header.signature, ""), hook.secrets):
+    signature = headers.get(header.signature, "")
+    if not is_signed(body, signature, hook.secrets, header.proof):
         return refuse(401, "the signature is not valid")
     try:
-        event = parse_delivery(headers.get(header.event, ""), body)
+        events = read_delivery(hook.forge, headers.get(header.event, ""), body)
     except DeliveryError as error:
         return refuse(error.http_status, error.message)
-    if event.repository and not _is_allowed(
-        hook, event.repository, event.repository_id, repositories
+    if any(
+        event.repository
+        and not _is_allowed(hook, event.repository, event.repository_id, repositories)
+        for event in events
     ):
         return refuse(404, "no such repository for this hook")
+    processing = _Processing(branches=branches, pull_requests=pull_requests, comments=comments)
+    answers = [_request(event, requests, processing) for event in events]
+    return next(
+        (each for wanted in _ORDER for each in answers if each.outcome == wanted), answers[0]
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Processing:
+    """See :func:`receive_delivery`."""
+
+    branches: Sequence[str]
+    pull_requests: bool
+    comments: bool
+
+
+def _request(
+    event: DeliveryEvent, requests: PlanRequests, processing: _Processing
+) -> DeliveryAnswer:
+    """Request the plan of one event."""
     if isinstance(event, Ignored):
         return _ignored(event.reason, is_test=event.is_test)
     if isinstance(event, PullRequestEvent):
-        if not comments:
+        if not processing.comments:
             return _ignored("pull requests get no comment here; see status.comment")
         ref, why = f"refs/heads/{PULL_REQUEST_PREFIX}{event.number}", "pull request"
     else:
         name = event.ref.removeprefix("refs/heads/")
-        excluded = exclusion(name, branches, pull_requests=pull_requests)
+        excluded = exclusion(name, processing.branches, pull_requests=processing.pull_requests)
         if excluded and name != ANNEX_BRANCH:
             return _ignored(excluded)
         ref, why = event.ref, "branch deleted" if event.deleted else f"push of {event.after[:12]}"

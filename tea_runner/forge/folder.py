@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from tea_runner.core.delivery_events import reason_to_ignore
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.parse_delivery import reason_to_ignore
 from tea_runner.core.registered_webhook import (
     ListedWebhook,
     is_repository_name,

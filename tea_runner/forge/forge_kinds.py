@@ -10,6 +10,8 @@ from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.folder_accounts import FolderAccounts
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.gitea_accounts import GiteaAccounts
+from tea_runner.forge.github import GitHubForge
+from tea_runner.forge.github_accounts import GitHubAccounts
 from tea_runner.forge.gogs import GogsForge
 from tea_runner.ports import Forge, ForgeAccounts
 
@@ -31,7 +33,7 @@ class ForgeConnection:
     proxy: str = ""
 
 
-def _gitea(client: type[GiteaForge]) -> Callable[[ForgeConnection], Forge]:
+def _rest(client: type[GiteaForge]) -> Callable[[ForgeConnection], Forge]:
     return lambda connection: client(
         connection.url,
         connection.token,
@@ -41,8 +43,8 @@ def _gitea(client: type[GiteaForge]) -> Callable[[ForgeConnection], Forge]:
     )
 
 
-def _gitea_accounts(connection: ForgeConnection) -> ForgeAccounts:
-    return GiteaAccounts(
+def _accounts(client: type[GiteaAccounts]) -> Callable[[ForgeConnection], ForgeAccounts]:
+    return lambda connection: client(
         connection.url,
         timeout=connection.timeout,
         ca_file=connection.ca_file,
@@ -51,15 +53,17 @@ def _gitea_accounts(connection: ForgeConnection) -> ForgeAccounts:
 
 
 KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
-    "gitea": _gitea(GiteaForge),
-    "gogs": _gitea(GogsForge),
+    "gitea": _rest(GiteaForge),
+    "gogs": _rest(GogsForge),
+    "github": _rest(GitHubForge),
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
 #: Clients of the accounts, by kind of forge.
 ACCOUNTS: Mapping[str, Callable[[ForgeConnection], ForgeAccounts]] = {
-    "gitea": _gitea_accounts,
-    "gogs": _gitea_accounts,
+    "gitea": _accounts(GiteaAccounts),
+    "gogs": _accounts(GiteaAccounts),
+    "github": _accounts(GitHubAccounts),
     "folder": lambda _: FolderAccounts(),
 }
 

@@ -5,16 +5,13 @@ API: ``/api/v1`` as in Gitea's ``routers/api/v1``; the same in Forgejo.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
 
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.git import ls_refs
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.registered_webhook import (
     ListedWebhook,
@@ -23,29 +20,26 @@ from tea_runner.core.registered_webhook import (
 )
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import gitea_permissions
-from tea_runner.forge.gitea_api import BUSY, error_sentence, network_error, repository_path
 from tea_runner.forge.gitea_pull_requests import GiteaPullRequests
+from tea_runner.forge.ref_listing import RefListing
+from tea_runner.forge.rest_api import error_sentence, repository_path
 from tea_runner.ports import CommitStatusState
 
 #: A repository that was renamed or moved to another owner.
 _MOVED = (301, 302, 307, 308)
 _MOST_REDIRECTS = 3
-#: Characters of a status description, which is shown in one line.
-_DESCRIPTION = 255
-#: Limits of the list of one repository's refs, in bytes and seconds.
-_MOST_REFS, _LONGEST_REFS = 64 << 20, 60.0
 
 
-class GiteaForge(GiteaPullRequests):
+class GiteaForge(RefListing, GiteaPullRequests):
     """Client of one forge as one user; every method raises ForgeError when a call fails."""
 
     webhook_type = "gitea"
+    #: List of the repositories that the bot can see.
+    repositories_path = "/repos/search"
+    #: Characters of a status description, which is shown in one line.
+    longest_description = 255
     #: In the words of Gitea's ``routers/api/v1/utils/hook.go``.
     webhook_events: Sequence[str] = ("push", "delete", "pull_request_only", "pull_request_sync")
-
-    def remote_url(self, repository: str) -> str:
-        """The URL from which git clones, below the configured URL; those of payloads are not used."""
-        return f"{self.url}/{quote(repository)}.git"
 
     def version(self) -> str:
         """Version of the forge."""
@@ -60,11 +54,14 @@ class GiteaForge(GiteaPullRequests):
             if answer.status_code == 200:
                 found.add(self._name(answer))
         if broad:
-            for each in self.pages("/repos/search"):
-                name = str(each.get("full_name", ""))
-                # Gitea sets "empty" some time after the first push, so it is not used.
-                if any(matches_repository(pattern, name) for pattern in broad):
-                    found.add(name)
+            # Gitea sets "empty" some time after the first push, so it is not used.
+            names = {str(each.get("full_name", "")) for each in self.pages(self.repositories_path)}
+            found |= {
+                name
+                for name in names
+                if is_repository_name(name)
+                and any(matches_repository(pattern, name) for pattern in broad)
+            }
         return sorted(found)
 
     def repository_id(self, repository: str) -> int | None:
@@ -108,52 +105,6 @@ class GiteaForge(GiteaPullRequests):
             str(each["name"]): str(each["commit"]["id"])
             for each in self.pages(f"/repos/{repository_path(repository)}/branches")
         }
-
-    def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
-        """Refs below the prefixes, by git's protocol v2 (``ls-refs``) in one request.
-
-        None when the response is not that of git's protocol: the caller then runs git, whose error
-        message names the problem.
-        """
-        try:
-            with self.session.post(
-                f"{self.remote_url(repository)}/git-upload-pack",
-                data=ls_refs.ls_refs_request(*prefixes),
-                headers=ls_refs.HEADERS,
-                # With a token the forge ignores the user name.
-                auth=("tea-runner", self.token) if self.token else None,
-                timeout=self.timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                if answer.status_code >= 500 or answer.status_code in BUSY:
-                    raise ForgeError(
-                        f"{self.url}: listing refs of {repository}: {answer.status_code}",
-                        answer.status_code,
-                    )
-                kind = answer.headers.get("Content-Type", "")
-                if answer.status_code != 200 or kind != ls_refs.HEADERS["Accept"]:
-                    return None
-                return ls_refs.parse_ls_refs(self._whole(answer, repository), *prefixes)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            why = (
-                network_error(error)
-                if isinstance(error, requests.RequestException)
-                else "connection lost"
-            )
-            raise ForgeError(f"{self.url}: listing refs of {repository}: {why}") from error
-
-    def _whole(self, answer: requests.Response, repository: str) -> bytes:
-        """Read a whole response, within limits of size and time."""
-        end = time.monotonic() + _LONGEST_REFS
-        data = bytearray()
-        while piece := answer.raw.read1(1 << 16, decode_content=True):
-            data += piece
-            if len(data) > _MOST_REFS or time.monotonic() > end:
-                raise ForgeError(
-                    f"{self.url}: listing refs of {repository}: the list does not end after {len(data)} bytes"
-                )
-        return bytes(data)
 
     def branch_protection(self, repository: str) -> BranchProtection:
         """Branches and which of them Gitea's rules protect, as it says itself."""
@@ -201,7 +152,8 @@ class GiteaForge(GiteaPullRequests):
         target_url: str = "",
     ) -> None:
         """Set a commit status."""
-        short = description if len(description) <= _DESCRIPTION else description[:254] + "…"
+        longest = self.longest_description
+        short = description if len(description) <= longest else description[: longest - 1] + "…"
         status = {
             "state": state,
             "description": short,
@@ -222,6 +174,8 @@ class GiteaForge(GiteaPullRequests):
     def add_webhook(self, repository: str, *, url: str, secret: str) -> str:
         """Create an active webhook for the events of this kind of forge; return its id."""
         hook = {
+            # GitHub's word for it; Gitea reads the type.
+            "name": self.webhook_type,
             "type": self.webhook_type,
             "active": True,
             "events": list(self.webhook_events),

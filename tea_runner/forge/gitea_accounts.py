@@ -41,11 +41,16 @@ class GiteaAccounts:
         self._session.trust_env = False
         # A cookie of one account's response must not go with the request of another.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount(self._url, HTTPAdapter(pool_maxsize=_AT_ONCE * 2))
+        self._session.mount(self.api_url, HTTPAdapter(pool_maxsize=_AT_ONCE * 2))
         if proxy:
             self._session.proxies = {"http": proxy, "https": proxy}
         self._session.verify = ca_file or True
         self._session.headers.update({"Accept": "application/json", "User-Agent": "tea-runner"})
+
+    @property
+    def api_url(self) -> str:
+        """URL below which the paths of the API are."""
+        return f"{self._url}/api/v1"
 
     def name(self, credential: str) -> str:
         """Login of the credential's account."""
@@ -70,6 +75,14 @@ class GiteaAccounts:
             return AccessLevel.NONE
         return AccessLevel.WRITE if said.get("push") is True else AccessLevel.READ
 
+    def moved_path(self, target: str) -> str:
+        """The path in the API of a repository that has moved; empty when *target* is none.
+
+        :param target: path of the address to which the forge redirects.
+        """
+        _, found, rest = target.partition("/api/v1/repos/")
+        return f"/repos/{rest}" if found and is_repository_name(unquote(rest)) else ""
+
     def _ask(self, path: str, credential: str) -> Mapping[str, Any]:
         """The object that the API returns to this account; empty when it declines."""
         if not _CREDENTIAL.fullmatch(credential):
@@ -77,7 +90,7 @@ class GiteaAccounts:
         for _ in range(_MOST_REDIRECTS):
             try:
                 answer = self._session.get(
-                    f"{self._url}/api/v1{path}",
+                    f"{self.api_url}{path}",
                     headers={"Authorization": credential},
                     timeout=self._timeout,
                     allow_redirects=False,
@@ -86,11 +99,9 @@ class GiteaAccounts:
                 raise ForgeError("the forge does not answer") from error
             if answer.status_code in _MOVED:
                 # Only the path is used: the host stays the configured one.
-                target = urlsplit(answer.headers.get("Location", "")).path
-                _, found, rest = target.partition("/api/v1/repos/")
-                if not found or not is_repository_name(unquote(rest)):
+                path = self.moved_path(urlsplit(answer.headers.get("Location", "")).path)
+                if not path:
                     return {}
-                path = f"/repos/{rest}"
                 continue
             if answer.status_code >= 500 or answer.status_code == 429:
                 raise ForgeError("the forge does not answer", answer.status_code)

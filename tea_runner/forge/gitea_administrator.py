@@ -6,7 +6,7 @@ import secrets
 from urllib.parse import quote
 
 from tea_runner.core.errors import ForgeError, Refused
-from tea_runner.forge.gitea_api import GiteaApi, repository_path
+from tea_runner.forge.rest_api import RestApi, repository_path
 
 #: Scopes of the bot's token.
 SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
@@ -28,7 +28,7 @@ class GiteaAdministrator:
         ca_file: str = "",
         proxy: str = "",
     ) -> None:
-        self._api = GiteaApi(url, "", ca_file=ca_file, proxy=proxy)
+        self._api = RestApi(url, "", ca_file=ca_file, proxy=proxy)
         self._api.session.auth = (name, password)
         if otp:
             self._api.session.headers["X-Gitea-OTP"] = otp
@@ -100,7 +100,7 @@ def is_token_of(url: str, token: str, user: str, *, ca_file: str = "", proxy: st
     :raises ForgeError: when the forge does not answer.
     """
     try:
-        return GiteaApi(url, token, ca_file=ca_file, proxy=proxy).whoami() == user
+        return RestApi(url, token, ca_file=ca_file, proxy=proxy).whoami() == user
     except ForgeError as error:
         if error.response_status in (401, 403):
             return False

@@ -11,24 +11,27 @@ from functools import cached_property
 from typing import Any
 
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.forge.gitea_api import GiteaApi, repository_path
+from tea_runner.forge.rest_api import RestApi, repository_path
 
 _MOST_PULL_REQUESTS = 200
 
 
-class GiteaPullRequests(GiteaApi):
+class GiteaPullRequests(RestApi):
     """See :class:`tea_runner.ports.Forge`."""
+
+    #: Parameters of the list of closed pull requests, the one that changed last first.
+    closed_pulls: Mapping[str, str] = {"state": "closed", "sort": "recentupdate"}
 
     def pull_requests(
         self, repository: str, *, closed: bool = False
     ) -> Sequence[ListedPullRequest]:
         """Open pull requests, or closed ones; the embedded forge has none."""
         path = f"/repos/{repository_path(repository)}/pulls"
-        if self.ask("GET", f"{path}?limit=1", allowed=(404,)).status_code == 404:
+        if self.ask("GET", f"{path}?{self.rows_parameter}=1", allowed=(404,)).status_code == 404:
             # Raises where there is no repository.
             self.ask("GET", f"/repos/{repository_path(repository)}")
             return []
-        fields = {"state": "closed", "sort": "recentupdate"} if closed else {"state": "open"}
+        fields = self.closed_pulls if closed else {"state": "open"}
         rows = itertools.islice(self.pages(path, **fields), _MOST_PULL_REQUESTS)
         return [parse_pull_request(row, self._user_id) for row in rows]
 
@@ -77,17 +80,20 @@ class GiteaPullRequests(GiteaApi):
         return str(self.fields(answer)["id"]) if answer.status_code != 404 else ""
 
     def _own_comment(self, path: str, marker: str) -> str:
-        answer = self.ask("GET", path, allowed=(404,))
-        rows = self.rows(answer) if answer.status_code == 200 else []
         return next(
             (
                 str(row["id"])
-                for row in rows
+                for row in self.comment_rows(path)
                 if str(row.get("body") or "").startswith(marker)
                 and (row.get("user") or {}).get("id") == self._user_id
             ),
             "",
         )
+
+    def comment_rows(self, path: str) -> list[dict[str, Any]]:
+        """The comments of a pull request: Gitea's list has one page."""
+        answer = self.ask("GET", path, allowed=(404,))
+        return self.rows(answer) if answer.status_code == 200 else []
 
     @cached_property
     def _user_id(self) -> int:
@@ -112,5 +118,10 @@ def parse_pull_request(row: Mapping[str, Any], user: int) -> ListedPullRequest:
         source=str((head.get("repo") or {}).get("full_name") or ""),
         target=str(base.get("ref") or ""),
         own=(row.get("user") or {}).get("id") == user,
-        state="merged" if row.get("merged") else "open" if row.get("state") == "open" else "closed",
+        # Lists of GitHub have the time only.
+        state="merged"
+        if row.get("merged") or row.get("merged_at")
+        else "open"
+        if row.get("state") == "open"
+        else "closed",
     )

@@ -13,10 +13,9 @@ from urllib.parse import quote
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
 from tea_runner.core.git.pull_request import ListedPullRequest
-from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge.gitea import GiteaForge
-from tea_runner.forge.gitea_api import repository_path
+from tea_runner.forge.rest_api import repository_path
 from tea_runner.ports import CommitStatusState
 
 
@@ -24,22 +23,9 @@ class GogsForge(GiteaForge):
     """See :class:`tea_runner.ports.Forge`."""
 
     webhook_type = "gogs"
+    repositories_path = "/user/repos"
     #: In the words of Gogs' ``internal/db/webhook.go``.
     webhook_events = ("push", "delete")
-
-    def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
-        """Full names that match one of the patterns: those of the bot, and those it was invited to."""
-        broad = [pattern for pattern in patterns if set(pattern) & set("*?[")]
-        found = set(super().repositories(sorted(set(patterns) - set(broad))))
-        if broad:
-            names = {str(each.get("full_name", "")) for each in self.pages("/user/repos")}
-            found |= {
-                name
-                for name in names
-                if is_repository_name(name)
-                and any(matches_repository(pattern, name) for pattern in broad)
-            }
-        return sorted(found)
 
     def branches(self, repository: str) -> Mapping[str, str]:
         """Branch names and commits; for an empty repository Gogs fails."""

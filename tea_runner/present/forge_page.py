@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import quote
+
+
+class _Views(NamedTuple):
+    """Parts of the URLs of pages of a branch, of a file at a commit, and of its content."""
+
+    branch: str
+    file: str
+    raw: str
+
+
+_GITEA = _Views("src/branch", "src/commit", "raw/commit")
+_VIEWS: Mapping[str, _Views] = {
+    # Gogs finds out itself whether the name is that of a branch or of a commit.
+    "gogs": _Views("src", "src", "raw"),
+    "github": _Views("tree", "blob", "raw"),
+}
 
 
 def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
@@ -16,7 +34,8 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
 def branch_page(kind: str, url: str, repository: str, branch: str) -> str:
     """URL of the forge's page of a branch; empty if the forge has no pages."""
     page = forge_page(kind, url, repository)
-    return page and f"{page}/{_view(kind, 'src', 'branch')}/{quote(branch, errors='replace')}"
+    view = _VIEWS.get(kind, _GITEA).branch
+    return page and f"{page}/{view}/{quote(branch, errors='replace')}"
 
 
 def file_page(
@@ -27,10 +46,6 @@ def file_page(
     :param raw: of its content instead.
     """
     page = forge_page(kind, url, repository)
-    view = _view(kind, "raw" if raw else "src", "commit")
+    views = _VIEWS.get(kind, _GITEA)
+    view = views.raw if raw else views.file
     return page and f"{page}/{view}/{commit}/{quote(path, errors='surrogateescape')}"
-
-
-def _view(kind: str, view: str, of: str) -> str:
-    # Gogs finds out itself whether the name is that of a branch or of a commit.
-    return view if kind == "gogs" else f"{view}/{of}"

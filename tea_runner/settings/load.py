@@ -295,9 +295,11 @@ def _check(settings: Settings) -> None:
     if settings.pages.oauth_authorize_url:
         example = "https://forge.example.org/login/oauth/authorize"
         _address(settings, "pages.oauth_authorize_url", ("http", "https"), example)
-    if settings.pages.oauth_client_id and forge.kind == "gogs":
+    if settings.pages.oauth_client_id and forge.kind not in ("gitea", "folder"):
         raise SettingsError(
-            "pages.oauth_client_id is set, and Gogs has no OAuth2",
+            "pages.oauth_client_id is set, and Gogs has no OAuth2"
+            if forge.kind == "gogs"
+            else "pages.oauth_client_id is set, which is for Gitea and Forgejo only",
             hint="remove it; people sign in with a token of their own",
         )
     if bool(settings.pages.oauth_client_id) != bool(settings.pages.oauth_secret_file):

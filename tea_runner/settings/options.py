@@ -48,10 +48,10 @@ class RedisOptions:
 class ForgeOptions:
     """The forge that holds the datasets."""
 
-    kind: Literal["gitea", "gogs", "folder"] = option(
+    kind: Literal["gitea", "gogs", "github", "folder"] = option(
         "gitea",
-        "gitea: Gitea, Forgejo or the embedded forge. gogs: Gogs or GIN. folder: bare repositories in a "
-        "plain folder.",
+        "gitea: Gitea, Forgejo or the embedded forge. gogs: Gogs or GIN. github: GitHub. "
+        "folder: bare repositories in a plain folder.",
     )
     url: str = option(
         "http://127.0.0.1:3000",

@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from tea_runner.cli.main import cli
+from tea_runner.core.delivery_events import Ignored, PushEvent
+from tea_runner.core.delivery_signature import is_signed
 from tea_runner.core.errors import ForgeError, NotFound, OutsideError, UsageError
-from tea_runner.core.parse_delivery import Ignored, PushEvent, is_signed, parse_delivery
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.webhook_files import WebhookStore

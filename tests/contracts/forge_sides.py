@@ -1,24 +1,28 @@
-"""Forges with one repository each: memory, a folder, the embedded forge, a real Gitea, a real Gogs."""
+"""Forges with one repository each: memory, a folder, the embedded forge, real ones, and documented ones."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
+from tea_runner.forge.github import GitHubForge
 from tea_runner.forge.gogs import GogsForge
 from tea_runner.host import process
 from tea_runner.ports import Forge
 from tests import gitea as real
 from tests.clone import Clone
+from tests.documented_forges.github import DocumentedGitHub
+from tests.documented_forges.served import DocumentedForge
 from tests.gogs import Gogs
 from tests.twins.forge import MemoryForge
 
@@ -41,6 +45,8 @@ class Side:
     hooks: bool = True
     #: Whether it has pull requests.
     pulls: bool = False
+    #: Characters of a status description.
+    longest: int = 255
 
 
 def memory_side() -> Side:
@@ -66,11 +72,43 @@ def pusher(clone: Clone) -> Callable[..., str]:
     return push
 
 
+#: Forges that cannot run here: the server and the client of each.
+DOCUMENTED: Mapping[str, tuple[type[DocumentedForge], type[GiteaForge]]] = {
+    "github": (DocumentedGitHub, GitHubForge),
+}
+
+
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    """Servers of the documented forges; each is started once for all tests of a module."""
+    with contextlib.ExitStack() as stack:
+        running: dict[str, DocumentedForge] = {}
+
+        def start(kind: str) -> DocumentedForge:
+            if kind not in running:
+                made = DOCUMENTED[kind][0](tmp_path_factory.mktemp(kind))
+                running[kind] = stack.enter_context(made)
+            return running[kind]
+
+        yield start
+
+
+def documented_side(forge: DocumentedForge, kind: str, name: str, folder: Path) -> Side:
+    """A repository of its own in a documented forge."""
+    repository = forge.add("ada", name)
+    client: Any = DOCUMENTED[kind][1](forge.url, forge.tokens["bot"], sleep=lambda _: None)
+    clone = Clone(folder / "clone", forge.url_to_push(repository))
+    dead = lambda: setattr(client, "url", "http://127.0.0.1:9")  # noqa: E731
+    longest = getattr(client, "longest_description", 255)
+    return Side(client, repository, pusher(clone), dead, pulls=True, longest=longest)
+
+
 #: Kinds of sides; those of another program are tests of make test-forge.
 KINDS = (
     "memory",
     "folder",
     "embedded",
+    *DOCUMENTED,
     pytest.param("gitea", marks=pytest.mark.gitea),
     pytest.param("gogs", marks=pytest.mark.gitea),
 )
@@ -102,6 +140,10 @@ def start_side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]
                 client.url = "http://127.0.0.1:9"
 
             yield Side(client, "ada/edges", pusher(clone), dead)
+    elif request.param in DOCUMENTED:
+        start = request.getfixturevalue("documented")
+        name = f"c{abs(hash(request.node.nodeid))}"
+        yield documented_side(start(request.param), request.param, name, tmp_path)
     elif request.param == "gogs":
         gogs: Gogs = request.getfixturevalue("gogs")
         repository = gogs.repository(f"c{abs(hash(request.node.nodeid))}")

@@ -1,4 +1,4 @@
-"""Accounts of a forge: memory, a folder of repositories, the embedded forge, a real Gitea."""
+"""Accounts of a forge: memory, a folder, the embedded forge, a real Gitea, and documented forges."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from tea_runner.core.access import AccessLevel
 from tea_runner.core.errors import ForgeError
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder_accounts import FolderAccounts
+from tea_runner.forge.forge_kinds import ForgeConnection, make_accounts
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 from tea_runner.ports import ForgeAccounts
 from tests import gitea as real
+from tests.contracts.forge_sides import DOCUMENTED
+from tests.documented_forges.served import DocumentedForge
 from tests.twins.accounts import MemoryAccounts
 
 WRONG = "token " + "0" * 40
@@ -70,8 +73,25 @@ def _gitea(gitea: real.Gitea) -> Side:
     return Side(accounts, f"{owner}/edges", (owner, credential), other, stop=stop)
 
 
+def _documented(kind: str, forge: DocumentedForge) -> Side:
+    accounts: Any = make_accounts(kind, ForgeConnection(url=forge.url))
+    name = forge.add("ada", "edges", private=True)
+    owner, other = ((each, f"token {forge.tokens[each]}") for each in ("ada", "eve"))
+
+    def stop() -> None:
+        accounts._url = "http://127.0.0.1:9"
+
+    return Side(accounts, name, owner, other, stop=stop)
+
+
 @pytest.fixture(
-    params=["memory", "folder", "embedded", pytest.param("gitea", marks=pytest.mark.gitea)]
+    params=[
+        "memory",
+        "folder",
+        "embedded",
+        *DOCUMENTED,
+        pytest.param("gitea", marks=pytest.mark.gitea),
+    ]
 )
 def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     """Each implementation in turn."""
@@ -79,6 +99,9 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
         yield _memory()
     elif request.param == "folder":
         yield Side(FolderAccounts(), "ada/edges")
+    elif request.param in DOCUMENTED:
+        with DOCUMENTED[request.param][0](tmp_path / "forge") as served:
+            yield _documented(request.param, served)
     elif request.param == "embedded":
         with EmbeddedForge(tmp_path / "forge", path=os.environ["PATH"]) as forge:
             people = []

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tea_runner.core.parse_delivery import (
+from tea_runner.core.delivery_events import (
     DeliveryError,
     Ignored,
     PullRequestEvent,
     PushEvent,
-    dialect,
-    is_signed,
-    parse_delivery,
     reason_to_ignore,
 )
+from tea_runner.core.delivery_signature import dialect, is_signed
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.core.registered_webhook import is_repository_name, matches_repository
 
 RECORDED = Path(__file__).parent / "deliveries"

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tea_runner.core.parse_delivery import PushEvent, dialect, is_signed, parse_delivery
+from tea_runner.core.delivery_events import PushEvent
+from tea_runner.core.delivery_signature import dialect, is_signed
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.gogs import GogsForge
 from tests.clone import Clone
 from tests.e2e.lab import Lab

@@ -11,15 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from tea_runner.core.delivery_events import Ignored, PullRequestEvent, PushEvent
+from tea_runner.core.delivery_signature import dialect, is_signed
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.parse_delivery import (
-    Ignored,
-    PullRequestEvent,
-    PushEvent,
-    dialect,
-    is_signed,
-    parse_delivery,
-)
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.gitea import GiteaForge
 from tests import gitea as real

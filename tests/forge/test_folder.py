@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tea_runner.core.delivery_events import TEST_DELIVERY, Ignored, PushEvent
+from tea_runner.core.delivery_signature import is_signed
 from tea_runner.core.errors import ForgeError
-from tea_runner.core.parse_delivery import (
-    TEST_DELIVERY,
-    Ignored,
-    PushEvent,
-    is_signed,
-    parse_delivery,
-)
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.folder import FolderForge
 from tea_runner.host import process
 from tests.clone import Clone

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tea_runner.present.forge_page import forge_page
+import pytest
+
+from tea_runner.present.forge_page import branch_page, file_page, forge_page
 from tea_runner.present.repeat_commands import FinishedJob, StorageAddress, repeat_commands
 
 
@@ -24,6 +26,22 @@ def test_links_lead_to_the_configured_forge_only() -> None:
     page = forge_page("gitea", "http://forge:3000/", "lab/a b", "c0ffee")
     assert page == "http://forge:3000/lab/a%20b/commit/c0ffee"
     assert forge_page("folder", "/srv/git", "lab/edges") == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "branch", "file", "raw"),
+    [
+        ("gitea", "src/branch/a/b", "src/commit/c0/d/e%23", "raw/commit/c0/d/e%23"),
+        ("gogs", "src/a/b", "src/c0/d/e%23", "raw/c0/d/e%23"),
+        ("github", "tree/a/b", "blob/c0/d/e%23", "raw/c0/d/e%23"),
+    ],
+)
+def test_each_forge_has_its_own_pages(kind: str, branch: str, file: str, raw: str) -> None:
+    """Of a branch, and of a file at a commit."""
+    about = (kind, "http://forge", "lab/a")
+    expected = [f"http://forge/lab/a/{path}" for path in (branch, file, raw)]
+    found = [branch_page(*about, "a/b"), file_page(*about, "c0", "d/e#")]
+    assert expected == [*found, file_page(*about, "c0", "d/e#", raw=True)]
 
 
 def test_commands_to_repeat_a_job_are_quoted() -> None:

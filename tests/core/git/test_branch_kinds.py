@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from tea_runner.core.delivery_events import DeliveryError, Ignored
 from tea_runner.core.git.branch_kinds import exclusion
-from tea_runner.core.parse_delivery import DeliveryError, Ignored, parse_delivery
+from tea_runner.core.parse_delivery import parse_delivery
 from workers.plan_queue_items import read_plan_request
 
 NAMES = [

@@ -8,7 +8,9 @@ from typing import Any
 
 import requests
 
-from tea_runner.core.parse_delivery import Ignored, PushEvent, is_signed, parse_delivery
+from tea_runner.core.delivery_events import Ignored, PushEvent
+from tea_runner.core.delivery_signature import is_signed
+from tea_runner.core.parse_delivery import parse_delivery
 from tea_runner.forge.embedded import EmbeddedForge
 from tests.clone import Clone
 from tests.faulty_forge import FaultyForge, RandomFaults

@@ -1,4 +1,4 @@
-"""Calls to the API of Gitea and Forgejo: authentication, pages of lists, retries, and errors as sentences."""
+"""Calls to the API of a forge: authentication, pages of lists, retries, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _CONNECT = 3.0
 _TRIES = 4
 #: Statuses of a forge that is busy, or whose proxy does not reach it.
 BUSY = (429, 502, 503, 504)
-#: Rows of a page; Gitea's MAX_RESPONSE_ITEMS.
+#: Rows of a page; Gitea's MAX_RESPONSE_ITEMS, and less than the limits of the others.
 _PAGE = 50
 _LONGEST_PAGES = 2000
 
 
-class GiteaApi:
+class RestApi:
     """The API of one forge for one user; every method raises ForgeError when a call fails.
 
     :param token: access token of the bot; scopes ``write:repository``, ``write:issue`` and ``read:user``.
@@ -30,6 +30,13 @@ class GiteaApi:
     :param ca_file: certificates to trust instead of the system's.
     :param proxy: URL of the proxy to use; empty for none.
     """
+
+    #: Name of the program, for messages.
+    program = "Gitea"
+    #: Parameter of lists that has the number of rows of a page.
+    rows_parameter = "limit"
+    #: Word before the token in the header Authorization.
+    scheme = "token"
 
     def __init__(
         self,
@@ -53,7 +60,12 @@ class GiteaApi:
         self.session.headers.update({"Accept": "application/json", "User-Agent": "tea-runner"})
         self.token = token
         if token:
-            self.session.headers["Authorization"] = f"token {token}"
+            self.session.headers["Authorization"] = f"{self.scheme} {token}"
+
+    @property
+    def api_url(self) -> str:
+        """URL below which the paths of the API are."""
+        return f"{self.url}/api/v1"
 
     def whoami(self) -> str:
         """Name of the token's user."""
@@ -61,7 +73,7 @@ class GiteaApi:
 
     def pages(self, path: str, **fields: str) -> Iterator[dict[str, Any]]:
         """Yield all rows of a list, page by page (``Link: …; rel="next"``)."""
-        query = f"?{urlencode({'limit': _PAGE, **fields})}"
+        query = f"?{urlencode({self.rows_parameter: _PAGE, **fields})}"
         for _ in range(_LONGEST_PAGES):
             answer = self.ask("GET", f"{path}{query}")
             rows = self.rows(answer)
@@ -106,7 +118,7 @@ class GiteaApi:
         """The error for a response that is none of the API."""
         path = urlsplit(answer.url or "").path
         return ForgeError(
-            f"{self.url}: {path}: the answer is none of Gitea's API",
+            f"{self.url}: {path}: the answer is none of {self.program}'s API",
             answer.status_code,
             hint="check forge.url; a proxy that asks for a login may answer in place of the forge",
         )
@@ -131,7 +143,7 @@ class GiteaApi:
             try:
                 answer = self.session.request(
                     method,
-                    f"{self.url}/api/v1{path}",
+                    f"{self.api_url}{path}",
                     json=body,
                     timeout=self.timeout,
                     allow_redirects=False,

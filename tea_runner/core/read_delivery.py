@@ -1,0 +1,20 @@
+"""Parse a delivery by the kind of forge that sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tea_runner.core.delivery_events import DeliveryEvent
+from tea_runner.core.github_delivery import parse_github_delivery
+from tea_runner.core.parse_delivery import parse_delivery
+
+
+def read_delivery(forge: str, event: str, body: bytes) -> Sequence[DeliveryEvent]:
+    """What a correctly signed delivery announces, at least one event; all are of one repository.
+
+    :param event: the forge's name of the event, from the header.
+    :raises DeliveryError: when the body is malformed.
+    """
+    if forge == "github":
+        return [parse_github_delivery(event, body)]
+    return [parse_delivery(event, body)]
