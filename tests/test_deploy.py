@@ -12,7 +12,10 @@ from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
+from tests.e2e.pipelines import spec
 from tests.hostile.forge import HostileForge
+from tests.planner_at_work import planner_at_work
+from tests.web.browser import make_client
 from workers.branch_planner import BranchPlanner
 from workers.job_worker import JobWorker
 
@@ -98,6 +101,38 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
     ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             connection.execute_command(*command)
+
+
+def test_buttons_and_pages_work_as_the_receivers_user(forge: HostileForge) -> None:
+    """Each button is pressed, a planner does it, and the page says who pressed it; each page is shown."""
+    forge.make("mine", {"files": {"up/spec.yml": spec("up", "exit 3")}})
+    forge.meet("mine")
+    client = make_client(site(forge, "tea-receiver"))
+    (run,) = forge.site.runs.latest(1)
+    (job,) = (forge.site.runs.get(run.id) or run).pipelines[0].jobs
+    forge.planner.close()
+    forge.planner = BranchPlanner(site(forge, "tea-planner"))
+    with planner_at_work(forge.site, forge.planner):
+        for path, form in (
+            (f"/runs/{run.id}/retry", {}),
+            (f"/jobs/{job}/retry", {}),
+            (f"/runs/{run.id}/recompute", {}),
+            (f"/runs/{run.id}/recompute", {"pipeline": "1"}),
+            (f"/runs/{run.id}/cancel", {}),
+            (f"/jobs/{job}/cancel", {}),
+            ("/repos/lab/mine/pause", {}),
+            ("/repos/lab/mine/resume", {}),
+        ):
+            asked = client.get(path, query_string=form)
+            assert "It is noted that the operator requested it." in asked.text, (path, form)
+            answer = client.post(path, data=form)
+            assert 303 == answer.status_code, (path, form, answer.text)
+        latest = forge.site.runs.latest(1)[0]
+        assert "the operator" == latest.requested_by
+        assert "the operator" in client.get(f"/runs/{latest.id}").text
+    pages = ("/", "/workers", "/repos/lab/mine", "/api", "/events", "/index.json")
+    for path in (*pages, f"/runs/{run.id}", f"/jobs/{job}"):
+        assert 200 == client.get(path).status_code, path
 
 
 def test_the_receiver_counts_deliveries(forge: HostileForge) -> None:

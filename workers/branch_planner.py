@@ -16,6 +16,7 @@ from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.held_work import BranchOrders, WorkLimits
 from tea_runner.core.planning.run import Run, run_id
+from tea_runner.core.planning.run_action import RunAction
 from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.flow.commit_reader import CommitReader
@@ -38,6 +39,7 @@ from workers.pull_request_approvals import PullRequestApprovals
 from workers.pull_request_comments import PullRequestComments
 from workers.question_answers import QuestionAnswers
 from workers.results_pull_requests import ResultsPullRequests
+from workers.run_action_answers import RunActionAnswers
 from workers.schedule_ticks import note_next_tick
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
@@ -82,6 +84,7 @@ class BranchPlanner:
         self._notices = BranchNotices(site)
         self._pulls = PullRequestComments(site)
         self._approvals = PullRequestApprovals(site)
+        self._actions = RunActionAnswers(site)
         self._answers = QuestionAnswers(site)
         self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
@@ -108,9 +111,13 @@ class BranchPlanner:
             self.plan(repository, branch)
 
     def _answer(self, name: str) -> None:
-        """Answer a question, if somebody waits for it still and its repository is processed here."""
+        """Answer what somebody waits for still, if its repository is processed here."""
         question = self._site.questions.take(name)
-        if question is not None and self._site.is_watched(question.repository):
+        if question is None or not self._site.is_watched(question.repository):
+            return
+        if isinstance(question, RunAction):
+            self._actions.carry_out(question)
+        else:
             dataset = self._repositories[question.repository]
             self._answers.answer(question, dataset)
             dataset.evict_unused()

@@ -1,8 +1,9 @@
-"""Questions to planners in Redis, and their answers; both are forgotten within half a minute."""
+"""Questions and requests to planners in Redis, and their answers; all are forgotten within half a minute."""
 
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.core.planning.question import RunQuestion, seal_question, unseal_question
+from tea_runner.core.planning.run_action import RunAction, seal_action, unseal_action
 
 #: Bytes of an answer before it is compressed.
 LARGEST_ANSWER = 8 << 20
@@ -19,10 +21,10 @@ LARGEST_ANSWER = 8 << 20
 
 @raises_queue_error
 class QuestionStore:
-    """Questions and answers.  Every method raises QueueError when Redis does not answer.
+    """Questions, actions and answers.  Every method raises QueueError when Redis does not answer.
 
     :param enqueue: puts an argument into the queue of a kind.
-    :param secret: key of the seal on questions: whoever may write to Redis alone asks nothing.
+    :param secret: key of the seal: whoever may write to Redis alone asks nothing.
     """
 
     def __init__(
@@ -32,33 +34,47 @@ class QuestionStore:
         self._enqueue = enqueue
         self._secret = secret
 
-    def ask(self, question: RunQuestion) -> None:
+    def ask(self, asked: RunQuestion | RunAction) -> None:
         """Have a planner answer, unless the same question is asked already."""
+        seal = seal_action if isinstance(asked, RunAction) else seal_question
         if self._redis.set(
-            redis_keys.question(question.id),
-            seal_question(question, self._secret),
+            redis_keys.question(asked.id),
+            seal(asked, self._secret),  # type: ignore[arg-type]
             ex=redis_keys.question.ttl,
             nx=True,
         ):
-            self._enqueue("plan", json.dumps({"question": question.id}))
+            self._enqueue("plan", json.dumps({"question": asked.id}))
 
-    def take(self, name: str) -> RunQuestion | None:
-        """The question of an id; None when nobody waits for its answer any more."""
+    def take(self, name: str) -> RunQuestion | RunAction | None:
+        """What was asked under an id; None when nobody waits for its answer any more.
+
+        An action is taken once.
+        """
         raw: Any = self._redis.get(redis_keys.question(name))
-        question = unseal_question(raw, self._secret) if raw is not None else None
-        return question if question is not None and question.id == name else None
+        if raw is None:
+            return None
+        question = unseal_question(raw, self._secret)
+        if question is not None:
+            return question if question.id == name else None
+        action = unseal_action(raw, self._secret)
+        is_valid = action is not None and action.id == name and action.until > time.time()
+        return action if self.withdraw(name) and is_valid else None
 
-    def put_answer(self, question: RunQuestion, document: Mapping[str, Any]) -> None:
+    def withdraw(self, name: str) -> bool:
+        """Ask no longer; whether nobody has taken it."""
+        return self._redis.delete(redis_keys.question(name)) == 1
+
+    def put_answer(self, asked: RunQuestion | RunAction, document: Mapping[str, Any]) -> None:
         """Save an answer for those who wait; the same question is asked anew after it."""
         packed = zlib.compress(json.dumps(document).encode("utf-8", "replace"))
         pipe = self._redis.pipeline(transaction=True)
-        pipe.set(redis_keys.answer(question.id), packed, ex=redis_keys.answer.ttl)
-        pipe.delete(redis_keys.question(question.id))
+        pipe.set(redis_keys.answer(asked.id), packed, ex=redis_keys.answer.ttl)
+        pipe.delete(redis_keys.question(asked.id))
         pipe.execute()
 
-    def answer(self, question: RunQuestion) -> Mapping[str, Any] | None:
+    def answer(self, asked: RunQuestion | RunAction) -> Mapping[str, Any] | None:
         """The answer; None while there is none."""
-        raw: Any = self._redis.get(redis_keys.answer(question.id))
+        raw: Any = self._redis.get(redis_keys.answer(asked.id))
         if raw is None:
             return None
         reader = zlib.decompressobj()

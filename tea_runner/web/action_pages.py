@@ -1,20 +1,22 @@
 """Buttons of runs and jobs: each asks once on a page of its own, and says who did it.
 
-What they do is that of the terminal's verbs (:mod:`tea_runner.flow.run_actions`).
+What they do is that of the terminal's verbs (:mod:`tea_runner.flow.run_actions`); a planner does it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 
 from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import RunStatus
-from tea_runner.flow import order_actions, run_actions
-from tea_runner.web import not_found_texts
+from tea_runner.flow import order_actions
+from tea_runner.web import ask_planner, not_found_texts
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.visitor import visitor
 
@@ -145,21 +147,46 @@ def _ask(
 
 def _do_run(desk: PageContext, run: str, action: str) -> Response:
     whole, _ = desk.run(run)
-    site, by = desk.site, acting_person()
     if action == "approve":
-        order_actions.approve(site, whole, by)
+        order_actions.approve(desk.site, whole, acting_person())
         return _to(run)
-    if action == "cancel":
-        ids = [job for pipeline in whole.pipelines for job in pipeline.jobs]
-        run_actions.cancel_jobs(site, ids, run, by)
-        return _to(run)
-    if action == "retry":
-        done = run_actions.retry(site, whole, by)
-    else:
-        words = _chosen(whole)
-        wanted, keys = run_actions.datums_of_run(whole.run, words)
-        done = run_actions.recompute(site, whole, wanted, keys, by)
-    return _to(done.run.id if done.run is not None else run)
+    return _to(str(act_on_run(desk, whole, action, _chosen(whole)).get("run") or run))
+
+
+def act_on_run(
+    desk: PageContext, whole: RunStatus, action: str, names: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    """Have a planner do something with a run; what came of it.
+
+    :param names: pipelines and datums to recompute; all when empty.
+    :raises TeaError: what the planner says, or that none answers.
+    """
+    head = whole.run
+    return ask_planner.act(
+        desk.site,
+        action,  # type: ignore[arg-type]
+        head.repository,
+        acting_person(),
+        run=head.id,
+        names=tuple(names) if action == "recompute" else (),
+    )
+
+
+def act_on_job(desk: PageContext, job: str, action: str) -> Mapping[str, Any]:
+    """As :func:`act_on_run`, with a job.
+
+    :raises NotFound: when its datums have expired.
+    """
+    record = desk.job(job)
+    if record.job is None:
+        raise NotFound(not_found_texts.JOB)
+    return ask_planner.act(
+        desk.site,
+        action,  # type: ignore[arg-type]
+        record.job.repository,
+        acting_person(),
+        job=job,
+    )
 
 
 def _chosen(status: RunStatus) -> list[str]:
@@ -174,19 +201,8 @@ def _chosen(status: RunStatus) -> list[str]:
 
 
 def _do_job(desk: PageContext, job: str, action: str) -> Response:
-    record = desk.job(job)
-    site, by = desk.site, acting_person()
-    if action == "cancel":
-        found = site.runs.run_of_job(job)
-        run_actions.cancel_jobs(site, [job], found.id if found is not None else "", by)
-        return redirect(url_for("pages.job", job=job), 303)  # type: ignore[return-value]
-    if action == "retry":
-        done = run_actions.retry(site, record, by)
-    else:
-        done = run_actions.recompute(site, record, *run_actions.datums_of_job(record), by)
-    if done.run is None:
-        return redirect(url_for("pages.job", job=job), 303)  # type: ignore[return-value]
-    return _to(done.run.id)
+    run = act_on_job(desk, job, action).get("run")
+    return _to(str(run)) if run else redirect(url_for("pages.job", job=job), 303)  # type: ignore[return-value]
 
 
 def _to(run: str) -> Response:

@@ -232,7 +232,8 @@ CONTRACT: Table = {
     ),
     QuestionStore: (
         lambda connection: QuestionStore(connection, Queues(connection).enqueue, secret=b"secret"),
-        {"ask": (QUESTION,), "take": ("x",), "put_answer": (QUESTION, {}), "answer": (QUESTION,)},
+        {"ask": (QUESTION,), "put_answer": (QUESTION, {}), "answer": (QUESTION,)}
+        | {"take": ("x",), "withdraw": ("x",)},
     ),
     RunStore: (
         RunStore,

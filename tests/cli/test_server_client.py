@@ -18,6 +18,7 @@ from tea_runner.host import process
 from tea_runner.wiring import Site
 from tests.cli.dataset import Dataset, tea
 from tests.looking import COMMIT, REPOSITORY, RUN, begin, broker, fail, make_job, save, site
+from tests.planner_at_work import planner_at_work
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_stranger
 
@@ -43,7 +44,8 @@ def served(site: Site) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, make_stranger(site).application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    with planner_at_work(site):
+        yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
 

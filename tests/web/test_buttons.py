@@ -14,6 +14,7 @@ from tea_runner.core.access import AccessLevel
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RUN, begin, fail, make_job, make_site, save
+from tests.planner_at_work import planner_at_work
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_stranger, see
 
@@ -28,7 +29,8 @@ def site(broker: RedisServer, tmp_path: Path) -> Iterator[Site]:
         accounts.add(name, f"{name}-token")
         accounts.let(name, REPOSITORY, level)
     vars(made)["accounts"] = accounts
-    yield made
+    with planner_at_work(made):
+        yield made
     made.redis.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.event_list import ListedEvent
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.errors import OutsideError
@@ -166,7 +167,7 @@ def _listed(**changes: object) -> ListedEvent:
 def test_the_page_shows_events_to_who_may_read_the_repository(eventful: Site) -> None:
     """Counts by trigger, the latest first; a stranger to the repository sees none."""
     eventful.events.add([_listed(), _listed(event="8", outcome="refused", why="no", commit="")])
-    eventful.redis.lpush("tea:events", b"{", b"[]", json.dumps({"trigger": 3}).encode())
+    eventful.redis.lpush(redis_keys.events(), b"{", b"[]", json.dumps({"trigger": 3}).encode())
     page = see(make_client(eventful), "/events")
     assert "1 committed, 1 refused" in page.text
     rows = data(make_client(eventful), "/events.json")["events"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.job_logs import JobLog
 from tea_runner.wiring import Site
 from tests.looking import RUN, begin, make_job, save
@@ -128,8 +129,8 @@ def test_times_are_in_the_readers_zone(site: Site, page: Any) -> None:
     """The server's are UTC; Tokyo is nine hours ahead."""
     job = make_job(1)
     begin(site, job, b"one\n")
-    site.redis.delete(f"tea:log:{job.id}:marks")
-    site.redis.rpush(f"tea:log:{job.id}:marks", "0 1 1767225600.0")
+    site.redis.delete(redis_keys.log_marks(job.id))
+    site.redis.rpush(redis_keys.log_marks(job.id), "0 1 1767225600.0")
     with served(site) as url:
         assert "00:00:00" in page.context.request.get(f"{url}/jobs/{job.id}").text()
         page.goto(f"{url}/jobs/{job.id}")

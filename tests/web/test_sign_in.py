@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.core.access import AccessLevel
 from tea_runner.wiring import Site
@@ -140,7 +141,7 @@ def test_sessions_end(broker: RedisServer, tmp_path: Path) -> None:
     site = make_site(broker, tmp_path, pages__session="2 min")
     site.redis.flushall()
     name = site.sessions.begin({"name": "ada"})
-    left = [site.redis.ttl(key) for key in site.redis.keys("tea:session:*")]
+    left = [site.redis.ttl(key) for key in site.redis.keys(redis_keys.session("*"))]
     assert all(0 < seconds <= 120 for seconds in left)
     site.sessions.end(name)
     assert site.sessions.get(name) is None
@@ -150,7 +151,7 @@ def test_redis_shows_no_credential_and_makes_no_session(site: Site) -> None:
     """Values are sealed for one session of one server."""
     name = site.sessions.begin({"credential": "token canary-credential"})
     other = site.sessions.begin({"operator": True})
-    keys = site.redis.keys("tea:session:*")
+    keys = site.redis.keys(redis_keys.session("*"))
     values: list[Any] = [site.redis.get(key) for key in keys]
     assert not any(b"canary" in value or name.encode() in value for value in values)
     assert not any(name.encode() in key for key in keys)

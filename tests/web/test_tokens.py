@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker import redis_keys
 from tea_runner.core.access import AccessLevel
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RUN, make_job, save
+from tests.planner_at_work import planner_at_work
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_client, make_stranger, see
 from tests.web.test_sign_in import csrf, sign_in
 
 
 @pytest.fixture
-def ada(site: Site) -> FlaskClient:
+def ada(site: Site) -> Iterator[FlaskClient]:
     """A browser in which ada, who may write to the repository, has signed in."""
     accounts = MemoryAccounts()
     accounts.add("ada", "ada-token")
@@ -28,7 +31,8 @@ def ada(site: Site) -> FlaskClient:
     save(site, [make_job()])
     browser = make_stranger(site)
     assert 303 == sign_in(browser)
-    return browser
+    with planner_at_work(site):
+        yield browser
 
 
 def make(browser: FlaskClient, scope: str = "write", name: str = "ci", days: str = "7") -> str:
@@ -89,7 +93,7 @@ def test_a_revoked_or_expired_token_is_nobodys(site: Site, ada: FlaskClient) -> 
     ada.post("/tokens/revoke", data={"csrf": csrf(ada, "/tokens"), "id": ids["ci"]})
     assert 401 == program(site, first).get(f"/api/v1/runs/{RUN}").status_code
     assert 200 == program(site, second).get(f"/api/v1/runs/{RUN}").status_code
-    site.redis.delete(f"tea:api-token:{ids['other']}")
+    site.redis.delete(redis_keys.token(ids["other"]))
     assert 401 == program(site, second).get(f"/api/v1/runs/{RUN}").status_code
     assert [] == list(site.tokens.listed("ada"))
     assert 401 == program(site, "tea_guess").get(f"/api/v1/runs/{RUN}").status_code

@@ -7,6 +7,7 @@ import time
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from tea_runner.broker import redis_keys
 from tea_runner.core.metric_values import MOST_LABELS
 from tea_runner.wiring import Site
 from tests.looking import begin, make_job
@@ -79,7 +80,7 @@ def test_names_of_strangers_are_bounded(site: Site, pages: FlaskClient) -> None:
 def test_numbers_of_others_are_left_out(site: Site, pages: FlaskClient) -> None:
     """The hash may hold anything."""
     site.redis.hset(
-        "tea:metrics",
+        redis_keys.metrics(),
         mapping={
             "bucket run x": "1",
             "bucket run 99": "5",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.rq_consumer import QueueConsumer
 from tea_runner.core.planning.question import RunQuestion, seal_question, unseal_question
-from tea_runner.web.api import question_routes
+from tea_runner.core.planning.run_action import RunAction, seal_action
+from tea_runner.web import ask_planner
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
 from tests.web.browser import make_client
@@ -81,13 +85,40 @@ def test_a_question_that_no_planner_answers_ends(
     hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In time, and is asked once however many ask it."""
-    monkeypatch.setattr(question_routes, "_PATIENCE", 0.2)
+    monkeypatch.setattr(ask_planner, "_PATIENCE", 0.2)
     hands.plan()
     client, queues = make_client(hands.site), hands.site.queues
     before = queues.length("plan")
     path = f"/api/v1/runs/{hands.site.runs.latest(1)[0].id}/plan"
     assert [503, 503] == [client.get(path).status_code for _ in range(2)]
     assert before + 1 == queues.length("plan")
+
+
+def test_an_action_is_carried_out_once(forged: Lab, hands: Hands) -> None:
+    """Nor late, nor when somebody has changed its sealed text in Redis."""
+    site = hands.site
+    hands.plan()
+    action = RunAction(
+        kind="cancel",
+        repository=forged.name,
+        run=site.runs.latest(1)[0].id,
+        by="ada",
+        until=time.time() + 20,
+        nonce="1",
+    )
+    name = redis_keys.question(action.id)
+    site.questions.ask(action)
+    sealed: Any = site.redis.get(name)
+    assert action == site.questions.take(action.id)
+    assert None is site.questions.take(action.id)
+    assert not site.questions.withdraw(action.id)
+
+    late = replace(action, until=time.time() - 1)
+    site.questions.ask(late)
+    assert None is site.questions.take(late.id)
+    for text in (sealed.replace(b"cancel", b"retry"), b"{}", seal_action(action, b"other")):
+        site.redis.set(name, text)
+        assert None is site.questions.take(action.id), text
 
 
 def test_only_this_server_asks(forged: Lab, hands: Hands) -> None:

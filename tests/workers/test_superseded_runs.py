@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tea_runner.broker import redis_keys
 from tea_runner.core.planning.run import Run
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
@@ -86,7 +87,8 @@ def test_the_reconciler_ends_runs_of_former_versions(
     hands.plan()
     redis = hands.site.redis
     _push(forged)
-    redis.delete("tea:open-runs", f"tea:branch-run:{forged.name}\nmain")
+    branch = redis_keys.branch_id(forged.name, "main")
+    redis.delete(redis_keys.open_runs(), redis_keys.branch_run(branch))
     faults.refuses_statuses = True
     hands.plan()
     assert "pending" == _status(hands, forged, first)[0]

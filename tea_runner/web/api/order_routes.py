@@ -13,7 +13,8 @@ from tea_runner.flow import order_actions
 from tea_runner.present.json_documents import order_document
 from tea_runner.web import not_found_texts
 from tea_runner.web.action_pages import acting_person
-from tea_runner.web.api import order_schemas, schemas
+from tea_runner.web.api import order_schemas
+from tea_runner.web.api.described import described
 from tea_runner.web.order_pages import visible_pauses
 from tea_runner.web.page_context import PageContext
 from tea_runner.web.pull_request_pages import pull_request_document, pull_request_rows
@@ -24,17 +25,13 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
     site = desk.site
 
     @routes.post("/runs/<run>/approve")
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(400, schema=schemas.ErrorDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 400, 404)
     def approve_run(run: str) -> Response:
         """Approve that a run computes more than ``limits.ask_above``."""
         return _ordered(order_actions.approve(site, desk.run(run)[0], acting_person()))
 
     @routes.get("/repositories/<owner>/<name>/pull-requests")
-    @routes.response(200, order_schemas.PullRequestsDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
-    @routes.alt_response(503, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.PullRequestsDocument, 404, 503)
     def pull_requests(owner: str, name: str) -> Response:
         """List the newest open pull requests, and which of them wait for an approval."""
         rows = pull_request_rows(desk, f"{owner}/{name}")
@@ -42,10 +39,7 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
 
     @routes.post("/repositories/<owner>/<name>/pull-requests/<int:number>/approve")
     @routes.arguments(order_schemas.ApprovalBody)
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(403, schema=schemas.ErrorDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
-    @routes.alt_response(503, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 403, 404, 503)
     def approve_pull_request(body: dict[str, Any], owner: str, name: str, number: int) -> Response:
         """Approve the newest commit of a pull request, whose commands run then."""
         where = known_repository(desk, owner, name)
@@ -54,15 +48,14 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
         )
 
     @routes.get("/pauses")
-    @routes.response(200, order_schemas.PausesDocument)
+    @described(routes, order_schemas.PausesDocument)
     def pauses() -> Response:
         """List what is paused, of the whole server and of repositories that you may read."""
         return jsonify(pauses=[order_document(order) for order in visible_pauses(desk)])
 
     @routes.post("/repositories/<owner>/<name>/pause")
     @routes.arguments(order_schemas.PauseBody)
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 404)
     def pause_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """Have no more jobs of a repository, or of one of its pipelines, begin."""
         where = known_repository(desk, owner, name)
@@ -70,23 +63,20 @@ def add_order_routes(routes: Blueprint, desk: PageContext) -> None:
 
     @routes.post("/repositories/<owner>/<name>/resume")
     @routes.arguments(order_schemas.PauseBody)
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 404)
     def resume_repository(body: dict[str, Any], owner: str, name: str) -> Response:
         """End a pause of a repository, or of one of its pipelines."""
         where = known_repository(desk, owner, name)
         return _ordered(order_actions.resume(site, where, body["pipeline"], acting_person()))
 
     @routes.post("/pause")
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 404)
     def pause_all() -> Response:
         """Have no more jobs of this server begin; for its operators."""
         return _ordered(order_actions.pause(site, "", "", acting_person()))
 
     @routes.post("/resume")
-    @routes.response(200, order_schemas.OrderDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, order_schemas.OrderDocument, 404)
     def resume_all() -> Response:
         """End the pause of this server."""
         return _ordered(order_actions.resume(site, "", "", acting_person()))

@@ -22,6 +22,7 @@ from tea_runner.present.json_documents import (
 )
 from tea_runner.web import not_found_texts
 from tea_runner.web.api import schemas
+from tea_runner.web.api.described import described
 from tea_runner.web.event_streams import follow_log
 from tea_runner.web.job_pages import send_log
 from tea_runner.web.page_context import PageContext
@@ -37,7 +38,7 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
     """Add them."""
 
     @routes.get("/repositories")
-    @routes.response(200, schemas.RepositoriesDocument)
+    @described(routes, schemas.RepositoriesDocument)
     def repositories() -> Response:
         """List the repositories that you may read."""
         names = desk.lately("repositories", desk.repositories)
@@ -54,7 +55,7 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
 
     @routes.get("/runs")
     @routes.arguments(schemas.RunsQuery, location="query")
-    @routes.response(200, schemas.RunsDocument)
+    @described(routes, schemas.RunsDocument)
     def runs(query: dict[str, Any]) -> Response:
         """List runs, the newest first: of a repository, or of all that you may read."""
         heads = desk.site.runs.recent(_MOST_RUNS, query["repository"])
@@ -73,23 +74,20 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
 
     @routes.get("/find")
     @routes.arguments(schemas.FindQuery, location="query")
-    @routes.response(200, schemas.FoundDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, schemas.FoundDocument, 404)
     def find(query: dict[str, Any]) -> Response:
         """Find a run or a job by what people call it."""
         return jsonify(_find(desk, query["name"]))
 
     @routes.get("/runs/<run>")
-    @routes.response(200, schemas.RunDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, schemas.RunDocument, 404)
     def run(run: str) -> Response:
         """Show a run with its pipelines and datums."""
         return jsonify(run_document(desk.run(run)[0]))
 
     @routes.get("/runs/<run>/datums")
     @routes.arguments(schemas.DatumsQuery, location="query")
-    @routes.response(200, schemas.DatumsDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, schemas.DatumsDocument, 404)
     def datums(query: dict[str, Any], run: str) -> Response:
         """List the datums of a run, in pages, filtered and searched."""
         view = desk.run_view(run)
@@ -106,8 +104,7 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
         return jsonify(page=query["page"], total=len(found), datums=rows)
 
     @routes.get("/jobs/<job>")
-    @routes.response(200, schemas.JobDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
+    @described(routes, schemas.JobDocument, 404)
     def job(job: str) -> Response:
         """Show a job with its datums."""
         facts, found = desk.job(job), desk.site.runs.run_of_job(job)
@@ -135,7 +132,7 @@ def add_read_routes(routes: Blueprint, desk: PageContext) -> None:
         return follow_log(desk, job)
 
     @routes.get("/workers")
-    @routes.response(200, schemas.WorkersDocument)
+    @described(routes, schemas.WorkersDocument)
     def workers() -> Response:
         """List workers and the lengths of queues."""
         return jsonify(workers_document(desk))

@@ -10,9 +10,9 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from tea_runner.core.planning.tick_names import tick_name
-from tea_runner.flow.trigger_actions import trigger
+from tea_runner.web import ask_planner
 from tea_runner.web.action_pages import acting_person
-from tea_runner.web.api import schemas
+from tea_runner.web.api.described import described
 from tea_runner.web.api.order_routes import known_repository
 from tea_runner.web.page_context import PageContext
 
@@ -63,23 +63,21 @@ def add_trigger_routes(routes: Blueprint, desk: PageContext) -> None:
 
     @routes.post("/repositories/<owner>/<name>/trigger")
     @routes.arguments(TriggerBody)
-    @routes.response(200, TriggerDocument)
-    @routes.alt_response(400, schema=schemas.ErrorDocument)
-    @routes.alt_response(404, schema=schemas.ErrorDocument)
-    @routes.alt_response(503, schema=schemas.ErrorDocument)
+    @described(routes, TriggerDocument, 400, 404, 503)
     def trigger_pipeline(body: dict[str, Any], owner: str, name: str) -> Response:
         """Start a pipeline by hand: its schedules tick now, and its variables have new values."""
         where = known_repository(desk, owner, name)
         branch = body["branch"] or site.forge_facts.branch_protection(where).default
         tick = tick_name(datetime.now(UTC))
-        run = trigger(
+        done = ask_planner.act(
             site,
+            "trigger",
             where,
-            branch,
-            body["pipeline"],
-            tick,
             acting_person(),
-            variables=body["variables"],
+            branch=branch,
+            tick=tick,
+            names=(body["pipeline"],),
+            values=tuple(body["variables"].items()),
         )
         return jsonify(
             repository=where,
@@ -87,5 +85,5 @@ def add_trigger_routes(routes: Blueprint, desk: PageContext) -> None:
             pipeline=body["pipeline"],
             tick=tick,
             variables=body["variables"],
-            run=run.id if run is not None else "",
+            run=done["run"],
         )

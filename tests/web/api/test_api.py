@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 from tea_runner.core.access import AccessLevel
 from tea_runner.wiring import Site
 from tests.looking import COMMIT, REPOSITORY, RUN, begin, fail, make_job, save
+from tests.planner_at_work import planner_at_work
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_client, make_stranger
 
@@ -17,7 +19,7 @@ JOBS = [make_job(number) for number in (1, 2, 3)]
 
 
 @pytest.fixture
-def stand(site: Site) -> Site:
+def stand(site: Site) -> Iterator[Site]:
     """A running, a failed and a waiting job; ``ada`` writes, ``bob`` reads, ``eve`` does neither."""
     accounts = MemoryAccounts()
     for name, level in (("ada", "WRITE"), ("bob", "READ"), ("eve", "NONE")):
@@ -28,7 +30,8 @@ def stand(site: Site) -> Site:
     fail(site, JOBS[1])
     site.jobs.enqueue(JOBS[2])
     save(site, JOBS)
-    return site
+    with planner_at_work(site):
+        yield site
 
 
 def _as(site: Site, name: str) -> FlaskClient:

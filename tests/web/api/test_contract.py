@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tea_runner.web.api import schemas
 from tea_runner.web.api.openapi import openapi_document
 from tea_runner.wiring import Site
 from tests.looking import RUN, begin, fail, make_job, make_site, save
+from tests.planner_at_work import planner_at_work
 from tests.web.browser import make_client
 
 ROOT = Path(__file__).parents[3]
@@ -26,12 +28,13 @@ JOBS = [make_job(number) for number in (1, 2)]
 
 
 @pytest.fixture
-def served(site: Site) -> FlaskClient:
+def served(site: Site) -> Iterator[FlaskClient]:
     """A run with a running and a failed job."""
     begin(site, JOBS[0], b"hello\n")
     fail(site, JOBS[1])
     save(site, JOBS)
-    return make_client(site)
+    with planner_at_work(site):
+        yield make_client(site)
 
 
 def test_the_description_in_the_reference_is_that_of_the_code() -> None:

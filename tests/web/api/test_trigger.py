@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from tea_runner.broker import redis_keys
 from tea_runner.core.access import AccessLevel
 from tea_runner.core.planning.asked_tick import AskedTick, seal_tick
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RUN, make_job, save
+from tests.planner_at_work import planner_at_work
 from tests.twins.accounts import MemoryAccounts
 from tests.web.browser import make_stranger, see
 
@@ -27,7 +30,7 @@ _YEAR = {
 
 
 @pytest.fixture
-def people(site: Site) -> Site:
+def people(site: Site) -> Iterator[Site]:
     """``ada`` may write to the repository, ``bob`` may read it; ``edges`` has a schedule and a variable."""
     accounts = MemoryAccounts()
     for name, level in (("ada", "WRITE"), ("bob", "READ")):
@@ -37,7 +40,8 @@ def people(site: Site) -> Site:
     run = save(site, [make_job(1)])
     edges = replace(run.pipelines[0], schedules=["tick"], variables=[_YEAR])
     site.runs.save(replace(run, pipelines=[edges, *run.pipelines[1:]]))
-    return site
+    with planner_at_work(site):
+        yield site
 
 
 def client_of(site: Site, name: str) -> FlaskClient:
@@ -61,7 +65,8 @@ def test_who_may_write_asks_for_a_start(people: Site) -> None:
     answer = client_of(people, "ada").post(_API, json=body)
     assert (200, {"year": "02026"}) == (answer.status_code, (answer.json or {})["variables"])
     assert [("edges", {"year": "2026"}, "ada")] == asked_of(people)
-    assert 1 == people.queues.length("plan")
+    branch = redis_keys.branch_id(REPOSITORY, "main")
+    assert people.redis.hexists(redis_keys.plan_requests(), branch)
     store = people.asked_ticks(REPOSITORY, "main")
     store.recorded(store.pending()[0])
     assert [] == asked_of(people)
