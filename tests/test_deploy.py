@@ -105,7 +105,8 @@ def test_the_receiver_makes_no_jobs(forge: HostileForge) -> None:
 
 def test_buttons_and_pages_work_as_the_receivers_user(forge: HostileForge) -> None:
     """Each button is pressed, a planner does it, and the page says who pressed it; each page is shown."""
-    forge.make("mine", {"files": {"up/spec.yml": spec("up", "exit 3")}})
+    year = {"name": "year", "default": "2026"}
+    forge.make("mine", {"files": {"up/spec.yml": spec("up", "exit 3", vars=[year])}})
     forge.meet("mine")
     client = make_client(site(forge, "tea-receiver"))
     (run,) = forge.site.runs.latest(1)
@@ -120,6 +121,7 @@ def test_buttons_and_pages_work_as_the_receivers_user(forge: HostileForge) -> No
             (f"/runs/{run.id}/recompute", {"pipeline": "1"}),
             (f"/runs/{run.id}/cancel", {}),
             (f"/jobs/{job}/cancel", {}),
+            (f"/runs/{run.id}/trigger", {"pipeline": "1", "var-year": "2025"}),
             ("/repos/lab/mine/pause", {}),
             ("/repos/lab/mine/resume", {}),
         ):

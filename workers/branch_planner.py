@@ -271,6 +271,7 @@ class BranchPlanner:
             branch,
             result.planned.tip.pipelines.written,
             repository.tick_book(branch),
+            result.planned.triggers.values(),
         )
         self._site.superdatasets.announce(name, branch, result.pushed)
         accepted = True

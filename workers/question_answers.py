@@ -129,6 +129,7 @@ class _RunAnswer:
             only=self._question.pipelines,
             throughput=functools.partial(self._site.throughputs.get, self._dataset.name),
             reuse_branches=self._site.settings.trust.reuse == "branch",
+            clock=self._site.clock(self._dataset.name, self._question.branch),
         )
         return advancer.plan(self._commit, self._scope, self._question.branch)
 

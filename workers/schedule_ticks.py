@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from tea_runner.core.pipeline import Pipeline, cron_leaves
 from tea_runner.core.planning.tick_book import TickBook
+from tea_runner.flow.input_triggers import PipelineTriggers
 from tea_runner.wiring import Site
 
 #: Why a branch is planned, as its run says.
@@ -14,23 +16,27 @@ WHY = "schedule"
 
 
 def note_next_tick(
-    site: Site, repository: str, branch: str, pipelines: Iterable[Pipeline], book: TickBook
+    site: Site,
+    repository: str,
+    branch: str,
+    pipelines: Iterable[Pipeline],
+    book: TickBook,
+    triggers: Iterable[PipelineTriggers] = (),
 ) -> None:
-    """Note when the branch is to be planned for its next tick.
+    """Note when the branch is to be planned for its next tick, or for a trigger of an input.
 
     :raises QueueError: when Redis does not answer.
     :raises TeaError: when the forge does not say which branch is the default one.
     """
-    moment = None
+    moments = [each.due for each in triggers if each.due is not None]
     scheduled = [each for each in pipelines if cron_leaves(each.input)]
     clock = site.clock(repository, branch)
-    now = clock.now() if scheduled else None
-    if now is not None:
-        moment = min(book.next_ticks(scheduled, now, clock.zone).values(), default=None)
-    seconds = moment.timestamp() if moment else None
-    if seconds is not None and now is not None and seconds <= now.timestamp():
+    if scheduled and clock.now() is not None:
+        moments += book.next_ticks(scheduled, datetime.now(UTC), clock.zone).values()
+    seconds = min(moments).timestamp() if moments else None
+    if seconds is not None and seconds <= time.time():
         # Its pipeline runs, and the end of its jobs has the branch planned.
-        seconds = now.timestamp() + site.settings.reconcile.every
+        seconds = time.time() + site.settings.reconcile.every
     site.schedule_times.put(repository, branch, seconds)
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from tea_runner.core.errors import TeaError
-from tea_runner.core.pipeline import Pipeline, cron_leaves
+from tea_runner.core.pipeline import Pipeline, cron_leaves, pfs_leaves
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.run import PipelineRun, Run, run_id, variable_rows
 from tea_runner.core.planning.run_datum_states import DatumRow, states_of_words
@@ -91,6 +91,7 @@ def _starts(pipeline: Pipeline | None) -> dict[str, Any]:
         return {}
     return {
         "schedules": [each.name for each in cron_leaves(pipeline.input)],
+        "triggers": [each.name for each in pfs_leaves(pipeline.input) if each.trigger],
         "variables": variable_rows(pipeline),
     }
 

@@ -17,6 +17,7 @@ from tea_runner.dataset.unsaved_files import unsaved_paths
 from tea_runner.dataset.worktree_snapshot import snapshot_worktree
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.flow.input_triggers import planning_time
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.pipeline_inputs import PipelineInputs
@@ -25,6 +26,7 @@ from tea_runner.flow.plan_and_publish import BranchAdvancer
 from tea_runner.flow.planning_cache import PlanningCache
 from tea_runner.host.gc_tuning import gc_paused
 from tea_runner.present.visible_text import visible
+from tea_runner.wiring.clocks import clock_of_clone
 
 #: Unsaved files that are named.
 _NAMED = 5
@@ -99,6 +101,7 @@ class OpenDataset:
             self.planner.cache,
             subdatasets=self.clone.subdatasets,
             book=self.clone.tick_book(branch) if is_tip and branch else None,
+            time=planning_time(clock_of_clone(self.context.site)) if is_tip and branch else None,
         )
 
     def plan(
@@ -137,6 +140,7 @@ class OpenDataset:
             only=only,
             recompute_requests=requests,
             reuse_branches=self.reuse_branches,
+            clock=clock_of_clone(self.context.site, ticks=False),
         )
 
     def unsaved(self, at: str = "HEAD") -> list[str]:

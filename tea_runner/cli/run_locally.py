@@ -44,7 +44,9 @@ def run_locally(
     :param asked_ticks: those that the person asks for.
     """
     branch = session.clone.clone.head()
-    advancer = replace(session.advancer(only, requests), clock=clock, asked_ticks=asked_ticks)
+    advancer = replace(session.advancer(only, requests), asked_ticks=asked_ticks)
+    if clock is not None:
+        advancer = replace(advancer, clock=clock)
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []

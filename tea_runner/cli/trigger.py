@@ -16,7 +16,7 @@ from tea_runner.cli.options import json_option
 from tea_runner.cli.run import report_progress
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.core.errors import UsageError
-from tea_runner.core.pipeline import cron_leaves
+from tea_runner.core.pipeline import cron_leaves, pfs_leaves
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.tick_names import tick_name
 from tea_runner.core.registered_webhook import is_repository_name
@@ -75,7 +75,8 @@ def _here(context: Context, name: str, given: Mapping[str, str]) -> int:
     check_pipelines(tip, (name,))
     pipeline = tip.pipelines.by_name[name]
     variables = check_values(name, pipeline.variables, given)
-    if not (cron_leaves(pipeline.input) or pipeline.variables):
+    held = any(leaf.trigger for leaf in pfs_leaves(pipeline.input))
+    if not (held or cron_leaves(pipeline.input) or pipeline.variables):
         raise trigger_actions.nothing_to_start(name)
     tick = tick_name(datetime.now(UTC))
     asked = _OneStart([AskedTick(pipeline=name, tick=tick, variables=variables)])

@@ -14,6 +14,21 @@ View = Literal["pfs", "dataset"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InputTrigger:
+    """When new files of an input start the pipeline; one condition is enough, or all are needed."""
+
+    #: New commits, and bytes of new files; 0 for any number.
+    commits: int = 0
+    size: int = 0
+    #: Schedules: when it starts, and how often at most.
+    cron_spec: str = ""
+    rate_limit_spec: str = ""
+    all: bool = False
+    #: Seconds for which the input has to be as it is.
+    debounce: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pfs:
     """Files of one directory of the dataset, divided into entries by a glob."""
 
@@ -32,6 +47,8 @@ class Pfs:
     track: bool = False
     #: A change of only this input starts nothing.
     propagation_never: bool = False
+    #: When a change of this input starts something; None for at once.
+    trigger: InputTrigger | None = None
 
     #: Whether *repo* is written as a path, with ``./``, so that it is no pipeline's name.
     is_path: bool = False

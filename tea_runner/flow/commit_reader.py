@@ -9,6 +9,7 @@ from functools import cached_property
 from tea_runner.core.datums.file_fact import FileFact, LinkedFile
 from tea_runner.core.datums.view import Located
 from tea_runner.core.errors import UserError
+from tea_runner.core.planning.input_trigger import PlanningTime
 from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.flow.commit_tree import CommitTree
 from tea_runner.flow.file_identities import FileFacts
@@ -78,12 +79,16 @@ def open_commit(
     subdatasets: Subdatasets | None = None,
     pins: Mapping[str, str] | None = None,
     book: TickBook | None = None,
+    time: PlanningTime | None = None,
 ) -> CommitReader:
     """The view of a commit of the dataset that is planned.
 
     :param pins: commits that replace the pins of some subdatasets, by path.
-    :param book: ticks and values of variables that no manifest has yet.
+    :param book: ticks, values of variables and states of triggers that no manifest has.
+    :param time: at which it is planned; without one no trigger holds anything back.
     :raises OutsideError: when the commit is not in the repository.
     """
-    tree = CommitTree(objects, commit, cache, subdatasets=subdatasets, pins=pins, book=book)
+    tree = CommitTree(
+        objects, commit, cache, subdatasets=subdatasets, pins=pins, book=book, time=time
+    )
     return CommitReader(tree)

@@ -15,6 +15,7 @@ from tea_runner.core.errors import OutsideError, Refused, UserError
 from tea_runner.core.git.config_text import parse_config
 from tea_runner.core.git.submodules import Submodule, parse_gitmodules
 from tea_runner.core.git.tree import LINK, SUBMODULE, TREE, TreeEntry, lookup, walk_tree
+from tea_runner.core.planning.input_trigger import PlanningTime
 from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.run_record import parse_trailers
 from tea_runner.flow.planning_cache import PlanningCache
@@ -37,6 +38,7 @@ class CommitTree:
         subdatasets: Subdatasets | None = None,
         pins: Mapping[str, str] | None = None,
         book: TickBook | None = None,
+        time: PlanningTime | None = None,
         path: str = "",
         repository: Subdataset | None = None,
     ) -> None:
@@ -44,7 +46,8 @@ class CommitTree:
 
         :param cache: what is remembered of the same repository between commits.
         :param pins: commits that replace the pins of some subdatasets, by path.
-        :param book: ticks and values of variables that no manifest has yet.
+        :param book: ticks, values of variables and states of triggers that no manifest has.
+        :param time: at which it is planned; without one no trigger holds anything back.
         :param path: where this dataset lies in the one that is planned; empty for that one.
         :param repository: the subdataset to fetch from; None for the dataset that is planned.
         :raises OutsideError: when the commit is not in the repository.
@@ -58,6 +61,9 @@ class CommitTree:
         self.ticks = book.pending if book is not None else {}
         #: By name of the pipeline.
         self.variables = book.variables if book is not None else {}
+        #: By names of the pipeline and of its input.
+        self.triggers = book.inputs if book is not None else {}
+        self.time = time
         self.path = path
         self.repository = repository
         #: Id of the root tree.

@@ -152,8 +152,8 @@ def _decision(planned: PlannedCommit, pipeline: Pipeline, label: str) -> Decisio
     for decision in plan.decisions:
         if decision.label == label:
             return decision
-    if plan.state in ("waiting", "blocked"):
-        action: Action = "wait" if plan.state == "waiting" else "blocked"
+    if plan.state in ("waiting", "blocked") or plan.reason == "trigger":
+        action: Action = "blocked" if plan.state == "blocked" else "wait"
         inputs = planned.works.get(pipeline.name)
         keys = {item.label: item.key for item in inputs.keyed} if inputs else {}
         reason = plan.reason or "upstream"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import SpecError, TeaError, UserError
-from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.pipeline import Pipeline, pfs_leaves
 from tea_runner.core.planning.plan import (
     Decision,
     PipelinePlan,
@@ -26,6 +26,11 @@ from tea_runner.flow.changed_outputs import (
     changed_outputs,
 )
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.input_triggers import (
+    PipelineTriggers,
+    holds,
+    look_at_triggers,
+)
 from tea_runner.flow.key_lookup import Failures, KeyLookup, Recompute, Sentences
 from tea_runner.flow.pipeline_inputs import PipelineInputs, derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
@@ -51,6 +56,8 @@ class PlannedCommit:
     signers: dict[str, str] = field(default_factory=dict)
     #: Keys to compute although they are known, to the id of the recompute request.
     forced: dict[str, str] = field(default_factory=dict)
+    #: Names of pipelines with a trigger to what was found of it.
+    triggers: dict[str, PipelineTriggers] = field(default_factory=dict)
     #: Such keys that failed: the id of the request, the sentence.
     tried: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -208,6 +215,10 @@ def _wait_for_upstream(
     """The plan of a pipeline that has to wait for another; None when it does not."""
     for other in tip.pipelines.upstream(pipeline):
         above = plans.get(other.name)
+        if above is not None and above.reason == "trigger" and not above.decisions:
+            # There is nothing to read yet.
+            detail = f"reads {other.name}, which {above.detail}"
+            return PipelinePlan(pipeline=pipeline, state="settled", reason="trigger", detail=detail)
         if above is None or above.state == "settled":
             continue
         if above.state == "failed" and above.pipeline.on_failure == "publish":
@@ -262,15 +273,33 @@ def _plan_one(
     recompute = lookup.recompute(inputs)
     planned.forced.update(recompute.due)
     planned.tried.update(recompute.failed)
-    same_trigger = inputs.trigger and before.parts.get("trigger") == inputs.trigger
-    if same_trigger and examined.all_current and not recompute:
-        # Only inputs with propagation_spec.never have changed: the results stay.
-        rows = [Decision(r.datum, r.key, r.place, "current", known_reason(r)) for r in before.rows]
-        return PipelinePlan(
-            pipeline=pipeline,
-            state="settled",
-            decisions=tuple(rows),
-            parts=inputs.parts,
-            recovered=recovered_counts(rows),
-        )
-    return planner.decide(lookup, examined, recompute)
+    never = any(leaf.propagation_never for leaf in pfs_leaves(pipeline.input))
+    quiet = examined.all_current and not recompute
+    triggers = look_at_triggers(tip, inputs, before)
+    if triggers is None:
+        if quiet and never and inputs.trigger and before.parts.get("trigger") == inputs.trigger:
+            # Only inputs with propagation_spec.never have changed: the results stay.
+            return _as_it_is(inputs, before)
+        return planner.decide(lookup, examined, recompute)
+    planned.triggers[pipeline.name] = triggers
+    plan = planner.decide(lookup, examined, recompute)
+    if quiet and plan.state in ("running", "ready") and holds(triggers, inputs, before):
+        return _as_it_is(inputs, before, triggers.sentence)
+    return plan
+
+
+def _as_it_is(inputs: PipelineInputs, before: Manifest, held: str = "") -> PipelinePlan:
+    """The plan in which the results stay, although the inputs have changed.
+
+    :param held: what its trigger waits for.
+    """
+    rows = [Decision(r.datum, r.key, r.place, "current", known_reason(r)) for r in before.rows]
+    return PipelinePlan(
+        pipeline=inputs.pipeline,
+        state="settled",
+        decisions=tuple(rows),
+        reason="trigger" if held else None,
+        detail=held,
+        parts=inputs.parts,
+        recovered=recovered_counts(rows),
+    )

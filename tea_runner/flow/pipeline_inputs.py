@@ -70,7 +70,7 @@ class PipelineInputs:
     left_out: tuple[str, ...] = ()
     #: Keys of datums with links that cannot be followed, to the reason.
     broken: Mapping[str, str] = field(default_factory=dict)
-    #: With ``propagation_spec.never``: digest of the inputs that may start jobs; else empty.
+    #: With ``propagation_spec.never`` or a trigger: digest of the inputs that may start jobs; else empty.
     trigger: str = ""
     #: Some of the datums, found without the index.
     by_label: Mapping[str, tuple[Datum, KeyedDatum]] = field(default_factory=dict, compare=False)
@@ -258,11 +258,14 @@ def _trigger(
     sources: Sequence[Source],
     shared: KeyBase,
 ) -> str:
-    """Digest of all datums without inputs whose change alone starts nothing; empty without such."""
+    """Digest of all datums without inputs whose change alone starts nothing.
+
+    It is empty without such inputs, and where all of them have a trigger: then nothing would be left.
+    """
     leaves = pfs_leaves(pipeline.input)
-    if not any(leaf.propagation_never for leaf in leaves):
+    silent = {leaf.name for leaf in leaves if leaf.propagation_never or leaf.trigger}
+    if not silent or (len(leaves) == len(sources) and all(leaf.trigger for leaf in leaves)):
         return ""
-    silent = {leaf.name for leaf in leaves if leaf.propagation_never}
     key_of, look = key_maker(shared), view_maker(pipeline, sources)
     keys = {
         key_of([seen for seen in look(datum, None) if seen.name not in silent])

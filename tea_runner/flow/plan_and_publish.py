@@ -27,6 +27,7 @@ from tea_runner.flow.changed_outputs import put_back_sentence
 from tea_runner.flow.commit_reader import open_commit
 from tea_runner.flow.enqueue_jobs import enqueue_jobs, keep_running_jobs, keys_in_flight
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.flow.input_triggers import planning_time, with_triggers
 from tea_runner.flow.make_plan import PlannedCommit, make_plan
 from tea_runner.flow.publication_loop_limit import LocalPublicationCounts, PublicationLimit
 from tea_runner.flow.publish_pipeline import (
@@ -179,12 +180,14 @@ class _Advance:
         cache = self._advancer.planner.cache
         if self._branch:
             self._book = self._dataset.tick_book(self._branch)
-        book = self._book
-        tip = open_commit(objects, commit, cache, subdatasets=links, book=book)
+        book, time = self._book, planning_time(self._advancer.clock)
+        tip = open_commit(objects, commit, cache, subdatasets=links, book=book, time=time)
         with contextlib.suppress(UserError):
             pins = moved(tip)
             if pins:
-                tip = open_commit(objects, commit, cache, subdatasets=links, pins=pins, book=book)
+                tip = open_commit(
+                    objects, commit, cache, subdatasets=links, pins=pins, book=book, time=time
+                )
         if self._requests is not None:
             self._pending = self._requests.pending()
         return make_plan(
@@ -203,7 +206,7 @@ class _Advance:
         )
 
     def _take_ticks(self, planned: PlannedCommit) -> bool:
-        """Record the ticks that are due and those that people asked for; whether to plan again.
+        """Record ticks that are due or asked for, and what triggers found; whether to plan again.
 
         What still runs gets no new tick: a schedule that is faster than its command would never publish.
         """
@@ -218,7 +221,9 @@ class _Advance:
         }
         book = self._dataset.tick_book(self._branch)
         due = due_ticks(planned.tip, book, clock, busy) if clock is not None else book
-        due = with_asked(planned.tip, due, wanted)
+        due = with_asked(
+            planned.tip, with_triggers(planned.tip, due, planned.triggers, planned.plan), wanted
+        )
         changed = due != book
         if changed and not self._dataset.record_ticks(self._branch, due):
             self._dataset.refresh()

@@ -91,6 +91,7 @@ def with_asked(tip: CommitReader, book: TickBook, asked: Iterable[AskedTick]) ->
         if pipeline.variables:
             given = dict(still_valid(pipeline.variables, dict(each.variables)))
             book = book.with_variables(pipeline.name, given)
+        book = book.with_fired(pipeline.name)
     return book
 
 

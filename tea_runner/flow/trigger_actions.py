@@ -42,7 +42,7 @@ def trigger(
     *,
     variables: Mapping[str, str] | None = None,
 ) -> Run | None:
-    """Start a pipeline: its schedules tick once more, now, and its variables have new values.
+    """Start a pipeline: its schedules tick once more, its triggers fire, its variables have new values.
 
     :param tick: its name.
     :param variables: texts by name; variables that are not among them get their defaults.
@@ -81,16 +81,16 @@ def trigger(
 def require_start(row: PipelineRun) -> None:
     """Refuse a pipeline that cannot be started by hand.
 
-    :raises UserError: when it has neither a schedule nor variables.
+    :raises UserError: when it has no schedule, no trigger and no variables.
     """
-    if not (row.schedules or row.variables):
+    if not (row.schedules or row.triggers or row.variables):
         raise nothing_to_start(row.name)
 
 
 def nothing_to_start(pipeline: str) -> UserError:
-    """Why a pipeline without schedule and variables is not started by hand."""
+    """Why a pipeline without schedule, trigger and variables is not started by hand."""
     return UserError(
-        f"pipeline {pipeline} has no schedule and no variables",
+        f"pipeline {pipeline} has no schedule, no trigger and no variables",
         hint='tea-runner recompute computes known results again; input.cron with spec: "@never" makes '
         "a pipeline that starts by hand only",
     )

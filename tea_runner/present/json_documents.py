@@ -68,6 +68,7 @@ def _pipeline(pipeline: PipelineStatus) -> dict[str, Any]:
         "signer": pipeline.signer,
         "remark": pipeline.remark,
         "schedules": list(pipeline.schedules),
+        "triggers": list(pipeline.triggers),
         "variables": dict(pipeline.variables),
         "upstream": list(pipeline.upstream),
         "jobs": list(pipeline.jobs),

@@ -34,10 +34,10 @@ def plan_lines(plan: Plan, *, everything: bool = False, quiet: bool = False) -> 
             if shown > _SHOWN and not everything:
                 continue
             yield decision_line(row.pipeline.name, decision)
-        if row.state in ("waiting", "blocked"):
+        if row.state in ("waiting", "blocked") or row.reason == "trigger":
             reason = row.reason or "upstream"
             detail = row.detail or SENTENCES[reason]
-            word = "wait" if row.state == "waiting" else "blocked"
+            word = "blocked" if row.state == "blocked" else "wait"
             yield f"{word}({reason}): {row.pipeline.name}  {detail}"
     if shown > _SHOWN and not everything:
         yield f"… and {shown - _SHOWN} more; --all shows them"

@@ -12,7 +12,7 @@ from tea_runner.core.errors import NotFound
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.tick_names import tick_name
 from tea_runner.flow import trigger_actions
-from tea_runner.web import not_found_texts
+from tea_runner.web import ask_planner, not_found_texts
 from tea_runner.web.action_pages import acting_person
 from tea_runner.web.page_context import PageContext
 
@@ -31,6 +31,7 @@ def _ask(desk: PageContext, run: str) -> Response:
     whole, row, number = _chosen(desk, run, request.args)
     trigger_actions.require_start(row)
     ticks = f"Its schedules tick now: {', '.join(row.schedules)}. " if row.schedules else ""
+    taken = f"What came to {', '.join(row.triggers)} is taken now. " if row.triggers else ""
     values = (
         "What its variables are set to counts until it is started by hand again."
         if row.variables
@@ -41,7 +42,7 @@ def _ask(desk: PageContext, run: str) -> Response:
         {},
         as_json=False,
         question=f"Start pipeline {row.name} of {whole.repository} on {whole.branch}?",
-        consequence=ticks + values,
+        consequence=ticks + taken + values,
         label="Start",
         by=acting_person(),
         back=url_for("pages.run", run=run),
@@ -59,16 +60,17 @@ def _do(desk: PageContext, run: str) -> Response:
         for each in row.variables
         if request.form.get(_FIELD + each["name"], each["default"]) != each["default"]
     }
-    made = trigger_actions.trigger(
+    done = ask_planner.act(
         desk.site,
+        "trigger",
         whole.repository,
-        whole.branch,
-        row.name,
-        tick_name(datetime.now(UTC)),
         acting_person(),
-        variables=given,
+        branch=whole.branch,
+        tick=tick_name(datetime.now(UTC)),
+        names=(row.name,),
+        values=tuple(given.items()),
     )
-    return redirect(url_for("pages.run", run=made.id if made is not None else run), 303)  # type: ignore[return-value]
+    return redirect(url_for("pages.run", run=done["run"] or run), 303)  # type: ignore[return-value]
 
 
 def _chosen(desk: PageContext, run: str, said: Mapping[str, str]) -> tuple[Run, PipelineRun, int]:

@@ -22,15 +22,25 @@ def clock_of_branch(site: DatasetSite, repository: str, branch: str) -> Schedule
     def now() -> datetime | None:
         return datetime.now(UTC) if _ticks(site, repository, branch) else None
 
-    return ScheduleClock(now=now, zone=settings_zone(site))
+    return ScheduleClock(now=now, zone=settings_zone(site), present=_present)
 
 
-def clock_of_clone(site: DatasetSite) -> ScheduleClock:
+def clock_of_clone(site: DatasetSite, *, ticks: bool = True) -> ScheduleClock:
     """The clock of a person's clone: it ticks on every branch.
 
+    :param ticks: whether schedules tick; triggers of inputs have the time in any case.
     :raises SettingsError: when there is no such time zone.
     """
-    return ScheduleClock(now=lambda: datetime.now(UTC), zone=settings_zone(site))
+    now = _present if ticks else _never
+    return ScheduleClock(now=now, zone=settings_zone(site), present=_present)
+
+
+def _present() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _never() -> None:
+    return None
 
 
 def settings_zone(site: DatasetSite) -> tzinfo:

@@ -96,7 +96,7 @@ def test_a_tick_by_hand_runs_now(dataset: Dataset) -> None:
     refused = dataset.tea("trigger", "shout")
     assert (1, True) == (
         refused.code,
-        "pipeline shout has no schedule and no variables" in refused.err,
+        "pipeline shout has no schedule, no trigger and no variables" in refused.err,
     )
 
 

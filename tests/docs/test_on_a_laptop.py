@@ -174,6 +174,24 @@ def test_a_person_starts_a_pipeline_with_a_value(tmp_path: Path) -> None:
     assert "2025 a\n" == (reader.folder / "yearly/2025.txt").read_text()
 
 
+def test_a_pipeline_waits_for_more(tmp_path: Path) -> None:
+    """The pipeline file of the page; the third commit starts it."""
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir raw summary")
+
+    def keep(text: str) -> str:
+        (reader.folder / "summary/spec.yml").write_text(text)
+        return reader.say("echo a >raw/a; datalad -l error save -m spec; tea-runner run")
+
+    said = follow("docs/how-to/wait-for-more.md", reader, between={"pipeline:": keep})
+    waits = "wait(trigger): summary  waits for 2 more commits, or "
+    assert waits in said["tea-runner plan"]
+    reader.say("echo b >raw/b; datalad -l error save -m b; tea-runner run")
+    assert not (reader.folder / "summary/all.txt").exists()
+    reader.say("echo c >raw/c; datalad -l error save -m c; tea-runner run")
+    assert "a\nb\nc\n" == (reader.folder / "summary/all.txt").read_text()
+
+
 def test_a_subdataset_is_an_input(tmp_path: Path) -> None:
     """The first command of the page, beside the other dataset; the pipeline reads it at its pin."""
     reader = Reader(tmp_path)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tea_runner.flow.trigger_actions import trigger
 from tea_runner.wiring import Site
 from tests.e2e.lab import Lab
 from tests.e2e.pipelines import ATTRIBUTES
@@ -56,6 +57,61 @@ def test_a_tick_runs_on_a_server_and_outlives_redis(lab: Lab, counted: Counted) 
     lab.pull()
     assert count() >= 1
     assert lab.git("show", "HEAD:tock/now") > first
+
+
+@pytest.mark.long
+def test_a_trigger_holds_back_the_start_until_the_input_is_quiet(
+    lab: Lab, counted: Counted
+) -> None:
+    """The run of the push ends without the pipeline; the clock starts it, also after a loss of Redis."""
+    echo, count = counted
+    source = {"pfs": {"repo": "raw", "glob": "/", "trigger": {"debounce": "3s"}}}
+    pipeline = {
+        "pipeline": {"name": "tock"},
+        "input": source,
+        "transform": {"cmd": ["sh", "-c", f'{echo}; cat "$raw"/* >"$PFS/out/all"']},
+    }
+    lab.create(files={**ATTRIBUTES, "raw/a": "a\n", "tock/spec.yml": json.dumps(pipeline)})
+    lab.push()
+    run = lab.settle()
+    assert run is not None
+    assert (0, "settled", "trigger") == (count(), run.state, run.pipelines[0].reason)
+    assert run.pipelines[0].detail.startswith("waits until ")
+    lab.forget()
+    lab.settle()
+    due(lab.site())
+    lab.work_off()
+    lab.pull()
+    assert (1, "a") == (count(), lab.git("show", "HEAD:tock/all").strip())
+
+
+@pytest.mark.long
+def test_a_value_by_hand_reaches_the_command(lab: Lab, counted: Counted) -> None:
+    """Through the planner and a worker; the run says who started it, and Redis may be lost before."""
+    echo, count = counted
+    pipeline = {
+        "pipeline": {"name": "tock"},
+        "input": {"cron": {"name": "tick", "spec": "@never", "overwrite": True}},
+        "transform": {"cmd": ["sh", "-c", f'{echo}; echo "$year" >"$PFS/out/year"']},
+        "vars": [{"name": "year", "type": "integer", "default": 2025}],
+    }
+    lab.create(files={**ATTRIBUTES, "tock/spec.yml": json.dumps(pipeline)})
+    lab.push()
+    lab.settle()
+    given = {"year": "2026"}
+    tick = "2026-11-30T12:00:00Z"
+    run = trigger(lab.site(), "lab/data", "main", "tock", tick, "Ada", variables=given)
+    lab.work_off()
+    lab.pull()
+    assert (1, "2026") == (count(), lab.git("show", "HEAD:tock/year").strip())
+    assert run is not None
+    ended = lab.site().runs.get(run.id)
+    assert ended is not None
+    assert ("trigger", "Ada", "settled") == (ended.cause, ended.requested_by, ended.state)
+    assert "2026" == ended.pipelines[0].variables[0]["value"]
+    lab.forget()
+    lab.settle()
+    assert 0 == count()
 
 
 @pytest.mark.long

@@ -155,9 +155,13 @@ class MemoryLab:
             recompute_requests=self.recompute if recompute else None,
             publication_limit=PublicationLimit(counts=self.publications, most=5),
             reuse_branches=self.reuse_branches,
-            clock=ScheduleClock(now=lambda: now) if (now := self.now) is not None else None,
+            clock=self._clock(),
             asked_ticks=self.asked,
         )
+
+    def _clock(self) -> ScheduleClock | None:
+        now = self.now
+        return ScheduleClock(now=lambda: now, present=lambda: now) if now is not None else None
 
     def advance(
         self,

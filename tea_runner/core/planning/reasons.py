@@ -26,6 +26,7 @@ Reason = Literal[
     "current",
     "recovered",
     "upstream",
+    "trigger",
     "failed",
     "broken-link",
     "cancelled",
@@ -64,6 +65,7 @@ SENTENCES: dict[Reason, str] = {
     "recovered": "its command failed and err_cmd succeeded: it has no outputs, and is tried again when "
     "its key changes",
     "upstream": "a pipeline that it reads is not settled yet",
+    "trigger": "the trigger of its input has not fired yet",
     "failed": "it failed, and is not run again without a change or a retry",
     "broken-link": "a link among its inputs cannot be followed",
     "cancelled": "somebody cancelled it; it is not run again without a retry",

@@ -48,8 +48,10 @@ class PipelineRun:
     signer: str = ""
     #: What its file asks for and does not happen; empty for nothing.
     remark: str = ""
-    #: Names of its schedules, and its variables with their values (see :func:`variable_rows`).
+    #: Names of its schedules, of its inputs with a trigger, and its variables with their values (see
+    #: :func:`variable_rows`).
     schedules: list[str] = field(default_factory=list)
+    triggers: list[str] = field(default_factory=list)
     variables: list[dict[str, Any]] = field(default_factory=list)
     #: When it waited for no other pipeline any more, and when nothing was left to do; 0 before.
     started: float = 0.0
@@ -236,6 +238,7 @@ def requested_run(latest: Run, cause: str, by: str, now: float) -> Run:
             upstream=row.upstream,
             home=row.home,
             schedules=row.schedules,
+            triggers=row.triggers,
             variables=row.variables,
         )
         for row in latest.pipelines

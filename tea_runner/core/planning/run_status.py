@@ -55,14 +55,20 @@ class PipelineStatus:
     signer: str = ""
     #: What its file asks for and does not happen; empty for nothing.
     remark: str = ""
-    #: Names of its schedules, and its variables with their values.
+    #: Names of its schedules and of its inputs with a trigger, and its variables with their values.
     schedules: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     jobs: tuple[str, ...] = ()
     #: All that have something to do, and some of the unchanged ones.
     datums: tuple[DatumStatus, ...] = ()
     #: How many unchanged datums are not among them.
     unlisted: int = 0
+
+    @property
+    def starts_by_hand(self) -> bool:
+        """Whether a person can start it."""
+        return bool(self.schedules or self.triggers or self.variables)
 
     @property
     def total(self) -> int:
@@ -215,6 +221,7 @@ def _pipeline(
         signer=row.signer,
         remark=row.remark,
         schedules=tuple(row.schedules),
+        triggers=tuple(row.triggers),
         variables=tuple((each["name"], each["value"]) for each in row.variables),
         jobs=tuple(row.jobs),
         datums=datums,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from tea_runner.core.pipeline import Cron, Pipeline, cron_leaves
+from tea_runner.core.planning.input_trigger import InputState
 from tea_runner.core.planning.tick_names import tick_name, tick_time
 from tea_runner.core.spec.schedule import Schedule, ScheduleError, parse_schedule, parse_time
 
@@ -37,6 +38,8 @@ class TickBook:
     states: Mapping[InputName, ScheduleState] = field(default_factory=dict)
     #: Names of pipelines to the values of variables that a person has set last.
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: Inputs with a trigger.
+    inputs: Mapping[InputName, InputState] = field(default_factory=dict)
     #: Id of the commit that it was read from; None for a new book.
     at: str | None = field(default=None, compare=False)
 
@@ -74,6 +77,20 @@ class TickBook:
         """The book with the values that a person has set; those of before count no more."""
         return replace(self, variables={**self.variables, pipeline: dict(given)})
 
+    def with_input(self, name: InputName, state: InputState) -> TickBook:
+        """The book with the state of an input that has a trigger; the same one if it has that."""
+        if self.inputs.get(name) == state:
+            return self
+        return replace(self, inputs={**self.inputs, name: state})
+
+    def with_fired(self, pipeline: str) -> TickBook:
+        """The book after a person started a pipeline: what its inputs have is taken."""
+        book = self
+        for name, state in self.inputs.items():
+            if name[0] == pipeline and state.is_new:
+                book = book.with_input(name, state.firing())
+        return book
+
     def without_pending(self, pipeline: str) -> TickBook:
         """The book after the ticks of a pipeline were found to change nothing."""
         states = {
@@ -106,6 +123,11 @@ class TickBook:
             document["variables"] = {
                 name: dict(sorted(given.items())) for name, given in sorted(self.variables.items())
             }
+        if self.inputs:
+            document["inputs"] = [
+                {"pipeline": p, "input": i, **asdict(state)}
+                for (p, i), state in sorted(self.inputs.items())
+            ]
         return json.dumps(document, indent=1) + "\n"
 
 
@@ -128,9 +150,21 @@ def parse_book(data: bytes) -> TickBook:
             str(pipeline): {str(name): str(value) for name, value in given.items()}
             for pipeline, given in document.get("variables", {}).items()
         }
-        return TickBook(states, variables)
+        inputs = {
+            (str(row.pop("pipeline")), str(row.pop("input"))): _input_state(row)
+            for row in document.get("inputs", [])
+        }
+        return TickBook(states, variables, inputs)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no book of ticks") from error
+
+
+def _input_state(row: dict[str, Any]) -> InputState:
+    commits, fired = int(row.pop("commits")), bool(row.pop("fired"))
+    state = InputState(**{k: str(v) for k, v in row.items()}, commits=commits, fired=fired)
+    for time in (state.seen_at, state.taken_at):
+        tick_time(time)
+    return state
 
 
 def schedules_of(pipelines: Iterable[Pipeline]) -> Iterable[tuple[InputName, Cron]]:

@@ -131,11 +131,40 @@ def _check_pfs(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMa
             f"branch {branch} is ignored",
             "files are read from the pushed commit, whatever its branch",
         )
+    if "trigger" in mapping.values:
+        _check_trigger(reader, mapping)
     name = mapping.text("name") or (default_name(repo) if repo else "")
     if not name:
         return {}
     _check_name(reader, mapping, name)
     return {name: mapping}
+
+
+def _check_trigger(reader: SpecReader, mapping: ParsedMapping) -> None:
+    trigger = mapping.mapping("trigger")
+    for field in ("cron_spec", "rate_limit_spec"):
+        try:
+            if trigger.text(field):
+                parse_schedule(trigger.text(field))
+        except ScheduleError as error:
+            reader.report("error", trigger.place(field), trigger.key(field), str(error))
+    conditions = ("commits", "size", "cron_spec", "rate_limit_spec", "debounce")
+    if not any(trigger.values.get(field) or field in trigger.marks for field in conditions):
+        reader.report(
+            "error",
+            mapping.place("trigger"),
+            mapping.key("trigger"),
+            "trigger has no condition",
+            f"write one of {', '.join(conditions)}",
+        )
+    if mapping.flag("track"):
+        reader.report(
+            "error",
+            mapping.place("trigger"),
+            mapping.key("trigger"),
+            "trigger and track cannot be combined",
+            "leave one of them out",
+        )
 
 
 def _check_cron(reader: SpecReader, mapping: ParsedMapping) -> dict[str, ParsedMapping]:

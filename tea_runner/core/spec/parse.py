@@ -13,6 +13,7 @@ from tea_runner.core.pipeline import (
     Combined,
     Cron,
     Input,
+    InputTrigger,
     Pfs,
     Pipeline,
     Resources,
@@ -205,4 +206,16 @@ def _pfs(filled: ParsedMapping) -> Pfs:
         empty_files=filled.flag("empty_files"),
         track=filled.flag("track"),
         propagation_never=filled.mapping("propagation_spec").flag("never"),
+        trigger=_trigger(filled.mapping("trigger")) if "trigger" in filled.values else None,
+    )
+
+
+def _trigger(filled: ParsedMapping) -> InputTrigger:
+    return InputTrigger(
+        commits=filled.integer("commits") or 0,
+        size=filled.integer("size") or 0,
+        cron_spec=filled.text("cron_spec"),
+        rate_limit_spec=filled.text("rate_limit_spec"),
+        all=filled.flag("all"),
+        debounce=filled.number("debounce") or 0.0,
     )

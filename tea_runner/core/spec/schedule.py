@@ -36,6 +36,8 @@ class ScheduleClock:
 
     now: Callable[[], datetime | None]
     zone: tzinfo = UTC
+    #: The time for triggers of inputs, which hold everywhere; None for that of ticks.
+    present: Callable[[], datetime] | None = None
 
 
 class ScheduleError(ValueError):

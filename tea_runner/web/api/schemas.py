@@ -92,6 +92,9 @@ class PipelineDocument(Schema):
     schedules = fields.List(
         fields.String(), required=True, metadata={"description": "Names of its schedules."}
     )
+    triggers = fields.List(
+        fields.String(), required=True, metadata={"description": "Its inputs with a trigger."}
+    )
     variables = fields.Dict(
         keys=fields.String(),
         values=fields.String(),

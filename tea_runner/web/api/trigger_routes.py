@@ -65,7 +65,7 @@ def add_trigger_routes(routes: Blueprint, desk: PageContext) -> None:
     @routes.arguments(TriggerBody)
     @described(routes, TriggerDocument, 400, 404, 503)
     def trigger_pipeline(body: dict[str, Any], owner: str, name: str) -> Response:
-        """Start a pipeline by hand: its schedules tick now, and its variables have new values."""
+        """Start a pipeline by hand: its schedules tick, its triggers fire, its variables are set."""
         where = known_repository(desk, owner, name)
         branch = body["branch"] or site.forge_facts.branch_protection(where).default
         tick = tick_name(datetime.now(UTC))

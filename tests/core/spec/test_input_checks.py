@@ -63,8 +63,24 @@ def said(text: str) -> list[tuple[str, str, str]]:
             ("ignored", "input.pfs.lazy", "lazy has no effect"),
         ),
         (
-            "{pfs: {repo: a, glob: /, trigger: {size: 1G}}}",
-            ("ignored", "input.pfs.trigger", "trigger has no effect"),
+            "{pfs: {repo: a, glob: /, trigger: {}}}",
+            ("error", "input.pfs.trigger", "trigger has no condition"),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, trigger: {cron_spec: daily}}}",
+            (
+                "error",
+                "input.pfs.trigger.cron_spec",
+                "expected five fields such as '0 3 * * *', or '@every 1h', got 'daily'",
+            ),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, track: true, trigger: {commits: 2}}}",
+            ("error", "input.pfs.trigger", "trigger and track cannot be combined"),
+        ),
+        (
+            "{pfs: {repo: a, glob: /, trigger: {branch: master, size: 1G, commits: 2, all: true}}}",
+            None,
         ),
         (
             "{pfs: {repo: a, glob: /, branch: dev}}",

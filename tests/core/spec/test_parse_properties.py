@@ -40,6 +40,8 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "output_branch": st.just("results"),
     "datum_tries": st.integers(1, 100),
     "vars": st.just([{"name": "year", "type": "integer", "default": 2026}]),
+    "trigger": st.just({"commits": 3}),
+    "track": st.just(False),
     "secrets": st.just([{"name": "s", "env_var": "S", "key": "k"}]),
 }
 SHAPES: dict[str, st.SearchStrategy[Any]] = {

@@ -78,7 +78,11 @@ def test_who_may_write_asks_for_a_start(people: Site) -> None:
         ({"pipeline": "nothing"}, 404, "has no pipeline nothing on branch main"),
         ({"variables": {"month": "5"}}, 400, "pipeline edges has no variable month; it has year"),
         ({"variables": {"year": "soon"}}, 400, "expected a whole number, got 'soon'"),
-        ({"pipeline": "montage"}, 400, "pipeline montage has no schedule and no variables"),
+        (
+            {"pipeline": "montage"},
+            400,
+            "pipeline montage has no schedule, no trigger and no variables",
+        ),
     ],
 )
 def test_what_is_not_declared_is_refused(
