@@ -10,6 +10,9 @@ from flask import Blueprint, Response
 
 from tea_runner.web.page_context import PageContext
 
+#: A text in pieces, each with whether it is code.
+Pieces = tuple[tuple[str, bool], ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
@@ -17,10 +20,10 @@ class Operation:
 
     method: str
     path: str
-    summary: str
-    text: str
+    #: What it does, in pieces.
+    text: Pieces
     #: (name, where, whether it is required, description).
-    parameters: tuple[tuple[str, str, bool, str], ...]
+    parameters: tuple[tuple[str, str, bool, Pieces], ...]
     #: (status, name of the document).
     answers: tuple[tuple[str, str], ...]
 
@@ -61,7 +64,7 @@ def _operation(
     above = [each for each in document["paths"][path].get("parameters", ()) if "name" in each]
     parameters = [each for each in (*above, *row.get("parameters", ())) if "name" in each]
     found = [
-        (each["name"], each["in"], bool(each.get("required")), each.get("description", ""))
+        (each["name"], each["in"], bool(each.get("required")), _pieces(each.get("description", "")))
         for each in parameters
     ]
     body = row.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
@@ -69,18 +72,23 @@ def _operation(
         shape = document["components"]["schemas"].get(_name(body), {})
         needed = shape.get("required", ())
         found += [
-            (name, "body", name in needed, field.get("description", ""))
+            (name, "body", name in needed, _pieces(field.get("description", "")))
             for name, field in shape.get("properties", {}).items()
         ]
     answers = tuple((status, _document(answer)) for status, answer in row["responses"].items())
     return Operation(
         method=method.upper(),
         path=path,
-        summary=row.get("summary", ""),
-        text=row.get("description", ""),
+        text=_pieces(f"{row.get('summary', '')} {row.get('description', '')}"),
         parameters=tuple(found),
-        answers=tuple(each for each in answers if each[0].isdigit()),
+        answers=tuple(sorted(each for each in answers if each[0].isdigit())),
     )
+
+
+def _pieces(text: str) -> Pieces:
+    """A text in which code stands between double backticks, on one line."""
+    pieces = " ".join(text.split()).split("``")
+    return tuple((piece, number % 2 == 1) for number, piece in enumerate(pieces) if piece)
 
 
 def _document(answer: Mapping[str, Any]) -> str:

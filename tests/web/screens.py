@@ -20,6 +20,7 @@ from tea_runner.core.planning.run import PipelineRun, Run, run_id
 from tea_runner.core.planning.run_datum_states import DatumRow
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, RESULTS
+from tests.twins.forge import MemoryForge
 from tests.web.browser import make_stranger
 
 LOG = (
@@ -90,6 +91,30 @@ def fill(site: Site, number: int, state: str = "running") -> Run:
     )
     counted = replace(run, pipelines=[replace(fit, counts={}), *later])
     return site.runs.save(counted)[0]
+
+
+def waiting_run(site: Site) -> Run:
+    """A run that waits until somebody approves that it computes so much."""
+    run = fill(site, 7)
+    held = replace(
+        run.pipelines[0], reason="approval-needed", detail="would compute 7 datums, 5 are allowed"
+    )
+    return site.runs.save(replace(run, pipelines=[held, *run.pipelines[1:]]))[0]
+
+
+def ask_to_merge(site: Site) -> int:
+    """Two open pull requests on a forge in memory, which wait for an approval; the number of one."""
+    forge = MemoryForge()
+    forge.create(REPOSITORY)
+    for number, branch in enumerate(
+        ("fix", "a-branch-with-a-rather-long-name-that-somebody-chose")
+    ):
+        forge.push(REPOSITORY, {f"refs/heads/{branch}": f"{number + 1:040x}"})
+        pull = forge.open_pull_request(
+            REPOSITORY, head=branch, base="main", title=f"Try {branch}", text=""
+        )
+    vars(site)["forge"] = forge
+    return pull.number
 
 
 def _work(site: Site, job: Job, index: int, state: str) -> str:

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tea_runner.broker.redis_server import RedisServer
+from tea_runner.flow import order_actions
 from tea_runner.wiring import Site
-from tests.looking import REPOSITORY
-from tests.web.screens import fill, operator, served
+from tests.looking import EVENT, REPOSITORY, make_site
+from tests.web.screens import ask_to_merge, fill, operator, served, waiting_run
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,6 +29,8 @@ pytestmark = [
 WIDTHS = (390, 1280)
 #: Of a page, before the log.
 MOST_BYTES = 60_000
+#: Pages that say that there is nothing.
+_ABSENT = ("missing", "no-page")
 
 
 def axe() -> str:
@@ -34,13 +40,22 @@ def axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 
 
-def look(browser: Any, url: str, name: str, headers: dict[str, str]) -> list[str]:
-    """What is wrong with a page, at both widths, light and dark; pictures on request."""
+def look(
+    browser: Any,
+    url: str,
+    name: str,
+    headers: dict[str, str],
+    then: Callable[[Any], object] = lambda _: None,
+) -> list[str]:
+    """What is wrong with a page, at both widths, light and dark; pictures on request.
+
+    :param then: what a person does on the page first.
+    """
     return [
         each
         for width in WIDTHS
         for scheme in ("light", "dark")
-        for each in look_once(browser, url, name, width, scheme, headers)
+        for each in look_once(browser, url, name, width, scheme, headers, then)
     ]
 
 
@@ -55,7 +70,13 @@ def _weight(answer: Any) -> int:
 
 
 def look_once(
-    browser: Any, url: str, name: str, width: int, scheme: str, headers: dict[str, str]
+    browser: Any,
+    url: str,
+    name: str,
+    width: int,
+    scheme: str,
+    headers: dict[str, str],
+    then: Callable[[Any], object],
 ) -> list[str]:
     """The same at one width."""
     found: list[str] = []
@@ -72,9 +93,12 @@ def look_once(
         page.on("pageerror", lambda error: found.append(f"{name}: {error}"))
         sizes: dict[str, int] = {}
         page.on("response", lambda answer: sizes.update({answer.url: _weight(answer)}))
-        page.goto(url, wait_until="load")
+        answer = page.goto(url, wait_until="load")
+        if answer.status >= 400 and name not in _ABSENT:
+            found.append(f"{name}: {answer.status}")
         if sum(sizes.values()) > MOST_BYTES:
             found.append(f"{name}: {sum(sizes.values())} bytes: {sizes}")
+        then(page)
         page.evaluate(axe())
         for each in page.evaluate("axe.run()")["violations"]:
             node = each["nodes"][0]
@@ -126,6 +150,56 @@ def test_the_other_pages_are_accessible(site: Site, chromium: Any) -> None:
             for each in look(chromium, url + path, name, headers)
         ]
     assert not found, "\n".join(found)
+
+
+def test_pages_of_orders_are_accessible(broker: RedisServer, chromium: Any, tmp_path: Path) -> None:
+    """Pull requests that wait, what is paused, events, and each question before somebody decides."""
+    site = make_site(broker, tmp_path, pull_requests="true")
+    site.redis.flushall()
+    run = waiting_run(site)
+    pull = ask_to_merge(site)
+    order_actions.pause(site, REPOSITORY, "fit", "ada")
+    order_actions.pause(site, "", "", "ada")
+    site.events.add([EVENT, replace(EVENT, outcome="refused", why="no", commit="")])
+    place = f"/repos/{REPOSITORY}"
+    paths = {
+        "run-waits": f"/runs/{run.id}",
+        "approve-run": f"/runs/{run.id}/approve",
+        "cancel-run": f"/runs/{run.id}/cancel",
+        "recompute-pipeline": f"/runs/{run.id}/recompute?pipeline=1",
+        "pulls": f"{place}/pulls",
+        "approve-pull-request": f"{place}/pulls/{pull}/approve",
+        "repository-paused": place,
+        "pause-repository": f"{place}/pause",
+        "resume-pipeline": f"{place}/resume?pipeline=fit",
+        "workers-paused": "/workers",
+        "resume-server": "/workers/resume",
+        "events": "/events",
+        "api": "/api",
+    }
+    with served(site) as url:
+        found = [
+            each
+            for name, path in paths.items()
+            for each in look(chromium, url + path, name, operator(site))
+        ]
+    assert not found, "\n".join(found)
+
+
+def test_tokens_are_accessible(site: Site, chromium: Any) -> None:
+    """The list of one's own, and the page that shows a new one once."""
+    for name in ("ci", "a laptop with a rather long name that somebody wrote"):
+        site.tokens.make("", {"operator": True}, name=name, scope="read", days=7)
+    with served(site) as url:
+        path = f"{url}/tokens?token={site.pages_token}"
+        assert [] == look(chromium, path, "tokens", {})
+        assert [] == look(chromium, path, "token-made", {}, _make_token)
+
+
+def _make_token(page: Any) -> None:
+    page.fill("input[name=name]", "ci")
+    page.click("main form[action$='/tokens'] button")
+    page.wait_for_selector("pre code")
 
 
 def test_an_empty_server_is_accessible(site: Site, chromium: Any) -> None:

@@ -127,3 +127,12 @@ def test_the_page_of_the_api_describes_all_requests(site: Site) -> None:
     for words in ("GET /api/v1/runs/{run}/datums", "POST /api/v1/runs/{run}/approve", "per_page"):
         assert words in page.text, words
     assert "/api/v1/openapi.json" in page.links()
+
+
+def test_the_page_of_the_api_reads_as_text(ada: FlaskClient) -> None:
+    """Code has its letters, lines are joined, and what comes first is what is asked for."""
+    page = see(ada, "/api")
+    assert "``" not in page.text
+    assert "\\x0a" not in page.text
+    assert "text has a JSON string, and as its id the byte at which the next begins" in page.text
+    assert "Answers: 200 CancelledDocument, 404 ErrorDocument" in page.text
