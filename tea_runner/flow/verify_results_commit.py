@@ -19,6 +19,7 @@ from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.recorded_environment import recorded_variables
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import join
+from tea_runner.core.results.recorded_sources import SOURCE
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_conditions import TRUSTED, parse_conditions
 from tea_runner.core.results.run_record import parse_record, parse_trailers
@@ -141,6 +142,7 @@ def _compare(
         # Former releases wrote commands and trailers of another form.
         command=None if _calls_tea_runner(messages) else command_of(tip, inputs, program),
         with_causes=b"\nTea-Cause: " in payload,
+        with_sources=any(SOURCE in parse_trailers(message) for message in messages),
         keyed_groups=all("Tea-Key" in parse_trailers(message) for message in messages),
         signer=ManifestSigner(
             repository=signed.statement.repository if signed is not None else "",

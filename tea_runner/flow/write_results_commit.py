@@ -168,6 +168,7 @@ def draft(
     resign: bool | None = None,
     keyed_groups: bool = True,
     with_causes: bool = True,
+    with_sources: bool = True,
 ) -> tuple[Composition, str]:
     """Make the results commit of one pipeline without publishing it.
 
@@ -178,6 +179,7 @@ def draft(
     :param resign: whether it is signed even if no row changes; by default if it is not signed.
     :param keyed_groups: see :class:`PipelineChange`.
     :param with_causes: whether the commit names what moved its pins; earlier versions did not.
+    :param with_sources: see :class:`PipelineChange`.
     :raises OutputRefused: when two datums, or a datum and a user, claim one path.
     :raises ContentMissing: when a known result's content is in no storage any more.
     """
@@ -198,6 +200,7 @@ def draft(
         files_below=tip.tree.files_below,
         command=command,
         keyed_groups=keyed_groups,
+        with_sources=with_sources,
         resign=not is_signed if resign is None else resign,
         foreign=falsely_claimed_paths(tip, work.pipeline, is_signed=is_signed),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sysconfig
+import threading
+from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -172,6 +176,49 @@ def test_a_person_starts_a_pipeline_with_a_value(tmp_path: Path) -> None:
     said = follow("docs/how-to/start-by-hand.md", reader, between={"pipeline:": keep})
     assert "run(ok): yearly " in said["tea-runner trigger yearly --var year=2025"]
     assert "2025 a\n" == (reader.folder / "yearly/2025.txt").read_text()
+
+
+def test_a_table_is_fetched_from_the_web(tmp_path: Path) -> None:
+    """The files of the page, from a server here; the record names the address."""
+    reader = Reader(tmp_path)
+    reader.say("datalad -l error create -c text2git data && cd data && mkdir prices")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/prices.csv").write_text("item,price\nbread,2\n")
+
+    def allow(text: str) -> str:
+        file = reader.home / ".config/tea-runner/tea-runner.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # In a sandbox this machine's own services are closed.
+        return str(file.write_text(text + 'kind = "off"\n'))
+
+    def keep(name: str) -> Callable[[str], str]:
+        return lambda text: str((reader.folder / "prices" / name).write_text(text))
+
+    def save(text: str) -> str:
+        reader.say("datalad -l error save -m spec")
+        return reader.say(text)
+
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/prices.csv"
+        reader.env["ADDRESS"] = address
+        first = 'tea-runner trigger prices --var url="$ADDRESS"'
+        said = follow(
+            "docs/how-to/fetch-from-the-web.md",
+            reader,
+            between={
+                "[sandbox]": allow,
+                "pipeline:": keep("spec.yml"),
+                "set -eu": keep("fetch.sh"),
+                first: save,
+            },
+        )
+        server.shutdown()
+    assert "run(ok): prices" in said[first]
+    record = said['git log -1 --format=%B --grep="^Tea-Source: "']
+    assert f"Tea-Source: {address}\n" in record
+    assert "item,price\nbread,2\n" == (reader.folder / "prices/prices.csv").read_text()
 
 
 def test_a_pipeline_waits_for_more(tmp_path: Path) -> None:

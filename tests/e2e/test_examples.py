@@ -64,7 +64,9 @@ def check(lab: Lab, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_does_what_it_promises(tmp_path: Path, name: str) -> None:
     """Datums run and are reused as promised, and exactly the expected files change."""
-    lab = folder_lab(tmp_path, sandbox="bwrap")
+    files = (EXAMPLES / name / "dataset").glob("*/spec.yml")
+    network = any("network: true" in path.read_text() for path in files)
+    lab = folder_lab(tmp_path, sandbox="bwrap", network=network)
     try:
         check(lab, name)
     finally:

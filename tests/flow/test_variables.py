@@ -33,6 +33,11 @@ def keys(lab: MemoryLab) -> list[str]:
     return [row.key for row in read_manifest(lab.view().tree, "sum").rows]
 
 
+def message(lab: MemoryLab) -> str:
+    """The run record of the published results."""
+    return lab.dataset.objects.commit(lab.tip()).message
+
+
 def test_a_value_computes_anew_and_stays(lab: MemoryLab) -> None:
     """Later pushes have it too; a start without values goes back to the defaults, which are known."""
     declared(lab)
@@ -94,6 +99,16 @@ def test_a_commit_with_values_is_verified_without_the_book(lab: MemoryLab) -> No
     declared(lab)
     ask(lab, year="2026")
     lab.settle()
+    assert [] == check(lab).problems
+
+
+def test_the_record_names_where_a_command_fetches_from(lab: MemoryLab) -> None:
+    """As a trailer, with the values of variables; the commit is verified with it."""
+    declared(lab, transform={"network": True}, cmd=["curl", "https://example.org/$year.csv"])
+    assert "\nTea-Source: https://example.org/2025.csv\n" in message(lab)
+    ask(lab, year="2026")
+    lab.settle()
+    assert "\nTea-Source: https://example.org/2026.csv\n" in message(lab)
     assert [] == check(lab).problems
 
 

@@ -15,6 +15,7 @@ from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest, Row
 from tea_runner.core.results.output_owners import CollisionCheck, directory_owners, join, owners
+from tea_runner.core.results.recorded_sources import SOURCE, sources_of
 from tea_runner.core.results.result import Result, ResultFile
 from tea_runner.core.results.run_record import Record, RecordedCommand, exec_command, group_size
 
@@ -105,6 +106,8 @@ class PipelineChange:
     command: Callable[[Sequence[FinishedDatum]], RecordedCommand] | None = None
     #: Whether the records of groups name the keys of their datums; former ones do not.
     keyed_groups: bool = True
+    #: Whether records name the addresses that commands fetch from; former ones do not.
+    with_sources: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +237,8 @@ def _step(change: PipelineChange, group: Sequence[FinishedDatum]) -> CommitStep:
         trailers += (("Tea-Key", datum.key) for datum in group)
     if any(datum.recomputed for datum in group):
         trailers.append(("Tea-Recompute", "1"))
+    if change.with_sources:
+        trailers += ((SOURCE, address) for address in sources_of(pipeline))
     command = change.command(group) if change.command else _exec_command(pipeline, group)
     record = Record(
         title=title,
