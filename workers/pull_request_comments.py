@@ -145,7 +145,7 @@ class PullRequestComments:
     ) -> shown.PullRequestComment:
         ref = _head(pull.number)
         dataset.refresh()
-        dataset.mirror.fetch(f"+{ref}:{ref}")
+        dataset.approvals.fetch_heads(pull.number)
         commit = dataset.mirror.refs(ref).get(ref, "")
         try:
             planned = self._plan(dataset, reader, commit, f"{PULL_REQUEST_PREFIX}{pull.number}")
@@ -187,7 +187,7 @@ class PullRequestComments:
 
 
 def _head(number: int) -> str:
-    """The ref of the newest commit, on the forge and in the mirror."""
+    """The ref of the newest commit in the mirror."""
     return f"refs/pull/{number}/head"
 
 

@@ -144,9 +144,7 @@ def _pull_requests(context: Context, repository: str) -> list[_Found]:
     pulls = [pull for pull in found if not listed or pull.number in listed][:_MOST]
     if pulls:
         dataset.refresh()
-        dataset.mirror.fetch(
-            *(f"+refs/pull/{p.number}/head:refs/pull/{p.number}/head" for p in pulls)
-        )
+        dataset.approvals.fetch_heads(*(pull.number for pull in pulls))
     default = context.site.forge_facts.branch_protection(repository).default
     base = dataset.tip(default) if default else None
     return [

@@ -46,6 +46,14 @@ DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
             proof="prefixed",
         ),
     ),
+    "gitlab": (
+        Dialect(
+            event="X-Gitlab-Event",
+            delivery="X-Gitlab-Event-UUID",
+            signature="X-Gitlab-Token",
+            proof="token",
+        ),
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tea_runner.core.delivery_events import DeliveryEvent
 from tea_runner.core.github_delivery import parse_github_delivery
+from tea_runner.core.gitlab_delivery import parse_gitlab_delivery
 from tea_runner.core.parse_delivery import parse_delivery
 
 
@@ -17,4 +18,6 @@ def read_delivery(forge: str, event: str, body: bytes) -> Sequence[DeliveryEvent
     """
     if forge == "github":
         return [parse_github_delivery(event, body)]
+    if forge == "gitlab":
+        return [parse_gitlab_delivery(event, body)]
     return [parse_delivery(event, body)]

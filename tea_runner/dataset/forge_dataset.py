@@ -9,6 +9,7 @@ from typing import Protocol
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.annex_paths import lower_directory
 from tea_runner.core.git.branch_kinds import is_pull_request_branch
+from tea_runner.core.git.pull_request import PULL_HEADS
 from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import lookup
 from tea_runner.core.results.results_branch import BranchTips, ResultsPlace, taken_output
@@ -67,6 +68,7 @@ class ForgeDataset(GitDataset):
         storage_conflict: Callable[[str], str] = lambda _: "",
         proofs: ManifestProofs | None = None,
         results_place: ResultsPlace = "beside",
+        pull_refs: str = PULL_HEADS,
     ) -> None:
         """Make a dataset.
 
@@ -80,6 +82,7 @@ class ForgeDataset(GitDataset):
             request; None where the forge's API has no such request.
         :param proofs: decides which manifests count; without it signatures are not required.
         :param results_place: where results of branches that are not trusted go.
+        :param pull_refs: refs of pull requests on the forge; ``*`` stands for the number.
         """
         #: Credentials of its storages.
         self.storage_variables = {
@@ -95,7 +98,7 @@ class ForgeDataset(GitDataset):
         )
         self.mirror = mirror
         self.results_place = results_place
-        self.approvals = PullApprovals(name, mirror, secret)
+        self.approvals = PullApprovals(name, mirror, secret, pull_refs)
         self.beside = OwnResultsBranches(name, mirror, secret)
         self.remotes = SpecialRemotes(program, storages, storage_conflict, insert=objects.insert)
         self._list_refs = list_refs

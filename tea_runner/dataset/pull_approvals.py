@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, is_pull_request_branch
+from tea_runner.core.git.pull_request import PULL_HEADS, head_name
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
@@ -25,20 +26,29 @@ class PullApprovals:
 
     :param name: ``owner/name`` of the repository; an approval is for it alone.
     :param secret: key of the seal.
+    :param heads: refs of the pull requests' newest commits on the forge.
     """
 
-    def __init__(self, name: str, mirror: Mirror, secret: bytes) -> None:
+    def __init__(self, name: str, mirror: Mirror, secret: bytes, heads: str = PULL_HEADS) -> None:
+        self._heads = heads
         self._name = name
         self._mirror = mirror
         self._sealed = SealedRefs(name, mirror, secret, "Tea-Approved", "approval")
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
-        """See :meth:`Mirror.ls_remote`."""
-        return self._mirror.ls_remote(*patterns)
+        """See :meth:`Mirror.ls_remote`; pull requests have the refs ``refs/pull/*/head`` on each forge."""
+        asked = [self._heads if pattern == PULL_HEADS else pattern for pattern in patterns]
+        found = self._mirror.ls_remote(*asked)
+        return {head_name(ref, self._heads): commit for ref, commit in found.items()}
 
-    def fetch(self, *refspecs: str) -> None:
-        """See :meth:`Mirror.fetch`."""
-        self._mirror.fetch(*refspecs)
+    def fetch_heads(self, *numbers: int) -> None:
+        """Fetch the newest commits of pull requests to ``refs/pull/NUMBER/head`` of the mirror."""
+        self._mirror.fetch(
+            *(
+                f"+{self._heads.replace('*', str(number))}:{PULL_HEADS.replace('*', str(number))}"
+                for number in numbers
+            )
+        )
 
     def push(self, updates: Sequence[RefUpdate]) -> bool:
         """See :meth:`Mirror.push`."""

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from tea_runner.core.errors import NotFound, Refused, UsageError
 from tea_runner.core.git.branch_kinds import PULL_REQUEST_PREFIX, matches_any
+from tea_runner.core.git.pull_request import PULL_HEADS
 from tea_runner.ports import RefUpdate
 
 _HEAD = re.compile(r"refs/pull/([1-9][0-9]{0,8})/head")
@@ -33,8 +34,8 @@ class PullRefs(Protocol):
         """
         ...
 
-    def fetch(self, *refspecs: str) -> None:
-        """Fetch refs into the mirror.
+    def fetch_heads(self, *numbers: int) -> None:
+        """Fetch the newest commits of pull requests into the mirror.
 
         :raises OutsideError: when the forge does not answer.
         """
@@ -81,7 +82,7 @@ def pull_requests(refs: PullRefs) -> list[PullRequest]:
 
 
 def _listed(refs: PullRefs) -> Mapping[str, str]:
-    return refs.ls_remote("refs/pull/*/head", f"refs/heads/{PULL_REQUEST_PREFIX}*", _APPROVALS)
+    return refs.ls_remote(PULL_HEADS, f"refs/heads/{PULL_REQUEST_PREFIX}*", _APPROVALS)
 
 
 def _pull_requests(found: Mapping[str, str]) -> list[PullRequest]:
@@ -133,7 +134,7 @@ def approve_pull(
     moves = [move for move in moves if move[1] != move[2]]
     if not moves:
         return pull
-    refs.fetch(f"+refs/pull/{number}/head:refs/pull/{number}/head")
+    refs.fetch_heads(number)
     if not refs.push(moves):
         raise Refused(f"branch {pull.branch} has moved meanwhile", hint="try again")
     return PullRequest(number=number, head=pull.head, branch_tip=pull.head)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from tea_runner.core.delivery_events import reason_to_ignore
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.git.pull_request import ListedPullRequest
+from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
 from tea_runner.core.registered_webhook import (
     ListedWebhook,
     is_repository_name,
@@ -38,6 +38,8 @@ _CONFIG = "tea-runner.json"
 
 class FolderForge:
     """Bare repositories below one folder, as a :class:`~tea_runner.ports.Forge`."""
+
+    pull_refs = PULL_HEADS
 
     def __init__(self, root: Path) -> None:
         self.root = root

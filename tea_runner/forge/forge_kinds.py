@@ -12,6 +12,8 @@ from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.gitea_accounts import GiteaAccounts
 from tea_runner.forge.github import GitHubForge
 from tea_runner.forge.github_accounts import GitHubAccounts
+from tea_runner.forge.gitlab import GitLabForge
+from tea_runner.forge.gitlab_accounts import GitLabAccounts
 from tea_runner.forge.gogs import GogsForge
 from tea_runner.ports import Forge, ForgeAccounts
 
@@ -33,7 +35,7 @@ class ForgeConnection:
     proxy: str = ""
 
 
-def _rest(client: type[GiteaForge]) -> Callable[[ForgeConnection], Forge]:
+def _rest(client: type[GiteaForge | GitLabForge]) -> Callable[[ForgeConnection], Forge]:
     return lambda connection: client(
         connection.url,
         connection.token,
@@ -56,6 +58,7 @@ KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
     "gitea": _rest(GiteaForge),
     "gogs": _rest(GogsForge),
     "github": _rest(GitHubForge),
+    "gitlab": _rest(GitLabForge),
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
@@ -64,6 +67,7 @@ ACCOUNTS: Mapping[str, Callable[[ForgeConnection], ForgeAccounts]] = {
     "gitea": _accounts(GiteaAccounts),
     "gogs": _accounts(GiteaAccounts),
     "github": _accounts(GitHubAccounts),
+    "gitlab": _accounts(GitLabAccounts),
     "folder": lambda _: FolderAccounts(),
 }
 

@@ -41,10 +41,6 @@ class GiteaForge(RefListing, GiteaPullRequests):
     #: In the words of Gitea's ``routers/api/v1/utils/hook.go``.
     webhook_events: Sequence[str] = ("push", "delete", "pull_request_only", "pull_request_sync")
 
-    def version(self) -> str:
-        """Version of the forge."""
-        return str(self.fields(self.ask("GET", "/version")).get("version", ""))
-
     def repositories(self, patterns: Sequence[str]) -> Sequence[str]:
         """Full names that match one of the patterns and that the bot can see, sorted."""
         found: set[str] = set()
@@ -203,14 +199,3 @@ class GiteaForge(RefListing, GiteaPullRequests):
         """Delete a webhook; one that does not exist is no error."""
         path = f"/repos/{repository_path(repository)}/hooks/{quote(hook, safe='')}"
         self.ask("DELETE", path, allowed=(404,))
-
-    def check(self) -> Sequence[str]:
-        """Problems of the connection, empty when the forge answers and accepts the token."""
-        try:
-            self.version()
-            self.whoami()
-        except ForgeError as error:
-            token = error.response_status in (401, 403)
-            look = "; check forge.token_file, and that the token may read:user" if token else ""
-            return [f"{error.message}{look}"]
-        return []

@@ -32,6 +32,9 @@ class GiteaAccounts:
     :param proxy: URL of the proxy to use; empty for none.
     """
 
+    #: Field of an account that has its name.
+    user_name = "login"
+
     def __init__(
         self, url: str, *, timeout: float = 15.0, ca_file: str = "", proxy: str = ""
     ) -> None:
@@ -54,18 +57,19 @@ class GiteaAccounts:
 
     def name(self, credential: str) -> str:
         """Login of the credential's account."""
-        found = self._ask("/user", credential).get("login")
+        found = self._ask("/user", credential).get(self.user_name)
         return found if isinstance(found, str) else ""
 
     def levels(self, credential: str, repositories: Sequence[str]) -> Mapping[str, AccessLevel]:
         """One request for each repository, some at a time."""
         if len(repositories) < 2:
-            return {each: self._level(credential, each) for each in repositories}
+            return {each: self.level(credential, each) for each in repositories}
         with ThreadPoolExecutor(min(_AT_ONCE, len(repositories))) as pool:
-            found = pool.map(lambda each: self._level(credential, each), repositories)
+            found = pool.map(lambda each: self.level(credential, each), repositories)
             return dict(zip(repositories, found, strict=True))
 
-    def _level(self, credential: str, repository: str) -> AccessLevel:
+    def level(self, credential: str, repository: str) -> AccessLevel:
+        """What the account may do in one repository."""
         if not is_repository_name(repository):
             return AccessLevel.NONE
         owner, _, name = repository.partition("/")
@@ -74,6 +78,10 @@ class GiteaAccounts:
         if not isinstance(said, dict) or said.get("pull") is not True:
             return AccessLevel.NONE
         return AccessLevel.WRITE if said.get("push") is True else AccessLevel.READ
+
+    def authorization(self, credential: str) -> str:
+        """The header Authorization for a credential."""
+        return credential
 
     def moved_path(self, target: str) -> str:
         """The path in the API of a repository that has moved; empty when *target* is none.
@@ -91,7 +99,7 @@ class GiteaAccounts:
             try:
                 answer = self._session.get(
                     f"{self.api_url}{path}",
-                    headers={"Authorization": credential},
+                    headers={"Authorization": self.authorization(credential)},
                     timeout=self._timeout,
                     allow_redirects=False,
                 )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from tea_runner.core.git.pull_request import ListedPullRequest
+from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
 from tea_runner.forge.rest_api import RestApi, repository_path
 
 _MOST_PULL_REQUESTS = 200
@@ -19,6 +19,7 @@ _MOST_PULL_REQUESTS = 200
 class GiteaPullRequests(RestApi):
     """See :class:`tea_runner.ports.Forge`."""
 
+    pull_refs = PULL_HEADS
     #: Parameters of the list of closed pull requests, the one that changed last first.
     closed_pulls: Mapping[str, str] = {"state": "closed", "sort": "recentupdate"}
 

@@ -157,12 +157,31 @@ class RestApi:
                 if (answer.ok and answer.status_code < 300) or answer.status_code in allowed:
                     return answer
                 if last or answer.status_code not in BUSY:
-                    raise ForgeError(
-                        f"{self.url}: {method} {path.partition('?')[0]}: {error_sentence(answer)}",
-                        answer.status_code,
-                    )
+                    raise self.refusal(method, path, answer)
             self._sleep(random.uniform(0.2, 0.6) * 2**attempt)  # noqa: S311 - not a secret
         raise AssertionError("unreachable")
+
+    def refusal(self, method: str, path: str, answer: requests.Response) -> ForgeError:
+        """The error for a response that says why the forge declines."""
+        return ForgeError(
+            f"{self.url}: {method} {path.partition('?')[0]}: {error_sentence(answer)}",
+            answer.status_code,
+        )
+
+    def version(self) -> str:
+        """Version of the forge; empty where it does not tell."""
+        return str(self.fields(self.ask("GET", "/version")).get("version", ""))
+
+    def check(self) -> Sequence[str]:
+        """Problems of the connection, empty when the forge answers and accepts the token."""
+        try:
+            self.version()
+            self.whoami()
+        except ForgeError as error:
+            token = error.response_status in (401, 403)
+            look = "; check forge.token_file, and that the token may read:user" if token else ""
+            return [f"{error.message}{look}"]
+        return []
 
 
 def repository_path(repository: str) -> str:
@@ -196,8 +215,14 @@ def network_error(error: requests.RequestException) -> str:
 def error_sentence(answer: requests.Response) -> str:
     """Status and message of a response, with the next step where it is known."""
     try:
-        message = str(answer.json().get("message", "")).strip()
-    except (ValueError, AttributeError):
+        said = answer.json()
+        # Bitbucket has a list of errors; GitLab has "error" for some.
+        message = str(
+            said.get("message")
+            or said.get("error")
+            or (said.get("errors") or [{}])[0].get("message", "")
+        ).strip()
+    except (ValueError, AttributeError, LookupError, TypeError):
         message = ""
     words = message.splitlines()[0][:300] if message else "no reason given"
     hints = {

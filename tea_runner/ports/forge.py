@@ -20,6 +20,9 @@ class Forge(Protocol):
     The message of a ForgeError holds the forge's own sentence, where it gave one.
     """
 
+    #: Refs of the newest commits of pull requests; ``*`` stands for the number.
+    pull_refs: str
+
     def remote_url(self, repository: str) -> str:
         """The URL of ``owner/name`` for git, without name or password in it.
 

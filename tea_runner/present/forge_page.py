@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 
 class _Views(NamedTuple):
-    """Parts of the URLs of pages of a branch, of a file at a commit, and of its content."""
+    """Parts of the URLs of pages of a branch, of a file at a commit, of its content, and of a commit."""
 
     branch: str
     file: str
     raw: str
+    commit: str = "commit"
 
 
 _GITEA = _Views("src/branch", "src/commit", "raw/commit")
@@ -20,6 +21,7 @@ _VIEWS: Mapping[str, _Views] = {
     # Gogs finds out itself whether the name is that of a branch or of a commit.
     "gogs": _Views("src", "src", "raw"),
     "github": _Views("tree", "blob", "raw"),
+    "gitlab": _Views("-/tree", "-/blob", "-/raw", "-/commit"),
 }
 
 
@@ -28,7 +30,8 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
     if kind == "folder":
         return ""
     page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
-    return f"{page}/commit/{quote(commit, safe='', errors='replace')}" if commit else page
+    view = _VIEWS.get(kind, _GITEA).commit
+    return f"{page}/{view}/{quote(commit, safe='', errors='replace')}" if commit else page
 
 
 def branch_page(kind: str, url: str, repository: str, branch: str) -> str:

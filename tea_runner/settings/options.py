@@ -48,9 +48,9 @@ class RedisOptions:
 class ForgeOptions:
     """The forge that holds the datasets."""
 
-    kind: Literal["gitea", "gogs", "github", "folder"] = option(
+    kind: Literal["gitea", "gogs", "github", "gitlab", "folder"] = option(
         "gitea",
-        "gitea: Gitea, Forgejo or the embedded forge. gogs: Gogs or GIN. github: GitHub. "
+        "gitea: Gitea, Forgejo or the embedded forge. gogs: Gogs or GIN. github: GitHub. gitlab: GitLab. "
         "folder: bare repositories in a plain folder.",
     )
     url: str = option(

@@ -232,6 +232,7 @@ class DatasetSite(AccountsSite):
                 lambda named: named in ("", name) or self.current_name(named) == name
             ),
             results_place=self._results_place(name),
+            pull_refs=self.forge.pull_refs,
         )
         dataset.distinct_names = settings.outputs.names == "portable"
         return dataset

@@ -16,12 +16,14 @@ from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.github import GitHubForge
+from tea_runner.forge.gitlab import GitLabForge
 from tea_runner.forge.gogs import GogsForge
 from tea_runner.host import process
 from tea_runner.ports import Forge
 from tests import gitea as real
 from tests.clone import Clone
 from tests.documented_forges.github import DocumentedGitHub
+from tests.documented_forges.gitlab import DocumentedGitLab
 from tests.documented_forges.served import DocumentedForge
 from tests.gogs import Gogs
 from tests.twins.forge import MemoryForge
@@ -73,8 +75,9 @@ def pusher(clone: Clone) -> Callable[..., str]:
 
 
 #: Forges that cannot run here: the server and the client of each.
-DOCUMENTED: Mapping[str, tuple[type[DocumentedForge], type[GiteaForge]]] = {
+DOCUMENTED: Mapping[str, tuple[type[DocumentedForge], type[GiteaForge | GitLabForge]]] = {
     "github": (DocumentedGitHub, GitHubForge),
+    "gitlab": (DocumentedGitLab, GitLabForge),
 }
 
 

@@ -50,6 +50,10 @@ EXPECTED: dict[str, list[DeliveryEvent]] = {
     "github-deleted": [_push(186853002, "old", "0" * 40)],
     "github-pull-request": [_pull(186853002, 2)],
     "github-ping": [_test(186853002)],
+    "gitlab-push": [_push(15, "main")],
+    "gitlab-deleted": [_push(15, "old", "0" * 40)],
+    "gitlab-tag-push": [_test(15)],
+    "gitlab-merge-request": [_pull(15, 2)],
 }
 
 

@@ -19,16 +19,16 @@ class Refs:
 
     there: dict[str, str]
     moved: bool = False
-    fetched: list[str] = field(default_factory=list)
+    fetched: list[int] = field(default_factory=list)
 
     def ls_remote(self, *patterns: str) -> Mapping[str, str]:
         """All refs: the patterns only narrow them."""
         assert patterns == ("refs/pull/*/head", "refs/heads/pull/*", "refs/tea/approvals/*")
         return self.there
 
-    def fetch(self, *refspecs: str) -> None:
+    def fetch_heads(self, *numbers: int) -> None:
         """Keep what was fetched."""
-        self.fetched += refspecs
+        self.fetched += numbers
 
     def approval(self, number: int, commit: str) -> tuple[str, str]:
         """An object that is named by what it approves."""
@@ -73,10 +73,7 @@ def test_an_approved_commit_becomes_the_branch(refs: Refs) -> None:
     assert refs.there["refs/heads/pull/10"] == OTHER
     assert refs.there["refs/heads/pull/2"] == HEAD
     assert refs.there["refs/tea/approvals/2"] == f"2 {HEAD}"
-    assert refs.fetched == [
-        "+refs/pull/10/head:refs/pull/10/head",
-        "+refs/pull/2/head:refs/pull/2/head",
-    ]
+    assert refs.fetched == [10, 2]
 
 
 def test_approving_twice_is_approving_once(refs: Refs) -> None:

@@ -33,6 +33,7 @@ def test_links_lead_to_the_configured_forge_only() -> None:
     [
         ("gitea", "src/branch/a/b", "src/commit/c0/d/e%23", "raw/commit/c0/d/e%23"),
         ("gogs", "src/a/b", "src/c0/d/e%23", "raw/c0/d/e%23"),
+        ("gitlab", "-/tree/a/b", "-/blob/c0/d/e%23", "-/raw/c0/d/e%23"),
         ("github", "tree/a/b", "blob/c0/d/e%23", "raw/c0/d/e%23"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tea_runner.core.errors import ForgeError
 from tea_runner.core.git.branch_protection import BranchProtection
-from tea_runner.core.git.pull_request import ListedPullRequest
+from tea_runner.core.git.pull_request import PULL_HEADS, ListedPullRequest
 from tea_runner.core.registered_webhook import ListedWebhook, matches_repository
 from tea_runner.core.repository_visibility import Audience
 from tea_runner.ports import CommitStatusState
@@ -30,6 +30,8 @@ class _Repository:
 
 class MemoryForge:
     """Forge whose state is this object; *reachable* says whether it answers."""
+
+    pull_refs = PULL_HEADS
 
     def __init__(self) -> None:
         self.reachable = True

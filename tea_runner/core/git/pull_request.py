@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+#: Refs of the newest commits of pull requests, here and on most forges; ``*`` stands for the number.
+PULL_HEADS = "refs/pull/*/head"
+
+
+def head_name(ref: str, pattern: str) -> str:
+    """The name here of a ref that the forge has by *pattern*; other refs keep theirs."""
+    found = re.fullmatch(re.escape(pattern).replace(r"\*", "([0-9]+)"), ref)
+    return PULL_HEADS.replace("*", found[1]) if found else ref
 
 
 @dataclass(frozen=True, kw_only=True)
