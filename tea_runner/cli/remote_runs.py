@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tea_runner.cli.follow_remote_log import follow_log
 from tea_runner.cli.server_client import ServerClient
 from tea_runner.core.datums.datum import shown_label
 from tea_runner.core.errors import NotFound, UserError
@@ -116,20 +117,24 @@ def _jobs(server: ServerClient, run: str, datum: str | None, failed: bool) -> li
 
 
 def _print_log(server: ServerClient, job: str, *, follow: bool, raw: bool) -> None:
+    if not follow:
+        piece = server.log(job)
+        _print(piece if raw else piece.decode("utf-8", "replace"))
+        return
     read = 0
-    while True:
-        # State first, log second: output before the end of the job is not missed.
-        document = server.get("jobs", job)
-        piece = server.log(job, read)
-        read += len(piece)
-        if raw:
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
-        elif piece:
-            click.echo(visible_lines(piece.decode("utf-8", "replace")), nl=False)
-        if not follow or document["state"] not in ("waiting", "running"):
-            return
-        time.sleep(_PAUSE)
+    for place, text in follow_log(server, job):
+        # Events have text only.
+        read = 0 if place < read else read
+        _print(server.log(job, read)[: place - read] if raw else text)
+        read = place
+
+
+def _print(piece: str | bytes) -> None:
+    if isinstance(piece, str):
+        click.echo(visible_lines(piece), nl=False)
+    else:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def cancel(server: ServerClient, name: str, *, as_json: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -52,6 +53,30 @@ class ServerClient:
         answer = self._ask("GET", ("jobs", job, "log"), headers={"Range": f"bytes={start}-"})
         return answer.content if answer.status_code == 206 else b""
 
+    def events(self, *path: str, start: int) -> Iterator[tuple[str, str, str]]:
+        """Name, data and id of each server-sent event of ours, until the connection ends.
+
+        Each has one line of data.
+
+        :param start: what the server is told as the last id.
+        :raises TeaError: as of :meth:`get`, when there is no connection at first.
+        """
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(start)}
+        with self._ask("GET", path, headers=headers, stream=True) as answer:
+            name = data = place = ""
+            with contextlib.suppress(requests.RequestException):
+                for line in answer.iter_lines(chunk_size=1):
+                    field, _, value = line.decode("utf-8", "replace").partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data":
+                        data = value
+                    elif field == "id":
+                        place = value
+                    elif not line and name:
+                        yield name, data, place
+                        name = data = place = ""
+
     def _ask(
         self,
         method: str,
@@ -60,6 +85,7 @@ class ServerClient:
         query: Mapping[str, object] | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         address = "/".join(quote(part, safe="") for part in path)
         try:
@@ -71,6 +97,7 @@ class ServerClient:
                 headers=dict(headers or {}),
                 timeout=_TIMEOUT,
                 allow_redirects=False,
+                stream=stream,
             )
         except requests.RequestException as error:
             raise OutsideError(

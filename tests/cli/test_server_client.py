@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
+from tea_runner.broker.job_logs import JobLog
+from tea_runner.cli import remote_runs
+from tea_runner.cli.server_client import ServerClient
 from tea_runner.core.access import AccessLevel
 from tea_runner.host import process
 from tea_runner.wiring import Site
@@ -84,6 +88,32 @@ def test_a_log_shows_no_control_characters(cli: Cli) -> None:
     """Unless its raw bytes are asked for."""
     assert (0, "hello\\x1b[2J\n") == cli("logs", JOBS[0].id[:10])
     assert (0, "hello\x1b[2J\n") == cli("logs", "--raw", JOBS[0].id)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_log_is_followed_over_one_connection(
+    site: Site, served: str, capfdbinary: pytest.CaptureFixture[bytes], raw: bool
+) -> None:
+    """The server sends what is new; nobody asks each second."""
+    job = make_job(9)
+    save(site, [*JOBS, job])
+    claim = begin(site, job, b"one\n")
+    client = ServerClient(served, {"TEA_RUNNER_SERVER_TOKEN": "ada-token"})
+    asked: list[str] = []
+    client._session.hooks["response"].append(lambda answer, *_, **__: asked.append(answer.url))
+    words = {"failed": False, "follow": True, "raw": raw, "as_json": False}
+    thread = threading.Thread(target=lambda: remote_runs.logs(client, job.id, None, **words))
+    thread.start()
+    time.sleep(1.5)
+    JobLog(site.redis, job.id, 1 << 20).write(b"two \xff\n")
+    site.jobs.finish(claim, "done")
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (
+        b"one\ntwo \xff\n" if raw else "one\ntwo \ufffd\n".encode()
+    ) == capfdbinary.readouterr().out
+    assert 1 == sum(url.endswith("/events") for url in asked)
+    assert 0 == sum(url.endswith(f"/jobs/{job.id}") for url in asked)
 
 
 @pytest.mark.long
