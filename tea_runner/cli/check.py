@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from tea_runner.cli.clock_checks import check_clock
 from tea_runner.cli.installation_checks import (
     Finding,
     check_annex,
@@ -79,6 +80,7 @@ def _findings(context: Context) -> Iterator[Finding]:
         yield key
         yield from check_fleet(site.fleet)
         yield from check_pauses(site.orders.all)
+        yield from check_clock(site)
         if key.state == "ok":
             yield from check_settings_read(site.processes.all, site.secret, socket.gethostname())
     yield from _forge(context)

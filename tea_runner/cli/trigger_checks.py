@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tea_runner.cli.installation_checks import Finding
+from tea_runner.cli.source_checks import check_source
 from tea_runner.core.errors import TeaError
 from tea_runner.core.events.trigger import Trigger
 from tea_runner.wiring import Site
@@ -49,6 +50,9 @@ def _trigger(site: Site, trigger: Trigger) -> Finding:
         return Finding(name, "error", error.message)
     if waiting >= _MANY:
         return Finding(name, "warning", f"{waiting} events wait; see tea-runner triggers --once")
+    if trigger.kind != "webhook":
+        state, text = check_source(site, trigger)
+        return Finding(name, state, f"{text}; {trigger.repository} {trigger.branch} gets its files")
     goal = f"files below {trigger.folder}" if trigger.folder else "plans"
     where = f"{trigger.repository} {trigger.branch}"
     address = f"{site.settings.web_url}/hooks/in/{trigger.name}"

@@ -193,7 +193,7 @@ CONTRACT: Table = {
         lambda each: BranchAskedTicks(each, REPOSITORY, "main", secret=b"s"),
         {"add": (ASKED,), "pending": (), "recorded": (ASKED,)},
     ),
-    ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,)}),
+    ScheduleTimes: (ScheduleTimes, {"put": (REPOSITORY, "main", 1.0), "due": (1.0,), "listed": ()}),
     QueueKeyFingerprint: (lambda c: QueueKeyFingerprint(c, b"s"), {"state": (), "register": ()}),
     ResultsSigners: (ResultsSigners, {"register": ("SHA256:x",), "forget": ("SHA256:x",)}),
     BranchPublicationCounts: (
