@@ -20,6 +20,7 @@ from tea_runner.core.git.branch_kinds import (
     is_pull_request_branch,
 )
 from tea_runner.core.git.pull_request import ListedPullRequest
+from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
 from tea_runner.core.planning.run import Run
 from tea_runner.core.planning.run_status import run_status
 from tea_runner.dataset.forge_dataset import ForgeDataset
@@ -163,6 +164,7 @@ class PullRequestComments:
             pipelines=rows,
             problems=planned.plan.problems,
             fetch=fetch_bytes(planned),
+            approval=self._approval(dataset.name, planned),
             next_step=self._next_step(pull, dataset.name, commit),
         )
 
@@ -178,6 +180,17 @@ class PullRequestComments:
             reuse_branches=self._site.settings.trust.reuse == "branch",
         )
         return advancer.plan(commit, dataset.scope(branch), branch)
+
+    def _approval(self, repository: str, planned: PlannedCommit) -> str:
+        """Why a push of the commit would wait for an approval; empty when it would not."""
+        limits = self._site.settings.limits
+        work = []
+        for each in planned.plan.pipelines:
+            pace = self._site.throughputs.get(repository, each.pipeline.name)
+            seconds = pace.seconds if pace is not None else None
+            number = len({decision.key for decision in each.to_run})
+            work.append(PlannedWork(each.pipeline.name, number, seconds))
+        return excess(work, WorkLimits(datums=limits.ask_above, hours=limits.ask_above_hours))
 
     def _next_step(self, pull: ListedPullRequest, repository: str, commit: str) -> str:
         if pull.source == repository or not self._site.settings.pull_requests:

@@ -77,6 +77,8 @@ class PullRequestComment:
     fetch: int = 0
     #: Links to pages, by their words.
     links: Mapping[str, str] = field(default_factory=dict)
+    #: Why a push of it would wait for an approval; empty when it would not.
+    approval: str = ""
     #: What has to be done so that it runs.
     next_step: str = ""
 
@@ -155,6 +157,8 @@ def _lines(said: PullRequestComment) -> Iterator[str]:
     yield ""
     if links:
         yield " · ".join(links)
+    if said.approval:
+        yield f"A push of it waits for approval: it {said.approval}."
     if said.next_step:
         yield f"Nothing was run. {said.next_step}"
 

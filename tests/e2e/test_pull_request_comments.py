@@ -86,6 +86,7 @@ def test_a_fork_is_planned_and_nothing_of_it_runs(
 ) -> None:
     """The plan is in one comment, which each new commit replaces; names are no markup."""
     lab, gitea = shared
+    lab.settings = "limits.ask_above = 2\n"
     echo, count = counted
     lab.create(files=files(echo))
     lab.push()
@@ -94,7 +95,7 @@ def test_a_fork_is_planned_and_nothing_of_it_runs(
     assert 3 == count()
     tip = lab.tip()
     eve = Stranger(gitea, lab)
-    first = eve.push({"raw/c.txt": "12345", f"raw/{HOSTILE}": "1234567"})
+    first = eve.push({"raw/c.txt": "12345", "raw/d.txt": "12", f"raw/{HOSTILE}": "1234567"})
     number = eve.propose()
     _eventually(gitea, lab, number, first)
     hands = Hands(lab)
@@ -102,8 +103,9 @@ def test_a_fork_is_planned_and_nothing_of_it_runs(
     lab.work_off()
 
     (text,) = _comments(gitea, lab, number)
-    assert f"`{first[:12]}` **would run 2 of 4 datums, fetch 12 bytes; 1 pipeline after" in text
-    assert "| ○ <code>up</code> | 2 | 2 | 0 | new 2 |" in text
+    assert f"`{first[:12]}` **would run 3 of 5 datums, fetch 14 bytes; 1 pipeline after" in text
+    assert "| ○ <code>up</code> | 3 | 2 | 0 | new 3 |" in text
+    assert "waits for approval: it would compute 3 datums; limits.ask_above is 2." in text
     assert "p0 --> p1" in text
     assert "@lab" not in text
     assert "nothing runs" not in text
@@ -112,7 +114,14 @@ def test_a_fork_is_planned_and_nothing_of_it_runs(
     assert "" == lab.tip(f"pull/{number}")
     assert [] == hands.reconciler.round()
 
-    second = eve.push({"raw/c.txt": None, f"raw/{HOSTILE}": None, "up/spec.yml": "pipeline: 3\n"})
+    second = eve.push(
+        {
+            "raw/c.txt": None,
+            "raw/d.txt": None,
+            f"raw/{HOSTILE}": None,
+            "up/spec.yml": "pipeline: 3\n",
+        }
+    )
     _eventually(gitea, lab, number, second)
     hands.planner.plan(lab.name, f"pull/{number}")
     (text,) = _comments(gitea, lab, number)

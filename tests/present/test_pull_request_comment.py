@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from tea_runner.core.planning.held_work import PlannedWork, WorkLimits, excess
 from tea_runner.present.markdown_text import markdown_code
 from tea_runner.present.pull_request_comment import (
     MARKER,
@@ -38,6 +40,18 @@ def test_a_plan_says_what_it_would_run_and_fetch() -> None:
     assert '  p0["○ up<br>12 run, 3#44;988 reuse"]:::waiting' in text or "p0[" in text
     assert "  p0 --> p1" in text
     assert "classDef waiting" in text
+
+
+def test_a_plan_says_that_a_push_would_wait_for_approval() -> None:
+    """With the number and the limit; of less it says nothing."""
+    said = PullRequestComment(commit="c" * 40, pipelines=[UP])
+    above = excess([PlannedWork("up", 12)], WorkLimits(datums=5))
+    text = comment_text(replace(said, approval=above))
+    assert (
+        "\nA push of it waits for approval: it would compute 12 datums; limits.ask_above is 5.\n"
+        in text
+    )
+    assert "approval" not in comment_text(said)
 
 
 def test_a_run_has_its_state_and_links() -> None:
