@@ -114,7 +114,7 @@ REFUSED = [
     ("[web]\nmax_body = '5 miles'", {}, "expected a size such as 64 MiB"),
     ("[worker]\ncount = 0", {}, "expected a whole number, at least 1"),
     ("[forge]\ntoken = 'abc'", {}, "set forge.token_file"),
-    ("[forge]\nkind = 'git'", {}, "expected one of gitea, gogs, github, gitlab, folder"),
+    ("[forge]\nkind = 'git'", {}, "expected one of gitea, gogs, github, gitlab, bitbucket, folder"),
     (
         "[forge]\nkind = 'gogs'\n[pages]\noauth_client_id = 'x'\noauth_secret_file = '/x'",
         {},

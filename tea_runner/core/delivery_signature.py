@@ -46,6 +46,14 @@ DIALECTS: Mapping[str, tuple[Dialect, ...]] = {
             proof="prefixed",
         ),
     ),
+    "bitbucket": (
+        Dialect(
+            event="X-Event-Key",
+            delivery="X-Request-Id",
+            signature="X-Hub-Signature",
+            proof="prefixed",
+        ),
+    ),
     "gitlab": (
         Dialect(
             event="X-Gitlab-Event",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tea_runner.core.bitbucket_delivery import parse_bitbucket_delivery
 from tea_runner.core.delivery_events import DeliveryEvent
 from tea_runner.core.github_delivery import parse_github_delivery
 from tea_runner.core.gitlab_delivery import parse_gitlab_delivery
@@ -18,6 +19,8 @@ def read_delivery(forge: str, event: str, body: bytes) -> Sequence[DeliveryEvent
     """
     if forge == "github":
         return [parse_github_delivery(event, body)]
+    if forge == "bitbucket":
+        return parse_bitbucket_delivery(event, body)
     if forge == "gitlab":
         return [parse_gitlab_delivery(event, body)]
     return [parse_delivery(event, body)]

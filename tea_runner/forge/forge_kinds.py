@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tea_runner.forge.bitbucket import BitbucketForge
+from tea_runner.forge.bitbucket_accounts import BitbucketAccounts
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.folder_accounts import FolderAccounts
 from tea_runner.forge.gitea import GiteaForge
@@ -35,7 +37,9 @@ class ForgeConnection:
     proxy: str = ""
 
 
-def _rest(client: type[GiteaForge | GitLabForge]) -> Callable[[ForgeConnection], Forge]:
+def _rest(
+    client: type[GiteaForge | GitLabForge | BitbucketForge],
+) -> Callable[[ForgeConnection], Forge]:
     return lambda connection: client(
         connection.url,
         connection.token,
@@ -59,6 +63,7 @@ KINDS: Mapping[str, Callable[[ForgeConnection], Forge]] = {
     "gogs": _rest(GogsForge),
     "github": _rest(GitHubForge),
     "gitlab": _rest(GitLabForge),
+    "bitbucket": _rest(BitbucketForge),
     "folder": lambda connection: FolderForge(Path(connection.url)),
 }
 
@@ -68,6 +73,7 @@ ACCOUNTS: Mapping[str, Callable[[ForgeConnection], ForgeAccounts]] = {
     "gogs": _accounts(GiteaAccounts),
     "github": _accounts(GitHubAccounts),
     "gitlab": _accounts(GitLabAccounts),
+    "bitbucket": _accounts(BitbucketAccounts),
     "folder": lambda _: FolderAccounts(),
 }
 

@@ -93,8 +93,16 @@ class GiteaAccounts:
 
     def _ask(self, path: str, credential: str) -> Mapping[str, Any]:
         """The object that the API returns to this account; empty when it declines."""
+        answer = self.response(path, credential)
+        return _object(answer) if answer is not None and answer.status_code == 200 else {}
+
+    def response(self, path: str, credential: str) -> requests.Response | None:
+        """The response of the API to this account; None for what is no credential.
+
+        :raises ForgeError: when the forge does not answer.
+        """
         if not _CREDENTIAL.fullmatch(credential):
-            return {}
+            return None
         for _ in range(_MOST_REDIRECTS):
             try:
                 answer = self._session.get(
@@ -109,12 +117,12 @@ class GiteaAccounts:
                 # Only the path is used: the host stays the configured one.
                 path = self.moved_path(urlsplit(answer.headers.get("Location", "")).path)
                 if not path:
-                    return {}
+                    return None
                 continue
             if answer.status_code >= 500 or answer.status_code == 429:
                 raise ForgeError("the forge does not answer", answer.status_code)
-            return _object(answer) if answer.status_code == 200 else {}
-        return {}
+            return answer
+        return None
 
 
 def _object(answer: requests.Response) -> Mapping[str, Any]:

@@ -24,6 +24,11 @@ class RefListing(RestApi):
         """The URL from which git clones, below the configured URL; those of payloads are not used."""
         return f"{self.url}/{quote(repository)}.git"
 
+    @property
+    def git_account(self) -> tuple[str, str] | None:
+        """Name and password for git: with a token the forge ignores the name."""
+        return ("tea-runner", self.token) if self.token else None
+
     def refs(self, repository: str, *prefixes: str) -> Mapping[str, str] | None:
         """Refs below the prefixes, by git's protocol v2 (``ls-refs``) in one request.
 
@@ -35,8 +40,7 @@ class RefListing(RestApi):
                 f"{self.remote_url(repository)}/git-upload-pack",
                 data=ls_refs.ls_refs_request(*prefixes),
                 headers=ls_refs.HEADERS,
-                # With a token the forge ignores the user name.
-                auth=("tea-runner", self.token) if self.token else None,
+                auth=self.git_account,
                 timeout=self.timeout,
                 allow_redirects=False,
                 stream=True,

@@ -22,6 +22,7 @@ _VIEWS: Mapping[str, _Views] = {
     "gogs": _Views("src", "src", "raw"),
     "github": _Views("tree", "blob", "raw"),
     "gitlab": _Views("-/tree", "-/blob", "-/raw", "-/commit"),
+    "bitbucket": _Views("browse", "browse", "raw", "commits"),
 }
 
 
@@ -29,7 +30,10 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
     """URL of the forge's page of a repository or commit; empty if the forge has no pages."""
     if kind == "folder":
         return ""
-    page = f"{url.rstrip('/')}/{quote(repository, errors='replace')}"
+    name = quote(repository, errors="replace")
+    if kind == "bitbucket":
+        name = f"projects/{name.replace('/', '/repos/', 1)}"
+    page = f"{url.rstrip('/')}/{name}"
     view = _VIEWS.get(kind, _GITEA).commit
     return f"{page}/{view}/{quote(commit, safe='', errors='replace')}" if commit else page
 
@@ -37,6 +41,8 @@ def forge_page(kind: str, url: str, repository: str, commit: str = "") -> str:
 def branch_page(kind: str, url: str, repository: str, branch: str) -> str:
     """URL of the forge's page of a branch; empty if the forge has no pages."""
     page = forge_page(kind, url, repository)
+    if kind == "bitbucket":
+        return f"{page}/browse?at={quote(f'refs/heads/{branch}', safe='', errors='replace')}"
     view = _VIEWS.get(kind, _GITEA).branch
     return page and f"{page}/{view}/{quote(branch, errors='replace')}"
 
@@ -48,7 +54,9 @@ def file_page(
 
     :param raw: of its content instead.
     """
-    page = forge_page(kind, url, repository)
+    page, name = forge_page(kind, url, repository), quote(path, errors="surrogateescape")
     views = _VIEWS.get(kind, _GITEA)
     view = views.raw if raw else views.file
-    return page and f"{page}/{view}/{commit}/{quote(path, errors='surrogateescape')}"
+    if kind == "bitbucket":
+        return f"{page}/{view}/{name}?at={commit}"
+    return page and f"{page}/{view}/{commit}/{name}"

@@ -48,10 +48,10 @@ class RedisOptions:
 class ForgeOptions:
     """The forge that holds the datasets."""
 
-    kind: Literal["gitea", "gogs", "github", "gitlab", "folder"] = option(
+    kind: Literal["gitea", "gogs", "github", "gitlab", "bitbucket", "folder"] = option(
         "gitea",
         "gitea: Gitea, Forgejo or the embedded forge. gogs: Gogs or GIN. github: GitHub. gitlab: GitLab. "
-        "folder: bare repositories in a plain folder.",
+        "bitbucket: Bitbucket Data Center. folder: bare repositories in a plain folder.",
     )
     url: str = option(
         "http://127.0.0.1:3000",

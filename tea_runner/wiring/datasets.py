@@ -138,6 +138,8 @@ class DatasetSite(AccountsSite):
     def forge_base(self) -> str:
         """URL below which all repositories lie."""
         forge = self.settings.forge
+        if forge.kind == "bitbucket":
+            return f"{forge.url.rstrip('/')}/scm"
         return Path(forge.url).resolve().as_uri() if forge.kind == "folder" else forge.url
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tea_runner.forge.bitbucket import BitbucketForge
 from tea_runner.forge.embedded import EmbeddedForge
 from tea_runner.forge.folder import FolderForge
 from tea_runner.forge.gitea import GiteaForge
@@ -22,6 +23,7 @@ from tea_runner.host import process
 from tea_runner.ports import Forge
 from tests import gitea as real
 from tests.clone import Clone
+from tests.documented_forges.bitbucket import DocumentedBitbucket
 from tests.documented_forges.github import DocumentedGitHub
 from tests.documented_forges.gitlab import DocumentedGitLab
 from tests.documented_forges.served import DocumentedForge
@@ -75,9 +77,12 @@ def pusher(clone: Clone) -> Callable[..., str]:
 
 
 #: Forges that cannot run here: the server and the client of each.
-DOCUMENTED: Mapping[str, tuple[type[DocumentedForge], type[GiteaForge | GitLabForge]]] = {
+DOCUMENTED: Mapping[
+    str, tuple[type[DocumentedForge], type[GiteaForge | GitLabForge | BitbucketForge]]
+] = {
     "github": (DocumentedGitHub, GitHubForge),
     "gitlab": (DocumentedGitLab, GitLabForge),
+    "bitbucket": (DocumentedBitbucket, BitbucketForge),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tea_runner.core.delivery_events import (
     TEST_DELIVERY,
+    DeliveryError,
     DeliveryEvent,
     Ignored,
     PullRequestEvent,
@@ -54,6 +55,14 @@ EXPECTED: dict[str, list[DeliveryEvent]] = {
     "gitlab-deleted": [_push(15, "old", "0" * 40)],
     "gitlab-tag-push": [_test(15)],
     "gitlab-merge-request": [_pull(15, 2)],
+    "bitbucket-push": [
+        _push(84, "main", name="LAB/edges"),
+        Ignored(reason="not a branch", repository="LAB/edges", repository_id=84),
+        _push(84, "git-annex", name="LAB/edges"),
+    ],
+    "bitbucket-deleted": [_push(84, "old", "0" * 40, name="LAB/edges")],
+    "bitbucket-pull-request": [_pull(84, 2, name="LAB/edges")],
+    "bitbucket-ping": [Ignored(reason=TEST_DELIVERY, is_test=True)],
 }
 
 
@@ -80,6 +89,23 @@ def test_only_the_secret_proves_a_delivery(name: str) -> None:
     if names.proof != "token":
         assert not is_signed(body + b" ", signature, ["s"], names.proof)
         assert not is_signed(body, signature.removeprefix("sha256="), ["s"], names.proof)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b'{"repository": {"slug": "a", "project": {"key": "B"}}}',
+        b'{"repository": {"slug": "a", "project": {"key": "~ada"}}, "changes": []}',
+        b'{"repository": {"slug": "a", "project": {"key": "B"}}, "changes": [1]}',
+        b'{"repository": {"slug": "a", "project": {"key": "B"}}, "changes": [{"ref": {"id": "x"}}]}',
+    ],
+)
+def test_a_malformed_push_of_bitbucket_is_refused(body: bytes) -> None:
+    """In a sentence; repositories of users have no name here."""
+    with pytest.raises(DeliveryError):
+        read_delivery("bitbucket", "repo:refs_changed", body)
 
 
 def test_a_deleted_branch_of_github_is_announced_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +140,16 @@ def test_a_pull_request_asks_to_be_looked_at(comments: bool) -> None:
 
     assert 202 == answer.http_status
     assert asked.requested == ({("lab/edges", "pull/7"): "pull request"} if comments else {})
+
+
+def test_each_branch_of_one_push_of_bitbucket_is_planned() -> None:
+    """The annex branch as well; tags are nothing, and a queue that fails has the delivery sent again."""
+    name = Path(__file__).parents[1] / "core/deliveries/bitbucket-push.json"
+    said = json.loads(name.read_text())
+    hook = dataclasses.replace(HOOK, forge="bitbucket", repository="LAB/*", secrets=("s",))
+    asked = MemoryPlanRequests()
+    answer = receive_delivery(hook, said["headers"], said["body"].encode(), asked)
+    assert (202, "accepted") == (answer.http_status, answer.outcome)
+    assert {("LAB/edges", "main"), ("LAB/edges", "git-annex")} == set(asked.requested)
+    other = dataclasses.replace(hook, repository="OTHER/*")
+    assert 404 == receive_delivery(other, said["headers"], said["body"].encode(), asked).http_status

@@ -28,6 +28,16 @@ def test_links_lead_to_the_configured_forge_only() -> None:
     assert forge_page("folder", "/srv/git", "lab/edges") == ""
 
 
+def test_bitbucket_has_branch_and_commit_behind_the_path() -> None:
+    """And its projects and repositories below words."""
+    about = ("bitbucket", "http://forge", "LAB/a")
+    page = "http://forge/projects/LAB/repos/a"
+    assert f"{page}/commits/c0" == forge_page(*about, "c0")
+    assert f"{page}/browse?at=refs%2Fheads%2Fa%2Fb" == branch_page(*about, "a/b")
+    assert f"{page}/browse/d/e%23?at=c0" == file_page(*about, "c0", "d/e#")
+    assert f"{page}/raw/d/e%23?at=c0" == file_page(*about, "c0", "d/e#", raw=True)
+
+
 @pytest.mark.parametrize(
     ("kind", "branch", "file", "raw"),
     [
