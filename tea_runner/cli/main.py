@@ -21,6 +21,7 @@ import click
 from click.core import ParameterSource
 
 from tea_runner import __version__
+from tea_runner.cli.setting_names import named
 from tea_runner.cli.verbs import ALIASES, ASK_IF_TYPED, ASK_SERVER, GROUPS, SHORT_HELP, VERBS
 from tea_runner.core.errors import TeaError, UsageError
 
@@ -185,7 +186,7 @@ def _complete_settings(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default=None,
-    help="Format of log lines on stderr (log.format).",
+    help=f"Format of log lines on stderr ({named('log.format')}).",
 )
 @click.pass_context
 def cli(

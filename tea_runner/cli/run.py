@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import click
@@ -12,10 +13,17 @@ from tea_runner.cli import complete_names
 from tea_runner.cli.active_environment import active_environment_note
 from tea_runner.cli.main import Context
 from tea_runner.cli.named_datums import ChosenDatums, named_datums
-from tea_runner.cli.open_dataset import check_names, open_dataset, report_remarks, report_unsaved
+from tea_runner.cli.open_dataset import (
+    OpenDataset,
+    check_names,
+    open_dataset,
+    report_remarks,
+    report_unsaved,
+)
 from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
 from tea_runner.cli.run_locally import run_locally
+from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import UsageError
 from tea_runner.dataset.reproducibility_ledger import ReproducibilityLedger
 from tea_runner.flow.branch_outcome import BranchProgress
@@ -43,13 +51,13 @@ from tea_runner.present.visible_text import visible
     type=click.IntRange(1),
     default=None,
     metavar="N",
-    help="Number of parallel jobs (worker.count).",
+    help=f"Number of parallel jobs ({named('worker.count')}).",
 )
 @click.option(
     "--sandbox",
     type=click.Choice(["bwrap", "off"]),
     default=None,
-    help="Sandbox of commands; off gives them all your rights (sandbox.kind).",
+    help=f"Sandbox of commands; off gives them all your rights ({named('sandbox.kind')}).",
 )
 @click.option(
     "--recompute", is_flag=True, help="Compute known results of these pipelines or datums again."
@@ -64,7 +72,16 @@ from tea_runner.present.visible_text import visible
 @click.option(
     "--here",
     is_flag=True,
-    help="Commit the results to the checked-out branch, whichever it is (results.place).",
+    help="Commit the results to the checked-out branch, whichever it is "
+    f"({named('results.place')}).",
+)
+@click.option("--up-to", is_flag=True, help="Also run what the named pipelines need of others.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(["continue", "stop", "ignore"]),
+    default="continue",
+    show_default=True,
+    help="After a failure go on, or begin no further job; ignore is continue with exit code 0.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
@@ -79,6 +96,8 @@ def command(
     source: str | None,
     unsaved: bool,
     here: bool,
+    up_to: bool,
+    on_failure: str,
     yes: bool,
 ) -> int:
     """Run new and changed datums here; commit the results.
@@ -90,6 +109,9 @@ def command(
     A DATUM is named by its label (after its pipeline for one of them) or by the first 8 or more digits of
     its key. It is computed alone and its result is kept; the results of a pipeline are committed when
     those of all its datums are known.
+
+    A PIPELINE is run alone, and waits for results that it reads and that are not there. With --up-to, the
+    pipelines that it reads from run, too.
 
     With --recompute, known results are computed again. Results with different bytes are committed and
     reported.
@@ -103,6 +125,8 @@ def command(
         raise UsageError("--from and --recompute cannot be combined")
     if unsaved and (source is not None or recompute):
         raise UsageError("--unsaved cannot be combined with --from or --recompute")
+    if up_to and (source is not None or not pipelines):
+        raise UsageError("--up-to needs the names of pipelines", hint="tea-runner run runs all")
     if sandbox:
         context = context.with_flags({"sandbox.kind": sandbox})
     session = open_dataset(context)
@@ -110,6 +134,8 @@ def command(
         session.clone.results_place = "branch"
     if unsaved:
         session.take_unsaved(keep_content=not dry_run)
+    if up_to:
+        pipelines = _with_upstream(session, pipelines)
     requests = None
     pinned = PinnedDatums(context.directory / source, pipelines) if source is not None else None
     if pinned is not None:
@@ -158,16 +184,51 @@ def command(
         workers or context.settings.worker.count,
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
+        stop_at_failure=on_failure == "stop",
     )
-    if chosen is not None:
-        return chosen.report(context, advance, session.queue.failed, paths)
-    code = report_progress(context, advance, paths, is_draft=unsaved)
+    code = _report(context, session, advance, paths, chosen, is_draft=unsaved)
+    if on_failure == "ignore":
+        code = 0
+    elif session.queue.failed:
+        code = 1
     # Whoever names pipelines does not ask for the others.
     code = code or int(bool(problems) and not pipelines)
     verdicts = requests.verdicts if requests is not None else []
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
+
+
+def _with_upstream(session: OpenDataset, names: Sequence[str]) -> tuple[str, ...]:
+    """The pipelines of these names, and all from which they read.
+
+    :raises UsageError: when a name is that of no pipeline.
+    """
+    pipelines = session.plan("HEAD").tip.pipelines
+    todo, found = list(names), dict[str, None]()
+    while todo:
+        name = todo.pop()
+        pipeline = pipelines.find(name)
+        if pipeline is None:
+            raise UsageError(f"--up-to needs the names of pipelines, and {name} is none")
+        if name not in found:
+            found[name] = None
+            todo += [each.name for each in pipelines.upstream(pipeline)]
+    return tuple(each.name for each in pipelines if each.name in found)
+
+
+def _report(
+    context: Context,
+    session: OpenDataset,
+    advance: BranchProgress,
+    paths: Sequence[str],
+    chosen: ChosenDatums | None,
+    *,
+    is_draft: bool,
+) -> int:
+    if chosen is not None:
+        return chosen.report(context, advance, session.queue.failed, paths)
+    return report_progress(context, advance, paths, is_draft=is_draft)
 
 
 def _note_environment(context: Context, planned: PlannedCommit) -> None:
@@ -224,10 +285,12 @@ def report_progress(
         }
         click.echo(json.dumps(document, indent=1))
         return 1 if failed else 0
+    actions: Counter[str] = Counter()
     for progress in advance.pipelines.values():
         if context.quiet and progress.state == "settled":
             continue
         word = {"settled": "ok", "failed": "error", "blocked": "impossible"}.get(progress.state, "")
+        actions[word or progress.state] += 1
         text = summary_line.description(progress.state, progress.counts, progress.detail)
         if progress.detail and word in ("error", "impossible") and text.endswith("…"):
             # The next step is at the end; only the line on a forge must be short.
@@ -236,6 +299,9 @@ def report_progress(
         if progress.commit and progress.commit in advance.results and not is_draft:
             line += f" {progress.commit[:12]}"
         click.echo(line)
+    if actions.total() > 1 and not context.quiet:
+        words = ", ".join(f"{word}: {number}" for word, number in sorted(actions.items()))
+        click.echo(f"action summary:\n  run ({words})", err=True)
     if not advance.results and not failed and not context.quiet:
         click.echo("Nothing to do.")
     elif advance.results and advance.results_branch and not context.quiet:

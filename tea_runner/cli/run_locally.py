@@ -34,12 +34,14 @@ def run_locally(
     requests: LocalRecomputeRequests | None = None,
     check: Callable[[], None] | None = None,
     *,
+    stop_at_failure: bool = False,
     clock: ScheduleClock | None = None,
     asked_ticks: AskedTicks | None = None,
 ) -> BranchProgress:
     """Plan, run jobs and publish until nothing is left to do.
 
     :param check: called before jobs run; raises an error when the plan is not allowed.
+    :param stop_at_failure: whether no job begins after one failed.
     :param clock: where schedules tick; without it only ticks count that were recorded.
     :param asked_ticks: those that the person asks for.
     """
@@ -57,13 +59,14 @@ def run_locally(
             published.update((n, p) for n, p in advance.pipelines.items() if p.commit)
             results += advance.results
             jobs = session.queue.take()
-            if not jobs:
+            if not jobs or (stop_at_failure and session.queue.failed):
                 # The counts of a pipeline are those of the round that published it.
                 pipelines = {**advance.pipelines, **published}
                 return replace(advance, pipelines=pipelines, results=results)
             if check is not None:
                 check()
-            _run_jobs(session, jobs, runners.first(min(workers, len(jobs))), progress)
+            some = runners.first(min(workers, len(jobs)))
+            _run_jobs(session, jobs, some, progress, stop_at_failure=stop_at_failure)
 
 
 class _Runners:
@@ -89,7 +92,12 @@ class _Runners:
 
 
 def _run_jobs(
-    session: OpenDataset, jobs: list[Job], runners: Sequence[JobRunner], progress: Progress
+    session: OpenDataset,
+    jobs: list[Job],
+    runners: Sequence[JobRunner],
+    progress: Progress,
+    *,
+    stop_at_failure: bool,
 ) -> None:
     """Run all jobs, one thread for each runner."""
     names = dict.fromkeys(job.pipeline for job in jobs)
@@ -105,7 +113,7 @@ def _run_jobs(
 
     def run_queued(runner: JobRunner) -> None:
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not (stop_at_failure and session.queue.failed):
                 try:
                     job = waiting.get_nowait()
                 except queue.Empty:

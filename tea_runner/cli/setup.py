@@ -15,6 +15,7 @@ import click
 from tea_runner.cli.config import settings_path
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.cli.setting_names import named
 from tea_runner.cli.webhook import create_webhook
 from tea_runner.core.errors import OutsideError, UsageError, UserError
 from tea_runner.core.registered_webhook import is_repository_name
@@ -60,7 +61,7 @@ class Setup:
     "--pages",
     default="",
     metavar="URL",
-    help="URL of tea-runner as the forge reaches it (web.url).",
+    help=f"URL of tea-runner as the forge reaches it ({named('web.url')}).",
 )
 @click.option(
     "--repository",

@@ -10,10 +10,13 @@ import click
 from tea_runner.cli.announce_runs import RunAnnouncer
 from tea_runner.cli.local_stack import LocalStack
 from tea_runner.cli.main import Context
+from tea_runner.cli.setting_names import named
 
 
 @click.command("up")
-@click.option("-j", "--workers", type=click.IntRange(1), help="Number of workers (worker.count).")
+@click.option(
+    "-j", "--workers", type=click.IntRange(1), help=f"Number of workers ({named('worker.count')})."
+)
 @click.pass_obj
 def command(context: Context, workers: int | None) -> None:
     """Start a server with workers on this host.

@@ -10,6 +10,7 @@ import click
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset, open_dataset
 from tea_runner.cli.options import json_option
+from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import Refused, UsageError
 from tea_runner.core.git.commit_signature import split_signature
 from tea_runner.dataset.ssh_signature import check_signature
@@ -25,7 +26,7 @@ from tea_runner.flow.verify_results_commit import check_commit
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="List of accepted signers in the format of ssh-keygen(1), ALLOWED SIGNERS, outside of "
-    "the dataset (bot.allowed_signers).",
+    f"the dataset ({named('bot.allowed_signers')}).",
 )
 @click.option("--unsigned", is_flag=True, help="Do not require a signature.")
 @json_option

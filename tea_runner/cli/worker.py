@@ -12,6 +12,7 @@ import click
 
 from tea_runner.cli.local_stack import child_options
 from tea_runner.cli.main import Context
+from tea_runner.cli.setting_names import named
 from tea_runner.cli.start_checks import (
     NO_ENVIRONMENT,
     require_offers,
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
     "-j",
     "--workers",
     type=click.IntRange(1),
-    help="Number of workers (worker.count, if it is set).",
+    help=f"Number of workers ({named('worker.count')}, if it is set).",
 )
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty (for batch systems).")
 @click.pass_obj
