@@ -12,7 +12,7 @@ from tea_runner.core.git.branch_kinds import is_pull_request_branch
 from tea_runner.core.git.pull_request import PULL_HEADS
 from tea_runner.core.git.result_scope import scope_of
 from tea_runner.core.git.tree import lookup
-from tea_runner.core.results.results_branch import BranchTips, ResultsPlace, taken_output
+from tea_runner.core.results.results_branch import BranchTips, ResultsPlace
 from tea_runner.dataset.annex_content import Annex
 from tea_runner.dataset.annex_objects import AnnexObjects
 from tea_runner.dataset.annex_program import AnnexProgram
@@ -234,8 +234,8 @@ class ForgeDataset(GitDataset):
     def publish_output(self, tips: BranchTips) -> str | None:
         """See :meth:`GitDataset.publish_output`."""
         updates = self.beside.output(tips)
-        if updates is None:
-            return taken_output(tips)
+        if isinstance(updates, str):
+            return updates
         if not updates or self.publish(updates):
             return ""
         self.refresh()

@@ -9,7 +9,7 @@ commit there that counts, sealed with the key of planners and workers.  In the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tea_runner.core.errors import OutsideError, Refused
 from tea_runner.core.git.branch_kinds import (
@@ -17,13 +17,16 @@ from tea_runner.core.git.branch_kinds import (
     is_pull_request_branch,
     source_branch,
 )
+from tea_runner.core.git.ref_obstacles import ref_obstacles
 from tea_runner.core.git.result_scope import KEPT_RESULTS, scope_of
-from tea_runner.core.results.results_branch import BranchTips
+from tea_runner.core.results.results_branch import BranchTips, obstructed_output, taken_output
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.dataset.sealed_refs import SealedRefs
 from tea_runner.ports.dataset import RefUpdate
 
 _SEALS = "refs/tea/beside/"
+#: Where the mirror has the branches of the forge.
+_FETCHED = "refs/remotes/origin/"
 _OUTPUT_SEALS = "refs/tea/outputs/"
 _REF = f"refs/heads/{RESULTS_PREFIX}"
 _SCOPE = re.compile(r"[0-9a-f]{16}")
@@ -61,25 +64,34 @@ class OwnResultsBranches:
                     found.append((seal, made, current))
         return found
 
-    def output(self, tips: BranchTips) -> list[RefUpdate] | None:
+    def output(self, tips: BranchTips) -> list[RefUpdate] | str:
         """The updates that move the branch of whole results to the planned commit; none if it is there.
 
-        None when somebody else has put it where it is.
+        A sentence when somebody else has put it where it is, or another branch is in the way.
         """
+        wanted = f"refs/heads/{tips.output}"
+        there = {f"refs/heads/{name}" for name in self._branches()}
+        obstacles = ref_obstacles([wanted], there)
+        if obstacles:
+            return obstructed_output(tips, str(obstacles[0]))
         seal = _OUTPUT_SEALS + "/".join(scope_of(each, ()) for each in (tips.branch, tips.output))
         current, sealed = self._mirror.tip(tips.output), self._mirror.refs(seal).get(seal)
         if current is not None and current not in (tips.planned, self._sealed.named(seal)):
-            return None
+            return taken_output(tips)
         if current == tips.planned:
             return []
         made = self._sealed.seal(seal, tips.planned)
         pushed = f"refs/heads/{tips.branch}"
         return [
-            (f"refs/heads/{tips.output}", tips.planned, current),
+            (wanted, tips.planned, current),
             (seal, made, sealed),
             # It stays, and has to be where it was.
             (pushed, tips.pushed, tips.pushed),
         ]
+
+    def _branches(self) -> Iterator[str]:
+        """Names of all branches, as of the last fetch."""
+        return (ref.removeprefix(_FETCHED) for ref in self._mirror.refs(_FETCHED))
 
     def removal(self, branch: str) -> list[RefUpdate]:
         """The updates that delete the results beside a branch; none where there are none.

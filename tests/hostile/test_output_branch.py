@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,14 @@ def test_what_somebody_pushed_there_stays(forge: HostileForge) -> None:
     forge.git("mine", "update-ref", "-d", OUT)
     met = forge.meet("mine")
     assert ("settled", {"up/a.txt": b"a\n", "up/b.txt": b"b\n"}) == (met.state, met.outputs)
+
+
+def test_a_name_that_git_cannot_make_is_told(tmp_path: Path) -> None:
+    """A branch below an existing one, or above it: the run ends and says so, and nothing is tried again."""
+    with closing(HostileForge(tmp_path)) as forge:
+        up = spec("up", COPY, output_branch="main/results")
+        forge.make("mine", {"files": {"up/spec.yml": up}})
+        met = forge.meet("mine")
+    assert ("failed", {"up/a.txt": b"a\n"}) == (met.state, met.outputs)
+    assert "main/results (output_branch) cannot be made" in met.said
+    assert "git push origin :refs/heads/main" not in met.said

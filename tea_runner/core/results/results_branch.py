@@ -61,6 +61,14 @@ def taken_output(tips: BranchTips) -> str:
     )
 
 
+def obstructed_output(tips: BranchTips, obstacle: str) -> str:
+    """That git cannot make the branch of whole results."""
+    return (
+        f"branch {tips.output} (output_branch) cannot be made: {obstacle}; the results of {tips.branch} stay "
+        f"in {tips.results_branch}: write another output_branch"
+    )
+
+
 def follows(commit: Callable[[str], MessageAndParents], results: str, tip: str) -> bool:
     """Whether there are only results commits between *results* and the commit *tip* below it.
 
