@@ -32,6 +32,7 @@ from tea_runner.host.structured_log import log_fields
 from tea_runner.wiring import Site
 from workers.branch_notices import BranchNotices
 from workers.commit_statuses import CommitStatuses
+from workers.count_run import count_run
 from workers.failure_policy import retry_plan
 from workers.lru_pool import ResourcePool
 from workers.plan_queue_items import read_plan_request, read_question
@@ -40,10 +41,11 @@ from workers.pull_request_comments import PullRequestComments
 from workers.question_answers import QuestionAnswers
 from workers.results_pull_requests import ResultsPullRequests
 from workers.run_action_answers import RunActionAnswers
-from workers.schedule_ticks import note_next_tick
+from workers.schedule_ticks import WHY, note_next_tick
 from workers.skipped_pushes import SkippedPushes
 from workers.summarize_run import summarize_run
 from workers.superseded_runs import SupersededRuns
+from workers.tick_runs import TickRuns
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class BranchPlanner:
         self._answers = QuestionAnswers(site)
         self._proposals = ResultsPullRequests(site)
         self._skipped = SkippedPushes(site, self._statuses, self._ends)
+        self._ticks = TickRuns(site, self._ends, self._notices)
         redact_logs(site.redactor.redact_text)
 
     def __call__(self, argument: str) -> None:
@@ -234,15 +237,16 @@ class BranchPlanner:
         if self._approvals.carry_out(repository, branch, dataset.planner.cache):
             repository.refresh()
         marker = self._skipped.marker(repository, branch, dataset.planner.cache)
-        if marker:
-            log.info("skipped: the message of the pushed commit says %s", marker)
-            self._skipped.record(repository, branch, marker, token)
+        ticking = self._skipped.ticking(repository, branch, dataset.planner.cache) if marker else ()
+        if marker and not ticking:
+            self._skipped.record(repository, branch, marker, token, dataset.planner.cache)
             return None
         advancer = BranchAdvancer(
             dataset=repository,
             queue=self._site.jobs,
             who=self._site.author,
             planner=dataset.planner,
+            only=ticking,
             throughput=functools.partial(self._site.throughputs.get, name),
             recompute_requests=self._site.recompute_requests(name, branch),
             publication_limit=PublicationLimit(
@@ -274,8 +278,16 @@ class BranchPlanner:
             result.planned.triggers.values(),
         )
         self._site.superdatasets.announce(name, branch, result.pushed)
+        if marker and not (result.results or any(p.jobs for p in result.pipelines.values())):
+            self._skipped.record(repository, branch, marker, token, dataset.planner.cache)
+            return result
         accepted = True
         if result.pipelines or result.problems:
+            if result.before_ticks is not None:
+                before = replace(result, pipelines=result.before_ticks)
+                run = self._summarize(name, branch, before, why)
+                since = self._ticks.end_before(run, since, repository.scope(branch))
+                why = WHY
             with step("remember"):
                 run, replaced = self._site.runs.save(
                     self._summarize(name, branch, result, why),
@@ -286,7 +298,7 @@ class BranchPlanner:
                 accepted = self._statuses.post(run, result)
                 self._pulls.announce(name, branch)
                 self._notices.tell(run, repository.scope(branch))
-                self._count(run)
+                count_run(self._site, run)
                 accepted &= self._proposals.update(repository, branch, result, run.id)
                 if replaced is not None:
                     self._ends.post(replaced)
@@ -320,15 +332,6 @@ class BranchPlanner:
             limits=WorkLimits(datums=limits.ask_above, hours=limits.ask_above_hours),
             orders=self._site.orders.restore(),
         )
-
-    def _count(self, run: Run) -> None:
-        """Count a run that has ended with this plan, and its datums."""
-        if run.ended and run.ended == run.updated:
-            counters = self._site.metric_counters
-            counters.count("runs", run.state)
-            for row in run.pipelines:
-                for state, number in row.counts.items():
-                    counters.count("datums", state, number=number)
 
     def _summarize(self, name: str, branch: str, result: BranchProgress, why: str) -> Run:
         objects = self._repositories[name].repository.objects

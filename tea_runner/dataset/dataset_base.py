@@ -32,7 +32,7 @@ from tea_runner.dataset.object_reader import ObjectReader
 from tea_runner.dataset.object_writer import ObjectWriter
 from tea_runner.dataset.result_index import ResultIndex
 from tea_runner.dataset.shared_results import SharedResults, copy_result
-from tea_runner.dataset.tick_refs import TickRefs
+from tea_runner.dataset.tick_refs import TickRefs, tick_ref
 from tea_runner.dataset.verify_manifest_signatures import ManifestProofs
 from tea_runner.ports.dataset import RefUpdate, Subdatasets
 
@@ -222,6 +222,15 @@ class GitDataset(ABC):
             (ref, "", existing[ref]) for ref in discarded if ref in existing
         ]
         return self.publish([self._ticks.write(branch, book), *dropped])
+
+    def remove_ticks(self, branch: str) -> None:
+        """Delete the ticks of a branch that is gone; see the port."""
+        book = self._ticks.read(branch)
+        if book.at is not None:
+            try:
+                self.publish([(tick_ref(branch), "", book.at)])
+            except OutsideError as error:
+                log.warning("ticks of %s were not deleted: %s", branch, error.message)
 
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch."""

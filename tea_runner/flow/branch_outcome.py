@@ -104,6 +104,8 @@ class BranchProgress:
     verdicts: list[RecomputeVerdict]
     #: Tips of ``git-annex`` at which input content was missing that the branch waits for.
     missing_at: set[str]
+    #: The pipelines as they were before ticks of the clock were taken; None where none were.
+    before_ticks: dict[str, PipelineProgress] | None = None
     #: Who approved the pushed commit; empty for nobody.
     approved_by: str = ""
 

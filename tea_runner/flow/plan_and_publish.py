@@ -119,6 +119,8 @@ class _Advance:
         self._compared: set[str] = set()
         #: The ticks that the last plan was made for.
         self._book = TickBook()
+        #: What there was before the clock's ticks of this call; None without such.
+        self._before_ticks: dict[str, PipelineProgress] | None = None
 
     def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
@@ -130,6 +132,7 @@ class _Advance:
                     self._requests.cancel_jobs_except(())
                 # The index has read their rows before.
                 self._dataset.remove_results(self._branch)
+                self._dataset.remove_ticks(self._branch)
                 return None
             tips, planned = found, self.plan(found.planned)
             self._former = found.former or self._former
@@ -169,6 +172,7 @@ class _Advance:
             results=self._results,
             verdicts=self._verdicts,
             missing_at=self._missing_at,
+            before_ticks=self._before_ticks,
             approved_by=self._advancer.orders.approver(planned.tip.tree.origin)
             if self._advancer.orders is not None
             else "",
@@ -221,6 +225,7 @@ class _Advance:
         }
         book = self._dataset.tick_book(self._branch)
         due = due_ticks(planned.tip, book, clock, busy) if clock is not None else book
+        ticked = due.pending != book.pending and not wanted
         due = with_asked(
             planned.tip, with_triggers(planned.tip, due, planned.triggers, planned.plan), wanted
         )
@@ -228,6 +233,8 @@ class _Advance:
         if changed and not self._dataset.record_ticks(self._branch, due):
             self._dataset.refresh()
             return True
+        if ticked and self._before_ticks is None:
+            self._before_ticks = dict(self._progress)
         for each in wanted:
             assert asked is not None
             asked.recorded(each)

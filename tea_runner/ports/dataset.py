@@ -141,6 +141,13 @@ class Dataset(Protocol):
         """
         ...
 
+    def remove_ticks(self, branch: str) -> None:
+        """Delete the ticks of a branch that is gone; what the forge does not delete stays without harm.
+
+        :raises OutsideError: when git ends with an error.
+        """
+        ...
+
     def annex_tip(self) -> str | None:
         """The tip of the ``git-annex`` branch, as of the last refresh.
 

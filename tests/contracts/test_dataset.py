@@ -6,6 +6,7 @@ import pytest
 
 from tea_runner.core.errors import OutsideError
 from tea_runner.core.git.result_scope import scope_of
+from tea_runner.core.planning.input_trigger import InputState
 from tests.contracts.dataset_sides import Side
 from tests.contracts.dataset_sides import side as side
 from tests.contracts.test_objects import UNKNOWN
@@ -188,3 +189,25 @@ def test_a_branch_of_whole_results_is_moved_unless_somebody_else_did(side: Side)
     side.dataset.refresh()
     assert "published (output_branch)" in (side.dataset.publish_output(tips) or "")
     assert first == side.dataset.tip("published")
+
+
+def test_a_book_of_ticks_is_kept_until_it_is_removed(side: Side) -> None:
+    """With values of variables and states of inputs; one that has changed meanwhile is not replaced."""
+    state = InputState(
+        seen="a",
+        seen_commit="b",
+        seen_at="2026-12-01T00:00:00Z",
+        taken_at="2026-12-01T00:00:00Z",
+        commits=2,
+        fired=True,
+    )
+    book = side.dataset.tick_book("main")
+    new = book.with_variables("p", {"year": "2026"}).with_input(("p", "raw"), state)
+    assert side.dataset.record_ticks("main", new)
+    assert not side.dataset.record_ticks("main", book.with_variables("p", {}))
+    side.dataset.refresh()
+    found = side.dataset.tick_book("main")
+    assert (new, {"year": "2026"}, state) == (found, found.variables["p"], found.inputs["p", "raw"])
+    side.dataset.remove_ticks("main")
+    side.dataset.refresh()
+    assert (book, None) == (side.dataset.tick_book("main"), side.dataset.tick_book("main").at)

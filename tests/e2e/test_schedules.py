@@ -54,6 +54,8 @@ def test_a_tick_runs_on_a_server_and_outlives_redis(lab: Lab, counted: Counted) 
     first = lab.git("show", "HEAD:tock/now")
     lab.forget()
     lab.settle()
+    due(lab.site())
+    lab.work_off()
     lab.pull()
     assert count() >= 1
     assert lab.git("show", "HEAD:tock/now") > first
@@ -130,3 +132,60 @@ def test_a_source_that_stays_the_same_makes_no_commit(lab: Lab, counted: Counted
     assert (True, tip) == (count() >= 3, lab.tip())
     refs = lab.git("ls-remote", "origin", "refs/tea/*").split()[1::2]
     assert [] == [ref for ref in refs if ref.startswith("refs/tea/jobs/")]
+
+
+@pytest.mark.long
+def test_a_run_that_a_tick_starts_says_so(lab: Lab, counted: Counted) -> None:
+    """Also where its plan was made for a push; the push has a run of its own, which has ended."""
+    echo, count = counted
+    pipeline = json.loads(spec(f'{echo}; cp "$tick" "$PFS/out/now"', "@every 24h"))
+    pipeline["input"]["cron"]["start"] = "2026-01-01T00:00:00Z"
+    lab.create(files={**ATTRIBUTES, "tock/spec.yml": json.dumps(pipeline)})
+    lab.push()
+    last = lab.settle()
+    assert last is not None
+    runs = lab.site().runs.latest()
+    assert [("schedule", "settled"), ("test", "settled")] == [(r.cause, r.state) for r in runs]
+    assert (1, runs[1].id) == (count(), last.previous)
+
+
+@pytest.mark.long
+def test_a_skipped_push_stops_no_schedule(lab: Lab, counted: Counted) -> None:
+    """What ticks runs, and what reads data waits for the next push."""
+    echo, count = counted
+    reads = {
+        "pipeline": {"name": "sum"},
+        "input": {"pfs": {"repo": "raw", "glob": "/*"}},
+        "transform": {"cmd": ["sh", "-c", 'cp "$raw" "$PFS/out"']},
+    }
+    lab.create(
+        files={
+            **ATTRIBUTES,
+            "raw/a": "a\n",
+            "sum/spec.yml": json.dumps(reads),
+            "tock/spec.yml": spec(f'{echo}; cp "$tick" "$PFS/out/now"'),
+        }
+    )
+    lab.push()
+    lab.settle()
+    count()
+    lab.pull()
+    lab.write({"raw/b": "b\n"})
+    lab.save("more [skip tea]")
+    lab.push()
+    lab.settle()
+    count()
+    lab.forget()
+    lab.settle()
+    for _ in range(2):
+        due(lab.site())
+        lab.work_off()
+        assert count() >= 1
+    lab.pull()
+    assert "" == lab.git("ls-tree", "HEAD", "sum/b")
+    lab.write({"README.md": "x\n"})
+    lab.save("go on")
+    lab.push()
+    lab.settle()
+    lab.pull()
+    assert "b" == lab.git("show", "HEAD:sum/b").strip()

@@ -285,3 +285,14 @@ def test_a_schedule_that_is_faster_than_its_command_publishes(
     lab.advance()
     assert "[DATALAD RUNCMD] fetch: tick:2026-11-30T13:00:00Z" == lab.log()[0]
     assert ["tick:2026-11-30T15:00:00Z"] == lab.work()
+
+
+def test_the_book_of_a_deleted_branch_is_deleted(lab: MemoryLab) -> None:
+    """The forge keeps no ref of it; a branch of the same name begins anew."""
+    scheduled(lab)
+    at(lab, hours=1)
+    assert lab.dataset.tick_book("main").at
+    del lab.dataset.forge["refs/heads/main"]
+    lab.dataset.refresh()
+    assert lab.advancer().advance("main") is None
+    assert [] == [ref for ref in lab.dataset.forge if ref.startswith("refs/tea/ticks/")]

@@ -47,6 +47,12 @@ class MemoryTickBooks:
         gone = [(ref, "", self._fetched[ref]) for ref in discarded if ref in self._fetched]
         return self.publish([(_TICKS + scope_of(branch, ()), made, book.at), *gone])
 
+    def remove_ticks(self, branch: str) -> None:
+        """Delete the branch's ref."""
+        book = self.tick_book(branch)
+        if book.at is not None:
+            self.publish([(_TICKS + scope_of(branch, ()), "", book.at)])
+
 
 class MemoryAskedTicks:
     """Ticks that people asked for."""

@@ -1,0 +1,43 @@
+"""Runs that ticks of the clock start: each is one of its own, also where its plan was made for a push."""
+
+from __future__ import annotations
+
+from tea_runner.core.planning.run import Run
+from tea_runner.wiring import Site
+from workers.branch_notices import BranchNotices
+from workers.count_run import count_run
+from workers.superseded_runs import SupersededRuns
+
+
+class TickRuns:
+    """Ends the runs that come before them."""
+
+    def __init__(self, site: Site, ends: SupersededRuns, notices: BranchNotices) -> None:
+        self._site = site
+        self._ends = ends
+        self._notices = notices
+
+    def end_before(self, run: Run, since: str, scope: str) -> str:
+        """Save what there was before ticks were taken, as the end of the branch's latest run.
+
+        A latest run that has ended stays as it is, and one that goes on has the ticks in it.
+
+        :param run: of the pipelines before the ticks.
+        :param since: id of the branch's latest run when the plan began.
+        :param scope: of the branch.
+        :returns: the id of the branch's latest run now.
+        :raises QueueError: when Redis does not answer.
+        """
+        runs = self._site.runs
+        latest = runs.head(runs.current(run.repository, run.branch))
+        known = latest is not None and latest.commit == run.commit
+        if not run.has_ended or (latest is not None and since != latest.id):
+            return since
+        if known and latest is not None and latest.has_ended:
+            return since
+        saved, replaced = runs.save(run, since=since or None)
+        self._notices.tell(saved, scope)
+        count_run(self._site, saved)
+        if replaced is not None:
+            self._ends.post(replaced)
+        return saved.id
