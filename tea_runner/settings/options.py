@@ -365,12 +365,13 @@ class Options:
     triggers: tuple[TriggerOptions, ...] = option(
         (),
         "Sources of events besides the forge, one [[triggers]] table each: name, kind (webhook, objects, "
-        "http, sse or kinesis), repository (owner/name), branch, folder (of the dataset, for what events "
-        "bring; without it, an event of a webhook asks for a plan), path (template below the folder), keep "
-        "and id (JSON pointers), max_body (bytes), and who may send: secret_file (HMAC-SHA256 in the header "
-        "signature), token_file (bearer), addresses. Of kind objects: storage (name of a [[storage]] with "
-        "importtree=yes), every (seconds). Of http and sse: url, token_file (sent to it), every (seconds, "
-        "of http). Of kinesis: stream, env (a table: variable = file).",
+        "http, sse, kinesis, nats, mqtt or websocket), repository (owner/name), branch, folder (of the "
+        "dataset, for what events bring; without it, an event of a webhook asks for a plan), path "
+        "(template below the folder), keep and id (JSON pointers), max_body (bytes), and who may send: "
+        "secret_file (HMAC-SHA256 in the header signature), token_file (bearer), addresses. Of kind "
+        "objects: storage (name of a [[storage]] with importtree=yes), every (seconds). Of http and sse: "
+        "url, token_file (sent to it), every (seconds, of http). Of kinesis, nats and mqtt: stream, env "
+        "(a table: variable = file). Of nats, mqtt and websocket: url.",
     )
     redis: RedisOptions = field(default_factory=RedisOptions)
     forge: ForgeOptions = field(default_factory=ForgeOptions)

@@ -25,7 +25,7 @@ class TriggerOptions:
     trigger: Trigger
     secret_file: Path | None = None
     token_file: Path | None = None
-    #: (variable, file) pairs: credentials of kinesis.
+    #: (variable, file) pairs: credentials of kinesis, nats and mqtt.
     env: tuple[tuple[str, Path], ...] = ()
 
     @property

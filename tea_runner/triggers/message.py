@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tea_runner.core.errors import OutsideError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
@@ -39,7 +41,8 @@ class MessageSource(Protocol):
 class SourceOptions:
     """How a source is read.
 
-    :param stream: name of a stream, where one address has several.
+    :param stream: name of a stream or topic, where one address has several.
+    :param session: tells this reader from others, where the source keeps positions itself.
     :param token: sent as ``Authorization: Bearer``; empty for none.
     :param every: seconds between two requests of a poll.
     :param variables: credentials and region, as ``AWS_ACCESS_KEY_ID`` and so on.
@@ -48,6 +51,7 @@ class SourceOptions:
 
     url: str
     stream: str = ""
+    session: str = ""
     token: str = field(default="", repr=False)
     every: float = 60.0
     largest: int = 1 << 20
@@ -57,3 +61,13 @@ class SourceOptions:
     def headers(self) -> dict[str, str]:
         """Headers of each request."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+def missing_library(name: str) -> OutsideError:
+    """The error for a source whose library is not installed.
+
+    :param name: of the package.
+    """
+    return OutsideError(
+        f"reading it needs the package {name}", hint="pip install 'tea-runner[streams]'"
+    )

@@ -62,6 +62,7 @@ class TriggersSite(ProcessSettings):
             SourceOptions(
                 url=trigger.url,
                 stream=trigger.stream,
+                session=f"{trigger.repository} {name}",
                 token=next(iter(_lines(name, "token_file", options.token_file)), ""),
                 variables={k: "".join(_lines(name, k, file)) for k, file in options.env},
                 every=trigger.every,

@@ -12,10 +12,18 @@ from tea_runner.core.git.branch_kinds import exclusion
 from tea_runner.core.registered_webhook import is_repository_name
 from tea_runner.core.results.reserved_names import CODE_FOLDER, is_code, reserved_part
 
-TriggerKind = Literal["webhook", "objects", "http", "sse", "kinesis"]
+TriggerKind = Literal["webhook", "objects", "http", "sse", "kinesis", "nats", "mqtt", "websocket"]
 KINDS: tuple[str, ...] = get_args(TriggerKind)
 #: Kinds whose messages are read from a position.
-STREAMS = ("http", "sse", "kinesis")
+STREAMS = ("http", "sse", "kinesis", "nats", "mqtt", "websocket")
+#: Kinds that read one of several streams of an address, or one topic.
+_NAMED = ("kinesis", "nats", "mqtt")
+#: Beginnings of the addresses of kinds.
+_SCHEMES = {
+    "nats": ("nats://", "tls://"),
+    "mqtt": ("mqtt://", "mqtts://"),
+    "websocket": ("wss://", "ws://"),
+}
 #: Begins an ``id`` that is a header of the request.
 HEADER = "header:"
 
@@ -40,7 +48,7 @@ class Trigger:
     :param storage: name of the ``[[storage]]`` whose objects become files.
     :param every: seconds between two looks at the source.
     :param url: where messages are read; of kinesis, of a server other than Amazon's.
-    :param stream: name of a stream of kinesis.
+    :param stream: name of a stream of kinesis or nats; a topic of mqtt.
     """
 
     name: str
@@ -90,12 +98,15 @@ def trigger_problem(trigger: Trigger) -> str:
         return "folder, for what the source brings,"
     if (trigger.kind == "objects") != bool(trigger.storage):
         return "storage, the name of a [[storage]], for kind objects and for no other"
-    if trigger.kind in ("http", "sse") and not trigger.url:
+    if trigger.kind in STREAMS and trigger.kind != "kinesis" and not trigger.url:
         return "url, which messages are read from,"
-    if trigger.url and not trigger.url.startswith(("https://", "http://")):
-        return "url with https:// or http://"
-    if (trigger.kind == "kinesis") != bool(trigger.stream):
-        return "stream, the name of a stream, for kind kinesis and for no other"
+    schemes = _SCHEMES.get(trigger.kind, ("https://", "http://"))
+    if trigger.url and not trigger.url.startswith(schemes):
+        return f"url with {' or '.join(schemes)}"
+    if (trigger.kind in _NAMED) != bool(trigger.stream):
+        return (
+            f"stream, the name of a stream or topic, for kinds {', '.join(_NAMED)} and for no other"
+        )
     for text in trigger.addresses:
         try:
             ip_network(text)

@@ -154,3 +154,31 @@ def test_a_message_of_events_is_none_of_results() -> None:
     message = format_message("t", [event], 1)
     assert {"Tea-Trigger", "Tea-Event", "Tea-Offset"} == set(parse_trailers(message))
     assert "\n[skip ci]" not in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "problem"),
+    [
+        ("nats", {"url": "nats://h", "stream": "s"}, ""),
+        ("nats", {"url": "tls://h", "stream": "s"}, ""),
+        ("nats", {"url": "nats://h"}, "stream, the name"),
+        ("nats", {"url": "https://h", "stream": "s"}, "url with nats:// or tls://"),
+        ("mqtt", {"url": "mqtts://h", "stream": "a/+/#"}, ""),
+        ("mqtt", {"stream": "a"}, "url, which messages"),
+        ("mqtt", {"url": "tcp://h", "stream": "a"}, "url with mqtt:// or mqtts://"),
+        ("websocket", {"url": "wss://h/x"}, ""),
+        ("websocket", {"url": "https://h/x"}, "url with wss:// or ws://"),
+        ("websocket", {"url": "ws://h/x", "stream": "s"}, "stream, the name"),
+        ("sse", {"url": "wss://h/x"}, "url with https:// or http://"),
+        ("kinesis", {"stream": "s"}, ""),
+    ],
+)
+def test_each_kind_of_stream_says_what_it_needs(
+    kind: str, fields: dict[str, str], problem: str
+) -> None:
+    """An address of its own kind, and the name of a stream where there are several."""
+    said = trigger_problem(
+        Trigger(name="a", repository="lab/data", folder="in", kind=kind, **fields)  # type: ignore[arg-type]
+    )
+    assert said.startswith(problem)
+    assert bool(said) == bool(problem)
