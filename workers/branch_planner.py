@@ -294,6 +294,7 @@ class BranchPlanner:
                     active=bool(result.results or any(p.jobs for p in result.pipelines.values())),
                     since=since or None,
                 )
+            self._ticks.list(run, result.starts)
             with step("status"):
                 accepted = self._statuses.post(run, result)
                 self._pulls.announce(name, branch)

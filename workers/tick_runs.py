@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
+from tea_runner.broker.event_list import ListedEvent
+from tea_runner.core.planning.pipeline_start import PipelineStart
 from tea_runner.core.planning.run import Run
 from tea_runner.wiring import Site
 from workers.branch_notices import BranchNotices
@@ -10,7 +15,7 @@ from workers.superseded_runs import SupersededRuns
 
 
 class TickRuns:
-    """Ends the runs that come before them."""
+    """Ends the runs that come before them, and lists what started them."""
 
     def __init__(self, site: Site, ends: SupersededRuns, notices: BranchNotices) -> None:
         self._site = site
@@ -41,3 +46,22 @@ class TickRuns:
         if replaced is not None:
             self._ends.post(replaced)
         return saved.id
+
+    def list(self, run: Run, starts: Sequence[PipelineStart]) -> None:
+        """List what started pipelines, with the run that it led to, on the page of events."""
+        now = time.time()
+        self._site.events.add(
+            [
+                ListedEvent(
+                    trigger=f"{run.repository} {each.pipeline}",
+                    kind=each.kind,
+                    repository=run.repository,
+                    branch=run.branch,
+                    event=f"{each.event} by {each.by}" if each.by else each.event,
+                    received=now,
+                    outcome="planned",
+                    run=run.id,
+                )
+                for each in starts
+            ]
+        )

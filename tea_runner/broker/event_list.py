@@ -34,6 +34,8 @@ class ListedEvent:
     #: The commit with its files; empty where it made none.
     commit: str = ""
     files: tuple[str, ...] = ()
+    #: Id of the run that it led to, where that is known already.
+    run: str = ""
 
 
 _NAMES = tuple(field.name for field in fields(ListedEvent))
@@ -80,6 +82,8 @@ def _read(rows: Sequence[bytes]) -> Iterator[ListedEvent]:
         try:
             given = json.loads(row)
             files = given["files"]
+            # Former rows have no run.
+            given.setdefault("run", "")
             texts = [given[name] for name in _NAMES if name not in ("files", "received")]
             if all(isinstance(each, str) for each in (*texts, *files)):
                 received = float(given["received"])

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tea_runner.core.planning.held_work import Hold
+from tea_runner.core.planning.pipeline_start import PipelineStart
 from tea_runner.core.planning.plan import Decision, PipelinePlan
 from tea_runner.core.planning.reasons import Reason
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
@@ -106,6 +107,8 @@ class BranchProgress:
     missing_at: set[str]
     #: The pipelines as they were before ticks of the clock were taken; None where none were.
     before_ticks: dict[str, PipelineProgress] | None = None
+    #: Ticks, starts by hand and triggers of inputs that were recorded.
+    starts: list[PipelineStart] = field(default_factory=list)
     #: Who approved the pushed commit; empty for nobody.
     approved_by: str = ""
 

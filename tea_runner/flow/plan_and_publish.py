@@ -14,6 +14,7 @@ from tea_runner.core.errors import UserError
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.held_work import BranchOrders, Hold, PlannedWork
 from tea_runner.core.planning.job import Throughput
+from tea_runner.core.planning.pipeline_start import PipelineStart, starts_between
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.core.planning.states import ENDED_STATES
@@ -121,6 +122,7 @@ class _Advance:
         self._book = TickBook()
         #: What there was before the clock's ticks of this call; None without such.
         self._before_ticks: dict[str, PipelineProgress] | None = None
+        self._starts: list[PipelineStart] = []
 
     def run(self) -> BranchProgress | None:
         """See :meth:`BranchAdvancer.advance`."""
@@ -173,6 +175,7 @@ class _Advance:
             verdicts=self._verdicts,
             missing_at=self._missing_at,
             before_ticks=self._before_ticks,
+            starts=self._starts,
             approved_by=self._advancer.orders.approver(planned.tip.tree.origin)
             if self._advancer.orders is not None
             else "",
@@ -233,6 +236,7 @@ class _Advance:
         if changed and not self._dataset.record_ticks(self._branch, due):
             self._dataset.refresh()
             return True
+        self._starts += starts_between(book, due, wanted)
         if ticked and self._before_ticks is None:
             self._before_ticks = dict(self._progress)
         for each in wanted:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
+from tea_runner.core.planning.pipeline_start import START_KINDS
 from tea_runner.core.planning.run import run_id
 from tea_runner.present.human_units import instant
 from tea_runner.web.page_context import PageContext, page_of
@@ -41,6 +42,19 @@ def _events(desk: PageContext, as_json: bool) -> Response:
         for each in triggers
         if each.repository in mine and wanted in ("", each.name)
     ]
+    # Schedules, people and triggers of inputs: those that the latest events name.
+    started = {e.trigger: e for e in rows if e.kind in START_KINDS}
+    sources += [
+        {
+            "name": name,
+            "kind": each.kind,
+            "repository": each.repository,
+            "branch": each.branch,
+            "folder": "",
+            "counts": dict(sorted(counts[name].items())),
+        }
+        for name, each in sorted(started.items())
+    ]
     runs = {e.commit: _run(desk, e.repository, e.branch, e.commit) for e in shown if e.commit}
     document: dict[str, Any] = {
         "page": number,
@@ -56,7 +70,7 @@ def _events(desk: PageContext, as_json: bool) -> Response:
                 "outcome": e.outcome,
                 "why": e.why,
                 "commit": e.commit,
-                "run": runs.get(e.commit, ""),
+                "run": e.run or runs.get(e.commit, ""),
                 "files": list(e.files),
             }
             for e in shown

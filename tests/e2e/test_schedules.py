@@ -109,6 +109,8 @@ def test_a_value_by_hand_reaches_the_command(lab: Lab, counted: Counted) -> None
     assert run is not None
     ended = lab.site().runs.get(run.id)
     assert ended is not None
+    (event,) = lab.site().events.latest()
+    assert (f"{tick} by Ada", run.id) == (event.event, event.run)
     assert ("trigger", "Ada", "settled") == (ended.cause, ended.requested_by, ended.state)
     assert "2026" == ended.pipelines[0].variables[0]["value"]
     lab.forget()
@@ -147,6 +149,13 @@ def test_a_run_that_a_tick_starts_says_so(lab: Lab, counted: Counted) -> None:
     runs = lab.site().runs.latest()
     assert [("schedule", "settled"), ("test", "settled")] == [(r.cause, r.state) for r in runs]
     assert (1, runs[1].id) == (count(), last.previous)
+    (event,) = lab.site().events.latest()
+    assert ("lab/data tock", "schedule", "planned", last.id) == (
+        event.trigger,
+        event.kind,
+        event.outcome,
+        event.run,
+    )
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,21 @@ def test_the_page_shows_events_to_who_may_read_the_repository(eventful: Site) ->
     eve.environ_base["HTTP_AUTHORIZATION"] = "token eve-token"
     seen = data(eve, "/events.json")
     assert ([], []) == (seen["events"], seen["triggers"])
+
+
+def test_ticks_are_listed_with_the_runs_that_they_led_to(eventful: Site) -> None:
+    """For who may read the repository; counted for each pipeline."""
+    name = f"{REPOSITORY} daily"
+    tick = _listed(trigger=name, kind="schedule", event="2026-12-01T00:00:00Z", commit="")
+    eventful.events.add([replace(tick, outcome="planned", run="0123456789ab", files=())] * 2)
+    document = data(make_client(eventful), "/events.json")
+    (source,) = [each for each in document["triggers"] if each["name"] == name]
+    assert ("schedule", {"planned": 2}) == (source["kind"], source["counts"])
+    assert "0123456789ab" == document["events"][0]["run"]
+    assert "/runs/0123456789ab" in see(make_client(eventful), "/events").links()
+    accounts = MemoryAccounts()
+    accounts.add("bob", "bob-token")
+    vars(eventful)["accounts"] = accounts
+    bob = make_stranger(eventful)
+    bob.environ_base["HTTP_AUTHORIZATION"] = "token bob-token"
+    assert ([], []) == tuple(data(bob, "/events.json")[part] for part in ("triggers", "events"))
