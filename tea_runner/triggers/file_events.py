@@ -56,7 +56,8 @@ class FileEvents:
                 watch_filter=lambda _, path: "/.git/" not in path,
                 stop_event=self._stop,
                 raise_interrupt=False,
-                ignore_permission_denied=True,
+                # With this the library also passes over folders for which the system has no watch left.
+                ignore_permission_denied=False,
                 debounce=200,
             ):
                 self._changed.set()

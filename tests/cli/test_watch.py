@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,13 +49,16 @@ def eventually(said: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @contextmanager
-def watcher(dataset: Dataset, *words: str) -> Iterator[process.Process]:
-    """A watch that runs beside the test."""
+def watcher(dataset: Dataset, *words: str, before: Sequence[str] = ()) -> Iterator[process.Process]:
+    """A watch that runs beside the test.
+
+    :param before: a program and its arguments that run the watch.
+    """
     variables = {name: os.environ[name] for name in ("HOME", "PATH", "GIT_CONFIG_GLOBAL")}
     variables["TEA_RUNNER_SANDBOX__KIND"] = "off"
     log = dataset.path.parent / "watch.out"
     with log.open("ab") as output:
-        argv = [sys.executable, "-m", "tea_runner", "watch", *QUIET, *words]
+        argv = [*before, sys.executable, "-m", "tea_runner", "watch", *QUIET, *words]
         started = process.start_process(
             argv, env=variables, cwd=dataset.path, stdout=output, stderr=output
         )
