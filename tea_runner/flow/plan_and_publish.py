@@ -42,6 +42,7 @@ from tea_runner.flow.publish_pipeline import (
 )
 from tea_runner.flow.tick_inputs import AskedTicks, due_ticks, with_asked
 from tea_runner.flow.tracked_subdatasets import moved
+from tea_runner.flow.variable_inputs import without_published
 from tea_runner.flow.whole_results import WholeResults, publish_whole_results, tips_with_results
 from tea_runner.ports import Dataset, JobQueue, RecomputeRequests
 
@@ -219,7 +220,7 @@ class _Advance:
         """
         clock, asked = self._advancer.clock, self._advancer.asked_ticks
         wanted = asked.pending() if asked is not None else ()
-        if clock is None and not wanted:
+        if clock is None and not wanted and not self._book.variables:
             return False
         busy = {
             plan.pipeline.name
@@ -227,7 +228,8 @@ class _Advance:
             if plan.state in ("running", "waiting", "ready")
         }
         book = self._dataset.tick_book(self._branch)
-        due = due_ticks(planned.tip, book, clock, busy) if clock is not None else book
+        book_now = without_published(planned.tip, book, planned.plan)
+        due = due_ticks(planned.tip, book_now, clock, busy) if clock is not None else book_now
         ticked = due.pending != book.pending and not wanted
         due = with_asked(
             planned.tip, with_triggers(planned.tip, due, planned.triggers, planned.plan), wanted

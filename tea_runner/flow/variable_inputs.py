@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.planning.plan import Plan
 from tea_runner.core.planning.recorded_environment import recorded_variables
+from tea_runner.core.planning.tick_book import TickBook
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.core.spec.variable_values import all_values, still_valid
 from tea_runner.flow.commit_reader import CommitReader
@@ -41,3 +43,17 @@ def with_variables(pipeline: Pipeline, given: Mapping[str, str]) -> Pipeline:
     env = {**dict(pipeline.transform.env), **all_values(pipeline.variables, dict(valid))}
     transform = replace(pipeline.transform, env=tuple(sorted(env.items())))
     return replace(pipeline, transform=transform, given=valid)
+
+
+def without_published(tip: CommitReader, book: TickBook, plan: Plan) -> TickBook:
+    """The book without the values that results have: from then on, what results say counts.
+
+    Costs the manifests of pipelines with a value in the book.
+    """
+    for name, given in book.variables.items():
+        row = plan.find(name)
+        if row is None or row.state != "settled" or row.reason is not None:
+            continue
+        if recorded_variables(read_manifest(tip.tree, row.pipeline.home)) == dict(given):
+            book = book.without_variables(name)
+    return book

@@ -129,3 +129,17 @@ def test_equal_values_are_one(lab: MemoryLab) -> None:
     declared(lab)
     ask(lab, year="02025")
     assert [] == lab.settle()[1]
+
+
+def test_results_have_the_last_word(lab: MemoryLab) -> None:
+    """A value leaves the book once results have it: what another machine publishes later counts."""
+    declared(lab)
+    ask(lab, year="2026")
+    lab.advance()
+    assert {"sum": {"year": "2026"}} == lab.dataset.tick_book("main").variables
+    lab.settle()
+    assert {} == lab.dataset.tick_book("main").variables
+    ask(lab)
+    lab.settle()
+    assert {} == lab.dataset.tick_book("main").variables
+    assert {} == recorded_variables(read_manifest(lab.view().tree, "sum"))

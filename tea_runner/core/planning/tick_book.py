@@ -36,7 +36,7 @@ class TickBook:
     """The schedules of the pipelines of a branch."""
 
     states: Mapping[InputName, ScheduleState] = field(default_factory=dict)
-    #: Names of pipelines to the values of variables that a person has set last.
+    #: Names of pipelines to the values of variables that a person has set, until results have them.
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Inputs with a trigger.
     inputs: Mapping[InputName, InputState] = field(default_factory=dict)
@@ -76,6 +76,11 @@ class TickBook:
     def with_variables(self, pipeline: str, given: Mapping[str, str]) -> TickBook:
         """The book with the values that a person has set; those of before count no more."""
         return replace(self, variables={**self.variables, pipeline: dict(given)})
+
+    def without_variables(self, pipeline: str) -> TickBook:
+        """The book without the values of a pipeline."""
+        rest = {name: given for name, given in self.variables.items() if name != pipeline}
+        return replace(self, variables=rest)
 
     def with_input(self, name: InputName, state: InputState) -> TickBook:
         """The book with the state of an input that has a trigger; the same one if it has that."""
