@@ -197,8 +197,9 @@ def _without(tip: CommitReader, entry: TreeEntry, skip: list[str]) -> str:
 
 
 def _changes(tip: CommitReader, location: InputLocation, since: str, was: str) -> int:
-    """How many commits of the branch changed a location, after another commit.
+    """How many commits of the branch changed a location, after another commit or what it had.
 
+    :param since: the commit; empty for the beginning.
     :param was: the id of what was there.
     """
     count, ids = 0, _ids(tip, location)
@@ -206,10 +207,10 @@ def _changes(tip: CommitReader, location: InputLocation, since: str, was: str) -
     for commit, at in ids:
         count += at != newer
         newer = at
-        if commit == since or count >= MOST_COMMITS:
+        if at == was or commit == since or count >= MOST_COMMITS:
             return count
-    # The branch begins here, or the other commit was pushed away.
-    return count + (newer not in ("", was))
+    # The branch begins here; or what was there was pushed away, so that its changes cannot be counted.
+    return 1 if since else count + (newer != was)
 
 
 def _ids(tip: CommitReader, location: InputLocation) -> Iterator[tuple[str, str]]:
@@ -227,15 +228,8 @@ def _ids(tip: CommitReader, location: InputLocation) -> Iterator[tuple[str, str]
 
 def _new_bytes(tip: CommitReader, location: InputLocation, state: InputState) -> int:
     """Bytes of files at a location that are new or different since results were made."""
-    read = tip.tree.objects.tree
-    old = ""
-    if state.taken_commit:
-        try:
-            root = tip.tree.objects.commit(state.taken_commit).tree
-            found = lookup(read, root, _path(location))
-            old = found.oid if found is not None and found.mode == TREE else ""
-        except (OutsideError, Refused):
-            old = ""
+    read = location.tip.tree.objects.tree
+    old = _former_tree(tip, location, state.taken_commit)
     total = 0
     for path, _, entry in differences(read, old, location.tree):
         if entry is None or entry.mode == SUBMODULE or path.startswith(location.skip):
@@ -246,3 +240,19 @@ def _new_bytes(tip: CommitReader, location: InputLocation, state: InputState) ->
             # What is no data, such as a link that leads nowhere.
             continue
     return total
+
+
+def _former_tree(tip: CommitReader, location: InputLocation, commit: str) -> str:
+    """The tree of a location at another commit; empty where there was none, or it is not there any more."""
+    objects = tip.tree.objects
+    try:
+        root = objects.commit(commit).tree if commit else ""
+        if root and location.dataset:
+            pin = lookup(objects.tree, root, location.dataset)
+            objects = location.tip.tree.objects
+            known = pin is not None and pin.mode == SUBMODULE
+            root = objects.commit(pin.oid).tree if pin is not None and known else ""
+        found = lookup(objects.tree, root, location.prefix) if root else None
+    except (OutsideError, Refused):
+        return ""
+    return found.oid if found is not None and found.mode == TREE else ""

@@ -10,9 +10,12 @@ import pytest
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.plan import PipelinePlan
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tests.twins.dataset import MemoryDataset
+from tests.twins.files import Gitlink
 from tests.twins.lab import MemoryLab
 from tests.twins.queue import MemoryBroker, MemoryJobQueue
-from tests.twins.specs import pfs, spec
+from tests.twins.specs import gitmodules, pfs, spec
+from tests.twins.subdatasets import MemorySubdatasets
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -231,3 +234,64 @@ def test_a_week_with_outages_takes_each_file_once(seed: int) -> None:
     lab.now = NOON + timedelta(days=9)
     computed += lab.settle()[1]
     assert sorted(pushed) == sorted(label for label in computed if label != "in:.keep")
+
+
+def test_a_subdataset_counts_by_its_pin_and_its_bytes(lab: MemoryLab) -> None:
+    """A commit that moves the pin is one; bytes are those of files that differ below it."""
+    below = MemoryLab(MemoryDataset("lab/below"))
+    below.push({"raw/a": "x" * 600})
+    lab.now = NOON
+    lab.dataset.subdatasets = MemorySubdatasets(below.dataset)
+    source = pfs("sub/raw", trigger={"size": "1k", "commits": 5})
+    lab.push(
+        {
+            ".gitmodules": gitmodules(sub="../below"),
+            "sub": Gitlink(below.tip()),
+            "sum/spec.yml": spec("sum", source),
+        }
+    )
+    assert [] == lab.settle()[1]
+    assert "waits for 4 more commits, or 400 bytes more" == said(lab)
+    below.push({"raw/b": "y" * 500})
+    lab.push({"sub": Gitlink(below.tip())})
+    assert ["in:a", "in:b"] == lab.settle()[1]
+    below.push({"raw/c": "z" * 300})
+    lab.push({"sub": Gitlink(below.tip())})
+    assert [] == lab.settle()[1]
+    assert "waits for 4 more commits, or 700 bytes more" == said(lab)
+
+
+def test_commits_are_counted_on_a_branch_with_results_beside_it() -> None:
+    """The results there are upon each tip anew, and no part of the branch."""
+    lab = MemoryLab(MemoryDataset(trusted=("main",)))
+    lab.now = NOON
+    below = {"pfs": {"repo": "copy", "glob": "/*", "trigger": {"commits": 4}}}
+    lab.push({"raw/a": "1", "copy/spec.yml": spec("copy", pfs())})
+    lab.settle()
+    lab.push({"sum/spec.yml": spec("sum", below)}, branch="feature", parent=lab.tip())
+    lab.settle("feature")
+    for number, left in enumerate(("1 more commit", "")):
+        lab.push({f"raw/{number}": "x"}, branch="feature")
+        lab.settle("feature")
+        lab.dataset.refresh()
+        tips = lab.dataset.tips("feature")
+        assert tips is not None
+        found = lab.advancer().plan(tips.planned, branch="feature").plan.find("sum")
+        assert found is not None
+        assert left in found.detail
+        assert (found.reason == "trigger") == bool(left)
+
+
+def test_a_history_that_was_replaced_counts_as_one_commit(lab: MemoryLab) -> None:
+    """What was seen last is no more below the tip: how often it changed since is not known."""
+    triggered(lab, commits=9)
+    lab.settle()
+    more(lab, 1)
+    root = lab.push({"raw/x": "1"}, branch="other")
+    for number in range(4):
+        root = lab.push({f"raw/x{number}": "1"}, branch="other")
+    lab.dataset.forge["refs/heads/main"] = lab.push(
+        {"sum/spec.yml": spec("sum", pfs(trigger={"commits": 9}))}, branch="other"
+    )
+    lab.settle()
+    assert "waits for 6 more commits" == said(lab)
