@@ -287,9 +287,9 @@ def test_a_history_that_was_replaced_counts_as_one_commit(lab: MemoryLab) -> Non
     triggered(lab, commits=9)
     lab.settle()
     more(lab, 1)
-    root = lab.push({"raw/x": "1"}, branch="other")
+    lab.push({"raw/x": "1"}, branch="other")
     for number in range(4):
-        root = lab.push({f"raw/x{number}": "1"}, branch="other")
+        lab.push({f"raw/x{number}": "1"}, branch="other")
     lab.dataset.forge["refs/heads/main"] = lab.push(
         {"sum/spec.yml": spec("sum", pfs(trigger={"commits": 9}))}, branch="other"
     )
