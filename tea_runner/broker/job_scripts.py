@@ -71,9 +71,11 @@ return needs
 """
 
 # KEYS: job that a queue item names
-# ARGV: its id, prefix of jobs, prefix of leases, prefix of turns, prefix of lines, default need
+# ARGV: its id, prefix of jobs, prefix of leases, prefix of turns, prefix of lines, default need; then
+# patterns of repositories, each with the turns that they have while others have one
 # Takes the next job of the repository whose turn it is, among those with the same need, and puts that
-# repository behind the others; returns the job's id, or that of the item when no repository is in line.
+# repository behind the others, or with more turns at that part of the way to them; so it always moves on,
+# and the others come.  Returns the job's id, or that of the item when no repository is in line.
 # Jobs in line that cannot be claimed any more, or not yet, leave it on the way: each of them once.
 TAKE_TURN = """
 local needs = redis.call('HGET', KEYS[1], 'needs') or ARGV[6]
@@ -95,8 +97,17 @@ while true do
     end
   until found or not id
   if redis.call('EXISTS', line) == 1 then
+    local from = tonumber(first[2]) or 0
     local last = redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or first[2]
-    redis.call('ZADD', turns, (tonumber(last) or 0) + 1, first[1])
+    local place = (tonumber(last) or 0) + 1
+    for i = 7, #ARGV, 2 do
+      if string.match(first[1], ARGV[i]) then
+        local more = tonumber(ARGV[i + 1]) or 1
+        if more > 1 then place = from + (place - from) / more end
+        break
+      end
+    end
+    redis.call('ZADD', turns, place, first[1])
   end
   if found then return found end
 end

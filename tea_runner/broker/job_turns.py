@@ -1,14 +1,15 @@
 """Turns of repositories: whose job a worker takes next, however many jobs another repository has.
 
 Each item in a queue of jobs lets a worker take one job with the same need: that of the repository whose
-turn it is (round robin), of which it takes the job that has waited longest.  A turn costs the same
-however many repositories and jobs wait.  Lines may be lost at any time, or lack jobs that a former
-version enqueued: then the job that the item names is taken, and the reconciler finds the rest.
+turn it is, of which it takes the job that has waited longest.  Repositories take turns (round robin), those
+that the operator prefers more often.  A turn costs the same however many repositories and jobs wait.  Lines
+may be lost at any time, or lack jobs that a former version enqueued: then the job that the item names is
+taken, and the reconciler finds the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -17,14 +18,23 @@ from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import PUT_IN_LINE, TAKE_TURN
 from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_need
+from tea_runner.core.repository_priority import RepositoryPriority
 
 
 @raises_queue_error
 class JobTurns:
-    """Lines of waiting jobs.  Every method raises QueueError when Redis does not answer."""
+    """Lines of waiting jobs.  Every method raises QueueError when Redis does not answer.
 
-    def __init__(self, connection: redis.Redis) -> None:
+    :param priorities: repositories with more turns than others.
+    """
+
+    def __init__(
+        self, connection: redis.Redis, priorities: Sequence[RepositoryPriority] = ()
+    ) -> None:
         self._redis = connection
+        self._priorities = [
+            text for rule in priorities for text in (_lua_pattern(rule.pattern), str(rule.turns))
+        ]
         self._put = connection.register_script(PUT_IN_LINE)
         self._take = connection.register_script(TAKE_TURN)
 
@@ -48,6 +58,7 @@ class JobTurns:
             redis_keys.turns(""),
             _LINES,
             NEEDS[0],
+            *self._priorities,
         ]
         taken: Any = self._take(keys=[redis_keys.job(job_id)], args=args)
         return str(taken.decode("utf-8", "replace"))
@@ -65,3 +76,9 @@ class JobTurns:
 
 #: Prefix of the names of all lines.
 _LINES = redis_keys.line("", "").rstrip("\n")
+
+
+def _lua_pattern(pattern: str) -> str:
+    """A pattern of repositories (``*`` and ``?`` match no slash) in the words of Lua."""
+    words = {"*": "[^/]*", "?": "[^/]"}
+    return f"^{''.join(words.get(c, c if c.isalnum() else f'%{c}') for c in pattern)}$"

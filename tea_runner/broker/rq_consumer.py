@@ -48,6 +48,7 @@ from tea_runner.broker.rq_queues import (
     Serializer,
 )
 from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.repository_priority import parse_priorities
 from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,7 @@ class QueueConsumer:
     :param ready: why the process must take no job now; empty when it may.
     :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
     :param at_last: called then, before all child processes are killed.
+    :param priorities: repositories with more turns than others, as in the settings.
     :param reload: called at SIGHUP; whether the process is to end, in its own time, so that it is started
         anew.  Without it the signal changes nothing.
     """
@@ -166,8 +168,10 @@ class QueueConsumer:
         grace: float = 0.0,
         at_last: Callable[[], None] = lambda: None,
         reload: Callable[[], bool] = lambda: False,
+        priorities: Sequence[str] = (),
     ) -> None:
         self._redis = connection
+        self._priorities = parse_priorities(priorities)
         self._kind = kind
         self._handlers = {kind: handler if kind == "plan" else self._taking_turns(handler)}
         self._needs = needs
@@ -183,7 +187,7 @@ class QueueConsumer:
         self.reloading = False
 
     def _taking_turns(self, handler: Handler) -> Handler:
-        queues = Queues(self._redis)
+        queues = Queues(self._redis, self._priorities)
         return lambda job_id: handler(queues.take_turn(job_id))
 
     def names(self) -> list[str]:

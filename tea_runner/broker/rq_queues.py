@@ -14,7 +14,7 @@ import json
 import logging
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -26,6 +26,7 @@ from tea_runner.broker.connection import as_queue_error, raises_queue_error
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.repository_priority import RepositoryPriority
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +126,15 @@ class Serializer:
 
 @raises_queue_error
 class Queues:
-    """The queues, for producers.  Every method raises QueueError when Redis does not answer."""
+    """The queues, for producers.  Every method raises QueueError when Redis does not answer.
 
-    def __init__(self, connection: redis.Redis) -> None:
-        self._turns = JobTurns(connection)
+    :param priorities: repositories with more turns than others.
+    """
+
+    def __init__(
+        self, connection: redis.Redis, priorities: Sequence[RepositoryPriority] = ()
+    ) -> None:
+        self._turns = JobTurns(connection, priorities)
         self._queues = {
             name: Queue(name, connection=connection, serializer=Serializer, job_class=ListedJob)
             for names in QUEUES.values()

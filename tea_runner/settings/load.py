@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from tea_runner.core.egress_allowlist import parse_open_address
 from tea_runner.core.errors import SettingsError
 from tea_runner.core.host_and_port import format_address
+from tea_runner.core.repository_priority import parse_priorities
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value
@@ -309,6 +310,13 @@ def _check(settings: Settings) -> None:
         )
     if settings.redis.url:
         _address(settings, "redis.url", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
+    try:
+        parse_priorities(settings.worker.priorities)
+    except ValueError as error:
+        raise SettingsError(
+            f"worker.priorities (from {settings.source('worker.priorities')}): {error} is no pattern and "
+            "number from 1 to 100, such as lab/urgent=4"
+        ) from error
     for text in settings.sandbox.allowed_addresses:
         try:
             parse_open_address(text)

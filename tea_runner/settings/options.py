@@ -249,6 +249,11 @@ class WorkerOptions:
         "Number of worker losses after which a job fails; tea-runner retry runs it again.",
         least=1,
     )
+    priorities: tuple[str, ...] = option(
+        (),
+        "Repositories whose jobs are taken more often than those of others, each PATTERN=NUMBER (to 100): "
+        "lab/urgent=4 has four turns while another one has one. The first that matches counts.",
+    )
     free: int = option(
         256 * MEBI,
         "Minimum free space of the scratch folder; with less, a worker takes no job.",

@@ -164,8 +164,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         from tea_runner.broker.rq_consumer import QueueConsumer
 
         policy = EvictionPolicy(self.redis)
-        refusal = policy.problem()
-        if refusal:
+        if refusal := policy.problem():
             raise Refused(refusal)
         ready = more.pop("ready", lambda: "")
         return QueueConsumer(
@@ -174,6 +173,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
             handler,
             ready=lambda: policy.problem() or ready(),
             grace=self.settings.worker.grace,
+            priorities=self.settings.worker.priorities,
             **more,
         )
 

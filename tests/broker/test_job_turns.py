@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,6 +14,7 @@ from tea_runner.broker.redis_server import RedisServer
 from tea_runner.broker.rq_consumer import QueueConsumer
 from tea_runner.broker.rq_queues import Queues
 from tea_runner.core.planning.job import Job
+from tea_runner.core.repository_priority import parse_priorities
 from tea_runner.wiring import Site
 from tests.looking import REPOSITORY, make_job
 
@@ -185,3 +186,63 @@ def test_a_job_that_waits_for_its_next_try_leaves_the_line(
 
     assert [REPOSITORY] == consume()
     assert [first] == site.jobs.waiting()
+
+
+def turns_of(site: Site, rules: Sequence[str], most: int) -> list[str]:
+    """Repositories of the next jobs; each job is claimed and ends."""
+    queues, seen = Queues(site.redis, parse_priorities(rules)), []
+    for number in range(most):
+        claim = site.jobs.claim(queues.take_turn("0" * 32), "worker", f"token {number}")
+        if claim is None:
+            break
+        seen.append(claim.job.repository)
+        site.jobs.finish(claim, "done")
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("rules", "share"),
+    [((), 1), (("lab/urgent=4",), 4), (("lab/u*=4", "lab/urgent=9"), 4), (("lab/u=4",), 1)],
+)
+def test_a_preferred_repository_has_more_turns(
+    site: Site, rules: Sequence[str], share: int
+) -> None:
+    """As many more as the first rule that matches says; each other one has as many as before."""
+    enqueue(site, "lab/urgent", 60)
+    others = [f"lab/other{number}" for number in range(8)]
+    for name in others:
+        enqueue(site, name, 8)
+    seen = turns_of(site, rules, 5 * (8 + share))
+    counts = {name: seen.count(name) for name in ("lab/urgent", *others)}
+    assert abs(counts.pop("lab/urgent") - 5 * share) <= share
+    assert all(abs(count - 5) <= 1 for count in counts.values())
+
+
+def test_no_repository_waits_for_ever(site: Site) -> None:
+    """Beside the most preferred ones that there can be, and alone with one of them."""
+    enqueue(site, "lab/urgent", 700)
+    enqueue(site, OTHER, 2)
+    seen = turns_of(site, ["lab/urgent=100"], 702)
+    assert {"lab/urgent": 700, OTHER: 2} == {name: seen.count(name) for name in set(seen)}
+    assert seen.index(OTHER) < 110
+    assert len(seen) - seen[::-1].index(OTHER) < 600
+
+
+@pytest.mark.long
+def test_500_repositories_beside_one_with_100000_datums(site: Site) -> None:
+    """In jobs of 50 datums: each other repository begins in the first round, and ends in its second.
+
+    A preferred repository whose place is near the end gets some turns in a row, so rounds are a bit longer.
+    """
+    enqueue(site, REPOSITORY, 2000)
+    for number in range(499):
+        enqueue(site, f"lab/small{number}", 2)
+    seen = turns_of(site, [f"{REPOSITORY}=8"], 2998)
+    assert 2998 == len(seen)
+    small = [f"lab/small{number}" for number in range(499)]
+    where = {name: [turn for turn, each in enumerate(seen) if each == name] for name in small}
+    assert max(first for first, _ in where.values()) < 499 + 100
+    assert max(second for _, second in where.values()) < 2 * 499 + 100
+    # The large one has its share meanwhile, and all of the turns afterwards.
+    assert 8 <= seen[:499].count(REPOSITORY) <= 24
+    assert {REPOSITORY} == set(seen[2 * 499 + 100 :])
