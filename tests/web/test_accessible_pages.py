@@ -206,3 +206,28 @@ def test_an_empty_server_is_accessible(site: Site, chromium: Any) -> None:
     """Its first page."""
     with served(site) as url:
         assert [] == look(chromium, f"{url}/", "home-empty", operator(site))
+
+
+def test_the_form_of_variables_is_accessible(site: Site, chromium: Any) -> None:
+    """A field of each type, with a label and what it means."""
+    run = fill(site, 7)
+    row: dict[str, Any] = {"options": [], "description": "What is extracted, in a long sentence."}
+    variables = [
+        {**row, "name": "year", "type": "integer", "default": "2026", "value": "2025"},
+        {**row, "name": "threshold", "type": "number", "default": "0.5", "value": "0.5"},
+        {**row, "name": "full", "type": "boolean", "default": "true", "value": "false"},
+        {
+            **row,
+            "name": "a_rather_long_name_of_a_variable_that_somebody_chose",
+            "type": "choice",
+            "options": ["fast", "good"],
+            "default": "fast",
+            "value": "good",
+        },
+        {**row, "name": "url", "type": "string", "default": "", "value": "https://example.org/x"},
+    ]
+    fit = replace(run.pipelines[0], variables=variables, schedules=["tick"])
+    run = site.runs.save(replace(run, pipelines=[fit, *run.pipelines[1:]]))[0]
+    path = f"/runs/{run.id}/trigger?pipeline=1"
+    with served(site) as url:
+        assert [] == look(chromium, url + path, "trigger", operator(site))
