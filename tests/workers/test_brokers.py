@@ -111,8 +111,7 @@ def digests(*contents: str) -> set[str]:
 
 def committed(lab: Lab) -> set[str]:
     """MD5 digests of the files of the stream at the forge's tip, from the names of their annexed objects."""
-    tip = lab.tip()
-    links = [lab.git("show", f"{tip}:{name}") for name in files(lab)]
+    links = [lab.git("show", f"origin/main:{name}") for name in files(lab)]
     return {link.rpartition("--")[2].partition(".")[0].strip() for link in links}
 
 
