@@ -88,3 +88,50 @@ def test_the_same_push_makes_the_same_commit(lab: Lab, counted: Count) -> None:
     group.announce("data")
 
     assert first == _tip(group, "data")
+
+
+@pytest.mark.long
+def test_a_diamond_of_repositories_comes_to_rest_with_one_cause(lab: Lab, counted: Count) -> None:
+    """Two repositories follow the first, and the last one both: it ends with the results of both."""
+    counter, count = counted
+    group = start(lab, counter, track=True)
+    add = ("git", "-c", "protocol.file.allow=always", "submodule", "-q", "add")
+    group.make("right")
+    group.write("right", {".gitattributes": IN_GIT})
+    lab.do(*add, (group.forge / "lab/raw.git").as_uri(), "raw", cwd=group.clones["right"])
+    group.write("right", {"shout/spec.yml": spec("shout", "raw/in", shout(counter), track=True)})
+    group.push("right")
+    group.announce("right")
+    group.make("last")
+    group.write("last", {".gitattributes": IN_GIT})
+    for name in ("data", "right"):
+        url = (group.forge / f"lab/{name}.git").as_uri()
+        lab.do(*add, url, name, cwd=group.clones["last"])
+    join = "pipeline:\n  name: join\ninput:\n  cross:\n" + "".join(
+        f"    - pfs:\n        name: {name}\n        repo: {name}/shout\n        glob: /\n"
+        "        track: true\n"
+        for name in ("data", "right")
+    )
+    words = f"{counter}; cat $PFS/data/a.txt $PFS/right/a.txt > $PFS/out/all.txt"
+    text = f'{join}transform:\n  cmd: ["sh", "-c", {words!r}]\n'
+    group.write("last", {"join/spec.yml": text})
+    group.push("last")
+    group.announce("last")
+    count()
+    before = len(group.log("last"))
+
+    group.write("raw", {"in/a.txt": "new\n"})
+    pushed = group.push("raw")
+    group.announce("raw")
+    group.announce("last")
+
+    assert "NEW\nNEW\n" == group.show("last", "join/all.txt")
+    for name in ("data", "right", "last"):
+        assert [pushed] == _causes(group, name), name
+    assert len(group.log("last")) - before <= 2
+    assert count() <= 4
+    ended = [group.log(name) for name in ("data", "right", "last")]
+    for name in ("raw", "data", "right", "last"):
+        group.announce(name)
+    assert ended == [group.log(name) for name in ("data", "right", "last")]
+    assert 0 == count()
