@@ -59,6 +59,9 @@ def check_trust(site: Site, repository: str) -> Finding:
     names = ", ".join(found.trusted[:_NAMES]) or "no branch"
     if len(found.trusted) > _NAMES:
         names += f" and {len(found.trusted) - _NAMES} more"
+    if not found.default:
+        text = "the forge names no default branch; choose one there"
+        return Finding(name, "warning", f"{names}; {text}")
     if found.default not in found.branches:
         text = f"the default branch {found.default} does not exist; choose another one on the forge"
         return Finding(name, "warning", f"{names}; {text}")

@@ -69,6 +69,15 @@ def test_an_unprotected_or_missing_default_branch_is_a_warning(
     assert ("warning", True) == (found.state, text in found.text)
 
 
+def test_a_repository_without_a_default_branch_is_a_warning(site: Site, forge: MemoryForge) -> None:
+    """No name stands in the sentence, because there is none."""
+    forge._repositories[NAME].default = ""
+
+    assert Finding(
+        f"trust {NAME}", "warning", "main, release; the forge names no default branch; choose one there"
+    ) == _trust(site)
+
+
 def test_a_forge_that_does_not_answer_is_a_warning(site: Site, forge: MemoryForge) -> None:
     """Nothing is planned until it does."""
     forge.reachable = False

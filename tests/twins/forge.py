@@ -19,6 +19,7 @@ _LONGEST = 255
 @dataclass
 class _Repository:
     number: int
+    default: str = "main"
     refs: dict[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
     pulls: list[ListedPullRequest] = field(default_factory=list)
@@ -109,11 +110,11 @@ class MemoryForge:
         return repository, self.repository_id(repository)
 
     def branch_protection(self, repository: str) -> BranchProtection:
-        """``main`` and the branches that were protected."""
+        """The default branch and the branches that were protected."""
         found = self._repository(repository)
         branches = frozenset(self.branches(repository))
         protected = found.protected & branches
-        return BranchProtection(default="main", branches=branches, protected=protected)
+        return BranchProtection(default=found.default, branches=branches, protected=protected)
 
     def audience(self, repository: str) -> Audience:
         """Everybody, unless a test said otherwise."""
