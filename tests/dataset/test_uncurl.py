@@ -96,7 +96,8 @@ def record(lab: Lab, server: str, *names: str) -> list[str]:
 
 def served(lab: Lab, server: str, *, options: str = "", env: str = "") -> ForgeDataset:
     """The server's view of the dataset, with this storage."""
-    (line,) = lab.git("show", "git-annex:remote.log").splitlines()[-1:]
+    lines = lab.git("show", "git-annex:remote.log").splitlines()
+    (line,) = (line for line in lines if " name=web-data " in line)
     url = options or f"url = '{server}/{{name}}'\n"
     lab.tables = (
         f'[[storage]]\nname = "web-data"\nuuid = "{line.split()[0]}"\ntype = "external"\n'
