@@ -84,7 +84,7 @@ class Lab:
 
     def create(self, example: str = "", files: Mapping[str, str] | None = None) -> None:
         """A DataLad dataset with an example's files, or with these."""
-        create_dataset(self.dataset)
+        create_dataset(self.dataset, self.env)
         if example:
             self.add(f"{example}/dataset")
         self.write(files or {})
