@@ -60,10 +60,10 @@ test-engines: .venv/made-dev
 	@TEA_TEST_REQUIRE='apptainer docker docker-registry podman bwrap' $(call pytest,-m 'engine and not soak' $(ARGS))
 test-browser: .venv/made-dev
 	@TEA_TEST_REQUIRE='chromium' $(call pytest,-m 'browser and not soak' $(ARGS))
-test-cluster: .venv/made-dev
-	@TEA_TEST_REQUIRE='redis-server bwrap' $(call pytest,-m 'cluster and not soak' $(ARGS))
+test-cluster: .venv/made-cluster
+	@TEA_TEST_REQUIRE='redis-server bwrap slurmctld dask' $(call pytest,-m 'cluster and not soak' $(ARGS))
 test-long: .venv/made-long
-	@TEA_TEST_REQUIRE='redis-server bwrap git git-annex-remote-uncurl' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
+	@TEA_TEST_REQUIRE='redis-server bwrap git git-annex-remote-uncurl minio moto_server nats-server mosquitto' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
 
 ## make test-all   every test but the hour's soak
 test-all: test test-forge test-engines test-browser test-cluster test-long
@@ -168,6 +168,10 @@ moved:
 
 .venv/made-long: .venv/made-dev
 	@$(call install,.[demo$(comma)dev$(comma)uncurl])
+	@touch $@
+
+.venv/made-cluster: .venv/made-dev
+	@$(call install,.[demo$(comma)dev$(comma)dask])
 	@touch $@
 
 comma := ,

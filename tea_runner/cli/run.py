@@ -11,6 +11,7 @@ import click
 
 from tea_runner.cli import complete_names
 from tea_runner.cli.active_environment import active_environment_note
+from tea_runner.cli.choose_executor import choose_executor
 from tea_runner.cli.main import Context
 from tea_runner.cli.named_datums import ChosenDatums, named_datums
 from tea_runner.cli.open_dataset import (
@@ -60,6 +61,12 @@ from tea_runner.present.visible_text import visible
     help=f"Sandbox of commands; off gives them all your rights ({named('sandbox.kind')}).",
 )
 @click.option(
+    "--executor",
+    metavar="local|slurm|dask://HOST:PORT",
+    default=None,
+    help=f"Where jobs are carried out ({named('run.executor')}).",
+)
+@click.option(
     "--recompute", is_flag=True, help="Compute known results of these pipelines or datums again."
 )
 @click.option(
@@ -92,6 +99,7 @@ def command(
     dry_run: bool,
     workers: int | None,
     sandbox: str | None,
+    executor: str | None,
     recompute: bool,
     source: str | None,
     unsaved: bool,
@@ -129,6 +137,8 @@ def command(
         raise UsageError("--up-to needs the names of pipelines", hint="tea-runner run runs all")
     if sandbox:
         context = context.with_flags({"sandbox.kind": sandbox})
+    if executor:
+        context = context.with_flags({"run.executor": executor})
     session = open_dataset(context)
     if here:
         session.clone.results_place = "branch"
@@ -178,13 +188,15 @@ def command(
         click.confirm("Run this?", default=True, abort=True)
     report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet or context.as_json)
     _note_environment(context, planned)
+    workers = workers or context.settings.worker.count
     advance = run_locally(
         session,
         pipelines,
-        workers or context.settings.worker.count,
+        workers,
         requests,
         (lambda: _check(pinned, session.plan("HEAD", pipelines))) if pinned is not None else None,
         stop_at_failure=on_failure == "stop",
+        executor=choose_executor(session, workers),
     )
     code = _report(context, session, advance, paths, chosen, is_draft=unsaved)
     if on_failure == "ignore":

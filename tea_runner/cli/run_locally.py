@@ -1,9 +1,8 @@
-"""Run all jobs of a dataset in threads of this process, and commit the results."""
+"""Plan a clone, have an executor carry out its jobs, and commit the results, until nothing is left to do."""
 
 from __future__ import annotations
 
-import queue
-import threading
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -14,16 +13,16 @@ from tea_runner.cli.local_logs import keep_local_log
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.cli.progress_bar import progress_bars
 from tea_runner.core.datums.datum import shown_label
-from tea_runner.core.errors import ContentMissing
 from tea_runner.core.planning.job import Job
+from tea_runner.core.planning.job_outcome import JobOutcome
 from tea_runner.core.spec.schedule import ScheduleClock
 from tea_runner.flow.branch_outcome import BranchProgress, PipelineProgress
 from tea_runner.flow.local_queue import LocalRecomputeRequests
 from tea_runner.flow.tick_inputs import AskedTicks
-from tea_runner.host.bounded_text import BoundedText
+from tea_runner.ports.executor import Executor
 from tea_runner.present.visible_text import visible
-from workers.job_report import JobReport
 from workers.job_runner import JobRunner
+from workers.job_threads import JobThreads
 from workers.worker_dependencies import worker_dependencies
 
 
@@ -35,11 +34,14 @@ def run_locally(
     check: Callable[[], None] | None = None,
     *,
     stop_at_failure: bool = False,
+    executor: Executor | None = None,
     clock: ScheduleClock | None = None,
     asked_ticks: AskedTicks | None = None,
 ) -> BranchProgress:
     """Plan, run jobs and publish until nothing is left to do.
 
+    :param workers: most jobs at once in this process.
+    :param executor: carries out the jobs in place of threads of this process.
     :param check: called before jobs run; raises an error when the plan is not allowed.
     :param stop_at_failure: whether no job begins after one failed.
     :param clock: where schedules tick; without it only ticks count that were recorded.
@@ -52,7 +54,9 @@ def run_locally(
     quiet = session.context.quiet or session.context.as_json
     published: dict[str, PipelineProgress] = {}
     results: list[str] = []
-    with progress_bars(quiet=quiet) as progress, _Runners(session) as runners:
+    if executor is None:
+        executor = job_threads(session, workers)
+    with progress_bars(quiet=quiet) as progress, contextlib.closing(executor):
         while True:
             advance = advancer.advance(branch)
             assert advance is not None
@@ -65,89 +69,44 @@ def run_locally(
                 return replace(advance, pipelines=pipelines, results=results)
             if check is not None:
                 check()
-            some = runners.first(min(workers, len(jobs)))
-            _run_jobs(session, jobs, some, progress, stop_at_failure=stop_at_failure)
+            _run_jobs(session, jobs, executor, progress, stop_at_failure=stop_at_failure)
 
 
-class _Runners:
-    """Job runners that stay open between the rounds: each parses the pipeline files once."""
+def job_threads(session: OpenDataset, count: int) -> JobThreads:
+    """Threads of this process, which carry out so many jobs of a clone at once."""
+    log_bytes = session.context.settings.log.max_bytes
+    return JobThreads(lambda: new_job_runner(session), count, log_bytes)
 
-    def __init__(self, session: OpenDataset) -> None:
-        self._session = session
-        self._runners: list[JobRunner] = []
 
-    def __enter__(self) -> _Runners:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for runner in self._runners:
-            runner.close()
-
-    def first(self, count: int) -> Sequence[JobRunner]:
-        """So many of them; each has its own git and git-annex processes, for one thread."""
-        site, directory = self._session.context.site, self._session.context.directory
-        while len(self._runners) < count:
-            self._runners.append(JobRunner(site.clone(directory), worker_dependencies(site)))
-        return self._runners[:count]
+def new_job_runner(session: OpenDataset) -> JobRunner:
+    """What carries out jobs of a clone, with git processes of its own, for one thread."""
+    site = session.context.site
+    return JobRunner(site.clone(session.context.directory), worker_dependencies(site))
 
 
 def _run_jobs(
     session: OpenDataset,
-    jobs: list[Job],
-    runners: Sequence[JobRunner],
+    jobs: Sequence[Job],
+    executor: Executor,
     progress: Progress,
     *,
     stop_at_failure: bool,
 ) -> None:
-    """Run all jobs, one thread for each runner."""
+    """Carry out all jobs of one round, with a bar for each pipeline."""
     names = dict.fromkeys(job.pipeline for job in jobs)
     bars = {
         name: progress.add_task(name, total=sum(len(j.datums) for j in jobs if j.pipeline == name))
         for name in names
     }
-    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    stop = threading.Event()
-    broken: list[BaseException] = []
 
-    def run_queued(runner: JobRunner) -> None:
-        try:
-            while not stop.is_set() and not (stop_at_failure and session.queue.failed):
-                try:
-                    job = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                output = BoundedText(session.context.settings.log.max_bytes)
-                try:
-                    report = runner.run(job, output.write, stop.is_set)
-                except ContentMissing as error:
-                    keys = (key for _, key in job.datums)
-                    report = JobReport(missing=dict.fromkeys(keys, str(error)))
-                session.queue.failed.update({**report.failures, **report.missing})
-                if report.failures or report.missing:
-                    failed = {**report.failures, **report.missing}
-                    _keep_log(session, job, failed, output.read(), progress.console)
-                progress.advance(bars[job.pipeline], len(job.datums))
-                runner.evict_unused()
-        except BaseException as error:
-            broken.append(error)
-            stop.set()
+    def ended(job: Job, outcome: JobOutcome) -> bool:
+        session.queue.failed.update(outcome.failures)
+        if outcome.failures:
+            _keep_log(session, job, outcome.failures, outcome.log, progress.console)
+        progress.advance(bars[job.pipeline], len(job.datums))
+        return not (stop_at_failure and session.queue.failed)
 
-    threads = [threading.Thread(target=run_queued, args=(runner,)) for runner in runners]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
-    except BaseException:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        raise
-    if broken:
-        raise broken[0]
+    executor.run(jobs, ended)
 
 
 def _keep_log(

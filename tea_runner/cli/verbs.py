@@ -58,6 +58,7 @@ GROUPS = {
         "worker": "Start a worker on this host, or several.",
         "triggers": "Commit what webhooks, object stores and streams bring.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
+        "run-job": "Carry out one job of a run on a node of a cluster.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",
     },
 }

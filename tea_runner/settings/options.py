@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tea_runner.settings.executor_options import RunOptions, SlurmOptions
 from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.limits_options import LimitsOptions
+from tea_runner.settings.log_options import LogOptions
 from tea_runner.settings.notify_options import NotifyOptions
 from tea_runner.settings.option import MEBI, SecretValue, option
 from tea_runner.settings.pages_options import MetricsOptions, PagesOptions
@@ -263,21 +265,6 @@ class WorkerOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogOptions:
-    """The program's own log, and the log of each job."""
-
-    format: Literal["text", "json"] = option(
-        "text", "Format of the program's own log lines: text, or json with one object per line."
-    )
-    max_bytes: int = option(
-        16 * MEBI,
-        "Maximum size of a job's log; the middle of a longer log is dropped.",
-        unit="bytes",
-        least=4096,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReconcileOptions:
     """Comparison of the forge with the plans, for missed deliveries."""
 
@@ -391,6 +378,8 @@ class Options:
     limits: LimitsOptions = field(default_factory=LimitsOptions)
     worker: WorkerOptions = field(default_factory=WorkerOptions)
     log: LogOptions = field(default_factory=LogOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+    slurm: SlurmOptions = field(default_factory=SlurmOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
     schedules: ScheduleOptions = field(default_factory=ScheduleOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)

@@ -19,6 +19,7 @@ WITHOUT = {
     "exec",
     "forge serve",
     "planner",
+    "run-job",
     "serve",
     "shell",
     "up",

@@ -74,7 +74,9 @@ def test_a_repository_without_a_default_branch_is_a_warning(site: Site, forge: M
     forge._repositories[NAME].default = ""
 
     assert Finding(
-        f"trust {NAME}", "warning", "main, release; the forge names no default branch; choose one there"
+        f"trust {NAME}",
+        "warning",
+        "main, release; the forge names no default branch; choose one there",
     ) == _trust(site)
 
 

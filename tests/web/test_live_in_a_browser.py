@@ -69,6 +69,22 @@ def test_a_run_changes_while_somebody_types(site: Site, page: Any) -> None:
         until(page, "document.title.startsWith('done')")
 
 
+def test_a_page_is_right_in_the_end_though_the_server_failed_once(site: Site, page: Any) -> None:
+    """No event follows the last one, so the page itself asks again."""
+    job = make_job(1)
+    claim = begin(site, job)
+    save(site, [job])
+    with served(site) as url:
+        page.goto(f"{url}/runs/{RUN}")
+        page.route(f"**/runs/{RUN}", lambda route: route.fulfill(status=503, body=""))
+        site.jobs.finish(claim, "done")
+        save(site, [job], state="settled")
+        page.wait_for_timeout(2500)
+        page.unroute(f"**/runs/{RUN}")
+        until(page, "document.title.startsWith('done')")
+        page.errors = [each for each in page.errors if "503" not in each]
+
+
 def test_a_log_is_followed_until_one_reads_back(site: Site, page: Any) -> None:
     """Then it keeps its place, a button leads to the end again, and lines can be found."""
     job = make_job(1)

@@ -140,8 +140,8 @@ def _set_size(datums: int, throughput: Throughput | None) -> int:
     return 1 if datums <= _SINGLE else min(_LARGEST_SET, -(-datums // _JOBS))
 
 
-def seal_job(job: Job, secret: bytes) -> str:
-    """The job as JSON text with an HMAC (RFC 2104, SHA-256) of the planner."""
+def job_text(job: Job) -> str:
+    """The job as JSON text."""
     fields = asdict(job)
     if not job.software:
         del fields["software"]
@@ -150,7 +150,29 @@ def seal_job(job: Job, secret: bytes) -> str:
     if job.needs == "host":
         # So that workers of former versions, which know of no other need, can read it.
         del fields["needs"]
-    body = json.dumps(fields, sort_keys=True)
+    return json.dumps(fields, sort_keys=True)
+
+
+def read_job(text: str) -> Job:
+    """The job in a text of :func:`job_text`.
+
+    :raises Refused: when the text is no job.
+    """
+    try:
+        fields = json.loads(text)
+        datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
+        pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
+        variables = tuple((str(n), str(value)) for n, value in fields.pop("variables", ()))
+        needs = read_need(str(fields.pop("needs", "host")))
+        texts = {name: str(value) for name, value in fields.items()}
+        return Job(datums=datums, pins=pins, variables=variables, needs=needs, **texts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused("the description of a job cannot be read") from error
+
+
+def seal_job(job: Job, secret: bytes) -> str:
+    """The job's text with an HMAC (RFC 2104, SHA-256) of the planner, as JSON."""
+    body = job_text(job)
     return json.dumps({"body": body, "mac": _mac(body, secret)})
 
 
@@ -162,17 +184,12 @@ def unseal_job(text: str, secret: bytes) -> Job:
     try:
         document = json.loads(text)
         body, mac = document["body"], document["mac"]
-        if not hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode()):
-            raise Refused("a job in the queue has no valid seal of the planner")
-        fields = json.loads(body)
-        datums = tuple((str(label), str(key)) for label, key in fields.pop("datums"))
-        pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
-        variables = tuple((str(n), str(value)) for n, value in fields.pop("variables", ()))
-        needs = read_need(str(fields.pop("needs", "host")))
-        texts = {name: str(value) for name, value in fields.items()}
-        return Job(datums=datums, pins=pins, variables=variables, needs=needs, **texts)
+        is_sealed = hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("a job in the queue cannot be read") from error
+    if not is_sealed:
+        raise Refused("a job in the queue has no valid seal of the planner")
+    return read_job(body)
 
 
 def _mac(body: str, secret: bytes) -> str:

@@ -26,13 +26,14 @@
   };
 
   // -- parts of the page that change ------------------------------------------------------------
-  let loading = false, again = false;
+  let loading = false, again = false, failed = 0;
   const refresh = async () => {
     if (loading) { again = true; return; }
     loading = true;
     try {
       const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(answer.statusText);
+      failed = 0;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const old of document.querySelectorAll("[data-live]")) {
         const now = fresh.getElementById(old.id);
@@ -48,9 +49,13 @@
       }
       document.title = fresh.title;
       ago();
-    } catch { /* the next event tries again */ } finally {
+    } catch {
+      // No event may follow: after the last one the page would stay as it is.
+      failed += 1;
+      again = failed < 20;
+    } finally {
       loading = false;
-      if (again) { again = false; setTimeout(refresh, 500); }
+      if (again) { again = false; setTimeout(refresh, failed ? 3000 : 500); }
     }
   };
   if (main && main.dataset.events) {
