@@ -65,3 +65,12 @@ def test_help_names_the_variable_of_each_setting() -> None:
                 assert f"{name}, {variables[name]}" in words, (verb, option.name)
                 found += 1
     assert found >= 6
+
+
+def test_an_unknown_executor_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    """Before anything is computed."""
+    dataset = Dataset(tmp_path / "data", FILES)
+    said = dataset.tea("run", "-y", "--executor", "lsf")
+
+    assert 2 == said.code
+    assert "there is no lsf; local, slurm and dask://HOST:PORT exist" in said.err
