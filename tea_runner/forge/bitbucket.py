@@ -21,6 +21,7 @@ from tea_runner.forge.bitbucket_pull_requests import (
     repository_part,
 )
 from tea_runner.forge.ref_listing import RefListing
+from tea_runner.forge.rest_api import shortened
 from tea_runner.ports import CommitStatusState
 
 _LONGEST_DESCRIPTION = 255
@@ -156,14 +157,12 @@ class BitbucketForge(RefListing, BitbucketPullRequests):
         target_url: str = "",
     ) -> None:
         """Set a build status."""
-        longest = _LONGEST_DESCRIPTION
-        short = description if len(description) <= longest else description[: longest - 1] + "…"
         page = f"{self.url}{repository_part(repository)}/commits/{commit}"
         fields = {
             "key": context,
             "name": context,
             "state": _STATES[state],
-            "description": short,
+            "description": shortened(description, _LONGEST_DESCRIPTION),
             # Bitbucket accepts no status without an address.
             "url": target_url or page,
         }

@@ -22,7 +22,7 @@ from tea_runner.core.repository_visibility import Audience
 from tea_runner.forge import gitea_permissions
 from tea_runner.forge.gitea_pull_requests import GiteaPullRequests
 from tea_runner.forge.ref_listing import RefListing
-from tea_runner.forge.rest_api import error_sentence, repository_path
+from tea_runner.forge.rest_api import error_sentence, repository_path, shortened
 from tea_runner.ports import CommitStatusState
 
 #: A repository that was renamed or moved to another owner.
@@ -148,11 +148,9 @@ class GiteaForge(RefListing, GiteaPullRequests):
         target_url: str = "",
     ) -> None:
         """Set a commit status."""
-        longest = self.longest_description
-        short = description if len(description) <= longest else description[: longest - 1] + "…"
         status = {
             "state": state,
-            "description": short,
+            "description": shortened(description, self.longest_description),
             "context": context,
             "target_url": target_url,
         }

@@ -16,6 +16,7 @@ from tea_runner.core.registered_webhook import (
 from tea_runner.core.repository_visibility import Audience, Visibility
 from tea_runner.forge.gitlab_merge_requests import GitLabMergeRequests, project_path
 from tea_runner.forge.ref_listing import RefListing
+from tea_runner.forge.rest_api import shortened
 from tea_runner.ports import CommitStatusState
 
 _MOVED = (301, 302, 307, 308)
@@ -163,9 +164,11 @@ class GitLabForge(RefListing, GitLabMergeRequests):
         target_url: str = "",
     ) -> None:
         """Set a commit status, which GitLab shows as a job of an external pipeline."""
-        longest = _LONGEST_DESCRIPTION
-        short = description if len(description) <= longest else description[: longest - 1] + "…"
-        fields = {"state": _STATES[state], "name": context, "description": short}
+        fields = {
+            "state": _STATES[state],
+            "name": context,
+            "description": shortened(description, _LONGEST_DESCRIPTION),
+        }
         if target_url:
             fields["target_url"] = target_url
         path = f"{project_path(repository)}/statuses/{quote(commit, safe='')}"

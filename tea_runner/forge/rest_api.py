@@ -190,6 +190,11 @@ def repository_path(repository: str) -> str:
     return f"{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
+def shortened(text: str, most: int) -> str:
+    """The text with at most so many characters, for fields whose length a forge limits."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def network_error(error: requests.RequestException) -> str:
     """Describe a network error; the messages of requests contain memory addresses and class names."""
     if isinstance(error, requests.exceptions.SSLError):

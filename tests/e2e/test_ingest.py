@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,38 +11,9 @@ from tea_runner.core.planning.run import Run
 from tea_runner.flow.trigger_actions import trigger
 from tests.e2e.conftest import folder_lab
 from tests.e2e.lab import Lab
+from tests.http_source import Source
 
 pytestmark = pytest.mark.long
-
-
-class Source:
-    """A server whose answer a test sets."""
-
-    def __init__(self) -> None:
-        self.status, self.body, self.asked = 200, b"", 0
-        source = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                source.asked += 1
-                self.send_response(source.status)
-                self.end_headers()
-                self.wfile.write(source.body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/data"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
 
 
 @pytest.fixture
@@ -98,7 +66,7 @@ def test_a_table_is_fetched_each_day(lab: Lab, source: Source) -> None:
     assert f"Tea-Source: {source.url}\n" in messages
     assert f"--var url={source.url}" in messages
     tip = lab.tip()
-    assert ("settled", tip, 2) == (ticks.next().state, lab.tip(), source.asked)
+    assert ("settled", tip, 2) == (ticks.next().state, lab.tip(), len(source.asked))
 
     source.status = 503
     assert ("failed", tip) == (ticks.next().state, lab.tip())
@@ -143,4 +111,4 @@ def test_items_of_a_feed_become_files(lab: Lab, source: Source) -> None:
     lab.pull()
     texts = [(lab.dataset / name).read_text() for name in lab.git("ls-files", "feed/*.txt").split()]
     assert ["title: three", "title: two"] == sorted(text.splitlines()[0] for text in texts)
-    assert 3 == source.asked
+    assert 3 == len(source.asked)
