@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import OpenDataset
@@ -30,16 +31,21 @@ def choose_executor(session: OpenDataset, workers: int) -> Executor:
     if kind == "local":
         return job_threads(session, workers)
     if kind == "slurm":
-        return SlurmExecutor(slurm_tasks(session), session.clone.clone.git_dir / _JOBS)
+        return SlurmExecutor(slurm_tasks(session), jobs_folder(session))
     if kind.startswith(DASK):
         from tea_runner.executors.dask_executor import DaskExecutor
 
         words = command_on_nodes(session.context)
         address = "tcp://" + kind.removeprefix(DASK)
-        return DaskExecutor(address, words, session.clone.clone.git_dir / _JOBS)
+        return DaskExecutor(address, words, jobs_folder(session))
     raise SettingsError(
         f"run.executor: there is no {kind}; local, slurm and dask://HOST:PORT exist"
     )
+
+
+def jobs_folder(session: OpenDataset) -> Path:
+    """The folder below which jobs of clusters are kept, on storage that all nodes see."""
+    return session.clone.clone.git_dir / _JOBS
 
 
 def slurm_tasks(session: OpenDataset) -> SlurmTasks:

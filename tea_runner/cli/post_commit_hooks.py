@@ -31,17 +31,19 @@ _PROGRAM = (os.path.abspath(sys.executable), "-m", "tea_runner")
 _MOST_LOG = 4 << 20
 
 
-def install_hooks(context: Context, *, remove: bool, yes: bool) -> None:
+def install_hooks(context: Context, *, remove: bool, yes: bool, to_slurm: bool) -> None:
     """Write the hooks, or take them out.
 
     A hook that is there keeps its text; one line is added at its end.
 
+    :param to_slurm: whether the jobs of a commit are submitted to Slurm, and no process waits for them.
     :raises UserError: when a hook that is there is no shell script.
     """
     clone = open_dataset(context).clone.clone
     raw = clone.git("rev-parse", "--path-format=absolute", "--git-path", "hooks")
     folder = Path(os.fsdecode(raw.rstrip(b"\n")))
-    line = f'[ -n "${WATCHING}" ] || {shlex.join([*_PROGRAM, "watch", "after-commit"])} {_MARK}\n'
+    words = [*_PROGRAM, "watch", "after-commit", *_place(to_slurm)]
+    line = f'[ -n "${WATCHING}" ] || {shlex.join(words)} {_MARK}\n'
     for name in HOOKS:
         hook = folder / name
         text = hook.read_text(errors="surrogateescape") if hook.exists() else ""
@@ -60,7 +62,12 @@ def install_hooks(context: Context, *, remove: bool, yes: bool) -> None:
             click.echo(f"{visible(str(hook))}: {'line removed' if remove else 'written'}")
     if not remove:
         log = clone.git_dir / "tea-runner" / LOG
-        click.echo(f"Each commit runs the pipelines now; the output goes to {visible(str(log))}")
+        does = "submits the pipelines to Slurm" if to_slurm else "runs the pipelines"
+        click.echo(f"Each commit {does} now; the output goes to {visible(str(log))}")
+
+
+def _place(to_slurm: bool) -> list[str]:
+    return ["--to", "slurm"] if to_slurm else []
 
 
 def _extended(hook: Path, text: str, *, yes: bool) -> str:
@@ -85,7 +92,7 @@ def _write(hook: Path, text: str) -> None:
     os.replace(new, hook)
 
 
-def _after_commit(context: Context) -> None:
+def _after_commit(context: Context, to_slurm: bool) -> None:
     """Start the pipelines in the background; git waits for this, but not for them."""
     clone = open_dataset(context).clone.clone
     state = clone.git_dir / "tea-runner"
@@ -95,7 +102,7 @@ def _after_commit(context: Context) -> None:
     too_long = log.exists() and log.stat().st_size > _MOST_LOG
     with log.open("wb" if too_long else "ab") as output:
         process.start_process(
-            [*_PROGRAM, "watch", "in-background"],
+            [*_PROGRAM, "watch", "in-background", *_place(to_slurm)],
             env=clone.environment.variables,
             cwd=clone.worktree,
             stdout=output,
@@ -103,7 +110,7 @@ def _after_commit(context: Context) -> None:
         )
 
 
-def _in_background(context: Context) -> None:
+def _in_background(context: Context, to_slurm: bool) -> None:
     """Run the pipelines until no commit has come meanwhile; at once if another process does that."""
     clone = open_dataset(context).clone.clone
     state = clone.git_dir / "tea-runner"
@@ -117,6 +124,7 @@ def _in_background(context: Context) -> None:
                     click.echo(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}: a commit came")
                     sys.stdout.flush()
                     argv = [*_PROGRAM, "run", "-y"]
+                    argv += ["--executor", "slurm", "--detach"] if to_slurm else []
                     running = process.start_process(
                         argv, env=env, cwd=clone.worktree, stdout=1, stderr=2
                     )

@@ -12,6 +12,7 @@ import click
 from tea_runner.cli import complete_names
 from tea_runner.cli.active_environment import active_environment_note
 from tea_runner.cli.choose_executor import choose_executor
+from tea_runner.cli.detached_run_text import attached_lines, detached_document, submitted_lines
 from tea_runner.cli.main import Context
 from tea_runner.cli.named_datums import ChosenDatums, named_datums
 from tea_runner.cli.open_dataset import (
@@ -23,6 +24,7 @@ from tea_runner.cli.open_dataset import (
 )
 from tea_runner.cli.options import json_option, unsaved_option
 from tea_runner.cli.read_resolved_file import PinnedDatums
+from tea_runner.cli.run_detached import begin_detached
 from tea_runner.cli.run_locally import run_locally
 from tea_runner.cli.setting_names import named
 from tea_runner.core.errors import UsageError
@@ -67,6 +69,11 @@ from tea_runner.present.visible_text import visible
     help=f"Where jobs are carried out ({named('run.executor')}).",
 )
 @click.option(
+    "--detach",
+    is_flag=True,
+    help="With --executor slurm: submit the jobs and end; the last one commits the results.",
+)
+@click.option(
     "--recompute", is_flag=True, help="Compute known results of these pipelines or datums again."
 )
 @click.option(
@@ -100,6 +107,7 @@ def command(
     workers: int | None,
     sandbox: str | None,
     executor: str | None,
+    detach: bool,
     recompute: bool,
     source: str | None,
     unsaved: bool,
@@ -127,6 +135,10 @@ def command(
     With --unsaved, the inputs, code and pipeline files are those of the folder as it is, and the results
     are put into the folder and git's index. Nothing is committed.
 
+    With --detach, no process waits: the last job of Slurm commits the results, and submits what they make
+    ready. tea-runner status tells how far it is. The same command again, while it is under way, leaves new
+    commits to it.
+
     With --from, the datums and keys of each pipeline must be those of the file before it runs.
     """
     if source is not None and recompute:
@@ -139,6 +151,13 @@ def command(
         context = context.with_flags({"sandbox.kind": sandbox})
     if executor:
         context = context.with_flags({"run.executor": executor})
+    if detach:
+        if recompute or unsaved or source is not None or on_failure != "continue":
+            raise UsageError(
+                "--detach cannot be combined with --recompute, --unsaved, --from or --on-failure"
+            )
+        if context.settings.run.executor != "slurm":
+            raise UsageError("--detach needs an executor that has a queue: --executor slurm")
     session = open_dataset(context)
     if here:
         session.clone.results_place = "branch"
@@ -157,6 +176,8 @@ def command(
     chosen = None
     if pipelines and source is None and not recompute:
         chosen = ChosenDatums.choose(session.plan("HEAD"), pipelines)
+    if chosen is not None and detach:
+        raise UsageError("--detach takes pipelines, not single datums")
     if chosen is not None:
         pipelines, session.queue.only = chosen.pipelines, frozenset(chosen.before)
     planned = session.plan("HEAD", pipelines, requests.pending() if requests else None)
@@ -188,6 +209,8 @@ def command(
         click.confirm("Run this?", default=True, abort=True)
     report_remarks(planned.tip, planned.works, pipelines, quiet=context.quiet or context.as_json)
     _note_environment(context, planned)
+    if detach:
+        return _detach(context, session, pipelines, paths)
     workers = workers or context.settings.worker.count
     advance = run_locally(
         session,
@@ -209,6 +232,24 @@ def command(
     for verdict in verdicts:
         click.echo(visible(str(verdict)), err=context.as_json)
     return 1 if any(verdict.outcome == "failed" for verdict in verdicts) else code
+
+
+def _detach(
+    context: Context, session: OpenDataset, pipelines: tuple[str, ...], unsaved: Sequence[str]
+) -> int:
+    """Begin a detached run, and tell what was submitted."""
+    begun = begin_detached(session, pipelines)
+    if begun.run.code is not None:
+        assert begun.advance is not None
+        report_progress(context, begun.advance, unsaved)
+        return begun.run.code
+    attached = begun.advance is None
+    if context.as_json:
+        document = detached_document(begun.run, state="attached" if attached else "submitted")
+        click.echo(json.dumps({"detached": document}, indent=1))
+    else:
+        click.echo("\n".join((attached_lines if attached else submitted_lines)(begun.run)))
+    return 0
 
 
 def _with_upstream(session: OpenDataset, names: Sequence[str]) -> tuple[str, ...]:

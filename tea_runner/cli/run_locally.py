@@ -9,6 +9,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import Progress
 
+from tea_runner.cli.detached_run_check import refuse_beside_detached
 from tea_runner.cli.local_logs import keep_local_log
 from tea_runner.cli.open_dataset import OpenDataset
 from tea_runner.cli.progress_bar import progress_bars
@@ -48,6 +49,7 @@ def run_locally(
     :param asked_ticks: those that the person asks for.
     """
     branch = session.clone.clone.head()
+    refuse_beside_detached(session)
     advancer = replace(session.advancer(only, requests), asked_ticks=asked_ticks)
     if clock is not None:
         advancer = replace(advancer, clock=clock)
@@ -102,17 +104,17 @@ def _run_jobs(
     def ended(job: Job, outcome: JobOutcome) -> bool:
         session.queue.failed.update(outcome.failures)
         if outcome.failures:
-            _keep_log(session, job, outcome.failures, outcome.log, progress.console)
+            keep_log_of_job(session, job, outcome.failures, outcome.log, progress.console)
         progress.advance(bars[job.pipeline], len(job.datums))
         return not (stop_at_failure and session.queue.failed)
 
     executor.run(jobs, ended)
 
 
-def _keep_log(
+def keep_log_of_job(
     session: OpenDataset, job: Job, failed: Collection[str], output: bytes, console: Console
 ) -> None:
-    """Keep the log of a job, and name its first datum that failed.
+    """Keep the log of a job in the state folder, and name its first datum that failed.
 
     :param failed: keys.
     """

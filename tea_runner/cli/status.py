@@ -7,6 +7,7 @@ import json
 import click
 
 from tea_runner.cli import complete_names, remote_questions
+from tea_runner.cli.detached_run_text import detached_status
 from tea_runner.cli.main import Context
 from tea_runner.cli.open_dataset import (
     check_pipelines,
@@ -21,6 +22,7 @@ from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.pipeline_remarks import pipeline_remarks
 from tea_runner.present.freshness_text import results_lines, results_rows
+from tea_runner.present.visible_text import visible
 
 
 @click.command("status")
@@ -42,7 +44,7 @@ def command(
     """Show which results are current, stale or missing.
 
     Nothing is fetched or run. Orphaned results belong to a datum that no longer exists (the next run
-    removes them) or to a removed pipeline (remove them with git rm).
+    removes them) or to a removed pipeline (remove them with git rm). A detached run is told of first.
     """
     if context.server is not None:
         remote_questions.ask(context.server, "status", pipelines, as_json=context.as_json)
@@ -64,6 +66,9 @@ def command(
     works = {each.name: derive_inputs(tip, each) for each in tip.pipelines if each.name in empty}
     paths = session.unsaved(at)
     report_unsaved(context, paths)
+    detached, line = detached_status(session)
+    if line and not context.as_json:
+        click.echo(visible(line))
     broken = report_problems(tip) or any(each.problem for each in results)
     if context.as_json:
         rows = results_rows(results)
@@ -73,6 +78,7 @@ def command(
             "pipelines": rows,
             "remarks": remarks,
             "unsaved": paths,
+            "detached": detached,
         }
         click.echo(json.dumps(document, indent=1))
     elif results:

@@ -59,6 +59,7 @@ GROUPS = {
         "triggers": "Commit what webhooks, object stores and streams bring.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
         "run-job": "Carry out one job of a run on a node of a cluster.",
+        "settle-run": "Commit the results of a detached run.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",
     },
 }

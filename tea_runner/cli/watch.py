@@ -46,6 +46,14 @@ from tea_runner.triggers.drop_folder import DropFolder
 @click.option("--save-only", is_flag=True, help="Save; neither run nor push.")
 @click.option("--once", is_flag=True, help="Do what there is to do, and end.")
 @click.option("--remove", is_flag=True, help="With install: take the hooks out again.")
+@click.option(
+    "--to",
+    "place",
+    type=click.Choice(["here", "slurm"]),
+    default="here",
+    show_default=True,
+    help="With install: where a commit's jobs go; slurm submits them and no process waits.",
+)
 @click.option("-y", "--yes", is_flag=True, help="With install: do not ask.")
 @json_option
 @click.pass_obj
@@ -58,6 +66,7 @@ def command(
     save_only: bool,
     once: bool,
     remove: bool,
+    place: str,
     yes: bool,
 ) -> None:
     """Save files when they arrive, and run or push.
@@ -68,15 +77,18 @@ def command(
 
     tea-runner watch install writes git hooks instead, so that each commit, such as that of datalad
     save, runs the pipelines in the background; the output is in .git/tea-runner/watch.log.
+    With --to slurm, a commit submits its jobs to Slurm: tea-runner run --executor slurm --detach.
     """
     if word == "install":
         if imports or remote or save_only or once:
             raise UsageError("watch install takes no option of watching")
-        install_hooks(context, remove=remove, yes=yes)
+        install_hooks(context, remove=remove, yes=yes, to_slurm=place == "slurm")
         return
     if word in HOOK_WORDS:
-        HOOK_WORDS[word](context)
+        HOOK_WORDS[word](context, place == "slurm")
         return
+    if place != "here":
+        raise UsageError("--to is an option of watch install")
     if remove:
         raise UsageError("--remove is an option of watch install")
     if remote and save_only:

@@ -66,19 +66,29 @@ class JobFolder:
             raise OutsideError(f"{self.path} cannot be read: {error.strerror}") from error
         return sorted(int(n.removesuffix(".outcome")) for n in names if n.endswith(".outcome"))
 
-    def take_outcome(self, number: int) -> JobOutcome:
-        """The outcome of an ended job, whose files are removed.
+    def outcome(self, number: int) -> JobOutcome:
+        """The outcome of an ended job.
 
         :raises OutsideError: when it cannot be read.
         """
         path, log = self.path / f"{number}.outcome", self.path / f"{number}.log"
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
-                outcome = read_outcome(file.read(_LARGEST_OUTCOME), log.read_bytes())
-            path.unlink()
-            log.unlink()
+                return read_outcome(file.read(_LARGEST_OUTCOME), log.read_bytes())
         except OSError as error:
             raise OutsideError(f"{path} cannot be read: {error.strerror}") from error
+
+    def take_outcome(self, number: int) -> JobOutcome:
+        """The outcome of an ended job, whose files are removed.
+
+        :raises OutsideError: when it cannot be read.
+        """
+        outcome = self.outcome(number)
+        try:
+            for kind in ("outcome", "log"):
+                (self.path / f"{number}.{kind}").unlink()
+        except OSError as error:
+            raise OutsideError(f"{self.path} cannot be written: {error.strerror}") from error
         return outcome
 
     def task_output(self, number: int) -> str:

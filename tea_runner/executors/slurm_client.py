@@ -68,6 +68,21 @@ class SlurmClient:
                 states[words[0], int(words[1])] = words[2]
         return states
 
+    def listed(self, jobs: Sequence[str]) -> Mapping[str, str]:
+        """States of jobs by id, as far as Slurm knows the job still; an array has that of one of its tasks.
+
+        :raises OutsideError: when Slurm does not answer.
+        """
+        argv = ["squeue", "--noheader", "--states=all", "--format=%F %T"]
+        try:
+            said = self._call([*argv, f"--jobs={','.join(jobs)}"], "look at jobs of Slurm")
+        except CommandError as error:
+            if "Invalid job id" in error.stderr:
+                return {}
+            raise
+        rows = (line.split() for line in said.splitlines())
+        return {words[0]: words[1] for words in rows if len(words) == 2}
+
     def cancel(self, jobs: Sequence[str]) -> None:
         """End jobs or arrays, running or not; those that have ended stay as they are.
 

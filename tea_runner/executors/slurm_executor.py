@@ -13,7 +13,7 @@ from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.job_outcome import JobOutcome
 from tea_runner.executors.job_folder import JobFolder, make_job_folder
 from tea_runner.executors.slurm_client import ENDED, SlurmClient
-from tea_runner.executors.slurm_request import ARRAY_SIZE, array_script, arrays_of
+from tea_runner.executors.slurm_request import ARRAY_SIZE, array_script, arrays_of, settle_script
 from tea_runner.ports.executor import JobEnded
 
 #: Seconds between two looks at the folder, and at Slurm.
@@ -63,6 +63,22 @@ class SlurmTasks:
             self.client.cancel(list(arrays))
             raise
         return arrays
+
+    def submit_settle(self, arrays: Sequence[str], log: Path, options: Sequence[str]) -> str:
+        """Submit the job that settles a detached run when all tasks of these arrays have ended.
+
+        :param log: receives what it prints.
+        :param options: the operator's for this job, after those for all.
+        :returns: its id.
+        :raises OutsideError: when Slurm refuses; the arrays are cancelled.
+        """
+        named = [f"--dependency=afterany:{':'.join(arrays)}", "--job-name=tea-settle", "--requeue"]
+        named += ["--output=/dev/null", *self.options, *options]
+        try:
+            return self.client.submit(settle_script(self.words, str(log)), named)
+        except OutsideError:
+            self.client.cancel(arrays)
+            raise
 
 
 def failure_of_state(state: str) -> str:

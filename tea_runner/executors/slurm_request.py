@@ -60,6 +60,14 @@ def array_script(words: Sequence[str], folder: str, offset: int) -> str:
     )
 
 
+def settle_script(words: Sequence[str], log: str) -> str:
+    """The batch script of the job that settles a detached run.
+
+    :param words: the command line of tea-runner, without a verb.
+    """
+    return f"#!/bin/sh\nexec {shlex.join([*words, 'settle-run'])} >>{shlex.quote(log)} 2>&1\n"
+
+
 def arrays_of(numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Divide numbers of jobs into arrays.
 

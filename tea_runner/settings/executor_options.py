@@ -36,3 +36,7 @@ class SlurmOptions:
     most_tasks: int = option(
         0, "Most tasks of an array that run at once; 0 for any number.", least=0
     )
+    settle_options: tuple[str, ...] = option(
+        (),
+        "Options of sbatch for the job that commits the results of a detached run; they come after options.",
+    )

@@ -21,6 +21,7 @@ WITHOUT = {
     "planner",
     "run-job",
     "serve",
+    "settle-run",
     "shell",
     "up",
     "worker",
