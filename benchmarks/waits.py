@@ -40,7 +40,7 @@ def waits(root: Path, rules: Sequence[str]) -> list[int]:
             turns.put(f"{number:032x}")
         first: dict[str, int] = {}
         for turn in range(len(owners)):
-            owner = owners[int(turns.take("f" * 32), 16)]
+            owner = owners[int(turns.take("f" * 32)[0], 16)]
             first.setdefault(owner, turn)
         connection.close()
         return [first[f"lab/small{number:03d}"] for number in range(_OTHERS)]

@@ -19,7 +19,7 @@ CANCELLED_MARK = "cancelled\n"
 FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
 
 # KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
-# ARGV: id, body, branch, now, time to live, need, repository, pushed commit
+# ARGV: id, body, branch, now, time to live, need, repository, pushed commit, priority
 # Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
 ENQUEUE = """
 redis.call('SADD', KEYS[2], ARGV[3])
@@ -31,7 +31,7 @@ if state == 'waiting' or state == 'running' then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'state', 'waiting', 'body', ARGV[2], 'attempt', 0, 'bugs', 0,
   'created', ARGV[4], 'born', redis.call('TIME')[1], 'needs', ARGV[6], 'repository', ARGV[7],
-  'pushed', ARGV[8])
+  'pushed', ARGV[8], 'priority', ARGV[9])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[5], ARGV[4], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[4] - ARGV[5])
@@ -48,69 +48,6 @@ local needs = redis.call('HGET', KEYS[1], 'needs')
 redis.call('HSET', KEYS[1], 'body', ARGV[1], 'needs', ARGV[2], 'pushed', ARGV[3])
 if redis.call('HDEL', KEYS[1], 'after') == 1 or needs ~= ARGV[2] then return 2 end
 return 1
-"""
-
-# KEYS: job   ARGV: id, prefix of turns, prefix of lines, time to live, needs that are known…
-# Puts a job into the line of its repository, and the repository behind those whose turn it is; returns
-# the need.  A repository or a job that is in line keeps its place.
-PUT_IN_LINE = """
-local function last(name)
-  return tonumber(redis.call('ZREVRANGE', name, 0, 0, 'WITHSCORES')[2] or 0) or 0
-end
-local wanted, needs = redis.call('HGET', KEYS[1], 'needs'), ARGV[5]
-for i = 5, #ARGV do
-  if ARGV[i] == wanted then needs = wanted end
-end
-local repository = redis.call('HGET', KEYS[1], 'repository') or ''
-local turns, line = ARGV[2] .. needs, ARGV[3] .. needs .. '\\n' .. repository
-redis.call('ZADD', line, 'NX', last(line) + 1, ARGV[1])
-redis.call('EXPIRE', line, ARGV[4])
-redis.call('ZADD', turns, 'NX', last(turns) + 1, repository)
-redis.call('EXPIRE', turns, ARGV[4])
-return needs
-"""
-
-# KEYS: job that a queue item names
-# ARGV: its id, prefix of jobs, prefix of leases, prefix of turns, prefix of lines, default need; then
-# patterns of repositories, each with the turns that they have while others have one
-# Takes the next job of the repository whose turn it is, among those with the same need, and puts that
-# repository behind the others, or with more turns at that part of the way to them; so it always moves on,
-# and the others come.  Returns the job's id, or that of the item when no repository is in line.
-# Jobs in line that cannot be claimed any more, or not yet, leave it on the way: each of them once.
-TAKE_TURN = """
-local needs = redis.call('HGET', KEYS[1], 'needs') or ARGV[6]
-local turns = ARGV[4] .. needs
-local now = tonumber(redis.call('TIME')[1])
-while true do
-  local first = redis.call('ZPOPMIN', turns)
-  if not first[1] then return ARGV[1] end
-  local line = ARGV[5] .. needs .. '\\n' .. first[1]
-  local found, id
-  repeat
-    id = redis.call('ZPOPMIN', line)[1]
-    if id then
-      local job = ARGV[2] .. id
-      local state = redis.call('HGET', job, 'state')
-      local after = tonumber(redis.call('HGET', job, 'after') or 0) or 0
-      if (state == 'waiting' and after <= now)
-      or (state == 'running' and redis.call('EXISTS', ARGV[3] .. id) == 0) then found = id end
-    end
-  until found or not id
-  if redis.call('EXISTS', line) == 1 then
-    local from = tonumber(first[2]) or 0
-    local last = redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or first[2]
-    local place = (tonumber(last) or 0) + 1
-    for i = 7, #ARGV, 2 do
-      if string.match(first[1], ARGV[i]) then
-        local more = tonumber(ARGV[i + 1]) or 1
-        if more > 1 then place = from + (place - from) / more end
-        break
-      end
-    end
-    redis.call('ZADD', turns, place, first[1])
-  end
-  if found then return found end
-end
 """
 
 # KEYS: job, subscribers, pending, plan requests   ARGV: id, branch, time to live, reason

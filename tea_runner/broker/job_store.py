@@ -80,10 +80,10 @@ class JobStore(KeyStates):
 
     # -- for planners ------------------------------------------------------------------------
 
-    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "", priority: int = 1) -> bool:
         """Enqueue a job and subscribe its branch to its end.
 
-        :param pushed: see :class:`tea_runner.ports.JobQueue`.
+        :param pushed: see :class:`tea_runner.ports.JobQueue`; so for *priority*.
         :returns: whether it was new; False for a job that waits or runs already.
         """
         branch = redis_keys.branch_id(job.repository, job.branch)
@@ -105,6 +105,7 @@ class JobStore(KeyStates):
                 job.needs,
                 job.repository,
                 pushed,
+                priority,
             ],
         )
         if new:

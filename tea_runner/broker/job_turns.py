@@ -2,23 +2,29 @@
 
 Each item in a queue of jobs lets a worker take one job with the same need: that of the repository whose
 turn it is, of which it takes the job that has waited longest.  Repositories take turns (round robin), those
-that the operator prefers more often.  A turn costs the same however many repositories and jobs wait.  Lines
-may be lost at any time, or lack jobs that a former version enqueued: then the job that the item names is
-taken, and the reconciler finds the rest.
+that the operator prefers more often.  A turn costs the same however many repositories and jobs wait.
+A repository of which as many jobs run as may, or of whose owner, is held back until one of them has ended;
+an item that finds nobody else is used up, and the worker whose job ends queues another one.  Lines may be
+lost at any time, or lack jobs that a former version enqueued: then the job that the item names is taken,
+and the reconciler finds the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import redis
 
-from tea_runner.broker import redis_keys
+from tea_runner.broker import redis_keys, turn_scripts
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.broker.job_scripts import PUT_IN_LINE, TAKE_TURN
 from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_need
 from tea_runner.core.repository_priority import RepositoryPriority
+from tea_runner.core.running_limit import RunningLimit
+
+#: Seconds for which a job counts as running that was taken, and whose worker has not claimed it yet.
+_CLAIMED_AFTER = 15
 
 
 @raises_queue_error
@@ -26,42 +32,75 @@ class JobTurns:
     """Lines of waiting jobs.  Every method raises QueueError when Redis does not answer.
 
     :param priorities: repositories with more turns than others.
+    :param limits: of the jobs that run at once.
     """
 
     def __init__(
-        self, connection: redis.Redis, priorities: Sequence[RepositoryPriority] = ()
+        self,
+        connection: redis.Redis,
+        priorities: Sequence[RepositoryPriority] = (),
+        limits: Sequence[RunningLimit] = (),
     ) -> None:
         self._redis = connection
-        self._priorities = [
-            text for rule in priorities for text in (_lua_pattern(rule.pattern), str(rule.turns))
-        ]
-        self._put = connection.register_script(PUT_IN_LINE)
-        self._take = connection.register_script(TAKE_TURN)
+        self._words = json.dumps(
+            {
+                "job": redis_keys.job(""),
+                "lease": redis_keys.lease(""),
+                "turns": redis_keys.turns(""),
+                "line": redis_keys.line("", "").rstrip("\n"),
+                "held": redis_keys.held("", "").rstrip("\n"),
+                "running": redis_keys.running_jobs(""),
+                "ttl": redis_keys.turns.ttl,
+                "grace": _CLAIMED_AFTER,
+                "needs": NEEDS,
+                "priorities": [
+                    {"pattern": _lua_pattern(rule.pattern), "turns": rule.turns}
+                    for rule in priorities
+                ],
+                "limits": [
+                    {
+                        "pattern": _lua_pattern(rule.pattern),
+                        "jobs": rule.jobs,
+                        "owners": "/" not in rule.pattern,
+                    }
+                    for rule in limits
+                ],
+            }
+        )
+        register = connection.register_script
+        self._put = register(turn_scripts.PUT_IN_LINE)
+        self._take = register(turn_scripts.TAKE_TURN)
+        self._end = register(turn_scripts.END_TURN)
+        self._are_held = register(turn_scripts.ARE_HELD)
 
     def put(self, job_id: str) -> Need:
         """Put a job into the line of its repository; returns its need, which names its queue."""
-        needs: Any = self._put(
-            keys=[redis_keys.job(job_id)],
-            args=[job_id, redis_keys.turns(""), _LINES, redis_keys.turns.ttl, *NEEDS],
-        )
+        needs: Any = self._put(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
         return read_need(needs.decode("utf-8", "replace"))
 
-    def take(self, job_id: str) -> str:
-        """Take the next turn; returns the id of the job to claim.
+    def take(self, job_id: str) -> tuple[str, Sequence[str]]:
+        """Take the next turn.
 
         :param job_id: the one that the queue item names.
+        :returns: id of the job to claim, or an empty text if none may start; and ids of jobs for which
+            items are due.
         """
-        args = [
-            job_id,
-            redis_keys.job(""),
-            redis_keys.lease(""),
-            redis_keys.turns(""),
-            _LINES,
-            NEEDS[0],
-            *self._priorities,
-        ]
-        taken: Any = self._take(keys=[redis_keys.job(job_id)], args=args)
-        return str(taken.decode("utf-8", "replace"))
+        answer: Any = self._take(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
+        taken, *waiting = (job.decode("utf-8", "replace") for job in answer)
+        return taken, waiting
+
+    def end(self, job_id: str) -> Sequence[str]:
+        """Note that a job that was taken runs no longer; returns ids of jobs for which items are due."""
+        waiting: Any = self._end(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
+        return [job.decode("utf-8", "replace") for job in waiting]
+
+    def held(self, lines: Collection[tuple[Need, str]]) -> set[tuple[Need, str]]:
+        """Those of the lines (need and repository) that wait until a running job has ended."""
+        if not lines:
+            return set()
+        words = [word for line in lines for word in line]
+        held: Any = self._are_held(keys=[redis_keys.job("")], args=["", self._words, *words])
+        return {line for line, each in zip(lines, held, strict=True) if each}
 
     def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
         """Those of the jobs that are in the line of their repository.
@@ -72,10 +111,6 @@ class JobTurns:
         for job_id, (needs, repository) in jobs.items():
             pipe.zscore(redis_keys.line(needs, repository), job_id)
         return {job for job, score in zip(jobs, pipe.execute(), strict=True) if score is not None}
-
-
-#: Prefix of the names of all lines.
-_LINES = redis_keys.line("", "").rstrip("\n")
 
 
 def _lua_pattern(pattern: str) -> str:

@@ -41,8 +41,10 @@ class QueueConsistency:
         in_line = self._queues.in_line(lines)
         lost = [job for job in due if job not in in_line]
         by_need: dict[Need, list[str]] = defaultdict(list)
+        held = self._queues.held(sorted({lines[job] for job in in_line}))
         for job in in_line:
-            by_need[lines[job][0]].append(job)
+            if lines[job] not in held:
+                by_need[lines[job][0]].append(job)
         queued: set[str] | None = None
         for needs, waiting in by_need.items():
             # Each job in line is reached by an item, which need not name it.

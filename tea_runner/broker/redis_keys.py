@@ -19,8 +19,10 @@ from tea_runner.broker.people_keys import (
     token,
     tokens,
 )
+from tea_runner.broker.turn_keys import held, line, running_jobs, turns
 
 __all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily", "branch_id", "split_branch_id"]
+__all__ += ["held", "line", "running_jobs", "turns"]
 __all__ += ["answer", "orders", "question", "session", "sign_in_attempts", "token", "tokens"]
 
 _MINUTE = 60
@@ -57,18 +59,6 @@ def known_jobs() -> str:
 def lease(job_id: str) -> str:
     """Token of the claim on a running job; its time to live is the setting ``worker.lease``."""
     return f"lease:{job_id}"
-
-
-@key_family("sorted set", "job_turns", _SHOWN)
-def turns(needs: str) -> str:
-    """Repositories with waiting jobs of this need, in the order of their turns."""
-    return f"turns:{needs}"
-
-
-@key_family("sorted set", "job_turns", _SHOWN)
-def line(needs: str, repository: str) -> str:
-    """Ids of the waiting jobs of a repository in the order of their turns; some have ended since."""
-    return f"line:{needs}\n{repository}"
 
 
 @key_family("set", "job_store", _SHOWN)

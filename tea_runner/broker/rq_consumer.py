@@ -49,6 +49,7 @@ from tea_runner.broker.rq_queues import (
 )
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.repository_priority import parse_priorities
+from tea_runner.core.running_limit import parse_limits
 from tea_runner.host.process import kill_descendants
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class QueueConsumer:
     :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
     :param at_last: called then, before all child processes are killed.
     :param priorities: repositories with more turns than others, as in the settings.
+    :param limits: of the jobs that run at once, as in the settings.
     :param reload: called at SIGHUP; whether the process is to end, in its own time, so that it is started
         anew.  Without it the signal changes nothing.
     """
@@ -169,9 +171,11 @@ class QueueConsumer:
         at_last: Callable[[], None] = lambda: None,
         reload: Callable[[], bool] = lambda: False,
         priorities: Sequence[str] = (),
+        limits: Sequence[str] = (),
     ) -> None:
         self._redis = connection
         self._priorities = parse_priorities(priorities)
+        self._limits = parse_limits(limits)
         self._kind = kind
         self._handlers = {kind: handler if kind == "plan" else self._taking_turns(handler)}
         self._needs = needs
@@ -187,8 +191,19 @@ class QueueConsumer:
         self.reloading = False
 
     def _taking_turns(self, handler: Handler) -> Handler:
-        queues = Queues(self._redis, self._priorities)
-        return lambda job_id: handler(queues.take_turn(job_id))
+        queues = Queues(self._redis, self._priorities, self._limits)
+
+        def handle(item: str) -> None:
+            job_id = queues.take_turn(item)
+            if not job_id:
+                return
+            try:
+                handler(job_id)
+            finally:
+                if self._limits:
+                    queues.end_turn(job_id)
+
+        return handle
 
     def names(self) -> list[str]:
         """Names of the queues that are to be consumed now."""

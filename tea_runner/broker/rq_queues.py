@@ -14,7 +14,7 @@ import json
 import logging
 import uuid
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -27,6 +27,7 @@ from tea_runner.broker.job_turns import JobTurns
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.repository_priority import RepositoryPriority
+from tea_runner.core.running_limit import RunningLimit
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +130,16 @@ class Queues:
     """The queues, for producers.  Every method raises QueueError when Redis does not answer.
 
     :param priorities: repositories with more turns than others.
+    :param limits: of the jobs that run at once.
     """
 
     def __init__(
-        self, connection: redis.Redis, priorities: Sequence[RepositoryPriority] = ()
+        self,
+        connection: redis.Redis,
+        priorities: Sequence[RepositoryPriority] = (),
+        limits: Sequence[RunningLimit] = (),
     ) -> None:
-        self._turns = JobTurns(connection, priorities)
+        self._turns = JobTurns(connection, priorities, limits)
         self._queues = {
             name: Queue(name, connection=connection, serializer=Serializer, job_class=ListedJob)
             for names in QUEUES.values()
@@ -155,8 +160,23 @@ class Queues:
         )
 
     def take_turn(self, job_id: str) -> str:
-        """See :meth:`~tea_runner.broker.job_turns.JobTurns.take`."""
-        return self._turns.take(job_id)
+        """Take the next turn; returns the id of the job to claim, or an empty text if none may start.
+
+        :param job_id: the one that the queue item names.
+        """
+        taken, waiting = self._turns.take(job_id)
+        for other in waiting:
+            self.enqueue("job", other)
+        return taken
+
+    def end_turn(self, job_id: str) -> None:
+        """Note that a job that was taken runs no longer, and queue items for those that it held back."""
+        for waiting in self._turns.end(job_id):
+            self.enqueue("job", waiting)
+
+    def held(self, lines: Collection[tuple[Need, str]]) -> set[tuple[Need, str]]:
+        """See :meth:`~tea_runner.broker.job_turns.JobTurns.held`."""
+        return self._turns.held(lines)
 
     def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
         """See :meth:`~tea_runner.broker.job_turns.JobTurns.in_line`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_RULE = re.compile(r"([A-Za-z0-9._*?-]+/[A-Za-z0-9._*?-]+)=([1-9][0-9]{0,2})")
+_RULE = re.compile(r"([A-Za-z0-9._*?~-]+(?:/[A-Za-z0-9._*?~-]+)+)=([1-9][0-9]{0,2})")
 _MOST = 100
 
 

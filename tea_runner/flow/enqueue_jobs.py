@@ -79,7 +79,8 @@ def enqueue_jobs(
             datums=tuple((decision.label, decision.key) for decision in group),
         )
         job = queue.next_attempt(new)
-        queue.enqueue(job, pushed=pushed)
+        # Whoever may propose changes only does not precede what is trusted.
+        queue.enqueue(job, pushed=pushed, priority=1 if scope else plan.pipeline.priority)
         ids.append(job.id)
     return ids
 

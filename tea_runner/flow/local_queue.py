@@ -17,6 +17,7 @@ class LocalQueue:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._priorities: dict[str, int] = {}
         #: Key to error sentence.
         self.failed: dict[str, str] = {}
         #: Keys of the datums that are computed; None for all.
@@ -38,9 +39,10 @@ class LocalQueue:
         """The job itself: nothing is kept of jobs that have ended."""
         return job
 
-    def enqueue(self, job: Job, *, pushed: str = "") -> bool:  # noqa: ARG002
+    def enqueue(self, job: Job, *, pushed: str = "", priority: int = 1) -> bool:  # noqa: ARG002
         """Hold a job for :meth:`take`."""
         new = job.id not in self._jobs
+        self._priorities[job.id] = priority
         self._jobs[job.id] = job
         return new
 
@@ -66,9 +68,10 @@ class LocalQueue:
         """Does nothing: no job is in flight."""
 
     def take(self) -> list[Job]:
-        """Remove and return all jobs."""
-        jobs = list(self._jobs.values())
+        """Remove and return all jobs, those of the highest priority first."""
+        jobs = sorted(self._jobs.values(), key=lambda job: -self._priorities[job.id])
         self._jobs.clear()
+        self._priorities.clear()
         if self.only is None:
             return jobs
         only = self.only

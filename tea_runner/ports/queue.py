@@ -77,10 +77,11 @@ class JobQueue(Protocol):
         """
         ...
 
-    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "", priority: int = 1) -> bool:
         """Enqueue a job and subscribe its branch to its end.
 
         :param pushed: the commit that a person pushed and that its commit came from.
+        :param priority: of its pipeline.
         :returns: whether it was new; False for a job that waits or runs already.
         :raises QueueError: when the queue does not answer.
         """

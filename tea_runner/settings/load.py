@@ -25,6 +25,7 @@ from tea_runner.core.egress_allowlist import parse_open_address
 from tea_runner.core.errors import SettingsError
 from tea_runner.core.host_and_port import format_address
 from tea_runner.core.repository_priority import parse_priorities
+from tea_runner.core.running_limit import parse_limits
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.options import Options
 from tea_runner.settings.read_value import ExpectedError, read_value
@@ -316,6 +317,13 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"worker.priorities (from {settings.source('worker.priorities')}): {error} is no pattern and "
             "number from 1 to 100, such as lab/urgent=4"
+        ) from error
+    try:
+        parse_limits(settings.worker.limits)
+    except ValueError as error:
+        raise SettingsError(
+            f"worker.limits (from {settings.source('worker.limits')}): {error} is no pattern and number from "
+            "1 to 9999, such as lab/big=4 for a repository or lab=10 for an owner"
         ) from error
     for text in settings.sandbox.allowed_addresses:
         try:

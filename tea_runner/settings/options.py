@@ -256,6 +256,12 @@ class WorkerOptions:
         "Repositories whose jobs are taken more often than those of others, each PATTERN=NUMBER (to 100): "
         "lab/urgent=4 has four turns while another one has one. The first that matches counts.",
     )
+    limits: tuple[str, ...] = option(
+        (),
+        "Most running jobs, each PATTERN=NUMBER: of each repository (lab/big=4, */*=8), or of all "
+        "repositories of each owner together (lab=10, *=20). The first of each that matches counts. All "
+        "hosts need the same.",
+    )
     free: int = option(
         256 * MEBI,
         "Minimum free space of the scratch folder; with less, a worker takes no job.",

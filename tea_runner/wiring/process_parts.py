@@ -147,8 +147,7 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
     def redis_facts(self) -> ServerFacts:
         """Version and configuration of the Redis server.
 
-        :raises QueueError: when it does not answer.
-        :raises SettingsError: when its URL is not set.
+        :raises QueueError: when it does not answer; SettingsError when its URL is not set.
         """
         from tea_runner.broker.redis_server import server_facts
 
@@ -166,14 +165,15 @@ class Site(DatasetSite, SandboxSite, TriggersSite):
         policy = EvictionPolicy(self.redis)
         if refusal := policy.problem():
             raise Refused(refusal)
-        ready = more.pop("ready", lambda: "")
+        ready, worker = more.pop("ready", lambda: ""), self.settings.worker
         return QueueConsumer(
             connect(self.redis_url, None),  # RQ blocks on it: no time limit
             kind,
             handler,
             ready=lambda: policy.problem() or ready(),
-            grace=self.settings.worker.grace,
-            priorities=self.settings.worker.priorities,
+            grace=worker.grace,
+            priorities=worker.priorities,
+            limits=worker.limits,
             **more,
         )
 

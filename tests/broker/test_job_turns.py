@@ -228,6 +228,44 @@ def test_no_repository_waits_for_ever(site: Site) -> None:
     assert len(seen) - seen[::-1].index(OTHER) < 600
 
 
+def ids_taken(site: Site, most: int = 10_000) -> list[str]:
+    """Ids of the next jobs; each is claimed and ends."""
+    taken: list[str] = []
+    while len(taken) < most:
+        claim = site.jobs.claim(site.queues.take_turn("0" * 32), "worker", f"token {len(taken)}")
+        if claim is None:
+            break
+        taken.append(claim.job.id)
+        site.jobs.finish(claim, "done")
+    return taken
+
+
+def test_a_pipeline_with_a_priority_goes_before_others_of_its_repository(site: Site) -> None:
+    """At a quarter of the way; jobs of other repositories keep their turns."""
+    usual = enqueue(site, REPOSITORY, 40)
+    enqueue(site, OTHER, 45)
+    urgent = of(REPOSITORY, 99)
+    site.jobs.enqueue(urgent, priority=4)
+    taken = ids_taken(site)
+    own = [job for job in taken if job in {*usual, urgent.id}]
+    assert 10 <= own.index(urgent.id) <= 11
+    assert [job for job in own if job != urgent.id] == usual
+    assert taken.index(urgent.id) in range(20, 24)
+
+
+def test_a_pipeline_without_priority_does_not_wait_for_ever(site: Site) -> None:
+    """Beside one of the highest priority that gets a new job for each that has ended."""
+    [patient] = enqueue(site, REPOSITORY, 1)
+    for number in range(50):
+        site.jobs.enqueue(of(REPOSITORY, 1000 + number), priority=100)
+    for number in range(3000):
+        if patient in ids_taken(site, 1):
+            break
+        site.jobs.enqueue(of(REPOSITORY, 2000 + number), priority=100)
+    else:
+        pytest.fail("the job waited for 3,000 others")
+
+
 @pytest.mark.long
 def test_500_repositories_beside_one_with_100000_datums(site: Site) -> None:
     """In jobs of 50 datums: each other repository begins in the first round, and ends in its second.

@@ -140,21 +140,22 @@ CONTRACT: Table = {
             "length": ("job",),
             "length_of": ("host",),
             "queued": ("job",),
-            "take_turn": ("x",),
-            "in_line": ({"x": ("host", REPOSITORY)},),
-        },
+        }
+        | {"take_turn": ("x",), "end_turn": ("x",), "held": ([("host", REPOSITORY)],)}
+        | {"in_line": ({"x": ("host", REPOSITORY)},)},
     ),
-    JobTurns: (JobTurns, {"put": ("x",), "take": ("x",), "in_line": ({"x": ("host", "a/b")},)}),
+    JobTurns: (
+        JobTurns,
+        {"put": ("x",), "take": ("x",), "end": ("x",)}
+        | {"held": ([("host", "a/b")],), "in_line": ({"x": ("host", "a/b")},)},
+    ),
     LiveProcesses: (
         LiveProcesses,
         {
             "beat": (ProcessFacts(name="w", kind="job"),),
             "leave": ("w",),
-            "all": (),
-            "sweep": (),
-            "problems": (),
-            "offers": (),
-        },
+        }
+        | {"all": (), "sweep": (), "problems": (), "offers": ()},
     ),
     EventList: (EventList, {"add": ([EVENT],), "latest": (), "counts": ()}),
     RepairLog: (RepairLog, {"add": (["planned"], 1.0), "latest": ()}),
@@ -169,10 +170,8 @@ CONTRACT: Table = {
             "get": (1,),
             "put": (1, PullRequestNote(commit="1" * 40)),
             "forget": ([1],),
-            "of_branch": ("main",),
-            "proposed": ("main",),
-            "note_proposed": ("main", "1" * 40),
-        },
+        }
+        | {"of_branch": ("main",), "proposed": ("main",), "note_proposed": ("main", "1" * 40)},
     ),
     PlanRequestStore: (
         plan_requests,

@@ -272,6 +272,17 @@ def test_parallelism_counts_jobs_in_flight(lab: MemoryLab) -> None:
     assert [job.datums[0][0] for job in lab.queue.jobs()] == ["in:new"]
 
 
+@pytest.mark.parametrize(("trusted", "expected"), [("main", {4}), ("release", {1})])
+def test_the_priority_of_a_pipeline_counts_where_it_is_trusted(
+    trusted: str, expected: set[int]
+) -> None:
+    """Whoever may propose changes only does not precede others."""
+    lab = MemoryLab(MemoryDataset(trusted=(trusted,)))
+    lab.push(many(2, priority=4))
+    lab.advance()
+    assert expected == {lab.queue.priorities[job.id] for job in lab.queue.jobs()}
+
+
 # -- failures --------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.recompute_verdict import RecomputeVerdict
 from tea_runner.flow.local_queue import LocalQueue, LocalRecomputeRequests
@@ -33,6 +35,15 @@ def test_the_queue_of_one_process_gives_its_jobs_once() -> None:
     assert queue.take() == [job]
     assert queue.take() == []
     assert queue.enqueue(job)
+
+
+def test_the_queue_of_one_process_gives_jobs_by_priority() -> None:
+    """The highest first; the others in the order in which they came."""
+    queue = LocalQueue()
+    jobs = [replace(JOB, datums=((f"in:{each}", each * 64),)) for each in "abcd"]
+    for job, priority in zip(jobs, (1, 4, 1, 9), strict=True):
+        queue.enqueue(job, priority=priority)
+    assert [jobs[3], jobs[1], jobs[0], jobs[2]] == queue.take()
 
 
 def test_the_requests_of_one_process_are_those_of_its_command() -> None:

@@ -42,6 +42,7 @@ _PARTS = {
     "run_id": RUN.id,
     "commit": "1" * 40,
     "needs": "host",
+    "scope": REPOSITORY,
     "question_id": "1" * 32,
     "account": "ada",
 }

@@ -46,6 +46,8 @@ class MemoryJobQueue:
         self._failed: dict[tuple[str, str], str] = {}
         self._attributes: dict[tuple[str, str], str] = {}
         self._missing: dict[tuple[str, str], MissingContent] = {}
+        #: Of jobs that were asked for, by id.
+        self.priorities: dict[str, int] = {}
 
     def in_flight(self, repository: str, keys: Sequence[str]) -> Mapping[str, str]:
         """Keys of jobs that have not ended, with the job's id."""
@@ -81,9 +83,10 @@ class MemoryJobQueue:
         self._broker.ask()
         return job
 
-    def enqueue(self, job: Job, *, pushed: str = "") -> bool:
+    def enqueue(self, job: Job, *, pushed: str = "", priority: int = 1) -> bool:
         """Keep a job unless it is waiting or running already."""
         self._broker.ask()
+        self.priorities[job.id] = priority
         entry = self._entries.get(job.id)
         new = entry is None or entry.state not in ("waiting", "running")
         if new:

@@ -17,6 +17,8 @@ from tea_runner.core.spec.variable_checks import check_variables
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100
+#: Largest priority.
+MAX_PRIORITY = 100
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 #: The name of a container of datalad-container; before it, the path of the subdataset that has it.
@@ -270,6 +272,14 @@ def _check_numbers(reader: SpecReader, mapping: ParsedMapping) -> None:
             mapping.place("datum_tries"),
             "datum_tries",
             f"expected 1 to {MAX_TRIES} tries, got {tries}",
+        )
+    priority = mapping.integer("priority")
+    if priority is not None and not 1 <= priority <= MAX_PRIORITY:
+        reader.report(
+            "error",
+            mapping.place("priority"),
+            "priority",
+            f"expected 1 to {MAX_PRIORITY}, got {priority}",
         )
     sets = mapping.mapping("datum_set_spec")
     if "per_worker" in sets.marks and ("number" in sets.marks or "size_bytes" in sets.marks):

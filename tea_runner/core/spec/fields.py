@@ -237,6 +237,14 @@ TOP = (
         ),
     ),
     make(
+        "priority",
+        "number",
+        "from 1 to 100: jobs go to that part of the way to the end of their repository's line, with 4 to a "
+        "quarter; not in the key, and without effect on branches that are not trusted",
+        default="1",
+        ours=True,
+    ),
+    make(
         "reprocess_spec",
         "text",
         "whether known results are reused",

@@ -87,6 +87,7 @@ datum_timeout: 90s
 job_timeout: 1h30m
 datum_set_spec: {number: 10, size_bytes: 1000}
 parallelism_spec: {constant: 4}
+priority: 4
 reprocess_spec: every_job
 salt: pepper
 output_branch: results
@@ -167,6 +168,7 @@ def test_every_field_that_works_is_read() -> None:
         datum_set_number=10,
         datum_set_bytes=1000,
         parallelism=4,
+        priority=4,
         reprocess="every_job",
         salt="pepper",
         output_branch="results",
@@ -266,6 +268,8 @@ def test_all_problems_are_said_at_once() -> None:
         ("salt: [a]", ("error", "salt", "expected text, got a list")),
         ('salt: "\\0"', ("error", "salt", "the text contains a NUL character")),
         ("datum_tries: 017", ("error", "datum_tries", "expected a whole number without a leading")),
+        ("priority: 0", ("error", "priority", "expected 1 to 100, got 0")),
+        ("priority: 101", ("error", "priority", "expected 1 to 100, got 101")),
         ("datum_tries: 101", ("error", "datum_tries", "expected 1 to 100 tries, got 101")),
         ("datum_timeout: 90", ("error", "datum_timeout", "expected a duration with its unit")),
         ("job_timeout: 0s", ("error", "job_timeout", "a duration must be between 1ms and 8784h")),
