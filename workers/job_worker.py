@@ -40,6 +40,10 @@ _OPEN_REPOSITORIES = 8
 _SWEEP_EVERY = 600.0
 #: Seconds until a job of something that is paused is looked at again.
 _PAUSED = 30
+#: Seconds after its start in which a worker has about all of its time still.
+_FRESH = 60.0
+#: Seconds until a job that takes longer than workers of a batch system have is looked at again.
+_TOO_LONG = 600
 #: Part of ``worker.grace`` after which a job is interrupted, so that it can be released in time.
 _INTERRUPT_AFTER = 0.8
 
@@ -57,8 +61,22 @@ def worker_name(kind: str) -> str:
 class JobWorker:
     """Runs jobs one after the other; an instance is the handler of a QueueConsumer."""
 
-    def __init__(self, site: Site, name: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        *,
+        ends_at: float | None = None,
+        end_early: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Open nothing yet but the scratch folder.
+
+        :param ends_at: when a batch system ends this process, on the monotonic clock.
+        :param end_early: called when the time that is left is too short for the next job.
+        """
         self._site = site
+        self._ends_at, self._end_early = ends_at, end_early
+        self._began = time.monotonic()
         self.name = name
         self._runners = ResourcePool(self._open, _OPEN_REPOSITORIES)
         #: When a signal said stop, on the monotonic clock.
@@ -124,6 +142,8 @@ class JobWorker:
             # The planner takes it out of the queue; an order that Redis lost comes back with its next plan.
             self._site.jobs.put_off(claim, wait=_PAUSED)
             return
+        if self._would_outlive(claim):
+            return
         self._claim = claim
         try:
             fields = {"repository": job.repository, "pipeline": job.pipeline}
@@ -131,6 +151,29 @@ class JobWorker:
                 self._run(claim)
         finally:
             self._claim = None
+
+    def _would_outlive(self, claim: Claim) -> bool:
+        """Give a job back that would not end in the time that a batch system leaves to this process."""
+        job, throughput = claim.job, None
+        if self._ends_at is not None:
+            throughput = self._site.throughputs.get(job.repository, job.pipeline)
+        if throughput is None or self._ends_at is None:
+            return False
+        seconds = throughput.seconds * len(job.datums)
+        now = time.monotonic()
+        if now + seconds <= self._ends_at:
+            return False
+        if now - self._began < _FRESH:
+            # Another worker of the same kind has no more time than this one.
+            log.warning(
+                "job takes about %.0f s, more than the batch system gives a worker", seconds
+            )
+            self._site.jobs.put_off(claim, wait=_TOO_LONG)
+        else:
+            log.info("job takes about %.0f s, more than is left; this worker ends", seconds)
+            self._site.jobs.release(claim)
+            self._end_early()
+        return True
 
     def _run(self, claim: Claim) -> None:
         jobs = self._site.jobs

@@ -190,6 +190,10 @@ class Queues:
         """Number of items that wait in the queue of jobs with this need."""
         return int(self._queues[JOB_QUEUES[needs]].count)
 
+    def lengths(self) -> dict[str, int]:
+        """Classes of jobs to the number of items that wait."""
+        return {needs: self.length_of(needs) for needs in JOB_QUEUES}
+
     def queued(self, kind: str) -> set[str]:
         """Arguments of the items of this kind that wait."""
         arguments = set()

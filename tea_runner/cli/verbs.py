@@ -56,6 +56,7 @@ GROUPS = {
         "serve": "Start the receiver of webhooks and the pages.",
         "planner": "Start a planner on this host.",
         "worker": "Start a worker on this host, or several.",
+        "slurm": "Keep as many burst workers in Slurm as jobs wait.",
         "triggers": "Commit what webhooks, object stores and streams bring.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
         "run-job": "Carry out one job of a run on a node of a cluster.",

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import click
@@ -19,7 +20,10 @@ from tea_runner.cli.start_checks import (
     require_queue_key,
     require_sandbox,
 )
+from tea_runner.core.errors import OutsideError
 from tea_runner.core.planning.order import pause_of
+from tea_runner.executors.slurm_client import SlurmClient
+from tea_runner.executors.slurm_time import seconds_left
 from tea_runner.host.start_anew import start_anew
 from tea_runner.host.supervisor import Supervisor
 from workers.job_worker import JobWorker, worker_name
@@ -41,7 +45,8 @@ log = logging.getLogger(__name__)
 def command(context: Context, workers: int | None, burst: bool) -> int:
     """Start a worker on this host, or several.
 
-    Any number of workers may run, on any hosts.
+    Any number of workers may run, on any hosts. In a job of Slurm, a worker takes no job that would last
+    longer than the time that Slurm leaves to it.
     """
     settings = context.settings
     is_set = settings.source("worker.count") != "default"
@@ -83,7 +88,12 @@ def _work(context: Context, burst: bool) -> None:
     require_offers(context)
     require_queue_key(context)
     name = worker_name("worker")
-    worker = JobWorker(site, name)
+    worker = JobWorker(
+        site,
+        name,
+        ends_at=_end_of_batch_job(context),
+        end_early=lambda: signal.raise_signal(signal.SIGTERM),
+    )
 
     def problem() -> str:
         lacking = "" if site.offers() else NO_ENVIRONMENT
@@ -111,3 +121,16 @@ def _work(context: Context, burst: bool) -> None:
         worker.close()
     if consumer.starts_anew:
         start_anew()
+
+
+def _end_of_batch_job(context: Context) -> float | None:
+    """When Slurm ends this process, on the monotonic clock; None outside of Slurm or without a limit."""
+    job = context.variables.get("SLURM_JOB_ID", "")
+    if not job.isdigit():
+        return None
+    try:
+        left = seconds_left(SlurmClient(context.variables).time_left(job))
+    except OutsideError as error:
+        log.warning("the time that Slurm leaves to this worker is not known: %s", error.problem)
+        return None
+    return None if left is None else time.monotonic() + left - context.settings.worker.grace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from tea_runner.core.errors import CommandError, OutsideError
 from tea_runner.host import process
@@ -25,6 +26,14 @@ ENDED = frozenset(
 _ID = re.compile(r"[0-9]+")
 #: Seconds that one command may take: a busy controller answers late.
 _PATIENCE = 120.0
+
+
+class SlurmTask(NamedTuple):
+    """A task of an array that has not ended."""
+
+    array: str
+    state: str
+    comment: str
 
 
 class SlurmClient:
@@ -82,6 +91,32 @@ class SlurmClient:
             raise
         rows = (line.split() for line in said.splitlines())
         return {words[0]: words[1] for words in rows if len(words) == 2}
+
+    def tasks(self, name: str) -> Sequence[SlurmTask]:
+        """Tasks with this name, of this user, that have not ended.
+
+        :raises OutsideError: when Slurm does not answer.
+        """
+        argv = ["squeue", "--noheader", "--array", "--me", f"--name={name}", "--format=%F %T %k"]
+        rows = (line.split(" ", 2) for line in self._call(argv, "look at workers").splitlines())
+        return [SlurmTask(*words) for words in rows if len(words) == 3]
+
+    def time_left(self, job: str) -> str:
+        """Time that a job that runs may go on for, as squeue(1) prints it; empty when it does not run.
+
+        :raises OutsideError: when Slurm does not answer.
+        """
+        argv = ["squeue", "--noheader", "--format=%L", f"--jobs={job}"]
+        lines = self._call(argv, "look at a job of Slurm").split()
+        return lines[0] if len(lines) == 1 else ""
+
+    def cancel_waiting(self, jobs: Sequence[str]) -> None:
+        """End jobs, or tasks of arrays, that have not begun.
+
+        :raises OutsideError: when Slurm does not answer.
+        """
+        if jobs:
+            self._call(["scancel", "--quiet", "--state=PENDING", *jobs], "cancel workers")
 
     def cancel(self, jobs: Sequence[str]) -> None:
         """End jobs or arrays, running or not; those that have ended stay as they are.

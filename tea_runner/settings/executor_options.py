@@ -40,3 +40,21 @@ class SlurmOptions:
         (),
         "Options of sbatch for the job that commits the results of a detached run; they come after options.",
     )
+    most_workers: int = option(
+        10, "Most workers that tea-runner slurm has in Slurm at once.", least=1
+    )
+    worker_options: tuple[str, ...] = option(
+        (), "Options of sbatch for the workers of tea-runner slurm; they come after options."
+    )
+    labels: tuple[str, ...] = option(
+        (),
+        "Labels that pipelines may ask for, each with an option of sbatch that its workers get: "
+        "big=--partition=big. A label may have several; workers for other labels are not started.",
+    )
+    worker_name: str = option(
+        "tea-worker",
+        "Name in Slurm of the workers of tea-runner slurm; another server of the same user needs another.",
+    )
+    every: float = option(
+        15.0, "Time between two looks of tea-runner slurm at the queue.", unit="seconds", least=1
+    )

@@ -139,6 +139,7 @@ CONTRACT: Table = {
             "enqueue": ("job", "x"),
             "length": ("job",),
             "length_of": ("host",),
+            "lengths": (),
             "queued": ("job",),
         }
         | {"take_turn": ("x",), "end_turn": ("x",), "held": ([("host", REPOSITORY)],)}

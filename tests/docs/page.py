@@ -38,6 +38,10 @@ NOT_RUN = {
         "sudo systemctl restart tea-runner-planner tea-runner-reconcile tea-runner-serve tea-runner-worker",
     ): "needs systemd; tests/test_deploy.py compares the units",
     (
+        "docs/how-to/run-on-a-cluster.md",
+        "tea-runner slurm",
+    ): "runs until Ctrl-C beside a server; tests/executors/test_slurm_fleet.py starts it",
+    (
         "docs/how-to/run-workers-elsewhere.md",
         "docker run -d -v tea-worker:/var/lib/tea-runner -v /etc/tea-runner:/etc/tea-runner:ro \\",
     ): "needs the image, which tests/image builds and runs with these options",
