@@ -19,6 +19,7 @@ from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_reader import CommitReader, open_commit
 from tea_runner.flow.explain import explain, find
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.flow.input_triggers import planning_time
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.other_commit import files_at, other_commit
 from tea_runner.flow.plan_and_publish import BranchAdvancer
@@ -115,9 +116,14 @@ class _RunAnswer:
         return {"commit": self._commit, "lines": lines, "document": document}
 
     def _reader(self) -> CommitReader:
-        links = self._dataset.subdatasets_of(self._scope)
+        links, branch = self._dataset.subdatasets_of(self._scope), self._question.branch
         return open_commit(
-            self._dataset.objects, self._commit, self._planner.cache, subdatasets=links
+            self._dataset.objects,
+            self._commit,
+            self._planner.cache,
+            subdatasets=links,
+            book=self._dataset.tick_book(branch) if branch else None,
+            time=planning_time(self._site.clock(self._dataset.name, branch)),
         )
 
     def _plan(self) -> PlannedCommit:

@@ -179,6 +179,8 @@ class Pipeline:
     datum_set_bytes: int | None = None
     #: Most jobs of the pipeline at once.
     parallelism: int | None = None
+    #: Whether the triggers of all inputs that have one are needed; else one is enough.
+    needs_all_triggers: bool = False
     #: Its jobs go to that part of the way to the end of their repository's line, with 4 to a quarter.
     priority: int = 1
     reprocess: Literal["until_success", "every_job"] = "until_success"

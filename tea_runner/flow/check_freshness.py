@@ -16,6 +16,7 @@ from tea_runner.core.results import manifest_text
 from tea_runner.core.results.manifest import Manifest
 from tea_runner.flow.changed_outputs import changed_outputs
 from tea_runner.flow.commit_reader import CommitReader
+from tea_runner.flow.input_triggers import holds, look_at_triggers
 from tea_runner.flow.pipeline_inputs import derive_inputs
 from tea_runner.flow.read_manifest import read_manifest
 from tea_runner.flow.reuse_rule import acceptance_of
@@ -73,7 +74,11 @@ def _freshness(
         *changed_outputs(tip, pipeline, before),
         unproven_datums(dataset, tip.tree, pipeline.home, before, "", accepts),
     )
-    return PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
+    found = PipelineFreshness(name=pipeline.name, home=pipeline.home, datums=datums, behind=behind)
+    triggers = look_at_triggers(tip, inputs, before)
+    if triggers is not None and holds(triggers, inputs, before):
+        return found.held_back(triggers.sentence)
+    return found
 
 
 def _orphans(tip: CommitReader) -> list[PipelineFreshness]:

@@ -35,18 +35,24 @@ class PipelineTriggers:
     pipeline: str
     #: By name of the input.
     states: dict[str, InputState]
-    #: What each of them waits for; empty when one has fired, or none has anything new.
+    #: What they wait for; empty when enough of them have fired, or none has anything new.
     waits: tuple[Wait, ...] = ()
+    #: Whether all of that is needed, or one of it.
+    needs_all: bool = False
 
     @property
     def sentence(self) -> str:
         """Why nothing runs; empty where it may."""
-        return "; or ".join(dict.fromkeys(wait.sentence for wait in self.waits))
+        joint = "; and " if self.needs_all else "; or "
+        return joint.join(dict.fromkeys(wait.sentence for wait in self.waits))
 
     @property
     def due(self) -> datetime | None:
         """When to plan again although nothing changes."""
-        return min((wait.due for wait in self.waits if wait.due is not None), default=None)
+        dues = [wait.due for wait in self.waits if wait.due is not None]
+        if self.needs_all:
+            return max(dues) if dues and len(dues) == len(self.waits) else None
+        return min(dues, default=None)
 
 
 def look_at_triggers(
@@ -68,17 +74,22 @@ def look_at_triggers(
     states: dict[str, InputState] = {}
     waits: list[Wait] = []
     is_due = False
+    needs_all = inputs.pipeline.needs_all_triggers
     for leaf, location in leaves:
         state = _look(tip, inputs, leaf, location, before, time)
         assert leaf.trigger is not None
         size = _new_bytes(tip, location, state) if leaf.trigger.size and state.is_new else 0
         wait = wait_of(leaf.trigger, state, size, time)
+        if wait is None and needs_all and not state.is_new:
+            wait = Wait(lacking=(f"something new in {leaf.name}",))
         if wait is not None:
             waits.append(wait)
         is_due = is_due or (wait is None and state.is_new)
         states[leaf.name] = state
+    if not any(state.is_new for state in states.values()) or (is_due and not needs_all):
+        waits = []
     return PipelineTriggers(
-        pipeline=inputs.pipeline.name, states=states, waits=() if is_due else tuple(waits)
+        pipeline=inputs.pipeline.name, states=states, waits=tuple(waits), needs_all=needs_all
     )
 
 

@@ -29,6 +29,8 @@ def results_lines(
         cells = [f"{counts[state]:>6} {state}" for state in _STATES]
         if counts["recovered"]:
             cells.append(f"{counts['recovered']:>6} recovered")
+        if counts["waiting"]:
+            cells.append(f"{counts['waiting']:>6} waiting")
         yield f"{each.name:{width}}  " + " ".join(cells)
     shown = 0
     for each in results:
@@ -60,6 +62,8 @@ def _line(
         return f"stale({cause}): {each.name} {datum}  {CAUSES[cause]}"  # type: ignore[index]
     if state == "recovered":
         return f"recovered: {each.name} {datum}  {SENTENCES['recovered']}"
+    if state == "waiting":
+        return f"waiting: {each.name} {datum}  {each.waits}"
     return f"{state}: {each.name} {datum}"
 
 
@@ -67,8 +71,9 @@ def _summary(results: Sequence[PipelineFreshness]) -> str:
     counts = Counter(datum.state for each in results for datum in each.datums)
     if all(each.current for each in results):
         recovered = f", {counts['recovered']} recovered" if counts["recovered"] else ""
-        return f"Everything is current: {counts['current']} datums{recovered}."
-    states = (*_STATES, "recovered")
+        waiting = f", {counts['waiting']} waiting" if counts["waiting"] else ""
+        return f"Everything is current: {counts['current']} datums{recovered}{waiting}."
+    states = (*_STATES, "recovered", "waiting")
     counted = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
     return f"{counted or 'no datums'}. See tea-runner why DATUM."
 
@@ -88,6 +93,7 @@ def results_rows(
             "current": each.current,
             "behind": list(each.behind),
             "problem": each.problem,
+            "waits": each.waits,
             "counts": dict(Counter(datum.state for datum in each.datums)),
             "datums": [
                 {

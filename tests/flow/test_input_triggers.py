@@ -9,7 +9,9 @@ import pytest
 
 from tea_runner.core.planning.asked_tick import AskedTick
 from tea_runner.core.planning.plan import PipelinePlan
+from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.incremental_planner import IncrementalPlanner
+from tea_runner.present.freshness_text import results_lines
 from tests.twins.dataset import MemoryDataset
 from tests.twins.files import Gitlink
 from tests.twins.lab import MemoryLab
@@ -144,6 +146,97 @@ def test_debounce_waits_until_the_input_is_quiet(lab: MemoryLab) -> None:
     assert "waits until 12:18 for more to come" == said(lab)
     lab.now = NOON + timedelta(minutes=18)
     assert "in:1" in lab.settle()[1]
+
+
+def two_triggered(lab: MemoryLab, mode: str, first: object, second: object) -> None:
+    """A pipeline of two inputs with a trigger each."""
+    lab.now = NOON
+    source = {
+        "union": [
+            pfs(repo="raw", name="raw", trigger=first),
+            pfs(repo="more", name="more", trigger=second),
+        ]
+    }
+    files = {"raw/.keep": "", "more/.keep": "", "sum/spec.yml": spec("sum", source, triggers=mode)}
+    lab.push(files)
+
+
+def test_of_several_inputs_one_that_fires_is_enough(lab: MemoryLab) -> None:
+    """By default; what the others have is read as well, and all count anew."""
+    two_triggered(lab, "any", {"commits": 2}, {"commits": 3})
+    assert [] == lab.settle()[1]
+    assert "waits for 1 more commit; or waits for 2 more commits" == said(lab)
+    lab.push({"more/1": "1"})
+    assert [] == lab.settle()[1]
+    assert {"raw:1", "more:1"} <= set(more(lab, 1))
+    lab.push({"more/2": "2"})
+    assert [] == lab.settle()[1]
+    assert "waits for 2 more commits" == said(lab)
+
+
+def test_of_several_inputs_all_have_to_fire(lab: MemoryLab) -> None:
+    """With ``triggers: all``: one that has enough waits for the other, whatever is lost but git."""
+    two_triggered(lab, "all", {"commits": 2}, {"commits": 3})
+    assert [] == lab.settle()[1]
+    assert "waits for 1 more commit; and waits for 2 more commits" == said(lab)
+    assert [] == more(lab, 1)
+    lose_everything_but_git(lab)
+    assert "waits for 2 more commits" == said(lab)
+    lab.push({"more/1": "1"})
+    assert [] == lab.settle()[1]
+    lab.push({"more/2": "2"})
+    assert {"raw:1", "more:1", "more:2"} <= set(lab.settle()[1])
+    assert "" == said(lab)
+    assert ([], []) == (more(lab, 3), more(lab, 4))
+    assert "waits for something new in more" == said(lab)
+
+
+def test_all_inputs_with_debounce_have_to_be_quiet(lab: MemoryLab) -> None:
+    """The planner wakes when the last of them is; a change of one begins its time anew."""
+    two_triggered(lab, "all", {"debounce": "10m"}, {"debounce": "30m"})
+    assert [] == lab.settle()[1]
+    both = "waits until 12:10 for more to come; and waits until 12:30 for more to come"
+    assert both == said(lab)
+    assert NOON + timedelta(minutes=30) == lab.plan().triggers["sum"].due
+    lab.now = NOON + timedelta(minutes=25)
+    assert [] == more(lab, 1)
+    assert NOON + timedelta(minutes=35) == lab.plan().triggers["sum"].due
+    lab.now = NOON + timedelta(minutes=30)
+    assert [] == lab.settle()[1]
+    assert "waits until 12:35 for more to come" == said(lab)
+    lab.now = NOON + timedelta(minutes=35)
+    assert "raw:1" in lab.settle()[1]
+
+
+def test_all_inputs_where_one_has_a_schedule(lab: MemoryLab) -> None:
+    """A time that has come counts until the other input has enough."""
+    two_triggered(lab, "all", {"cron_spec": "0 2 * * *"}, {"commits": 2})
+    lab.settle()
+    lab.now = NOON + timedelta(hours=20)
+    assert ([], "waits for 1 more commit") == (lab.settle()[1], said(lab))
+    lab.push({"more/1": "1"})
+    assert "more:1" in lab.settle()[1]
+
+
+def test_status_says_what_a_trigger_waits_for(lab: MemoryLab) -> None:
+    """Such results are as a push leaves them; what else is lacking is told as before."""
+    triggered(lab, commits=2)
+    lab.settle()
+    [found] = check_freshness(lab.dataset, lab.plan().tip)
+    assert (True, "waits for 1 more commit") == (found.current, found.waits)
+    assert ["waiting"] == [datum.state for datum in found.datums]
+    assert "waiting: sum in:.keep  waits for 1 more commit" in list(results_lines([found]))
+    more(lab, 1)
+    lab.push({"raw/1": None, "raw/2": "2", "sum/in-.keep.txt": None})
+    [found] = check_freshness(lab.dataset, lab.plan().tip)
+    states = {datum.datum: (datum.state, datum.cause) for datum in found.datums}
+    assert {"in:1": ("waiting", ""), "in:2": ("waiting", "")} == {
+        name: state for name, state in states.items() if name != "in:.keep"
+    }
+    assert ("stale", "output") == states["in:.keep"]
+    lab.push({"raw/3": "3"})
+    [found] = check_freshness(lab.dataset, lab.plan().tip)
+    assert ("", False) == (found.waits, found.current)
 
 
 def test_a_person_starts_what_waits(lab: MemoryLab) -> None:

@@ -6,7 +6,7 @@ Keys alone decide: nothing is run, and no other commit is read.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from tea_runner.core.datums.datum_keys import KeyBase
@@ -15,8 +15,8 @@ from tea_runner.core.results.manifest import Manifest
 
 #: current: the results are those that the command would make now; stale: they are not; missing: there
 #: are none; orphaned: there is no such datum any more; recovered: ``err_cmd`` succeeded in place of
-#: the command, so that there are none.
-FreshnessState = Literal["current", "recovered", "stale", "missing", "orphaned"]
+#: the command, so that there are none; waiting: a trigger of its input holds back what would change it.
+FreshnessState = Literal["current", "recovered", "stale", "missing", "orphaned", "waiting"]
 #: Why a result is stale.
 Cause = Literal[
     "",
@@ -70,6 +70,8 @@ class PipelineFreshness:
     behind: tuple[str, ...] = ()
     #: Why its datums are unknown, if they are.
     problem: str = ""
+    #: What triggers of its inputs wait for; empty where they hold back nothing.
+    waits: str = ""
 
     @property
     def current(self) -> bool:
@@ -78,8 +80,21 @@ class PipelineFreshness:
             self.owned
             and not self.problem
             and not self.behind
-            and all(each.state in ("current", "recovered") for each in self.datums)
+            and all(each.state in ("current", "recovered", "waiting") for each in self.datums)
         )
+
+    def held_back(self, waits: str) -> PipelineFreshness:
+        """The same where triggers hold back all that has come or gone.
+
+        :param waits: what they wait for.
+        """
+        datums = tuple(
+            each._replace(state="waiting", cause="")
+            if each.state in ("missing", "orphaned") or each.cause == "input"
+            else each
+            for each in self.datums
+        )
+        return replace(self, datums=datums, waits=waits)
 
 
 def datum_freshness(

@@ -237,6 +237,14 @@ TOP = (
         ),
     ),
     make(
+        "triggers",
+        "text",
+        "of several inputs with a trigger: whether one that fires is enough, or all have to",
+        choices=("any", "all"),
+        default="any",
+        ours=True,
+    ),
+    make(
         "priority",
         "number",
         "from 1 to 100: jobs go to that part of the way to the end of their repository's line, with 4 to a "

@@ -122,6 +122,7 @@ def _pipeline(
         datum_set_number=sets.integer("number") or None,
         datum_set_bytes=sets.integer("size_bytes") or None,
         parallelism=filled.mapping("parallelism_spec").integer("constant") or None,
+        needs_all_triggers=filled.text("triggers", "any") == "all",
         priority=filled.integer("priority") or 1,
         reprocess=cast(
             Literal["until_success", "every_job"], filled.text("reprocess_spec", "until_success")

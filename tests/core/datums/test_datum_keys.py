@@ -72,6 +72,7 @@ NOT_IN_THE_KEY = {
     "job_timeout": replace(PIPELINE, job_timeout=5.0),
     "datum sets": replace(PIPELINE, datum_set_number=4, datum_set_bytes=99),
     "parallelism": replace(PIPELINE, parallelism=2),
+    "triggers": replace(PIPELINE, needs_all_triggers=True),
     "priority": replace(PIPELINE, priority=9),
     "reprocess": replace(PIPELINE, reprocess="every_job"),
     "output_branch": replace(PIPELINE, output_branch="results"),

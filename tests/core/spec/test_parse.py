@@ -88,6 +88,7 @@ job_timeout: 1h30m
 datum_set_spec: {number: 10, size_bytes: 1000}
 parallelism_spec: {constant: 4}
 priority: 4
+triggers: all
 reprocess_spec: every_job
 salt: pepper
 output_branch: results
@@ -169,6 +170,7 @@ def test_every_field_that_works_is_read() -> None:
         datum_set_bytes=1000,
         parallelism=4,
         priority=4,
+        needs_all_triggers=True,
         reprocess="every_job",
         salt="pepper",
         output_branch="results",
