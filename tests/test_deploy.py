@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.redis_server import RedisServer
+from tea_runner.broker.rq_queues import ListedJob, Serializer
+from tea_runner.core.planning.run_action import RunAction
 from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.e2e.pipelines import spec
@@ -58,6 +62,24 @@ def test_each_process_can_do_its_work_as_its_user(forge: HostileForge) -> None:
     forge.planner = BranchPlanner(site(forge, "tea-planner"))
     forge.worker = JobWorker(site(forge, "tea-worker"), "worker-acl")
     assert "settled" == forge.meet("mine").state
+
+
+def test_the_receiver_puts_what_a_person_orders_before_all_plans(forge: HostileForge) -> None:
+    """With the rights of its user."""
+    receiver = site(forge, "tea-receiver")
+    receiver.plan_requests.request_plan("lab/mine", "refs/heads/main", why="test")
+    action = RunAction(
+        kind="cancel",
+        repository="lab/mine",
+        run="1" * 12,
+        by="ada",
+        until=time.time() + 30,
+        nonce="x",
+    )
+    receiver.questions.ask(action)
+    first: Any = receiver.redis.lindex("rq:queue:tea-plan", 0)
+    named = ListedJob.fetch(first.decode(), connection=receiver.redis, serializer=Serializer)
+    assert action.id in str(named.argument())
 
 
 @pytest.mark.parametrize("user", ["tea-receiver", "tea-planner", "tea-worker"])

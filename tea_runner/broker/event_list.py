@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -11,8 +13,9 @@ import redis
 
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
+from tea_runner.core.planning.pipeline_start import START_KINDS
 
-#: Events that are kept.
+#: Events that are kept; and, apart from them, starts of pipelines, of which a schedule has many.
 MOST_EVENTS = 2000
 
 
@@ -53,17 +56,23 @@ class EventList:
         if not events:
             return
         pipe = self._redis.pipeline(transaction=True)
-        pipe.lpush(redis_keys.events(), *(json.dumps(asdict(event)) for event in events))
-        pipe.ltrim(redis_keys.events(), 0, MOST_EVENTS - 1)
-        pipe.expire(redis_keys.events(), redis_keys.events.ttl)
         for event in events:
+            family = redis_keys.starts if event.kind in START_KINDS else redis_keys.events
+            pipe.lpush(family(), json.dumps(asdict(event)))
+            pipe.ltrim(family(), 0, MOST_EVENTS - 1)
+            pipe.expire(family(), family.ttl)
             pipe.hincrby(redis_keys.event_counts(), f"{event.trigger}\n{event.outcome}", 1)
         pipe.execute()
 
     def latest(self, number: int = MOST_EVENTS) -> list[ListedEvent]:
         """The last events, the newest first."""
-        raw: Any = self._redis.lrange(redis_keys.events(), 0, number - 1)
-        return list(_read(raw))
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.lrange(redis_keys.events(), 0, number - 1)
+        pipe.lrange(redis_keys.starts(), 0, number - 1)
+        events, starts = pipe.execute()
+        # Both are in order; of the same second, events come first.
+        merged = heapq.merge(_read(events), _read(starts), key=lambda each: -each.received)
+        return list(itertools.islice(merged, number))
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Triggers and outcomes to the number of events."""

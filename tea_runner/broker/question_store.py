@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import redis
 
@@ -19,17 +19,21 @@ from tea_runner.core.planning.run_action import RunAction, seal_action, unseal_a
 LARGEST_ANSWER = 8 << 20
 
 
+class Enqueue(Protocol):
+    """Puts an argument into the queue of a kind; see :meth:`~tea_runner.broker.rq_queues.Queues.enqueue`."""
+
+    def __call__(self, kind: str, argument: str, *, first: bool = False) -> None: ...
+
+
 @raises_queue_error
 class QuestionStore:
     """Questions, actions and answers.  Every method raises QueueError when Redis does not answer.
 
-    :param enqueue: puts an argument into the queue of a kind.
+    :param enqueue: puts an argument into the queue of a kind; *first* before all others.
     :param secret: key of the seal: whoever may write to Redis alone asks nothing.
     """
 
-    def __init__(
-        self, connection: redis.Redis, enqueue: Callable[[str, str], None], *, secret: bytes
-    ) -> None:
+    def __init__(self, connection: redis.Redis, enqueue: Enqueue, *, secret: bytes) -> None:
         self._redis = connection
         self._enqueue = enqueue
         self._secret = secret
@@ -43,7 +47,9 @@ class QuestionStore:
             ex=redis_keys.question.ttl,
             nx=True,
         ):
-            self._enqueue("plan", json.dumps({"question": asked.id}))
+            # A person who cancels does not wait for the plans of others.
+            first = isinstance(asked, RunAction)
+            self._enqueue("plan", json.dumps({"question": asked.id}), first=first)
 
     def take(self, name: str) -> RunQuestion | RunAction | None:
         """What was asked under an id; None when nobody waits for its answer any more.

@@ -358,6 +358,12 @@ def events() -> str:
     return "events"
 
 
+@key_family("list", "event_list", _SHOWN)
+def starts() -> str:
+    """The last ticks and other starts of pipelines, the newest first, as JSON."""
+    return "starts"
+
+
 @key_family("hash", "event_list")
 def event_counts() -> str:
     """Triggers and outcomes to the number of events."""

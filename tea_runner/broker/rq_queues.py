@@ -146,8 +146,11 @@ class Queues:
             for name in names
         }
 
-    def enqueue(self, kind: str, argument: str) -> None:
-        """Append an item to the queue of this kind; a job goes into the line of its repository, too."""
+    def enqueue(self, kind: str, argument: str, *, first: bool = False) -> None:
+        """Append an item to the queue of this kind; a job goes into the line of its repository, too.
+
+        :param first: put it before all others.
+        """
         name = JOB_QUEUES[self._turns.put(argument)] if kind == "job" else PLAN_QUEUE
         self._queues[name].enqueue_call(
             kind,
@@ -157,6 +160,7 @@ class Queues:
             timeout=_WEEK,
             result_ttl=0,
             failure_ttl=60,
+            at_front=first,
         )
 
     def take_turn(self, job_id: str) -> str:

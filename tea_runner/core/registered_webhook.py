@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-#: Owner and name as Gitea and Forgejo allow them; no part is ``.`` or ``..``.
-_REPOSITORY = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}/(?!\.\.?$)[A-Za-z0-9._-]{1,100}")
+#: Owner and name as Gitea and Forgejo allow them; no part is ``.`` or ``..``.  Bitbucket writes ``~`` before
+#: the name of a person whose repositories these are.
+_REPOSITORY = re.compile(
+    r"(?:~(?=[A-Za-z0-9]))?(?!\.)[A-Za-z0-9._-]{1,100}/(?!\.\.?$)[A-Za-z0-9._-]{1,100}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

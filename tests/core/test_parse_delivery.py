@@ -208,7 +208,11 @@ def test_patterns_name_repositories() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc", "a", "a/b/c", "a/..", "a/.", "a/b\n", "a /b", "", "/", "a/" + "b" * 200]
+    "name",
+    [
+        *("../../etc", "a", "a/b/c", "a/..", "a/.", "a/b\n", "a /b", "", "/", "a/" + "b" * 200),
+        *("~/b", "~../b", "~-a/b", "~~a/b", "a~/b", "a/~b"),
+    ],
 )
 def test_what_is_no_repository_is_known(name: str) -> None:
     """Names are one owner and one name, of letters, digits, dot, dash and underscore."""

@@ -97,15 +97,22 @@ def test_only_the_secret_proves_a_delivery(name: str) -> None:
         b"[]",
         b"{}",
         b'{"repository": {"slug": "a", "project": {"key": "B"}}}',
-        b'{"repository": {"slug": "a", "project": {"key": "~ada"}}, "changes": []}',
+        b'{"repository": {"slug": "a", "project": {"key": "~../ada"}}, "changes": []}',
         b'{"repository": {"slug": "a", "project": {"key": "B"}}, "changes": [1]}',
         b'{"repository": {"slug": "a", "project": {"key": "B"}}, "changes": [{"ref": {"id": "x"}}]}',
     ],
 )
 def test_a_malformed_push_of_bitbucket_is_refused(body: bytes) -> None:
-    """In a sentence; repositories of users have no name here."""
+    """In a sentence."""
     with pytest.raises(DeliveryError):
         read_delivery("bitbucket", "repo:refs_changed", body)
+
+
+def test_a_push_to_a_repository_of_a_person_is_read() -> None:
+    """Bitbucket calls the project ``~NAME``."""
+    _, body = documented("bitbucket-deleted")
+    found = read_delivery("bitbucket", "repo:refs_changed", body.replace(b'"LAB"', b'"~ADA"'))
+    assert [_push(84, "old", "0" * 40, name="~ADA/edges")] == found
 
 
 def test_a_deleted_branch_of_github_is_announced_once() -> None:

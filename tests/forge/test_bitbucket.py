@@ -40,6 +40,14 @@ def test_readers_of_a_private_repository_are_those_who_have_the_permission(
     assert _client(forge).audience(forge.add("ada", "open")).visibility == "public"
 
 
+def test_repositories_of_a_person_are_found_and_asked_about(forge: DocumentedBitbucket) -> None:
+    """Their project is ``~NAME``, in the API and below the path of clones."""
+    name = forge.add("~ada", "mine", private=True)
+    client = _client(forge)
+    assert [name] == list(client.repositories(["~ada/*"])) == list(client.repositories([name]))
+    assert f"{forge.url}/scm/~ada/mine.git" == client.remote_url(name)
+
+
 def test_only_restrictions_of_one_branch_that_shut_some_out_protect_it(
     forge: DocumentedBitbucket, tmp_path: Path
 ) -> None:

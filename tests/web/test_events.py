@@ -186,6 +186,23 @@ def test_the_page_shows_events_to_who_may_read_the_repository(eventful: Site) ->
     assert ([], []) == (seen["events"], seen["triggers"])
 
 
+def test_ticks_do_not_displace_events(eventful: Site) -> None:
+    """Each kind has a bound of its own, however often a schedule comes."""
+    eventful.events.add([_listed(event="old"), _listed(event="new", received=5000.0)])
+    for number in range(2):
+        ticks = [
+            _listed(kind="schedule", event=f"{number} {each}", received=2.0 + each)
+            for each in range(1500)
+        ]
+        eventful.events.add(ticks)
+    found = eventful.events.latest(5000)
+    assert (2000, 2) == (
+        sum(each.kind == "schedule" for each in found),
+        sum(each.kind == "webhook" for each in found),
+    )
+    assert ("new", "old") == (found[0].event, found[-1].event)
+
+
 def test_ticks_are_listed_with_the_runs_that_they_led_to(eventful: Site) -> None:
     """For who may read the repository; counted for each pipeline."""
     name = f"{REPOSITORY} daily"

@@ -150,7 +150,12 @@ def _find(desk: PageContext, name: str) -> dict[str, str]:
         run = runs.find(name)
     except NotFound as error:
         ids = desk.site.jobs.ids_starting_with(name) if _JOB.fullmatch(name) else []
-        of_job = {job: runs.repository_of_job(job) for job in ids[:100]}
+        records = desk.site.jobs.facts(ids[:100])
+        # A planner enqueues jobs before it saves the run that lists them.
+        of_job = {
+            job: runs.repository_of_job(job) or (each.job.repository if each.job else "")
+            for job, each in records.items()
+        }
         mine = who.readable([*filter(None, of_job.values()), f"-/{name.replace('/', '-')}"])
         found = [
             job

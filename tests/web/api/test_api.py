@@ -53,6 +53,15 @@ def test_readers_read_the_documents_of_the_terminal(stand: Site) -> None:
     assert (206, b"ell") == (part.status_code, part.data)
 
 
+def test_a_job_is_found_before_a_run_lists_it(stand: Site) -> None:
+    """For who may read its repository: planners enqueue jobs before they save the run."""
+    job = make_job(9)
+    stand.jobs.enqueue(job)
+    query = {"name": job.id[:12]}
+    assert job.id == _as(stand, "bob").get("/api/v1/find", query_string=query).get_json()["job"]
+    assert 404 == _as(stand, "eve").get("/api/v1/find", query_string=query).status_code
+
+
 def test_datums_are_paged_filtered_and_searched(stand: Site) -> None:
     """Without those of other pages."""
     client, path = _as(stand, "bob"), f"/api/v1/runs/{RUN}/datums"
