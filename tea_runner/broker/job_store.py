@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from tea_runner.broker import job_scripts, redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_scripts import CANCELLED_MARK
 from tea_runner.broker.key_states import KeyStates, with_attributes
-from tea_runner.core.errors import NotFound, Refused
+from tea_runner.core.errors import NewerMessage, NotFound, Refused
 from tea_runner.core.planning.job import Job, seal_job, unseal_job
+
+log = logging.getLogger(__name__)
 
 _NONE: Mapping[str, str] = {}
 
@@ -144,8 +147,10 @@ class JobStore(KeyStates):
         A job that cannot be verified with the planners' own key was signed with a former one: it is
         ended, and its branches are planned again.
 
+        A job of a newer planner waits again for a newer worker, for the time of a lease.
+
         :raises Refused: when the job in Redis cannot be verified with the key of this process.  It
-            waits again, for the time of a lease, and the attempt does not count.
+            waits again, too, and the attempt does not count.
         """
         answer: Any = self._claim_script(
             keys=[redis_keys.job(job_id), redis_keys.lease(job_id)],
@@ -161,14 +166,18 @@ class JobStore(KeyStates):
             return None
         try:
             job = unseal_job(body.decode("utf-8", "replace"), self._secret)
-        except Refused:
-            if self._has_planners_key():
+        except Refused as refusal:
+            is_newer = isinstance(refusal, NewerMessage)
+            if not is_newer and self._has_planners_key():
                 self._discard(job_id)
                 return None
             self._release_script(
                 keys=[redis_keys.job(job_id), redis_keys.lease(job_id)],
                 args=[token, -1, self._lease, ""],
             )
+            if is_newer:
+                log.warning("%s", refusal.message)
+                return None
             raise
         if attempt < 0:
             error = (

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import time
 import uuid
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +25,8 @@ from rq.job import Job as RqJob
 
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
 from tea_runner.broker.job_turns import JobTurns
-from tea_runner.core.errors import QueueError
+from tea_runner.core.errors import NewerMessage, QueueError
+from tea_runner.core.planning.message_version import VERSION, require_readable
 from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.repository_priority import RepositoryPriority
 from tea_runner.core.running_limit import RunningLimit
@@ -41,6 +43,8 @@ JOB_QUEUES: dict[Need, str] = {
 #: Kind of a queue item, to the names of its queues in RQ.
 QUEUES: dict[str, tuple[str, ...]] = {"plan": (PLAN_QUEUE,), "job": tuple(JOB_QUEUES.values())}
 _WEEK = 604_800
+#: Seconds after an item of a newer version was put back.
+_LEFT_FOR = 0.5
 #: Bytes of an item's largest field once it is decompressed; ours have less than 300.
 _MAX_FIELD = 1 << 20
 #: Fields of an item that RQ decompresses without a limit.
@@ -68,6 +72,11 @@ class ListedJob(RqJob):
         with contextlib.suppress(DeserializationError, TypeError, ValueError):
             kind = self.func_name
         argument = self.argument()
+        try:
+            require_readable(self.message_version())
+        except NewerMessage as error:
+            self.leave(error)
+            return None
         handler = self.handlers.get(kind) if isinstance(kind, str) else None
         if handler is None or argument is None:
             log.warning("dropped a foreign item from the queue: %.80r", kind)
@@ -88,6 +97,33 @@ class ListedJob(RqJob):
             if isinstance(arguments, (list, tuple)) and len(arguments) == 1:
                 return arguments[0] if isinstance(arguments[0], str) else None
         return None
+
+    def message_version(self) -> object:
+        """The item's version; None for one without."""
+        with contextlib.suppress(DeserializationError, TypeError, ValueError):
+            named = self.kwargs
+            return named.get("version") if isinstance(named, dict) else None
+        return None
+
+    def leave(self, error: NewerMessage) -> None:
+        """Put the item at the end of its queue, as it is, for a newer process."""
+        log.warning("%s", error.message)
+        queue = Queue(self.origin, connection=self.connection, serializer=Serializer)
+        left = RqJob.create(
+            str(self.func_name),
+            args=self.args,
+            kwargs=self.kwargs,
+            id=f"{self.func_name}-{uuid.uuid4().hex}",
+            connection=self.connection,
+            serializer=Serializer,
+            timeout=_WEEK,
+            result_ttl=0,
+            failure_ttl=60,
+            origin=self.origin,
+        )
+        queue.enqueue_job(left)
+        # Where there is no newer process yet, this one does not turn in circles.
+        time.sleep(_LEFT_FOR)
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -155,6 +191,8 @@ class Queues:
         self._queues[name].enqueue_call(
             kind,
             args=(argument,),
+            # Former versions ignore it.
+            kwargs={"version": VERSION},
             # The receiver's user of Redis may write plans only: deploy/redis/users.acl.
             job_id=f"{kind}-{uuid.uuid4().hex}",
             timeout=_WEEK,

@@ -49,6 +49,7 @@ GROUPS = {
         "check": "Check settings, programs and servers.",
         "config": "Show settings, or write a commented settings file.",
         "trust": "Show and rotate keys; sign results that have no signature.",
+        "backup": "Save keys, webhooks, tokens and settings, or restore them.",
         "index": "Show or rebuild the index of known results.",
         "completion": "Print the completion script of a shell.",
     },

@@ -6,6 +6,7 @@ TeaError
 │   ├── SettingsError        a setting: its name and the source of its value
 │   └── NotFound             a repository, run, job, pipeline or datum
 ├── Refused                  policy does not allow it
+│   └── NewerMessage         a process of a newer version wrote it
 ├── Superseded               replaced by something newer; exit code 0
 ├── OutsideError             Redis, the forge, a storage or a program failed; retried
 │   ├── CommandError         a program that tea-runner started
@@ -111,6 +112,10 @@ class Refused(TeaError):
 
     http_status = 403
     failure_class = "refused"
+
+
+class NewerMessage(Refused):
+    """A process of a newer version wrote what is to be read."""
 
 
 class Superseded(TeaError):

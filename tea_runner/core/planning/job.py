@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tea_runner.core.errors import Refused
 from tea_runner.core.git.result_scope import queue_namespace, results_prefix
+from tea_runner.core.planning.message_version import VERSION, require_readable
 from tea_runner.core.planning.plan import Decision
 from tea_runner.core.planning.worker_requirement import Need, read_need
 
@@ -173,16 +174,18 @@ def read_job(text: str) -> Job:
 def seal_job(job: Job, secret: bytes) -> str:
     """The job's text with an HMAC (RFC 2104, SHA-256) of the planner, as JSON."""
     body = job_text(job)
-    return json.dumps({"body": body, "mac": _mac(body, secret)})
+    return json.dumps({"body": body, "mac": _mac(body, secret), "version": VERSION})
 
 
 def unseal_job(text: str, secret: bytes) -> Job:
     """The job in a sealed text.
 
     :raises Refused: when the HMAC is not that of this secret, or the text is no job.
+    :raises NewerMessage: when a newer planner wrote it.
     """
     try:
         document = json.loads(text)
+        require_readable(document.get("version"))
         body, mac = document["body"], document["mac"]
         is_sealed = hmac.compare_digest(_mac(body, secret).encode(), str(mac).encode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
