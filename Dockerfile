@@ -41,9 +41,10 @@ RUN /opt/tea-runner/bin/pip install -q --no-deps --no-build-isolation . \
        /opt/tea-runner/bin/python
 
 FROM ${BASE}
+# netbase: git-annex asks /etc/protocols before it connects to S3.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-       bubblewrap ca-certificates git nftables openssh-client python3 redis-server slirp4netns tini \
+       bubblewrap ca-certificates git netbase nftables openssh-client python3 redis-server slirp4netns tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --home-dir /var/lib/tea-runner --create-home --shell /bin/sh tea
 COPY --from=build /opt/tea-runner /opt/tea-runner

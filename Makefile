@@ -61,7 +61,7 @@ test-engines: .venv/made-dev
 test-browser: .venv/made-dev
 	@TEA_TEST_REQUIRE='chromium' $(call pytest,-m 'browser and not soak' $(ARGS))
 test-cluster: .venv/made-cluster
-	@TEA_TEST_REQUIRE='redis-server bwrap slurmctld dask' $(call pytest,-m 'cluster and not soak' $(ARGS))
+	@TEA_TEST_REQUIRE='redis-server bwrap slurmctld dask kubernetes-validate' $(call pytest,-m 'cluster and not soak' $(ARGS))
 test-long: .venv/made-long
 	@TEA_TEST_REQUIRE='redis-server bwrap git git-annex-remote-uncurl minio moto_server nats-server mosquitto' $(call pytest,-m 'long and not gitea and not engine and not browser and not cluster and not soak' $(ARGS),worksteal)
 
@@ -172,7 +172,13 @@ moved:
 
 .venv/made-cluster: .venv/made-dev
 	@$(call install,.[demo$(comma)dev$(comma)dask])
+	@$(PIP) install kubernetes-validate
 	@touch $@
+
+## make manifests deploy/kubernetes/base anew, from the defaults of the chart (needs helm on PATH)
+.PHONY: manifests
+manifests:
+	@helm template tea-runner deploy/kubernetes/chart >deploy/kubernetes/base/tea-runner.yaml
 
 comma := ,
 define install

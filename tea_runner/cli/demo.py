@@ -40,7 +40,7 @@ def command(context: Context, keep: bool) -> None:
     Starts a server with the embedded forge in .tea/demo, pushes a dataset, changes one photograph
     and pushes again. Nothing else on this machine is changed.
     """
-    example = _example()
+    example = find_example()
     if context.settings.source("state") == "default":
         context = context.with_flags({"state": str(Path(".tea/demo").resolve())})
     folder = Path(str(context.settings.state)).expanduser().resolve()
@@ -58,7 +58,7 @@ def command(context: Context, keep: bool) -> None:
             remove_tree(folder)
 
 
-def _example() -> Path:
+def find_example() -> Path:
     """The folder of the example: inside the package when it was installed, beside it in a checkout.
 
     :raises UserError: when the libraries that the example's commands use are not installed.

@@ -50,8 +50,8 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
     kept = {"password": secrets.token_urlsafe(9), **kept, "port": port}
     _create_accounts(settings, state, kept)
     token = state / "forge.token"
-    _write_private(file, json.dumps(kept))
-    _write_private(token, kept["token"])
+    write_private(file, json.dumps(kept))
+    write_private(token, kept["token"])
     store = state / "store"
     store.mkdir(parents=True, exist_ok=True, mode=0o700)
     taken = {storage.name for storage in settings.storage}
@@ -64,7 +64,7 @@ def embed_forge(context: Context) -> tuple[Context, EmbeddedAccess]:
         "forge.user": BOT,
         "forge.token_file": str(token),
         "pages.passwords": "true",
-        "storage": json.dumps([*map(_storage_table, settings.storage), embedded]),
+        "storage": json.dumps([*map(storage_table, settings.storage), embedded]),
     }
     if settings.source("repositories") == "default":
         flags["repositories"] = "*/*"
@@ -94,17 +94,20 @@ def _create_accounts(settings: Settings, state: Path, kept: dict[str, Any]) -> N
         forge.add_default_webhook(address, hook.secrets[0])
 
 
-def _storage_table(storage: StorageOptions) -> dict[str, object]:
+def storage_table(storage: StorageOptions) -> dict[str, object]:
+    """A storage as the table of the settings that it was read from."""
     return {
         "name": storage.name,
         "uuid": storage.uuid,
         "type": storage.type,
         "options": dict(storage.options),
         "env": {variable: str(path) for variable, path in storage.env},
+        **({"repositories": list(storage.repositories)} if storage.repositories else {}),
     }
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
     path.touch(mode=0o600)
     path.write_text(text)
 

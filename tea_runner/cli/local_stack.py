@@ -1,6 +1,6 @@
 """All processes of one host: Redis, receiver, planner, reconciler, workers.
 
-Without a forge in the settings, the embedded forge is started as well.
+Without a forge in the settings, the embedded forge is started as well; or a Gitea and a MinIO, on request.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import requests
 
 from tea_runner.broker.redis_server import RedisServer
 from tea_runner.cli.embedded_forge_setup import EmbeddedAccess, embed_forge, local_web
+from tea_runner.cli.lab_servers import LabServers
 from tea_runner.cli.main import Context
 from tea_runner.cli.running_server_settings import lent_settings
 from tea_runner.cli.start_checks import require_port, require_sandbox, state_lock
@@ -32,6 +33,7 @@ class LocalStack:
     """All processes of one host; a context manager that starts and stops them.
 
     :param tell: gets a line before each step of the start.
+    :param lab: makes a Gitea and a MinIO for the context, which then are the forge and the storage.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class LocalStack:
         *,
         workers: int | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        lab: Callable[[Context], LabServers] | None = None,
     ) -> None:
         self.state = context.settings.state.expanduser().resolve()
         # A server that ends just now in the same folder lends nothing to this one.
@@ -47,6 +50,7 @@ class LocalStack:
         self.workers = workers or context.settings.worker.count
         self._tell = tell
         self.embedded: EmbeddedAccess | None = None
+        self.lab = lab(self.context) if lab is not None else None
         self._supervisor = Supervisor()
         self._broker: RedisServer | None = None
         self._lock = contextlib.ExitStack()
@@ -69,7 +73,12 @@ class LocalStack:
         require_port(self.context)
         (self.state / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = self.context.settings
-        if settings.source("forge.url") == "default":
+        if self.lab is not None:
+            self._tell(f"starting MinIO and Gitea at {self.lab.gitea_url} …")
+            self.context = self.lab.start(self._supervise, self._wait)
+            self._lock.enter_context(lent_settings(self.state, self.lab.flags))
+            settings = self.context.settings
+        elif settings.source("forge.url") == "default":
             self.context, self.embedded = embed_forge(self.context)
             self._lock.enter_context(lent_settings(self.state, self.embedded.flags))
         if not settings.redis.url:
@@ -97,9 +106,11 @@ class LocalStack:
     def _child(self, *verb: str, name: str = "") -> None:
         argv = [sys.executable, "-P", "-m", "tea_runner", *child_options(self.context), *verb]
         label = name or verb[0]
-        env = dict(self.context.variables)
+        self._supervise(label, argv, self.context.variables)
+
+    def _supervise(self, name: str, argv: list[str], env: Mapping[str, str]) -> None:
         with deferred_signals():
-            self._supervisor.add(label, argv, env, self.state / "logs" / f"{label}.log")
+            self._supervisor.add(name, argv, dict(env), self.state / "logs" / f"{name}.log")
 
     def _wait(self, url: str, what: str) -> None:
         """Wait until *url* answers 200.

@@ -15,6 +15,7 @@ import click
 from tea_runner.cli.config import settings_path
 from tea_runner.cli.main import Context
 from tea_runner.cli.options import json_option
+from tea_runner.cli.organisation_access import connect_organisation
 from tea_runner.cli.setting_names import named
 from tea_runner.cli.webhook import create_webhook
 from tea_runner.core.errors import OutsideError, UsageError, UserError
@@ -70,6 +71,13 @@ class Setup:
     metavar="OWNER/REPO",
     help="Let the account write there, and add the webhook; can be repeated.",
 )
+@click.option(
+    "--organisation",
+    "organisations",
+    multiple=True,
+    metavar="NAME",
+    help="The same for all repositories of an organisation, which is made if need be; can be repeated.",
+)
 @json_option
 @click.pass_obj
 def command(
@@ -82,6 +90,7 @@ def command(
     email: str,
     pages: str,
     repositories: tuple[str, ...],
+    organisations: tuple[str, ...],
 ) -> None:
     """Set up account, token, settings and webhooks on a forge.
 
@@ -142,6 +151,11 @@ def command(
                 create_webhook(context, name, context.settings.web_url.rstrip("/"))
         setup.tell(f"account {bot} in {name}", "may write")
         setup.tell(f"webhook of {name}", "there already" if known else "created")
+    for name in organisations:
+        base = context.settings.web_url.rstrip("/")
+        made = connect_organisation(person, context.site.webhooks, name, bot=bot, base=base)
+        setup.tell(f"account {bot} in {name}/*", "may write")
+        setup.tell(f"webhook of {name}/*", "created" if made else "there already")
     if context.as_json:
         click.echo(json.dumps(setup.steps, indent=1))
     elif not context.quiet:

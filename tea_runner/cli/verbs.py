@@ -44,6 +44,7 @@ GROUPS = {
         "demo": "Show two pushes and their results, then clean up.",
         "setup": "Set up account, token, settings and webhooks on a forge.",
         "up": "Start a server with workers on this host.",
+        "lab": "Start a server with Gitea and MinIO on this host.",
         "webhook": "Manage webhooks of repositories.",
         "forge": "Start the embedded forge, or add its users.",
         "check": "Check settings, programs and servers.",

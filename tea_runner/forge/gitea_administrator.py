@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tea_runner.core.errors import ForgeError, Refused
+from tea_runner.forge.gitea import GiteaForge
 from tea_runner.forge.rest_api import RestApi, repository_path
 
 #: Scopes of the bot's token.
@@ -92,6 +93,53 @@ class GiteaAdministrator:
         """
         path = f"/repos/{repository_path(repository)}/collaborators/{quote(user, safe='')}"
         self._api.ask("PUT", path, {"permission": permission})
+
+    def ensure_organisation(self, name: str) -> bool:
+        """Create an organisation that this administrator owns; returns False when it is there already."""
+        found = self._api.ask("GET", f"/orgs/{quote(name, safe='')}", allowed=(404,))
+        if found.status_code != 404:
+            return False
+        self._api.ask("POST", "/orgs", {"username": name, "visibility": "public"})
+        return True
+
+    def ensure_writer(self, organisation: str, user: str, team: str) -> None:
+        """Let an account write in all repositories of an organisation, as the only member of a team."""
+        teams = f"/orgs/{quote(organisation, safe='')}/teams"
+        found = next((row for row in self._api.pages(teams) if row.get("name") == team), None)
+        if found is None:
+            body = {
+                "name": team,
+                "permission": "write",
+                "includes_all_repositories": True,
+                "units": ["repo.code", "repo.issues", "repo.pulls"],
+            }
+            found = self._api.fields(self._api.ask("POST", teams, body))
+        self._api.ask("PUT", f"/teams/{int(found['id'])}/members/{quote(user, safe='')}")
+
+    def ensure_webhook(self, organisation: str, address: str, secret: str) -> None:
+        """Deliver the events of all repositories of an organisation to an address, with this secret.
+
+        A webhook to the same path of another address, such as that of an earlier port, is replaced.
+        """
+        hooks = f"/orgs/{quote(organisation, safe='')}/hooks"
+        path = urlsplit(address).path
+        body = {
+            "type": "gitea",
+            "active": True,
+            "events": list(GiteaForge.webhook_events),
+            "config": {"url": address, "content_type": "json", "secret": secret},
+        }
+        for row in list(self._api.pages(hooks)):
+            if urlsplit(str(row.get("config", {}).get("url", ""))).path == path:
+                changed = {name: body[name] for name in ("active", "events", "config")}
+                self._api.ask("PATCH", f"{hooks}/{int(row['id'])}", changed)
+                return
+        self._api.ask("POST", hooks, body)
+
+    def has_repository(self, name: str) -> bool:
+        """Whether there is a repository of this full name."""
+        path = f"/repos/{repository_path(name)}"
+        return self._api.ask("GET", path, allowed=(404,)).status_code != 404
 
 
 def is_token_of(url: str, token: str, user: str, *, ca_file: str = "", proxy: str = "") -> bool:

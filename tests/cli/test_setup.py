@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import requests
 
 from tea_runner.host import process
 from tests.cli.dataset import Said, tea
@@ -82,6 +83,24 @@ def test_the_command_can_be_repeated(gitea: Gitea, admin: Path) -> None:
 
     token.write_text("0" * 40)
     assert f"token in {token}: created" in setup(gitea, admin, bot="robot2").lines
+
+
+def test_all_repositories_of_an_organisation_are_connected_at_once(
+    gitea: Gitea, admin: Path
+) -> None:
+    """Also those that are made later; the bot is no administrator, and may write there only."""
+    words = ("--organisation", "team", "--pages", "http://127.0.0.1:1706")
+    for state in ("created", "there already"):
+        done = setup(gitea, admin, *words, bot="robot4")
+        assert 0 == done.code, done
+        assert f"webhook of team/*: {state}" in done.lines
+    gitea.api("POST", "/orgs/team/repos", {"name": "later", "private": True})
+    token = {"Authorization": f"token {(admin.parent / 'etc/forge.token').read_text().strip()}"}
+    seen = requests.get(f"{gitea.url}/api/v1/repos/team/later", headers=token, timeout=10).json()
+    assert (True, False) == (seen["permissions"]["push"], seen["permissions"]["admin"])
+    (hook,) = gitea.api("GET", "/orgs/team/hooks")
+    (kept,) = (admin.parent / "state/hooks").glob("*.json")
+    assert f"http://127.0.0.1:1706/hooks/gitea/{kept.stem}" == hook["config"]["url"]
 
 
 def test_settings_that_are_there_are_not_overwritten(gitea: Gitea, admin: Path) -> None:

@@ -105,6 +105,8 @@ class Reader:
             "LC_ALL": "C.UTF-8",
             "TERM": "dumb",
         }
+        #: Words before each command, such as those that enter a network namespace.
+        self.before: tuple[str, ...] = ()
         self.say("git config --global user.name Reader")
         self.say("git config --global user.email reader@example.org")
         self.say("git config --global init.defaultBranch main")
@@ -119,7 +121,10 @@ class Reader:
         after = f'\nexport -p >"{state}.new"; pwd >"{state}.folder"; mv "{state}.new" "{state}"'
         before = f'if [ -e "{state}" ]; then . "{state}"; fi\n'
         done = process.run(
-            ["bash", "-e", "-c", before + text + after], env=self.env, cwd=self.folder, check=False
+            [*self.before, "bash", "-e", "-c", before + text + after],
+            env=self.env,
+            cwd=self.folder,
+            check=False,
         )
         said = (done.stdout + done.stderr).decode("utf-8", "replace")
         assert code == done.returncode, f"{text}\n{said}"

@@ -1,129 +1,21 @@
-"""The image builds, runs as an ordinary user, and its sandbox holds under the documented options.
-
-podman as root gets a configuration and a store of its own below ``build/engine``: its defaults
-fail where limits may not be raised or where control groups are of the older kind, and with the
-layers that are kept there the second build takes seconds.
-"""
+"""The image builds, runs as an ordinary user, and its sandbox holds under the documented options."""
 
 from __future__ import annotations
 
 import json
-import os
-import resource
-import shutil
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tea_runner import __version__
-from tea_runner.core.errors import OutsideError
-from tea_runner.host.process import run
+from tests.image.engine import OPTIONS, ROOT, TAG, Engine
 
 pytestmark = pytest.mark.engine
 
-ROOT = Path(__file__).parents[2]
-STORE = ROOT / "build" / "engine"
-BASE = "debian:bookworm-slim"
-TAG = "localhost/tea-runner:test"
-#: As the head of the Dockerfile says.
-OPTIONS = ("--security-opt=seccomp=unconfined", "--security-opt=systempaths=unconfined")
 BWRAP = (
     *("bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
     *("--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"),
     *("--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """docker or podman, and the environment that it is called in."""
-
-    name: str
-    env: dict[str, str]
-
-    def accepts(self, *argv: str, timeout: float = 120) -> bool:
-        """Whether a call succeeds in time."""
-        try:
-            done = run([self.name, *argv], env=self.env, cwd=ROOT, check=False, timeout=timeout)
-        except OutsideError:
-            return False
-        return done.returncode == 0
-
-    def text(self, *argv: str, timeout: float = 120) -> str:
-        """What a call prints, without the spaces at the ends."""
-        done = run([self.name, *argv], env=self.env, cwd=ROOT, timeout=timeout)
-        return done.stdout.decode().strip()
-
-    def shell(self, script: str) -> str:
-        """What a shell in a fresh container without a network prints."""
-        return self.text("run", "--rm", "--network=none", TAG, "sh", "-c", script)
-
-    def build(self) -> None:
-        """Build the image; podman lends the certificates of this machine to the build."""
-        lent = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"] if self.name == "podman" else []
-        self.text("build", "--network=host", *lent, "-t", TAG, ".", timeout=900)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    """An engine that holds the image, built from this checkout."""
-    found = _find_engine()
-    _provide_base(found)
-    found.build()
-    return found
-
-
-def _find_engine() -> Engine:
-    wanted = ("PATH", "HOME", "XDG_", "DOCKER_")
-    kept = {name: value for name, value in os.environ.items() if name.startswith(wanted)}
-    if shutil.which("podman"):
-        podman = Engine(name="podman", env=kept | _podman_settings())
-        if podman.accepts("info"):
-            return podman
-    if shutil.which("docker"):
-        docker = Engine(name="docker", env=kept)
-        if docker.accepts("info"):
-            return docker
-    pytest.skip("needs podman: no container engine answers; apt install podman runc")
-
-
-def _podman_settings() -> dict[str, str]:
-    """Variables that give root's podman its own store; nothing for other users."""
-    if os.geteuid() != 0:
-        return {}
-    STORE.mkdir(parents=True, exist_ok=True)
-    files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 20000)
-    runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
-    containers, storage = STORE / "containers.conf", STORE / "storage.conf"
-    containers.write_text(
-        f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", "nproc=32768:32768"]\n'
-        f'[engine]\n{runtime}cgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-    )
-    kind = run(["stat", "-f", "-c", "%T", str(STORE)], env={"PATH": os.environ["PATH"]}).stdout
-    driver = "vfs" if kind.strip() == b"overlayfs" else "overlay"
-    storage.write_text(
-        f'[storage]\ndriver = "{driver}"\ngraphroot = "{STORE}/{driver}"\nrunroot = "{STORE}/run"\n'
-    )
-    return {"CONTAINERS_CONF": str(containers), "CONTAINERS_STORAGE_CONF": str(storage)}
-
-
-def _provide_base(engine: Engine) -> None:
-    """See that the base image is there: kept, pulled, or made by debootstrap; else skip."""
-    if engine.accepts("image", "inspect", BASE):
-        return
-    if engine.accepts("pull", "-q", BASE):
-        return
-    if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        pytest.skip(f"needs {BASE}: it can neither be pulled nor made; apt install debootstrap")
-    with tempfile.TemporaryDirectory() as work:
-        env = {"PATH": os.environ["PATH"], "HOME": work}
-        system, archive = f"{work}/system", f"{work}/base.tar"
-        make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", system]
-        run(make, env=env, timeout=600)
-        run(["tar", "-C", system, "-cf", archive, "."], env=env)
-        engine.text("import", archive, BASE, timeout=300)
 
 
 def test_the_image_holds_this_version(engine: Engine) -> None:
@@ -144,6 +36,17 @@ def test_the_image_has_the_programs_that_jobs_need(engine: Engine) -> None:
         "python3 -c 'import cv2, datalad'; echo; echo all"
     )
     assert "all" == said.splitlines()[-1]
+
+
+def test_git_annex_reaches_s3_in_the_image(engine: Engine) -> None:
+    """It looks up the protocol first; what fails then is the connection to a port where nothing listens."""
+    said = engine.shell(
+        "cd /tmp && git init -q x && cd x && git annex init -q 2>/dev/null; "
+        "AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b git -c annex.security.allowed-ip-addresses=127.0.0.1 "
+        "annex initremote s type=S3 host=127.0.0.1 port=1 protocol=http requeststyle=path bucket=b "
+        "encryption=none 2>&1 | cat"
+    )
+    assert "Connection refused" in said
 
 
 def test_rules_by_file_type_work_without_a_database_of_the_system(engine: Engine) -> None:

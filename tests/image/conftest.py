@@ -1,0 +1,5 @@
+"""The engine of the tests beside this file."""
+
+from tests.image.engine import engine
+
+__all__ = ["engine"]

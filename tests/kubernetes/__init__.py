@@ -1,0 +1,1 @@
+"""Manifests for Kubernetes, compared with the schemas of Kubernetes and KEDA."""
