@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_an_event_becomes_a_file_of_the_operators_folder() -> None:
     )
     assert ("e-1", "raw/orders/2026/7.json") == (event.id, file.path)
     assert {"id": 7, "of": "mice"} == json.loads(file.data)
+
+
+@pytest.mark.parametrize("identity", ["", "/order/id"])
+def test_a_request_that_somebody_repeats_is_the_same_event(identity: str) -> None:
+    """Whatever its headers are: the id is part of what the signature covers, and names the file."""
+    spool = Spool()
+    trigger = replace(KEPT, id=identity, path="{id}.json")
+    body = json.dumps({"order": {"id": 7}}).encode()
+    for header in ("e-1", "e-2"):
+        assert 202 == send(trigger, body, {"X-Event": header}, spool=spool).http_status
+    first, again = spool.kept
+    assert (first.digest, first.files) == (again.digest, again.files)
+    changed = body.replace(b"7", b"8")
+    signature = "sha256=" + hmac.new(b"s", body, hashlib.sha256).hexdigest()
+    refused = send(trigger, changed, {"X-Hub-Signature-256": signature}, spool=spool)
+    assert (401, 2) == (refused.http_status, len(spool.kept))
 
 
 def test_an_event_without_a_folder_asks_for_a_plan() -> None:
