@@ -126,6 +126,14 @@ REFUSED = [
         {},
         "Gogs has no OAuth2",
     ),
+    *(
+        (
+            f"[forge]\nkind = '{kind}'\n[pages]\noauth_client_id = 'x'\noauth_secret_file = '/x'",
+            {},
+            "which is for Gitea and Forgejo only",
+        )
+        for kind in ("github", "gitlab", "bitbucket")
+    ),
     ("[forge]\nurl = 'ftp://x'", {}, "expected a URL such as http://forge.example:3000"),
     ("[forge]\nurl = 'http://a:b@x'", {}, "not allowed in the URL"),
     ("[forge]\nkind = 'folder'\nurl = 'srv'", {}, "expected an absolute path"),

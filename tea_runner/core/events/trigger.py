@@ -103,6 +103,9 @@ def trigger_problem(trigger: Trigger) -> str:
     schemes = _SCHEMES.get(trigger.kind, ("https://", "http://"))
     if trigger.url and not trigger.url.startswith(schemes):
         return f"url with {' or '.join(schemes)}"
+    if "@" in trigger.url.partition("://")[2].partition("/")[0]:
+        # Whoever sees the settings, or an error, would see the password.
+        return "url without a name and password, which come from token_file or env,"
     if (trigger.kind in _NAMED) != bool(trigger.stream):
         return (
             f"stream, the name of a stream or topic, for kinds {', '.join(_NAMED)} and for no other"

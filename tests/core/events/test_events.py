@@ -74,6 +74,8 @@ def test_templates_that_lead_elsewhere_are_refused(template: str) -> None:
         {"id": "header:"},
         {"keep": "x"},
         {"addresses": ("somewhere",)},
+        {"kind": "http", "url": "https://ada:canary@example.org/feed"},
+        {"kind": "nats", "url": "nats://canary@example.org", "stream": "orders"},
     ],
 )
 def test_triggers_that_would_write_elsewhere_are_refused(changes: dict[str, object]) -> None:
