@@ -171,7 +171,7 @@ moved:
 	@touch $@
 
 .venv/made-cluster: .venv/made-dev
-	@$(call install,.[demo$(comma)dev$(comma)dask])
+	@$(call install,.[demo$(comma)dev$(comma)cluster])
 	@$(PIP) install kubernetes-validate
 	@touch $@
 

@@ -5,9 +5,11 @@ The programs are ``slurmctld``, ``slurmd`` and ``munged`` on PATH; without them 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -25,7 +27,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=10
 CredType=cred/munge
 SlurmctldPort={controller}
 SlurmdPort={node}
@@ -45,6 +47,7 @@ MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
 KillWait=2
+SlurmdTimeout=30
 DefMemPerCPU=100
 MinJobAge=60
 SchedulerParameters=sched_interval=2,batch_sched_delay=1
@@ -106,6 +109,19 @@ class Slurm:
     def kill(self, daemon: str) -> None:
         """End one of them by SIGKILL."""
         process.kill(self._processes.pop(daemon))
+
+    def kill_node(self) -> None:
+        """End slurmd and all that it started, as when the node loses its power."""
+        self.kill("slurmd")
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                is_task = f"SLURM_CONF={self.folder}".encode() in path.read_bytes()
+                words = (path.parent / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if is_task and (b"slurmstepd" in words or b"run-job" in words):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(path.parent.name), signal.SIGKILL)
 
     def call(self, *words: str) -> str:
         """What a command of Slurm prints."""
