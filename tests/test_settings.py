@@ -197,3 +197,31 @@ def test_the_generated_file_changes_nothing(tmp_path: Path) -> None:
 def test_the_page_of_settings_is_current() -> None:
     """docs/reference/settings.md is what the options say; write it again when this fails."""
     assert settings_reference() == PAGE.read_text(encoding="utf-8")
+
+
+def test_what_workers_offer_is_a_table(tmp_path: Path) -> None:
+    """In the file, or as JSON where it is a text; sizes as in the file's other settings."""
+    file = written(
+        tmp_path, '[worker]\noffers = {cpus = 16, memory = "64G", gpus = 1, labels = ["big"]}\n'
+    )
+    offers = load(file).worker.offers
+    assert offers is not None
+    assert (16.0, 64 << 30, 1, ("big",)) == (
+        offers.cpus,
+        offers.memory,
+        offers.gpus,
+        offers.labels,
+    )
+    assert (
+        offers
+        == load(
+            env={
+                "TEA_RUNNER_WORKER__OFFERS": (
+                    '{"cpus": 16, "memory": "64 GiB", "gpus": 1, "labels": ["big"]}'
+                )
+            }
+        ).worker.offers
+    )
+    for wrong in ('{"cpu": 1}', '{"cpus": 0}', '{"memory": "x"}', '{"labels": ["a b"]}', "big"):
+        with pytest.raises(SettingsError, match=r"worker\.offers"):
+            load(env={"TEA_RUNNER_WORKER__OFFERS": wrong})

@@ -14,7 +14,7 @@ from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_status import lacks
 from tea_runner.core.planning.states import ENDED_STATES
-from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.planning.worker_requirement import Offered
 from tea_runner.flow.branch_outcome import BranchProgress
 from tea_runner.ports import CommitStatusState
 from tea_runner.present import state_words, summary_line
@@ -199,7 +199,7 @@ def _waited_for(row: PipelineRun) -> Sequence[str]:
     return row.jobs if row.state == "running" else ()
 
 
-def _trouble(jobs: Sequence[JobRecord], offers: Collection[Need]) -> str:
+def _trouble(jobs: Sequence[JobRecord], offers: Collection[Offered]) -> str:
     """What keeps jobs from running; empty for nothing."""
     lacking = [lack.reason for lack in lacks(jobs, offers)]
     errors = [facts.error for facts in jobs if facts.state == "waiting" and facts.error]

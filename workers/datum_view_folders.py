@@ -14,7 +14,7 @@ from typing import Protocol
 from tea_runner.core.datums.datum import Datum
 from tea_runner.core.datums.environment_variables import env_file, variables
 from tea_runner.core.datums.view import View, ViewFile
-from tea_runner.core.pipeline import Pipeline, empty_inputs
+from tea_runner.core.pipeline import Pipeline, Resources, empty_inputs
 from tea_runner.core.planning.plan import KeyedDatum
 from tea_runner.core.results.command_placeholders import Paths, declared_outputs, fill_placeholders
 from tea_runner.dataset.save_outputs import FileToSave
@@ -23,10 +23,17 @@ from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.openat import remove_tree
 from tea_runner.host.world_readable_folder import make_world_readable_folder
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
-from tea_runner.sandbox.protocol import Environment, Execution, Limits, SandboxPaths
+from tea_runner.sandbox.protocol import (
+    DEFAULT_SCRATCH,
+    Environment,
+    Execution,
+    Limits,
+    SandboxPaths,
+)
 from tea_runner.sandbox.scan_outputs import OutputLimits
 from workers.code_folder import CodeFolder
 from workers.collect_outputs import collect, collect_declared
+from workers.memory_steps import MemorySteps
 from workers.run_command import lines
 from workers.stage_inputs import GetContent, WriteBlob, make_code, make_view
 
@@ -54,6 +61,9 @@ class DatumBatch:
     write_log: Callable[[bytes], None]
     cancelled: Callable[[], bool]
     secrets: GivenSecrets
+    memory: MemorySteps
+    #: Numbers of the graphics processors that are reserved for the job.
+    gpus: tuple[int, ...] = ()
     _code_folders: list[CodeFolder] = field(default_factory=list)
 
     def code_folder(self, pfs: str) -> CodeFolder:
@@ -280,16 +290,26 @@ def _execution(
         code=code,
         cwd=transform.working_dir,
         log=batch.write_log,
-        limits=_lower_limits(batch.limits, pipeline),
+        limits=_lower_limits(batch, pipeline.limits),
+        gpus=batch.gpus,
         network=batch.network and transform.network,
         image=batch.image(),
         cancelled=batch.cancelled,
     )
 
 
-def _lower_limits(limits: Limits, pipeline: Pipeline) -> Limits:
+def _lower_limits(batch: DatumBatch, own: Resources) -> Limits:
     """The operator's limits, or lower ones of the pipeline."""
-    memory = pipeline.limits.memory
-    if memory is None or (limits.memory is not None and limits.memory <= memory):
+    limits = replace(
+        batch.limits,
+        memory=batch.memory.current,
+        most_memory=batch.memory.most,
+        cpus=own.cpu or batch.limits.cpus,
+    )
+    if own.disk is None:
         return limits
-    return replace(limits, memory=memory)
+    return replace(
+        limits,
+        scratch=min(own.disk, limits.scratch or DEFAULT_SCRATCH),
+        output_bytes=min(own.disk, limits.output_bytes or own.disk),
+    )

@@ -36,6 +36,7 @@ from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.host.fault_point import reached, step
 from tea_runner.host.openat import remove_tree
+from tea_runner.host.resource_ledger import Reservation
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution
 from workers.former_picture import former_picture
@@ -62,6 +63,7 @@ class JobRunner:
         self._planner = IncrementalPlanner()
         #: Bytes that the running job has fetched, and how long that took.
         self._fetched, self._fetch_seconds = 0, 0.0
+        self._reservation = Reservation()
         #: Results that could not be sent.
         self.unpublished = UnpushedResults(repository, dependencies.author)
         self._inputs: dict[tuple[object, ...], PipelineInputs] = {}
@@ -76,6 +78,7 @@ class JobRunner:
         cancelled: Callable[[], bool] = lambda: False,
         holds_claim: Callable[[], bool] = lambda: True,
         again: Again = give_up,
+        reservation: Reservation | None = None,
     ) -> JobReport:
         """Compute the datums of a job and publish their results; a datum that fails stops no other.
 
@@ -83,23 +86,22 @@ class JobRunner:
         :param cancelled: whether the job is to stop; called several times a second.
         :param holds_claim: whether the claim is good still; called before results are published.
         :param again: decides on the next try at storing and publishing, after the commands.
+        :param reservation: what the host has reserved for it; None for nothing.
         :raises OutsideError: when the forge, a storage or the machine failed: the job may be tried
             again.
         :raises Superseded: when its commit is no longer on the forge.
         :raises Cancelled: when it was stopped, or another worker has claimed it.
         """
         began = time.monotonic()
+        self._reservation = reservation or Reservation()
         tip, inputs = self._derive(job)
         environment = self._environment(inputs)
-        refused, rules = refused_by_storage(
-            self.repository, self._attributes, tip, inputs, job.datums
-        )
+        storing = (self.repository, self._attributes, tip, inputs, job.datums)
+        refused, rules = refused_by_storage(*storing)
         if refused:
             # The dataset may describe its storages otherwise by now.
             self.repository.refresh()
-            refused, rules = refused_by_storage(
-                self.repository, self._attributes, tip, inputs, job.datums
-            )
+            refused, rules = refused_by_storage(*storing)
         if refused:
             return JobReport(failures=refused, attributes=rules)
         annex = self.repository.prepared_annex()
@@ -269,6 +271,7 @@ class JobRunner:
             get_content=get_content,
             write_blob=write_blob,
             redactor=self._dependencies.redactor,
+            reservation=self._reservation,
         )
 
     def _get(self, repository: GitDataset, keys: Iterable[str]) -> dict[str, Path]:
@@ -367,9 +370,8 @@ class JobRunner:
 
     @contextlib.contextmanager
     def _scratch_folder(self) -> Iterator[Path]:
-        base = Path(
-            tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=self._dependencies.scratch.path)
-        )
+        prefix, parent = f"job-{os.getpid()}-", self._dependencies.scratch.path
+        base = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         try:
             yield base
         finally:

@@ -19,6 +19,7 @@ from tea_runner.core.errors import Cancelled, NotOffered, OutsideError, Refused,
 from tea_runner.core.planning.order import pause_of
 from tea_runner.host.fault_point import reached
 from tea_runner.host.log_redaction import redact_logs
+from tea_runner.host.resource_ledger import Reservation
 from tea_runner.host.structured_log import log_fields
 from tea_runner.sandbox.scratch_folder import ScratchFolder
 from tea_runner.wiring import Site
@@ -82,6 +83,7 @@ class JobWorker:
         #: When a signal said stop, on the monotonic clock.
         self._stop_requested: float | None = None
         self._claim: Claim | None = None
+        self._reservation = Reservation()
         self.scratch = ScratchFolder(site.settings.scratch.expanduser(), site.settings.worker.free)
         self.scratch.sweep()
         redact_logs(site.redactor.redact_text)
@@ -144,13 +146,18 @@ class JobWorker:
             return
         if self._would_outlive(claim):
             return
-        self._claim = claim
+        reservation = self._site.ledger.reserve(job.demand)
+        if reservation is None:
+            self._site.jobs.release(claim)  # Another worker of this host was faster.
+            return
+        self._claim, self._reservation = claim, reservation
         try:
             fields = {"repository": job.repository, "pipeline": job.pipeline}
             with log_fields(attempt=claim.attempt, **fields):
                 self._run(claim)
         finally:
             self._claim = None
+            reservation.release()
 
     def _would_outlive(self, claim: Claim) -> bool:
         """Give a job back that would not end in the time that a batch system leaves to this process."""
@@ -225,6 +232,7 @@ class JobWorker:
                     cancelled=cancelled,
                     holds_claim=holds_claim,
                     again=again,
+                    reservation=self._reservation,
                 )
         runner.evict_unused()
         return report

@@ -13,6 +13,7 @@ from pathlib import Path
 from tea_runner.broker.live_processes import BEAT_EVERY, ProcessFacts, ProcessKind
 from tea_runner.core.errors import QueueError
 from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.resource_demand import OfferedResources
 from tea_runner.wiring import Site
 from workers.claim_heartbeat import Heartbeat
 from workers.settings_reload import SettingsReload
@@ -34,12 +35,14 @@ def process_row(
     kind: ProcessKind,
     *,
     offers: Callable[[], tuple[Need, ...]] = tuple,
+    resources: OfferedResources | None = None,
     problem: Callable[[], str] = str,
     reload: SettingsReload | None = None,
 ) -> Iterator[None]:
     """Say that this process runs, inside the block.
 
     :param offers: needs of jobs that a worker can do now.
+    :param resources: what the workers of this host share.
     :param problem: what keeps it from its work now; empty for nothing.
     :param reload: looks at the files of the settings meanwhile.
     """
@@ -60,6 +63,7 @@ def process_row(
             replace(
                 about,
                 offers=offers(),
+                resources=resources,
                 problem=problem() or unread,
                 disk_free=free,
                 disk_total=total,

@@ -17,6 +17,7 @@ from tea_runner.dataset.forge_dataset import ForgeDataset
 from tea_runner.dataset.path_history import last_writer, last_writers
 from tea_runner.flow.check_freshness import check_freshness
 from tea_runner.flow.commit_reader import CommitReader, open_commit
+from tea_runner.flow.enqueue_jobs import unoffered_job
 from tea_runner.flow.explain import explain, find
 from tea_runner.flow.incremental_planner import IncrementalPlanner
 from tea_runner.flow.input_triggers import planning_time
@@ -140,8 +141,16 @@ class _RunAnswer:
         return advancer.plan(self._commit, self._scope, self._question.branch)
 
     def _plan_answer(self) -> tuple[list[str], dict[str, Any]]:
-        plan = self._plan().plan
-        return list(plan_lines(plan)), dict(plan_json(plan, everything=False))
+        planned = self._plan()
+        plan, offers = planned.plan, self._site.processes.offers()
+        lacking = {
+            each.pipeline.name: unoffered_job(planned, each.pipeline.name, offers)
+            for each in plan.pipelines
+            if each.to_run
+        }
+        lines = [f"{name}: {why}" for name, why in lacking.items() if why]
+        document = dict(plan_json(plan, everything=False))
+        return [*plan_lines(plan), *lines], document | ({"waits_for": lines} if lines else {})
 
     def _status_answer(self) -> tuple[list[str], dict[str, Any]]:
         reuse = self._site.settings.trust.reuse == "branch"

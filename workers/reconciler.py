@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from tea_runner.core.errors import TeaError
 from tea_runner.core.git.branch_kinds import ANNEX_BRANCH, exclusion, holds_results, source_branch
-from tea_runner.core.planning.worker_requirement import NEEDS, Need
+from tea_runner.core.planning.worker_requirement import Offered, class_text, unoffered_class
 from tea_runner.dataset.mirror import Mirror
 from tea_runner.host.log_redaction import redact_logs
 from tea_runner.wiring import Site
@@ -44,7 +44,7 @@ class Reconciler:
         #: Why the forge could not be compared in the last round; empty when it could.
         self.problem = ""
         #: What the workers offered in the last round, and the branches that waited for others alone.
-        self._offers: frozenset[Need] | None = None
+        self._offers: frozenset[Offered] | None = None
         self._stuck: set[tuple[tuple[str, str], frozenset[str]]] = set()
         redact_logs(site.redactor.redact_text)
 
@@ -136,9 +136,14 @@ class Reconciler:
         self._site.processes.sweep()
         offers = self._site.processes.offers()
         before, self._offers = self._offers, offers
-        changed = frozenset() if before is None else before ^ offers
+        classes = self._site.queues.lengths()
         lacking = {
-            need for need in NEEDS if need not in offers and self._site.queues.length_of(need)
+            each for each, items in classes.items() if items and unoffered_class(each, offers)
+        }
+        changed = {
+            each
+            for each in classes
+            if before is not None and unoffered_class(each, before) != unoffered_class(each, offers)
         }
         if not changed | lacking:
             self._stuck.clear()
@@ -146,11 +151,12 @@ class Reconciler:
         waiting: dict[tuple[str, str], set[str]] = defaultdict(set)
         plans: dict[tuple[str, str], str] = {}
         for facts in self._site.jobs.live().values():
-            if facts.state == "waiting" and facts.needs in changed | lacking:
+            its = class_text(facts.needs, facts.demand)
+            if facts.state == "waiting" and its in changed | lacking:
                 for branch in self._site.jobs.subscribers(facts.id):
-                    if facts.needs in lacking:
+                    if its in lacking:
                         waiting[branch].add(facts.id)
-                    if facts.needs in changed:
+                    if its in changed:
                         plans[branch] = "its jobs wait for other workers now"
         # Of a branch with only such jobs left, the results of the others are published now.
         stuck = {

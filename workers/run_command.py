@@ -11,9 +11,12 @@ from typing import Literal
 from tea_runner.core.errors import Cancelled, CommandFailed, JobError, TimedOut
 from tea_runner.core.pipeline import Pipeline
 from tea_runner.core.redact import Redactor
+from tea_runner.core.resource_demand import size_words
 from tea_runner.sandbox.protocol import Environment, Execution, Outcome
 from workers.last_line import LastLine
 
+#: A limit of memory in bytes to the next one.
+MoreMemory = Callable[[int], int | None]
 _NO_SECRETS = Redactor()
 
 
@@ -34,6 +37,8 @@ class CommandUse:
     seconds: float = 0.0
     cpu: float | None = None
     memory: int | None = None
+    #: The last limit of memory with which the command ran again.
+    raised_memory: int | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Add one command."""
@@ -53,6 +58,7 @@ def run_datum(
     deadline: float | None = None,
     redactor: Redactor = _NO_SECRETS,
     use: CommandUse | None = None,
+    more_memory: MoreMemory = lambda _: None,
 ) -> CommandRun:
     """Run the pipeline's command on one datum, at most ``datum_tries`` times.
 
@@ -62,6 +68,8 @@ def run_datum(
         handler together; ``datum_timeout`` is for each.
     :param redactor: takes secrets out of the last line that a failed command printed.
     :param use: what the commands use is added to it.
+    :param more_memory: the next limit after one, in bytes, that was not enough; None for no more.  Running
+        again with it is no further try.
     :raises CommandFailed: when the last try ended with a code that is not accepted.
     :raises TimedOut: when it took too long, also for ``sandbox.wall_clock``, which is for all tries and
         the error handler together.
@@ -86,6 +94,20 @@ def run_datum(
             log(f"tea-runner: try {attempt} of {tries}\n".encode())
         outcome = environment.run(replace(tried, timeout=_limit(pipeline, clock)))
         use.add(outcome)
+        while outcome.oom and not clock.is_past:
+            more = more_memory(tried.limits.memory or 0)
+            if more is None:
+                break
+            use.raised_memory = more
+            clear()
+            printed.clear()
+            log(
+                f"tea-runner: {size_words(tried.limits.memory or 0)} of memory were not enough; "
+                f"trying again with {size_words(more)}\n".encode()
+            )
+            tried = replace(tried, limits=replace(tried.limits, memory=more))
+            outcome = environment.run(replace(tried, timeout=_limit(pipeline, clock)))
+            use.add(outcome)
         if outcome.cancelled:
             raise Cancelled("it was stopped")
         if outcome.code in accepted and not outcome.timed_out:
@@ -99,7 +121,9 @@ def run_datum(
     if transform.err_cmd:
         clear()
         log(b"tea-runner: the command failed; running err_cmd\n")
-        handler = replace(execution, argv=transform.err_cmd, stdin=lines(transform.err_stdin))
+        handler = replace(
+            execution, limits=tried.limits, argv=transform.err_cmd, stdin=lines(transform.err_stdin)
+        )
         after = environment.run(replace(handler, timeout=_limit(pipeline, clock)))
         use.add(after)
         if after.cancelled:
@@ -108,7 +132,7 @@ def run_datum(
             return CommandRun(code=0, how="recovered", seconds=after.seconds, attempts=tries)
         if clock.is_past:
             raise TimedOut(clock.sentence)
-    error = _failure(outcome, pipeline.datum_timeout, tries)
+    error = _failure(outcome, pipeline.datum_timeout, tries, tried.limits.memory)
     error.last_line = printed.text(redactor)
     raise error
 
@@ -152,8 +176,11 @@ def lines(lines: tuple[str, ...]) -> bytes | None:
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _failure(outcome: Outcome, limit: float | None, tries: int) -> JobError:
+def _failure(
+    outcome: Outcome, limit: float | None, tries: int, memory: int | None = None
+) -> JobError:
     after = f" ({tries} tries)" if tries > 1 else ""
+    of = f" of {size_words(memory)}" if memory else ""
     if outcome.timed_out:
         return TimedOut(
             f"the command took longer than its datum_timeout of {limit or 0:g} s{after}"
@@ -161,7 +188,7 @@ def _failure(outcome: Outcome, limit: float | None, tries: int) -> JobError:
     if outcome.overflow:
         return CommandFailed(f"{outcome.overflow}{after}", 1)
     if outcome.oom:
-        return CommandFailed(f"the command used more memory than its limit{after}", 137)
+        return CommandFailed(f"the command used more memory than its limit{of}{after}", 137)
     if outcome.code == 127:
         return CommandFailed(
             f"the command was not found{after}; see the log, and the PATH of the sandbox", 127

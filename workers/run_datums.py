@@ -21,6 +21,7 @@ from tea_runner.flow.commit_reader import CommitReader
 from tea_runner.flow.pipeline_inputs import PipelineInputs
 from tea_runner.flow.prefetch_facts import prefetch_facts
 from tea_runner.host.fault_point import step
+from tea_runner.host.resource_ledger import Reservation
 from tea_runner.present.visible_text import visible
 from tea_runner.sandbox.pipeline_secrets import GivenSecrets
 from tea_runner.sandbox.protocol import Environment, Execution, Limits
@@ -33,6 +34,7 @@ from workers.datum_view_folders import (
     SelectedDatum,
     output_directory,
 )
+from workers.memory_steps import MemorySteps
 from workers.run_command import CommandRun, CommandUse, run_datum
 from workers.stage_inputs import GetContent, WriteBlob, name_missing_files, wanted_keys
 
@@ -68,6 +70,7 @@ class ComputedDatum:
             memory=use.memory,
             read=self.read,
             written=sum(file.size for file in self.files) if self.command else None,
+            raised_memory=use.raised_memory,
         )
 
 
@@ -81,6 +84,8 @@ class DatumRunner:
     network: bool
     get_content: GetContent
     write_blob: WriteBlob
+    #: What is reserved for the job.
+    reservation: Reservation = field(default_factory=Reservation)
     #: Takes secrets out of what errors repeat of a command's output.
     redactor: Redactor = field(default_factory=Redactor)
 
@@ -191,6 +196,8 @@ class DatumRunner:
             write_log=write_log,
             cancelled=cancelled,
             secrets=secrets,
+            memory=MemorySteps(inputs.pipeline, self.limits.memory, self.reservation, cancelled),
+            gpus=self.reservation.gpus,
         )
 
     def _get_content(
@@ -299,6 +306,7 @@ def _compute(
             deadline=seconds,
             redactor=redactor,
             use=use,
+            more_memory=batch.memory.more,
         )
     with step("collect"):
         files = folders.collect() if command.how == "done" else []

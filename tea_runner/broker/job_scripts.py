@@ -19,7 +19,7 @@ CANCELLED_MARK = "cancelled\n"
 FORMER_KEY = "it was signed with a former key of the queue; its branch is planned again"
 
 # KEYS: job, subscribers, pending, live jobs, known jobs, in-flight keys…
-# ARGV: id, body, branch, now, time to live, need, repository, pushed commit, priority
+# ARGV: id, body, branch, now, time to live, class, repository, pushed commit, priority
 # Returns 1 for a new job, which must be queued; 0 for one that waits or runs already.
 ENQUEUE = """
 redis.call('SADD', KEYS[2], ARGV[3])
@@ -39,7 +39,7 @@ for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'EX', ARGV[5]) end
 return 1
 """
 
-# KEYS: job   ARGV: body, need, pushed commit
+# KEYS: job   ARGV: body, class, pushed commit
 # Replaces the body of a waiting job.  Returns 0 when it does not wait, 2 when it must be queued again: it
 # paused, or it goes to other workers now; else 1.
 MOVE = """

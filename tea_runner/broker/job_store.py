@@ -105,7 +105,7 @@ class JobStore(KeyStates):
                 branch,
                 _now(),
                 redis_keys.job.ttl,
-                job.needs,
+                job.worker_class,
                 job.repository,
                 pushed,
                 priority,
@@ -118,7 +118,8 @@ class JobStore(KeyStates):
     def move(self, job: Job, pushed: str) -> bool:
         """See :class:`tea_runner.ports.JobQueue`; the state of the job is looked at in the same step."""
         moved = self._move_script(
-            keys=[redis_keys.job(job.id)], args=[seal_job(job, self._secret), job.needs, pushed]
+            keys=[redis_keys.job(job.id)],
+            args=[seal_job(job, self._secret), job.worker_class, pushed],
         )
         if moved == 2:
             self._enqueue("job", job.id)

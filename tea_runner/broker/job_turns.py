@@ -1,6 +1,6 @@
 """Turns of repositories: whose job a worker takes next, however many jobs another repository has.
 
-Each item in a queue of jobs lets a worker take one job with the same need: that of the repository whose
+Each item in a queue of jobs lets a worker take one job of the same class: that of the repository whose
 turn it is, of which it takes the job that has waited longest.  Repositories take turns (round robin), those
 that the operator prefers more often.  A turn costs the same however many repositories and jobs wait.
 A repository of which as many jobs run as may, or of whose owner, is held back until one of them has ended;
@@ -19,12 +19,14 @@ import redis
 
 from tea_runner.broker import redis_keys, turn_scripts
 from tea_runner.broker.connection import raises_queue_error
-from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_need
+from tea_runner.core.planning.worker_requirement import NEEDS, class_text, read_class
 from tea_runner.core.repository_priority import RepositoryPriority
 from tea_runner.core.running_limit import RunningLimit
 
 #: Seconds for which a job counts as running that was taken, and whose worker has not claimed it yet.
 _CLAIMED_AFTER = 15
+#: Classes with a demand that are looked at.
+_MOST_CLASSES = 500
 
 
 @raises_queue_error
@@ -53,6 +55,8 @@ class JobTurns:
                 "ttl": redis_keys.turns.ttl,
                 "grace": _CLAIMED_AFTER,
                 "needs": NEEDS,
+                "classes": redis_keys.job_classes(),
+                "most_classes": _MOST_CLASSES,
                 "priorities": [
                     {"pattern": _lua_pattern(rule.pattern), "turns": rule.turns}
                     for rule in priorities
@@ -73,10 +77,16 @@ class JobTurns:
         self._end = register(turn_scripts.END_TURN)
         self._are_held = register(turn_scripts.ARE_HELD)
 
-    def put(self, job_id: str) -> Need:
-        """Put a job into the line of its repository; returns its need, which names its queue."""
-        needs: Any = self._put(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
-        return read_need(needs.decode("utf-8", "replace"))
+    def put(self, job_id: str) -> str:
+        """Put a job into the line of its repository; returns its class, which names its queue."""
+        put: Any = self._put(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
+        return class_text(*read_class(put.decode("utf-8", "replace")))
+
+    def classes(self) -> list[str]:
+        """Classes with a demand that were enqueued in the last days, the newest first."""
+        raw: Any = self._redis.zrevrange(redis_keys.job_classes(), 0, _MOST_CLASSES - 1)
+        found = (class_text(*read_class(each.decode("utf-8", "replace"))) for each in raw)
+        return [each for each in dict.fromkeys(found) if each not in NEEDS]
 
     def take(self, job_id: str) -> tuple[str, Sequence[str]]:
         """Take the next turn.
@@ -94,18 +104,18 @@ class JobTurns:
         waiting: Any = self._end(keys=[redis_keys.job(job_id)], args=[job_id, self._words])
         return [job.decode("utf-8", "replace") for job in waiting]
 
-    def held(self, lines: Collection[tuple[Need, str]]) -> set[tuple[Need, str]]:
-        """Those of the lines (need and repository) that wait until a running job has ended."""
+    def held(self, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the lines (class and repository) that wait until a running job has ended."""
         if not lines:
             return set()
         words = [word for line in lines for word in line]
         held: Any = self._are_held(keys=[redis_keys.job("")], args=["", self._words, *words])
         return {line for line, each in zip(lines, held, strict=True) if each}
 
-    def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
+    def in_line(self, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
         """Those of the jobs that are in the line of their repository.
 
-        :param jobs: ids to need and repository.
+        :param jobs: ids to class and repository.
         """
         pipe = self._redis.pipeline(transaction=False)
         for job_id, (needs, repository) in jobs.items():

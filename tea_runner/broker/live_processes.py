@@ -16,7 +16,14 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.rq_queues import JOB_QUEUES, PLAN_QUEUE
-from tea_runner.core.planning.worker_requirement import NEEDS, Need
+from tea_runner.core.planning.worker_requirement import (
+    NEEDS,
+    Need,
+    Offered,
+    offered_by,
+    offered_needs,
+)
+from tea_runner.core.resource_demand import OfferedResources, read_offered
 
 #: Seconds between two rows of a process, and seconds after which it counts as gone.
 BEAT_EVERY, GONE_AFTER = 5.0, 20
@@ -40,6 +47,8 @@ class ProcessFacts:
     heard: float = 0.0
     #: Of a worker: the needs of jobs that it takes.
     offers: tuple[Need, ...] = ()
+    #: What it shares with the other workers of its host; None of a former version.
+    resources: OfferedResources | None = None
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
     #: Bytes of the file system on which it works, free and in all; 0 where unknown.
@@ -98,13 +107,17 @@ class LiveProcesses:
                 found["forge" if each.kind == "reconcile" else each.name] = each.problem
         return found
 
-    def offers(self) -> frozenset[Need]:
+    def offers(self) -> frozenset[Offered]:
         """What the workers that run offer; costs a few commands and one for each worker of RQ's."""
         processes = self.all()
-        found = {need for each in processes if each.kind == "job" for need in each.offers}
+        found: set[Offered] = set()
+        for each in processes:
+            if each.kind == "job":
+                found |= offered_by(each.offers, each.resources)
+        needs = offered_needs(found)
         names = {each.name for each in processes}
         for need, queue in JOB_QUEUES.items():
-            if need not in found and self._has_former_worker(queue, names):
+            if need not in needs and self._has_former_worker(queue, names):
                 found.add(need)
         return frozenset(found)
 
@@ -141,6 +154,7 @@ def _parse(text: bytes) -> ProcessFacts | None:
             kind=kind,
             heard=float(row["heard"]),
             offers=offers,
+            resources=read_offered(row.get("resources")),
             files=files,
             disk_free=free,
             disk_total=total,

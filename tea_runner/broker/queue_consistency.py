@@ -19,7 +19,7 @@ from tea_runner.broker.connection import raises_queue_error
 from tea_runner.broker.job_index import JobIndex
 from tea_runner.broker.job_scripts import REPLAN_FAILED_COMMIT_STATUSES
 from tea_runner.broker.rq_queues import Queues
-from tea_runner.core.planning.worker_requirement import Need, read_need
+from tea_runner.core.planning.worker_requirement import class_text, read_class
 
 
 @raises_queue_error
@@ -40,25 +40,25 @@ class QueueConsistency:
             return {}
         in_line = self._queues.in_line(lines)
         lost = [job for job in due if job not in in_line]
-        by_need: dict[Need, list[str]] = defaultdict(list)
+        by_class: dict[str, list[str]] = defaultdict(list)
         held = self._queues.held(sorted({lines[job] for job in in_line}))
         for job in in_line:
             if lines[job] not in held:
-                by_need[lines[job][0]].append(job)
+                by_class[lines[job][0]].append(job)
         queued: set[str] | None = None
-        for needs, waiting in by_need.items():
+        for worker_class, waiting in by_class.items():
             # Each job in line is reached by an item, which need not name it.
-            lacking = len(waiting) - self._queues.length_of(needs)
+            lacking = len(waiting) - self._queues.length_of(worker_class)
             if lacking > 0:
                 queued = self._queues.queued("job") if queued is None else queued
                 lost += sorted(waiting, key=queued.__contains__)[:lacking]
         return {job: due[job] for job in lost}
 
-    def _due(self, ids: list[str]) -> tuple[dict[str, str], dict[str, tuple[Need, str]]]:
-        """Ids of jobs that a worker should have, with the reason; and with need and repository."""
+    def _due(self, ids: list[str]) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+        """Ids of jobs that a worker should have, with the reason; and with class and repository."""
         now: Any = self._redis.time()
         due: dict[str, str] = {}
-        lines: dict[str, tuple[Need, str]] = {}
+        lines: dict[str, tuple[str, str]] = {}
         ended = []
         for start in range(0, len(ids), 500):
             chunk = ids[start : start + 500]
@@ -69,7 +69,7 @@ class QueueConsistency:
             answers: Any = pipe.execute()
             for job, fields, lease in zip(chunk, answers[::2], answers[1::2], strict=True):
                 state, after, needs, repository = fields
-                lines[job] = (read_need(_text(needs)), _text(repository))
+                lines[job] = (class_text(*read_class(_text(needs))), _text(repository))
                 if state == b"running" and not lease:
                     due[job] = "its worker is silent"
                 elif state == b"waiting" and _seconds(after) <= int(now[0]):

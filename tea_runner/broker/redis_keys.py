@@ -19,10 +19,10 @@ from tea_runner.broker.people_keys import (
     token,
     tokens,
 )
-from tea_runner.broker.turn_keys import held, line, running_jobs, turns
+from tea_runner.broker.turn_keys import held, job_classes, line, running_jobs, turns
 
 __all__ = ["FAMILIES", "NO_EXPIRY", "PREFIX", "KeyFamily", "branch_id", "split_branch_id"]
-__all__ += ["held", "line", "running_jobs", "turns"]
+__all__ += ["held", "job_classes", "line", "running_jobs", "turns"]
 __all__ += ["answer", "orders", "question", "session", "sign_in_attempts", "token", "tokens"]
 
 _MINUTE = 60

@@ -40,14 +40,13 @@ from rq.worker.base import StopRequested
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import as_queue_error
 from tea_runner.broker.rq_queues import (
-    JOB_QUEUES,
     PLAN_QUEUE,
     Handler,
     ListedJob,
     Queues,
     Serializer,
+    queue_name,
 )
-from tea_runner.core.planning.worker_requirement import Need
 from tea_runner.core.repository_priority import parse_priorities
 from tea_runner.core.running_limit import parse_limits
 from tea_runner.host.process import kill_descendants
@@ -112,7 +111,7 @@ class RqWorker(SimpleWorker):
             if self._consumer.names() != self.queue_names():
                 self.outdated = True
                 return None
-            longest = None if is_burst else _LOOK_EVERY
+            longest = None if is_burst else self._consumer.look_every()
             dequeued = super().dequeue_job_and_maintain_ttl(timeout, longest)
             if dequeued is not None or is_burst:
                 self.done = self.done or dequeued is None
@@ -146,7 +145,8 @@ class QueueConsumer:
     :param kind: of the items, see :data:`tea_runner.broker.rq_queues.QUEUES`.
     :param handler: called with the argument of each queue item.
     :param name: of the worker; unique.
-    :param needs: what a worker offers now, so that it gets jobs with these needs; asked again and again.
+    :param needs: classes of jobs that a worker takes now; asked again and again.
+    :param look_every: seconds after which an idle process asks again.
     :param on_stop: called at the first signal, while the running job goes on.
     :param ready: why the process must take no job now; empty when it may.
     :param grace: seconds after the first signal until the process ends, whatever runs; 0 for no limit.
@@ -164,7 +164,8 @@ class QueueConsumer:
         handler: Handler,
         *,
         name: str,
-        needs: Callable[[], Sequence[Need]] = lambda: ("host",),
+        needs: Callable[[], Sequence[str]] = lambda: ("host",),
+        look_every: Callable[[], int] = lambda: _LOOK_EVERY,
         on_stop: Callable[[], None] = lambda: None,
         ready: Callable[[], str] = lambda: "",
         grace: float = 0.0,
@@ -179,6 +180,7 @@ class QueueConsumer:
         self._kind = kind
         self._handlers = {kind: handler if kind == "plan" else self._taking_turns(handler)}
         self._needs = needs
+        self.look_every = look_every
         self._name = name
         self._on_stop = on_stop
         self._ready = ready
@@ -209,7 +211,7 @@ class QueueConsumer:
         """Names of the queues that are to be consumed now."""
         if self._kind == "plan":
             return [PLAN_QUEUE]
-        return [JOB_QUEUES[need] for need in self._needs()]
+        return [queue_name(each) for each in self._needs()]
 
     def reload(self) -> bool:
         """Take no more jobs if the process is to be started anew; the running one has all its time."""

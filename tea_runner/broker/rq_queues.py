@@ -1,4 +1,4 @@
-"""The queues of RQ: one for planners, and one for each need of jobs.
+"""The queues of RQ: one for planners, and one for each class of jobs.
 
 A process that consumes one queue moves ids with BLMOVE; one with several may lose an id when it dies, which
 the reconciler finds.  Nothing in Redis can name
@@ -23,18 +23,21 @@ from rq import Queue
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job as RqJob
 
+from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import as_queue_error, raises_queue_error
 from tea_runner.broker.job_turns import JobTurns
 from tea_runner.core.errors import NewerMessage, QueueError
 from tea_runner.core.planning.message_version import VERSION, require_readable
-from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.planning.worker_requirement import NEEDS, Need, read_class
 from tea_runner.core.repository_priority import RepositoryPriority
+from tea_runner.core.resource_demand import demand_text
 from tea_runner.core.running_limit import RunningLimit
 
 log = logging.getLogger(__name__)
 
 PLAN_QUEUE = "tea-plan"
-#: Need of jobs to the name of their queue in RQ.  Former versions have jobs of all needs in the first one.
+#: Need of jobs without a demand to the name of their queue in RQ.  Former versions have jobs of all needs
+#: in the first one.
 JOB_QUEUES: dict[Need, str] = {
     "host": "tea-job",
     "container": "tea-job-container",
@@ -45,6 +48,14 @@ QUEUES: dict[str, tuple[str, ...]] = {"plan": (PLAN_QUEUE,), "job": tuple(JOB_QU
 _WEEK = 604_800
 #: Seconds after an item of a newer version was put back.
 _LEFT_FOR = 0.5
+
+
+def queue_name(worker_class: str) -> str:
+    """The queue of jobs of a class: that of their need, with what they demand."""
+    needs, demand = read_class(worker_class)
+    return f"{JOB_QUEUES[needs]}:{demand_text(demand)}" if demand else JOB_QUEUES[needs]
+
+
 #: Bytes of an item's largest field once it is decompressed; ours have less than 300.
 _MAX_FIELD = 1 << 20
 #: Fields of an item that RQ decompresses without a limit.
@@ -176,19 +187,15 @@ class Queues:
         limits: Sequence[RunningLimit] = (),
     ) -> None:
         self._turns = JobTurns(connection, priorities, limits)
-        self._queues = {
-            name: Queue(name, connection=connection, serializer=Serializer, job_class=ListedJob)
-            for names in QUEUES.values()
-            for name in names
-        }
+        self._redis = connection
 
     def enqueue(self, kind: str, argument: str, *, first: bool = False) -> None:
         """Append an item to the queue of this kind; a job goes into the line of its repository, too.
 
         :param first: put it before all others.
         """
-        name = JOB_QUEUES[self._turns.put(argument)] if kind == "job" else PLAN_QUEUE
-        self._queues[name].enqueue_call(
+        name = queue_name(self._turns.put(argument)) if kind == "job" else PLAN_QUEUE
+        self._queue(name).enqueue_call(
             kind,
             args=(argument,),
             # Former versions ignore it.
@@ -216,32 +223,47 @@ class Queues:
         for waiting in self._turns.end(job_id):
             self.enqueue("job", waiting)
 
-    def held(self, lines: Collection[tuple[Need, str]]) -> set[tuple[Need, str]]:
+    def held(self, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """See :meth:`~tea_runner.broker.job_turns.JobTurns.held`."""
         return self._turns.held(lines)
 
-    def in_line(self, jobs: Mapping[str, tuple[Need, str]]) -> set[str]:
+    def in_line(self, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
         """See :meth:`~tea_runner.broker.job_turns.JobTurns.in_line`."""
         return self._turns.in_line(jobs)
 
     def length(self, kind: str) -> int:
         """Number of items of this kind that wait."""
-        return sum(int(self._queues[name].count) for name in QUEUES[kind])
+        if kind == "job":
+            return sum(self.lengths().values())
+        return int(self._queue(PLAN_QUEUE).count)
 
-    def length_of(self, needs: Need) -> int:
-        """Number of items that wait in the queue of jobs with this need."""
-        return int(self._queues[JOB_QUEUES[needs]].count)
+    def length_of(self, worker_class: str) -> int:
+        """Number of items that wait in the queue of jobs of this class."""
+        return int(self._queue(queue_name(worker_class)).count)
 
     def lengths(self) -> dict[str, int]:
-        """Classes of jobs to the number of items that wait."""
-        return {needs: self.length_of(needs) for needs in JOB_QUEUES}
+        """Classes of jobs to the number of items that wait; a class with a demand only where some do."""
+        known = [*NEEDS, *self._turns.classes()]
+        pipe = self._redis.pipeline(transaction=False)
+        for each in known:
+            pipe.llen(redis_keys.rq_queue(queue_name(each)))
+        found = zip(known, map(int, pipe.execute()), strict=True)
+        return {each: number for each, number in found if number or each in NEEDS}
+
+    def classes(self) -> list[str]:
+        """See :meth:`~tea_runner.broker.job_turns.JobTurns.classes`."""
+        return self._turns.classes()
 
     def queued(self, kind: str) -> set[str]:
         """Arguments of the items of this kind that wait."""
         arguments = set()
-        for name in QUEUES[kind]:
-            queue = self._queues[name]
+        more = map(queue_name, self._turns.classes()) if kind == "job" else ()
+        for name in (*QUEUES[kind], *more):
+            queue = self._queue(name)
             ids = queue.get_job_ids()
             found = ListedJob.fetch_many(ids, queue.connection, serializer=Serializer)
             arguments |= {job.argument() for job in found if job is not None}
         return {argument for argument in arguments if argument is not None}
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self._redis, serializer=Serializer, job_class=ListedJob)

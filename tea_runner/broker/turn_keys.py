@@ -30,3 +30,9 @@ def running_jobs(scope: str) -> str:
 def held(needs: str, scope: str) -> str:
     """Repositories by their turn that wait until a job of this repository or owner has ended."""
     return f"held:{needs}\n{scope}"
+
+
+@key_family("sorted set", "job_turns")
+def job_classes() -> str:
+    """Classes of jobs with a demand of resources, by the time of the last one."""
+    return "job-classes"

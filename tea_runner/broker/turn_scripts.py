@@ -15,6 +15,16 @@ local function last(name)
   return tonumber(redis.call('ZREVRANGE', name, 0, 0, 'WITHSCORES')[2] or 0) or 0
 end
 
+-- The needs, and the classes of jobs with a demand.
+local function classes()
+  local found = {}
+  for _, needs in ipairs(words.needs) do table.insert(found, needs) end
+  for _, each in ipairs(redis.call('ZREVRANGE', words.classes, 0, words.most_classes - 1)) do
+    table.insert(found, each)
+  end
+  return found
+end
+
 local function line_of(needs, repository) return words.line .. needs .. '\\n' .. repository end
 
 local function held_by(needs, scope) return words.held .. needs .. '\\n' .. scope end
@@ -50,12 +60,12 @@ local function full_scope(repository)
   end
 end
 
--- Gives one repository its place back for each need, in each scope where a job may start, and adds the
+-- Gives one repository its place back for each class, in each scope where a job may start, and adds the
 -- first job of each to a list: each needs an item in a queue.
 local function let_in(repository, jobs)
   for _, scope in ipairs(scopes_of(repository)) do
     if is_free(scope) then
-      for _, needs in ipairs(words.needs) do
+      for _, needs in ipairs(classes()) do
         local back, job
         repeat
           back = redis.call('ZPOPMIN', held_by(needs, scope.name))
@@ -73,14 +83,20 @@ end
 """
 
 # Puts a job into the line of its repository, and the repository behind those whose turn it is; returns
-# the need.  A repository or a job that is in line keeps its place.  A job with a priority goes to that part
-# of the way to the end of the line: with 4, to a quarter; so the line always moves on.
+# its class: a need, or a need with a demand after a comma.  A repository or a job that is in line keeps its
+# place.  A job with a priority goes to that part of the way to the end of the line: with 4, to a quarter;
+# so the line always moves on.
 PUT_IN_LINE = (
     _BEGIN
     + """
 local wanted, needs = redis.call('HGET', KEYS[1], 'needs'), words.needs[1]
 for _, each in ipairs(words.needs) do
-  if each == wanted then needs = wanted end
+  if wanted and #wanted < 2500
+  and (wanted == each or string.sub(wanted, 1, #each + 1) == each .. ',') then needs = wanted end
+end
+if string.find(needs, ',', 1, true) then
+  redis.call('ZADD', words.classes, now, needs)
+  redis.call('ZREMRANGEBYSCORE', words.classes, '-inf', now - words.ttl)
 end
 local repository = redis.call('HGET', KEYS[1], 'repository') or ''
 local priority = tonumber(redis.call('HGET', KEYS[1], 'priority') or 1) or 1
@@ -98,7 +114,7 @@ return needs
 """
 )
 
-# Takes the next job of the repository whose turn it is, among those with the same need as the job that a
+# Takes the next job of the repository whose turn it is, among those of the same class as the job that a
 # queue item names, and puts that repository behind the others, or with more turns at that part of the way
 # to them; so it always moves on, and the others come.  Returns the job's id; that of the item when no
 # repository is in line; an empty text when none may start a job now.  Ids of jobs follow, each of which
@@ -198,7 +214,7 @@ return jobs
 """
 )
 
-# ARGV: ..., pairs of need and repository.  Returns 1 for each that waits for the end of a running job of its
+# ARGV: ..., pairs of class and repository.  Returns 1 for each that waits for the end of a running job of its
 # own or of its owner, whose worker will let it in; else 0.
 ARE_HELD = (
     _BEGIN

@@ -5,7 +5,7 @@ RQ's own ``Worker.all`` removes workers while it reads them, so its keys are rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +15,11 @@ import redis
 from tea_runner.broker import redis_keys
 from tea_runner.broker.connection import redis_errors_translated
 from tea_runner.broker.live_processes import ProcessFacts
-from tea_runner.broker.rq_queues import JOB_QUEUES, QUEUES
+from tea_runner.broker.rq_queues import JOB_QUEUES, QUEUES, Queues
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import Lack, lacks
-from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.planning.worker_requirement import Need, Offered, offered_by
+from tea_runner.core.resource_demand import OfferedResources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class WorkerFacts:
     begun: float = 0.0
     #: Needs of the jobs that it takes.
     offers: tuple[Need, ...] = ()
+    #: What it shares with the other workers of its host; None where it does not say.
+    resources: OfferedResources | None = None
     #: What keeps it from its work, as a sentence; empty for nothing.
     problem: str = ""
     #: Bytes of the disk with its scratch folder; 0 where unknown.
@@ -76,6 +79,19 @@ class Fleet:
     lacking: tuple[Lack, ...] = ()
     #: Waiting jobs by repository, that with the most datums first.
     repositories: tuple[RepositoryQueue, ...] = ()
+
+    @property
+    def offers(self) -> frozenset[Offered]:
+        """What its workers offer, except for silent ones."""
+        return _offers(self.workers)
+
+
+def _offers(workers: Iterable[WorkerFacts]) -> frozenset[Offered]:
+    found: set[Offered] = set()
+    for each in workers:
+        if each.state != "silent":
+            found |= offered_by(each.offers, each.resources)
+    return frozenset(found)
 
 
 def read_fleet(
@@ -109,12 +125,12 @@ def read_fleet(
     ]
     items = iter(answers[len(names) :])
     lengths = {kind: sum(int(next(items)) for _ in queues) for kind, queues in QUEUES.items()}
-    offers = {need for each in workers if each.state != "silent" for need in each.offers}
+    lengths["job"] = Queues(connection).length("job")
     return Fleet(
         workers=tuple(workers),
         queues=lengths,
         oldest=min(waiting, default=0.0),
-        lacking=lacks(jobs, offers),
+        lacking=lacks(jobs, _offers(workers)),
         repositories=_queues_of_repositories(jobs),
     )
 
@@ -156,7 +172,7 @@ def _worker(
     return WorkerFacts(
         name=name,
         state=state,
-        kind=kinds.get(queues[0], row.kind if facts or row.heard else ""),
+        kind=kinds.get(queues[0].partition(":")[0], row.kind if facts or row.heard else ""),
         host=noted.get("hostname", row.host),
         pid=noted.get("pid", row.pid),
         since=_time(noted.get("birth", "")),
@@ -168,6 +184,7 @@ def _worker(
         datums=len(job.datums) if job else 0,
         begun=facts.started if facts else 0.0,
         offers=row.offers,
+        resources=row.resources,
         problem=row.problem,
         disk_free=row.disk_free,
         disk_total=row.disk_total,

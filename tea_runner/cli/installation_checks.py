@@ -27,6 +27,7 @@ from tea_runner.sandbox.kinds import (
     KINDS,
     WATCHED,
     EnvironmentChoice,
+    cpus_are_limited,
     memory_control,
     memory_refusal,
 )
@@ -151,6 +152,8 @@ def check_sandbox(
         found.append(_bad(name, wrong) if wrong else _ok(name, "a trial command ran"))
         if not wrong:
             found.append(_memory(kind, choice))
+            if kind in ("host", "apptainer"):
+                found.append(_processors(kind, choice))
         if network and not wrong:
             found.append(_network(f"{name} network", choice.network, apart))
     return found
@@ -165,6 +168,19 @@ def _memory(kind: str, choice: EnvironmentChoice) -> Finding:
     if memory_control(kind, choice) == "held":
         return _ok(name, "a control group enforces the limit")
     return _weak(name, f"{WATCHED}, or refuse commands here: sandbox.require_cgroup = true")
+
+
+def _processors(kind: str, choice: EnvironmentChoice) -> Finding:
+    """Whether ``resource_limits.cpu`` is enforced."""
+    if kind == "apptainer":
+        return _weak("processors of commands in apptainer", "nothing enforces resource_limits.cpu")
+    if cpus_are_limited(choice):
+        return _ok("processors of commands", "a control group enforces resource_limits.cpu")
+    return _weak(
+        "processors of commands",
+        "nothing enforces resource_limits.cpu, because no control group limits processors; let systemd "
+        "delegate one (Delegate=yes, DelegateSubgroup=worker)",
+    )
 
 
 def _network(name: str, access: NetworkAccess, problem: str | None) -> Finding:

@@ -77,7 +77,8 @@ def run_locally(
 def job_threads(session: OpenDataset, count: int) -> JobThreads:
     """Threads of this process, which carry out so many jobs of a clone at once."""
     log_bytes = session.context.settings.log.max_bytes
-    return JobThreads(lambda: new_job_runner(session), count, log_bytes)
+    ledger = session.context.site.ledger
+    return JobThreads(lambda: new_job_runner(session), count, log_bytes, ledger)
 
 
 def new_job_runner(session: OpenDataset) -> JobRunner:

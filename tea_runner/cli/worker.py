@@ -26,6 +26,7 @@ from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_time import seconds_left
 from tea_runner.host.start_anew import start_anew
 from tea_runner.host.supervisor import Supervisor
+from workers.consumable_classes import ConsumableClasses
 from workers.job_worker import JobWorker, worker_name
 from workers.process_row import process_row
 from workers.settings_reload import SettingsReload
@@ -45,12 +46,15 @@ log = logging.getLogger(__name__)
 def command(context: Context, workers: int | None, burst: bool) -> int:
     """Start a worker on this host, or several.
 
-    Any number of workers may run, on any hosts. In a job of Slurm, a worker takes no job that would last
-    longer than the time that Slurm leaves to it.
+    Any number of workers may run, on any hosts.  Those of one host share what worker.offers says: a job
+    starts when what its pipeline requests fits beside the jobs that run.
+
+    In a job of Slurm, a worker takes no job that would last longer than the time that Slurm leaves to it.
     """
     settings = context.settings
-    is_set = settings.source("worker.count") != "default"
-    number = workers or (settings.worker.count if is_set else 1)
+    is_set, offers = settings.source("worker.count") != "default", settings.worker.offers
+    offered = max(1, int(offers.cpus)) if offers is not None and offers.cpus else 1
+    number = workers or (settings.worker.count if is_set else offered)
     if number > 1:
         return _start_several(context, number, burst)
     _work(context, burst)
@@ -104,18 +108,28 @@ def _work(context: Context, burst: bool) -> None:
         return f"everything was paused by {pause.by}" if pause is not None else ""
 
     reload = SettingsReload(site, lambda: replace(context).settings)
+    classes = ConsumableClasses(site.queues, site.ledger, site.offers)
     consumer = site.consumer(
         "job",
         worker,
         name=name,
-        needs=site.offers,
+        needs=classes,
+        look_every=lambda: classes.look_every,
         on_stop=worker.stop,
         at_last=worker.release_claim,
         ready=lambda: problem() or paused(),
         reload=reload.is_due,
     )
     try:
-        with process_row(site, name, "job", offers=site.offers, problem=problem, reload=reload):
+        with process_row(
+            site,
+            name,
+            "job",
+            offers=site.offers,
+            resources=site.ledger.offered,
+            problem=problem,
+            reload=reload,
+        ):
             consumer.run(burst=burst)
     finally:
         worker.close()

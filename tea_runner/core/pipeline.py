@@ -189,6 +189,8 @@ class Pipeline:
     output_branch: str = ""
     requests: Resources = Resources()
     limits: Resources = Resources()
+    #: Labels that its worker must have, sorted.
+    worker_labels: tuple[str, ...] = ()
     #: Variables that a person can set.
     variables: tuple[Variable, ...] = ()
     #: The values that a person has set, sorted by name; all values are in the transform's ``env`` then.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
 from tea_runner.core.git.result_scope import queue_namespace
 from tea_runner.core.planning.job import Job, Throughput, batch_datums
 from tea_runner.core.planning.plan import Decision, PipelinePlan
-from tea_runner.core.planning.worker_requirement import need_of
+from tea_runner.core.planning.worker_requirement import Offered, need_of, unoffered
+from tea_runner.core.resource_demand import demand_of
 from tea_runner.flow.make_plan import PlannedCommit
 from tea_runner.flow.pipeline_inputs import input_bytes
 from tea_runner.ports import Dataset, JobQueue
@@ -101,9 +102,17 @@ def job_at_tip(
         pins=tuple(sorted(planned.tip.tree.pins.items())),
         image=transform.image if transform.image_tag else "",
         needs=need_of(image=transform.image, file=inputs.image),
+        demand=demand_of(inputs.pipeline),
         software=transform.software or "",
         variables=inputs.pipeline.given or (),
     )
+
+
+def unoffered_job(planned: PlannedCommit, pipeline: str, offers: Collection[Offered]) -> str:
+    """Why a pipeline's jobs would wait for a worker; empty where one offers what they need."""
+    inputs = planned.works[pipeline]
+    needs = need_of(image=inputs.pipeline.transform.image, file=inputs.image)
+    return unoffered(needs, offers, demand_of(inputs.pipeline))
 
 
 def keep_running_jobs(

@@ -175,6 +175,8 @@ def _datums(row: PipelineStatus, measures: Mapping[str, DatumMeasures]) -> Itera
 
 def _datum(datum: DatumStatus, measured: DatumMeasures | None) -> str:
     why = f"{datum.why}: {datum.error}" if datum.error else datum.why
+    if measured is not None and measured.raised_memory is not None:
+        why += f"; it ran again with {size(measured.raised_memory)} of memory"
     numbers = (
         ("", "", "", "")
         if measured is None

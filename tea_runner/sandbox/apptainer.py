@@ -131,7 +131,10 @@ class Apptainer:
         for key in execution.env:
             if not _VARIABLE_NAME.fullmatch(key):
                 raise Refused(f"{key!r} is no name of a variable")
-        return self._env | {f"APPTAINERENV_{key}": value for key, value in execution.env.items()}
+        gpus = ",".join(map(str, execution.gpus))
+        own = {"APPTAINERENV_CUDA_VISIBLE_DEVICES": gpus} if gpus else {}
+        given = {f"APPTAINERENV_{key}": value for key, value in execution.env.items()}
+        return self._env | given | own
 
     def _command(self, execution: Execution, user: int | None) -> list[str]:
         argv = [
@@ -154,6 +157,8 @@ class Apptainer:
         ]
         if not execution.network:
             argv += ["--net", "--network", "none"]
+        if execution.gpus:
+            argv += ["--nv"]
         if os.geteuid() == 0:
             argv += ["--drop-caps", "all"]
         for mount in mounts(execution):
@@ -176,13 +181,14 @@ def _prlimit_prefix(limits: Limits) -> list[str]:
 
     ``nproc`` counts the processes of the user, Apptainer's own among them.
     """
+    most = limits.most_memory or limits.memory
     values = {
         "core": 0,
         "nproc": limits.processes,
         "fsize": limits.file_size,
         "nofile": limits.open_files,
         "cpu": limits.cpu_seconds,
-        "data": None if limits.memory is None else resource_limits.data_limit(limits.memory),
+        "data": None if most is None else resource_limits.data_limit(most),
     }
     options = [f"--{kind}={value}:{value}" for kind, value in values.items() if value is not None]
     return ["prlimit", *options, "--"]

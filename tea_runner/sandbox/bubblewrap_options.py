@@ -40,6 +40,8 @@ class SandboxLayout:
     binds: tuple[Bind, ...]
     env: Mapping[str, str]
     cwd: str
+    #: Devices of the host that the command may use.
+    devices: tuple[str, ...] = ()
     #: Bytes of ``/tmp``.
     scratch: int
     #: Whether the host's network is shared.
@@ -85,7 +87,10 @@ def options(sandbox: SandboxLayout) -> tuple[str, ...]:
     result += ["--proc", "/proc", "--dev", "/dev"]
     # The tmpfs of bwrap's --dev has no size limit.
     result += ["--perms", "1777", "--size", str(max(sandbox.scratch // 4, 4096))]
-    result += ["--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    result += ["--tmpfs", "/dev/shm"]  # noqa: S108
+    for device in sandbox.devices:
+        result += ["--dev-bind-try", device, device]
+    result += ["--remount-ro", "/dev"]
     result += ["--perms", "1777", "--size", str(sandbox.scratch), "--tmpfs", "/tmp"]  # noqa: S108
     for bind in sandbox.system:
         result += _parents(bind.target, made) + _bind(bind)
@@ -106,6 +111,12 @@ def options(sandbox: SandboxLayout) -> tuple[str, ...]:
     for name, value in sorted(sandbox.env.items()):
         result += ["--setenv", name, value]
     return (*result, "--chdir", sandbox.cwd)
+
+
+def gpu_devices(gpus: tuple[int, ...]) -> tuple[str, ...]:
+    """The devices of NVIDIA's driver for these graphics processors."""
+    shared = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools") if gpus else ()
+    return tuple(f"/dev/{name}" for name in (*(f"nvidia{number}" for number in gpus), *shared))
 
 
 def _bind(bind: Bind) -> list[str]:

@@ -1,4 +1,4 @@
-"""Cgroups that limit the memory and processes of commands, where the system allows to make them.
+"""Cgroups that limit memory, processors and processes of commands, where the system allows to make them.
 
 A cgroup also counts ``/tmp`` (tmpfs) and page tables, and enforces its limits exactly.  Version 2 needs a
 delegated cgroup (systemd: ``Delegate=yes``, ``DelegateSubgroup=worker``), and new cgroups are made beside the
@@ -20,7 +20,7 @@ import re
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tea_runner.sandbox.cgroup_fork_client import CgroupForkClient
@@ -29,6 +29,10 @@ from tea_runner.sandbox.protocol import Limits
 MOUNT = Path("/sys/fs/cgroup")
 #: Bytes of memory of a cgroup that is made for a trial.
 _TRIAL_MEMORY = 1 << 26
+#: Beginnings of the names of files that a cgroup may lack.
+_OPTIONAL = ("memory.swap", "memory.memsw", "cpu")
+#: Microseconds in which processes may use the processors for their share.
+_PERIOD = 100_000
 _NAME = re.compile(r"tea-(\d+)-\d+")
 #: Numbers of this process's cgroups, for unique names.
 _numbers = itertools.count()
@@ -37,8 +41,8 @@ _numbers = itertools.count()
 class Cgroup:
     """A cgroup that runs one command at a time, with the launcher in it."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, others: Sequence[Path] = ()) -> None:
+        self._directory, self._others = directory, others
         self._oom_kills = 0
         #: The most memory that :meth:`oom` has seen since :meth:`ready`, in bytes.
         self.peak = 0
@@ -56,7 +60,8 @@ class Cgroup:
         if self._launcher is None:
             launcher = CgroupForkClient()
             try:
-                (self._directory / "cgroup.procs").write_text(str(launcher.pid))
+                for each in (self._directory, *self._others):
+                    (each / "cgroup.procs").write_text(str(launcher.pid))
             except OSError:
                 launcher.close()
                 return None
@@ -88,18 +93,20 @@ class Cgroup:
                     return int(match[1])
         return 0
 
+    def limits_cpus(self) -> bool:
+        """Whether it has a file with a limit on processors."""
+        return bool(self._others) or (self._directory / "cpu.max").exists()
+
     def remove(self) -> None:
         """Remove it, waiting up to 0.5 s: its last process leaves it a little after its end."""
         if self._launcher is not None:
             self._launcher.close()
+        left = [self._directory, *self._others]
         for _ in range(50):
-            try:
-                self._directory.rmdir()
+            left = [each for each in left if not _is_removed(each)]
+            if not left:
                 return
-            except FileNotFoundError:
-                return
-            except OSError:
-                time.sleep(0.01)
+            time.sleep(0.01)
 
 
 class Cgroups:
@@ -116,12 +123,13 @@ class Cgroups:
 
     @contextlib.contextmanager
     def hold(self, limits: Limits) -> Iterator[tuple[Cgroup, CgroupForkClient] | None]:
-        """A cgroup with these limits on memory and processes, and its launcher, for one command.
+        """A cgroup with these limits on memory, processors and processes, and its launcher, for one command.
 
-        The caller ends all processes in it before it leaves the block.  None when there is no memory limit
-        or no cgroup can be made.
+        The caller ends all processes in it before it leaves the block.  None when there is no limit on
+        memory or processors, or no cgroup can be made.
         """
-        group = self._take(limits) if limits.memory is not None else None
+        is_limited = limits.memory is not None or limits.cpus is not None
+        group = self._take(limits) if is_limited else None
         launcher = group.ready() if group is not None else None
         if group is None or launcher is None:
             if group is not None:
@@ -149,10 +157,10 @@ class Cgroups:
         for new in (_version_2(limits, self._mount, own), _version_1(limits, self._mount, own)):
             if new is not None:
                 _remove_cgroups_of_dead_workers(new[0])
-                return self._make(*new)
+                return self._make(*new, limits)
         return None
 
-    def _make(self, parent: Path, files: dict[str, str]) -> Cgroup | None:
+    def _make(self, parent: Path, files: dict[str, str], limits: Limits) -> Cgroup | None:
         """A new cgroup with these settings, or None where that is not permitted."""
         directory = parent / f"tea-{os.getpid()}-{next(_numbers)}"
         try:
@@ -161,15 +169,21 @@ class Cgroups:
             return None
         try:
             for name, value in files.items():
-                # Not every kernel accounts swap; all other files must exist.
-                if "sw" in name and not (directory / name).exists():
+                # Not every kernel accounts swap, nor is every controller delegated; all others must exist.
+                if name.startswith(_OPTIONAL) and not (directory / name).exists():
                     continue
                 (directory / name).write_text(value)
         except OSError:
             with contextlib.suppress(OSError):
                 directory.rmdir()
             return None
-        return Cgroup(directory)
+        processors = _processors_version_1(limits, self._mount, directory.name)
+        return Cgroup(directory, [processors] if processors is not None else [])
+
+    def limits_cpus(self) -> bool:
+        """Whether a cgroup with a limit on processors can be made here."""
+        with self.hold(Limits(memory=_TRIAL_MEMORY, cpus=1.0)) as held:
+            return held is not None and held[0].limits_cpus()
 
     def close(self) -> None:
         """Remove the idle cgroups; also done when this object is garbage-collected."""
@@ -201,13 +215,15 @@ def _version_2(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, s
     if not parent.is_relative_to(mount):
         return None
     files = {
-        "memory.max": str(limits.memory),
+        "memory.max": "max" if limits.memory is None else str(limits.memory),
         "memory.swap.max": "0",
         "memory.oom.group": "1",
     }
     if limits.processes is not None:
         # Added: the launcher, bwrap outside and inside, and one to spare.
         files["pids.max"] = str(limits.processes + 4)
+    if limits.cpus is not None:
+        files["cpu.max"] = f"{int(limits.cpus * _PERIOD)} {_PERIOD}"
     return parent, files
 
 
@@ -216,8 +232,42 @@ def _version_1(limits: Limits, mount: Path, own: str) -> tuple[Path, dict[str, s
     match = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(/.*)$", own, re.M)
     if match is None:
         return None
-    memory = str(limits.memory)
+    memory = "-1" if limits.memory is None else str(limits.memory)
     return mount / "memory" / match[1].lstrip("/"), {
         "memory.limit_in_bytes": memory,
         "memory.memsw.limit_in_bytes": memory,
     }
+
+
+def _processors_version_1(limits: Limits, mount: Path, name: str) -> Path | None:
+    """A new cgroup of version 1 that limits processors; None where there is no limit, or none can be made."""
+    controller = mount / "cpu"
+    if limits.cpus is None or not (controller / "cpu.cfs_quota_us").exists():
+        return None
+    own = re.search(
+        r"^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(/.*)$", Path("/proc/self/cgroup").read_text("ascii"), re.M
+    )
+    parent = controller / (own[1].lstrip("/") if own else "")
+    _remove_cgroups_of_dead_workers(parent)
+    directory = parent / name
+    try:
+        directory.mkdir()
+        (directory / "cpu.cfs_period_us").write_text(str(_PERIOD))
+        # The kernel's least is a millisecond.
+        (directory / "cpu.cfs_quota_us").write_text(str(max(1000, int(limits.cpus * _PERIOD))))
+    except OSError:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+        return None
+    return directory
+
+
+def _is_removed(directory: Path) -> bool:
+    """Remove a cgroup; whether it is gone."""
+    try:
+        directory.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

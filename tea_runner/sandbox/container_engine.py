@@ -260,7 +260,14 @@ class ContainerEngine:
             argv += ["--interactive"]
         if execution.terminal is not None:
             argv += ["--tty"]
-        return argv + _limit_options(limits)
+        return argv + self._gpu_options(execution.gpus) + _limit_options(limits)
+
+    def _gpu_options(self, gpus: tuple[int, ...]) -> list[str]:
+        """Graphics processors by number: Docker's own option, and CDI devices of Podman."""
+        if self.name == "podman":
+            return [f"--device=nvidia.com/gpu={number}" for number in gpus]
+        # The value is a row of comma-separated values, so that a list of numbers is quoted.
+        return [f'--gpus="device={",".join(map(str, gpus))}"'] if gpus else []
 
     def _network_of(self, execution: Execution) -> str:
         """The network of a container, named so that the engine's settings do not choose the host's."""
@@ -335,6 +342,8 @@ def _limit_options(limits: Limits) -> list[str]:
     if limits.memory is not None:
         # memory-swap is the sum of memory and swap: equal values allow no swap.
         argv += [f"--memory={limits.memory}", f"--memory-swap={limits.memory}"]
+    if limits.cpus is not None:
+        argv += [f"--cpus={limits.cpus:g}"]
     if limits.processes is not None:
         argv += [f"--pids-limit={limits.processes}"]
     # Without these options an engine raises the limits to its defaults, which a root without

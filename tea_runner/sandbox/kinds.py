@@ -118,6 +118,15 @@ def memory_control(kind: str, choice: EnvironmentChoice) -> MemoryControl:
         groups.close()
 
 
+def cpus_are_limited(choice: EnvironmentChoice) -> bool:
+    """Whether a cgroup can limit the processors of commands without an image on this machine."""
+    groups = Cgroups(choice.cgroups)
+    try:
+        return groups.limits_cpus()
+    finally:
+        groups.close()
+
+
 def memory_refusal(kind: str, choice: EnvironmentChoice) -> str:
     """Why the operator's settings refuse this kind of environment here, or an empty text."""
     if not choice.require_cgroup or memory_control(kind, choice) == "held":

@@ -29,6 +29,10 @@ class Limits:
 
     #: All processes of the command together.
     memory: int | None = None
+    #: The most that *memory* may become when the command runs again; None for no more.
+    most_memory: int | None = None
+    #: Processors that all processes together may use, where a control group can be made.
+    cpus: float | None = None
     #: Processes and threads at one time.
     processes: int | None = None
     #: One file.
@@ -89,6 +93,8 @@ class Execution:
     timeout: float | None = None
     limits: Limits = Limits()
     network: bool = False
+    #: Numbers of the graphics processors that the command may use.
+    gpus: tuple[int, ...] = ()
     image: str = ""
     #: Called about every 0.2 s.
     cancelled: Callable[[], bool] = lambda: False

@@ -41,7 +41,7 @@ def apply_limits(pid: int, limits: Limits, *, memory_held: bool) -> None:
         (resource.RLIMIT_CPU, limits.cpu_seconds),
     ]
     if limits.memory is not None and not memory_held:
-        wanted.append((resource.RLIMIT_DATA, data_limit(limits.memory)))
+        wanted.append((resource.RLIMIT_DATA, data_limit(limits.most_memory or limits.memory)))
     for kind, value in wanted:
         if value is not None:
             _, hard = resource.prlimit(pid, kind)

@@ -275,6 +275,7 @@ def _start(
         binds=own,
         env=bubblewrap_options.bwrap_environment(env, mapped=mapped),
         cwd=working_directory(execution),
+        devices=bubblewrap_options.gpu_devices(execution.gpus),
         scratch=execution.limits.scratch or DEFAULT_SCRATCH,
         network=shared,
         mapped=mapped,

@@ -28,6 +28,7 @@ from tea_runner.settings.results_options import (
 from tea_runner.settings.schedule_options import ScheduleOptions
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerOptions
+from tea_runner.settings.worker_options import WorkerOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,49 +226,6 @@ class ResourcesOptions:
     cpu: float | None = option(None, "Most processors. Empty: any number.", least=0)
     disk: int | None = option(None, "Largest disk. Empty: any size.", unit="bytes", least=1)
     gpu: int | None = option(None, "Most GPUs; 0 refuses them. Empty: any number.", least=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerOptions:
-    """Workers on this host."""
-
-    count: int = option(
-        2,
-        "Number of workers that tea-runner up starts, and, if it is set, tea-runner worker; and of parallel "
-        "jobs of tea-runner run.",
-        least=1,
-    )
-    lease: float = option(
-        45.0,
-        "A job whose worker has not been heard of for this time is given to another worker.",
-        unit="seconds",
-        least=5,
-    )
-    grace: float = option(
-        30.0, "Time that a stopping worker gives to its running job.", unit="seconds", least=0
-    )
-    crashes: int = option(
-        3,
-        "Number of worker losses after which a job fails; tea-runner retry runs it again.",
-        least=1,
-    )
-    priorities: tuple[str, ...] = option(
-        (),
-        "Repositories whose jobs are taken more often than those of others, each PATTERN=NUMBER (to 100): "
-        "lab/urgent=4 has four turns while another one has one. The first that matches counts.",
-    )
-    limits: tuple[str, ...] = option(
-        (),
-        "Most running jobs, each PATTERN=NUMBER: of each repository (lab/big=4, */*=8), or of all "
-        "repositories of each owner together (lab=10, *=20). The first of each that matches counts. All "
-        "hosts need the same.",
-    )
-    free: int = option(
-        256 * MEBI,
-        "Minimum free space of the scratch folder; with less, a worker takes no job.",
-        unit="bytes",
-        least=0,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tea_runner.settings.offer_options import OfferExpected, OfferOptions, read_offers
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerExpected, TriggerOptions, read_trigger
@@ -78,6 +79,11 @@ def read_value(
         return _secret_file(raw, home, base)
     if kind is TriggerOptions:
         return _trigger(raw, home, base)
+    if kind is OfferOptions:
+        try:
+            return read_offers(raw)
+        except OfferExpected as error:
+            raise ExpectedError(str(error)) from error
     if kind is bool:
         return _boolean(raw)
     if kind in (int, float):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tea_runner.settings.load import FROM_FILE, KnownOption, Settings, known, masked_url
+from tea_runner.settings.offer_options import OfferOptions
 from tea_runner.settings.option import SecretValue
 from tea_runner.settings.table_options import SecretFile, StorageOptions
 from tea_runner.settings.trigger_options import TriggerOptions
@@ -150,6 +151,8 @@ def _toml(value: object) -> str:
         return json.dumps(f"{value.name} ({value.trigger.kind}, {value.trigger.repository})")
     if isinstance(value, StorageOptions):
         return json.dumps(f"{value.name} ({value.type}, {value.uuid})")
+    if isinstance(value, OfferOptions):
+        return str(value)
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
     if value is None:

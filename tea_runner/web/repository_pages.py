@@ -17,6 +17,7 @@ from tea_runner.core.errors import NotFound, TeaError
 from tea_runner.core.planning.run_status import RunStatus
 from tea_runner.core.planning.states import STATES
 from tea_runner.core.registered_webhook import is_repository_name
+from tea_runner.core.resource_demand import offered_words
 from tea_runner.present import human_units, state_words
 from tea_runner.present.json_documents import run_head
 from tea_runner.present.visible_text import visible, visible_lines
@@ -84,6 +85,7 @@ def _prepare(state: BlueprintSetupState) -> None:
         moment=human_units.moment,
         instant=human_units.instant,
         size=human_units.size,
+        offered=offered_words,
         numbers=state_words.counts_text,
         progress=state_words.progress,
         sentence=state_words.run_sentence,

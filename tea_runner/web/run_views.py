@@ -14,7 +14,7 @@ from tea_runner.core.planning.run import Run, without_datums
 from tea_runner.core.planning.run_datum_table import RunTable
 from tea_runner.core.planning.run_status import DatumStatus, RunStatus, datum_status, run_status
 from tea_runner.core.planning.states import ENDED_STATES, State
-from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.planning.worker_requirement import Offered
 from tea_runner.web import not_found_texts
 from tea_runner.wiring import Site
 
@@ -32,7 +32,7 @@ class RunView:
     table: RunTable
     states: Sequence[State]
     facts: Mapping[str, JobRecord]
-    offers: frozenset[Need]
+    offers: frozenset[Offered]
 
     @property
     def run(self) -> Run:
@@ -53,7 +53,7 @@ class RunView:
 class RunViews:
     """The runs that are looked at; of a finished one, everything is kept."""
 
-    def __init__(self, site: Site, offers: Callable[[], Iterable[Need]]) -> None:
+    def __init__(self, site: Site, offers: Callable[[], Iterable[Offered]]) -> None:
         self._site = site
         self._offers = offers
         self._tables: OrderedDict[str, RunTable] = OrderedDict()

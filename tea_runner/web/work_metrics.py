@@ -24,7 +24,7 @@ from tea_runner.core.metric_values import (
 )
 from tea_runner.core.planning.job_record import JobRecord
 from tea_runner.core.planning.run_status import lack_of
-from tea_runner.core.planning.worker_requirement import Need
+from tea_runner.core.planning.worker_requirement import Offered
 from tea_runner.wiring import Site
 
 _ABOUT: Mapping[Timed, str] = {
@@ -43,8 +43,7 @@ def work_metrics(site: Site) -> Iterator[Metric]:
     """
     fleet = site.fleet()
     now = time.time()
-    offers = {need for each in fleet.workers if each.state != "silent" for need in each.offers}
-    yield _live_jobs(site.jobs.live().values(), offers, now)
+    yield _live_jobs(site.jobs.live().values(), fleet.offers, now)
     workers = GaugeMetricFamily("tea_workers", "Processes.", labels=["kind", "state"])
     counted = Counter((each.kind or "job", each.state) for each in fleet.workers)
     for (kind, state), number in sorted(counted.items()):
@@ -56,7 +55,7 @@ def work_metrics(site: Site) -> Iterator[Metric]:
     yield from _counted(site.metric_counters.read(), now)
 
 
-def _live_jobs(jobs: Collection[JobRecord], offers: Collection[Need], now: float) -> Metric:
+def _live_jobs(jobs: Collection[JobRecord], offers: Collection[Offered], now: float) -> Metric:
     found = GaugeMetricFamily(
         "tea_jobs", "Waiting and running jobs.", labels=["state", "pipeline", "reason"]
     )
@@ -72,7 +71,7 @@ def _live_jobs(jobs: Collection[JobRecord], offers: Collection[Need], now: float
     return found
 
 
-def _reason(facts: JobRecord, offers: Collection[Need], now: float) -> str:
+def _reason(facts: JobRecord, offers: Collection[Offered], now: float) -> str:
     """Why a job is not done yet: one of a closed list."""
     if facts.state != "waiting":
         return "stopping" if facts.stopping else "running"

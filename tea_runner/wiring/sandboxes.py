@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tea_runner.core.spec.image_reference import ImageReference
     from tea_runner.core.spec.resource_allowance import ResourceAllowance
     from tea_runner.core.spec.unmet_needs import Offer
+    from tea_runner.host.resource_ledger import ResourceLedger
     from tea_runner.ports import Images
     from tea_runner.sandbox.image_policy import ImagePolicy
     from tea_runner.sandbox.image_registry import ImageRegistries
@@ -76,6 +77,7 @@ class SandboxSite(ProcessSettings):
             network=self.settings.sandbox.network,
             images=bool(self.environment_choice.container),
             secrets=frozenset(secret.name for secret in self.settings.secrets),
+            resources=self.ledger.offered,
         )
 
     def offers(self) -> tuple[Need, ...]:
@@ -103,6 +105,28 @@ class SandboxSite(ProcessSettings):
             if usable and not memory_refusal(choice.container, choice):
                 offers.append(OF_ENVIRONMENT[choice.container])
         return offers
+
+    @cached_property
+    def ledger(self) -> ResourceLedger:
+        """What this host offers, and what its jobs have reserved.
+
+        :raises OutsideError: when the state folder cannot be made.
+        """
+        from tea_runner.core.resource_demand import OfferedResources
+        from tea_runner.host.machine_resources import machine_resources
+        from tea_runner.host.resource_ledger import ResourceLedger
+
+        found, said = machine_resources(self.settings.scratch), self.settings.worker.offers
+        if said is not None:
+            found = OfferedResources(
+                cpus=found.cpus if said.cpus is None else said.cpus,
+                memory=found.memory if said.memory is None else said.memory,
+                disk=found.disk if said.disk is None else said.disk,
+                gpus=found.gpus if said.gpus is None else said.gpus,
+                gpu_type=said.gpu_type or found.gpu_type,
+                labels=said.labels,
+            )
+        return ResourceLedger(self.state_folder / "reservations", found)
 
     @cached_property
     def image_policy(self) -> ImagePolicy:

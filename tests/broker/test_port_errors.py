@@ -78,6 +78,7 @@ def plan_requests(connection: redis.Redis) -> PlanRequestStore:
 #: How each class is made, and its public methods with arguments for which Redis must be asked.
 Made = Callable[[redis.Redis], Any]
 Table = dict[type, tuple[Made, dict[str, tuple[Any, ...]]]]
+_LINE = {"x": ("host", REPOSITORY)}
 CONTRACT: Table = {
     JobStore: (
         job_store,
@@ -139,23 +140,19 @@ CONTRACT: Table = {
             "enqueue": ("job", "x"),
             "length": ("job",),
             "length_of": ("host",),
-            "lengths": (),
-            "queued": ("job",),
         }
+        | {"lengths": (), "classes": (), "queued": ("job",)}
         | {"take_turn": ("x",), "end_turn": ("x",), "held": ([("host", REPOSITORY)],)}
         | {"in_line": ({"x": ("host", REPOSITORY)},)},
     ),
     JobTurns: (
         JobTurns,
-        {"put": ("x",), "take": ("x",), "end": ("x",)}
+        {"put": ("x",), "classes": (), "take": ("x",), "end": ("x",)}
         | {"held": ([("host", "a/b")],), "in_line": ({"x": ("host", "a/b")},)},
     ),
     LiveProcesses: (
         LiveProcesses,
-        {
-            "beat": (ProcessFacts(name="w", kind="job"),),
-            "leave": ("w",),
-        }
+        {"beat": (ProcessFacts(name="w", kind="job"),), "leave": ("w",)}
         | {"all": (), "sweep": (), "problems": (), "offers": ()},
     ),
     EventList: (EventList, {"add": ([EVENT],), "latest": (), "counts": ()}),

@@ -21,6 +21,7 @@ from tea_runner.settings import load_settings
 from tea_runner.wiring import Site
 from tests.e2e.created_dataset import create_dataset
 from workers.branch_planner import BranchPlanner
+from workers.consumable_classes import ConsumableClasses
 from workers.job_worker import JobWorker, worker_name
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -188,8 +189,12 @@ class Lab:
         if self._planner is None:
             self._planner = BranchPlanner(site)
 
+        def classes(host: str) -> ConsumableClasses:
+            here = self.site(host)
+            return ConsumableClasses(here.queues, here.ledger, here.offers)
+
         def jobs() -> bool:
-            return any(site.queues.length_of(need) for n in names for need in self.site(n).offers())
+            return any(site.queues.length_of(each) for n in names for each in classes(n)())
 
         while site.queues.length("plan") or jobs():
             QueueConsumer(site.redis, "plan", self._planner, name=worker_name("planner")).run(
@@ -199,7 +204,7 @@ class Lab:
             turn += 1
             if jobs():
                 worker, here = self._worker(host), self.site(host)
-                QueueConsumer(here.redis, "job", worker, name=worker.name, needs=here.offers).run(
+                QueueConsumer(here.redis, "job", worker, name=worker.name, needs=classes(host)).run(
                     burst=True
                 )
 

@@ -170,3 +170,19 @@ def test_groups_of_dead_workers_are_swept(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     _remove_cgroups_of_dead_workers(tmp_path)
     assert {alive, other} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_limit_on_processors_is_a_quota(made: Cgroups) -> None:
+    """In the kernel's own files, also where it has a hierarchy of its own; without one there is no limit."""
+    if not made.limits_cpus():
+        pytest.skip("no cgroup can limit processors here")
+    with made.hold(Limits(memory=1 << 26, cpus=0.5)) as held:
+        assert held is not None
+        code, said = run(held[1], "/usr/bin/cat", "/proc/self/cgroup")
+        assert 0 == code
+        assert f"tea-{os.getpid()}-" in said
+        files = [*MOUNT.glob(f"**/tea-{os.getpid()}-*/cpu.cfs_quota_us")]
+        files += MOUNT.glob(f"**/tea-{os.getpid()}-*/cpu.max")
+        assert "50000" in {each.read_text().split()[0] for each in files}
+    made.close()
+    assert [] == groups()

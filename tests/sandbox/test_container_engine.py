@@ -7,12 +7,14 @@ import os
 import subprocess  # noqa: TID251 - a worker that dies, outside of the one place that starts processes
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tea_runner.core.errors import Refused
-from tea_runner.sandbox import container_engine
+from tea_runner.sandbox import bubblewrap_options, container_engine
+from tea_runner.sandbox.apptainer import Apptainer
 from tea_runner.sandbox.command_mounts import bind_option
 from tea_runner.sandbox.container_engine import ContainerEngine
 from tea_runner.sandbox.process_identity import process_label
@@ -38,6 +40,36 @@ def test_an_image_that_may_change_is_refused(image: str) -> None:
     """An image without a digest is refused."""
     with pytest.raises(Refused, match="has no digest"):
         ContainerEngine("podman", variables={}).identity(image)
+
+
+def test_graphics_processors_and_processors_are_options_of_the_engine() -> None:
+    """By number: Docker's own option, and devices of the Container Device Interface for Podman."""
+    execution = Execution(
+        argv=("true",),
+        env={},
+        view=None,
+        out=None,
+        log=lambda _: None,
+        image=_DIGEST,
+        gpus=(0, 3),
+        limits=Limits(cpus=1.5, memory=1 << 30),
+    )
+    docker, podman = (
+        ContainerEngine(name, variables={})._create(execution, "x", None)
+        for name in ("docker", "podman")
+    )
+    assert '--gpus="device=0,3"' in docker
+    assert ["nvidia.com/gpu=0", "nvidia.com/gpu=3"] == [
+        each.partition("=")[2] for each in podman if each.startswith("--device=")
+    ]
+    assert all("--cpus=1.5" in each for each in (docker, podman))
+    apptainer = Apptainer(variables={})
+    assert "--nv" in apptainer._command(execution, None)
+    assert "0,3" == apptainer._variables(execution)["APPTAINERENV_CUDA_VISIBLE_DEVICES"]
+    assert "--nv" not in apptainer._command(replace(execution, gpus=()), None)
+    devices = bubblewrap_options.gpu_devices((0, 3))
+    assert ("/dev/nvidia0", "/dev/nvidia3", "/dev/nvidiactl") == devices[:3]
+    assert () == bubblewrap_options.gpu_devices(())
 
 
 def test_any_path_can_be_shown(tmp_path: Path) -> None:

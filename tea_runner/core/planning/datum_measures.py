@@ -23,11 +23,18 @@ class DatumMeasures(NamedTuple):
     #: Bytes of its inputs and of its outputs.
     read: int | None = None
     written: int | None = None
+    #: Limit of memory, in bytes, with which it ran again after a smaller one was not enough.
+    raised_memory: int | None = None
 
 
 def format_measures(rows: Iterable[DatumMeasures]) -> str:
     """As JSON text."""
-    return json.dumps([list(row) for row in rows], separators=(",", ":"))
+    return json.dumps([_as_list(row) for row in rows], separators=(",", ":"))
+
+
+def _as_list(row: DatumMeasures) -> list[object]:
+    # Without the last field the rows are those of former versions, which read no other.
+    return list(row if row.raised_memory is not None else row[:-1])
 
 
 def parse_measures(text: str | bytes) -> list[DatumMeasures]:
@@ -42,7 +49,7 @@ def parse_measures(text: str | bytes) -> list[DatumMeasures]:
 
 
 def _is_row(row: Any) -> bool:
-    if not isinstance(row, list) or len(row) != len(DatumMeasures._fields):
+    if not isinstance(row, list) or not 0 <= len(DatumMeasures._fields) - len(row) <= 1:
         return False
     key, *numbers = row
     return isinstance(key, str) and all(each is None or _is_number(each) for each in numbers)

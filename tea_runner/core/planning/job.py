@@ -17,7 +17,13 @@ from tea_runner.core.errors import Refused
 from tea_runner.core.git.result_scope import queue_namespace, results_prefix
 from tea_runner.core.planning.message_version import VERSION, require_readable
 from tea_runner.core.planning.plan import Decision
-from tea_runner.core.planning.worker_requirement import Need, read_need
+from tea_runner.core.planning.worker_requirement import Need, class_text, read_need
+from tea_runner.core.resource_demand import (
+    NO_DEMAND,
+    ResourceDemand,
+    demand_text,
+    read_demand,
+)
 
 #: Jobs of a pipeline of unknown throughput, unless its sets would grow too large.
 _JOBS = 32
@@ -65,8 +71,9 @@ class Job:
     software: str = ""
     #: Values of the pipeline's variables that somebody has set, sorted by name.
     variables: tuple[tuple[str, str], ...] = ()
-    #: What its worker must offer.
+    #: What its worker must offer, and reserve for it.
     needs: Need = "host"
+    demand: ResourceDemand = NO_DEMAND
 
     @property
     def id(self) -> str:
@@ -81,6 +88,11 @@ class Job:
     def ref(self) -> str:
         """The ref of its results until the pipeline is settled."""
         return f"{results_prefix(self.scope)}{self.id}"
+
+    @property
+    def worker_class(self) -> str:
+        """Its class, which names its queue; see :mod:`tea_runner.core.planning.worker_requirement`."""
+        return class_text(self.needs, self.demand)
 
     @property
     def queue_namespace(self) -> str:
@@ -151,6 +163,9 @@ def job_text(job: Job) -> str:
     if job.needs == "host":
         # So that workers of former versions, which know of no other need, can read it.
         del fields["needs"]
+    del fields["demand"]
+    if job.demand:
+        fields["demand"] = demand_text(job.demand)
     return json.dumps(fields, sort_keys=True)
 
 
@@ -165,8 +180,11 @@ def read_job(text: str) -> Job:
         pins = tuple((str(path), str(pin)) for path, pin in fields.pop("pins", ()))
         variables = tuple((str(n), str(value)) for n, value in fields.pop("variables", ()))
         needs = read_need(str(fields.pop("needs", "host")))
+        demand = read_demand(str(fields.pop("demand", "")))
         texts = {name: str(value) for name, value in fields.items()}
-        return Job(datums=datums, pins=pins, variables=variables, needs=needs, **texts)
+        return Job(
+            datums=datums, pins=pins, variables=variables, needs=needs, demand=demand, **texts
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("the description of a job cannot be read") from error
 

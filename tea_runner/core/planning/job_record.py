@@ -9,7 +9,8 @@ from typing import get_args
 
 from tea_runner.core.planning.job import Job
 from tea_runner.core.planning.states import JobState
-from tea_runner.core.planning.worker_requirement import Need, read_need
+from tea_runner.core.planning.worker_requirement import Need, read_class
+from tea_runner.core.resource_demand import NO_DEMAND, ResourceDemand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,9 @@ class JobRecord:
     stopping: bool = False
     #: Who cancelled it, or requested that.
     cancelled_by: str = ""
-    #: What its worker must offer.
+    #: What its worker must offer, and reserve for it.
     needs: Need = "host"
+    demand: ResourceDemand = NO_DEMAND
 
     @property
     def datums(self) -> tuple[tuple[str, str], ...]:
@@ -75,6 +77,7 @@ def parse_job_record(job_id: str, known: Mapping[str, str], job: Job | None) -> 
     """
     state = known.get("state", "")
     stopping = state == "running" and bool(known.get("cancel"))
+    needs, demand = read_class(known.get("needs", ""))
     seconds, fetched = _number(known.get("seconds")), _number(known.get("fetched"))
     return JobRecord(
         id=job_id,
@@ -96,7 +99,8 @@ def parse_job_record(job_id: str, known: Mapping[str, str], job: Job | None) -> 
         next_try=_number(known.get("after")) or 0.0,
         stopping=stopping,
         cancelled_by=known.get("cancelled_by", "") if stopping or state == "cancelled" else "",
-        needs=read_need(known.get("needs", "")),
+        needs=needs,
+        demand=demand,
     )
 
 

@@ -16,7 +16,7 @@ from tea_runner.core.planning.reasons import SENTENCES
 from tea_runner.core.planning.run import PipelineRun, Run
 from tea_runner.core.planning.run_datum_states import DatumRow, count_datums, datum_state
 from tea_runner.core.planning.states import ENDED_STATES, STATES, State
-from tea_runner.core.planning.worker_requirement import NEEDS, Need, unoffered
+from tea_runner.core.planning.worker_requirement import NEEDS, Offered, unoffered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class RunStatus:
 def run_status(
     run: Run,
     jobs: Mapping[str, JobRecord] | None = None,
-    offers: Collection[Need] = NEEDS,
+    offers: Collection[Offered] = NEEDS,
     counts: Sequence[Counter[State]] | None = None,
 ) -> RunStatus:
     """The status of a run.
@@ -153,12 +153,12 @@ def run_status(
     )
 
 
-def lack_of(facts: JobRecord, offers: Collection[Need]) -> str:
+def lack_of(facts: JobRecord, offers: Collection[Offered]) -> str:
     """Why a job waits for a worker that does not run; empty for any other job."""
-    return unoffered(facts.needs, offers) if facts.state == "waiting" else ""
+    return unoffered(facts.needs, offers, facts.demand) if facts.state == "waiting" else ""
 
 
-def lacks(jobs: Iterable[JobRecord], offers: Collection[Need]) -> tuple[Lack, ...]:
+def lacks(jobs: Iterable[JobRecord], offers: Collection[Offered]) -> tuple[Lack, ...]:
     """What the workers that run cannot do of these jobs."""
     counted = Counter(lack_of(facts, offers) for facts in jobs)
     return tuple(Lack(reason=reason, jobs=counted[reason]) for reason in sorted(+counted) if reason)
@@ -195,7 +195,7 @@ def _pipeline(
     run: Run,
     row: PipelineRun,
     jobs: Mapping[str, JobRecord],
-    offers: Collection[Need],
+    offers: Collection[Offered],
     counts: Counter[State] | None,
 ) -> PipelineStatus:
     rows = row.datums if counts is None else []
@@ -234,7 +234,7 @@ def datum_status(
     by_key: Mapping[str, JobRecord],
     live: Mapping[str, JobRecord],
     superseded: bool = False,
-    offers: Collection[Need] = NEEDS,
+    offers: Collection[Offered] = NEEDS,
 ) -> DatumStatus:
     """The status of one datum.
 

@@ -14,6 +14,7 @@ from tea_runner.core.spec.forbidden_variables import variable_problem
 from tea_runner.core.spec.image_reference import parse_image
 from tea_runner.core.spec.input_checks import MAX_GLOBS, MAX_INPUTS, check_input, count_inputs
 from tea_runner.core.spec.variable_checks import check_variables
+from tea_runner.core.spec.worker_names import check_worker_names
 from tea_runner.core.spec.yaml_nodes import Document, Mark
 
 MAX_TRIES = 100
@@ -62,6 +63,7 @@ def check_document(reader: SpecReader, mapping: ParsedMapping) -> None:
     check_variables(reader, mapping, inputs)
     _check_transform(reader, mapping.mapping("transform"))
     _check_outputs(reader, mapping)
+    check_worker_names(reader, mapping)
     _check_numbers(reader, mapping)
     branch = mapping.text("output_branch")
     if branch and not _is_branch(branch):

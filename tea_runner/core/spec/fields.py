@@ -7,45 +7,37 @@ pipeline files; fields that tea-runner adds are marked as its own.
 
 from __future__ import annotations
 
-from tea_runner.core.spec.field import Field, Support, cluster, ignored, make, refused, renamed
+from tea_runner.core.spec.field import Field, cluster, ignored, make, refused, renamed
 from tea_runner.core.spec.input_fields import INPUT, OWNER
 
 _KUBERNETES = "tea-runner does not use Kubernetes; workers are configured where they are started"
 
 
-#: Note of resources that no environment can reserve.
-_UNRESERVED = (
-    "more than the operator allows is refused, but nothing is reserved; the operator chooses the size "
-    "of workers"
-)
+_ALLOWED = "more than the operator allows is refused"
 
 
-def _resources(
-    name: str, about: str, note: str = "", *, support: Support = "works", memory: str = ""
-) -> Field:
+def _resources(name: str, about: str, note: str, *, memory: str, cpu: str, disk: str) -> Field:
     return make(
         name,
         "mapping",
         about,
-        cluster("cpu", "cpu", "processors, such as 0.5 or 500m", _UNRESERVED, compared=True),
+        make("cpu", "cpu", "processors, such as 0.5 or 500m", support="differs", note=cpu),
         make(
             "memory",
             "bytes",
             "bytes with a suffix, such as 512M or 2Gi",
-            support=support,
+            support="differs",
             note=memory,
-            compared=True,
-            cluster=support == "ignored",
         ),
-        cluster("disk", "bytes", "scratch space, as memory", _UNRESERVED, compared=True),
+        make("disk", "bytes", "scratch space, as memory", support="differs", note=disk),
         make(
             "gpu",
             "mapping",
             "graphics processors",
-            ignored("type", "text", "such as nvidia.com/gpu", _UNRESERVED),
-            ignored("number", "number", "how many", _UNRESERVED, compared=True),
+            make("type", "text", "such as nvidia.com/gpu", default="any"),
+            make("number", "number", "how many; the command sees these and no others"),
         ),
-        support="differs" if note else "works",
+        support="differs",
         note=note,
     )
 
@@ -286,20 +278,34 @@ TOP = (
         note="all pipelines name the same branch; master and main stand for the pushed branch",
     ),
     _resources(
-        "resource_requests", "resources that a datum needs", support="ignored", memory=_UNRESERVED
+        "resource_requests",
+        "resources that a datum needs",
+        "a worker reserves them for a job; a job that requests nothing reserves nothing",
+        cpu=_ALLOWED,
+        memory=_ALLOWED,
+        disk=_ALLOWED,
     ),
     _resources(
         "resource_limits",
         "resources that a datum may use",
-        support="differs",
-        memory="more than the operator allows is refused; less is a limit of its own",
+        "what is not requested is reserved, too, as in Kubernetes",
+        cpu=f"{_ALLOWED}; a limit where a control group can be made",
+        memory=f"{_ALLOWED}; a command for which the requested memory is not enough runs again with twice "
+        "as much, up to this limit",
+        disk=f"{_ALLOWED}; a limit of /tmp, and of the results",
     ),
     make(
         "metadata",
         "mapping",
         "notes",
         cluster("annotations", "anything", "notes", "they stay in the file"),
-        cluster("labels", "anything", "marks", "they stay in the file"),
+        make(
+            "labels",
+            "named texts",
+            "marks; `worker` requires a label of the worker",
+            support="differs",
+            note="all others stay in the file, as Kubernetes' labels of pods choose no machine",
+        ),
     ),
     cluster(
         "autoscaling",
@@ -316,7 +322,26 @@ TOP = (
     ignored("determined", "anything", "Determined workspaces", "it is not used"),
     cluster("pod_spec", "anything", "Kubernetes", _KUBERNETES),
     cluster("pod_patch", "anything", "Kubernetes", _KUBERNETES),
-    cluster("scheduling_spec", "anything", "Kubernetes", _KUBERNETES),
+    make(
+        "scheduling_spec",
+        "mapping",
+        "which workers do the jobs",
+        make(
+            "node_selector",
+            "named texts",
+            "labels that the worker must have, each NAME=VALUE",
+            support="differs",
+            note="of a worker, not of a node of Kubernetes",
+        ),
+        make(
+            "priority_class_name",
+            "text",
+            "a class of priority",
+            support="differs",
+            note="high, high-priority, urgent and critical stand for priority: 10, other names for none; "
+            "priority itself counts more",
+        ),
+    ),
     cluster("tolerations", "anything", "Kubernetes", _KUBERNETES),
     cluster("sidecar_resource_requests", "anything", "Kubernetes", _KUBERNETES),
     cluster("sidecar_resource_limits", "anything", "Kubernetes", _KUBERNETES),

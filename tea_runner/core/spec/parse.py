@@ -33,6 +33,7 @@ from tea_runner.core.spec.input_checks import default_name
 from tea_runner.core.spec.input_fields import INPUT
 from tea_runner.core.spec.problem import Kind, Problem
 from tea_runner.core.spec.variable_checks import make_variable
+from tea_runner.core.spec.worker_names import class_priority, worker_labels
 from tea_runner.core.spec.yaml_nodes import Document, MappingNode, read_documents
 
 __all__ = ["ParsedSpecs", "Problem", "parse_specs"]
@@ -123,7 +124,7 @@ def _pipeline(
         datum_set_bytes=sets.integer("size_bytes") or None,
         parallelism=filled.mapping("parallelism_spec").integer("constant") or None,
         needs_all_triggers=filled.text("triggers", "any") == "all",
-        priority=filled.integer("priority") or 1,
+        priority=filled.integer("priority") or class_priority(filled),
         reprocess=cast(
             Literal["until_success", "every_job"], filled.text("reprocess_spec", "until_success")
         ),
@@ -131,6 +132,7 @@ def _pipeline(
         output_branch=filled.text("output_branch"),
         requests=_resources(filled.mapping("resource_requests")),
         limits=_resources(filled.mapping("resource_limits")),
+        worker_labels=worker_labels(filled),
         variables=tuple(make_variable(each) for each in filled.mappings("vars")),
     )
 

@@ -1,4 +1,4 @@
-"""What pipelines need of the machine that runs them and do not get: network, container engine, secrets."""
+"""What pipelines need of the machine that runs them and do not get: network, engine, GPU, secrets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tea_runner.core.pipeline import Pipeline
+from tea_runner.core.resource_demand import (
+    OfferedResources,
+    capped,
+    demand_of,
+    missing,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +24,8 @@ class Offer:
     images: bool = False
     #: Names of secrets.
     secrets: frozenset[str] = frozenset()
+    #: Processors, memory, graphics processors; None where workers elsewhere do the jobs.
+    resources: OfferedResources | None = None
 
 
 class UnmetNeed(NamedTuple):
@@ -44,6 +52,13 @@ def unmet_needs(pipeline: Pipeline, offer: Offer) -> Iterator[UnmetNeed]:
             "the command asks for an image, and no container engine is allowed here",
             'allow one, such as environments = ["host", "podman"]',
         )
+    if offer.resources is not None:
+        for lacking in missing(capped(demand_of(pipeline), offer.resources), offer.resources):
+            yield UnmetNeed(
+                "resource_requests.gpu",
+                f"a job requests resources, and this machine offers no {lacking}",
+                "say what it has in worker.offers, such as {gpus = 1}",
+            )
     for number, secret in enumerate(transform.secrets):
         if secret.name not in offer.secrets:
             yield UnmetNeed(

@@ -10,7 +10,7 @@ from tea_runner.core.spec.fields import TOP
 
 _PAGE = Path(__file__).parents[3] / "docs/reference/differences-from-pachyderm.md"
 #: What such a field is in is on the page.
-_WITHIN = ("cron", "resource_requests", "resource_limits", "gpu", "metadata")
+_WITHIN = ("cron", "resource_requests", "resource_limits", "gpu", "metadata", "scheduling_spec")
 
 
 def _different(fields: tuple[Field, ...], within: str = "") -> Iterator[str]:

@@ -47,7 +47,8 @@ def test_every_field_of_pachyderm_is_in_the_reference() -> None:
         input.cron.name input.cron.spec input.cron.repo input.cron.start input.cron.overwrite
         input.cron.commit description reprocess service spout datum_set_spec.number
         datum_set_spec.size_bytes datum_set_spec.per_worker datum_timeout job_timeout salt
-        datum_tries scheduling_spec pod_spec pod_patch spec_commit metadata.annotations
+        datum_tries scheduling_spec.node_selector
+        scheduling_spec.priority_class_name pod_spec pod_patch spec_commit metadata.annotations
         metadata.labels reprocess_spec autoscaling tolerations sidecar_resource_requests dry_run
         determined maximum_expected_uptime
     """

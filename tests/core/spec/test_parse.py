@@ -95,6 +95,8 @@ output_branch: results
 output: {path: "sub/$1"}
 resource_requests: {cpu: 0.5, memory: 64M, disk: 1Gi, gpu: {type: nvidia.com/gpu, number: 1}}
 resource_limits: {cpu: 2, memory: 2Gi}
+metadata: {labels: {worker: big, team: a lab}}
+scheduling_spec: {node_selector: {disk: ssd}, priority_class_name: high}
 """.replace("{digest}", "0" * 64)
 
 
@@ -174,17 +176,21 @@ def test_every_field_that_works_is_read() -> None:
         reprocess="every_job",
         salt="pepper",
         output_branch="results",
-        requests=Resources(cpu=0.5, memory=64_000_000, disk=1 << 30, gpu_number=1),
+        requests=Resources(
+            cpu=0.5,
+            memory=64_000_000,
+            disk=1 << 30,
+            gpu_type="nvidia.com/gpu",
+            gpu_number=1,
+        ),
         limits=Resources(cpu=2, memory=2 << 30),
+        worker_labels=("big", "disk=ssd"),
     )
     parsed = parse_specs("a/b/spec.yml", FULL.encode(), "b10b")
     assert (expected,) == parsed.pipelines
-    assert [
-        "transform.user",
-        "resource_requests.cpu",
-        "resource_requests.gpu.type",
-        "resource_requests.gpu.number",
-    ] == [problem.key for problem in parsed.problems if problem.kind == "ignored"]
+    assert ["transform.user"] == [
+        problem.key for problem in parsed.problems if problem.kind == "ignored"
+    ]
 
 
 def test_pachyderms_json_is_read() -> None:

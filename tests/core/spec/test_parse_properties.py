@@ -42,6 +42,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "vars": st.just([{"name": "year", "type": "integer", "default": 2026}]),
     "trigger": st.just({"commits": 3}),
     "track": st.just(False),
+    "gpu": st.sampled_from([{"type": "nvidia.com/gpu", "number": 1}, {"number": 0}]),
     "secrets": st.just([{"name": "s", "env_var": "S", "key": "k"}]),
 }
 SHAPES: dict[str, st.SearchStrategy[Any]] = {
@@ -53,6 +54,7 @@ SHAPES: dict[str, st.SearchStrategy[Any]] = {
     "duration": st.sampled_from(["90s", "1h30m", "500ms"]),
     "bytes": st.sampled_from(["64M", "2Gi", 1000]),
     "cpu": st.sampled_from([0.5, "500m", 2]),
+    "named texts": st.dictionaries(st.sampled_from(["a", "worker"]), st.sampled_from(["b", "c"])),
 }
 #: Written by the test itself, or at odds with one another.
 APART = {"input", "pipeline", "view", "outputs", "output", "name", "transform"}
