@@ -93,6 +93,11 @@ class BubblewrapSandbox:
         """See :meth:`Environment.check`; the first call runs a command in a sandbox."""
         if self._checked:
             return None
+        if platform.system() != "Linux":
+            return (
+                f"bubblewrap is for Linux, and this is {platform.system()}: give the pipelines an image "
+                f"(transform.image), which docker or podman run here"
+            )
         if shutil.which("bwrap") is None:
             return f"bubblewrap is missing: {_INSTALL}"
         if os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists():

@@ -273,6 +273,17 @@ def test_whatever_of_a_sandbox_is_killed_is_no_bug(bench: Bench, limits: Limits)
     assert 0 == bench.run("true", limits=limits).code
 
 
+@pytest.mark.parametrize("system", ["Darwin", "Windows"])
+def test_another_system_is_told_to_use_an_engine(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No package could be installed there; the sentence names what works."""
+    monkeypatch.setattr("platform.system", lambda: system)
+    refusal = BubblewrapSandbox().check() or ""
+    assert f"this is {system}: give the pipelines an image" in refusal
+    assert "docker or podman" in refusal
+
+
 def test_a_missing_bubblewrap_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
