@@ -118,7 +118,12 @@ def command(
     token_file = _known(context, path, wanted) or token_file
     settings = _settings(context, path)
     network = {
-        "ca_file": str(settings.forge.ca_file or ""),
+        "ca_file": str(
+            settings.forge.ca_file
+            or context.variables.get("SSL_CERT_FILE")
+            or context.variables.get("GIT_SSL_CAINFO")
+            or ""
+        ),
         "proxy": proxy_for(url, context.variables),
     }
     password = (

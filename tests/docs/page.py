@@ -18,6 +18,7 @@ _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_COMPOSE = "needs docker; tests/image/test_compose.py runs it"
 #: By page and first line: shell blocks that no test runs, each with the reason.
 NOT_RUN = {
     (
@@ -41,6 +42,22 @@ NOT_RUN = {
         "docs/how-to/run-on-a-cluster.md",
         "tea-runner slurm",
     ): "runs until Ctrl-C beside a server; tests/executors/test_slurm_fleet.py starts it",
+    (
+        "docs/how-to/run-with-compose.md",
+        "docker build -t tea-runner .",
+    ): _COMPOSE,
+    (
+        "docs/how-to/run-with-compose.md",
+        "docker compose up -d --wait",
+    ): _COMPOSE,
+    (
+        "docs/how-to/run-with-compose.md",
+        "docker compose up -d --wait --scale worker=3",
+    ): _COMPOSE,
+    (
+        "docs/how-to/run-with-compose.md",
+        "docker build -t tea-runner ../..",
+    ): _COMPOSE,
     (
         "docs/how-to/run-workers-elsewhere.md",
         "docker run -d -v tea-worker:/var/lib/tea-runner -v /etc/tea-runner:/etc/tea-runner:ro \\",
