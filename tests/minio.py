@@ -54,7 +54,17 @@ class Minio:
             aws_secret_access_key=PASSWORD,
             region_name="us-east-1",
         )
-        self.client.create_bucket(Bucket=BUCKET)
+        until = time.monotonic() + 60
+        while True:
+            # On a busy machine it says that it is ready a moment before it is.
+            try:
+                self.client.create_bucket(Bucket=BUCKET)
+                break
+            except self.client.exceptions.ClientError:
+                if time.monotonic() > until:
+                    self.stop()
+                    raise
+                time.sleep(0.2)
 
     def start(self) -> None:
         """Start it, until it answers."""

@@ -15,11 +15,19 @@ import pytest
 from tea_runner.host import process
 from tests.e2e.hands import Hands
 from tests.e2e.lab import Lab
+from tests.minio import Minio
 from tests.workers.test_brokers import (
     Send,
     committed,
     digests,
+    mosquitto,  # noqa: F401 - a fixture
     nats_server,  # noqa: F401 - a fixture
+)
+from tests.workers.test_bucket_objects import (
+    MOMENTS,
+    arriving,  # noqa: F401 - a fixture
+    bucket,  # noqa: F401 - a fixture
+    receiver_port,  # noqa: F401 - a fixture
 )
 from tests.workers.test_streams import Feed, feed, files, table  # noqa: F401 - a fixture
 from tests.workers.test_webhook_events import (
@@ -149,3 +157,54 @@ def test_messages_of_nats_outlast_a_killed_process(
         until(lambda: len(files(forged)) == 3, forged)
     assert digests("a", "b", "c") == committed(forged)
     assert ["1", "2", "3"] == events(forged)
+
+
+@pytest.mark.parametrize("moment", ["message", *STEPS])
+def test_messages_of_mqtt_outlast_a_killed_process(
+    moment: str,
+    forged: Lab,
+    mosquitto: tuple[str, Send],  # noqa: F811
+) -> None:
+    """Each message is one file, also one that came while nobody listened: the broker keeps the session."""
+    url, publish = mosquitto
+    table(forged, kind="mqtt", url=url, stream="orders/+", path="{id}.txt")
+    with listening(forged):
+        # The session begins with the first connection.
+        publish("first")
+        until(lambda: _arrives(publish, forged), forged)
+    publish("a")
+    publish("b")
+    is_killed_at(forged, moment)
+    publish("c")
+    with listening(forged):
+        until(lambda: digests("a", "b", "c") <= committed(forged), forged)
+    links = [forged.git("show", f"origin/main:{name}") for name in files(forged)]
+    assert [1, 1, 1] == [sum(each in link for link in links) for each in digests("a", "b", "c")]
+    assert len(events(forged)) == len(set(events(forged))) == len(files(forged))
+
+
+def _arrives(publish: Send, lab: Lab) -> bool:
+    """Whether a message has become a file; another one is sent where none has."""
+    if files(lab):
+        return True
+    time.sleep(1)
+    publish("first")
+    return False
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_objects_of_a_bucket_outlast_a_killed_process(
+    moment: str,
+    arriving: Lab,  # noqa: F811
+    bucket: Minio,  # noqa: F811
+) -> None:
+    """Each object is one annexed file and in one commit; the process looks when it starts."""
+    bucket.put(one="1", two="2")
+    is_killed_at(arriving, moment)
+    bucket.put(three="3")
+    with listening(arriving):
+        until(lambda: len(files(arriving)) == 3, arriving)
+    assert ["raw/one.dat", "raw/three.dat", "raw/two.dat"] == files(arriving)
+    log = arriving.git("log", "--format=%s", "--grep=^Tea-Trigger: arrivals", "origin/main")
+    added = [int(line.split()[1]) for line in log.splitlines()]
+    assert 3 == sum(added), log
