@@ -49,7 +49,7 @@ def process_row(
     about = ProcessFacts(
         name=name,
         kind=kind,
-        host=socket.gethostname(),
+        host=site.settings.worker.host or socket.gethostname(),
         pid=str(os.getpid()),
         files=reload.digests if reload is not None else {},
     )

@@ -32,7 +32,7 @@ _REMOVED_AFTER = 3600
 #: Bytes: a larger number is nonsense.
 _LARGEST = 1 << 60
 
-ProcessKind = Literal["plan", "job", "reconcile", "triggers"]
+ProcessKind = Literal["plan", "job", "reconcile", "triggers", "autoscale"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,20 @@ class LiveProcesses:
     def leave(self, name: str) -> None:
         """Remove a process that ends."""
         self._redis.hdel(redis_keys.processes(), name)
+
+    def drain(self, hosts: Iterable[str]) -> None:
+        """Have the workers of these hosts, and of no others, take no more jobs."""
+        names = sorted(hosts)
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.delete(redis_keys.draining_hosts())
+        if names:
+            pipe.sadd(redis_keys.draining_hosts(), *names)
+            pipe.expire(redis_keys.draining_hosts(), redis_keys.draining_hosts.ttl)
+        pipe.execute()
+
+    def is_draining(self, host: str) -> bool:
+        """Whether the workers of a host take no more jobs, because it will be stopped."""
+        return bool(self._redis.sismember(redis_keys.draining_hosts(), host))
 
     def sweep(self) -> None:
         """Remove rows of processes that ended long ago without a word."""

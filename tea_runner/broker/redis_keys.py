@@ -193,6 +193,12 @@ def processes() -> str:
     return "processes"
 
 
+@key_family("set", "live_processes", 10 * _MINUTE)
+def draining_hosts() -> str:
+    """Names of hosts whose workers take no more jobs, because the autoscaler stops them."""
+    return "draining-hosts"
+
+
 @key_family("string", "queue_key_fingerprint")
 def queue_key() -> str:
     """Fingerprint of the key with which the planners of this server sign jobs."""

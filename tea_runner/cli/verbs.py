@@ -61,6 +61,7 @@ GROUPS = {
         "slurm": "Keep as many burst workers in Slurm as jobs wait.",
         "triggers": "Commit what webhooks, object stores and streams bring.",
         "reconcile": "Find missed pushes and lost jobs, and repair them.",
+        "autoscaler": "Start and stop hosts with workers by the length of the queue.",
         "run-job": "Carry out one job of a run on a node of a cluster.",
         "settle-run": "Commit the results of a detached run.",
         "exec": "Repeat datums of a run record; datalad rerun calls it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
@@ -20,7 +21,7 @@ from tea_runner.cli.start_checks import (
     require_queue_key,
     require_sandbox,
 )
-from tea_runner.core.errors import OutsideError
+from tea_runner.core.errors import OutsideError, QueueError
 from tea_runner.core.planning.order import pause_of
 from tea_runner.executors.slurm_client import SlurmClient
 from tea_runner.executors.slurm_time import seconds_left
@@ -105,7 +106,13 @@ def _work(context: Context, burst: bool) -> None:
 
     def paused() -> str:
         pause = pause_of(site.orders.lately(), "", "")
-        return f"everything was paused by {pause.by}" if pause is not None else ""
+        if pause is not None:
+            return f"everything was paused by {pause.by}"
+        host = site.settings.worker.host
+        with contextlib.suppress(QueueError):
+            if host and site.processes.is_draining(host):
+                return "the autoscaler is about to stop this host"
+        return ""
 
     reload = SettingsReload(site, lambda: replace(context).settings)
     classes = ConsumableClasses(site.queues, site.ledger, site.offers)

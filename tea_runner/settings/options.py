@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tea_runner.settings.autoscale_options import AutoscaleOptions
 from tea_runner.settings.executor_options import RunOptions, SlurmOptions
 from tea_runner.settings.image_options import ImagesOptions
 from tea_runner.settings.limits_options import LimitsOptions
@@ -344,6 +345,7 @@ class Options:
     log: LogOptions = field(default_factory=LogOptions)
     run: RunOptions = field(default_factory=RunOptions)
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
+    autoscale: AutoscaleOptions = field(default_factory=AutoscaleOptions)
     reconcile: ReconcileOptions = field(default_factory=ReconcileOptions)
     schedules: ScheduleOptions = field(default_factory=ScheduleOptions)
     status: CommitStatusOptions = field(default_factory=CommitStatusOptions)

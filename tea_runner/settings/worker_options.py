@@ -42,6 +42,10 @@ class WorkerOptions:
         "are names of the operator's that pipelines can require. Jobs run side by side while what they "
         "request fits.",
     )
+    host: str = option(
+        "",
+        "Name of this host on pages and for the autoscaler. Empty: what the system calls it.",
+    )
     priorities: tuple[str, ...] = option(
         (),
         "Repositories whose jobs are taken more often than those of others, each PATTERN=NUMBER (to 100): "

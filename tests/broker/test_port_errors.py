@@ -153,6 +153,7 @@ CONTRACT: Table = {
     LiveProcesses: (
         LiveProcesses,
         {"beat": (ProcessFacts(name="w", kind="job"),), "leave": ("w",)}
+        | {"drain": (["h"],), "is_draining": ("h",)}
         | {"all": (), "sweep": (), "problems": (), "offers": ()},
     ),
     EventList: (EventList, {"add": ([EVENT],), "latest": (), "counts": ()}),
