@@ -52,7 +52,10 @@ DefMemPerCPU=100
 MinJobAge=60
 SchedulerParameters=sched_interval=2,batch_sched_delay=1
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=4000 State=UNKNOWN
-PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=10
+PartitionName=idle Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=10
 """
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -79,15 +79,21 @@ def test_one_cancelled_task_fails_its_datum_only(
     assert 2 == len(began.read_text().split())
 
 
+@pytest.mark.parametrize("how", ["requeue", "preempt"])
 def test_a_task_that_is_put_back_runs_again(
-    cluster: Slurm, pool: ThreadPoolExecutor, tmp_path: Path
+    cluster: Slurm, pool: ThreadPoolExecutor, tmp_path: Path, how: str
 ) -> None:
-    """As by preemption, or by an operator's scontrol requeue: the run waits for it."""
+    """By an operator's scontrol requeue, or by a job that goes before it: the run waits for it."""
     free, began = tmp_path / "free", tmp_path / "began"
     dataset = _waiting(tmp_path / "data", free, began)
-    run: Future[Said] = pool.submit(dataset.tea, *RUN, env=cluster.variables)
+    env = {**cluster.variables, "SBATCH_PARTITION": "idle"}
+    run: Future[Said] = pool.submit(dataset.tea, *RUN, env=env)
     eventually(began.exists)
-    cluster.call("scontrol", "requeue", _task(cluster))
+    task = _task(cluster)
+    if how == "requeue":
+        cluster.call("scontrol", "requeue", task)
+    else:
+        cluster.call("sbatch", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
     eventually(lambda: len(began.read_text().split()) == 2)
     free.touch()
     said = run.result(timeout=120)

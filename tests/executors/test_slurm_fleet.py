@@ -34,7 +34,7 @@ every = 2.0
 [slurm]
 most_workers = {most}
 every = 1.0
-options = ["--mem=50", "--time=10"]
+options = ["--mem=50", "--time=10", "--partition=idle"]
 worker_name = "{name}"
 """
 
@@ -109,7 +109,7 @@ def test_workers_come_with_jobs_and_go_without(fleet: Fleet) -> None:
     assert 8 == len(list((fleet.lab.dataset / "copy").glob("f*.txt")))
 
 
-@pytest.mark.parametrize("how", ["scancel", "kill"])
+@pytest.mark.parametrize("how", ["scancel", "kill", "preempt"])
 def test_a_worker_that_ends_loses_no_job(fleet: Fleet, tmp_path: Path, how: str) -> None:
     """Told to stop, it gives the job back; killed, its lease runs out; another one is started."""
     began = tmp_path / "began"
@@ -120,6 +120,9 @@ def test_a_worker_that_ends_loses_no_job(fleet: Fleet, tmp_path: Path, how: str)
         eventually(began.exists)
         if how == "scancel":
             fleet.cluster.call("scancel", f"--name={fleet.name}")
+        elif how == "preempt":
+            # A job of a partition with priority takes the whole node for some seconds.
+            fleet.cluster.call("sbatch", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
         else:
             for pid in _workers(fleet.lab.root):
                 os.kill(pid, signal.SIGKILL)
