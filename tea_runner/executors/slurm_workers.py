@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections import Counter
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tea_runner.core.errors import UserError
+from tea_runner.core.planning.worker_requirement import read_class
 from tea_runner.executors.slurm_client import SlurmClient, SlurmTask
 from tea_runner.executors.slurm_request import ARRAY_SIZE
 
@@ -66,7 +68,8 @@ class SlurmWorkers:
         named = [f"--array=0-{number - 1}", f"--job-name={self.name}", "--no-requeue"]
         named += [f"--comment={_COMMENT}{worker_class}", "--output=/dev/null"]
         named += [f"--signal=B:TERM@{self.warning}"]
-        script = f"#!/bin/sh\nexec {shlex.join([*self.words, 'worker', '-j', '1', '--burst'])}\n"
+        words = [*self.words, *label_flags(worker_class), "worker", "-j", "1", "--burst"]
+        script = f"#!/bin/sh\nexec {shlex.join(words)}\n"
         self.client.submit(script, [*named, *request, *self.options])
 
     def cancel_waiting(self) -> None:
@@ -110,36 +113,37 @@ def workers_to_start(
     return changes
 
 
+def label_flags(worker_class: str) -> tuple[str, ...]:
+    """Options of tea-runner with which a worker offers the labels of a class; the rest it finds itself."""
+    labels = read_class(worker_class)[1].labels
+    return ("-c", f"worker.offers={json.dumps({'labels': labels})}") if labels else ()
+
+
 def class_options(worker_class: str, labels: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Options of sbatch for workers of a class of jobs, such as ``host,cpu=4,memory=8e9,gpu=1,label=big``.
 
     :param labels: options for labels that the operator lists.
     :raises UserError: for a label that is not listed.
     """
-    asked: dict[str, str] = {}
+    demand = read_class(worker_class)[1]
     options: list[str] = []
-    for part in worker_class.split(",")[1:]:
-        name, _, value = part.partition("=")
-        if name != "label":
-            asked[name] = value
-        elif value in labels:
-            options += labels[value]
-        else:
+    for label in demand.labels:
+        if label not in labels:
             raise UserError(
-                f"slurm.labels has no options for jobs with the label {value}",
-                hint=f"list it, such as {value}=--partition={value}",
+                f"slurm.labels has no options for jobs with the label {label}",
+                hint=f"list it, such as {label}=--partition={label}",
             )
-    numbers = {name: float(asked.get(name, 0)) for name in ("cpu", "memory", "disk", "gpu")}
+        options += labels[label]
     request = []
-    if numbers["cpu"]:
-        request.append(f"--cpus-per-task={math.ceil(numbers['cpu'])}")
-    if numbers["memory"]:
-        request.append(f"--mem={math.ceil(numbers['memory'] / _MEBI)}M")
-    if numbers["disk"]:
-        request.append(f"--tmp={math.ceil(numbers['disk'] / _MEBI)}M")
-    if numbers["gpu"]:
-        kind = asked.get("gpu-type", "")
+    if demand.cpu:
+        request.append(f"--cpus-per-task={math.ceil(demand.cpu)}")
+    if demand.memory:
+        request.append(f"--mem={math.ceil(demand.memory / _MEBI)}M")
+    if demand.disk:
+        request.append(f"--tmp={math.ceil(demand.disk / _MEBI)}M")
+    if demand.gpu:
         # Pachyderm's type is a Kubernetes name; only a plain word names a type of gres.
+        kind = demand.gpu_type
         named = f":{kind}" if kind.replace("_", "").isalnum() else ""
-        request.append(f"--gres=gpu{named}:{int(numbers['gpu'])}")
+        request.append(f"--gres=gpu{named}:{demand.gpu}")
     return (*request, *options)

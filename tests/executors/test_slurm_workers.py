@@ -7,7 +7,13 @@ import pytest
 from tea_runner.core.errors import UserError
 from tea_runner.executors.slurm_client import SlurmTask
 from tea_runner.executors.slurm_time import seconds_left
-from tea_runner.executors.slurm_workers import WorkersToStart, class_options, workers_to_start
+from tea_runner.executors.slurm_workers import (
+    WorkersToStart,
+    class_options,
+    label_flags,
+    workers_to_start,
+)
+from tea_runner.settings.offer_options import read_offers
 
 
 def _tasks(*states: str, comment: str = "tea:host") -> list[SlurmTask]:
@@ -58,6 +64,14 @@ def test_options_are_those_of_the_class(worker_class: str, options: tuple[str, .
     """Resources by number, labels by the operator's list."""
     labels = {"big": ["--partition=big", "--exclusive"]}
     assert options == class_options(worker_class, labels)
+
+
+def test_a_worker_offers_the_labels_for_which_it_is_started() -> None:
+    """Otherwise it would take none of the jobs."""
+    flags = label_flags("host,cpu=4,label=big")
+    assert ("-c", 'worker.offers={"labels": ["big"]}') == flags
+    assert ("big",) == read_offers(flags[1].partition("=")[2]).labels
+    assert () == label_flags("host,cpu=4")
 
 
 def test_a_label_that_the_operator_does_not_list_is_refused() -> None:
